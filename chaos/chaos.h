@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/* The chaos process as the rest of natsburn sees it. */
+#ifndef CHAOS_CHAOS_H
+#define CHAOS_CHAOS_H
+
+#include <stdint.h>
+
+#include "chaos/cluster.h"
+#include "chaos/mayhem.h"
+
+/* Main of the chaos process; returns its exit code. */
+int chaos_main(uint32_t source, uint32_t incarnation);
+
+/* Main of its link proxy process; returns its exit code. */
+int link_main(uint32_t source, uint32_t incarnation);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * external: somebody's running cluster. natsburn looks at the servers it is
+ * given (the INFO line that every nats-server sends first, and the
+ * monitoring port when it is named) and changes nothing about them.
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "chaos/cluster.h"
+#include "proto/base/text.h"
+
+#define INFO_MAX   32768
+#define CONNECT_MS 5000
+
+/* Host and port of nats://user:pass@host:port. */
+static void
+split_url(
+    const char *url, char *host, size_t host_size, char *port, size_t port_size)
+{
+	const char *p = strstr(url, "://"), *at, *colon;
+	size_t len;
+
+	p = p != NULL ? p + 3 : url;
+	at = strrchr(p, '@');
+	p = at != NULL ? at + 1 : p;
+	len = strcspn(p, "/");
+	colon = memchr(p, ':', len);
+	(void)text_copy(port, port_size, "4222");
+	if (colon != NULL) {
+		(void)text_copy(port, port_size, colon + 1);
+		port[strcspn(port, "/")] = '\0';
+		len = (size_t)(colon - p);
+	}
+	if (len >= host_size)
+		len = host_size - 1;
+	memcpy(host, p, len);
+	host[len] = '\0';
+}
+
+static int
+connect_to(const char *host, const char *port)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list, *a;
+	struct pollfd p;
+	int fd = -1, error;
+	socklen_t len = sizeof(error);
+
+	if (getaddrinfo(host, port, &hints, &list) != 0)
+		return -EHOSTUNREACH;
+	error = ECONNREFUSED;
+	for (a = list; a != NULL && fd < 0; a = a->ai_next) {
+		fd = socket(a->ai_family,
+		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			continue;
+		error = 0;
+		if (connect(fd, a->ai_addr, a->ai_addrlen) < 0 &&
+		    errno != EINPROGRESS)
+			error = errno;
+		p = (struct pollfd){.fd = fd, .events = POLLOUT};
+		if (error == 0 && poll(&p, 1, CONNECT_MS) != 1)
+			error = ETIMEDOUT;
+		if (error == 0)
+			(void)getsockopt(
+			    fd, SOL_SOCKET, SO_ERROR, &error, &len);
+		if (error != 0) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(list);
+	return fd >= 0 ? fd : -error;
+}
+
+/* The INFO line: 0 or -errno. */
+static int
+read_info(int fd, char *line, size_t size)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < size - 1) {
+		if (poll(&p, 1, CONNECT_MS) != 1)
+			return -ETIMEDOUT;
+		n = read(fd, line + used, size - 1 - used);
+		if (n <= 0)
+			return n < 0 ? -errno : -ECONNRESET;
+		used += (size_t)n;
+		line[used] = '\0';
+		if (strchr(line, '\n') != NULL)
+			return strncmp(line, "INFO ", 5) == 0 ? 0 : -EPROTO;
+	}
+	return -EPROTO;
+}
+
+static int
+look_at(struct cluster_node *node, char *version, size_t version_size)
+{
+	char host[128], port[16], *line = malloc(INFO_MAX);
+	const char *s;
+	cJSON *o = NULL;
+	int fd, err;
+
+	if (line == NULL)
+		return -ENOMEM;
+	split_url(node->url, host, sizeof(host), port, sizeof(port));
+	fd = connect_to(host, port);
+	err = fd < 0 ? fd : read_info(fd, line, INFO_MAX);
+	if (fd >= 0)
+		close(fd);
+	if (err == 0)
+		o = cJSON_Parse(line + 5);
+	free(line);
+	if (err == 0 && o == NULL)
+		err = -EPROTO;
+	s = cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(o, "server_name"));
+	(void)text_copy(node->name, sizeof(node->name), s != NULL ? s : host);
+	s = cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(o, "version"));
+	(void)text_copy(version, version_size, s != NULL ? s : "");
+	cJSON_Delete(o);
+	return err;
+}
+
+static int
+external_up(struct cluster *c)
+{
+	const char *urls = c->config->url, *monitors = c->config->monitor;
+	struct cluster_node *node;
+	char version[24];
+	unsigned reached = 0;
+	int err, last = -EINVAL;
+
+	while (c->n < CONFIG_NODES_MAX) {
+		node = &c->nodes[c->n];
+		if (!text_next_item(&urls, node->url, sizeof(node->url)))
+			break;
+		(void)text_next_item(
+		    &monitors, node->monitor, sizeof(node->monitor));
+		c->n++;
+		err = look_at(node, version, sizeof(version));
+		(void)text_copy(node->version, sizeof(node->version), version);
+		if (err == 0)
+			reached++;
+		else
+			last = err;
+	}
+	if (reached > 0)
+		return 0;
+	(void)text_add(c->why, sizeof(c->why),
+	    "no server at --url \"%.300s\": %s; is it running and reachable "
+	    "from here?",
+	    c->config->url, strerror(-last));
+	return last;
+}
+
+static void
+external_down(struct cluster *c)
+{
+	c->n = 0; /* it isn't ours */
+}
+
+const struct cluster_ops cluster_external = {
+    .name = "external",
+    .summary = "a running cluster of somebody else's: --url, no server faults",
+    .up = external_up,
+    .down = external_down,
+};

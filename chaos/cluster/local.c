@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * local: nats-servers on loopback, started, signalled and reaped here. Each
+ * has a folder under RUN_DIR/servers with its configuration, log and store;
+ * nothing outside is touched. Routes go through front proxies (links.h).
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "chaos/internal.h"
+#include "chaos/links.h"
+#include "chaos/monitor.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/rng.h"
+#include "proto/base/spawn.h"
+#include "proto/base/text.h"
+
+#define PORT_LOW	 20000 /* below the kernel's own range of ports */
+#define PORT_HIGH	 32000
+#define PORT_TRIES	 2000
+#define FORM_NS		 (20 * CLOCK_S) /* healthy, but the group too small */
+#define START_NS	 (30 * CLOCK_S)
+#define FORM_MAX	 5
+#define STOP_NS		 (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
+#define RESTART_NS	 (CLOCK_S / 2) /* a server that died by itself */
+#define CONNECTIONS_BASE 60000
+#define CONFIG_MAX	 65536
+
+struct local_node {
+	uint16_t client, http, route;
+	char bin[CONFIG_PATH_MAX];
+	bool should_run;
+	uint64_t died_ns; /* by itself; 0 when it did not */
+};
+
+struct local {
+	struct links links;
+	struct rng rng;
+	char dir[CONFIG_PATH_MAX + 16]; /* RUN_DIR/servers */
+	char password[24];		/* of the system account */
+	struct local_node nodes[CONFIG_NODES_MAX];
+};
+
+/* A port that is free now and that no outgoing connection will take. */
+static uint16_t
+free_port(struct local *l)
+{
+	struct sockaddr_in a = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	uint16_t port;
+	int fd, i, bound;
+
+	for (i = 0; i < PORT_TRIES; i++) {
+		port = (uint16_t)(PORT_LOW +
+				  rng_below(&l->rng, PORT_HIGH - PORT_LOW));
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			return 0;
+		a.sin_port = htons(port);
+		bound = bind(fd, (struct sockaddr *)&a, sizeof(a));
+		close(fd);
+		if (bound == 0)
+			return port;
+	}
+	return 0;
+}
+
+static void
+node_dir(const struct cluster *c, unsigned node, char *out, size_t size)
+{
+	const struct local *l = c->state;
+
+	out[0] = '\0';
+	(void)text_add(out, size, "%s/%s", l->dir, c->nodes[node - 1].name);
+}
+
+static void
+config_cluster(struct cluster *c, unsigned node, char *out)
+{
+	const struct local *l = c->state;
+	unsigned i;
+
+	(void)text_add(out, CONFIG_MAX,
+	    "cluster {\n"
+	    "  name: nb_%llx\n"
+	    "  listen: \"127.0.0.1:%u\"\n"
+	    "  advertise: \"127.0.0.1:%u\"\n"
+	    "  routes: [\n",
+	    (unsigned long long)c->config->run, l->nodes[node - 1].route,
+	    l->links.fronts[node - 1]);
+	for (i = 0; i < c->n; i++)
+		(void)text_add(out, CONFIG_MAX, "    \"nats://127.0.0.1:%u\"\n",
+		    l->links.fronts[i]);
+	(void)text_add(out, CONFIG_MAX, "  ]\n}\n");
+}
+
+/* Whole or not at all: a server must never read half a configuration. */
+static int
+write_file(const char *path, const char *text)
+{
+	char temp[CONFIG_PATH_MAX + 64] = "";
+	size_t len = strlen(text);
+	int fd, err = 0;
+
+	(void)text_add(temp, sizeof(temp), "%s.new", path);
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, len) != (ssize_t)len)
+		err = -EIO;
+	if (close(fd) < 0 && err == 0)
+		err = -errno;
+	if (err == 0 && rename(temp, path) < 0)
+		err = -errno;
+	return err;
+}
+
+static int
+copy_user_config(struct cluster *c, const char *dir)
+{
+	char path[CONFIG_PATH_MAX + 64] = "", *text = calloc(1, CONFIG_MAX);
+	int fd, err = 0;
+
+	if (text == NULL)
+		return -ENOMEM;
+	fd = open(c->config->server_conf, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, CONFIG_MAX - 1) < 0)
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	(void)text_add(path, sizeof(path), "%s/user.conf", dir);
+	if (err == 0)
+		err = write_file(path, text);
+	free(text);
+	return err;
+}
+
+static int
+write_config(struct cluster *c, unsigned node)
+{
+	const struct local *l = c->state;
+	const struct local_node *n = &l->nodes[node - 1];
+	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32] = "", *text;
+	int err = 0;
+
+	text = calloc(1, CONFIG_MAX);
+	if (text == NULL)
+		return -ENOMEM;
+	node_dir(c, node, dir, sizeof(dir));
+	(void)text_add(text, CONFIG_MAX,
+	    "server_name: %s\n"
+	    "listen: \"127.0.0.1:%u\"\n"
+	    "http: \"127.0.0.1:%u\"\n"
+	    "log_file: \"%s/server.log\"\n"
+	    "max_connections: %llu\n"
+	    "jetstream {\n"
+	    "  store_dir: \"%s/store\"\n"
+	    "  max_memory_store: 4G\n"
+	    "  max_file_store: 1T\n"
+	    "}\n"
+	    "accounts {\n"
+	    "  SYS { users: [{user: sys, password: \"%s\"}] }\n"
+	    "  BURN { jetstream: enabled, users: [{user: burn, password: "
+	    "burn}] }\n"
+	    "}\n"
+	    "system_account: SYS\n"
+	    "no_auth_user: burn\n",
+	    c->nodes[node - 1].name, n->client, n->http, dir,
+	    (unsigned long long)c->nodes[node - 1].config_mark, dir,
+	    l->password);
+	if (c->n > 1)
+		config_cluster(c, node, text);
+	if (c->config->server_conf[0] != '\0') {
+		err = copy_user_config(c, dir);
+		(void)text_add(text, CONFIG_MAX, "include \"./user.conf\"\n");
+	}
+	(void)text_add(path, sizeof(path), "%s/server.conf", dir);
+	if (err == 0)
+		err = write_file(path, text);
+	free(text);
+	return err;
+}
+
+static int
+local_node_start(struct cluster *c, unsigned node)
+{
+	struct local *l = c->state;
+	struct local_node *n = &l->nodes[node - 1];
+	char dir[CONFIG_PATH_MAX],
+	    conf[CONFIG_PATH_MAX + 32] = "", out[CONFIG_PATH_MAX + 32] = "";
+	char name[] = "nats-server", flag[] = "-c";
+	char *argv[] = {name, flag, conf, NULL};
+	struct spawn_request r = {.path = n->bin, .argv = argv};
+	pid_t pid;
+	int fd;
+
+	if (c->nodes[node - 1].pid != 0)
+		return 0;
+	node_dir(c, node, dir, sizeof(dir));
+	(void)text_add(conf, sizeof(conf), "%s/server.conf", dir);
+	(void)text_add(out, sizeof(out), "%s/output.log", dir);
+	fd = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	r.fds[r.nfds++] = (struct spawn_fd){fd, 1};
+	r.fds[r.nfds++] = (struct spawn_fd){fd, 2};
+	pid = spawn(&r);
+	close(fd);
+	if (pid < 0)
+		return (int)pid;
+	c->nodes[node - 1].pid = pid;
+	n->should_run = true;
+	n->died_ns = 0;
+	return 0;
+}
+
+static int
+local_node_signal(struct cluster *c, unsigned node, int sig)
+{
+	struct local *l = c->state;
+
+	if (c->nodes[node - 1].pid == 0)
+		return -ESRCH;
+	if (sig == SIGTERM || sig == SIGKILL)
+		l->nodes[node - 1].should_run = false;
+	/* Not reaped yet, so the pid is still our server's. */
+	return kill(c->nodes[node - 1].pid, sig) < 0 ? -errno : 0;
+}
+
+static bool
+local_node_runs(struct cluster *c, unsigned node)
+{
+	return c->nodes[node - 1].pid != 0;
+}
+
+static void
+reap_node(struct cluster *c, unsigned node)
+{
+	struct local *l = c->state;
+	struct local_node *n = &l->nodes[node - 1];
+	int status;
+
+	if (c->nodes[node - 1].pid == 0 ||
+	    waitpid(c->nodes[node - 1].pid, &status, WNOHANG) <= 0)
+		return;
+	c->nodes[node - 1].pid = 0;
+	if (!n->should_run)
+		return;
+	n->died_ns = clock_mono_ns();
+	log_warn("server %s ended by itself (exit code %d, signal %d): see "
+		 "its log; it is started again",
+	    c->nodes[node - 1].name,
+	    WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+	    WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
+static void
+local_tend(struct cluster *c)
+{
+	struct local *l = c->state;
+	struct local_node *n;
+	unsigned i;
+
+	links_read(&l->links);
+	for (i = 0; i < c->n; i++) {
+		n = &l->nodes[i];
+		reap_node(c, i + 1);
+		if (n->died_ns != 0 && n->should_run &&
+		    clock_mono_ns() >= n->died_ns + RESTART_NS)
+			(void)local_node_start(c, i + 1); /* or next time */
+	}
+}
+
+static int
+local_node_reconfigure(struct cluster *c, unsigned node)
+{
+	c->nodes[node - 1].config_mark++;
+	return write_config(c, node);
+}
+
+static int
+local_links(struct cluster *c, unsigned *through, unsigned *past)
+{
+	struct local *l = c->state;
+	uint16_t ports[CONFIG_NODES_MAX];
+	pid_t pids[CONFIG_NODES_MAX];
+	unsigned i;
+	int leaks;
+
+	*through = 0;
+	for (i = 0; i < c->n; i++) {
+		ports[i] = l->nodes[i].route;
+		pids[i] = c->nodes[i].pid;
+		*through += l->links.open[i];
+	}
+	leaks = links_count_leaks(pids, ports, c->n);
+	*past = leaks > 0 ? (unsigned)leaks : 0;
+	return leaks < 0 ? leaks : 0;
+}
+
+/* Up */
+
+static int
+assign_node(struct cluster *c, unsigned node, const char *bin)
+{
+	struct local *l = c->state;
+	struct local_node *n = &l->nodes[node - 1];
+	struct cluster_node *cn = &c->nodes[node - 1];
+	char dir[CONFIG_PATH_MAX];
+
+	(void)snprintf(cn->name, sizeof(cn->name), "n%u", node);
+	(void)text_copy(n->bin, sizeof(n->bin), bin);
+	n->client = free_port(l);
+	n->http = free_port(l);
+	n->route = free_port(l);
+	if (n->client == 0 || n->http == 0 || n->route == 0)
+		return -EADDRNOTAVAIL;
+	cn->config_mark = CONNECTIONS_BASE;
+	(void)snprintf(
+	    cn->url, sizeof(cn->url), "nats://127.0.0.1:%u", n->client);
+	(void)snprintf(
+	    cn->monitor, sizeof(cn->monitor), "http://127.0.0.1:%u", n->http);
+	node_dir(c, node, dir, sizeof(dir));
+	return mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int
+assign_nodes(struct cluster *c)
+{
+	const char *list = c->config->server_bin;
+	char bin[CONFIG_PATH_MAX] = "";
+	unsigned i;
+	int err;
+
+	for (i = 1; i <= c->config->servers; i++) {
+		/* Fewer binaries than servers: the last serves the rest. */
+		(void)text_next_item(&list, bin, sizeof(bin));
+		err = assign_node(c, i, bin);
+		if (err < 0)
+			return err;
+		c->n = i;
+	}
+	return 0;
+}
+
+static int
+open_links(struct cluster *c)
+{
+	struct local *l = c->state;
+	uint64_t deadline = clock_mono_ns() + START_NS;
+	unsigned i;
+	int err = links_start(&l->links);
+
+	for (i = 0; err == 0 && i < c->n; i++)
+		err = links_open(&l->links, i + 1, l->nodes[i].route);
+	while (err == 0 && !links_are_open(&l->links, c->n)) {
+		if (clock_mono_ns() >= deadline)
+			err = -ETIMEDOUT;
+		chaos_wait(c->chaos, 5);
+	}
+	return err;
+}
+
+static int
+unlink_entry(
+    const char *path, const struct stat *st, int flag, struct FTW *walk)
+{
+	(void)st;
+	(void)flag;
+	(void)walk;
+	return remove(path);
+}
+
+/* Form anew: what the servers stored so far is nobody's yet. */
+static void
+wipe_stores(struct cluster *c)
+{
+	char path[CONFIG_PATH_MAX + 16];
+	unsigned i;
+
+	for (i = 1; i <= c->n; i++) {
+		node_dir(c, i, path, CONFIG_PATH_MAX);
+		(void)text_add(path, sizeof(path), "/store");
+		(void)nftw(path, unlink_entry, 16, FTW_DEPTH | FTW_PHYS);
+	}
+}
+
+static void
+stop_servers(struct cluster *c, int sig)
+{
+	uint64_t deadline = clock_mono_ns() + STOP_NS;
+	unsigned i, left;
+
+	for (i = 1; i <= c->n; i++)
+		if (c->nodes[i - 1].pid != 0) {
+			(void)local_node_signal(c, i, SIGCONT);
+			(void)local_node_signal(c, i, sig);
+		}
+	do {
+		for (i = 1, left = 0; i <= c->n; i++) {
+			reap_node(c, i);
+			left += c->nodes[i - 1].pid != 0;
+		}
+		if (left == 0)
+			return;
+		chaos_wait(c->chaos, 10);
+	} while (clock_mono_ns() < deadline);
+	for (i = 1; i <= c->n; i++) {
+		if (c->nodes[i - 1].pid == 0)
+			continue;
+		(void)local_node_signal(c, i, SIGKILL);
+		(void)waitpid(c->nodes[i - 1].pid, NULL, 0);
+		c->nodes[i - 1].pid = 0;
+	}
+}
+
+static int
+start_servers(struct cluster *c)
+{
+	unsigned i;
+	int err = 0;
+
+	for (i = 1; i <= c->n && err == 0; i++) {
+		err = write_config(c, i);
+		if (err == 0)
+			err = local_node_start(c, i);
+		if (err < 0)
+			(void)text_add(c->why, sizeof(c->why),
+			    "cannot start \"%s\": %s",
+			    ((struct local *)c->state)->nodes[i - 1].bin,
+			    strerror(-err));
+	}
+	return err;
+}
+
+/* The last line of a server's output tells why it won't run. */
+static void
+add_last_words(struct cluster *c, unsigned node)
+{
+	char path[CONFIG_PATH_MAX + 32], line[256], last[256] = "";
+	FILE *f;
+	size_t i;
+	static const char *const files[] = {"output.log", "server.log"};
+
+	for (i = 0; i < 2; i++) {
+		node_dir(c, node, path, CONFIG_PATH_MAX);
+		(void)text_add(path, sizeof(path), "/%s", files[i]);
+		f = fopen(path, "re");
+		if (f == NULL)
+			continue;
+		while (fgets(line, sizeof(line), f) != NULL)
+			if (line[0] != '\n')
+				(void)text_copy(last, sizeof(last), line);
+		(void)fclose(f);
+		if (last[0] != '\0')
+			break;
+	}
+	last[strcspn(last, "\n")] = '\0';
+	(void)text_add(c->why, sizeof(c->why), "; %s said: %.200s",
+	    c->nodes[node - 1].name, last);
+}
+
+/* 0 formed, 1 formed too small, -errno not even healthy. */
+static int
+wait_formed(struct cluster *c)
+{
+	uint64_t begin = clock_mono_ns(), whole_ns = 0;
+	struct local *l = c->state;
+	char why[CLUSTER_WHY_MAX] = "";
+	unsigned i, size;
+
+	for (;;) {
+		chaos_wait(c->chaos, 20);
+		if (chaos_is_stopping(c->chaos))
+			return -EINTR;
+		if (monitor_is_healthy(c->monitor, begin, why))
+			return 0;
+		for (i = 0; i < c->n; i++)
+			if (l->nodes[i].died_ns != 0) {
+				(void)text_add(c->why, sizeof(c->why),
+				    "server %s does not run", c->nodes[i].name);
+				add_last_words(c, i + 1);
+				return -ECHILD;
+			}
+		size = monitor_meta_size(c->monitor, begin);
+		if (size != 0 && whole_ns == 0)
+			whole_ns = clock_mono_ns();
+		if (whole_ns != 0 && clock_mono_ns() > whole_ns + FORM_NS / 4 &&
+		    size < c->n)
+			return 1;
+		if (clock_mono_ns() > begin + START_NS) {
+			(void)text_add(c->why, sizeof(c->why),
+			    "the servers run but after %llu s %s",
+			    (unsigned long long)(START_NS / CLOCK_S), why);
+			return size != 0 && size < c->n ? 1 : -ETIMEDOUT;
+		}
+	}
+}
+
+static int
+form(struct cluster *c)
+{
+	int got = -EAGAIN;
+
+	for (c->attempts = 1; c->attempts <= FORM_MAX; c->attempts++) {
+		c->why[0] = '\0';
+		got = start_servers(c);
+		if (got == 0)
+			got = wait_formed(c);
+		if (got <= 0)
+			return got;
+		/* Seen with 2.10: a group of 2 of 3 that never grows. */
+		log_warn("the meta group has %u of %u members and does not "
+			 "grow: the cluster is formed anew",
+		    monitor_meta_size(c->monitor, 0), c->n);
+		stop_servers(c, SIGKILL);
+		wipe_stores(c);
+	}
+	(void)text_add(c->why, sizeof(c->why),
+	    "the meta group never got all %u members in %d attempts", c->n,
+	    FORM_MAX);
+	return -EAGAIN;
+}
+
+static int
+local_up(struct cluster *c)
+{
+	struct local *l = c->state;
+	int err;
+
+	rng_init(&l->rng, rng_fresh_seed(), "ports");
+	(void)snprintf(l->password, sizeof(l->password), "%016llx",
+	    (unsigned long long)rng_fresh_seed());
+	l->dir[0] = '\0';
+	(void)text_add(l->dir, sizeof(l->dir), "%s/servers", c->config->out);
+	if (mkdir(l->dir, 0755) < 0 && errno != EEXIST)
+		err = -errno;
+	else
+		err = assign_nodes(c);
+	if (err == 0)
+		err = open_links(c);
+	if (err == 0) {
+		/* The monitor watches the nodes that now have addresses. */
+		c->monitor = monitor_create(c, chaos_child(c->chaos));
+		err = c->monitor != NULL ? 0 : -ENOMEM;
+	}
+	if (err < 0) {
+		(void)text_add(c->why, sizeof(c->why),
+		    "cannot prepare %llu servers in \"%s\": %s",
+		    (unsigned long long)c->config->servers, l->dir,
+		    strerror(-err));
+		return err;
+	}
+	monitor_hurry(c->monitor, true);
+	return form(c);
+}
+
+static void
+local_down(struct cluster *c)
+{
+	struct local *l = c->state;
+
+	if (l == NULL)
+		return;
+	stop_servers(c, SIGTERM);
+	links_stop(&l->links);
+}
+
+const struct cluster_ops cluster_local = {
+    .name = "local",
+    .summary = "nats-servers of its own on loopback (the default)",
+    .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD,
+    .state_size = sizeof(struct local),
+    .up = local_up,
+    .tend = local_tend,
+    .node_start = local_node_start,
+    .node_signal = local_node_signal,
+    .node_runs = local_node_runs,
+    .node_reconfigure = local_node_reconfigure,
+    .links = local_links,
+    .down = local_down,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* The chaos process from inside: what cluster drivers may use of it. */
+#ifndef CHAOS_INTERNAL_H
+#define CHAOS_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "proto/child.h"
+
+struct chaos;
+
+/*
+ * Wait up to timeout_ms for anything to happen, and take care of it:
+ * commands, signals, monitoring, the driver's own. The only place where
+ * chaos ever blocks.
+ */
+void chaos_wait(struct chaos *, int timeout_ms);
+
+/* True when the run is over and whatever goes on should be cut short. */
+bool chaos_is_stopping(const struct chaos *);
+
+struct child *chaos_child(struct chaos *);
+
+#endif

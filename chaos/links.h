@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The links between local servers go through front proxies, so that one can
+ * be cut, slowed or stopped without root. The proxies live in a process of
+ * their own (link_main), so that chaos may wait for anything without
+ * holding up raft. One front a destination server: every server's routes
+ * name the fronts, and its front is what it advertises, for route gossip
+ * dials the real port otherwise.
+ */
+#ifndef CHAOS_LINKS_H
+#define CHAOS_LINKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/channel.h"
+#include "proto/config.h"
+
+struct links {
+	pid_t pid; /* of the proxy process, 0 when it doesn't run */
+	struct channel_out down;
+	struct channel_in up;
+	uint16_t fronts[CONFIG_NODES_MAX]; /* ports, 0 not yet */
+	unsigned open[CONFIG_NODES_MAX];   /* links to each server now */
+};
+
+/* Start the proxy process: 0 or -errno. */
+int links_start(struct links *);
+
+/* Ask for a front before a server's real route port. */
+int links_open(struct links *, unsigned node, uint16_t real_port);
+
+/* Take in what the proxies say; call when up.fd is readable. */
+void links_read(struct links *);
+
+/* True once every one of n servers has its front. */
+bool links_are_open(const struct links *, unsigned n);
+
+/* End and reap the process; safe when it never ran. */
+void links_stop(struct links *);
+
+/*
+ * Established connections of the processes pids[0..n) that end at one of
+ * the real route ports: each is a leak. -errno when /proc can't be read.
+ */
+int links_count_leaks(
+    const pid_t *pids, const uint16_t *real_ports, unsigned n);
+
+#endif

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The chaos process: owns the cluster, injects the faults of the schedule,
+ * heals them, and takes the cluster down. Everything it sees and does goes
+ * up its pipe as events.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chaos/chaos.h"
+#include "chaos/internal.h"
+#include "chaos/monitor.h"
+#include "chaos/schedule.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/sig.h"
+#include "proto/base/text.h"
+
+#define CONFIG_MS   10000
+#define LOOP_MS	    50
+#define SETTLE_NS   (150 * CLOCK_S)
+#define LINKS_NS    (10 * CLOCK_S) /* between looks for leaks */
+#define EXIT_FAILED 70
+
+struct chaos {
+	struct child child;
+	struct run_config config;
+	struct cluster cluster;
+	struct schedule schedule;
+	int signal_fd;
+	bool terminated;    /* SIGTERM: the parent has lost patience */
+	bool healing;	    /* MAYHEM_STOP came; ALL_HEALED is owed */
+	uint64_t settle_ns; /* SETTLE came then; SETTLED is owed */
+	bool wants_dump;
+	uint64_t links_ns;
+	bool links_leak;
+};
+
+struct child *
+chaos_child(struct chaos *c)
+{
+	return &c->child;
+}
+
+bool
+chaos_is_stopping(const struct chaos *c)
+{
+	return c->child.stopping || c->terminated;
+}
+
+static void
+take_command(struct chaos *c, const struct event *cmd)
+{
+	switch ((unsigned)cmd->type) {
+	case MESSAGE_MAYHEM_START:
+		schedule_start(&c->schedule);
+		break;
+	case MESSAGE_MAYHEM_STOP:
+		schedule_stop(&c->schedule);
+		c->healing = true;
+		break;
+	case MESSAGE_SETTLE:
+		c->settle_ns = clock_mono_ns();
+		break;
+	case MESSAGE_DUMP:
+		c->wants_dump = true;
+		break;
+	default:
+		break;
+	}
+}
+
+void
+chaos_wait(struct chaos *c, int timeout_ms)
+{
+	struct curl_waitfd extra[2] = {
+	    {.fd = CHILD_DOWN, .events = CURL_WAIT_POLLIN},
+	    {.fd = c->signal_fd, .events = CURL_WAIT_POLLIN}};
+	struct event cmd;
+	int sig;
+
+	child_beat(&c->child);
+	if (c->cluster.monitor != NULL) {
+		monitor_wait(c->cluster.monitor, extra, 2, timeout_ms);
+		timeout_ms = 0;
+	}
+	while (child_command(&c->child, timeout_ms, &cmd)) {
+		take_command(c, &cmd);
+		timeout_ms = 0;
+	}
+	while ((sig = sig_next(c->signal_fd)) > 0)
+		c->terminated |= sig == SIGTERM;
+	if (c->cluster.ops != NULL && c->cluster.ops->tend != NULL)
+		c->cluster.ops->tend(&c->cluster);
+}
+
+static void
+emit_failed(struct chaos *c)
+{
+	struct event ev = {.type = MESSAGE_CLUSTER_FAILED};
+
+	(void)text_copy(ev.u.cluster_failed.why,
+	    sizeof(ev.u.cluster_failed.why), c->cluster.why);
+	child_emit(&c->child, &ev);
+	child_flush(&c->child);
+}
+
+static void
+emit_node(struct chaos *c, unsigned node)
+{
+	struct cluster_node *n = &c->cluster.nodes[node - 1];
+	struct event ev = {.type = MESSAGE_NODE};
+	struct monitor_varz v;
+
+	if (c->cluster.monitor != NULL &&
+	    monitor_varz(c->cluster.monitor, node, &v))
+		(void)text_copy(n->version, sizeof(n->version), v.version);
+	ev.u.node.node = node;
+	ev.u.node.pid = (uint32_t)n->pid;
+	(void)text_copy(ev.u.node.name, sizeof(ev.u.node.name), n->name);
+	(void)text_copy(
+	    ev.u.node.version, sizeof(ev.u.node.version), n->version);
+	(void)text_copy(ev.u.node.url, sizeof(ev.u.node.url), n->url);
+	child_emit(&c->child, &ev);
+}
+
+static bool
+versions_are_known(const struct chaos *c)
+{
+	struct monitor_varz v;
+	unsigned i;
+
+	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++)
+		if (c->cluster.nodes[i - 1].monitor[0] != '\0' &&
+		    !monitor_varz(c->cluster.monitor, i, &v))
+			return false;
+	return true;
+}
+
+static void
+emit_up(struct chaos *c, uint64_t begin_ns)
+{
+	struct event ev = {.type = MESSAGE_CLUSTER_UP};
+	uint64_t deadline = clock_mono_ns() + 5 * CLOCK_S;
+	unsigned i;
+
+	while (!versions_are_known(c) && clock_mono_ns() < deadline)
+		chaos_wait(c, 20);
+	for (i = 1; i <= c->cluster.n; i++)
+		emit_node(c, i);
+	ev.u.cluster_up.size = c->cluster.n;
+	ev.u.cluster_up.attempts = c->cluster.attempts;
+	ev.u.cluster_up.took_ns = clock_mono_ns() - begin_ns;
+	child_emit(&c->child, &ev);
+	child_flush(&c->child);
+}
+
+/* Nothing may bypass the proxies: a "partition" would leak. */
+static void
+look_at_links(struct chaos *c)
+{
+	struct event ev = {.type = MESSAGE_LINKS};
+	unsigned through, past;
+
+	c->links_ns = clock_mono_ns();
+	if (c->cluster.ops->links == NULL || c->links_leak ||
+	    c->cluster.ops->links(&c->cluster, &through, &past) < 0)
+		return;
+	c->links_leak = past > 0; /* said once */
+	ev.u.links.through = through;
+	ev.u.links.bypassing = past;
+	child_emit(&c->child, &ev);
+}
+
+static void
+answer_healed(struct chaos *c)
+{
+	struct event ev = {.type = MESSAGE_ALL_HEALED};
+
+	if (!c->healing || !schedule_is_idle(&c->schedule))
+		return;
+	c->healing = false;
+	ev.u.all_healed.ok = c->schedule.all_ok;
+	child_emit(&c->child, &ev);
+	child_flush(&c->child);
+}
+
+static void
+answer_settled(struct chaos *c)
+{
+	struct event ev = {.type = MESSAGE_SETTLED};
+	char why[CLUSTER_WHY_MAX] = "";
+	bool ok = true;
+
+	if (c->settle_ns == 0)
+		return;
+	if (c->cluster.monitor != NULL) {
+		monitor_hurry(c->cluster.monitor, true);
+		ok = monitor_is_healthy(c->cluster.monitor, c->settle_ns, why);
+	}
+	if (!ok && clock_mono_ns() < c->settle_ns + SETTLE_NS)
+		return;
+	look_at_links(c);
+	c->settle_ns = 0;
+	ev.u.settled.ok = ok;
+	(void)text_copy(
+	    ev.u.settled.why, sizeof(ev.u.settled.why), ok ? "" : why);
+	child_emit(&c->child, &ev);
+	child_flush(&c->child);
+}
+
+static void
+answer_dump(struct chaos *c)
+{
+	struct event ev = {.type = MESSAGE_DUMPED};
+	char dir[CONFIG_PATH_MAX + 16] = "";
+
+	if (!c->wants_dump)
+		return;
+	c->wants_dump = false;
+	(void)text_add(dir, sizeof(dir), "%s/servers", c->config.out);
+	if (c->cluster.monitor != NULL)
+		ev.u.dumped.files = monitor_dump(c->cluster.monitor, dir);
+	child_emit(&c->child, &ev);
+	child_flush(&c->child);
+}
+
+static void
+serve(struct chaos *c)
+{
+	while (!chaos_is_stopping(c)) {
+		chaos_wait(c, LOOP_MS);
+		schedule_step(&c->schedule);
+		if (clock_mono_ns() >= c->links_ns + LINKS_NS)
+			look_at_links(c);
+		answer_healed(c);
+		answer_settled(c);
+		answer_dump(c);
+	}
+}
+
+static int
+take_config(struct chaos *c)
+{
+	char why[OPTION_WHY_MAX];
+	struct event cmd;
+
+	config_init(&c->config);
+	while (c->config.run == 0) {
+		if (!child_command(&c->child, CONFIG_MS, &cmd))
+			return -ETIMEDOUT;
+		if (cmd.type == MESSAGE_OPTION &&
+		    config_set(&c->config, cmd.u.option.name,
+			cmd.u.option.value, why) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+prepare(struct chaos *c)
+{
+	struct cluster *cl = &c->cluster;
+
+	cl->ops = cluster_find(c->config.cluster);
+	cl->config = &c->config;
+	cl->chaos = c;
+	if (cl->ops == NULL)
+		return -ENOENT;
+	cl->state = calloc(1, cl->ops->state_size ? cl->ops->state_size : 1);
+	return cl->state != NULL ? 0 : -ENOMEM;
+}
+
+/* From up to down. 0, or -errno when the cluster never came up. */
+static int
+run_cluster(struct chaos *c)
+{
+	struct event skipped = {.type = MESSAGE_SKIPPED};
+	struct cluster *cl = &c->cluster;
+	char why[CLUSTER_WHY_MAX];
+	uint64_t begin = clock_mono_ns();
+	int err = 0;
+
+	/* Ask before anything is started: a skip must cost nothing. */
+	cl->n = (unsigned)c->config.servers;
+	if (schedule_init(&c->schedule, cl, &c->child, why) == -ENOTSUP) {
+		(void)text_copy(
+		    skipped.u.skipped.why, sizeof(skipped.u.skipped.why), why);
+		child_emit(&c->child, &skipped);
+		child_flush(&c->child);
+		return 0;
+	}
+	cl->n = 0;
+	err = cl->ops->up(cl);
+	if (err < 0) {
+		if (!chaos_is_stopping(c))
+			emit_failed(c);
+		return 0; /* said; that is no fault of this process */
+	}
+	if (cl->monitor == NULL && strcmp(cl->ops->name, "null") != 0)
+		cl->monitor = monitor_create(cl, &c->child);
+	if (cl->monitor != NULL)
+		monitor_hurry(cl->monitor, false);
+	emit_up(c, begin);
+	serve(c);
+	return 0;
+}
+
+int
+chaos_main(uint32_t source, uint32_t incarnation)
+{
+	static const int signals[] = {SIGCHLD, SIGTERM};
+	struct event bye = {.type = MESSAGE_BYE};
+	struct chaos *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (c == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+		return EXIT_FAILED;
+	c->signal_fd = sig_open(signals, 2);
+	if (c->signal_fd < 0)
+		return EXIT_FAILED;
+	child_init(&c->child, "chaos", "", source, incarnation);
+	child_say(&c->child, MESSAGE_READY);
+	err = take_config(c);
+	if (err == 0)
+		err = prepare(c);
+	if (err == 0)
+		err = run_cluster(c);
+	if (c->cluster.state != NULL)
+		c->cluster.ops->down(&c->cluster);
+	if (err < 0)
+		child_diag(&c->child, err, "chaos ends: %s", strerror(-err));
+	bye.u.bye.ok = err == 0;
+	child_emit(&c->child, &bye);
+	child_flush(&c->child);
+	monitor_destroy(c->cluster.monitor);
+	free(c->cluster.state);
+	close(c->signal_fd);
+	child_fini(&c->child);
+	free(c);
+	curl_global_cleanup();
+	frame_cleanup();
+	return err == 0 ? 0 : EXIT_FAILED;
+}
+
+const struct mayhem_ops *
+mayhem_find(const char *name)
+{
+	const struct mayhem_ops *const *m;
+
+	for (m = mayhem_table; *m != NULL; m++)
+		if (strcmp((*m)->name, name) == 0)
+			return *m;
+	return NULL;
+}
+
+const struct cluster_ops *
+cluster_find(const char *name)
+{
+	const struct cluster_ops *const *d;
+
+	for (d = cluster_table; *d != NULL; d++)
+		if (strcmp((*d)->name, name) == 0)
+			return *d;
+	return NULL;
+}
+
+struct cluster_node *
+cluster_node(struct cluster *c, unsigned node)
+{
+	return &c->nodes[node - 1];
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * random_reload: at random moments a random server's configuration is
+ * really changed (max_connections) and reloaded with SIGHUP. That it took
+ * effect is read from /varz: the new value and a new config_load_time; a
+ * refused reload shows nowhere but in the log, and the server runs on.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "chaos/cluster.h"
+#include "chaos/mayhem.h"
+#include "chaos/monitor.h"
+#include "proto/base/clock.h"
+
+#define LEAST_NS (CLOCK_S / 2)
+
+static void
+reload_plan(struct mayhem_plan *p, struct fault *f)
+{
+	uint64_t wait =
+	    (uint64_t)rng_exponential(&p->rng, (double)p->interval_ns);
+
+	p->next_ns += wait > LEAST_NS ? wait : LEAST_NS;
+	f->round = ++p->round;
+	f->planned_ns = p->next_ns;
+	f->node = 1 + (unsigned)rng_below(&p->rng, p->nodes);
+}
+
+static int
+reload_inject(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+	int err = c->ops->node_reconfigure(c, f->node);
+
+	if (err < 0)
+		return err;
+	f->mark = clock_mono_ns();
+	return c->ops->node_signal(c, f->node, SIGHUP);
+}
+
+static bool
+reload_is_applied(struct fault *f)
+{
+	const struct cluster_node *n = cluster_node(f->cluster, f->node);
+	struct monitor_varz v;
+
+	if (!monitor_varz(f->cluster->monitor, f->node, &v) ||
+	    v.asked_ns < f->mark || v.max_connections != n->config_mark)
+		return false;
+	(void)snprintf(f->how, sizeof(f->how),
+	    "max_connections is %llu, config_load_time %.32s",
+	    (unsigned long long)v.max_connections, v.config_load_time);
+	return true;
+}
+
+static bool
+reload_is_healed(struct fault *f)
+{
+	if (!monitor_node_is_ok(f->cluster->monitor, f->node, f->mark))
+		return false;
+	(void)snprintf(f->how, sizeof(f->how), "server is healthy");
+	return true;
+}
+
+const struct mayhem_ops mayhem_random_reload = {
+    .name = "random_reload",
+    .summary = "change and reload the configuration of a random server",
+    .promise = "every promise holds all the time",
+    .needs = CLUSTER_CAN_RELOAD,
+    .is_graceful = true,
+    .apply_ns = 20 * CLOCK_S,
+    .heal_ns = 60 * CLOCK_S,
+    .plan = reload_plan,
+    .inject = reload_inject,
+    .is_applied = reload_is_applied,
+    .is_healed = reload_is_healed,
+};

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * rolling_restart: every server once, highest number first, as the rollout
+ * of a StatefulSet does: graceful stop, exit seen, start, everything healthy
+ * and current again before the next one.
+ *
+ * Rounds lie --fault-interval apart, but never closer than a rollout
+ * usually takes, so that the planned offsets can be met and the same seed
+ * means the same schedule.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "chaos/cluster.h"
+#include "chaos/mayhem.h"
+#include "chaos/monitor.h"
+#include "proto/base/clock.h"
+
+#define SERVER_NS (4 * CLOCK_S) /* a server's share of a round, at least */
+
+static void
+rolling_plan(struct mayhem_plan *p, struct fault *f)
+{
+	uint64_t least = p->nodes * SERVER_NS;
+	uint64_t round_ns = p->interval_ns > least ? p->interval_ns : least;
+
+	if (p->left == 0) {
+		p->left = p->nodes;
+		p->next_ns = p->round++ * round_ns;
+	}
+	f->round = p->round;
+	f->planned_ns = p->next_ns;
+	f->node = p->left--;
+}
+
+static int
+rolling_inject(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+
+	return c->ops->node_signal(c, f->node, SIGTERM);
+}
+
+static bool
+rolling_is_applied(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+
+	if (c->ops->node_runs(c, f->node))
+		return false;
+	(void)snprintf(f->how, sizeof(f->how), "SIGTERM, exit seen");
+	return true;
+}
+
+/* Called twice or on a server that never stopped: nothing to do. */
+static int
+rolling_heal(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+
+	f->mark = clock_mono_ns();
+	if (c->ops->node_runs(c, f->node))
+		return 0;
+	return c->ops->node_start(c, f->node);
+}
+
+static bool
+rolling_is_healed(struct fault *f)
+{
+	char why[CLUSTER_WHY_MAX];
+
+	if (!monitor_is_healthy(f->cluster->monitor, f->mark, why)) {
+		(void)snprintf(f->how, sizeof(f->how), "%.100s", why);
+		return false;
+	}
+	(void)snprintf(f->how, sizeof(f->how),
+	    "started; all servers healthy, all streams current");
+	return true;
+}
+
+const struct mayhem_ops mayhem_rolling_restart = {
+    .name = "rolling_restart",
+    .summary = "restart every server gracefully, one after the other",
+    .promise = "replicated streams stay available",
+    .needs = CLUSTER_CAN_RESTART,
+    .takes_node_down = true,
+    .is_graceful = true,
+    .apply_ns = 30 * CLOCK_S,
+    .heal_ns = 120 * CLOCK_S,
+    .plan = rolling_plan,
+    .inject = rolling_inject,
+    .is_applied = rolling_is_applied,
+    .heal = rolling_heal,
+    .is_healed = rolling_is_healed,
+};

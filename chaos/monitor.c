@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: ISC */
+/* The monitor; see monitor.h. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "chaos/monitor.h"
+#include "proto/base/buf.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+#include "proto/child.h"
+
+#define ANSWER_MAX   ((size_t)16 << 20)
+#define TIMEOUT_MS   2000L /* a stopped server's port accepts and hangs */
+#define GROUPS_MAX   4096  /* streams and consumers followed, a server */
+#define REFRESH_NS   (5 * CLOCK_S)
+#define LEADERS_SENT 64 /* groups whose leader is told now and then */
+
+enum page {
+	PAGE_HEALTH,
+	PAGE_JSZ,
+	PAGE_VARZ,
+	PAGES
+};
+
+static const struct page_spec {
+	const char *path;
+	uint64_t slow_ns, fast_ns;
+} page_specs[PAGES] = {
+    [PAGE_HEALTH] = {"/healthz", CLOCK_S, 100 * CLOCK_MS},
+    [PAGE_JSZ] = {"/jsz?streams=1&consumers=1", CLOCK_S, 200 * CLOCK_MS},
+    [PAGE_VARZ] = {"/varz", 2 * CLOCK_S, 200 * CLOCK_MS},
+};
+
+struct query {
+	CURL *easy;
+	unsigned node; /* from 1 */
+	enum page page;
+	bool is_running;
+	uint64_t asked_ns, next_ns;
+	struct buf answer;
+};
+
+/* A stream or consumer as one server sees it. */
+struct group {
+	uint64_t hash;	 /* of its name */
+	bool is_led;	 /* by this very server */
+	bool is_current; /* all replicas are; known by the leader only */
+};
+
+struct watched {
+	uint64_t health_ns; /* asked at; 0 never answered */
+	bool health_ok;
+	uint64_t jsz_ns;
+	bool leads_meta, meta_current;
+	unsigned meta_size;
+	struct group *groups;
+	unsigned ngroups;
+	struct monitor_varz varz;
+};
+
+/* Leaders as they were last told upwards. */
+struct told {
+	uint64_t hash;
+	char leader[CLUSTER_NAME_MAX];
+	uint64_t told_ns;
+};
+
+struct monitor {
+	struct cluster *cluster;
+	struct child *child;
+	CURLM *multi;
+	bool hurry;
+	struct query queries[CONFIG_NODES_MAX][PAGES];
+	struct watched nodes[CONFIG_NODES_MAX];
+	struct told told[LEADERS_SENT];
+	unsigned ntold;
+};
+
+static size_t
+on_bytes(char *data, size_t size, size_t n, void *arg)
+{
+	struct query *q = arg;
+
+	return buf_append(&q->answer, data, size * n) == 0 ? size * n : 0;
+}
+
+static int
+query_init(struct monitor *m, struct query *q, unsigned node, enum page page)
+{
+	q->node = node;
+	q->page = page;
+	buf_init(&q->answer, ANSWER_MAX);
+	q->easy = curl_easy_init();
+	if (q->easy == NULL)
+		return -ENOMEM;
+	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, on_bytes);
+	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, q);
+	(void)curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);
+	(void)curl_easy_setopt(q->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	(void)curl_easy_setopt(q->easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(q->easy, CURLOPT_NOPROXY, "*");
+	(void)m;
+	return 0;
+}
+
+struct monitor *
+monitor_create(struct cluster *cluster, struct child *child)
+{
+	struct monitor *m = calloc(1, sizeof(*m));
+	unsigned i, p;
+
+	if (m == NULL)
+		return NULL;
+	m->cluster = cluster;
+	m->child = child;
+	m->multi = curl_multi_init();
+	if (m->multi == NULL) {
+		monitor_destroy(m);
+		return NULL;
+	}
+	for (i = 0; i < cluster->n; i++)
+		for (p = 0; p < PAGES; p++)
+			if (query_init(m, &m->queries[i][p], i + 1,
+				(enum page)p) < 0) {
+				monitor_destroy(m);
+				return NULL;
+			}
+	return m;
+}
+
+void
+monitor_destroy(struct monitor *m)
+{
+	struct query *q;
+	unsigned i, p;
+
+	if (m == NULL)
+		return;
+	for (i = 0; i < CONFIG_NODES_MAX; i++) {
+		for (p = 0; p < PAGES; p++) {
+			q = &m->queries[i][p];
+			if (q->is_running)
+				(void)curl_multi_remove_handle(
+				    m->multi, q->easy);
+			if (q->easy != NULL)
+				curl_easy_cleanup(q->easy);
+			buf_fini(&q->answer);
+		}
+		free(m->nodes[i].groups);
+	}
+	if (m->multi != NULL)
+		(void)curl_multi_cleanup(m->multi);
+	free(m);
+}
+
+void
+monitor_hurry(struct monitor *m, bool hurry)
+{
+	unsigned i, p;
+
+	if (hurry && !m->hurry)
+		for (i = 0; i < m->cluster->n; i++)
+			for (p = 0; p < PAGES; p++)
+				m->queries[i][p].next_ns = 0;
+	m->hurry = hurry;
+}
+
+static uint64_t
+hash_name(const char *a, const char *b)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *a != '\0'; a++)
+		h = (h ^ (uint8_t)*a) * UINT64_C(0x100000001b3);
+	h = (h ^ '/') * UINT64_C(0x100000001b3);
+	for (; *b != '\0'; b++)
+		h = (h ^ (uint8_t)*b) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static const char *
+string_of(const cJSON *o, const char *name)
+{
+	const char *s =
+	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
+
+	return s != NULL ? s : "";
+}
+
+/* Tell a leader upwards when it is new, or was not told for a while. */
+static void
+tell_leader(
+    struct monitor *m, uint8_t what, const char *name, const char *leader)
+{
+	struct event ev = {.type = MESSAGE_LEADER};
+	uint64_t hash = hash_name(what == 1 ? "meta" : "", name);
+	uint64_t now = clock_mono_ns();
+	struct told *t;
+	unsigned i;
+
+	for (i = 0; i < m->ntold; i++)
+		if (m->told[i].hash == hash)
+			break;
+	if (i == LEADERS_SENT)
+		return;
+	t = &m->told[i];
+	if (i == m->ntold)
+		m->ntold++;
+	else if (strcmp(t->leader, leader) == 0 &&
+		 now < t->told_ns + REFRESH_NS)
+		return;
+	t->hash = hash;
+	t->told_ns = now;
+	(void)text_copy(t->leader, sizeof(t->leader), leader);
+	ev.u.leader.what = what;
+	(void)text_copy(ev.u.leader.name, sizeof(ev.u.leader.name), name);
+	(void)text_copy(ev.u.leader.leader, sizeof(ev.u.leader.leader), leader);
+	child_emit(m->child, &ev);
+}
+
+/* True when all rows of a group's replicas say they are current. */
+static bool
+replicas_current(const cJSON *cluster, unsigned *rows)
+{
+	const cJSON *list, *row;
+	bool all = true;
+
+	*rows = 0;
+	list = cJSON_GetObjectItemCaseSensitive(cluster, "replicas");
+	cJSON_ArrayForEach(row, list)
+	{
+		(*rows)++;
+		all &= cJSON_IsTrue(
+			   cJSON_GetObjectItemCaseSensitive(row, "current")) &&
+		       !cJSON_IsTrue(
+			   cJSON_GetObjectItemCaseSensitive(row, "offline"));
+	}
+	return all;
+}
+
+static void
+add_group(struct monitor *m, struct watched *w, const char *node,
+    const cJSON *detail, const char *stream)
+{
+	const cJSON *cluster =
+	    cJSON_GetObjectItemCaseSensitive(detail, "cluster");
+	const char *name = string_of(detail, "name");
+	const char *leader = string_of(cluster, "leader");
+	struct group *g;
+	char full[64];
+	unsigned rows;
+
+	if (w->ngroups == GROUPS_MAX)
+		return;
+	g = &w->groups[w->ngroups++];
+	g->hash = hash_name(stream, name);
+	/* R1 has no cluster rows: who has it leads it. */
+	g->is_led = cluster == NULL || strcmp(leader, node) == 0;
+	g->is_current =
+	    g->is_led && (cluster == NULL || replicas_current(cluster, &rows));
+	if (!g->is_led)
+		return;
+	full[0] = '\0';
+	(void)text_add(full, sizeof(full), "%s%s%s", stream,
+	    stream[0] != '\0' ? "/" : "", name);
+	tell_leader(m, stream[0] != '\0' ? 3 : 2, full, node);
+}
+
+static void
+take_account(struct monitor *m, struct watched *w, const char *node,
+    const cJSON *account)
+{
+	const cJSON *streams, *stream, *consumers, *consumer;
+
+	streams = cJSON_GetObjectItemCaseSensitive(account, "stream_detail");
+	cJSON_ArrayForEach(stream, streams)
+	{
+		add_group(m, w, node, stream, "");
+		consumers =
+		    cJSON_GetObjectItemCaseSensitive(stream, "consumer_detail");
+		cJSON_ArrayForEach(consumer, consumers)
+		    add_group(m, w, node, consumer, string_of(stream, "name"));
+	}
+}
+
+static void
+take_jsz(struct monitor *m, struct watched *w, unsigned node, const cJSON *o)
+{
+	const char *name = m->cluster->nodes[node - 1].name;
+	const cJSON *meta, *accounts, *account, *size;
+	unsigned rows = 0;
+
+	if (w->groups == NULL)
+		w->groups = calloc(GROUPS_MAX, sizeof(*w->groups));
+	if (w->groups == NULL)
+		return;
+	w->ngroups = 0;
+	meta = cJSON_GetObjectItemCaseSensitive(o, "meta_cluster");
+	/* Only the leader's own rows are worth anything. */
+	w->leads_meta = strcmp(string_of(meta, "leader"), name) == 0;
+	w->meta_current = w->leads_meta && replicas_current(meta, &rows);
+	size = cJSON_GetObjectItemCaseSensitive(meta, "cluster_size");
+	w->meta_size = w->leads_meta && cJSON_IsNumber(size)
+			   ? (unsigned)size->valueint
+			   : 0;
+	if (w->leads_meta && rows + 1 != w->meta_size)
+		w->meta_current = false;
+	if (w->leads_meta)
+		tell_leader(m, 1, "", name);
+	accounts = cJSON_GetObjectItemCaseSensitive(o, "account_details");
+	cJSON_ArrayForEach(account, accounts) take_account(m, w, name, account);
+}
+
+static void
+take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
+{
+	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, "max_connections");
+
+	w->varz.asked_ns = asked_ns;
+	w->varz.max_connections =
+	    cJSON_IsNumber(n) ? (uint64_t)n->valuedouble : 0;
+	(void)text_copy(
+	    w->varz.version, sizeof(w->varz.version), string_of(o, "version"));
+	(void)text_copy(w->varz.config_load_time,
+	    sizeof(w->varz.config_load_time), string_of(o, "config_load_time"));
+}
+
+static void
+take_answer(struct monitor *m, struct query *q, bool ok)
+{
+	struct watched *w = &m->nodes[q->node - 1];
+	cJSON *o = NULL;
+
+	if (q->page == PAGE_HEALTH) {
+		w->health_ns = q->asked_ns;
+		w->health_ok = ok;
+		return;
+	}
+	if (ok)
+		o = cJSON_ParseWithLength(
+		    (const char *)buf_data(&q->answer), buf_len(&q->answer));
+	if (q->page == PAGE_JSZ) {
+		w->jsz_ns = o != NULL ? q->asked_ns : 0;
+		w->leads_meta = false;
+		if (o != NULL)
+			take_jsz(m, w, q->node, o);
+	} else if (o != NULL)
+		take_varz(w, o, q->asked_ns);
+	cJSON_Delete(o);
+}
+
+static void
+query_start(struct monitor *m, struct query *q, uint64_t now)
+{
+	const struct page_spec *spec = &page_specs[q->page];
+	const struct cluster_node *node = &m->cluster->nodes[q->node - 1];
+	char url[CLUSTER_URL_MAX + 64];
+
+	q->next_ns = now + (m->hurry ? spec->fast_ns : spec->slow_ns);
+	if (node->monitor[0] == '\0')
+		return;
+	url[0] = '\0';
+	(void)text_add(url, sizeof(url), "%s%s", node->monitor, spec->path);
+	(void)curl_easy_setopt(q->easy, CURLOPT_URL, url);
+	buf_consume(&q->answer, buf_len(&q->answer));
+	q->asked_ns = now;
+	q->is_running = curl_multi_add_handle(m->multi, q->easy) == CURLM_OK;
+}
+
+static void
+take_finished(struct monitor *m)
+{
+	struct query *q;
+	CURLMsg *msg;
+	CURLcode result;
+	long code;
+	int left;
+
+	while ((msg = curl_multi_info_read(m->multi, &left)) != NULL) {
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		result = msg->data.result;
+		code = 0;
+		q = NULL;
+		(void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &q);
+		(void)curl_easy_getinfo(
+		    msg->easy_handle, CURLINFO_RESPONSE_CODE, &code);
+		(void)curl_multi_remove_handle(m->multi, msg->easy_handle);
+		q->is_running = false;
+		take_answer(m, q, result == CURLE_OK && code == 200);
+	}
+}
+
+void
+monitor_wait(
+    struct monitor *m, struct curl_waitfd *extra, unsigned n, int timeout_ms)
+{
+	uint64_t now = clock_mono_ns();
+	struct query *q;
+	unsigned i, p;
+	int running;
+
+	for (i = 0; i < m->cluster->n; i++)
+		for (p = 0; p < PAGES; p++) {
+			q = &m->queries[i][p];
+			if (!q->is_running && now >= q->next_ns)
+				query_start(m, q, now);
+		}
+	(void)curl_multi_perform(m->multi, &running);
+	(void)curl_multi_poll(m->multi, extra, n, timeout_ms, NULL);
+	(void)curl_multi_perform(m->multi, &running);
+	take_finished(m);
+}
+
+bool
+monitor_node_is_ok(const struct monitor *m, unsigned node, uint64_t since_ns)
+{
+	const struct watched *w = &m->nodes[node - 1];
+
+	if (m->cluster->nodes[node - 1].monitor[0] == '\0')
+		return true; /* nobody to ask: the caller knows */
+	return w->health_ok && w->health_ns > since_ns;
+}
+
+/* The state of a stream or consumer over all servers. */
+static bool
+group_is_current(const struct monitor *m, uint64_t hash)
+{
+	const struct watched *w;
+	unsigned i, k;
+
+	for (i = 0; i < m->cluster->n; i++) {
+		w = &m->nodes[i];
+		for (k = 0; k < w->ngroups; k++)
+			if (w->groups[k].hash == hash && w->groups[k].is_led)
+				return w->groups[k].is_current;
+	}
+	return false; /* nobody leads it */
+}
+
+static bool
+groups_are_current(const struct monitor *m)
+{
+	const struct watched *w;
+	unsigned i, k;
+
+	for (i = 0; i < m->cluster->n; i++) {
+		w = &m->nodes[i];
+		for (k = 0; k < w->ngroups; k++)
+			if (!group_is_current(m, w->groups[k].hash))
+				return false;
+	}
+	return true;
+}
+
+static bool
+missing(char *why, const char *what, const char *name)
+{
+	why[0] = '\0';
+	(void)text_add(why, CLUSTER_WHY_MAX, "%s%s", name, what);
+	return false;
+}
+
+bool
+monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
+{
+	const struct watched *w;
+	bool has_leader = m->cluster->n == 1, watched = false;
+	unsigned i;
+
+	for (i = 0; i < m->cluster->n; i++) {
+		w = &m->nodes[i];
+		if (m->cluster->nodes[i].monitor[0] == '\0')
+			continue;
+		watched = true;
+		if (!monitor_node_is_ok(m, i + 1, since_ns))
+			return missing(
+			    why, " is not healthy", m->cluster->nodes[i].name);
+		if (w->jsz_ns <= since_ns)
+			return missing(why,
+			    " does not tell its JetStream state",
+			    m->cluster->nodes[i].name);
+		has_leader |= w->leads_meta && w->meta_current &&
+			      w->meta_size >= m->cluster->n;
+	}
+	if (!watched)
+		return true;
+	if (!has_leader)
+		return missing(why,
+		    "the meta leader does not see all servers current", "");
+	if (!groups_are_current(m))
+		return missing(
+		    why, "not every stream and consumer is current", "");
+	why[0] = '\0';
+	return true;
+}
+
+bool
+monitor_varz(const struct monitor *m, unsigned node, struct monitor_varz *out)
+{
+	*out = m->nodes[node - 1].varz;
+	return out->asked_ns != 0;
+}
+
+unsigned
+monitor_meta_size(const struct monitor *m, uint64_t since_ns)
+{
+	unsigned i;
+
+	for (i = 0; i < m->cluster->n; i++)
+		if (m->nodes[i].leads_meta && m->nodes[i].jsz_ns > since_ns)
+			return m->nodes[i].meta_size;
+	return 0;
+}
+
+static bool
+save_page(CURL *easy, const char *monitor, const char *page, const char *path)
+{
+	char url[CLUSTER_URL_MAX + 128] = "";
+	FILE *f = fopen(path, "we");
+	CURLcode got;
+
+	if (f == NULL)
+		return false;
+	(void)text_add(url, sizeof(url), "%s/%s", monitor, page);
+	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
+	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	got = curl_easy_perform(easy);
+	return fclose(f) == 0 && got == CURLE_OK;
+}
+
+unsigned
+monitor_dump(struct monitor *m, const char *dir)
+{
+	static const char *const pages[][2] = {
+	    {"varz", "varz"},
+	    {"jsz?accounts=1&streams=1&consumers=1&config=1&raft=1", "jsz"},
+	    {"connz?subs=1", "connz"},
+	    {"routez", "routez"},
+	    {"healthz", "healthz"},
+	};
+	char path[CONFIG_PATH_MAX + 128];
+	CURL *easy = curl_easy_init();
+	unsigned i, p, saved = 0;
+
+	for (i = 0; easy != NULL && i < m->cluster->n; i++) {
+		if (m->cluster->nodes[i].monitor[0] == '\0')
+			continue;
+		path[0] = '\0';
+		(void)text_add(path, sizeof(path), "%s/%s", dir,
+		    m->cluster->nodes[i].name);
+		(void)mkdir(path, 0755); /* there already, most often */
+		for (p = 0; p < sizeof(pages) / sizeof(pages[0]); p++) {
+			path[0] = '\0';
+			(void)text_add(path, sizeof(path), "%s/%s/%s.json", dir,
+			    m->cluster->nodes[i].name, pages[p][1]);
+			saved += save_page(easy, m->cluster->nodes[i].monitor,
+			    pages[p][0], path);
+			child_beat(m->child);
+		}
+	}
+	if (easy != NULL)
+		curl_easy_cleanup(easy);
+	return saved;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The monitor watches every server's monitoring port (/healthz, /varz,
+ * /jsz) all the time without ever blocking, and keeps what was last known,
+ * with the time at which it was ASKED: an answer proves something about the
+ * moments after its question, never about those before.
+ */
+#ifndef CHAOS_MONITOR_H
+#define CHAOS_MONITOR_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chaos/cluster.h"
+
+struct monitor;
+struct child;
+
+/* NULL without memory. The cluster's nodes are watched as they are now. */
+struct monitor *monitor_create(struct cluster *, struct child *);
+void monitor_destroy(struct monitor *);
+
+/* Ask often while something is to be observed, seldom otherwise. */
+void monitor_hurry(struct monitor *, bool hurry);
+
+/*
+ * Wait for answers or for a descriptor of extra (n of them, curl's form),
+ * at most timeout_ms, and take in what came.
+ */
+void monitor_wait(
+    struct monitor *, struct curl_waitfd *extra, unsigned n, int timeout_ms);
+
+/*
+ * True when, asked after since_ns, every server said it is healthy, the
+ * meta leader sees all servers current, and every stream has a leader that
+ * sees all its replicas current. why (CLUSTER_WHY_MAX) says what is missing.
+ */
+bool monitor_is_healthy(const struct monitor *, uint64_t since_ns, char *why);
+
+/* The same of one server's own /healthz only. */
+bool monitor_node_is_ok(
+    const struct monitor *, unsigned node, uint64_t since_ns);
+
+/* What /varz of a node said last: false when it was never heard. */
+struct monitor_varz {
+	uint64_t asked_ns;
+	uint64_t max_connections;
+	char version[24];
+	char config_load_time[40];
+};
+bool monitor_varz(const struct monitor *, unsigned node, struct monitor_varz *);
+
+/* Members of the meta group as its leader sees them, 0 if not known. */
+unsigned monitor_meta_size(const struct monitor *, uint64_t since_ns);
+
+/* Save all pages of all servers below dir; returns how many. */
+unsigned monitor_dump(struct monitor *, const char *dir);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * duplicate: one message id is stored twice inside the dedupe window.
+ *
+ * Rule (guarantees 3): two stored messages with the same Nats-Msg-Id whose
+ * server time stamps are closer than the window less a margin (clocks of
+ * two leaders, the window's timer). Both copies were read, at different
+ * sequences, and both stamps are known.
+ *
+ * Why no legal behaviour trips it: a redelivery has the same sequence and
+ * is not counted; a second copy stored after the window is lawful and
+ * excluded by the stamps; nothing removes messages in a run, so the lawful
+ * case "first copy purged, server restarted" can't arise.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "orchestrator/check/check.h"
+
+#define MARGIN_NS UINT64_C(1000000000)
+#define PAIRS_MAX 4096
+
+struct pair {
+	uint32_t stream;
+	uint64_t id, seqs[2];
+	int64_t stamps[2]; /* 0: not known yet */
+	bool decided;
+};
+
+struct duplicate_state {
+	struct pair *pairs;
+	uint32_t n;
+};
+
+struct copy {
+	uint32_t stream;
+	uint64_t seq, id;
+	int64_t stamp_ns;
+};
+
+static uint64_t
+margin_of(uint64_t window_ns)
+{
+	return window_ns / 10 > MARGIN_NS ? window_ns / 10 : MARGIN_NS;
+}
+
+static void
+pair_decide(struct check *c, struct pair *p)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, p->stream);
+	struct anomaly a = {.kind = ANOMALY_DUPLICATE, .stream = p->stream};
+	int64_t apart = p->stamps[1] - p->stamps[0];
+	uint64_t window = s != NULL ? s->dedupe_ns : 0;
+
+	if (p->decided || p->stamps[0] == 0 || p->stamps[1] == 0)
+		return;
+	p->decided = true;
+	if (apart < 0)
+		apart = -apart;
+	if ((uint64_t)apart + margin_of(window) >= window)
+		return; /* stored again after the window: lawful */
+	a.ids[0] = p->id;
+	a.seqs[0] = p->seqs[0];
+	a.seqs[1] = p->seqs[1];
+	check_raise(c, &a,
+	    "message %u:%llu is stored at sequence %llu and again at %llu, "
+	    "%.3f s apart in a dedupe window of %.0f s",
+	    message_id_source(p->id),
+	    (unsigned long long)message_id_counter(p->id),
+	    (unsigned long long)p->seqs[0], (unsigned long long)p->seqs[1],
+	    (double)apart / 1e9, (double)window / 1e9);
+}
+
+static int
+pair_add(struct check *c, const struct copy *m, uint64_t other,
+    int64_t other_stamp_ns)
+{
+	struct duplicate_state *st = c->state;
+	struct pair *p;
+	uint32_t i;
+
+	for (i = 0; i < st->n; i++) {
+		p = &st->pairs[i];
+		if (p->stream == m->stream && p->id == m->id &&
+		    (p->seqs[0] == m->seq || p->seqs[1] == m->seq))
+			return 0;
+	}
+	if (st->n >= PAIRS_MAX)
+		return 0; /* thousands were raised or are lawful by then */
+	p = check_slot(&st->pairs, &st->n, st->n, sizeof(*p));
+	if (p == NULL)
+		return -ENOMEM;
+	p->stream = m->stream;
+	p->id = m->id;
+	p->seqs[0] = other;
+	p->seqs[1] = m->seq;
+	p->stamps[0] = other_stamp_ns;
+	p->stamps[1] = m->stamp_ns;
+	pair_decide(c, p);
+	return 0;
+}
+
+/* Another sequence that is known to hold this id, or 0. */
+static uint64_t
+other_copy(const struct check *c, const struct copy *m, int64_t *stamp_ns)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	const struct ledger_entry *e = ledger_find(c->ledger, m->id);
+	uint64_t found;
+
+	*stamp_ns = 0;
+	if (e != NULL) {
+		*stamp_ns = e->stamp_ns;
+		return e->seq != m->seq ? e->seq : 0;
+	}
+	if (s == NULL || !ledger_was_invoked(c->ledger, m->id))
+		return 0;
+	if ((seqmap_find(&s->acked, m->seq, &found) ||
+		seqmap_find(&s->seen, m->seq, &found)) &&
+	    found == m->id)
+		return 0; /* known there: the usual case, and cheap */
+	if (seqmap_find_value(&s->acked, m->id, &found) ||
+	    seqmap_find_value(&s->seen, m->id, &found))
+		return found != m->seq ? found : 0;
+	return 0;
+}
+
+static int
+judge_copy(struct check *c, const struct copy *m)
+{
+	struct duplicate_state *st = c->state;
+	struct pair *p;
+	int64_t stamp_ns;
+	uint64_t other;
+	uint32_t i;
+
+	for (i = 0; i < st->n; i++) {
+		p = &st->pairs[i];
+		if (p->decided || p->stream != m->stream || p->id != m->id ||
+		    m->stamp_ns == 0)
+			continue;
+		if (p->seqs[0] == m->seq)
+			p->stamps[0] = m->stamp_ns;
+		if (p->seqs[1] == m->seq)
+			p->stamps[1] = m->stamp_ns;
+		pair_decide(c, p);
+	}
+	other = other_copy(c, m, &stamp_ns);
+	return other != 0 ? pair_add(c, m, other, stamp_ns) : 0;
+}
+
+static int
+duplicate_event(struct check *c, const struct event *ev)
+{
+	const struct msg_publish_ok *p = &ev->u.publish_ok;
+	const struct msg_deliver *d = &ev->u.deliver;
+	const struct msg_scan_message *s = &ev->u.scan_message;
+	struct copy m;
+
+	if (ev->type == MESSAGE_PUBLISH_OK)
+		m = (struct copy){p->stream, p->seq, p->id, 0};
+	else if (ev->type == MESSAGE_DELIVER) {
+		if (!check_is_ours(c, d->run, d->intact))
+			return 0;
+		m = (struct copy){d->stream, d->seq, d->id, d->stamp_ns};
+	} else {
+		if (!check_is_ours(c, s->run, s->intact))
+			return 0;
+		m = (struct copy){s->stream, s->seq, s->id, s->stamp_ns};
+	}
+	return judge_copy(c, &m);
+}
+
+/* Pairs whose stamps never became known prove nothing by themselves. */
+static void
+duplicate_finish(struct check *c)
+{
+	struct duplicate_state *st = c->state;
+	struct anomaly a = {.kind = ANOMALY_DUPLICATE, .class = CLASS_WARNING};
+	const struct pair *p;
+	uint32_t i;
+
+	for (i = 0; i < st->n; i++) {
+		p = &st->pairs[i];
+		if (p->decided)
+			continue;
+		a.stream = p->stream;
+		a.ids[0] = p->id;
+		a.seqs[0] = p->seqs[0];
+		a.seqs[1] = p->seqs[1];
+		check_raise(c, &a,
+		    "message %u:%llu was named at sequence %llu and at %llu, "
+		    "but the server's time stamps of both were never seen",
+		    message_id_source(p->id),
+		    (unsigned long long)message_id_counter(p->id),
+		    (unsigned long long)p->seqs[0],
+		    (unsigned long long)p->seqs[1]);
+	}
+}
+
+static void
+duplicate_fini(struct check *c)
+{
+	struct duplicate_state *st = c->state;
+
+	free(st->pairs);
+}
+
+static const enum message_type types[] = {
+    MESSAGE_PUBLISH_OK, MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
+
+const struct check_ops check_duplicate = {
+    .name = "duplicate",
+    .summary = "a message id is stored once within the dedupe window",
+    .rule = "guarantees 3",
+    .types = types,
+    .state_size = sizeof(struct duplicate_state),
+    .event = duplicate_event,
+    .finish = duplicate_finish,
+    .fini = duplicate_fini,
+};

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: ISC */
+/* The judge; see judge.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/check/judge.h"
+#include "proto/base/text.h"
+
+#define CHECKS_MAX 32
+
+/* What the verdict rests on besides the anomalies. */
+struct facts {
+	bool saw_run, saw_end;
+	uint64_t ok_ops, ok_under_fault;
+	struct seqmap begun, complete; /* streams whose scan was */
+	uint64_t gaps;
+	bool lost_memory;
+	char harness[256], cluster[256], skipped[256], scan_why[160];
+	char settle_why[200];
+	char doubt[256];
+};
+
+struct judge {
+	struct run_config config;
+	struct ledger ledger;
+	struct faults faults;
+	struct check checks[CHECKS_MAX];
+	size_t nchecks;
+	/* by message type: indices of the checks that want it */
+	uint8_t wants[MESSAGE_TYPES][CHECKS_MAX];
+	uint8_t nwants[MESSAGE_TYPES];
+	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
+	struct anomaly *kept;
+	size_t nkept;
+	judge_notice *notice;
+	void *notice_arg;
+	struct facts facts;
+};
+
+static const char *const kind_names[] = {
+#define X(KIND, kind) #kind,
+    ANOMALY_KINDS(X)
+#undef X
+};
+
+const char *
+anomaly_kind_name(enum anomaly_kind kind)
+{
+	return kind < ANOMALY_COUNT ? kind_names[kind] : "?";
+}
+
+const char *anomaly_class_name(enum anomaly_class class)
+{
+	static const char *const names[CLASS_COUNT] = {
+	    "violation", "documented", "warning"};
+
+	return class < CLASS_COUNT ? names[class] : "?";
+}
+
+const char *
+verdict_name(enum verdict v)
+{
+	static const char *const names[VERDICT_COUNT] = {
+	    "pass", "fail", "inconclusive", "skipped"};
+
+	return v < VERDICT_COUNT ? names[v] : "?";
+}
+
+static int
+check_add(struct judge *j, const struct check_ops *ops)
+{
+	struct check *c = &j->checks[j->nchecks];
+	const enum message_type *t;
+
+	if (j->nchecks == CHECKS_MAX)
+		return -E2BIG;
+	c->ops = ops;
+	c->config = &j->config;
+	c->ledger = &j->ledger;
+	c->faults = &j->faults;
+	c->judge = j;
+	c->state = calloc(1, ops->state_size ? ops->state_size : 1);
+	if (c->state == NULL)
+		return -ENOMEM;
+	j->nchecks++;
+	for (t = ops->types; *t != 0; t++)
+		j->wants[*t][j->nwants[*t]++] = (uint8_t)(j->nchecks - 1);
+	return ops->init != NULL ? ops->init(c) : 0;
+}
+
+struct judge *
+judge_create(judge_notice *notice, void *arg)
+{
+	struct judge *j = calloc(1, sizeof(*j));
+	size_t i;
+
+	if (j == NULL)
+		return NULL;
+	config_init(&j->config);
+	ledger_init(&j->ledger);
+	faults_init(&j->faults);
+	j->notice = notice;
+	j->notice_arg = arg;
+	for (i = 0; check_table[i] != NULL; i++)
+		if (check_add(j, check_table[i]) < 0) {
+			judge_destroy(j);
+			errno = ENOMEM;
+			return NULL;
+		}
+	return j;
+}
+
+void
+judge_destroy(struct judge *j)
+{
+	size_t i;
+
+	if (j == NULL)
+		return;
+	for (i = 0; i < j->nchecks; i++) {
+		if (j->checks[i].ops->fini != NULL)
+			j->checks[i].ops->fini(&j->checks[i]);
+		free(j->checks[i].state);
+	}
+	seqmap_fini(&j->facts.begun);
+	seqmap_fini(&j->facts.complete);
+	ledger_fini(&j->ledger);
+	free(j->kept);
+	free(j);
+}
+
+/* Keep the first of each kind and class: they carry the evidence. */
+static void
+judge_keep(struct judge *j, const struct anomaly *a)
+{
+	struct anomaly *kept;
+
+	if (j->counts[a->kind][a->class] > JUDGE_KEEP)
+		return;
+	kept = realloc(j->kept, (j->nkept + 1) * sizeof(*kept));
+	if (kept == NULL) {
+		j->facts.lost_memory = true;
+		return;
+	}
+	j->kept = kept;
+	j->kept[j->nkept++] = *a;
+}
+
+void
+check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
+{
+	struct anomaly a = *proto;
+	va_list ap;
+
+	if (a.rule == NULL)
+		a.rule = c->ops->rule;
+	if (a.time_ns == 0)
+		a.time_ns = c->now_ns;
+	va_start(ap, fmt);
+	(void)vsnprintf(a.says, sizeof(a.says), fmt, ap); /* cut is fine */
+	va_end(ap);
+	c->judge->counts[a.kind][a.class]++;
+	judge_keep(c->judge, &a);
+	if (c->judge->notice != NULL)
+		c->judge->notice(c->judge->notice_arg, &a);
+}
+
+void
+check_doubt(struct check *c, const char *fmt, ...)
+{
+	struct facts *f = &c->judge->facts;
+	va_list ap;
+
+	if (f->doubt[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(f->doubt, sizeof(f->doubt), fmt, ap); /* cut is fine */
+	va_end(ap);
+}
+
+void *
+check_slot(void *array_pointer, uint32_t *n, uint32_t i, size_t size)
+{
+	char *array, *grown;
+
+	memcpy(&array, array_pointer, sizeof(array));
+	if (i >= CHECK_SLOTS_MAX)
+		return NULL;
+	if (i >= *n) {
+		grown = realloc(array, (i + 1) * size);
+		if (grown == NULL)
+			return NULL;
+		memset(grown + *n * size, 0, (i + 1 - *n) * size);
+		array = grown;
+		memcpy(array_pointer, &array, sizeof(array));
+		*n = i + 1;
+	}
+	return array + i * size;
+}
+
+bool
+check_is_ours(const struct check *c, uint64_t run, unsigned intact)
+{
+	return intact && run == c->ledger->run;
+}
+
+uint64_t
+check_available_ns(
+    const struct check *c, uint64_t start_ns, uint64_t start_stood)
+{
+	uint64_t stood = faults_stood(c->faults, c->now_ns) - start_stood;
+	uint64_t passed = c->now_ns - start_ns;
+
+	return passed > stood ? passed - stood : 0;
+}
+
+static void
+note_ok(struct judge *j)
+{
+	j->facts.ok_ops++;
+	if (faults_active(&j->faults))
+		j->facts.ok_under_fault++;
+}
+
+/* The first reason of its kind is the one that explains. */
+static void
+note_text(char *out, size_t size, const char *prefix, const char *text)
+{
+	if (out[0] == '\0')
+		(void)text_add(out, size, "%s%s", prefix, text);
+}
+
+static void
+note_option(struct judge *j, const struct msg_option *m)
+{
+	char why[OPTION_WHY_MAX];
+
+	/* An option that this version doesn't know changes no verdict. */
+	(void)config_set(&j->config, m->name, m->value, why);
+	j->faults.strict = j->config.strict_availability;
+}
+
+static void
+note_stream(struct facts *f, struct seqmap *m, uint32_t stream)
+{
+	/* Keys begin at 1: the map's searches start there. */
+	if (seqmap_add(m, stream + UINT64_C(1), stream) == -ENOMEM)
+		f->lost_memory = true;
+}
+
+static void
+note_child_exit(struct facts *f, const struct msg_child_exit *m)
+{
+	char text[96] = "";
+
+	if (m->expected || m->child != 1)
+		return;
+	(void)text_add(
+	    text, sizeof(text), "exit code %u, signal %u", m->code, m->signal);
+	note_text(
+	    f->harness, sizeof(f->harness), "the chaos process died: ", text);
+}
+
+/* Facts that decide between pass and inconclusive, harness or skipped. */
+static void
+note_facts(struct judge *j, const struct event *ev)
+{
+	struct facts *f = &j->facts;
+
+	switch ((unsigned)ev->type) {
+	case MESSAGE_PUBLISH_OK:
+	case MESSAGE_ACK_OK:
+		note_ok(j);
+		break;
+	case MESSAGE_OPTION:
+		note_option(j, &ev->u.option);
+		break;
+	case MESSAGE_RUN:
+		f->saw_run = true;
+		break;
+	case MESSAGE_PHASE:
+		f->saw_end |= strcmp(ev->u.phase.name, "end") == 0;
+		break;
+	case MESSAGE_SCAN_BEGIN:
+		note_stream(f, &f->begun, ev->u.scan_begin.stream);
+		break;
+	case MESSAGE_SCAN_END:
+		if (ev->u.scan_end.complete)
+			note_stream(f, &f->complete, ev->u.scan_end.stream);
+		else
+			note_text(f->scan_why, sizeof(f->scan_why), "",
+			    ev->u.scan_end.why);
+		break;
+	case MESSAGE_SETTLED:
+		if (!ev->u.settled.ok)
+			note_text(f->settle_why, sizeof(f->settle_why), "",
+			    ev->u.settled.why);
+		break;
+	case MESSAGE_CHILD_GAP:
+		f->gaps++;
+		break;
+	case MESSAGE_DIAG:
+		note_text(f->harness, sizeof(f->harness), "", ev->u.diag.text);
+		break;
+	case MESSAGE_HARNESS:
+		note_text(
+		    f->harness, sizeof(f->harness), "", ev->u.harness.why);
+		break;
+	case MESSAGE_LINKS:
+		if (ev->u.links.bypassing > 0)
+			note_text(f->harness, sizeof(f->harness), "",
+			    "a link between servers bypasses its proxy");
+		break;
+	case MESSAGE_CHILD_EXIT:
+		note_child_exit(f, &ev->u.child_exit);
+		break;
+	case MESSAGE_CLUSTER_FAILED:
+		note_text(f->cluster, sizeof(f->cluster), "",
+		    ev->u.cluster_failed.why);
+		break;
+	case MESSAGE_SKIPPED:
+		note_text(
+		    f->skipped, sizeof(f->skipped), "", ev->u.skipped.why);
+		break;
+	default:
+		break;
+	}
+}
+
+int
+judge_event(struct judge *j, const struct event *ev)
+{
+	struct check *c;
+	unsigned i;
+	int err = 0;
+
+	for (i = 0; i < j->nwants[ev->type]; i++) {
+		c = &j->checks[j->wants[ev->type][i]];
+		c->now_ns = ev->time_ns;
+		if (c->ops->event(c, ev) < 0)
+			err = -ENOMEM;
+	}
+	faults_event(&j->faults, ev);
+	ledger_event(&j->ledger, &j->faults, ev);
+	note_facts(j, ev);
+	if (err < 0 || j->ledger.no_memory)
+		j->facts.lost_memory = true;
+	return j->facts.lost_memory ? -ENOMEM : 0;
+}
+
+static void reason(struct judge_result *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+reason(struct judge_result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (r->nreasons == JUDGE_REASONS)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(
+	    r->reasons[r->nreasons++], sizeof(r->reasons[0]), fmt, ap);
+	va_end(ap);
+}
+
+static void
+reasons_violation(const struct judge *j, struct judge_result *r)
+{
+	unsigned k;
+
+	for (k = 0; k < ANOMALY_COUNT; k++)
+		if (j->counts[k][CLASS_VIOLATION] > 0)
+			reason(r, "%s: %llu", kind_names[k],
+			    (unsigned long long)j->counts[k][CLASS_VIOLATION]);
+}
+
+static void
+reasons_harness(const struct judge *j, struct judge_result *r)
+{
+	const struct facts *f = &j->facts;
+
+	if (f->harness[0] != '\0')
+		reason(r, "harness: %.230s", f->harness);
+	if (f->gaps > 0)
+		reason(r, "harness: %llu gaps in the history",
+		    (unsigned long long)f->gaps);
+	if (f->lost_memory)
+		reason(r, "harness: out of memory while judging");
+	if (!f->saw_run)
+		reason(r, "harness: the history has no head");
+}
+
+static void
+reasons_inconclusive(const struct judge *j, struct judge_result *r)
+{
+	const struct facts *f = &j->facts;
+	bool wants_faults = strcmp(j->config.mayhem, "none") != 0;
+	uint64_t stream;
+
+	if (!f->saw_end)
+		reason(r, "the history ends before the run did");
+	if (f->ok_ops == 0)
+		reason(r, "no operation succeeded");
+	if (wants_faults && j->faults.applied == 0)
+		reason(r, "no fault took effect");
+	else if (wants_faults && f->ok_under_fault == 0)
+		reason(r, "no operation succeeded while a fault was in force");
+	if (f->settle_why[0] != '\0')
+		reason(r, "the cluster did not settle: %.190s", f->settle_why);
+	if (f->doubt[0] != '\0')
+		reason(r, "%.250s", f->doubt);
+	if (f->begun.count == 0)
+		reason(r, "no stream was audited");
+	else if (seqmap_first_missing(&f->begun, &f->complete, 1, &stream))
+		reason(r, "the audit is not complete: %.150s", f->scan_why);
+}
+
+/* Where several apply: violation, harness, cluster, inconclusive, skipped. */
+void
+judge_finish(struct judge *j, struct judge_result *r)
+{
+	size_t i;
+
+	memset(r, 0, sizeof(*r));
+	for (i = 0; i < j->nchecks; i++)
+		if (j->checks[i].ops->finish != NULL)
+			j->checks[i].ops->finish(&j->checks[i]);
+	r->verdict = VERDICT_FAIL;
+	r->exit_code = EXIT_VIOLATION;
+	reasons_violation(j, r);
+	if (r->nreasons > 0)
+		return;
+	r->verdict = VERDICT_INCONCLUSIVE;
+	r->exit_code = EXIT_HARNESS;
+	reasons_harness(j, r);
+	if (r->nreasons > 0)
+		return;
+	r->exit_code = EXIT_CLUSTER;
+	if (j->facts.cluster[0] != '\0') {
+		reason(r, "cluster: %.230s", j->facts.cluster);
+		return;
+	}
+	if (j->facts.skipped[0] != '\0') {
+		r->verdict = VERDICT_SKIPPED;
+		r->exit_code = EXIT_SKIPPED;
+		reason(r, "skipped: %.230s", j->facts.skipped);
+		return;
+	}
+	r->exit_code = EXIT_INCONCLUSIVE;
+	reasons_inconclusive(j, r);
+	if (r->nreasons > 0)
+		return;
+	r->verdict = VERDICT_PASS;
+	r->exit_code = EXIT_PASS;
+}
+
+uint64_t
+judge_count(
+    const struct judge *j, enum anomaly_kind kind, enum anomaly_class class)
+{
+	return j->counts[kind][class];
+}
+
+const struct anomaly *
+judge_anomaly(const struct judge *j, size_t i)
+{
+	return i < j->nkept ? &j->kept[i] : NULL;
+}
+
+const struct ledger *
+judge_ledger(const struct judge *j)
+{
+	return &j->ledger;
+}
+
+const struct faults *
+judge_faults(const struct judge *j)
+{
+	return &j->faults;
+}
+
+const struct run_config *
+judge_config(const struct judge *j)
+{
+	return &j->config;
+}

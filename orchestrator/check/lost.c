@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * lost: an acknowledged message is gone.
+ *
+ * Rule (guarantees 1): a publish ack says that a quorum has the message. It
+ * convicts when, after all faults were healed and the cluster is quiet, the
+ * audit's consumer did not read the sequence AND the stream leader, asked
+ * for it by number several times, said each time that there is none.
+ *
+ * Why no legal behaviour trips it: the streams of a run have no limits, no
+ * TTL and no purge, so nothing removes a message lawfully; the faults kill,
+ * stop or cut off processes and never touch a data folder; an ack that was
+ * not received is UNKNOWN and makes no claim; a slow replica answers one
+ * path but not both. Memory storage may lose data when servers restart:
+ * that is documented, not a violation. Absence is never concluded from
+ * silence: a scan that did not settle a sequence makes the run
+ * inconclusive.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/check/check.h"
+
+struct lost_stream {
+	struct seqmap covered; /* sequences that the scan settled */
+};
+
+struct lost_state {
+	struct lost_stream *streams;
+	uint32_t n;
+};
+
+static enum anomaly_class
+loss_class(const struct check *c, const struct ledger_stream *s)
+{
+	if (strcmp(s->storage, "memory") == 0 && c->faults->applied > 0)
+		return CLASS_DOCUMENTED;
+	return CLASS_VIOLATION;
+}
+
+static int
+on_absent(struct check *c, const struct msg_scan_absent *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct anomaly a = {.kind = ANOMALY_LOST, .stream = m->stream};
+	uint64_t id;
+
+	if (s == NULL || !seqmap_find(&s->acked, m->seq, &id))
+		return 0;
+	a.class = loss_class(c, s);
+	a.ids[0] = id;
+	a.seqs[0] = m->seq;
+	check_raise(c, &a,
+	    "message %u:%llu was acknowledged at sequence %llu of %s and is "
+	    "gone: the scan did not see it and the leader said %u times that "
+	    "there is no such message (%s part of %llu acknowledged)",
+	    message_id_source(id), (unsigned long long)message_id_counter(id),
+	    (unsigned long long)m->seq, s->name, m->tries,
+	    m->seq == seqmap_last(&s->acked) ? "last" : "middle",
+	    (unsigned long long)s->acked.count);
+	return 0;
+}
+
+static int
+on_begin(struct check *c, const struct msg_scan_begin *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct anomaly a = {.kind = ANOMALY_LOST, .stream = m->stream};
+
+	if (s == NULL || s->created == 0 || m->created == 0 ||
+	    s->created == m->created || s->acked.count == 0)
+		return 0;
+	a.class = loss_class(c, s);
+	check_raise(c, &a,
+	    "stream %s was created anew by the server: %llu acknowledged "
+	    "messages belonged to the one created by this run",
+	    s->name, (unsigned long long)s->acked.count);
+	return 0;
+}
+
+static void
+on_end(struct check *c, struct lost_stream *t, const struct msg_scan_end *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	uint64_t seq;
+
+	if (s == NULL || !m->complete)
+		return; /* the judge already says so */
+	if (seqmap_first_missing(&s->acked, &t->covered, 1, &seq))
+		check_doubt(c,
+		    "the audit of %s did not settle sequence %llu, which was "
+		    "acknowledged",
+		    s->name, (unsigned long long)seq);
+}
+
+static int
+cover(struct lost_stream *t, uint64_t seq)
+{
+	return seqmap_add(&t->covered, seq, seq) == -ENOMEM ? -ENOMEM : 0;
+}
+
+static int
+lost_event(struct check *c, const struct event *ev)
+{
+	struct lost_state *st = c->state;
+	struct lost_stream *t;
+
+	/* The stream is the first field of all four messages. */
+	t = check_slot(
+	    &st->streams, &st->n, ev->u.scan_begin.stream, sizeof(*t));
+	if (t == NULL)
+		return -ENOMEM;
+	switch ((unsigned)ev->type) {
+	case MESSAGE_SCAN_BEGIN:
+		return on_begin(c, &ev->u.scan_begin);
+	case MESSAGE_SCAN_MESSAGE:
+		return cover(t, ev->u.scan_message.seq);
+	case MESSAGE_SCAN_ABSENT:
+		(void)on_absent(c, &ev->u.scan_absent);
+		return cover(t, ev->u.scan_absent.seq);
+	default:
+		on_end(c, t, &ev->u.scan_end);
+		return 0;
+	}
+}
+
+static void
+lost_fini(struct check *c)
+{
+	struct lost_state *st = c->state;
+	uint32_t i;
+
+	for (i = 0; i < st->n; i++)
+		seqmap_fini(&st->streams[i].covered);
+	free(st->streams);
+}
+
+static const enum message_type types[] = {MESSAGE_SCAN_BEGIN,
+    MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_ABSENT, MESSAGE_SCAN_END, 0};
+
+const struct check_ops check_lost = {
+    .name = "lost",
+    .summary = "every acknowledged message is still stored at the end",
+    .rule = "guarantees 1",
+    .types = types,
+    .state_size = sizeof(struct lost_state),
+    .event = lost_event,
+    .fini = lost_fini,
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A map from numbers to numbers that costs memory only where it is uneven:
+ * runs in which key and value both go up by one are one entry. Stream
+ * sequence to message counter is such a map; so are the sets of sequences
+ * (value = key). Embedded in its owner.
+ */
+#ifndef CHECK_SEQMAP_H
+#define CHECK_SEQMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct seqmap_run {
+	uint64_t key, value, len;
+};
+
+struct seqmap {
+	struct seqmap_run *runs; /* sorted by key, disjoint */
+	size_t n, room;
+	uint64_t count; /* keys held */
+};
+
+void seqmap_init(struct seqmap *);
+void seqmap_fini(struct seqmap *);
+
+/*
+ * Add key -> value. 0; -EEXIST when key is there already (nothing changes,
+ * whatever its value); -ENOMEM.
+ */
+int seqmap_add(struct seqmap *, uint64_t key, uint64_t value);
+
+bool seqmap_find(const struct seqmap *, uint64_t key, uint64_t *value);
+
+/* The lowest key with this value: linear in the number of runs. */
+bool seqmap_find_value(const struct seqmap *, uint64_t value, uint64_t *key);
+
+/* The lowest key >= from of a that b has not; false when there is none. */
+bool seqmap_first_missing(const struct seqmap *a, const struct seqmap *b,
+    uint64_t from, uint64_t *key);
+
+/* Highest key held, 0 when empty. */
+uint64_t seqmap_last(const struct seqmap *);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * stuck: an acknowledged message was not received and confirmed in time.
+ *
+ * Rule (guarantees 15, and the availability clock of docs/verdicts.md): the
+ * time from the publish ack until a consumer's ack was confirmed, counted
+ * only while the faults in force leave JetStream able to serve, is longer
+ * than --consume-timeout.
+ *
+ * Why no legal behaviour trips it: graceful faults on replicated streams
+ * leave a quorum at all times, elections take less than 10 s, and a
+ * delivery that died with a connection comes again after the ack wait (5 s);
+ * the others stop the clock. When a worker process of ours dies or starts,
+ * the count begins anew: that is our failure and not the server's. Nothing
+ * is judged once the consumers were told to end.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "orchestrator/check/check.h"
+
+struct stuck_state {
+	struct seqmap told;    /* ids */
+	uint64_t disturbed_ns; /* a worker of ours came or went */
+	uint64_t disturbed_stood;
+	bool over;
+};
+
+static void
+judge_entry(struct check *c, const struct ledger_entry *e)
+{
+	struct stuck_state *st = c->state;
+	const struct ledger_stream *s = ledger_stream(c->ledger, e->stream);
+	struct anomaly a = {.kind = ANOMALY_STUCK, .stream = e->stream};
+	uint64_t start = e->acked_ns, stood = e->acked_stood, waited;
+
+	if (!e->is_acked || e->is_confirmed || s == NULL || s->consumers == 0)
+		return;
+	if (st->disturbed_ns > start) {
+		start = st->disturbed_ns;
+		stood = st->disturbed_stood;
+	}
+	waited = check_available_ns(c, start, stood);
+	if (waited <= c->config->consume_timeout_ns ||
+	    seqmap_add(&st->told, e->id, e->id) != 0)
+		return;
+	a.ids[0] = e->id;
+	a.seqs[0] = e->seq;
+	check_raise(c, &a,
+	    "message %u:%llu, acknowledged at sequence %llu of %s, was not "
+	    "received and confirmed within %.1f s in which the cluster could "
+	    "serve",
+	    message_id_source(e->id),
+	    (unsigned long long)message_id_counter(e->id),
+	    (unsigned long long)e->seq, s->name, (double)waited / 1e9);
+}
+
+static int
+stuck_event(struct check *c, const struct event *ev)
+{
+	struct stuck_state *st = c->state;
+	const struct ledger_entry *e;
+	size_t i;
+
+	if (ev->type == MESSAGE_PHASE) {
+		st->over |= strcmp(ev->u.phase.name, "settle") == 0;
+		return 0;
+	}
+	if (ev->type == MESSAGE_CHILD_EXIT || ev->type == MESSAGE_CHILD_START) {
+		st->disturbed_ns = ev->time_ns;
+		st->disturbed_stood = faults_stood(c->faults, ev->time_ns);
+		return 0;
+	}
+	if (st->over)
+		return 0;
+	if (ev->type == MESSAGE_ACK_OK) {
+		e = ledger_find(c->ledger, ev->u.ack_ok.id);
+		if (e != NULL)
+			judge_entry(c, e);
+		return 0;
+	}
+	for (i = 0; i < c->ledger->room; i++) {
+		e = ledger_slot(c->ledger, i);
+		if (e != NULL)
+			judge_entry(c, e);
+	}
+	return 0;
+}
+
+static void
+stuck_fini(struct check *c)
+{
+	struct stuck_state *st = c->state;
+
+	seqmap_fini(&st->told);
+}
+
+static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_ACK_OK,
+    MESSAGE_PHASE, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_START, 0};
+
+const struct check_ops check_stuck = {
+    .name = "stuck",
+    .summary = "what was acknowledged is consumed within --consume-timeout",
+    .rule = "guarantees 15",
+    .types = types,
+    .state_size = sizeof(struct stuck_state),
+    .event = stuck_event,
+    .fini = stuck_fini,
+};

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: ISC */
+/* The command line; see cli.h. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "chaos/chaos.h"
+#include "orchestrator/check/judge.h"
+#include "orchestrator/cli.h"
+#include "proto/base/text.h"
+#include "worker/worker.h"
+
+#define NAMES_MAX      64
+#define FDS_A_CHILD    2
+#define FDS_OF_OUR_OWN 32
+
+int
+cli_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("natsburn: ", stderr);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return EXIT_USAGE;
+}
+
+static int
+from_environment(struct run_config *c)
+{
+	const struct option_spec *row;
+	char name[80], why[OPTION_WHY_MAX];
+	const char *value;
+	char *p;
+
+	for (row = config_options; row->name != NULL; row++) {
+		name[0] = '\0';
+		(void)text_add(name, sizeof(name), "NATSBURN_%s", row->name);
+		for (p = name; *p != '\0'; p++)
+			*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+		value = getenv(name);
+		if (value == NULL)
+			continue;
+		if (config_set(c, row->name, value, why) < 0) {
+			(void)cli_usage(
+			    "in the environment, %s: %s", name, why);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* One option at argv[i]; returns how many words it took, or -EINVAL. */
+static int
+take_option(struct run_config *c, int argc, char **argv, int i)
+{
+	const struct option_spec *row;
+	char name[80], why[OPTION_WHY_MAX];
+	const char *word = argv[i], *value = NULL, *equals;
+	int took = 1;
+
+	if (strcmp(word, "-o") == 0)
+		(void)text_copy(name, sizeof(name), "o");
+	else if (strncmp(word, "--", 2) == 0) {
+		equals = strchr(word, '=');
+		if (equals != NULL && (size_t)(equals - word) < sizeof(name)) {
+			(void)text_copy(
+			    name, (size_t)(equals - word) - 1, word + 2);
+			value = equals + 1;
+		} else
+			(void)text_copy(name, sizeof(name), word + 2);
+	} else {
+		(void)cli_usage(
+		    "unknown option %s; options begin with --", word);
+		return -EINVAL;
+	}
+	row = option_find(config_options, name);
+	if (value == NULL && row != NULL && row->type == OPTION_FLAG)
+		value = "true";
+	if (value == NULL && (row != NULL || strcmp(name, "o") == 0)) {
+		if (i + 1 >= argc) {
+			(void)cli_usage("%s needs a value", word);
+			return -EINVAL;
+		}
+		value = argv[i + 1];
+		took = 2;
+	}
+	if (config_set(c, name, value != NULL ? value : "", why) < 0) {
+		(void)cli_usage("%s", why);
+		return -EINVAL;
+	}
+	return took;
+}
+
+int
+cli_options(struct run_config *c, int argc, char **argv, const char **words,
+    int max_words)
+{
+	int i = 0, n = 0, took;
+
+	if (from_environment(c) < 0)
+		return -EINVAL;
+	while (i < argc) {
+		if (argv[i][0] == '-' && argv[i][1] != '\0') {
+			took = take_option(c, argc, argv, i);
+			if (took < 0)
+				return took;
+			i += took;
+			continue;
+		}
+		if (n == max_words) {
+			(void)cli_usage("\"%s\": one word too many", argv[i]);
+			return -EINVAL;
+		}
+		words[n++] = argv[i++];
+	}
+	return n;
+}
+
+static int
+unknown_name(
+    const char *what, const char *name, const char *const *names, size_t n)
+{
+	const char *near = text_nearest(name, names, n);
+
+	if (near != NULL)
+		return cli_usage(
+		    "unknown %s \"%s\"; did you mean %s?", what, name, near);
+	return cli_usage(
+	    "unknown %s \"%s\"; \"natsburn list\" names them", what, name);
+}
+
+static int
+validate_test(const struct run_config *c)
+{
+	const struct workload_ops *w = workload_find(c->test);
+	const char *names[NAMES_MAX];
+	size_t n;
+
+	if (c->test[0] == '\0')
+		return cli_usage("which test? \"natsburn list\" names them");
+	if (w == NULL) {
+		for (n = 0; workload_table[n] != NULL; n++)
+			names[n] = workload_table[n]->name;
+		return unknown_name("test", c->test, names, n);
+	}
+	if (w->needs_no_cluster != (strcmp(c->cluster, "null") == 0))
+		return cli_usage("--cluster %s: test %s runs with %s only",
+		    c->cluster, c->test,
+		    w->needs_no_cluster ? "--cluster null"
+					: "a cluster of servers");
+	return 0;
+}
+
+static int
+validate_mayhem(const struct run_config *c)
+{
+	const char *list = c->mayhem, *names[NAMES_MAX];
+	char mode[64];
+	size_t n, count = 0;
+
+	for (n = 0; mayhem_table[n] != NULL; n++)
+		names[n] = mayhem_table[n]->name;
+	while (text_next_item(&list, mode, sizeof(mode))) {
+		count++;
+		if (mayhem_find(mode) == NULL)
+			return unknown_name("mayhem mode", mode, names, n);
+	}
+	if (count == 0)
+		return cli_usage("--mayhem \"\": must name a mode, or none");
+	if (count > 1 && config_list_has(c->mayhem, "none"))
+		return cli_usage(
+		    "--mayhem \"%s\": none stands alone", c->mayhem);
+	return 0;
+}
+
+static int
+validate_extras(const struct run_config *c)
+{
+	static const struct option_spec no_rows[] = {
+	    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false}};
+	const struct workload_ops *w = workload_find(c->test);
+	const struct option_spec *rows = w->options ? w->options : no_rows;
+	char why[OPTION_WHY_MAX];
+	size_t i, len = strlen(w->name);
+	void *state;
+	int err;
+
+	for (i = 0; i < c->nextras; i++)
+		if (strncmp(c->extras[i], w->name, len) != 0 ||
+		    c->extras[i][len] != '.')
+			return cli_usage(
+			    "-o \"%s\": must be %s.KEY=VALUE in this run",
+			    c->extras[i], w->name);
+	state = calloc(1, w->options_size ? w->options_size : 1);
+	if (state == NULL)
+		return cli_usage("out of memory");
+	err = config_extras(c, w->name, rows, state, why);
+	free(state);
+	return err < 0 ? cli_usage("%s", why) : 0;
+}
+
+static int
+validate_file(const char *option, const char *path)
+{
+	if (path[0] != '\0' && access(path, R_OK) < 0)
+		return cli_usage(
+		    "--%s \"%s\": %s", option, path, strerror(errno));
+	return 0;
+}
+
+int
+cli_validate(const struct run_config *c)
+{
+	bool is_external = strcmp(c->cluster, "external") == 0;
+	int bad;
+
+	bad = validate_test(c);
+	if (bad == 0)
+		bad = validate_mayhem(c);
+	if (bad == 0)
+		bad = validate_extras(c);
+	if (bad == 0)
+		bad = validate_file("server-conf", c->server_conf);
+	if (bad == 0)
+		bad = validate_file("creds", c->creds);
+	if (bad == 0)
+		bad = validate_file("tls-ca", c->tls_ca);
+	if (bad == 0)
+		bad = validate_file("tls-cert", c->tls_cert);
+	if (bad == 0)
+		bad = validate_file("tls-key", c->tls_key);
+	if (bad != 0)
+		return bad;
+	if (is_external != (c->url[0] != '\0'))
+		return is_external
+			   ? cli_usage(
+				 "--cluster external: needs --url nats://...")
+			   : cli_usage(
+				 "--url \"%s\": goes with --cluster external",
+				 c->url);
+	if (strcmp(c->cluster, "local") == 0 && c->replicas > c->servers)
+		return cli_usage("--replicas %llu: more than --servers %llu",
+		    (unsigned long long)c->replicas,
+		    (unsigned long long)c->servers);
+	if (cluster_find(c->cluster) == NULL)
+		return cli_usage(
+		    "--cluster %s: this build has no such driver", c->cluster);
+	return 0;
+}
+
+static int
+check_binary(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return cli_usage(
+		    "--server-bin \"%s\": %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0)
+		return cli_usage(
+		    "--server-bin \"%s\": is not an executable file", path);
+	return 0;
+}
+
+/* The first nats-server on PATH, or where Debian puts it. */
+static bool
+search_server(char *out, size_t size)
+{
+	const char *path = getenv("PATH"), *end;
+	char list[4096] = "";
+
+	(void)text_add(list, sizeof(list),
+	    "%s:/usr/local/bin:/usr/sbin:", path != NULL ? path : "");
+	for (path = list; (end = strchr(path, ':')) != NULL; path = end + 1) {
+		out[0] = '\0';
+		(void)text_add(
+		    out, size, "%.*s/nats-server", (int)(end - path), path);
+		if (end > path && access(out, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+cli_find_server(struct run_config *c)
+{
+	const char *list = c->server_bin;
+	char path[CONFIG_LIST_MAX];
+	unsigned n = 0;
+	int bad;
+
+	if (list[0] == '\0') {
+		if (search_server(c->server_bin, sizeof(c->server_bin)))
+			return 0;
+		(void)cli_usage("no nats-server on PATH: install the package "
+				"nats-server or name one with --server-bin");
+		return EXIT_CLUSTER;
+	}
+	while (text_next_item(&list, path, sizeof(path))) {
+		bad = check_binary(path);
+		if (bad != 0)
+			return bad;
+		n++;
+	}
+	if (n > 1 && n > c->servers)
+		return cli_usage("--server-bin: %u binaries for %llu servers",
+		    n, (unsigned long long)c->servers);
+	return 0;
+}
+
+unsigned long
+cli_processes(const struct run_config *c)
+{
+	const struct workload_ops *w = workload_find(c->test);
+	const struct workload_role *role;
+	unsigned long n = 3; /* chaos, setup, audit */
+
+	for (role = w->roles; role->name != NULL; role++)
+		n += role->count == WORKLOAD_CONSUMERS ? c->consumers
+		     : role->count == WORKLOAD_CLIENTS ? c->clients
+						       : 1;
+	return n;
+}
+
+int
+cli_descriptors(unsigned long n)
+{
+	struct rlimit limit;
+	rlim_t need = n * FDS_A_CHILD + FDS_OF_OUR_OWN;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0; /* then spawning says what is wrong */
+	if (limit.rlim_max < need)
+		return cli_usage("%lu processes need %lu file descriptors but "
+				 "the limit is %lu: raise it (ulimit -n %lu) "
+				 "or ask for fewer --consumers",
+		    n, (unsigned long)need, (unsigned long)limit.rlim_max,
+		    (unsigned long)need);
+	if (limit.rlim_cur < need) {
+		limit.rlim_cur = need;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* within the hard */
+	}
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The command line: commands, and options walked from the rows. Errors are
+ * one line on stderr and exit code 64.
+ */
+#ifndef ORCHESTRATOR_CLI_H
+#define ORCHESTRATOR_CLI_H
+
+#include "proto/config.h"
+
+/* natsburn run, check, list, doctor: argv begins behind the command. */
+int cmd_run(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+
+/*
+ * Read options into config, from the environment (NATSBURN_<NAME>) and
+ * then argv; at most max_words other words go to words. Returns how many,
+ * or -EINVAL after the error was printed.
+ */
+int cli_options(struct run_config *, int argc, char **argv, const char **words,
+    int max_words);
+
+/* Print "natsburn: ..." and return EXIT_USAGE. */
+int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Check what the rows can't: that tests, modes, extras and files exist and
+ * fit together. 0 or EXIT_USAGE after the error was printed.
+ */
+int cli_validate(const struct run_config *);
+
+/*
+ * Resolve server binaries: config's list, or nats-server from PATH and the
+ * usual places. Fills config->server_bin. 0 or an exit code, said.
+ */
+int cli_find_server(struct run_config *);
+
+/* Raise the descriptor limit to what n children need: 0 or EXIT_USAGE. */
+int cli_descriptors(unsigned long n);
+
+/* Processes of the workload that a run with this configuration starts. */
+unsigned long cli_processes(const struct run_config *);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+/* natsburn doctor: is this host ready for a run? Changes nothing. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "orchestrator/check/judge.h"
+#include "orchestrator/cli.h"
+#include "proto/base/spawn.h"
+#include "proto/base/text.h"
+#include "worker/worker.h"
+
+#define ROOM_NEEDED ((unsigned long long)1 << 30)
+
+static void
+say(const char *state, const char *what, const char *text)
+{
+	printf("%-5s %-12s %s\n", state, what, text);
+}
+
+/* Run PATH --version and keep its first line. */
+static int
+ask_version(const char *path, char *out, size_t size)
+{
+	char *argv[] = {
+	    (char *)(uintptr_t)path, (char *)(uintptr_t) "--version", NULL};
+	struct spawn_request r = {.path = path, .argv = argv};
+	int fds[2], status = 0;
+	ssize_t n;
+	pid_t pid;
+
+	if (spawn_pipe(fds) < 0)
+		return -errno;
+	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 1};
+	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 2};
+	pid = spawn(&r);
+	close(fds[1]);
+	n = pid > 0 ? read(fds[0], out, size - 1) : 0;
+	close(fds[0]);
+	if (pid < 0)
+		return (int)pid;
+	(void)waitpid(pid, &status, 0); /* our child, not reaped elsewhere */
+	out[n > 0 ? n : 0] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
+static int
+look_at_servers(struct run_config *c)
+{
+	char path[CONFIG_LIST_MAX], version[200], text[CONFIG_LIST_MAX + 256];
+	const char *list;
+	int code = cli_find_server(c), err;
+
+	if (code != 0) {
+		say("BAD", "server", "no usable nats-server: see above");
+		return EXIT_CLUSTER;
+	}
+	for (list = c->server_bin; text_next_item(&list, path, sizeof(path));) {
+		err = ask_version(path, version, sizeof(version));
+		(void)snprintf(text, sizeof(text), "%s: %s", path,
+		    err == 0 ? version : strerror(-err));
+		say(err == 0 ? "ok" : "BAD", "server", text);
+		if (err < 0)
+			code = EXIT_CLUSTER;
+	}
+	return code;
+}
+
+static int
+look_at_limits(const struct run_config *c)
+{
+	char text[160];
+	unsigned long n = cli_processes(c);
+	struct rlimit files;
+
+	if (cli_descriptors(n) != 0) {
+		say("BAD", "descriptors", "too few: see above");
+		return EXIT_USAGE;
+	}
+	(void)getrlimit(RLIMIT_NOFILE, &files); /* valid arguments */
+	(void)snprintf(text, sizeof(text), "%lu allowed, for %lu processes",
+	    (unsigned long)files.rlim_max, n);
+	say("ok", "descriptors", text);
+	return 0;
+}
+
+static int
+look_at_room(const struct run_config *c)
+{
+	const char *dir = c->out[0] != '\0' ? c->out : ".";
+	unsigned long long room;
+	struct statvfs v;
+	char text[128];
+
+	if (statvfs(dir, &v) < 0) {
+		(void)snprintf(
+		    text, sizeof(text), "%.60s: %.40s", dir, strerror(errno));
+		say("BAD", "disk", text);
+		return EXIT_USAGE;
+	}
+	room = (unsigned long long)v.f_bavail * v.f_frsize;
+	(void)snprintf(
+	    text, sizeof(text), "%llu MiB free in %.60s", room >> 20, dir);
+	say(room < ROOM_NEEDED ? "LOW" : "ok", "disk", text);
+	return 0;
+}
+
+static int
+look_at_ports(void)
+{
+	unsigned low = 0, high = 0;
+	char text[128], line[64] = "";
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+
+	if (f != NULL && fgets(line, sizeof(line), f) != NULL &&
+	    sscanf(line, "%u %u", &low, &high) == 2)
+		(void)snprintf(text, sizeof(text),
+		    "servers listen below %u, where the kernel picks none",
+		    low);
+	else
+		(void)snprintf(text, sizeof(text), "range not known");
+	if (f != NULL)
+		(void)fclose(f);
+	say(low == 0 || low > 12000 ? "ok" : "LOW", "ports", text);
+	return 0;
+}
+
+int
+cmd_doctor(int argc, char **argv)
+{
+	struct run_config *c = calloc(1, sizeof(*c));
+	int code = EXIT_USAGE, bad;
+
+	if (c == NULL)
+		return cli_usage("out of memory");
+	config_init(c);
+	(void)text_copy(c->test, sizeof(c->test), "queue-group-consumer");
+	if (cli_options(c, argc, argv, NULL, 0) >= 0 &&
+	    workload_find(c->test) != NULL) {
+		code = look_at_servers(c);
+		bad = look_at_limits(c);
+		code = code != 0 ? code : bad;
+		bad = look_at_room(c);
+		code = code != 0 ? code : bad;
+		(void)look_at_ports();
+		say(access("/usr/bin/kubectl", X_OK) == 0 ? "ok" : "none",
+		    "kubectl", "needed for --cluster kubernetes only");
+	}
+	free(c);
+	return code;
+}

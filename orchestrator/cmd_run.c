@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/* natsburn run: from the command line to the exit code. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "orchestrator/cli.h"
+#include "orchestrator/report.h"
+#include "orchestrator/run.h"
+#include "proto/base/rng.h"
+#include "proto/base/text.h"
+
+#define RUNS_DIR "natsburn-runs"
+
+/* Make the run folder; it must not hold an earlier run. */
+static int
+make_run_dir(struct run *r)
+{
+	char path[CONFIG_PATH_MAX + 32] = "", stamp[32];
+	struct tm tm;
+	time_t now = time(NULL);
+
+	if (r->config.out[0] == '\0') {
+		(void)gmtime_r(&now, &tm); /* now is in range */
+		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
+			return cli_usage("cannot make the folder %s here: %s",
+			    RUNS_DIR, strerror(errno));
+		(void)text_add(r->config.out, sizeof(r->config.out),
+		    "%s/%s-%s-%d", RUNS_DIR, stamp, r->config.test,
+		    (int)getpid());
+	}
+	(void)text_copy(r->dir, sizeof(r->dir), r->config.out);
+	if (mkdir(r->dir, 0755) < 0 && errno != EEXIST)
+		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		    r->dir, strerror(errno));
+	(void)text_add(path, sizeof(path), "%s/journal", r->dir);
+	if (access(path, F_OK) == 0)
+		return cli_usage(
+		    "--out \"%s\": holds an earlier run already", r->dir);
+	if (access(r->dir, W_OK | X_OK) < 0)
+		return cli_usage("--out \"%s\": cannot be written: %s", r->dir,
+		    strerror(errno));
+	return 0;
+}
+
+static int
+prepare(struct run *r, int argc, char **argv)
+{
+	const char *word = NULL;
+	int n, bad;
+
+	config_init(&r->config);
+	n = cli_options(&r->config, argc, argv, &word, 1);
+	if (n < 0)
+		return EXIT_USAGE;
+	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
+		return cli_usage("unknown test \"%.60s\"", word);
+	bad = cli_validate(&r->config);
+	if (bad == 0 && strcmp(r->config.cluster, "local") == 0)
+		bad = cli_find_server(&r->config);
+	if (bad == 0)
+		bad = cli_descriptors(cli_processes(&r->config));
+	if (bad == 0)
+		bad = make_run_dir(r);
+	if (bad != 0)
+		return bad;
+	r->workload = workload_find(r->config.test);
+	if (r->config.seed == 0)
+		r->config.seed = rng_fresh_seed();
+	r->config.run = rng_fresh_seed();
+	return 0;
+}
+
+/* The absolute path, so that children need not care where they stand. */
+static void
+resolve_dir(struct run *r)
+{
+	char *full = realpath(r->dir, NULL);
+
+	if (full != NULL && strlen(full) < sizeof(r->dir)) {
+		(void)text_copy(r->dir, sizeof(r->dir), full);
+		(void)text_copy(r->config.out, sizeof(r->config.out), full);
+	}
+	free(full);
+}
+
+static int
+conclude(struct run *r)
+{
+	char *json = report_json(&r->history, r->dir);
+	int err = json != NULL ? report_write(json, r->dir) : -ENOMEM;
+
+	if (err < 0)
+		fprintf(stderr,
+		    "natsburn: cannot write \"%s/report.json\": %s\n", r->dir,
+		    strerror(-err));
+	if (r->config.json && json != NULL)
+		puts(json);
+	else if (!r->config.quiet)
+		report_say(&r->history, r->dir, stdout);
+	free(json);
+	if (r->killed)
+		return EXIT_KILLED;
+	if (err < 0 && r->history.result.exit_code != EXIT_VIOLATION)
+		return EXIT_HARNESS;
+	return r->history.result.exit_code;
+}
+
+static int
+execute(struct run *r)
+{
+	int err, code;
+
+	resolve_dir(r);
+	if (!r->config.quiet)
+		fprintf(stderr,
+		    "natsburn %s: test %s, mayhem %s, cluster %s, seed %llu\n"
+		    "run folder %s\n",
+		    NATSBURN_VERSION, r->config.test, r->config.mayhem,
+		    r->config.cluster, (unsigned long long)r->config.seed,
+		    r->dir);
+	err = run_execute(r);
+	if (err < 0) {
+		fprintf(stderr, "natsburn: cannot run in \"%s\": %s\n", r->dir,
+		    strerror(-err));
+		code = EXIT_HARNESS;
+	} else
+		code = conclude(r);
+	run_fini(r);
+	return code;
+}
+
+int
+cmd_run(int argc, char **argv)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	int code;
+
+	if (r == NULL)
+		return cli_usage("out of memory");
+	code = prepare(r, argc, argv);
+	if (code == 0)
+		code = execute(r);
+	free(r);
+	return code;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The events that show an anomaly: those of the journal that carry one of
+ * its keys (message id, stream sequence, fault), and what else was in force.
+ * One pass over the journal serves all anomalies of a report.
+ */
+#ifndef ORCHESTRATOR_EVIDENCE_H
+#define ORCHESTRATOR_EVIDENCE_H
+
+#include <cjson/cJSON.h>
+
+#include "orchestrator/check/judge.h"
+
+#define EVIDENCE_EVENTS_MAX 32 /* of one anomaly */
+
+/*
+ * Append to lists[i] (JSON arrays, owned by the caller) the events of the
+ * judge's i-th anomaly, n of them, as objects. 0 or -errno of the journal.
+ */
+int evidence_collect(
+    const struct judge *, const char *run_dir, cJSON *const *lists, size_t n);
+
+/* An event as a JSON object, or NULL without memory. */
+cJSON *evidence_event(const struct event *, uint64_t start_ns);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/* Where released events go; see history.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "orchestrator/history.h"
+
+int
+history_init(struct history *h, judge_notice *notice, void *arg)
+{
+	memset(h, 0, sizeof(*h));
+	stats_init(&h->stats);
+	h->judge = judge_create(notice, arg);
+	return h->judge != NULL ? 0 : -ENOMEM;
+}
+
+void
+history_fini(struct history *h)
+{
+	stats_fini(&h->stats);
+	judge_destroy(h->judge);
+	h->judge = NULL;
+}
+
+int
+history_enter(struct history *h, const struct event *ev, const uint8_t *raw,
+    size_t raw_len)
+{
+	int err = 0;
+
+	if (h->journal != NULL)
+		err = journal_append(h->journal, raw, raw_len);
+	stats_event(&h->stats, judge_ledger(h->judge), ev);
+	/* Without memory the judge says so in its result. */
+	(void)judge_event(h->judge, ev);
+	return err;
+}
+
+void
+history_finish(struct history *h)
+{
+	judge_finish(h->judge, &h->result);
+}
+
+int
+history_replay(struct history *h, const char *run_dir)
+{
+	struct journal_reader reader;
+	enum journal_state state;
+	struct event ev;
+	int err;
+
+	err = journal_open(&reader, run_dir);
+	if (err < 0) {
+		journal_reader_fini(&reader);
+		return err;
+	}
+	while (
+	    (state = journal_next(&reader, &ev, NULL, NULL)) == JOURNAL_EVENT)
+		(void)history_enter(h, &ev, NULL, 0); /* no journal: 0 */
+	h->torn = state == JOURNAL_TORN;
+	h->damaged = state == JOURNAL_DAMAGED;
+	if (h->damaged) {
+		/* What is missing is unknown: the harness's fault, not a pass.
+		 */
+		memset(&ev, 0, sizeof(ev));
+		ev.type = MESSAGE_CHILD_GAP;
+		ev.time_ns = h->stats.last_ns;
+		(void)history_enter(h, &ev, NULL, 0);
+	}
+	journal_reader_fini(&reader);
+	history_finish(h);
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/* One binary: the commands of users, and the roles of child processes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "chaos/chaos.h"
+#include "orchestrator/check/judge.h"
+#include "orchestrator/cli.h"
+#include "orchestrator/report.h"
+#include "proto/base/text.h"
+#include "worker/worker.h"
+
+static const struct command {
+	const char *name, *summary;
+	int (*main)(int argc, char **argv);
+} commands[] = {
+    {"run", "run a test: natsburn run TEST [options]", cmd_run},
+    {"check", "judge a recorded run again: natsburn check RUN_DIR", cmd_check},
+    {"list", "tests, mayhem modes, checks, cluster drivers", cmd_list},
+    {"doctor", "is this host ready for a run?", cmd_doctor},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int
+help(FILE *out)
+{
+	size_t i;
+
+	fprintf(out,
+	    "natsburn %s: burn-in and soak tester for NATS JetStream\n\n",
+	    NATSBURN_VERSION);
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(out, "  natsburn %-8s %s\n", commands[i].name,
+		    commands[i].summary);
+	fputs("\noptions [default]\n", out);
+	option_help(config_options, "--", out);
+	fputs("  -o NAME.KEY=VALUE            option of a test: see list\n"
+	      "\nexit codes: 0 every check holds, 1 violation, 2 "
+	      "inconclusive, 3 skipped,\n64 usage, 69 cluster, 70 harness\n",
+	    out);
+	return out == stdout ? 0 : EXIT_USAGE;
+}
+
+/* A child process: --child=PROGRAM ROLE SOURCE INCARNATION. */
+static int
+child_main(int argc, char **argv)
+{
+	const char *program = argv[1] + strlen("--child=");
+	uint64_t source, incarnation;
+
+	if (argc != 5 || text_to_u64(argv[3], UINT32_MAX, &source) < 0 ||
+	    text_to_u64(argv[4], UINT32_MAX, &incarnation) < 0)
+		return cli_usage("--child is for natsburn's own use");
+	if (strcmp(program, "worker") == 0)
+		return worker_main(
+		    argv[2], (uint32_t)source, (uint32_t)incarnation);
+	if (strcmp(program, "chaos") == 0)
+		return chaos_main((uint32_t)source, (uint32_t)incarnation);
+	if (strcmp(program, "links") == 0)
+		return link_main((uint32_t)source, (uint32_t)incarnation);
+	return cli_usage("--child is for natsburn's own use");
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *names[COMMANDS], *near;
+	size_t i;
+
+	if (argc < 2)
+		return help(stderr);
+	if (strncmp(argv[1], "--child=", 8) == 0)
+		return child_main(argc, argv);
+	for (i = 1; i < (size_t)argc; i++)
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0)
+			return help(stdout);
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("natsburn %s\n", NATSBURN_VERSION);
+		return 0;
+	}
+	for (i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].main(argc - 2, argv + 2);
+		names[i] = commands[i].name;
+	}
+	near = text_nearest(argv[1], names, COMMANDS);
+	if (near != NULL)
+		return cli_usage(
+		    "unknown command \"%s\"; did you mean %s?", argv[1], near);
+	return cli_usage(
+	    "unknown command \"%s\"; natsburn --help names them", argv[1]);
+}

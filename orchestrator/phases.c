@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The phases of a run (docs/architecture.md). Each has a way in, a question
+ * whether it is over, and a patience after which it is given up: a run ends,
+ * whatever the cluster does.
+ */
+#include <string.h>
+
+#include "orchestrator/run.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+struct phase_ops {
+	const char *name;
+	uint64_t patience_ns; /* 0: it ends by itself */
+	void (*enter)(struct run *);
+	bool (*is_over)(struct run *);
+	void (*late)(struct run *); /* patience is over; then is_over counts */
+};
+
+static void
+say(struct run *r, struct child_slot *s, enum message_type type)
+{
+	struct event ev = {.type = type};
+
+	children_send(r->children, s, &ev);
+}
+
+static struct child_slot *
+add_child(struct run *r, const char *program, const char *role, bool restarts)
+{
+	struct child_slot *s =
+	    children_add(r->children, program, role, restarts);
+	int err;
+
+	if (s == NULL) {
+		run_doom(r, "cannot add a process for %s", role);
+		return NULL;
+	}
+	err = children_start(r->children, s);
+	if (err < 0) {
+		s->state = CHILD_FINISHED;
+		run_doom(r, "cannot start a process for %s: %s", role,
+		    strerror(-err));
+	}
+	return s;
+}
+
+static void
+fail_cluster(struct run *r, const char *why)
+{
+	struct event ev = {.type = MESSAGE_CLUSTER_FAILED};
+
+	(void)text_copy(
+	    ev.u.cluster_failed.why, sizeof(ev.u.cluster_failed.why), why);
+	run_note(r, &ev);
+	r->doomed = true;
+}
+
+/* up: the chaos process forms the cluster */
+
+static void
+up_enter(struct run *r)
+{
+	r->chaos = add_child(r, "chaos", "chaos", false);
+}
+
+static bool
+up_is_over(struct run *r)
+{
+	return r->is_up;
+}
+
+static void
+up_late(struct run *r)
+{
+	fail_cluster(r, "the cluster was not up in time");
+}
+
+/* setup: a short-lived worker makes streams and consumers */
+
+static void
+setup_enter(struct run *r)
+{
+	r->setup = add_child(r, "worker", "setup", false);
+}
+
+static bool
+setup_is_over(struct run *r)
+{
+	struct child_slot *s = r->setup;
+
+	if (s == NULL)
+		return true;
+	if (s->state == CHILD_READY)
+		run_start_worker(r, s);
+	if (s->state != CHILD_FINISHED)
+		return false;
+	if (!s->bye_ok && !r->doomed)
+		fail_cluster(r,
+		    "the test's streams could not be made: see the log lines "
+		    "of \"setup\"");
+	return true;
+}
+
+static void
+setup_late(struct run *r)
+{
+	children_kill(r->children, r->setup);
+	fail_cluster(r, "the test's streams could not be made in time");
+}
+
+/* start: every worker of the workload connects */
+
+static unsigned
+role_count(const struct run *r, const struct workload_role *role)
+{
+	if (role->count == WORKLOAD_CONSUMERS)
+		return (unsigned)r->config.consumers;
+	if (role->count == WORKLOAD_CLIENTS)
+		return (unsigned)r->config.clients;
+	return 1;
+}
+
+static void
+start_enter(struct run *r)
+{
+	const struct workload_role *role;
+	struct child_slot *s;
+	unsigned i;
+
+	for (role = r->workload->roles; role->name != NULL; role++)
+		for (i = 0; i < role_count(r, role) && !r->doomed; i++) {
+			s = add_child(r, "worker", role->name, true);
+			if (s == NULL)
+				return;
+			r->workers[s->source].is_load = true;
+			r->workers[s->source].produces = role->produces;
+			r->nworkers = s->source;
+		}
+}
+
+/* The i-th load worker's slot, or NULL when source i isn't one. */
+static struct child_slot *
+load_worker(const struct run *r, uint32_t source)
+{
+	if (!r->workers[source].is_load)
+		return NULL;
+	return children_slot(r->children, source);
+}
+
+static bool
+start_is_over(struct run *r)
+{
+	struct child_slot *s;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++) {
+		s = load_worker(r, i);
+		if (s != NULL && s->state != CHILD_READY)
+			return false;
+	}
+	return true;
+}
+
+static void
+start_late(struct run *r)
+{
+	run_doom(r, "not all workers were ready in time");
+}
+
+/* quiet and mayhem: the load runs */
+
+static void
+quiet_enter(struct run *r)
+{
+	struct child_slot *s;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++) {
+		s = load_worker(r, i);
+		if (s != NULL && s->state == CHILD_READY)
+			run_start_worker(r, s);
+	}
+}
+
+/* Time since the load began, which was when quiet began. */
+static bool
+load_is_over(const struct run *r)
+{
+	const struct stats *s = &r->history.stats;
+
+	if (r->interrupted)
+		return true;
+	if (r->config.rounds != 0 && s->rounds >= r->config.rounds)
+		return true;
+	return s->load_ns != 0 &&
+	       clock_mono_ns() >= s->load_ns + r->config.duration_ns;
+}
+
+static bool
+quiet_is_over(struct run *r)
+{
+	return load_is_over(r) ||
+	       clock_mono_ns() >= r->phase_ns + r->config.quiet_ns;
+}
+
+static void
+mayhem_enter(struct run *r)
+{
+	if (!load_is_over(r))
+		say(r, r->chaos, MESSAGE_MAYHEM_START);
+}
+
+static bool
+mayhem_is_over(struct run *r)
+{
+	return load_is_over(r);
+}
+
+/* heal: the load goes on until no fault is in force */
+
+static void
+heal_enter(struct run *r)
+{
+	r->all_healed = false;
+	say(r, r->chaos, MESSAGE_MAYHEM_STOP);
+}
+
+static bool
+heal_is_over(struct run *r)
+{
+	return r->all_healed;
+}
+
+static void
+give_up(struct run *r)
+{
+	log_warn("phase %s was given up after %llu s", phase_name(r->phase),
+	    (unsigned long long)((clock_mono_ns() - r->phase_ns) / CLOCK_S));
+	r->all_healed = r->settled = r->dumped = true;
+}
+
+/* drain: producers end, then the rest when nothing is left to consume */
+
+static void
+stop_workers(struct run *r, bool produces)
+{
+	struct child_slot *s;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++) {
+		s = load_worker(r, i);
+		if (s != NULL && r->workers[i].produces == produces)
+			children_stop(r->children, s,
+			    r->config.op_timeout_ns + 30 * CLOCK_S);
+	}
+}
+
+static bool
+workers_finished(const struct run *r, bool produces)
+{
+	const struct child_slot *s;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++) {
+		s = load_worker(r, i);
+		if (s != NULL && r->workers[i].produces == produces &&
+		    s->state != CHILD_FINISHED)
+			return false;
+	}
+	return true;
+}
+
+/* True when every acknowledged message was confirmed by a consumer. */
+static bool
+is_consumed(const struct run *r)
+{
+	const struct ledger *l = judge_ledger(r->history.judge);
+	const struct ledger_entry *e;
+	size_t i;
+
+	for (i = 0; i < l->room; i++) {
+		e = ledger_slot(l, i);
+		if (e != NULL && e->is_acked && !e->is_confirmed)
+			return false;
+	}
+	return true;
+}
+
+static void
+drain_enter(struct run *r)
+{
+	stop_workers(r, true);
+}
+
+static bool
+drain_is_over(struct run *r)
+{
+	uint64_t patience = r->config.consume_timeout_ns + 30 * CLOCK_S;
+
+	if (r->step == 0 && workers_finished(r, true)) {
+		r->step = 1;
+		r->phase_ns = clock_mono_ns();
+	}
+	/* merge_waiting: what has arrived may not be in the ledger yet. */
+	if (r->step == 1 && ((merge_waiting(r->merge) == 0 && is_consumed(r)) ||
+				clock_mono_ns() >= r->phase_ns + patience)) {
+		r->step = 2;
+		stop_workers(r, false);
+	}
+	return r->step == 2 && workers_finished(r, false);
+}
+
+/* settle: chaos says when the cluster is healthy and current */
+
+static void
+settle_enter(struct run *r)
+{
+	r->settled = false;
+	say(r, r->chaos, MESSAGE_SETTLE);
+}
+
+static bool
+settle_is_over(struct run *r)
+{
+	return r->settled;
+}
+
+/* audit: a fresh process scans every stream by a second path */
+
+#define AUDITS_MAX 3
+
+static void
+audit_enter(struct run *r)
+{
+	r->audits++;
+	r->audit = add_child(r, "worker", "audit", false);
+}
+
+static void
+audit_begin(struct run *r)
+{
+	const struct ledger *l = judge_ledger(r->history.judge);
+	const struct ledger_stream *s;
+	struct event ev;
+	uint32_t i;
+
+	for (i = 0; i < l->nstreams; i++) {
+		s = ledger_stream(l, i);
+		if (s == NULL)
+			continue;
+		memset(&ev, 0, sizeof(ev));
+		ev.type = MESSAGE_AUDIT_STREAM;
+		ev.u.audit_stream.stream = i;
+		ev.u.audit_stream.last_acked = seqmap_last(&s->acked);
+		(void)text_copy(ev.u.audit_stream.name,
+		    sizeof(ev.u.audit_stream.name), s->name);
+		children_send(r->children, r->audit, &ev);
+	}
+	run_start_worker(r, r->audit);
+}
+
+static bool
+audit_is_over(struct run *r)
+{
+	if (r->audit == NULL)
+		return true;
+	if (r->audit->state == CHILD_READY)
+		audit_begin(r);
+	if (r->audit->state != CHILD_FINISHED)
+		return false;
+	if (!r->audit->bye_ok && !r->doomed && r->audits < AUDITS_MAX) {
+		audit_enter(r);
+		return false;
+	}
+	return true;
+}
+
+/* down: save what the servers can tell, then end them */
+
+static bool
+wants_dump(const struct run *r)
+{
+	unsigned k;
+
+	if (r->doomed || !r->is_up)
+		return false;
+	for (k = 0; k < ANOMALY_COUNT; k++)
+		if (judge_count(r->history.judge, k, CLASS_VIOLATION) > 0 ||
+		    judge_count(r->history.judge, k, CLASS_WARNING) > 0)
+			return true;
+	return false;
+}
+
+static void
+down_enter(struct run *r)
+{
+	stop_workers(r, true);
+	stop_workers(r, false);
+	if (r->setup != NULL)
+		children_stop(r->children, r->setup, CLOCK_S);
+	if (r->audit != NULL)
+		children_stop(r->children, r->audit, CLOCK_S);
+	if (wants_dump(r))
+		say(r, r->chaos, MESSAGE_DUMP);
+	else
+		r->dumped = true;
+}
+
+static bool
+down_is_over(struct run *r)
+{
+	if (r->chaos == NULL || r->chaos->state == CHILD_FINISHED)
+		r->dumped = true;
+	if (!r->dumped)
+		return false;
+	if (r->step == 0 && r->chaos != NULL) {
+		/* After a failure workers may still hang: don't wait. */
+		children_stop(r->children, r->chaos, 20 * CLOCK_S);
+		r->step = 1;
+	}
+	return r->chaos == NULL || r->chaos->state == CHILD_FINISHED;
+}
+
+static const struct phase_ops phases[PHASES] = {
+    [PHASE_UP] = {"up", 90 * CLOCK_S, up_enter, up_is_over, up_late},
+    [PHASE_SETUP] = {"setup", 90 * CLOCK_S, setup_enter, setup_is_over,
+	setup_late},
+    [PHASE_START] = {"start", 90 * CLOCK_S, start_enter, start_is_over,
+	start_late},
+    [PHASE_QUIET] = {"quiet", 0, quiet_enter, quiet_is_over, NULL},
+    [PHASE_MAYHEM] = {"mayhem", 0, mayhem_enter, mayhem_is_over, NULL},
+    [PHASE_HEAL] = {"heal", 240 * CLOCK_S, heal_enter, heal_is_over, give_up},
+    [PHASE_DRAIN] = {"drain", 0, drain_enter, drain_is_over, NULL},
+    [PHASE_SETTLE] = {"settle", 180 * CLOCK_S, settle_enter, settle_is_over,
+	give_up},
+    [PHASE_AUDIT] = {"audit", 0, audit_enter, audit_is_over, NULL},
+    [PHASE_DOWN] = {"down", 60 * CLOCK_S, down_enter, down_is_over, give_up},
+    [PHASE_END] = {"end", 0, NULL, NULL, NULL},
+};
+
+const char *
+phase_name(enum run_phase phase)
+{
+	return phases[phase].name;
+}
+
+void
+phase_enter(struct run *r, enum run_phase phase)
+{
+	const struct phase_ops *p = &phases[phase];
+	struct event ev = {.type = MESSAGE_PHASE};
+
+	r->phase = phase;
+	r->phase_ns = clock_mono_ns();
+	r->deadline_ns = p->patience_ns ? r->phase_ns + p->patience_ns : 0;
+	r->step = 0;
+	ev.u.phase.phase = (uint8_t)phase;
+	(void)text_copy(ev.u.phase.name, sizeof(ev.u.phase.name), p->name);
+	run_note(r, &ev);
+	if (p->enter != NULL)
+		p->enter(r);
+}
+
+void
+phase_poll(struct run *r)
+{
+	const struct phase_ops *p = &phases[r->phase];
+
+	if (r->deadline_ns != 0 && clock_mono_ns() >= r->deadline_ns) {
+		r->deadline_ns = 0;
+		p->late(r);
+	}
+	if (r->doomed && r->phase < PHASE_DOWN) {
+		phase_enter(r, PHASE_DOWN);
+		return;
+	}
+	/* Before there is load there is nothing to heal or judge. */
+	if (r->interrupted && r->phase < PHASE_QUIET) {
+		phase_enter(r, PHASE_DOWN);
+		return;
+	}
+	if (p->is_over(r))
+		phase_enter(r, r->phase + 1);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The progress of a run for the person who waits: one line that renews
+ * itself on a terminal, a plain line now and then elsewhere, nothing with
+ * --quiet. Written to stderr: stdout is for the report.
+ */
+#ifndef ORCHESTRATOR_PROGRESS_H
+#define ORCHESTRATOR_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run;
+
+struct progress {
+	bool is_quiet, is_terminal, has_line;
+	uint64_t next_ns;
+	uint64_t last_ns, last_rounds;
+	uint64_t anomalies;
+};
+
+void progress_init(struct progress *, bool quiet);
+
+/* Show where the run is, when it is time to. */
+void progress_show(struct progress *, const struct run *, uint64_t now_ns);
+
+/* Say something once, on a line of its own. */
+void progress_say(struct progress *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Leave the terminal on a fresh line. */
+void progress_end(struct progress *);
+
+#endif

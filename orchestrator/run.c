@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: ISC */
+/* A live run: the loop and what children's events mean; see run.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "orchestrator/report.h"
+#include "orchestrator/run.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/spawn.h"
+#include "proto/base/text.h"
+
+#define LOOP_MS	 20
+#define TICK_NS	 CLOCK_S
+#define FLUSH_NS CLOCK_S	/* journal to the kernel */
+#define LAST_NS	 (10 * CLOCK_S) /* for the last children to leave */
+
+void
+run_note(struct run *r, struct event *ev)
+{
+	const uint8_t *raw;
+	struct event back;
+	size_t used;
+
+	/* Stamp and encode by the same code as a child does. */
+	if (channel_send(&r->own, ev) < 0)
+		return;
+	raw = buf_data(&r->own.buf);
+	if (frame_decode(raw, buf_len(&r->own.buf), &back, &used) ==
+	    FRAME_WHOLE)
+		(void)merge_push(r->merge, &back, raw, used);
+	buf_consume(&r->own.buf, buf_len(&r->own.buf));
+}
+
+void
+run_doom(struct run *r, const char *fmt, ...)
+{
+	struct event ev = {.type = MESSAGE_HARNESS};
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(ev.u.harness.why, sizeof(ev.u.harness.why), fmt, ap);
+	va_end(ap);
+	log_error("%s", ev.u.harness.why);
+	run_note(r, &ev);
+	r->doomed = true;
+}
+
+static void
+send_option(void *arg, const char *name, const char *value)
+{
+	void **both = arg;
+	struct event ev = {.type = MESSAGE_OPTION};
+
+	(void)text_copy(ev.u.option.name, sizeof(ev.u.option.name), name);
+	(void)text_copy(ev.u.option.value, sizeof(ev.u.option.value), value);
+	children_send(both[0], both[1], &ev);
+}
+
+void
+run_configure(struct run *r, struct child_slot *s)
+{
+	void *both[2] = {r->children, s};
+	struct event ev;
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX; i++) {
+		if (r->urls[i][0] == '\0')
+			continue;
+		memset(&ev, 0, sizeof(ev));
+		ev.type = MESSAGE_SERVER_URL;
+		(void)text_copy(ev.u.server_url.url,
+		    sizeof(ev.u.server_url.url), r->urls[i]);
+		children_send(r->children, s, &ev);
+	}
+	/* Ends with the run id, by which the child knows that it has all. */
+	config_each(&r->config, true, send_option, both);
+}
+
+void
+run_start_worker(struct run *r, struct child_slot *s)
+{
+	struct event ev = {.type = MESSAGE_START};
+
+	ev.u.start.counter = r->workers[s->source].counter + 1;
+	children_send(r->children, s, &ev);
+}
+
+/* The publisher of a message learns what became of it. */
+static void
+tell_publisher(struct run *r, enum message_type type, uint64_t id)
+{
+	struct child_slot *s =
+	    children_slot(r->children, message_id_source(id));
+	struct event ev = {.type = type};
+
+	if (s == NULL || s->state != CHILD_RUNNING)
+		return;
+	ev.u.done.id = id; /* DONE and GIVE_UP are alike */
+	children_send(r->children, s, &ev);
+}
+
+static void
+on_anomaly(void *arg, const struct anomaly *a)
+{
+	struct run *r = arg;
+
+	r->progress.anomalies++;
+	progress_say(&r->progress, "%s (%s): %s", anomaly_kind_name(a->kind),
+	    anomaly_class_name(a->class), a->says);
+	/* The run goes on: the lockstep must not wait for what is judged. */
+	if (a->kind == ANOMALY_STUCK && a->ids[0] != 0)
+		tell_publisher(r, MESSAGE_DONE, a->ids[0]);
+	else if (a->kind == ANOMALY_OP_TIMEOUT && a->ids[0] != 0)
+		tell_publisher(r, MESSAGE_GIVE_UP, a->ids[0]);
+}
+
+static void
+on_ready(struct run *r, struct child_slot *s)
+{
+	if (!r->workers[s->source].is_load)
+		return;
+	/* One that was restarted joins the load that is going on. */
+	if (r->phase >= PHASE_QUIET && r->phase < PHASE_DRAIN)
+		run_start_worker(r, s);
+}
+
+static void
+on_node(struct run *r, const struct msg_node *m)
+{
+	if (m->node >= 1 && m->node <= CONFIG_NODES_MAX)
+		(void)text_copy(
+		    r->urls[m->node - 1], sizeof(r->urls[0]), m->url);
+}
+
+/* Steering: raw arrivals, before the merge. Judges nothing. */
+static void
+steer(struct run *r, struct child_slot *s, const struct event *ev)
+{
+	struct run_worker *w = &r->workers[s->source];
+	uint64_t counter;
+
+	switch ((unsigned)ev->type) {
+	case MESSAGE_PUBLISH_INVOKE:
+		counter = message_id_counter(ev->u.publish_invoke.id);
+		if (counter > w->counter)
+			w->counter = counter;
+		break;
+	case MESSAGE_ACK_OK:
+		if (r->workload->is_steered)
+			tell_publisher(r, MESSAGE_DONE, ev->u.ack_ok.id);
+		break;
+	case MESSAGE_READY:
+		on_ready(r, s);
+		break;
+	case MESSAGE_NODE:
+		on_node(r, &ev->u.node);
+		break;
+	case MESSAGE_CLUSTER_UP:
+		r->is_up = true;
+		break;
+	case MESSAGE_CLUSTER_FAILED:
+	case MESSAGE_SKIPPED:
+		r->doomed = true;
+		break;
+	case MESSAGE_ALL_HEALED:
+		r->all_healed = true;
+		break;
+	case MESSAGE_SETTLED:
+		r->settled = true;
+		break;
+	case MESSAGE_DUMPED:
+		r->dumped = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+say_log(struct run *r, const struct child_slot *s, const struct event *ev)
+{
+	char who[48];
+
+	if (ev->type == MESSAGE_DIAG)
+		progress_say(&r->progress, "harness: %s %u: %s", s->role,
+		    s->source, ev->u.diag.text);
+	if (ev->type != MESSAGE_LOG || ev->u.log.level < LOG_WARN ||
+	    r->config.quiet)
+		return;
+	progress_end(&r->progress);
+	(void)snprintf(who, sizeof(who), "%s %u", s->role, s->source);
+	log_print(who, ev->u.log.level, ev->u.log.text);
+}
+
+static void
+hook_event(void *arg, struct child_slot *s, const struct event *ev,
+    const uint8_t *raw, size_t raw_len)
+{
+	struct run *r = arg;
+	int err;
+
+	if (ev->type == MESSAGE_HEARTBEAT) {
+		merge_mark(r->merge, s->source, ev->time_ns);
+		return;
+	}
+	steer(r, s, ev);
+	say_log(r, s, ev);
+	err = merge_push(r->merge, ev, raw, raw_len);
+	if (err < 0 && !r->doomed)
+		run_doom(r, "cannot queue an event of %s %u: %s", s->role,
+		    s->source, strerror(-err));
+}
+
+static void
+hook_gap(void *arg, struct child_slot *s, uint64_t expected, uint64_t got)
+{
+	struct event ev = {.type = MESSAGE_CHILD_GAP};
+
+	ev.u.child_gap.child = s->source;
+	ev.u.child_gap.expected = expected;
+	ev.u.child_gap.got = got;
+	run_note(arg, &ev);
+}
+
+static void
+hook_started(void *arg, struct child_slot *s)
+{
+	struct run *r = arg;
+	struct event ev = {.type = MESSAGE_CHILD_START};
+	int err = merge_open(r->merge, s->source, s->started_ns);
+
+	if (err < 0)
+		run_doom(r, "cannot follow %s %u: %s", s->role, s->source,
+		    strerror(-err));
+	ev.u.child_start.child = s->source;
+	ev.u.child_start.child_incarnation = s->incarnation;
+	ev.u.child_start.pid = (uint32_t)s->pid;
+	(void)text_copy(
+	    ev.u.child_start.role, sizeof(ev.u.child_start.role), s->role);
+	run_note(r, &ev);
+	run_configure(r, s);
+}
+
+static void
+hook_ended(void *arg, struct child_slot *s, const struct child_end *end)
+{
+	struct run *r = arg;
+	struct event ev = {.type = MESSAGE_CHILD_EXIT};
+	struct msg_child_exit *m = &ev.u.child_exit;
+
+	merge_close(r->merge, s->source);
+	m->child = s->source;
+	m->child_incarnation = s->incarnation;
+	m->code = (uint8_t)end->code;
+	m->signal = (uint8_t)end->signal;
+	m->expected = end->expected || r->killed;
+	m->torn = s->torn;
+	m->last_seq = s->last_seq;
+	run_note(r, &ev);
+	if (m->expected)
+		return;
+	progress_say(&r->progress,
+	    "%s %u ended unexpectedly (exit code %d, signal %d)%s", s->role,
+	    s->source, end->code, end->signal,
+	    end->will_restart ? "; it is started again" : "");
+	if (s == r->chaos && !r->doomed)
+		run_doom(r, "the chaos process died; its servers died with it");
+	else if (r->workers[s->source].is_load && !end->will_restart &&
+		 r->phase < PHASE_DRAIN)
+		run_doom(r, "%s %u can't be kept running", s->role, s->source);
+}
+
+static void
+hook_signalled(void *arg, int sig)
+{
+	struct run *r = arg;
+	struct event ev = {.type = MESSAGE_INTERRUPT};
+
+	if (r->interrupted) {
+		r->killed = true;
+		return;
+	}
+	r->interrupted = true;
+	progress_say(&r->progress,
+	    "%s: the load ends here; healing and judging what was seen "
+	    "(once more kills everything)",
+	    sig == SIGINT ? "interrupted" : "told to end");
+	(void)snprintf(
+	    ev.u.interrupt.why, sizeof(ev.u.interrupt.why), "signal %d", sig);
+	run_note(r, &ev);
+}
+
+/* Release what can be released into the history. */
+static void
+release(struct run *r)
+{
+	const uint8_t *raw;
+	struct event ev;
+	size_t len;
+	int err;
+
+	while (merge_next(r->merge, &ev, &raw, &len)) {
+		err = history_enter(&r->history, &ev, raw, len);
+		if (err == 0 || r->journal_failed)
+			continue;
+		r->journal_failed = true;
+		run_doom(r,
+		    "cannot write the journal in \"%s\": %s; the load ends "
+		    "and what was seen so far is judged",
+		    r->dir, strerror(-err));
+	}
+}
+
+static void
+flush_journal(struct run *r, uint64_t now)
+{
+	int err;
+
+	if (now < r->flush_ns)
+		return;
+	r->flush_ns = now + FLUSH_NS;
+	err = journal_flush(&r->journal);
+	if (err == 0 || r->journal_failed)
+		return;
+	r->journal_failed = true;
+	run_doom(r, "cannot write the journal in \"%s\": %s", r->dir,
+	    strerror(-err));
+}
+
+static void
+note_option(void *arg, const char *name, const char *value)
+{
+	struct event ev = {.type = MESSAGE_OPTION};
+
+	(void)text_copy(ev.u.option.name, sizeof(ev.u.option.name), name);
+	(void)text_copy(ev.u.option.value, sizeof(ev.u.option.value), value);
+	run_note(arg, &ev);
+}
+
+static void
+note_head(struct run *r)
+{
+	struct event ev = {.type = MESSAGE_RUN};
+
+	ev.u.run.run = r->config.run;
+	ev.u.run.wall_ns = clock_wall_ns();
+	(void)text_copy(
+	    ev.u.run.version, sizeof(ev.u.run.version), NATSBURN_VERSION);
+	run_note(r, &ev);
+	config_each(&r->config, false, note_option, r);
+}
+
+static int
+run_prepare(struct run *r)
+{
+	static const struct children_hooks hooks = {
+	    hook_event, hook_gap, hook_started, hook_ended, hook_signalled};
+	char path[CONFIG_PATH_MAX + 16] = "";
+	int fd, err;
+
+	(void)text_add(path, sizeof(path), "%s/stderr.log", r->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	err = journal_create(&r->journal, r->dir);
+	if (err == 0)
+		err = history_init(&r->history, on_anomaly, r);
+	if (err == 0)
+		err = spawn_subreaper();
+	if (err < 0) {
+		close(fd);
+		return err;
+	}
+	r->history.journal = &r->journal;
+	channel_out_init(&r->own, -1, 0, 1);
+	r->merge = merge_create();
+	r->children = children_create(&hooks, r, fd);
+	if (r->merge == NULL || r->children == NULL)
+		return -ENOMEM;
+	progress_init(&r->progress, r->config.quiet);
+	return merge_open(r->merge, 0, clock_mono_ns());
+}
+
+static void
+loop_once(struct run *r)
+{
+	struct event tick = {.type = MESSAGE_TICK};
+	uint64_t now;
+
+	(void)children_poll(r->children, LOOP_MS);
+	now = clock_mono_ns();
+	if (now >= r->tick_ns) {
+		r->tick_ns = now + TICK_NS;
+		run_note(r, &tick);
+	}
+	merge_mark(r->merge, 0, now);
+	release(r);
+	flush_journal(r, now);
+	progress_show(&r->progress, r, now);
+}
+
+/* Everything that is left, in order; then nothing runs any more. */
+static void
+run_conclude(struct run *r)
+{
+	uint64_t deadline = clock_mono_ns() + LAST_NS;
+	uint32_t i;
+
+	for (i = 1; children_slot(r->children, i) != NULL; i++) {
+		children_slot(r->children, i)->restarts = false;
+		children_kill(r->children, children_slot(r->children, i));
+	}
+	while (children_alive(r->children) > 0 && clock_mono_ns() < deadline)
+		loop_once(r);
+	merge_close(r->merge, 0);
+	release(r);
+	(void)journal_close(&r->journal); /* its error stands in the journal */
+	r->history.journal = NULL;
+	history_finish(&r->history);
+	progress_end(&r->progress);
+}
+
+int
+run_execute(struct run *r)
+{
+	int err = run_prepare(r);
+
+	if (err < 0)
+		return err;
+	note_head(r);
+	phase_enter(r, PHASE_UP);
+	while (r->phase != PHASE_END && !r->killed) {
+		loop_once(r);
+		phase_poll(r);
+	}
+	run_conclude(r);
+	return 0;
+}
+
+void
+run_fini(struct run *r)
+{
+	children_destroy(r->children);
+	merge_destroy(r->merge);
+	channel_out_fini(&r->own);
+	history_fini(&r->history);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A live run: children, merge, history, and the phases that lead through
+ * it. One thread, one poll loop (run_execute).
+ */
+#ifndef ORCHESTRATOR_RUN_H
+#define ORCHESTRATOR_RUN_H
+
+#include "orchestrator/children.h"
+#include "orchestrator/history.h"
+#include "orchestrator/merge.h"
+#include "orchestrator/progress.h"
+#include "worker/worker.h"
+
+enum run_phase {
+	PHASE_UP,     /* cluster is being formed */
+	PHASE_SETUP,  /* streams and consumers are made */
+	PHASE_START,  /* workers connect */
+	PHASE_QUIET,  /* load without faults */
+	PHASE_MAYHEM, /* load with faults */
+	PHASE_HEAL,   /* load while the last faults are undone */
+	PHASE_DRAIN,  /* open operations settle, consumers empty the stream */
+	PHASE_SETTLE, /* servers healthy, replicas current */
+	PHASE_AUDIT,  /* full scan */
+	PHASE_DOWN,   /* evidence, then the cluster goes down */
+	PHASE_END,
+	PHASES
+};
+
+/* What the parent knows of a worker from raw arrivals. */
+struct run_worker {
+	bool is_load; /* one of the workload's roles */
+	bool produces;
+	uint64_t counter; /* highest counter it invoked */
+};
+
+struct run {
+	struct run_config config;
+	const struct workload_ops *workload;
+	char dir[CONFIG_PATH_MAX];
+	struct children *children;
+	struct merge *merge;
+	struct history history;
+	struct journal_writer journal;
+	struct progress progress;
+	struct run_worker workers[CHILDREN_MAX + 1]; /* by source */
+	uint32_t nworkers;
+	struct child_slot *chaos, *setup, *audit;
+	unsigned audits; /* audit processes tried */
+
+	enum run_phase phase;
+	uint64_t phase_ns;    /* when it began */
+	uint64_t deadline_ns; /* when it is given up */
+	unsigned step;	      /* within the phase */
+
+	struct channel_out own; /* stamps our own events; never written */
+	uint64_t tick_ns, flush_ns;
+	char urls[CONFIG_NODES_MAX][256];
+	bool is_up, all_healed, settled, dumped, audited;
+	bool interrupted, doomed, killed;
+	bool journal_failed;
+};
+
+/*
+ * Run it: everything from the first fork to the judged history. The run
+ * folder exists. 0, or -errno when not even the loop could be set up;
+ * run->history then holds what is known. run_fini() in either case.
+ */
+int run_execute(struct run *);
+void run_fini(struct run *);
+
+/* Write one of the parent's own events into the history. */
+void run_note(struct run *, struct event *);
+
+/* The harness can't go on: note why and go down. */
+void run_doom(struct run *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* phases.c: begin a phase; look whether the present one is over. */
+void phase_enter(struct run *, enum run_phase);
+void phase_poll(struct run *);
+const char *phase_name(enum run_phase);
+
+/* Tell a worker what it needs before START, when it is there for it. */
+void run_configure(struct run *, struct child_slot *);
+void run_start_worker(struct run *, struct child_slot *);
+
+#endif

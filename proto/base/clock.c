@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/* The two clocks; see clock.h. */
+#include <time.h>
+
+#include "proto/base/clock.h"
+
+uint64_t
+clock_mono_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* can't fail: EINVAL only */
+	return (uint64_t)ts.tv_sec * CLOCK_S + (uint64_t)ts.tv_nsec;
+}
+
+int64_t
+clock_wall_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts); /* can't fail: EINVAL only */
+	return (int64_t)ts.tv_sec * (int64_t)CLOCK_S + ts.tv_nsec;
+}
+
+int
+clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns, int cap_ms)
+{
+	uint64_t ms;
+
+	if (deadline_ns <= now_ns)
+		return 0;
+	ms = (deadline_ns - now_ns + CLOCK_MS - 1) / CLOCK_MS;
+	return ms > (uint64_t)cap_ms ? cap_ms : (int)ms;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC */
+/* Options as rows; see option.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "proto/base/option.h"
+#include "proto/base/text.h"
+
+#define NAMES_MAX 96 /* most rows that a "did you mean" looks at */
+
+static uint64_t *
+place_u64(const struct option_spec *row, void *base)
+{
+	return (uint64_t *)(void *)((char *)base + row->offset);
+}
+
+static char *
+place_text(const struct option_spec *row, void *base)
+{
+	return (char *)base + row->offset;
+}
+
+static bool *
+place_flag(const struct option_spec *row, void *base)
+{
+	return (bool *)((char *)base + row->offset);
+}
+
+const struct option_spec *
+option_find(const struct option_spec *rows, const char *name)
+{
+	for (; rows->name != NULL; rows++)
+		if (strcmp(rows->name, name) == 0)
+			return rows;
+	return NULL;
+}
+
+void
+option_defaults(const struct option_spec *rows, void *base)
+{
+	char why[OPTION_WHY_MAX];
+
+	for (; rows->name != NULL; rows++)
+		(void)option_set(rows, base, "", rows->name, rows->def, why);
+}
+
+static int
+set_flag(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0) {
+		*place_flag(row, base) = value[0] == 't';
+		return 0;
+	}
+	(void)text_add(allowed, size, "true or false");
+	return -EINVAL;
+}
+
+static int
+set_u64(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	uint64_t v;
+
+	if (text_to_u64(value, row->max, &v) == 0 && v >= row->min) {
+		*place_u64(row, base) = v;
+		return 0;
+	}
+	(void)text_add(allowed, size, "a number from %llu to %llu",
+	    (unsigned long long)row->min, (unsigned long long)row->max);
+	return -EINVAL;
+}
+
+static int
+set_duration(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	char low[32], high[32];
+	uint64_t v;
+
+	if (text_to_duration(value, &v) == 0 && v >= row->min &&
+	    v <= row->max) {
+		*place_u64(row, base) = v;
+		return 0;
+	}
+	text_from_duration(row->min, low, sizeof(low));
+	text_from_duration(row->max, high, sizeof(high));
+	(void)text_add(allowed, size,
+	    "a duration such as 500ms, 30s, 10m or 2h30m, from %s to %s", low,
+	    high);
+	return -EINVAL;
+}
+
+static int
+set_string(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	if (strlen(value) < row->size) {
+		(void)text_copy(place_text(row, base), row->size, value);
+		return 0;
+	}
+	(void)text_add(allowed, size, "at most %zu bytes", row->size - 1);
+	return -EINVAL;
+}
+
+static int
+set_choice(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	const char *near;
+	size_t n;
+
+	for (n = 0; row->choices[n] != NULL; n++)
+		if (strcmp(row->choices[n], value) == 0)
+			return set_string(row, base, value, allowed, size);
+	(void)text_add(allowed, size, "one of");
+	for (n = 0; row->choices[n] != NULL; n++)
+		(void)text_add(
+		    allowed, size, "%s %s", n ? "," : "", row->choices[n]);
+	near = text_nearest(value, row->choices, n);
+	if (near != NULL)
+		(void)text_add(allowed, size, "; did you mean %s?", near);
+	return -EINVAL;
+}
+
+typedef int option_setter(const struct option_spec *, void *base,
+    const char *value, char *allowed, size_t);
+
+static option_setter *const setters[] = {
+    [OPTION_FLAG] = set_flag,
+    [OPTION_U64] = set_u64,
+    [OPTION_DURATION] = set_duration,
+    [OPTION_STRING] = set_string,
+    [OPTION_CHOICE] = set_choice,
+};
+
+static int
+unknown_option(const struct option_spec *rows, const char *prefix,
+    const char *name, char *why)
+{
+	const char *names[NAMES_MAX], *near;
+	size_t n;
+
+	for (n = 0; rows[n].name != NULL && n < NAMES_MAX; n++)
+		names[n] = rows[n].name;
+	near = text_nearest(name, names, n);
+	why[0] = '\0';
+	(void)text_add(
+	    why, OPTION_WHY_MAX, "unknown option %s%.80s", prefix, name);
+	if (near != NULL)
+		(void)text_add(
+		    why, OPTION_WHY_MAX, "; did you mean %s%s?", prefix, near);
+	return -ENOENT;
+}
+
+int
+option_set(const struct option_spec *rows, void *base, const char *prefix,
+    const char *name, const char *value, char *why)
+{
+	const struct option_spec *row = option_find(rows, name);
+	char allowed[OPTION_WHY_MAX / 2] = "";
+	int err;
+
+	if (row == NULL)
+		return unknown_option(rows, prefix, name, why);
+	err = setters[row->type](row, base, value, allowed, sizeof(allowed));
+	if (err == 0)
+		return 0;
+	why[0] = '\0';
+	(void)text_add(why, OPTION_WHY_MAX, "%s%s \"%.200s\": must be %s",
+	    prefix, name, row->secret ? "..." : value, allowed);
+	return err;
+}
+
+void
+option_get(
+    const struct option_spec *row, const void *base, char *out, size_t size)
+{
+	void *b = (void *)(uintptr_t)base; /* only read through */
+
+	out[0] = '\0';
+	switch (row->type) {
+	case OPTION_FLAG:
+		(void)text_copy(
+		    out, size, *place_flag(row, b) ? "true" : "false");
+		break;
+	case OPTION_U64:
+		(void)text_add(
+		    out, size, "%llu", (unsigned long long)*place_u64(row, b));
+		break;
+	case OPTION_DURATION:
+		text_from_duration(*place_u64(row, b), out, size);
+		break;
+	case OPTION_STRING:
+	case OPTION_CHOICE:
+		(void)text_copy(out, size, place_text(row, b));
+		break;
+	}
+}
+
+bool
+option_is_default(const struct option_spec *row, const void *base)
+{
+	char value[OPTION_VALUE_MAX];
+	uint64_t ns;
+
+	option_get(row, base, value, sizeof(value));
+	if (row->type == OPTION_DURATION)
+		return text_to_duration(row->def, &ns) == 0 &&
+		       ns == *place_u64(row, (void *)(uintptr_t)base);
+	return strcmp(value, row->def) == 0;
+}
+
+void
+option_help(const struct option_spec *rows, const char *prefix, FILE *out)
+{
+	char head[80];
+
+	for (; rows->name != NULL; rows++) {
+		head[0] = '\0';
+		(void)text_add(head, sizeof(head), "%s%s%s%s", prefix,
+		    rows->name,
+		    rows->type == OPTION_FLAG ? ""
+		    : prefix[0] == '-'	      ? " "
+					      : "=",
+		    rows->arg != NULL ? rows->arg : "");
+		fprintf(out, "  %-28s %s", head, rows->help);
+		if (rows->def[0] != '\0' && rows->type != OPTION_FLAG)
+			fprintf(out, " [%s]", rows->def);
+		fputc('\n', out);
+	}
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/* Signals as a descriptor; see sig.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "proto/base/sig.h"
+
+int
+sig_open(const int *signals, int n)
+{
+	sigset_t set;
+	int fd, i;
+
+	sigemptyset(&set);
+	for (i = 0; i < n; i++)
+		sigaddset(&set, signals[i]);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
+	    sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+int
+sig_next(int fd)
+{
+	struct signalfd_siginfo info;
+	ssize_t n;
+
+	do
+		n = read(fd, &info, sizeof(info));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	return n == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+void
+sig_reset(void)
+{
+	sigset_t none;
+
+	(void)signal(SIGPIPE, SIG_DFL); /* SIGPIPE is a valid signal */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* valid arguments */
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/* The only place that forks; see spawn.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/sig.h"
+#include "proto/base/spawn.h"
+
+#define SPAWN_PARK	     64 /* descriptors are parked above this number */
+#define CLOSE_RANGE_CLOEXEC_ (1U << 2)
+
+int
+spawn_subreaper(void)
+{
+	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int
+spawn_pipe(int fds[2])
+{
+	return pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+/* Put the descriptors where the child wants them; all others close-on-exec. */
+static int
+spawn_move_fds(const struct spawn_request *r, int *exec_error)
+{
+	int parked[SPAWN_FDS_MAX], i, null, fd;
+
+	fd = fcntl(*exec_error, F_DUPFD_CLOEXEC, SPAWN_PARK);
+	if (fd < 0)
+		return -errno;
+	*exec_error = fd;
+	/* Park first: a target number may be another entry's source. */
+	for (i = 0; i < r->nfds; i++) {
+		parked[i] = fcntl(r->fds[i].from, F_DUPFD_CLOEXEC, SPAWN_PARK);
+		if (parked[i] < 0)
+			return -errno;
+	}
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return -errno;
+	for (fd = 0; fd <= 2; fd++)
+		if (null != fd && dup2(null, fd) < 0)
+			return -errno;
+	/*
+	 * Mark, don't close: a plain close_range would close the exec-error
+	 * pipe too, and a failed exec would then look like success.
+	 */
+	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC_) < 0 &&
+	    errno != ENOSYS)
+		return -errno;
+	for (i = 0; i < r->nfds; i++)
+		if (dup2(parked[i], r->fds[i].to) < 0)
+			return -errno;
+	return 0;
+}
+
+static void __attribute__((noreturn))
+spawn_child(const struct spawn_request *r, pid_t parent, int exec_error)
+{
+	int error;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
+		error = errno;
+		goto fail;
+	}
+	/* The parent may have died before the death signal was set. */
+	if (getppid() != parent)
+		_exit(127);
+	/* Own process group: a ^C at the terminal is for the parent alone. */
+	(void)setpgid(0, 0); /* can't fail for a child before exec */
+	error = -spawn_move_fds(r, &exec_error);
+	if (error != 0)
+		goto fail;
+	sig_reset();
+	execv(r->path, r->argv);
+	error = errno;
+fail:
+	(void)!write(exec_error, &error, sizeof(error)); /* we die anyway */
+	_exit(127);
+}
+
+pid_t
+spawn(const struct spawn_request *r)
+{
+	pid_t parent = getpid(), pid;
+	sigset_t all, old;
+	int fds[2], error = 0, err;
+	ssize_t n;
+
+	err = spawn_pipe(fds);
+	if (err < 0)
+		return err;
+	(void)fflush(NULL); /* nothing buffered may be written twice */
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old); /* valid arguments */
+	pid = fork();
+	err = pid < 0 ? -errno : 0;
+	if (pid == 0)
+		spawn_child(r, parent, fds[1]);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL); /* valid arguments */
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return err;
+	}
+	do
+		n = read(fds[0], &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	close(fds[0]);
+	if (n == 0)
+		return pid;
+	(void)waitpid(pid, NULL, 0); /* it has said why and is leaving */
+	return n == (ssize_t)sizeof(error) && error > 0 ? -error : -EIO;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The only place that forks. A child is always a fresh program image (this
+ * binary with a role, or a nats-server), dies with SIGKILL when the thread
+ * that spawned it dies, and inherits only the descriptors it is given.
+ */
+#ifndef BASE_SPAWN_H
+#define BASE_SPAWN_H
+
+#include <sys/types.h>
+
+#define SPAWN_FDS_MAX 6
+
+struct spawn_fd {
+	int from; /* descriptor here, any number */
+	int to;	  /* its number in the child */
+};
+
+struct spawn_request {
+	const char *path;  /* program; "/proc/self/exe" for our own */
+	char *const *argv; /* NULL-terminated */
+	struct spawn_fd fds[SPAWN_FDS_MAX];
+	int nfds; /* 0, 1 and 2 not named become /dev/null */
+};
+
+/*
+ * Start it. Returns the pid (> 0) once the new image runs, or -errno of
+ * whatever failed, exec included: the answer is true, not hopeful. The
+ * caller keeps its descriptors and must reap the pid.
+ */
+pid_t spawn(const struct spawn_request *);
+
+/* Make this process the one that orphans of its descendants fall to. */
+int spawn_subreaper(void);
+
+/* A close-on-exec pipe; 0 or -errno. */
+int spawn_pipe(int fds[2]);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC */
+/* Reading and writing what people type; see text.h. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define WORD_MAX 48 /* letters of a word that text_distance looks at */
+
+static const struct unit {
+	const char *name;
+	uint64_t ns;
+} units[] = {
+    {"ns", 1},
+    {"us", 1000},
+    {"ms", CLOCK_MS},
+    {"s", CLOCK_S},
+    {"m", 60 * CLOCK_S},
+    {"h", 3600 * CLOCK_S},
+    {"d", 86400 * CLOCK_S},
+};
+
+#define UNITS (sizeof(units) / sizeof(units[0]))
+
+/* Read digits at *p up to max; moves *p behind them. */
+static int
+read_digits(const char **p, uint64_t max, uint64_t *out)
+{
+	uint64_t v = 0, digit;
+
+	if (!isdigit((unsigned char)**p))
+		return -EINVAL;
+	for (; isdigit((unsigned char)**p); (*p)++) {
+		digit = (uint64_t)(**p - '0');
+		if (v > (max - digit) / 10 && v * 10 + digit > max)
+			return -ERANGE;
+		if (v > (UINT64_MAX - digit) / 10)
+			return -ERANGE;
+		v = v * 10 + digit;
+	}
+	*out = v;
+	return v > max ? -ERANGE : 0;
+}
+
+int
+text_to_u64(const char *s, uint64_t max, uint64_t *out)
+{
+	int err = read_digits(&s, max, out);
+
+	if (err < 0)
+		return err;
+	return *s == '\0' ? 0 : -EINVAL;
+}
+
+static const struct unit *
+read_unit(const char **p)
+{
+	size_t i, len = 0;
+
+	while (isalpha((unsigned char)(*p)[len]))
+		len++;
+	for (i = 0; i < UNITS; i++)
+		if (strlen(units[i].name) == len &&
+		    strncmp(units[i].name, *p, len) == 0) {
+			*p += len;
+			return &units[i];
+		}
+	return NULL;
+}
+
+int
+text_to_duration(const char *s, uint64_t *ns)
+{
+	const struct unit *unit;
+	uint64_t n, total = 0;
+	int err;
+
+	if (strcmp(s, "0") == 0) {
+		*ns = 0;
+		return 0;
+	}
+	do {
+		err = read_digits(&s, INT64_MAX, &n);
+		if (err < 0)
+			return err;
+		unit = read_unit(&s);
+		if (unit == NULL)
+			return -EINVAL;
+		if (n > ((uint64_t)INT64_MAX - total) / unit->ns)
+			return -ERANGE;
+		total += n * unit->ns;
+	} while (*s != '\0');
+	*ns = total;
+	return 0;
+}
+
+void
+text_from_duration(uint64_t ns, char *out, size_t size)
+{
+	size_t i;
+
+	out[0] = '\0';
+	if (ns == 0)
+		(void)text_add(out, size, "0");
+	for (i = UNITS; i-- > 0;) {
+		if (ns < units[i].ns)
+			continue;
+		(void)text_add(out, size, "%llu%s",
+		    (unsigned long long)(ns / units[i].ns), units[i].name);
+		ns %= units[i].ns;
+	}
+}
+
+bool
+text_copy(char *out, size_t size, const char *in)
+{
+	size_t len = strnlen(in, size);
+	bool whole = len < size;
+
+	if (!whole)
+		len = size - 1;
+	memcpy(out, in, len);
+	out[len] = '\0';
+	return whole;
+}
+
+bool
+text_add(char *out, size_t size, const char *fmt, ...)
+{
+	size_t used = strnlen(out, size);
+	va_list ap;
+	int n;
+
+	if (used >= size)
+		return false;
+	va_start(ap, fmt);
+	n = vsnprintf(out + used, size - used, fmt, ap);
+	va_end(ap);
+	return n >= 0 && (size_t)n < size - used;
+}
+
+bool
+text_next_item(const char **list, char *out, size_t size)
+{
+	size_t len = strcspn(*list, ","), keep;
+
+	if (**list == '\0')
+		return false;
+	keep = len < size ? len : size - 1;
+	memcpy(out, *list, keep);
+	out[keep] = '\0';
+	*list += len;
+	if (**list == ',')
+		(*list)++;
+	return true;
+}
+
+unsigned
+text_distance(const char *a, const char *b)
+{
+	unsigned row[WORD_MAX + 1], diagonal, above, cost, best;
+	size_t la = strnlen(a, WORD_MAX), lb = strnlen(b, WORD_MAX), i, j;
+
+	for (j = 0; j <= lb; j++)
+		row[j] = (unsigned)j;
+	for (i = 1; i <= la; i++) {
+		diagonal = row[0];
+		row[0] = (unsigned)i;
+		for (j = 1; j <= lb; j++) {
+			above = row[j];
+			cost = a[i - 1] != b[j - 1];
+			best = diagonal + cost;
+			if (above + 1 < best)
+				best = above + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = above;
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
+const char *
+text_nearest(const char *word, const char *const *names, size_t n)
+{
+	const char *best = NULL;
+	unsigned least = (unsigned)(strnlen(word, WORD_MAX) / 2 + 1), d;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		d = text_distance(word, names[i]);
+		if (d < least) {
+			least = d;
+			best = names[i];
+		}
+	}
+	return best;
+}

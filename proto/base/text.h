@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reading and writing what people type: numbers, durations, name lists.
+ * Every reader is strict (the whole string or nothing) and returns 0 or
+ * -EINVAL / -ERANGE.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A decimal number without sign, at most max. */
+int text_to_u64(const char *, uint64_t max, uint64_t *out);
+
+/*
+ * A duration in nanoseconds: 500ms, 30s, 10m, 2h30m, 1d; a bare 0 is
+ * allowed, any other number needs its unit.
+ */
+int text_to_duration(const char *, uint64_t *ns);
+
+/* Write a duration so that text_to_duration() reads it back. */
+void text_from_duration(uint64_t ns, char *out, size_t size);
+
+/* Copy, cutting to size - 1 bytes; returns true when nothing was cut. */
+bool text_copy(char *out, size_t size, const char *in);
+
+/* Append printf-style at the end of out; false when it was cut. */
+bool text_add(char *out, size_t size, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
+ * The next element of a comma-separated list: copies it to out and moves
+ * *list behind it. False at the end. Elements longer than size are cut.
+ */
+bool text_next_item(const char **list, char *out, size_t size);
+
+/* Edits that turn a into b (for "did you mean"). Long words are cut. */
+unsigned text_distance(const char *a, const char *b);
+
+/* The name (of n) nearest to word, or NULL when none is near. */
+const char *text_nearest(const char *word, const char *const *names, size_t n);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+/* The configuration of a run; see config.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+#include "proto/config.h"
+
+#define AT(member)                                                             \
+	offsetof(struct run_config, member),                                   \
+	    sizeof(((struct run_config *)NULL)->member)
+#define DAY (86400 * CLOCK_S)
+
+static const char *const storages[] = {"file", "memory", NULL};
+static const char *const clusters[] = {
+    "local", "external", "kubernetes", "null", NULL};
+
+#define FLAG(name, member, help)                                               \
+	{                                                                      \
+		name, OPTION_FLAG, AT(member), "false", 0, 0, NULL, NULL,      \
+		    help, false                                                \
+	}
+#define NUMBER(name, member, def, min, max, arg, help)                         \
+	{                                                                      \
+		name, OPTION_U64, AT(member), def, min, max, NULL, arg, help,  \
+		    false                                                      \
+	}
+#define TIME(name, member, def, min, max, help)                                \
+	{                                                                      \
+		name, OPTION_DURATION, AT(member), def, min, max, NULL,        \
+		    "TIME", help, false                                        \
+	}
+#define TEXT(name, member, def, arg, help)                                     \
+	{                                                                      \
+		name, OPTION_STRING, AT(member), def, 0, 0, NULL, arg, help,   \
+		    false                                                      \
+	}
+#define SECRET(name, member, arg, help)                                        \
+	{                                                                      \
+		name, OPTION_STRING, AT(member), "", 0, 0, NULL, arg, help,    \
+		    true                                                       \
+	}
+#define CHOICE(name, member, def, choices, arg, help)                          \
+	{                                                                      \
+		name, OPTION_CHOICE, AT(member), def, 0, 0, choices, arg,      \
+		    help, false                                                \
+	}
+
+const struct option_spec config_options[] = {
+    TEXT("test", test, "", "TEST", "test to run (also the first argument)"),
+    TEXT("mayhem", mayhem, "none", "MODE[,MODE]", "faults to inject"),
+    TIME("duration", duration_ns, "60s", 100 * CLOCK_MS, 3650 * DAY,
+	"time of the load"),
+    NUMBER("rounds", rounds, "0", 0, UINT64_MAX, "N",
+	"end the load after N rounds; 0 is no limit"),
+    NUMBER("seed", seed, "0", 0, INT64_MAX, "N",
+	"repeats the faults of an earlier run; 0 draws one"),
+    TEXT("out", out, "", "DIR",
+	"run folder; default natsburn-runs/<time>-<test>"),
+    CHOICE("cluster", cluster, "local", clusters, "KIND",
+	"local, external or kubernetes"),
+    NUMBER("replicas", replicas, "3", 1, 5, "N",
+	"replicas of streams and consumers"),
+    CHOICE("storage", storage, "file", storages, "KIND", "file or memory"),
+    NUMBER("consumers", consumers, "10", 1, 4000, "N", "consumer processes"),
+    NUMBER("clients", clients, "1", 1, 4000, "N", "client processes"),
+    TIME("fault-interval", fault_interval_ns, "5s", 100 * CLOCK_MS, DAY,
+	"between faults"),
+    TIME("op-timeout", op_timeout_ns, "30s", CLOCK_S, DAY,
+	"longest an operation may be retried"),
+    TIME("consume-timeout", consume_timeout_ns, "30s", CLOCK_S, DAY,
+	"longest from publish ack to confirmed consumption"),
+    TIME("quiet-time", quiet_ns, "2s", 0, DAY,
+	"load without faults before the first one"),
+    FLAG("strict-availability", strict_availability,
+	"count time in which faults may stop JetStream, too"),
+    FLAG("json", json, "print report.json on stdout at the end"),
+    FLAG("quiet", quiet, "no progress; errors and the exit code only"),
+    NUMBER("servers", servers, "3", 1, CONFIG_NODES_MAX, "N",
+	"local: servers to start"),
+    TEXT("server-bin", server_bin, "", "PATH[,PATH]",
+	"local: nats-server binary, one for all or one each"),
+    TEXT("server-conf", server_conf, "", "FILE",
+	"local: added to each server's configuration"),
+    TEXT("url", url, "", "URL[,URL]", "external: where clients connect"),
+    TEXT("monitor", monitor, "", "URL[,URL]", "external: monitoring addresses"),
+    SECRET("creds", creds, "FILE", "external: credentials file"),
+    SECRET("user", user, "NAME", "external: user name"),
+    SECRET("password", password, "TEXT", "external: password"),
+    TEXT("tls-ca", tls_ca, "", "FILE", "external: CA certificates"),
+    TEXT("tls-cert", tls_cert, "", "FILE", "external: client certificate"),
+    SECRET("tls-key", tls_key, "FILE", "external: client key"),
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+void
+config_init(struct run_config *c)
+{
+	memset(c, 0, sizeof(*c));
+	option_defaults(config_options, c);
+}
+
+int
+config_set(struct run_config *c, const char *name, const char *value, char *why)
+{
+	if (strcmp(name, "run") == 0)
+		return text_to_u64(value, UINT64_MAX, &c->run);
+	if (strcmp(name, "o") != 0)
+		return option_set(config_options, c, "--", name, value, why);
+	why[0] = '\0';
+	if (c->nextras == CONFIG_EXTRAS_MAX) {
+		(void)text_add(why, OPTION_WHY_MAX,
+		    "-o \"%.100s\": at most %d of them", value,
+		    CONFIG_EXTRAS_MAX);
+		return -EINVAL;
+	}
+	if (!text_copy(c->extras[c->nextras], sizeof(c->extras[0]), value)) {
+		(void)text_add(why, OPTION_WHY_MAX,
+		    "-o \"%.100s\": at most %zu bytes", value,
+		    sizeof(c->extras[0]) - 1);
+		return -EINVAL;
+	}
+	c->nextras++;
+	return 0;
+}
+
+void
+config_each(const struct run_config *c, bool with_secrets,
+    void (*fn)(void *arg, const char *name, const char *value), void *arg)
+{
+	const struct option_spec *row;
+	char value[OPTION_VALUE_MAX] = "";
+	size_t i;
+
+	for (row = config_options; row->name != NULL; row++) {
+		if (option_is_default(row, c) || (row->secret && !with_secrets))
+			continue;
+		option_get(row, c, value, sizeof(value));
+		fn(arg, row->name, value);
+	}
+	for (i = 0; i < c->nextras; i++)
+		fn(arg, "o", c->extras[i]);
+	value[0] = '\0';
+	(void)text_add(
+	    value, sizeof(value), "%llu", (unsigned long long)c->run);
+	fn(arg, "run", value);
+}
+
+int
+config_extras(const struct run_config *c, const char *scope,
+    const struct option_spec *rows, void *state, char *why)
+{
+	char name[64], prefix[48] = "-o ";
+	const char *rest, *equals;
+	size_t i, len = strlen(scope);
+
+	(void)text_add(prefix, sizeof(prefix), "%s.", scope);
+	option_defaults(rows, state);
+	for (i = 0; i < c->nextras; i++) {
+		rest = c->extras[i];
+		if (strncmp(rest, scope, len) != 0 || rest[len] != '.')
+			continue;
+		rest += len + 1;
+		equals = strchr(rest, '=');
+		if (equals == NULL || (size_t)(equals - rest) >= sizeof(name)) {
+			why[0] = '\0';
+			(void)text_add(why, OPTION_WHY_MAX,
+			    "-o \"%s\": must be NAME.KEY=VALUE", c->extras[i]);
+			return -EINVAL;
+		}
+		(void)text_copy(name, (size_t)(equals - rest) + 1, rest);
+		if (option_set(rows, state, prefix, name, equals + 1, why) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+bool
+config_list_has(const char *list, const char *name)
+{
+	char item[CONFIG_LIST_MAX];
+
+	while (text_next_item(&list, item, sizeof(item)))
+		if (strcmp(item, name) == 0)
+			return true;
+	return false;
+}

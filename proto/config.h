@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The configuration of a run: one flat structure, one option row a member.
+ * The parent fills it from the command line; children get it as OPTION
+ * messages and a recorded run has it at the head of its history.
+ */
+#ifndef PROTO_CONFIG_H
+#define PROTO_CONFIG_H
+
+#include "proto/base/option.h"
+
+#define CONFIG_NAME_MAX	  32
+#define CONFIG_PATH_MAX	  512
+#define CONFIG_LIST_MAX	  1024
+#define CONFIG_EXTRAS_MAX 16
+#define CONFIG_NODES_MAX  9
+
+struct run_config {
+	char test[CONFIG_NAME_MAX];
+	char mayhem[256]; /* comma-separated modes */
+	uint64_t duration_ns;
+	uint64_t rounds; /* 0: no limit */
+	uint64_t seed;	 /* 0: drawn */
+	char out[CONFIG_PATH_MAX];
+	char cluster[16];
+	uint64_t replicas;
+	char storage[16];
+	uint64_t consumers, clients;
+	uint64_t fault_interval_ns;
+	uint64_t op_timeout_ns, consume_timeout_ns;
+	uint64_t quiet_ns; /* quiet phase before the first fault */
+	bool strict_availability;
+	bool json, quiet;
+	/* local */
+	uint64_t servers;
+	char server_bin[CONFIG_LIST_MAX];
+	char server_conf[CONFIG_PATH_MAX];
+	/* external */
+	char url[CONFIG_LIST_MAX], monitor[CONFIG_LIST_MAX];
+	char creds[CONFIG_PATH_MAX];
+	char user[128], password[128];
+	char tls_ca[CONFIG_PATH_MAX], tls_cert[CONFIG_PATH_MAX];
+	char tls_key[CONFIG_PATH_MAX];
+	/* -o NAME.KEY=VALUE, checked against the test's own rows */
+	char extras[CONFIG_EXTRAS_MAX][192];
+	size_t nextras;
+	/* not an option: carried by every payload of this run */
+	uint64_t run;
+};
+
+/* The rows of struct run_config. */
+extern const struct option_spec config_options[];
+
+/* All defaults. */
+void config_init(struct run_config *);
+
+/*
+ * Take one OPTION message's name and value: a row, "o" for an extra, or
+ * "run". 0, -ENOENT or -EINVAL with why (OPTION_WHY_MAX bytes).
+ */
+int config_set(
+    struct run_config *, const char *name, const char *value, char *why);
+
+/*
+ * Call fn for each option that isn't at its default, then each extra, then
+ * the run id: enough for config_set() to build it again. Secrets are left
+ * out unless with_secrets.
+ */
+void config_each(const struct run_config *, bool with_secrets,
+    void (*fn)(void *arg, const char *name, const char *value), void *arg);
+
+/*
+ * Fill state from its rows' defaults and the extras that begin with
+ * "scope.". 0 or -EINVAL with why.
+ */
+int config_extras(const struct run_config *, const char *scope,
+    const struct option_spec *rows, void *state, char *why);
+
+/* True when name is one of the comma-separated items of list. */
+bool config_list_has(const char *list, const char *name);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A worker process from inside: what workloads work with. Everything here
+ * belongs to the main thread; callbacks of the client library are not used.
+ */
+#ifndef WORKER_INTERNAL_H
+#define WORKER_INTERNAL_H
+
+#include "proto/child.h"
+#include "proto/config.h"
+#include "worker/payload.h"
+#include "worker/session.h"
+#include "worker/worker.h"
+
+#define WORKER_STREAMS_MAX 4096
+
+/* A stream that the parent asked to scan. */
+struct worker_target {
+	uint32_t stream;
+	uint64_t last_acked;
+	char name[64];
+};
+
+struct worker {
+	struct child child;
+	struct run_config config;
+	const struct workload_ops *ops;
+	char role[32];
+	uint32_t source, incarnation;
+	struct session session;
+	void *state;	  /* the workload's, state_size bytes */
+	void *options;	  /* the workload's, filled from -o */
+	uint64_t counter; /* first counter to publish, from START */
+	bool is_started;
+	struct worker_target *targets; /* audit only */
+	unsigned ntargets;
+};
+
+/*
+ * Take commands that have come; wait up to timeout_ms for the first.
+ * Returns true when STOP has been received by now or earlier.
+ */
+bool worker_commands(struct worker *, int timeout_ms);
+
+/* Name of a stream, and a subject, of this run: NB_<run>_<suffix>. */
+void worker_stream_name(
+    const struct worker *, const char *suffix, char *out, size_t size);
+void worker_subject(
+    const struct worker *, const char *suffix, char *out, size_t size);
+
+/* setup.c: make things, trying again until they are there. */
+struct worker_stream {
+	uint32_t index;
+	const char *suffix; /* names stream and subject */
+	uint64_t dedupe_ns;
+};
+
+/* Make a stream with the run's replicas and storage and emit STREAM. */
+int setup_stream(struct worker *, const struct worker_stream *);
+
+/* Make a consumer with the run's replicas and emit CONSUMER. */
+int setup_consumer(struct worker *, uint32_t index, uint32_t stream_index,
+    const char *stream_suffix, jsConsumerConfig *);
+
+/* publish.c: one message, retried until its outcome stands. */
+struct publication {
+	uint32_t stream;
+	const char *subject;
+	uint64_t id;
+	uint32_t size;
+	uint64_t give_up_ns; /* longest to retry */
+	bool given_up;	     /* set by the parent's GIVE_UP */
+	uint64_t seq;	     /* from the ack */
+};
+
+/*
+ * Publish, with all events; retried with back-off until acknowledged,
+ * given up, or STOP was received and give_up_ns passed. Returns the
+ * outcome of the message as a whole.
+ */
+enum outcome publish_message(struct worker *, struct publication *);
+
+/* audit.c: the scan that suits all streams. */
+int audit_streams(struct worker *);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A worker process: takes its configuration, connects, says READY, waits
+ * for START, works step by step until STOP, settles, says BYE.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/sig.h"
+#include "proto/base/text.h"
+#include "worker/internal.h"
+
+#define CONFIG_MS   10000
+#define CONNECT_NS  (50 * CLOCK_S)
+#define EXIT_FAILED 70
+
+void
+worker_stream_name(
+    const struct worker *w, const char *suffix, char *out, size_t size)
+{
+	out[0] = '\0';
+	(void)text_add(
+	    out, size, "NB_%llX_%s", (unsigned long long)w->config.run, suffix);
+}
+
+void
+worker_subject(
+    const struct worker *w, const char *suffix, char *out, size_t size)
+{
+	out[0] = '\0';
+	(void)text_add(
+	    out, size, "nb.%llx.%s", (unsigned long long)w->config.run, suffix);
+}
+
+static void
+add_target(struct worker *w, const struct msg_audit_stream *m)
+{
+	struct worker_target *grown;
+
+	if (w->ntargets == WORKER_STREAMS_MAX)
+		return; /* no workload makes that many */
+	grown = realloc(w->targets, (w->ntargets + 1) * sizeof(*grown));
+	if (grown == NULL) {
+		child_diag(&w->child, -ENOMEM, "cannot note a stream to scan");
+		return;
+	}
+	w->targets = grown;
+	grown[w->ntargets].stream = m->stream;
+	grown[w->ntargets].last_acked = m->last_acked;
+	(void)text_copy(grown[w->ntargets].name, sizeof(grown->name), m->name);
+	w->ntargets++;
+}
+
+static void
+take_command(struct worker *w, const struct event *cmd)
+{
+	switch ((unsigned)cmd->type) {
+	case MESSAGE_START:
+		w->is_started = true;
+		w->counter = cmd->u.start.counter;
+		break;
+	case MESSAGE_AUDIT_STREAM:
+		add_target(w, &cmd->u.audit_stream);
+		break;
+	default:
+		if (w->ops->command != NULL)
+			w->ops->command(w, cmd);
+		break;
+	}
+}
+
+bool
+worker_commands(struct worker *w, int timeout_ms)
+{
+	struct event cmd;
+
+	while (child_command(&w->child, timeout_ms, &cmd)) {
+		take_command(w, &cmd);
+		timeout_ms = 0;
+	}
+	return w->child.stopping;
+}
+
+/* Everything until the run id, which comes last. 0 or -errno. */
+static int
+take_config(struct worker *w)
+{
+	struct session *s = &w->session;
+	char why[OPTION_WHY_MAX];
+	struct event cmd;
+
+	config_init(&w->config);
+	while (w->config.run == 0) {
+		if (!child_command(&w->child, CONFIG_MS, &cmd))
+			return -ETIMEDOUT;
+		if (cmd.type == MESSAGE_SERVER_URL &&
+		    s->nurls < CONFIG_NODES_MAX)
+			(void)text_copy(s->urls[s->nurls++], sizeof(s->urls[0]),
+			    cmd.u.server_url.url);
+		else if (cmd.type == MESSAGE_OPTION &&
+			 config_set(&w->config, cmd.u.option.name,
+			     cmd.u.option.value, why) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+prepare(struct worker *w)
+{
+	static const struct option_spec no_rows[] = {
+	    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false}};
+	char why[OPTION_WHY_MAX];
+	int err = take_config(w);
+
+	if (err < 0)
+		return err;
+	w->ops = workload_find(w->config.test);
+	if (w->ops == NULL)
+		return -ENOENT;
+	w->state = calloc(1, w->ops->state_size ? w->ops->state_size : 1);
+	w->options = calloc(1, w->ops->options_size ? w->ops->options_size : 1);
+	if (w->state == NULL || w->options == NULL)
+		return -ENOMEM;
+	err = config_extras(&w->config, w->ops->name,
+	    w->ops->options != NULL ? w->ops->options : no_rows, w->options,
+	    why);
+	if (err < 0 || w->ops->needs_no_cluster)
+		return err;
+	return session_open(
+	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
+}
+
+/* The steps of a role of the load. */
+static int
+work(struct worker *w)
+{
+	int err = 0;
+
+	while (err == 0 && !worker_commands(w, 0))
+		err = w->ops->step(w);
+	if (err == 0 && w->ops->drain != NULL)
+		err = w->ops->drain(w);
+	if (w->ops->end != NULL)
+		w->ops->end(w);
+	return err;
+}
+
+static int
+play_role(struct worker *w)
+{
+	bool is_setup = strcmp(w->role, "setup") == 0;
+	bool is_audit = strcmp(w->role, "audit") == 0;
+	int err = 0;
+
+	if (!is_setup && !is_audit && w->ops->begin != NULL)
+		err = w->ops->begin(w);
+	if (err < 0)
+		return err;
+	child_say(&w->child, MESSAGE_READY);
+	while (!w->is_started)
+		if (worker_commands(w, 1000))
+			return 0; /* stopped before it began */
+	if (is_setup)
+		return w->ops->setup != NULL ? w->ops->setup(w) : 0;
+	if (is_audit)
+		return w->ops->audit != NULL ? w->ops->audit(w)
+					     : audit_streams(w);
+	return work(w);
+}
+
+static void
+library_version(char *out, size_t size)
+{
+	(void)snprintf(out, size, "nats.c %s", nats_GetVersion());
+}
+
+int
+worker_main(const char *role, uint32_t source, uint32_t incarnation)
+{
+	struct event bye = {.type = MESSAGE_BYE};
+	struct worker *w = calloc(1, sizeof(*w));
+	char library[32];
+	int err;
+
+	if (w == NULL || sig_open(NULL, 0) < 0)
+		return EXIT_FAILED;
+	w->source = source;
+	w->incarnation = incarnation;
+	(void)text_copy(w->role, sizeof(w->role), role);
+	library_version(library, sizeof(library));
+	child_init(&w->child, w->role, library, source, incarnation);
+	err = prepare(w);
+	if (err == 0)
+		err = play_role(w);
+	if (err < 0)
+		log_error("%s ends: %s", role, strerror(-err));
+	session_close(&w->session);
+	bye.u.bye.ok = err == 0;
+	child_emit(&w->child, &bye);
+	child_flush(&w->child);
+	child_fini(&w->child);
+	free(w->targets);
+	free(w->state);
+	free(w->options);
+	free(w);
+	nats_Close();
+	frame_cleanup();
+	return err == 0 ? 0 : EXIT_FAILED;
+}
+
+const struct workload_ops *
+workload_find(const char *name)
+{
+	const struct workload_ops *const *w;
+
+	for (w = workload_table; *w != NULL; w++)
+		if (strcmp((*w)->name, name) == 0)
+			return *w;
+	return NULL;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/* What a message looks like; see payload.h. */
+#include <string.h>
+#include <xxhash.h>
+
+#include "proto/base/rng.h"
+#include "worker/payload.h"
+
+#define MAGIC	"NBP1"
+#define AT_SIZE 4
+#define AT_RUN	8
+#define AT_ID	16
+#define AT_INC	24
+#define AT_SUM	32
+
+static uint64_t
+sum_of(const uint8_t *data, size_t len)
+{
+	/* Everything but the eight bytes of the sum itself. */
+	uint64_t head = XXH64(data, AT_SUM, 0);
+
+	return XXH64(data + PAYLOAD_MIN, len - PAYLOAD_MIN, head);
+}
+
+void
+payload_write(struct payload *p, uint8_t *out)
+{
+	uint64_t word = rng_mix(p->run ^ rng_mix(p->id));
+	size_t at, left;
+
+	memset(out, 0, PAYLOAD_MIN);
+	memcpy(out, MAGIC, 4);
+	memcpy(out + AT_SIZE, &p->size, sizeof(p->size));
+	memcpy(out + AT_RUN, &p->run, sizeof(p->run));
+	memcpy(out + AT_ID, &p->id, sizeof(p->id));
+	memcpy(out + AT_INC, &p->incarnation, sizeof(p->incarnation));
+	for (at = PAYLOAD_MIN; at < p->size; at += sizeof(word)) {
+		left = p->size - at;
+		memcpy(
+		    out + at, &word, left < sizeof(word) ? left : sizeof(word));
+		word = rng_mix(word + 1);
+	}
+	p->sum = sum_of(out, p->size);
+	memcpy(out + AT_SUM, &p->sum, sizeof(p->sum));
+}
+
+bool
+payload_read(struct payload *p, const void *data, size_t len)
+{
+	const uint8_t *d = data;
+	uint64_t sum;
+
+	memset(p, 0, sizeof(*p));
+	p->sum = XXH64(data, len, 0);
+	if (len < PAYLOAD_MIN || len > PAYLOAD_MAX || memcmp(d, MAGIC, 4) != 0)
+		return false;
+	memcpy(&p->size, d + AT_SIZE, sizeof(p->size));
+	memcpy(&sum, d + AT_SUM, sizeof(sum));
+	if (p->size != len || sum != sum_of(d, len))
+		return false;
+	memcpy(&p->run, d + AT_RUN, sizeof(p->run));
+	memcpy(&p->id, d + AT_ID, sizeof(p->id));
+	memcpy(&p->incarnation, d + AT_INC, sizeof(p->incarnation));
+	p->sum = sum;
+	return true;
+}

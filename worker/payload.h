@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a message of natsburn looks like: magic, size, run, id, incarnation
+ * of the publisher, a checksum of everything else (XXH64), and filler that
+ * differs from message to message. Attribution survives lost acks, and any
+ * changed byte shows.
+ */
+#ifndef WORKER_PAYLOAD_H
+#define WORKER_PAYLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAYLOAD_MIN ((size_t)40)
+#define PAYLOAD_MAX ((size_t)1 << 20)
+
+struct payload {
+	uint64_t run, id;
+	uint32_t incarnation;
+	uint32_t size; /* of the whole, PAYLOAD_MIN to PAYLOAD_MAX */
+	uint64_t sum;
+};
+
+/* Write p->size bytes to out; fills in p->sum. */
+void payload_write(struct payload *, uint8_t *out);
+
+/*
+ * Read what came. True when it is whole; otherwise only p->sum is set, to
+ * the checksum of the bytes as they are.
+ */
+bool payload_read(struct payload *, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/* One connection to the cluster; see session.h. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+#include "worker/session.h"
+
+#define CONNECT_MS	    2000
+#define RECONNECT_MS	    100
+#define PING_MS		    2000 /* x 2 pings: a stopped server is left in 4-6 s */
+#define PINGS_OUT	    2
+#define DELIVERY_TOKENS_MAX 12
+
+/* JetStream's error codes that say for certain: not stored. */
+#define ERR_WRONG_LAST_SEQ	 10071
+#define ERR_WRONG_LAST_SEQ_CONST 10164
+#define ERR_MESSAGE_EXCEEDS	 10054
+#define ERR_SEALED		 10109
+
+enum outcome
+session_outcome(struct session *s, natsStatus status, jsErrCode code)
+{
+	s->status = status;
+	s->code = (uint32_t)code;
+	s->why[0] = '\0';
+	if (status == NATS_OK)
+		return OUTCOME_OK;
+	(void)text_add(
+	    s->why, sizeof(s->why), "%s", natsStatus_GetText(status));
+	if (code != 0)
+		(void)text_add(s->why, sizeof(s->why), " (%d)", (int)code);
+	/* No responders: nobody was there to do it. */
+	if (status == NATS_NO_RESPONDERS || (int)code == ERR_WRONG_LAST_SEQ ||
+	    (int)code == ERR_WRONG_LAST_SEQ_CONST ||
+	    (int)code == ERR_MESSAGE_EXCEEDS || (int)code == ERR_SEALED)
+		return OUTCOME_FAIL;
+	return OUTCOME_UNKNOWN;
+}
+
+static natsStatus
+set_credentials(natsOptions *o, const struct run_config *c)
+{
+	natsStatus s = NATS_OK;
+
+	if (c->user[0] != '\0')
+		s = natsOptions_SetUserInfo(o, c->user, c->password);
+	if (s == NATS_OK && c->creds[0] != '\0')
+		s = natsOptions_SetUserCredentialsFromFiles(o, c->creds, NULL);
+	if (s == NATS_OK && c->tls_ca[0] != '\0') {
+		s = natsOptions_SetSecure(o, true);
+		if (s == NATS_OK)
+			s = natsOptions_LoadCATrustedCertificates(o, c->tls_ca);
+	}
+	if (s == NATS_OK && c->tls_cert[0] != '\0')
+		s = natsOptions_LoadCertificatesChain(
+		    o, c->tls_cert, c->tls_key);
+	return s;
+}
+
+static natsStatus
+set_options(natsOptions *o, struct session *s, const struct child *child,
+    const struct run_config *c)
+{
+	const char *servers[CONFIG_NODES_MAX];
+	char name[80];
+	natsStatus st;
+	unsigned i;
+
+	/* Each worker begins at another server: an even spread. */
+	for (i = 0; i < s->nurls; i++)
+		servers[i] = s->urls[(i + child->up.source) % s->nurls];
+	(void)snprintf(name, sizeof(name), "natsburn-%s-%u", child->role,
+	    child->up.source);
+	st = natsOptions_SetServers(o, servers, (int)s->nurls);
+	if (st == NATS_OK)
+		st = natsOptions_SetNoRandomize(o, true);
+	if (st == NATS_OK)
+		st = natsOptions_SetName(o, name);
+	if (st == NATS_OK)
+		st = natsOptions_SetTimeout(o, CONNECT_MS);
+	if (st == NATS_OK)
+		st = natsOptions_SetMaxReconnect(o, -1);
+	if (st == NATS_OK)
+		st = natsOptions_SetReconnectWait(o, RECONNECT_MS);
+	if (st == NATS_OK)
+		st = natsOptions_SetReconnectJitter(o, 50, 50);
+	if (st == NATS_OK)
+		st = natsOptions_SetPingInterval(o, PING_MS);
+	if (st == NATS_OK)
+		st = natsOptions_SetMaxPingsOut(o, PINGS_OUT);
+	/* A request whose connection broke is unknown at once, not later. */
+	if (st == NATS_OK)
+		st = natsOptions_SetFailRequestsOnDisconnect(o, true);
+	return st == NATS_OK ? set_credentials(o, c) : st;
+}
+
+static natsStatus
+connect_once(struct session *s, struct child *child, const struct run_config *c)
+{
+	natsOptions *o = NULL;
+	natsStatus st = natsOptions_Create(&o);
+
+	if (st == NATS_OK)
+		st = set_options(o, s, child, c);
+	if (st == NATS_OK)
+		st = natsConnection_Connect(&s->nc, o);
+	natsOptions_Destroy(o);
+	if (st == NATS_OK)
+		st = natsConnection_JetStream(&s->js, s->nc, NULL);
+	return st;
+}
+
+int
+session_open(struct session *s, struct child *child, const struct run_config *c,
+    uint64_t deadline_ns)
+{
+	struct backoff b = {0};
+	natsStatus st;
+
+	for (;;) {
+		st = connect_once(s, child, c);
+		if (st == NATS_OK)
+			return 0;
+		session_close(s);
+		if (clock_mono_ns() >= deadline_ns)
+			break;
+		session_backoff(&b, child);
+	}
+	log_error("cannot connect to \"%s\"%s: %s", s->urls[0],
+	    s->nurls > 1 ? " or the other servers" : "",
+	    natsStatus_GetText(st));
+	return -ETIMEDOUT;
+}
+
+void
+session_close(struct session *s)
+{
+	jsCtx_Destroy(s->js);
+	natsConnection_Destroy(s->nc);
+	s->js = NULL;
+	s->nc = NULL;
+}
+
+enum outcome
+session_publish(struct session *s, const char *subject, const void *data,
+    size_t len, const char *message_id, uint64_t timeout_ns, uint64_t *seq,
+    bool *duplicate)
+{
+	jsPubOptions o;
+	jsPubAck *ack = NULL;
+	jsErrCode code = 0;
+	natsStatus st;
+
+	(void)jsPubOptions_Init(&o); /* can't fail: not NULL */
+	o.MaxWait = (int64_t)(timeout_ns / CLOCK_MS);
+	o.MsgId = message_id;
+	st = js_Publish(&ack, s->js, subject, data, (int)len, &o, &code);
+	if (st == NATS_OK) {
+		*seq = ack->Sequence;
+		*duplicate = ack->Duplicate;
+	}
+	jsPubAck_Destroy(ack);
+	return session_outcome(s, st, code);
+}
+
+enum outcome
+session_ack(struct session *s, const char *reply_subject, uint64_t timeout_ns)
+{
+	natsMsg *reply = NULL;
+	const char *status = NULL;
+	natsStatus st;
+
+	st = natsConnection_RequestString(&reply, s->nc, reply_subject, "+ACK",
+	    (int64_t)(timeout_ns / CLOCK_MS));
+	/*
+	 * 3.4.1 may hand over "503 no responders" as a reply like any other:
+	 * that is no confirmation.
+	 */
+	if (st == NATS_OK && natsMsg_GetDataLength(reply) == 0 &&
+	    natsMsgHeader_Get(reply, "Status", &status) == NATS_OK)
+		st = NATS_NO_RESPONDERS;
+	natsMsg_Destroy(reply);
+	return session_outcome(s, st, 0);
+}
+
+/*
+ * $JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<cseq>.<stamp>.<pending>,
+ * or with domain and account hash after ACK and a token at the end
+ * (ADR-15). The numbers are the five that follow the consumer.
+ */
+int
+session_delivery(const char *reply_subject, struct delivery *d)
+{
+	const char *tokens[DELIVERY_TOKENS_MAX], *p = reply_subject;
+	unsigned n = 0, first;
+	char *end;
+
+	memset(d, 0, sizeof(*d));
+	if (p == NULL || strncmp(p, "$JS.ACK.", 8) != 0)
+		return -EINVAL;
+	while (p != NULL && n < DELIVERY_TOKENS_MAX) {
+		tokens[n++] = p;
+		p = strchr(p, '.');
+		if (p != NULL)
+			p++;
+	}
+	if (n != 9 && n < 11)
+		return -EINVAL;
+	first = n == 9 ? 4 : 6;
+	d->delivered = strtoull(tokens[first], &end, 10);
+	if (*end != '.')
+		return -EINVAL;
+	d->seq = strtoull(tokens[first + 1], &end, 10);
+	if (*end != '.')
+		return -EINVAL;
+	d->consumer_seq = strtoull(tokens[first + 2], &end, 10);
+	if (*end != '.')
+		return -EINVAL;
+	d->stamp_ns = strtoll(tokens[first + 3], &end, 10);
+	if (*end != '.')
+		return -EINVAL;
+	d->pending = strtoull(tokens[first + 4], &end, 10);
+	return *end == '.' || *end == '\0' ? 0 : -EINVAL;
+}
+
+void
+session_backoff(struct backoff *b, struct child *child)
+{
+	int ms = 10 << b->step, slice;
+
+	if (ms >= 500)
+		ms = 500;
+	else
+		b->step++;
+	for (; ms > 0; ms -= slice) {
+		slice = ms > 100 ? 100 : ms;
+		child_beat(child);
+		(void)poll(NULL, 0, slice);
+	}
+	child_beat(child);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * queue-group-consumer: one publisher, N consumers in a queue group on one
+ * durable push consumer, one message in flight:
+ *
+ *	for i in 1..M { publish(i); wait until one consumer received i and
+ *	its ack was confirmed }
+ *
+ * The publisher learns from the parent that i is done. A consumer tells the
+ * parent what it received before it acks, so that a worker killed between
+ * the two can't fake a loss.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+#include "worker/internal.h"
+
+#define SUFFIX	  "queue"
+#define DURABLE	  "burn"
+#define NEXT_MS	  100
+#define ACK_NS	  (2 * CLOCK_S)
+#define DEDUPE_NS (600 * CLOCK_S)
+
+struct queue_options {
+	uint64_t size;
+	uint64_t ack_wait_ns;
+};
+
+struct queue_state {
+	char subject[96], deliver[96];
+	natsSubscription *sub;	/* consumers */
+	struct publication now; /* publisher */
+	uint64_t next, awaited; /* counters; awaited 0: none in flight */
+};
+
+static const struct option_spec options[] = {
+    {"size", OPTION_U64, offsetof(struct queue_options, size), 8, "128",
+	PAYLOAD_MIN, PAYLOAD_MAX, NULL, "BYTES", "payload of a message", false},
+    {"ack-wait", OPTION_DURATION, offsetof(struct queue_options, ack_wait_ns),
+	8, "5s", CLOCK_S / 10, 3600 * CLOCK_S, NULL, "TIME",
+	"redelivery of what was not acked", false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+static int
+queue_setup(struct worker *w)
+{
+	const struct queue_options *o = w->options;
+	struct worker_stream ws = {0, SUFFIX, DEDUPE_NS};
+	char deliver[96];
+	jsConsumerConfig cc;
+	int err = setup_stream(w, &ws);
+
+	if (err < 0)
+		return err;
+	worker_subject(w, "deliver", deliver, sizeof(deliver));
+	(void)jsConsumerConfig_Init(&cc); /* can't fail: not NULL */
+	cc.Durable = DURABLE;
+	cc.DeliverSubject = deliver;
+	cc.DeliverGroup = DURABLE;
+	cc.AckPolicy = js_AckExplicit;
+	cc.AckWait = (int64_t)o->ack_wait_ns;
+	cc.MaxDeliver = -1;
+	return setup_consumer(w, 0, 0, SUFFIX, &cc);
+}
+
+static int
+queue_begin(struct worker *w)
+{
+	struct queue_state *q = w->state;
+	natsStatus st = NATS_OK;
+
+	worker_subject(w, SUFFIX, q->subject, sizeof(q->subject));
+	worker_subject(w, "deliver", q->deliver, sizeof(q->deliver));
+	if (strcmp(w->role, "consumer") == 0) {
+		st = natsConnection_QueueSubscribeSync(
+		    &q->sub, w->session.nc, q->deliver, DURABLE);
+		/* READY means that the server knows the interest. */
+		if (st == NATS_OK)
+			st = natsConnection_FlushTimeout(w->session.nc, 5000);
+	}
+	if (st != NATS_OK)
+		log_error("cannot subscribe to \"%s\": %s", q->deliver,
+		    natsStatus_GetText(st));
+	return st == NATS_OK ? 0 : -EIO;
+}
+
+static int
+publisher_step(struct worker *w)
+{
+	struct queue_state *q = w->state;
+	const struct queue_options *o = w->options;
+	enum outcome outcome;
+
+	if (q->awaited != 0) {
+		(void)worker_commands(w, 100);
+		return 0;
+	}
+	if (q->next == 0)
+		q->next = w->counter;
+	memset(&q->now, 0, sizeof(q->now));
+	q->now.subject = q->subject;
+	q->now.id = message_id(w->source, q->next);
+	q->now.size = (uint32_t)o->size;
+	/* A retry must lie within the dedupe window of the first attempt. */
+	q->now.give_up_ns = DEDUPE_NS / 2;
+	q->awaited = q->next++;
+	outcome = publish_message(w, &q->now);
+	if (outcome != OUTCOME_OK)
+		q->awaited = 0; /* nobody can say whether it will come */
+	return 0;
+}
+
+static void
+queue_command(struct worker *w, const struct event *cmd)
+{
+	struct queue_state *q = w->state;
+	uint64_t counter = message_id_counter(cmd->u.done.id);
+
+	if (cmd->type == MESSAGE_DONE && counter == q->awaited)
+		q->awaited = 0;
+	else if (cmd->type == MESSAGE_GIVE_UP && cmd->u.give_up.id == q->now.id)
+		q->now.given_up = true;
+}
+
+static void
+emit_deliver(struct worker *w, const struct delivery *d,
+    const struct payload *p, bool intact)
+{
+	struct event ev = {.type = MESSAGE_DELIVER};
+	struct msg_deliver *m = &ev.u.deliver;
+
+	m->seq = d->seq;
+	m->consumer_seq = d->consumer_seq;
+	m->delivered = d->delivered;
+	m->stamp_ns = d->stamp_ns;
+	m->id = p->id;
+	m->run = p->run;
+	m->sum = p->sum;
+	m->intact = intact;
+	child_emit(&w->child, &ev);
+}
+
+static void
+emit_ack(struct worker *w, enum message_type type, const struct delivery *d,
+    uint64_t id, uint32_t attempt)
+{
+	struct event ev = {.type = type};
+
+	/* The first four fields of the ack messages are the same. */
+	ev.u.ack_invoke.seq = d->seq;
+	ev.u.ack_invoke.consumer_seq = d->consumer_seq;
+	ev.u.ack_invoke.id = id;
+	if (type == MESSAGE_ACK_INVOKE)
+		ev.u.ack_invoke.attempt = attempt;
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
+}
+
+static void
+emit_ack_unknown(
+    struct worker *w, const struct delivery *d, uint64_t id, bool gave_up)
+{
+	struct event ev = {.type = MESSAGE_ACK_UNKNOWN};
+	struct msg_ack_unknown *m = &ev.u.ack_unknown;
+
+	m->seq = d->seq;
+	m->consumer_seq = d->consumer_seq;
+	m->id = id;
+	m->gave_up = gave_up;
+	(void)text_copy(m->why, sizeof(m->why), w->session.why);
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
+}
+
+/* Ack until confirmed, or for as long as it may be retried. */
+static void
+acknowledge(
+    struct worker *w, const char *reply, const struct delivery *d, uint64_t id)
+{
+	uint64_t deadline = clock_mono_ns() + w->config.op_timeout_ns;
+	struct backoff b = {0};
+	uint32_t attempt = 0;
+	bool gave_up = false;
+
+	while (!gave_up) {
+		emit_ack(w, MESSAGE_ACK_INVOKE, d, id, ++attempt);
+		if (session_ack(&w->session, reply, ACK_NS) == OUTCOME_OK) {
+			emit_ack(w, MESSAGE_ACK_OK, d, id, 0);
+			return;
+		}
+		gave_up = clock_mono_ns() >= deadline ||
+			  (worker_commands(w, 0) && attempt > 3);
+		emit_ack_unknown(w, d, id, gave_up);
+		if (!gave_up)
+			session_backoff(&b, &w->child);
+	}
+}
+
+static int
+consumer_step(struct worker *w)
+{
+	struct queue_state *q = w->state;
+	struct delivery d;
+	struct payload p;
+	natsMsg *msg = NULL;
+	natsStatus st = natsSubscription_NextMsg(&msg, q->sub, NEXT_MS);
+	bool intact;
+
+	if (st == NATS_TIMEOUT)
+		return 0;
+	if (st != NATS_OK) {
+		log_error("cannot receive: %s", natsStatus_GetText(st));
+		return -EIO;
+	}
+	if (session_delivery(natsMsg_GetReply(msg), &d) == 0) {
+		intact = payload_read(&p, natsMsg_GetData(msg),
+		    (size_t)natsMsg_GetDataLength(msg));
+		emit_deliver(w, &d, &p, intact);
+		acknowledge(w, natsMsg_GetReply(msg), &d, p.id);
+	}
+	natsMsg_Destroy(msg);
+	return 0;
+}
+
+static int
+queue_step(struct worker *w)
+{
+	if (strcmp(w->role, "publisher") == 0)
+		return publisher_step(w);
+	return consumer_step(w);
+}
+
+static void
+queue_end(struct worker *w)
+{
+	struct queue_state *q = w->state;
+
+	natsSubscription_Destroy(q->sub);
+}
+
+static const struct workload_role roles[] = {
+    {"publisher", WORKLOAD_ONE, true},
+    {"consumer", WORKLOAD_CONSUMERS, false},
+    {NULL, WORKLOAD_ONE, false},
+};
+
+const struct workload_ops workload_queue_group_consumer = {
+    .name = "queue-group-consumer",
+    .summary = "one message in flight through a durable push queue group",
+    .roles = roles,
+    .options = options,
+    .options_size = sizeof(struct queue_options),
+    .state_size = sizeof(struct queue_state),
+    .is_steered = true,
+    .setup = queue_setup,
+    .begin = queue_begin,
+    .step = queue_step,
+    .command = queue_command,
+    .end = queue_end,
+};
