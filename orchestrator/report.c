@@ -170,6 +170,12 @@ add_counts(cJSON *o, const struct history *h)
 	add_count(ack, "unknown", s->ack_unknown);
 	add_count(counts, "scanned", s->scanned);
 	add_count(counts, "absent", s->absent);
+	add_count(counts, "reads", s->reads);
+	add_count(counts, "updates", s->updates);
+	add_count(counts, "rejected", s->rejected);
+	add_count(counts, "streams_added", s->streams_added);
+	add_count(counts, "streams_removed", s->streams_removed);
+	add_count(counts, "listings", s->listings);
 }
 
 static void

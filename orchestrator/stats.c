@@ -233,6 +233,27 @@ stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 	case MESSAGE_SCAN_MESSAGE:
 		s->scanned++;
 		break;
+	case MESSAGE_KV_UPDATE_OK:
+		s->updates++;
+		round_done(s, ev->time_ns);
+		break;
+	case MESSAGE_KV_UPDATE_REJECTED:
+		s->rejected++;
+		break;
+	case MESSAGE_KV_VALUE:
+		s->reads++;
+		break;
+	case MESSAGE_STREAM_ADD_OK:
+		s->streams_added++;
+		break;
+	case MESSAGE_STREAM_REMOVE_OK:
+		s->streams_removed++;
+		break;
+	case MESSAGE_STREAM_LIST_END:
+		s->listings += ev->u.stream_list_end.ok;
+		if (ev->u.stream_list_end.ok)
+			round_done(s, ev->time_ns);
+		break;
 	default:
 		on_rare(s, ev);
 		break;

@@ -38,6 +38,8 @@ struct stats {
 	uint64_t publish_ok, publish_fail, publish_unknown, publish_retries;
 	uint64_t deliver, redeliver, ack_ok, ack_unknown;
 	uint64_t scanned, absent;
+	uint64_t reads, updates, rejected; /* of keys */
+	uint64_t streams_added, streams_removed, listings;
 	uint64_t rounds;
 	uint64_t last_round_ns, longest_stall_ns;
 	struct hist publish, consume, round; /* nanoseconds */

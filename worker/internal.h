@@ -80,6 +80,28 @@ struct publication {
  */
 enum outcome publish_message(struct worker *, struct publication *);
 
+/* consume.c: one delivery, told before it is acked. */
+struct consumption {
+	uint32_t stream, consumer; /* set by the caller */
+	struct delivery delivery;  /* from its reply subject */
+	struct payload payload;	   /* valid when intact */
+	bool intact;
+};
+
+/*
+ * Read a delivery and emit DELIVER; it is in the parent's pipe when this
+ * returns, so that a worker killed before its ack can't fake a loss. 0, or
+ * -EINVAL when msg isn't a delivery (a status message, say).
+ */
+int consume_deliver(struct worker *, struct consumption *, natsMsg *msg);
+
+/*
+ * Ack with confirmation, with all events; retried with back-off for
+ * --op-timeout, or a few times once STOP was received.
+ */
+enum outcome consume_ack(
+    struct worker *, const struct consumption *, natsMsg *msg);
+
 /* audit.c: the scan that suits all streams. */
 int audit_streams(struct worker *);
 

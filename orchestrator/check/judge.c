@@ -273,6 +273,9 @@ note_facts(struct judge *j, const struct event *ev)
 	switch ((unsigned)ev->type) {
 	case MESSAGE_PUBLISH_OK:
 	case MESSAGE_ACK_OK:
+	case MESSAGE_KV_UPDATE_OK:
+	case MESSAGE_STREAM_ADD_OK:
+	case MESSAGE_STREAM_REMOVE_OK:
 		note_ok(j);
 		break;
 	case MESSAGE_OPTION:

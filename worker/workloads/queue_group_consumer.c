@@ -16,13 +16,11 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
-#include "proto/base/text.h"
 #include "worker/internal.h"
 
 #define SUFFIX	  "queue"
 #define DURABLE	  "burn"
 #define NEXT_MS	  100
-#define ACK_NS	  (2 * CLOCK_S)
 #define DEDUPE_NS (600 * CLOCK_S)
 
 struct queue_options {
@@ -127,89 +125,13 @@ queue_command(struct worker *w, const struct event *cmd)
 		q->now.given_up = true;
 }
 
-static void
-emit_deliver(struct worker *w, const struct delivery *d,
-    const struct payload *p, bool intact)
-{
-	struct event ev = {.type = MESSAGE_DELIVER};
-	struct msg_deliver *m = &ev.u.deliver;
-
-	m->seq = d->seq;
-	m->consumer_seq = d->consumer_seq;
-	m->delivered = d->delivered;
-	m->stamp_ns = d->stamp_ns;
-	m->id = p->id;
-	m->run = p->run;
-	m->sum = p->sum;
-	m->intact = intact;
-	child_emit(&w->child, &ev);
-}
-
-static void
-emit_ack(struct worker *w, enum message_type type, const struct delivery *d,
-    uint64_t id, uint32_t attempt)
-{
-	struct event ev = {.type = type};
-
-	/* The first four fields of the ack messages are the same. */
-	ev.u.ack_invoke.seq = d->seq;
-	ev.u.ack_invoke.consumer_seq = d->consumer_seq;
-	ev.u.ack_invoke.id = id;
-	if (type == MESSAGE_ACK_INVOKE)
-		ev.u.ack_invoke.attempt = attempt;
-	child_emit(&w->child, &ev);
-	child_flush(&w->child);
-}
-
-static void
-emit_ack_unknown(
-    struct worker *w, const struct delivery *d, uint64_t id, bool gave_up)
-{
-	struct event ev = {.type = MESSAGE_ACK_UNKNOWN};
-	struct msg_ack_unknown *m = &ev.u.ack_unknown;
-
-	m->seq = d->seq;
-	m->consumer_seq = d->consumer_seq;
-	m->id = id;
-	m->gave_up = gave_up;
-	(void)text_copy(m->why, sizeof(m->why), w->session.why);
-	child_emit(&w->child, &ev);
-	child_flush(&w->child);
-}
-
-/* Ack until confirmed, or for as long as it may be retried. */
-static void
-acknowledge(
-    struct worker *w, const char *reply, const struct delivery *d, uint64_t id)
-{
-	uint64_t deadline = clock_mono_ns() + w->config.op_timeout_ns;
-	struct backoff b = {0};
-	uint32_t attempt = 0;
-	bool gave_up = false;
-
-	while (!gave_up) {
-		emit_ack(w, MESSAGE_ACK_INVOKE, d, id, ++attempt);
-		if (session_ack(&w->session, reply, ACK_NS) == OUTCOME_OK) {
-			emit_ack(w, MESSAGE_ACK_OK, d, id, 0);
-			return;
-		}
-		gave_up = clock_mono_ns() >= deadline ||
-			  (worker_commands(w, 0) && attempt > 3);
-		emit_ack_unknown(w, d, id, gave_up);
-		if (!gave_up)
-			session_backoff(&b, &w->child);
-	}
-}
-
 static int
 consumer_step(struct worker *w)
 {
 	struct queue_state *q = w->state;
-	struct delivery d;
-	struct payload p;
+	struct consumption c = {.stream = 0, .consumer = 0};
 	natsMsg *msg = NULL;
 	natsStatus st = natsSubscription_NextMsg(&msg, q->sub, NEXT_MS);
-	bool intact;
 
 	if (st == NATS_TIMEOUT)
 		return 0;
@@ -217,12 +139,8 @@ consumer_step(struct worker *w)
 		log_error("cannot receive: %s", natsStatus_GetText(st));
 		return -EIO;
 	}
-	if (session_delivery(natsMsg_GetReply(msg), &d) == 0) {
-		intact = payload_read(&p, natsMsg_GetData(msg),
-		    (size_t)natsMsg_GetDataLength(msg));
-		emit_deliver(w, &d, &p, intact);
-		acknowledge(w, natsMsg_GetReply(msg), &d, p.id);
-	}
+	if (consume_deliver(w, &c, msg) == 0)
+		(void)consume_ack(w, &c, msg); /* its events say it all */
 	natsMsg_Destroy(msg);
 	return 0;
 }
