@@ -64,6 +64,8 @@ struct cluster_ops {
 	int (*node_signal)(struct cluster *, unsigned node, int sig);
 	/* False once a server that was told to end is gone for certain. */
 	bool (*node_runs)(struct cluster *, unsigned node);
+	/* True when it ended though nobody told it to. Optional. */
+	bool (*node_crashed)(struct cluster *, unsigned node);
 	/* Change the config file, for real; a reload must then be asked. */
 	int (*node_reconfigure)(struct cluster *, unsigned node);
 	/* Look for links that bypass the proxies. Optional. */

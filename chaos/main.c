@@ -199,7 +199,6 @@ answer_settled(struct chaos *c)
 	if (c->settle_ns == 0)
 		return;
 	if (c->cluster.monitor != NULL) {
-		monitor_hurry(c->cluster.monitor, true);
 		ok = monitor_is_healthy(c->cluster.monitor, c->settle_ns, why);
 	}
 	if (!ok && clock_mono_ns() < c->settle_ns + SETTLE_NS)
@@ -235,6 +234,10 @@ serve(struct chaos *c)
 	while (!chaos_is_stopping(c)) {
 		chaos_wait(c, LOOP_MS);
 		schedule_step(&c->schedule);
+		if (c->cluster.monitor != NULL)
+			monitor_hurry(c->cluster.monitor,
+			    c->settle_ns != 0 ||
+				!schedule_is_idle(&c->schedule));
 		if (clock_mono_ns() >= c->links_ns + LINKS_NS)
 			look_at_links(c);
 		answer_healed(c);

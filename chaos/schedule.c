@@ -10,15 +10,71 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
+/*
+ * A server that ended by itself is no fault of the schedule, but it is one
+ * all the same: it is told like the others, and the server is started again.
+ */
+static int
+crash_inject(struct fault *f)
+{
+	(void)snprintf(f->how, sizeof(f->how), "the server ended by itself");
+	return 0;
+}
+
+static bool
+crash_is_applied(struct fault *f)
+{
+	(void)f;
+	return true;
+}
+
+static int
+crash_heal(struct fault *f)
+{
+	f->mark = clock_mono_ns();
+	return f->cluster->ops->node_start(f->cluster, f->node);
+}
+
+static bool
+crash_is_healed(struct fault *f)
+{
+	char why[CLUSTER_WHY_MAX];
+
+	if (!monitor_is_healthy(f->cluster->monitor, f->mark, why)) {
+		(void)snprintf(f->how, sizeof(f->how), "%.100s", why);
+		return false;
+	}
+	(void)snprintf(f->how, sizeof(f->how), "started again; healthy");
+	return true;
+}
+
+static const struct mayhem_ops crash_ops = {
+    .name = "crash",
+    .takes_node_down = true,
+    .apply_ns = CLOCK_S,
+    .heal_ns = 120 * CLOCK_S,
+    .inject = crash_inject,
+    .is_applied = crash_is_applied,
+    .heal = crash_heal,
+    .is_healed = crash_is_healed,
+};
+
+static unsigned
+slots(const struct schedule *s)
+{
+	return s->n + s->cluster->n;
+}
+
 static void
 plan_next(struct schedule *s, struct schedule_mode *m)
 {
 	memset(&m->fault, 0, sizeof(m->fault));
 	m->fault.ops = m->plan.ops;
 	m->fault.cluster = s->cluster;
-	m->plan.ops->plan(&m->plan, &m->fault);
 	m->stage = STAGE_NONE;
 	m->applied = false;
+	if (m->plan.ops->plan != NULL)
+		m->plan.ops->plan(&m->plan, &m->fault);
 }
 
 int
@@ -78,7 +134,7 @@ schedule_is_idle(const struct schedule *s)
 {
 	unsigned i;
 
-	for (i = 0; i < s->n; i++)
+	for (i = 0; i < slots(s); i++)
 		if (s->modes[i].stage != STAGE_NONE)
 			return false;
 	return true;
@@ -137,7 +193,7 @@ has_room(const struct schedule *s, const struct schedule_mode *m)
 	unsigned i, down = 0, tolerated = (s->cluster->n - 1) / 2;
 	const struct schedule_mode *o;
 
-	for (i = 0; i < s->n; i++) {
+	for (i = 0; i < slots(s); i++) {
 		o = &s->modes[i];
 		if (o->stage == STAGE_NONE)
 			continue;
@@ -245,14 +301,33 @@ step_mode(struct schedule *s, struct schedule_mode *m, uint64_t now)
 	}
 }
 
+/* Servers that ended by themselves are started again, load or no load. */
+static void
+step_crashes(struct schedule *s)
+{
+	struct schedule_mode *m;
+	unsigned i;
+
+	for (i = 0; i < s->cluster->n; i++) {
+		m = &s->modes[s->n + i];
+		if (m->stage == STAGE_NONE &&
+		    s->cluster->ops->node_crashed != NULL &&
+		    s->cluster->ops->node_crashed(s->cluster, i + 1)) {
+			m->plan.ops = &crash_ops;
+			plan_next(s, m);
+			m->fault.node = i + 1;
+			begin_fault(s, m);
+		} else if (m->stage != STAGE_NONE)
+			step_mode(s, m, clock_mono_ns());
+	}
+}
+
 void
 schedule_step(struct schedule *s)
 {
 	unsigned i;
 
-	if (s->start_ns == 0)
-		return;
-	for (i = 0; i < s->n; i++)
+	step_crashes(s);
+	for (i = 0; i < s->n && s->start_ns != 0; i++)
 		step_mode(s, &s->modes[i], clock_mono_ns());
-	monitor_hurry(s->cluster->monitor, !schedule_is_idle(s));
 }

@@ -32,7 +32,9 @@ struct schedule_mode {
 struct schedule {
 	struct cluster *cluster;
 	struct child *child;
-	struct schedule_mode modes[SCHEDULE_MODES_MAX];
+	/* [0, n) are the modes asked for; behind them one for each server,
+	   for the case that it ends by itself. */
+	struct schedule_mode modes[SCHEDULE_MODES_MAX + CONFIG_NODES_MAX];
 	unsigned n;
 	uint32_t faults;   /* numbered so far */
 	uint64_t start_ns; /* 0: not started */

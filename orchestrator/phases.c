@@ -136,6 +136,7 @@ start_enter(struct run *r)
 			if (s == NULL)
 				return;
 			r->workers[s->source].is_load = true;
+			r->workers[s->source].index = i;
 			r->workers[s->source].produces = role->produces;
 			r->nworkers = s->source;
 		}
@@ -240,6 +241,7 @@ give_up(struct run *r)
 	log_warn("phase %s was given up after %llu s", phase_name(r->phase),
 	    (unsigned long long)((clock_mono_ns() - r->phase_ns) / CLOCK_S));
 	r->all_healed = r->settled = r->dumped = true;
+	r->cleaner = NULL;
 }
 
 /* drain: producers end, then the rest when nothing is left to consume */
@@ -339,8 +341,9 @@ audit_enter(struct run *r)
 	r->audit = add_child(r, "worker", "audit", false);
 }
 
+/* Name every stream to a process, then let it begin. */
 static void
-audit_begin(struct run *r)
+send_streams(struct run *r, struct child_slot *to)
 {
 	const struct ledger *l = judge_ledger(r->history.judge);
 	const struct ledger_stream *s;
@@ -357,9 +360,9 @@ audit_begin(struct run *r)
 		ev.u.audit_stream.last_acked = seqmap_last(&s->acked);
 		(void)text_copy(ev.u.audit_stream.name,
 		    sizeof(ev.u.audit_stream.name), s->name);
-		children_send(r->children, r->audit, &ev);
+		children_send(r->children, to, &ev);
 	}
-	run_start_worker(r, r->audit);
+	run_start_worker(r, to);
 }
 
 static bool
@@ -368,7 +371,7 @@ audit_is_over(struct run *r)
 	if (r->audit == NULL)
 		return true;
 	if (r->audit->state == CHILD_READY)
-		audit_begin(r);
+		send_streams(r, r->audit);
 	if (r->audit->state != CHILD_FINISHED)
 		return false;
 	if (!r->audit->bye_ok && !r->doomed && r->audits < AUDITS_MAX) {
@@ -376,6 +379,42 @@ audit_is_over(struct run *r)
 		return false;
 	}
 	return true;
+}
+
+/* clean: leave nothing on a cluster that isn't ours, unless it is evidence */
+
+static bool
+has_violation(const struct run *r)
+{
+	unsigned k;
+
+	for (k = 0; k < ANOMALY_COUNT; k++)
+		if (judge_count(r->history.judge, k, CLASS_VIOLATION) > 0)
+			return true;
+	return false;
+}
+
+static void
+clean_enter(struct run *r)
+{
+	if (strcmp(r->config.cluster, "external") != 0)
+		return;
+	if (has_violation(r))
+		progress_say(&r->progress,
+		    "the run's streams (NB_%llX_...) are kept as evidence",
+		    (unsigned long long)r->config.run);
+	else
+		r->cleaner = add_child(r, "worker", "clean", false);
+}
+
+static bool
+clean_is_over(struct run *r)
+{
+	if (r->cleaner == NULL)
+		return true;
+	if (r->cleaner->state == CHILD_READY)
+		send_streams(r, r->cleaner);
+	return r->cleaner->state == CHILD_FINISHED;
 }
 
 /* down: save what the servers can tell, then end them */
@@ -387,9 +426,10 @@ wants_dump(const struct run *r)
 
 	if (r->doomed || !r->is_up)
 		return false;
+	if (has_violation(r))
+		return true;
 	for (k = 0; k < ANOMALY_COUNT; k++)
-		if (judge_count(r->history.judge, k, CLASS_VIOLATION) > 0 ||
-		    judge_count(r->history.judge, k, CLASS_WARNING) > 0)
+		if (judge_count(r->history.judge, k, CLASS_WARNING) > 0)
 			return true;
 	return false;
 }
@@ -437,6 +477,8 @@ static const struct phase_ops phases[PHASES] = {
     [PHASE_SETTLE] = {"settle", 180 * CLOCK_S, settle_enter, settle_is_over,
 	give_up},
     [PHASE_AUDIT] = {"audit", 0, audit_enter, audit_is_over, NULL},
+    [PHASE_CLEAN] = {"clean", 60 * CLOCK_S, clean_enter, clean_is_over,
+	give_up},
     [PHASE_DOWN] = {"down", 60 * CLOCK_S, down_enter, down_is_over, give_up},
     [PHASE_END] = {"end", 0, NULL, NULL, NULL},
 };

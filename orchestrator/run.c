@@ -88,6 +88,7 @@ run_start_worker(struct run *r, struct child_slot *s)
 	struct event ev = {.type = MESSAGE_START};
 
 	ev.u.start.counter = r->workers[s->source].counter + 1;
+	ev.u.start.index = r->workers[s->source].index;
 	children_send(r->children, s, &ev);
 }
 
@@ -116,7 +117,10 @@ on_anomaly(void *arg, const struct anomaly *a)
 	/* The run goes on: the lockstep must not wait for what is judged. */
 	if (a->kind == ANOMALY_STUCK && a->ids[0] != 0)
 		tell_publisher(r, MESSAGE_DONE, a->ids[0]);
-	else if (a->kind == ANOMALY_OP_TIMEOUT && a->ids[0] != 0)
+	else if (a->ids[0] != 0 && (a->kind == ANOMALY_OP_TIMEOUT ||
+				       a->kind == ANOMALY_LOST_UPDATE ||
+				       a->kind == ANOMALY_STREAM_MISSING ||
+				       a->kind == ANOMALY_STREAM_RESURRECTED))
 		tell_publisher(r, MESSAGE_GIVE_UP, a->ids[0]);
 }
 
@@ -138,18 +142,29 @@ on_node(struct run *r, const struct msg_node *m)
 		    r->urls[m->node - 1], sizeof(r->urls[0]), m->url);
 }
 
+/* The next incarnation goes on behind every counter that was used. */
+static void
+note_counter(struct run *r, const struct child_slot *s, uint64_t id)
+{
+	struct run_worker *w = &r->workers[s->source];
+
+	if (message_id_counter(id) > w->counter)
+		w->counter = message_id_counter(id);
+}
+
 /* Steering: raw arrivals, before the merge. Judges nothing. */
 static void
 steer(struct run *r, struct child_slot *s, const struct event *ev)
 {
-	struct run_worker *w = &r->workers[s->source];
-	uint64_t counter;
-
 	switch ((unsigned)ev->type) {
 	case MESSAGE_PUBLISH_INVOKE:
-		counter = message_id_counter(ev->u.publish_invoke.id);
-		if (counter > w->counter)
-			w->counter = counter;
+		note_counter(r, s, ev->u.publish_invoke.id);
+		break;
+	case MESSAGE_KV_UPDATE:
+		note_counter(r, s, ev->u.kv_update.id);
+		break;
+	case MESSAGE_STREAM_ADD:
+		note_counter(r, s, ev->u.stream_add.id);
 		break;
 	case MESSAGE_ACK_OK:
 		if (r->workload->is_steered)

@@ -22,6 +22,7 @@ enum run_phase {
 	PHASE_DRAIN,  /* open operations settle, consumers empty the stream */
 	PHASE_SETTLE, /* servers healthy, replicas current */
 	PHASE_AUDIT,  /* full scan */
+	PHASE_CLEAN,  /* streams are deleted where the cluster isn't ours */
 	PHASE_DOWN,   /* evidence, then the cluster goes down */
 	PHASE_END,
 	PHASES
@@ -31,6 +32,7 @@ enum run_phase {
 struct run_worker {
 	bool is_load; /* one of the workload's roles */
 	bool produces;
+	uint32_t index;	  /* which of its role, from 0 */
 	uint64_t counter; /* highest counter it invoked */
 };
 
@@ -45,7 +47,7 @@ struct run {
 	struct progress progress;
 	struct run_worker workers[CHILDREN_MAX + 1]; /* by source */
 	uint32_t nworkers;
-	struct child_slot *chaos, *setup, *audit;
+	struct child_slot *chaos, *setup, *audit, *cleaner;
 	unsigned audits; /* audit processes tried */
 
 	enum run_phase phase;

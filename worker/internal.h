@@ -31,6 +31,7 @@ struct worker {
 	void *state;	  /* the workload's, state_size bytes */
 	void *options;	  /* the workload's, filled from -o */
 	uint64_t counter; /* first counter to publish, from START */
+	uint32_t index;	  /* which of its role, from 0, from START */
 	bool is_started;
 	struct worker_target *targets; /* audit only */
 	unsigned ntargets;
@@ -104,5 +105,8 @@ enum outcome consume_ack(
 
 /* audit.c: the scan that suits all streams. */
 int audit_streams(struct worker *);
+
+/* setup.c: delete the streams that the parent named. */
+int setup_clean(struct worker *);
 
 #endif

@@ -62,6 +62,7 @@ take_command(struct worker *w, const struct event *cmd)
 	case MESSAGE_START:
 		w->is_started = true;
 		w->counter = cmd->u.start.counter;
+		w->index = cmd->u.start.index;
 		break;
 	case MESSAGE_AUDIT_STREAM:
 		add_target(w, &cmd->u.audit_stream);
@@ -135,6 +136,18 @@ prepare(struct worker *w)
 	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
 }
 
+static int
+play_setup(struct worker *w)
+{
+	return w->ops->setup != NULL ? w->ops->setup(w) : 0;
+}
+
+static int
+play_audit(struct worker *w)
+{
+	return w->ops->audit != NULL ? w->ops->audit(w) : audit_streams(w);
+}
+
 /* The steps of a role of the load. */
 static int
 work(struct worker *w)
@@ -150,14 +163,29 @@ work(struct worker *w)
 	return err;
 }
 
+/* Roles that every workload has: short-lived, once a run. */
+static const struct service {
+	const char *role;
+	int (*play)(struct worker *);
+} services[] = {
+    {"setup", play_setup},
+    {"audit", play_audit},
+    {"clean", setup_clean},
+};
+
+#define SERVICES (sizeof(services) / sizeof(services[0]))
+
 static int
 play_role(struct worker *w)
 {
-	bool is_setup = strcmp(w->role, "setup") == 0;
-	bool is_audit = strcmp(w->role, "audit") == 0;
+	const struct service *service = NULL;
+	size_t i;
 	int err = 0;
 
-	if (!is_setup && !is_audit && w->ops->begin != NULL)
+	for (i = 0; i < SERVICES; i++)
+		if (strcmp(w->role, services[i].role) == 0)
+			service = &services[i];
+	if (service == NULL && w->ops->begin != NULL)
 		err = w->ops->begin(w);
 	if (err < 0)
 		return err;
@@ -165,12 +193,7 @@ play_role(struct worker *w)
 	while (!w->is_started)
 		if (worker_commands(w, 1000))
 			return 0; /* stopped before it began */
-	if (is_setup)
-		return w->ops->setup != NULL ? w->ops->setup(w) : 0;
-	if (is_audit)
-		return w->ops->audit != NULL ? w->ops->audit(w)
-					     : audit_streams(w);
-	return work(w);
+	return service != NULL ? service->play(w) : work(w);
 }
 
 static void

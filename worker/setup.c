@@ -123,3 +123,33 @@ setup_consumer(struct worker *w, uint32_t index, uint32_t stream_index,
 	child_flush(&w->child);
 	return 0;
 }
+
+#define CLEAN_NS (15 * CLOCK_S)
+
+int
+setup_clean(struct worker *w)
+{
+	uint64_t deadline = clock_mono_ns() + CLEAN_NS;
+	struct backoff b = {0};
+	jsErrCode code;
+	natsStatus st;
+	unsigned i = 0;
+
+	while (i < w->ntargets) {
+		code = 0;
+		st = js_DeleteStream(
+		    w->session.js, w->targets[i].name, NULL, &code);
+		if (st == NATS_OK || code == JSStreamNotFoundErr) {
+			i++;
+			continue;
+		}
+		if (clock_mono_ns() >= deadline) {
+			(void)session_outcome(&w->session, st, code);
+			log_warn("cannot delete stream \"%s\": %s; it stays",
+			    w->targets[i].name, w->session.why);
+			i++;
+		}
+		session_backoff(&b, &w->child);
+	}
+	return 0;
+}

@@ -34,7 +34,6 @@
 #define START_NS	 (30 * CLOCK_S)
 #define FORM_MAX	 5
 #define STOP_NS		 (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
-#define RESTART_NS	 (CLOCK_S / 2) /* a server that died by itself */
 #define CONNECTIONS_BASE 60000
 #define CONFIG_MAX	 65536
 
@@ -260,7 +259,7 @@ reap_node(struct cluster *c, unsigned node)
 		return;
 	n->died_ns = clock_mono_ns();
 	log_warn("server %s ended by itself (exit code %d, signal %d): see "
-		 "its log; it is started again",
+		 "its log",
 	    c->nodes[node - 1].name,
 	    WIFEXITED(status) ? WEXITSTATUS(status) : 0,
 	    WIFSIGNALED(status) ? WTERMSIG(status) : 0);
@@ -270,17 +269,19 @@ static void
 local_tend(struct cluster *c)
 {
 	struct local *l = c->state;
-	struct local_node *n;
 	unsigned i;
 
 	links_read(&l->links);
-	for (i = 0; i < c->n; i++) {
-		n = &l->nodes[i];
+	for (i = 0; i < c->n; i++)
 		reap_node(c, i + 1);
-		if (n->died_ns != 0 && n->should_run &&
-		    clock_mono_ns() >= n->died_ns + RESTART_NS)
-			(void)local_node_start(c, i + 1); /* or next time */
-	}
+}
+
+static bool
+local_node_crashed(struct cluster *c, unsigned node)
+{
+	const struct local *l = c->state;
+
+	return l->nodes[node - 1].died_ns != 0;
 }
 
 static int
@@ -588,6 +589,7 @@ const struct cluster_ops cluster_local = {
     .node_start = local_node_start,
     .node_signal = local_node_signal,
     .node_runs = local_node_runs,
+    .node_crashed = local_node_crashed,
     .node_reconfigure = local_node_reconfigure,
     .links = local_links,
     .down = local_down,

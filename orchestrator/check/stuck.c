@@ -55,6 +55,19 @@ judge_entry(struct check *c, const struct ledger_entry *e)
 	    (unsigned long long)e->seq, s->name, (double)waited / 1e9);
 }
 
+/* Unsound alone: nobody promises how long a restart may take. */
+static void
+judge_healed(struct check *c, const struct msg_fault_healed *m)
+{
+	struct anomaly a = {.kind = ANOMALY_STUCK, .class = CLASS_WARNING};
+
+	if (m->ok)
+		return;
+	a.fault = m->fault;
+	check_raise(c, &a, "fault %u: the cluster did not recover: %s",
+	    m->fault, m->how);
+}
+
 static int
 stuck_event(struct check *c, const struct event *ev)
 {
@@ -62,6 +75,10 @@ stuck_event(struct check *c, const struct event *ev)
 	const struct ledger_entry *e;
 	size_t i;
 
+	if (ev->type == MESSAGE_FAULT_HEALED) {
+		judge_healed(c, &ev->u.fault_healed);
+		return 0;
+	}
 	if (ev->type == MESSAGE_PHASE) {
 		st->over |= strcmp(ev->u.phase.name, "settle") == 0;
 		return 0;
@@ -96,7 +113,8 @@ stuck_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_ACK_OK,
-    MESSAGE_PHASE, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_START, 0};
+    MESSAGE_PHASE, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_START,
+    MESSAGE_FAULT_HEALED, 0};
 
 const struct check_ops check_stuck = {
     .name = "stuck",
