@@ -7,6 +7,8 @@
 #include "orchestrator/evidence.h"
 #include "proto/journal.h"
 
+#define EXACT_MAX (UINT64_C(1) << 53)
+
 static void
 add_field(cJSON *o, const struct event *ev, const struct message_field *f)
 {
@@ -26,10 +28,13 @@ add_field(cJSON *o, const struct event *ev, const struct message_field *f)
 		    message_id_source(v),
 		    (unsigned long long)message_id_counter(v));
 		(void)cJSON_AddStringToObject(o, f->name, text);
-	} else if (f->type == FIELD_i64)
-		(void)cJSON_AddNumberToObject(
-		    o, f->name, (double)message_get(ev, f));
-	else
+	} else if (v > EXACT_MAX) {
+		/* Beyond what a JSON number holds exactly: checksums, stamps.
+		 */
+		(void)snprintf(
+		    text, sizeof(text), "%llu", (unsigned long long)v);
+		(void)cJSON_AddStringToObject(o, f->name, text);
+	} else
 		(void)cJSON_AddNumberToObject(o, f->name, (double)v);
 }
 

@@ -24,6 +24,7 @@
  * collide with, or lie beyond, those of its successor.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +40,9 @@ struct waiting {
 
 struct suspect {
 	uint64_t id, seq, consumer_seq, delivered;
-	uint64_t arrived_ns, confirmed_ns;
-	uint64_t bar; /* m1, 0 not yet known */
+	uint64_t arrived_ns;
+	uint64_t confirmed_ns; /* 0: long ago, no longer kept */
+	uint64_t bar;	       /* m1, 0 not yet known */
 };
 
 struct line {
@@ -74,17 +76,20 @@ raise_suspect(struct check *c, const struct line *l, const struct suspect *s,
 {
 	struct anomaly a = {
 	    .kind = ANOMALY_REDELIVERED_AFTER_ACK, .class = class};
+	char after[48] = "";
 
 	a.stream = l->stream;
 	a.ids[0] = s->id;
 	a.seqs[0] = s->seq;
 	a.time_ns = s->arrived_ns;
+	if (s->confirmed_ns != 0)
+		(void)snprintf(after, sizeof(after), "%.3f s ",
+		    (double)(s->arrived_ns - s->confirmed_ns) / 1e9);
 	check_raise(c, &a,
 	    "sequence %llu was delivered again (delivery %llu, consumer "
-	    "sequence %llu) %.3f s after its ack was confirmed%s",
+	    "sequence %llu) %safter its ack was confirmed%s",
 	    (unsigned long long)s->seq, (unsigned long long)s->delivered,
-	    (unsigned long long)s->consumer_seq,
-	    (double)(s->arrived_ns - s->confirmed_ns) / 1e9,
+	    (unsigned long long)s->consumer_seq, after,
 	    class == CLASS_VIOLATION
 		? "; a message published after that ack has a lower consumer "
 		  "sequence, so the server sent this one later"
@@ -197,8 +202,6 @@ suspect_add(struct check *c, struct line *l, const struct msg_deliver *m)
 	s.consumer_seq = m->consumer_seq;
 	s.delivered = m->delivered;
 	s.arrived_ns = c->now_ns;
-	if (s.confirmed_ns == 0)
-		s.confirmed_ns = c->now_ns; /* no longer known: say 0 s */
 	slot = check_slot(
 	    &l->suspects, &l->suspects_room, l->nsuspects, sizeof(*slot));
 	if (slot == NULL)
@@ -290,7 +293,8 @@ redelivered_finish(struct check *c)
 		for (k = 0; k < st->lines[i].nsuspects; k++) {
 			l = &st->lines[i];
 			s = &l->suspects[k];
-			if (s->arrived_ns - s->confirmed_ns > l->ack_wait_ns)
+			if (s->confirmed_ns == 0 ||
+			    s->arrived_ns - s->confirmed_ns > l->ack_wait_ns)
 				raise_suspect(c, l, s, CLASS_WARNING);
 		}
 }
