@@ -155,8 +155,10 @@ session_publish(struct session *s, const char *subject, const void *data,
 	jsPubOptions o;
 	jsPubAck *ack = NULL;
 	jsErrCode code = 0;
+	enum outcome outcome;
 	natsStatus st;
 
+	*seq = 0;
 	(void)jsPubOptions_Init(&o); /* can't fail: not NULL */
 	o.MaxWait = (int64_t)(timeout_ns / CLOCK_MS);
 	o.MsgId = message_id;
@@ -166,7 +168,17 @@ session_publish(struct session *s, const char *subject, const void *data,
 		*duplicate = ack->Duplicate;
 	}
 	jsPubAck_Destroy(ack);
-	return session_outcome(s, st, code);
+	outcome = session_outcome(s, st, code);
+	if (outcome != OUTCOME_OK || *seq != 0)
+		return outcome;
+	/*
+	 * 2.10 answers a retry whose first copy is still being stored with
+	 * "duplicate, sequence 0"; later servers refuse it with 10158. The
+	 * first copy may yet be stored or not: nothing was promised.
+	 */
+	(void)text_copy(s->why, sizeof(s->why),
+	    "duplicate of a message that is not stored yet");
+	return OUTCOME_UNKNOWN;
 }
 
 enum outcome
