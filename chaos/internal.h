@@ -21,4 +21,10 @@ bool chaos_is_stopping(const struct chaos *);
 
 struct child *chaos_child(struct chaos *);
 
+/*
+ * A part of the harness broke: say so and end. Without it whatever the
+ * servers do proves nothing.
+ */
+void chaos_fail(struct chaos *, const char *why);
+
 #endif

@@ -89,7 +89,7 @@ take_event(struct links *l, const struct event *ev)
 		log_warn("links: %s", ev->u.log.text);
 }
 
-void
+bool
 links_read(struct links *l)
 {
 	const uint8_t *raw;
@@ -98,10 +98,11 @@ links_read(struct links *l)
 	int n;
 
 	if (l->pid == 0)
-		return;
+		return true; /* never started, or stopped by us */
 	while ((n = channel_fill(&l->up)) > 0)
 		while (channel_next(&l->up, &ev, &raw, &len) == FRAME_WHOLE)
 			take_event(l, &ev);
+	return n == -EAGAIN;
 }
 
 bool

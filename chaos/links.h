@@ -31,8 +31,8 @@ int links_start(struct links *);
 /* Ask for a front before a server's real route port. */
 int links_open(struct links *, unsigned node, uint16_t real_port);
 
-/* Take in what the proxies say; call when up.fd is readable. */
-void links_read(struct links *);
+/* Take in what the proxies say. False once their process is gone. */
+bool links_read(struct links *);
 
 /* True once every one of n servers has its front. */
 bool links_are_open(const struct links *, unsigned n);

@@ -33,6 +33,7 @@ struct chaos {
 	struct schedule schedule;
 	int signal_fd;
 	bool terminated;    /* SIGTERM: the parent has lost patience */
+	bool failed;	    /* a part of the harness broke; was said */
 	bool healing;	    /* MAYHEM_STOP came; ALL_HEALED is owed */
 	uint64_t settle_ns; /* SETTLE came then; SETTLED is owed */
 	bool wants_dump;
@@ -50,6 +51,15 @@ bool
 chaos_is_stopping(const struct chaos *c)
 {
 	return c->child.stopping || c->terminated;
+}
+
+void
+chaos_fail(struct chaos *c, const char *why)
+{
+	if (c->failed)
+		return;
+	c->failed = c->terminated = true;
+	child_diag(&c->child, 0, "%s", why);
 }
 
 static void
@@ -337,6 +347,8 @@ chaos_main(uint32_t source, uint32_t incarnation)
 		c->cluster.ops->down(&c->cluster);
 	if (err < 0)
 		child_diag(&c->child, err, "chaos ends: %s", strerror(-err));
+	if (c->failed)
+		err = -EPIPE;
 	bye.u.bye.ok = err == 0;
 	child_emit(&c->child, &bye);
 	child_flush(&c->child);

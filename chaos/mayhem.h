@@ -38,6 +38,7 @@ struct fault {
 	uint64_t planned_ns; /* offset from the start of mayhem */
 	uint64_t hold_ns;
 	uint64_t mark;		 /* the mode's own: what inject remembers */
+	char before[40];	 /* likewise, as text */
 	char how[FAULT_HOW_MAX]; /* what was observed, for the report */
 };
 

@@ -165,6 +165,7 @@ emit_planned(struct schedule *s, const struct fault *f)
 	m->round = f->round;
 	m->planned_ns = f->planned_ns;
 	m->stops_clock = stops_clock(s, f->ops);
+	m->ends_server = f->ops->takes_node_down;
 	(void)text_copy(m->mode, sizeof(m->mode), f->ops->name);
 	(void)text_copy(m->target, sizeof(m->target), target_name(s, f));
 	child_emit(s->child, &ev);
@@ -186,9 +187,21 @@ emit_outcome(
 	child_flush(s->child);
 }
 
+/* After a fault that could not be undone no server goes down by us. */
+static bool
+is_whole(struct schedule *s)
+{
+	char why[CLUSTER_WHY_MAX];
+
+	if (s->unhealed_ns != 0 &&
+	    monitor_is_healthy(s->cluster->monitor, s->unhealed_ns, why))
+		s->unhealed_ns = 0;
+	return s->unhealed_ns == 0;
+}
+
 /* May this fault begin beside those in force? */
 static bool
-has_room(const struct schedule *s, const struct schedule_mode *m)
+has_room(struct schedule *s, const struct schedule_mode *m)
 {
 	unsigned i, down = 0, tolerated = (s->cluster->n - 1) / 2;
 	const struct schedule_mode *o;
@@ -203,6 +216,8 @@ has_room(const struct schedule *s, const struct schedule_mode *m)
 	}
 	if (!m->fault.ops->takes_node_down)
 		return true;
+	if (!is_whole(s))
+		return false;
 	return down < (tolerated > 0 ? tolerated : 1);
 }
 
@@ -268,6 +283,7 @@ step_healing(struct schedule *s, struct schedule_mode *m, uint64_t now)
 		return;
 	if (!healed) {
 		s->all_ok = false;
+		s->unhealed_ns = now;
 		(void)text_copy(why, sizeof(why), f->how);
 		(void)snprintf(f->how, sizeof(f->how),
 		    "not healthy after %llu s: %.100s",

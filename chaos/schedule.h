@@ -39,6 +39,7 @@ struct schedule {
 	uint32_t faults;   /* numbered so far */
 	uint64_t start_ns; /* 0: not started */
 	bool is_stopping, all_ok;
+	uint64_t unhealed_ns; /* a fault could not be undone then; 0 none */
 };
 
 /*

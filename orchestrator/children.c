@@ -23,6 +23,7 @@
 #define TERM_NS	      (5 * CLOCK_S)   /* from SIGTERM to SIGKILL */
 #define SILENCE_NS    (120 * CLOCK_S) /* without a frame: it hangs */
 #define FAILURES_MAX  8
+#define LIVED_NS      (10 * CLOCK_S) /* shorter lives count as failures */
 #define BACKOFF_NS    (200 * CLOCK_MS)
 #define FILLS_A_POLL  8 /* reads of one child before the others' turn */
 
@@ -284,7 +285,8 @@ slot_finish(struct children *c, struct child_slot *s)
 		end.code = WEXITSTATUS(s->wait_status);
 	end.expected =
 	    s->said_bye && s->bye_ok && end.signal == 0 && end.code == 0;
-	s->failures = s->state == CHILD_STARTING ? s->failures + 1 : 0;
+	s->failures =
+	    clock_mono_ns() < s->started_ns + LIVED_NS ? s->failures + 1 : 0;
 	slot_release(c, s);
 	s->deadline_ns = 0;
 	s->state = CHILD_FINISHED;

@@ -46,7 +46,7 @@ struct child_slot {
 	uint64_t started_ns;  /* just before its fork */
 	uint64_t heard_ns;    /* last frame */
 	uint64_t restart_ns;  /* when to start it again; 0 never */
-	unsigned failures;    /* starts in a row that did not get READY */
+	unsigned failures;    /* short lives in a row */
 	bool wants_write;
 };
 

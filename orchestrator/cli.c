@@ -16,9 +16,10 @@
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
-#define NAMES_MAX      64
-#define FDS_A_CHILD    2
-#define FDS_OF_OUR_OWN 32
+#define SERVER_CONF_MAX 65536
+#define NAMES_MAX	64
+#define FDS_A_CHILD	2
+#define FDS_OF_OUR_OWN	32
 
 int
 cli_usage(const char *fmt, ...)
@@ -221,6 +222,7 @@ int
 cli_validate(const struct run_config *c)
 {
 	bool is_external = strcmp(c->cluster, "external") == 0;
+	struct stat st;
 	int bad;
 
 	bad = validate_test(c);
@@ -230,6 +232,11 @@ cli_validate(const struct run_config *c)
 		bad = validate_extras(c);
 	if (bad == 0)
 		bad = validate_file("server-conf", c->server_conf);
+	if (bad == 0 && c->server_conf[0] != '\0' &&
+	    stat(c->server_conf, &st) == 0 && st.st_size >= SERVER_CONF_MAX)
+		return cli_usage("--server-conf \"%s\": must be smaller than "
+				 "%d bytes",
+		    c->server_conf, SERVER_CONF_MAX);
 	if (bad == 0)
 		bad = validate_file("creds", c->creds);
 	if (bad == 0)

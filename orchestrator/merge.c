@@ -11,6 +11,7 @@
 
 #include "orchestrator/merge.h"
 #include "proto/base/buf.h"
+#include "proto/frame.h"
 
 /* A queued event: this head, the payload's structure, the frame. */
 struct record {
@@ -190,14 +191,21 @@ merge_push(
 	struct merge_source *s = open_source(m, ev->source);
 	const struct message_spec *spec = message_spec(ev->type);
 	struct record head;
-	uint8_t *at;
+	struct event late;
+	uint8_t frame[FRAME_MAX], *at;
 
 	if (s == NULL || spec == NULL)
 		return -EINVAL;
+	if (ev->time_ns < s->past_ns) {
+		/* The journal must say the time that was judged. */
+		late = *ev;
+		late.time_ns = s->past_ns;
+		raw_len = (size_t)frame_encode(&late, frame);
+		raw = frame;
+		ev = &late;
+	}
 	memcpy(&head.stamp, ev, STAMP_BYTES);
-	if (ev->time_ns < s->past_ns)
-		head.stamp.time_ns = s->past_ns;
-	s->past_ns = head.stamp.time_ns;
+	s->past_ns = ev->time_ns;
 	head.payload = (uint32_t)spec->size;
 	head.raw = (uint32_t)raw_len;
 	head.total = (uint32_t)ALIGN(RECORD_BYTES + spec->size + raw_len);

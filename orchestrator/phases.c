@@ -426,7 +426,7 @@ wants_dump(const struct run *r)
 
 	if (r->doomed || !r->is_up)
 		return false;
-	if (has_violation(r))
+	if (has_violation(r) || r->is_unsettled)
 		return true;
 	for (k = 0; k < ANOMALY_COUNT; k++)
 		if (judge_count(r->history.judge, k, CLASS_WARNING) > 0)

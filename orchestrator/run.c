@@ -100,7 +100,8 @@ tell_publisher(struct run *r, enum message_type type, uint64_t id)
 	    children_slot(r->children, message_id_source(id));
 	struct event ev = {.type = type};
 
-	if (s == NULL || s->state != CHILD_RUNNING)
+	if (s == NULL ||
+	    (s->state != CHILD_RUNNING && s->state != CHILD_STOPPING))
 		return;
 	ev.u.done.id = id; /* DONE and GIVE_UP are alike */
 	children_send(r->children, s, &ev);
@@ -188,6 +189,7 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 		break;
 	case MESSAGE_SETTLED:
 		r->settled = true;
+		r->is_unsettled = !ev->u.settled.ok;
 		break;
 	case MESSAGE_DUMPED:
 		r->dumped = true;

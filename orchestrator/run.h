@@ -58,7 +58,7 @@ struct run {
 	struct channel_out own; /* stamps our own events; never written */
 	uint64_t tick_ns, flush_ns;
 	char urls[CONFIG_NODES_MAX][256];
-	bool is_up, all_healed, settled, dumped, audited;
+	bool is_up, all_healed, settled, is_unsettled, dumped;
 	bool interrupted, doomed, killed;
 	bool journal_failed;
 };

@@ -125,6 +125,23 @@ config_set(struct run_config *c, const char *name, const char *value, char *why)
 	return 0;
 }
 
+/* nats://user:password@host becomes nats://...@host, in each of a list. */
+static void
+hide_password(char *value)
+{
+	char *begin, *at, *end;
+
+	for (begin = strstr(value, "://"); begin != NULL;
+	     begin = strstr(begin + 3, "://")) {
+		end = begin + 3 + strcspn(begin + 3, ",");
+		at = memrchr(begin + 3, '@', (size_t)(end - begin - 3));
+		if (at == NULL || at - begin < 6)
+			continue;
+		memcpy(begin + 3, "...", 3);
+		memmove(begin + 6, at, strlen(at) + 1);
+	}
+}
+
 void
 config_each(const struct run_config *c, bool with_secrets,
     void (*fn)(void *arg, const char *name, const char *value), void *arg)
@@ -137,6 +154,8 @@ config_each(const struct run_config *c, bool with_secrets,
 		if (option_is_default(row, c) || (row->secret && !with_secrets))
 			continue;
 		option_get(row, c, value, sizeof(value));
+		if (!with_secrets)
+			hide_password(value);
 		fn(arg, row->name, value);
 	}
 	for (i = 0; i < c->nextras; i++)

@@ -26,13 +26,19 @@
 #define REQUEST_MS  2000
 #define MISSING_MAX 100000
 
+/* A sequence that the consumer did not show. */
+struct gap {
+	uint64_t seq;
+	uint32_t not_found; /* times the leader said so */
+};
+
 struct scan {
 	struct worker *w;
 	const struct worker_target *target;
 	uint64_t first, last, messages, created;
 	uint64_t next; /* lowest sequence the consumer has not shown */
 	uint64_t read; /* messages read on either path */
-	uint64_t *missing;
+	struct gap *missing;
 	size_t nmissing;
 	char why[128];
 };
@@ -115,7 +121,8 @@ emit_message(
 static int
 note_missing(struct scan *s, uint64_t from, uint64_t to)
 {
-	uint64_t *grown, seq;
+	struct gap *grown;
+	uint64_t seq;
 
 	for (seq = from; seq <= to; seq++) {
 		if (s->nmissing == MISSING_MAX) {
@@ -130,7 +137,7 @@ note_missing(struct scan *s, uint64_t from, uint64_t to)
 				return -ENOMEM;
 			s->missing = grown;
 		}
-		s->missing[s->nmissing++] = seq;
+		s->missing[s->nmissing++] = (struct gap){seq, 0};
 	}
 	return 0;
 }
@@ -292,31 +299,40 @@ get_by_number(struct scan *s, uint64_t seq)
 	return -EIO;
 }
 
+/* One round over what is missing: what stays open is kept. */
+static void
+ask_leader(struct scan *s, uint64_t deadline)
+{
+	struct gap *g;
+	size_t i, left = 0;
+	int got;
+
+	for (i = 0; i < s->nmissing; i++) {
+		g = &s->missing[i];
+		got = clock_mono_ns() < deadline ? get_by_number(s, g->seq)
+						 : -ETIMEDOUT;
+		g->not_found += got == 0;
+		if (got == 1)
+			continue;
+		if (g->not_found >= GET_TRIES)
+			emit_absent(s, g->seq, g->not_found);
+		else
+			s->missing[left++] = *g;
+	}
+	s->nmissing = left;
+}
+
 /* The leader path, for all that the consumer did not show. */
 static int
 scan_by_leader(struct scan *s)
 {
 	uint64_t deadline = clock_mono_ns() + GET_NS;
 	struct backoff b = {0};
-	uint32_t round;
-	size_t i, left;
-	int got;
 
 	/* Rounds, so that the answers of one sequence lie apart in time. */
-	for (round = 1; s->nmissing > 0; round++) {
-		for (i = left = 0; i < s->nmissing; i++) {
-			got = get_by_number(s, s->missing[i]);
-			if (got == 1)
-				continue;
-			if (got == 0 && round >= GET_TRIES)
-				emit_absent(s, s->missing[i], round);
-			else
-				s->missing[left++] = s->missing[i];
-		}
-		s->nmissing = left;
-		if (left == 0)
-			break;
-		if (clock_mono_ns() >= deadline)
+	while (s->nmissing > 0) {
+		ask_leader(s, deadline);
+		if (s->nmissing > 0 && clock_mono_ns() >= deadline)
 			return -ETIMEDOUT;
 		session_backoff(&b, &s->w->child);
 	}

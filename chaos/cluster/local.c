@@ -271,7 +271,8 @@ local_tend(struct cluster *c)
 	struct local *l = c->state;
 	unsigned i;
 
-	links_read(&l->links);
+	if (!links_read(&l->links))
+		chaos_fail(c->chaos, "the link proxy process died");
 	for (i = 0; i < c->n; i++)
 		reap_node(c, i + 1);
 }

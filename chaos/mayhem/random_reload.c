@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "chaos/cluster.h"
 #include "chaos/mayhem.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 
 #define LEAST_NS (CLOCK_S / 2)
 
@@ -32,10 +34,14 @@ static int
 reload_inject(struct fault *f)
 {
 	struct cluster *c = f->cluster;
+	struct monitor_varz v;
 	int err = c->ops->node_reconfigure(c, f->node);
 
 	if (err < 0)
 		return err;
+	if (monitor_varz(c->monitor, f->node, &v))
+		(void)text_copy(
+		    f->before, sizeof(f->before), v.config_load_time);
 	f->mark = clock_mono_ns();
 	return c->ops->node_signal(c, f->node, SIGHUP);
 }
@@ -47,7 +53,8 @@ reload_is_applied(struct fault *f)
 	struct monitor_varz v;
 
 	if (!monitor_varz(f->cluster->monitor, f->node, &v) ||
-	    v.asked_ns < f->mark || v.max_connections != n->config_mark)
+	    v.asked_ns < f->mark || v.max_connections != n->config_mark ||
+	    strcmp(v.config_load_time, f->before) == 0)
 		return false;
 	(void)snprintf(f->how, sizeof(f->how),
 	    "max_connections is %llu, config_load_time %.32s",

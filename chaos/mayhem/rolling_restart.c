@@ -68,8 +68,12 @@ rolling_heal(struct fault *f)
 static bool
 rolling_is_healed(struct fault *f)
 {
+	struct cluster *c = f->cluster;
 	char why[CLUSTER_WHY_MAX];
 
+	/* One that took longer to end than we waited is started now. */
+	if (!c->ops->node_runs(c, f->node))
+		(void)c->ops->node_start(c, f->node); /* or next time */
 	if (!monitor_is_healthy(f->cluster->monitor, f->mark, why)) {
 		(void)snprintf(f->how, sizeof(f->how), "%.100s", why);
 		return false;

@@ -27,6 +27,7 @@ fault_begin(struct faults *f, const struct event *ev)
 	const struct msg_fault_planned *p = &ev->u.fault_planned;
 
 	f->planned++;
+	f->servers_ended += p->ends_server;
 	if (f->nopen == FAULTS_OPEN_MAX)
 		return; /* chaos never has that many in force */
 	f->open[f->nopen++] =
@@ -56,7 +57,9 @@ fault_end(struct faults *f, const struct event *ev)
 	else
 		f->unhealed++;
 	f->last_end_ns = ev->time_ns;
-	if (f->open[i].stops_clock && --f->nstopping == 0)
+	/* What could not be undone may hinder JetStream for ever. */
+	if (f->open[i].stops_clock && ev->u.fault_healed.ok &&
+	    --f->nstopping == 0)
 		f->resume_ns = ev->time_ns + FAULTS_ELECTION_NS;
 	f->open[i] = f->open[--f->nopen];
 }

@@ -26,7 +26,8 @@ struct faults {
 	struct fault_open open[FAULTS_OPEN_MAX];
 	unsigned nopen, nstopping;
 	uint64_t planned, applied, failed, healed, unhealed;
-	uint64_t last_end_ns; /* when the last fault ended */
+	uint64_t servers_ended; /* faults that end a server's process */
+	uint64_t last_end_ns;	/* when the last fault ended */
 	bool is_stopped;
 	uint64_t stopped_ns; /* since when the clock stands */
 	uint64_t resume_ns;  /* when it goes on; 0 not yet known */

@@ -10,7 +10,8 @@
  *
  *	M1  a message whose publish was invoked after t, delivered as m1
  *	D   the redelivery of s, numbered d
- *	M2  a message whose publish was invoked after D arrived, number m2
+ *	M2  a message whose publish was invoked after D arrived, number m2;
+ *	    three of them, each published after the one before arrived
  *
  * m1 < d means that the server numbered D after M1, so after t. That holds
  * only if D comes from the same line of consumer leaders: a deposed leader
@@ -30,6 +31,7 @@
 
 #include "orchestrator/check/check.h"
 
+#define PASSES	     3 /* numbers on the way have arrived by then */
 #define WAITING_MAX  CHECK_SLOTS_MAX
 #define SUSPECTS_MAX 4096
 
@@ -43,6 +45,8 @@ struct suspect {
 	uint64_t arrived_ns;
 	uint64_t confirmed_ns; /* 0: long ago, no longer kept */
 	uint64_t bar;	       /* m1, 0 not yet known */
+	uint64_t passed_ns;    /* when the last M2 was delivered */
+	unsigned passes;       /* M2s so far, each published after the last */
 };
 
 struct line {
@@ -133,7 +137,7 @@ static void
 suspects_judge(
     struct check *c, struct line *l, uint64_t invoked_ns, uint64_t number)
 {
-	const struct suspect *s;
+	struct suspect *s;
 	uint32_t i = 0;
 
 	while (i < l->nsuspects) {
@@ -142,7 +146,12 @@ suspects_judge(
 			suspect_drop(l, i); /* numbered before the ack */
 			continue;
 		}
-		if (invoked_ns <= s->arrived_ns) {
+		if (invoked_ns <= s->passed_ns) {
+			i++;
+			continue;
+		}
+		s->passed_ns = c->now_ns;
+		if (number > s->consumer_seq && ++s->passes < PASSES) {
 			i++;
 			continue;
 		}
@@ -201,7 +210,7 @@ suspect_add(struct check *c, struct line *l, const struct msg_deliver *m)
 		return 0;
 	s.consumer_seq = m->consumer_seq;
 	s.delivered = m->delivered;
-	s.arrived_ns = c->now_ns;
+	s.arrived_ns = s.passed_ns = c->now_ns;
 	slot = check_slot(
 	    &l->suspects, &l->suspects_room, l->nsuspects, sizeof(*slot));
 	if (slot == NULL)

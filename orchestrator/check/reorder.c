@@ -34,6 +34,7 @@ struct reorder_consumer {
 	uint64_t leader_since_ns;
 	uint64_t seq, consumer_seq, time_ns; /* latest first delivery */
 	bool suspect;
+	unsigned confirmations; /* the same leader, seen since */
 	struct inversion inversion;
 };
 
@@ -107,6 +108,7 @@ judge_first_delivery(
 		r->inversion = (struct inversion){c->now_ns, {r->seq, m->seq},
 		    {r->consumer_seq, m->consumer_seq}};
 		r->suspect = true;
+		r->confirmations = 0;
 		if (!faults_quiet_for(
 			c->faults, c->now_ns, FAULTS_ELECTION_NS) ||
 		    r->leader[0] == '\0' || r->leader_since_ns > r->time_ns)
@@ -169,7 +171,8 @@ on_leader(struct check *c, const struct msg_leader *m)
 			continue;
 		same =
 		    m->leader[0] != '\0' && strcmp(r->leader, m->leader) == 0;
-		if (r->suspect)
+		/* The first answer may have been asked for before. */
+		if (r->suspect && (!same || ++r->confirmations == 2))
 			raise_inversion(
 			    c, r, same ? CLASS_VIOLATION : CLASS_WARNING);
 		if (same)
