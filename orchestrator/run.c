@@ -153,6 +153,19 @@ note_counter(struct run *r, const struct child_slot *s, uint64_t id)
 		w->counter = message_id_counter(id);
 }
 
+/*
+ * The ack of a message was confirmed, or nobody will ever know: it may have
+ * been committed unheard, and then the message never comes again. In either
+ * case the lockstep goes on.
+ */
+static void
+ack_settled(struct run *r, const struct child_slot *s, uint64_t id)
+{
+	r->workers[s->source].acking = 0;
+	if (r->workload->is_steered && id != 0)
+		tell_publisher(r, MESSAGE_DONE, id);
+}
+
 /* Steering: raw arrivals, before the merge. Judges nothing. */
 static void
 steer(struct run *r, struct child_slot *s, const struct event *ev)
@@ -167,9 +180,15 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 	case MESSAGE_STREAM_ADD:
 		note_counter(r, s, ev->u.stream_add.id);
 		break;
+	case MESSAGE_ACK_INVOKE:
+		r->workers[s->source].acking = ev->u.ack_invoke.id;
+		break;
 	case MESSAGE_ACK_OK:
-		if (r->workload->is_steered)
-			tell_publisher(r, MESSAGE_DONE, ev->u.ack_ok.id);
+		ack_settled(r, s, ev->u.ack_ok.id);
+		break;
+	case MESSAGE_ACK_UNKNOWN:
+		if (ev->u.ack_unknown.gave_up)
+			ack_settled(r, s, ev->u.ack_unknown.id);
 		break;
 	case MESSAGE_READY:
 		on_ready(r, s);
@@ -272,6 +291,7 @@ hook_ended(void *arg, struct child_slot *s, const struct child_end *end)
 	struct msg_child_exit *m = &ev.u.child_exit;
 
 	merge_close(r->merge, s->source);
+	ack_settled(r, s, r->workers[s->source].acking);
 	m->child = s->source;
 	m->child_incarnation = s->incarnation;
 	m->code = (uint8_t)end->code;

@@ -34,6 +34,7 @@ struct run_worker {
 	bool produces;
 	uint32_t index;	  /* which of its role, from 0 */
 	uint64_t counter; /* highest counter it invoked */
+	uint64_t acking;  /* message whose ack it has open, 0 none */
 };
 
 struct run {

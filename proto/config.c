@@ -104,8 +104,14 @@ config_init(struct run_config *c)
 int
 config_set(struct run_config *c, const char *name, const char *value, char *why)
 {
-	if (strcmp(name, "run") == 0)
-		return text_to_u64(value, UINT64_MAX, &c->run);
+	if (strcmp(name, "run") == 0) {
+		if (text_to_u64(value, UINT64_MAX, &c->run) == 0)
+			return 0;
+		why[0] = '\0';
+		(void)text_add(why, OPTION_WHY_MAX,
+		    "run \"%.100s\": must be a number", value);
+		return -EINVAL;
+	}
 	if (strcmp(name, "o") != 0)
 		return option_set(config_options, c, "--", name, value, why);
 	why[0] = '\0';

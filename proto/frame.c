@@ -104,11 +104,15 @@ take_i64(const msgpack_object *o, char *at)
 static int
 take_text(const msgpack_object *o, char *at, size_t size)
 {
-	if (o->type != MSGPACK_OBJECT_STR || o->via.str.size >= size ||
-	    memchr(o->via.str.ptr, '\0', o->via.str.size) != NULL)
+	size_t len = o->type == MSGPACK_OBJECT_STR ? o->via.str.size : size;
+
+	at[0] = '\0';
+	if (len == 0)
+		return 0; /* msgpack-c gives no pointer then */
+	if (len >= size || memchr(o->via.str.ptr, '\0', len) != NULL)
 		return -EINVAL;
-	memcpy(at, o->via.str.ptr, o->via.str.size);
-	at[o->via.str.size] = '\0';
+	memcpy(at, o->via.str.ptr, len);
+	at[len] = '\0';
 	return 0;
 }
 

@@ -181,6 +181,17 @@ reader_fill(struct journal_reader *j)
 	return n > 0;
 }
 
+/* A kill tears the last segment only. */
+static bool
+reader_has_next(const struct journal_reader *j)
+{
+	int fd = segment_open(j->dir, j->segment + 1, O_RDONLY);
+
+	if (fd >= 0)
+		close(fd);
+	return fd != -ENOENT;
+}
+
 enum journal_state
 journal_next(struct journal_reader *j, struct event *ev, const uint8_t **raw,
     size_t *raw_len)
@@ -202,7 +213,8 @@ journal_next(struct journal_reader *j, struct event *ev, const uint8_t **raw,
 		if (got > 0)
 			continue;
 		if (buf_len(&j->buf) > 0)
-			return JOURNAL_TORN;
+			return reader_has_next(j) ? JOURNAL_DAMAGED
+						  : JOURNAL_TORN;
 		got = reader_advance(j);
 		if (got <= 0)
 			return got < 0 ? JOURNAL_DAMAGED : JOURNAL_END;

@@ -84,6 +84,7 @@ enum outcome publish_message(struct worker *, struct publication *);
 /* consume.c: one delivery, told before it is acked. */
 struct consumption {
 	uint32_t stream, consumer; /* set by the caller */
+	uint64_t ack_ns;	   /* longest to retry; 0: --op-timeout */
 	struct delivery delivery;  /* from its reply subject */
 	struct payload payload;	   /* valid when intact */
 	bool intact;
@@ -102,6 +103,27 @@ int consume_deliver(struct worker *, struct consumption *, natsMsg *msg);
  */
 enum outcome consume_ack(
     struct worker *, const struct consumption *, natsMsg *msg);
+
+/* pull.c: pulling by raw requests; embedded in its owner. */
+struct pull {
+	natsSubscription *sub;
+	char inbox[64];	      /* request n is answered at <inbox>.<n> */
+	uint64_t number;      /* of the latest request */
+	struct backoff pause; /* after refusals */
+};
+
+/* Listen for deliveries: 0 or -EIO; pull_close() in either case. */
+int pull_open(struct pull *, struct session *);
+void pull_close(struct pull *);
+
+/*
+ * The next delivery of a consumer, asked for when none is here already: 1
+ * and *msg, which the caller destroys; 0 when none came within expires_ns;
+ * -EIO when the connection is closed for good. What an earlier request
+ * asked for may come late and counts like any other.
+ */
+int pull_next(struct worker *, struct pull *, const char *stream,
+    const char *consumer, uint64_t expires_ns, natsMsg **msg);
 
 /* audit.c: the scan that suits all streams. */
 int audit_streams(struct worker *);

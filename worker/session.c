@@ -201,6 +201,19 @@ session_ack(struct session *s, const char *reply_subject, uint64_t timeout_ns)
 	return session_outcome(s, st, 0);
 }
 
+/* A whole token as a number without sign. */
+static int
+read_token(const char *token, uint64_t max, uint64_t *out)
+{
+	char text[24];
+	size_t len = strcspn(token, ".");
+
+	if (len >= sizeof(text))
+		return -EINVAL;
+	(void)text_copy(text, len + 1, token);
+	return text_to_u64(text, max, out);
+}
+
 /*
  * $JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<cseq>.<stamp>.<pending>,
  * or with domain and account hash after ACK and a token at the end
@@ -211,7 +224,7 @@ session_delivery(const char *reply_subject, struct delivery *d)
 {
 	const char *tokens[DELIVERY_TOKENS_MAX], *p = reply_subject;
 	unsigned n = 0, first;
-	char *end;
+	uint64_t stamp;
 
 	memset(d, 0, sizeof(*d));
 	if (p == NULL || strncmp(p, "$JS.ACK.", 8) != 0)
@@ -225,20 +238,14 @@ session_delivery(const char *reply_subject, struct delivery *d)
 	if (n != 9 && n < 11)
 		return -EINVAL;
 	first = n == 9 ? 4 : 6;
-	d->delivered = strtoull(tokens[first], &end, 10);
-	if (*end != '.')
+	if (read_token(tokens[first], INT64_MAX, &d->delivered) < 0 ||
+	    read_token(tokens[first + 1], UINT64_MAX, &d->seq) < 0 ||
+	    read_token(tokens[first + 2], UINT64_MAX, &d->consumer_seq) < 0 ||
+	    read_token(tokens[first + 3], INT64_MAX, &stamp) < 0 ||
+	    read_token(tokens[first + 4], UINT64_MAX, &d->pending) < 0)
 		return -EINVAL;
-	d->seq = strtoull(tokens[first + 1], &end, 10);
-	if (*end != '.')
-		return -EINVAL;
-	d->consumer_seq = strtoull(tokens[first + 2], &end, 10);
-	if (*end != '.')
-		return -EINVAL;
-	d->stamp_ns = strtoll(tokens[first + 3], &end, 10);
-	if (*end != '.')
-		return -EINVAL;
-	d->pending = strtoull(tokens[first + 4], &end, 10);
-	return *end == '.' || *end == '\0' ? 0 : -EINVAL;
+	d->stamp_ns = (int64_t)stamp;
+	return 0;
 }
 
 void

@@ -30,6 +30,8 @@ struct pair {
 struct duplicate_state {
 	struct pair *pairs;
 	uint32_t n;
+	int64_t *oldest; /* by stream: the oldest stamp of the scan */
+	uint32_t nstreams;
 };
 
 struct copy {
@@ -125,6 +127,33 @@ other_copy(const struct check *c, const struct copy *m, int64_t *stamp_ns)
 	return 0;
 }
 
+/* A stamp that convicts if the oldest one does; else 0, not known. */
+static int64_t
+within_window(const struct check *c, const struct copy *m, int64_t oldest_ns)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	uint64_t apart = (uint64_t)(m->stamp_ns - oldest_ns);
+
+	if (s == NULL || oldest_ns == 0 || m->stamp_ns < oldest_ns ||
+	    apart + margin_of(s->dedupe_ns) >= s->dedupe_ns)
+		return 0;
+	return oldest_ns;
+}
+
+static int
+note_oldest(struct check *c, const struct copy *m)
+{
+	struct duplicate_state *st = c->state;
+	int64_t *oldest =
+	    check_slot(&st->oldest, &st->nstreams, m->stream, sizeof(*oldest));
+
+	if (oldest == NULL)
+		return -ENOMEM;
+	if (*oldest == 0 || m->stamp_ns < *oldest)
+		*oldest = m->stamp_ns;
+	return 0;
+}
+
 static int
 judge_copy(struct check *c, const struct copy *m)
 {
@@ -146,6 +175,12 @@ judge_copy(struct check *c, const struct copy *m)
 		pair_decide(c, p);
 	}
 	other = other_copy(c, m, &stamp_ns);
+	/*
+	 * The first copy's stamp is forgotten, but no message of the stream
+	 * is older than the oldest: that bounds how far apart they are.
+	 */
+	if (other != 0 && stamp_ns == 0 && m->stream < st->nstreams)
+		stamp_ns = within_window(c, m, st->oldest[m->stream]);
 	return other != 0 ? pair_add(c, m, other, stamp_ns) : 0;
 }
 
@@ -167,6 +202,8 @@ duplicate_event(struct check *c, const struct event *ev)
 		if (!check_is_ours(c, s->run, s->intact))
 			return 0;
 		m = (struct copy){s->stream, s->seq, s->id, s->stamp_ns};
+		if (note_oldest(c, &m) < 0)
+			return -ENOMEM;
 	}
 	return judge_copy(c, &m);
 }
@@ -204,6 +241,7 @@ duplicate_fini(struct check *c)
 	struct duplicate_state *st = c->state;
 
 	free(st->pairs);
+	free(st->oldest);
 }
 
 static const enum message_type types[] = {

@@ -21,6 +21,28 @@ clock_settle(struct faults *f, uint64_t now_ns)
 	f->resume_ns = 0;
 }
 
+/*
+ * Ticks come every second, whatever the children do. When they stood still
+ * the whole host did (a paused machine): that time is nobody's.
+ */
+static uint64_t
+clock_slept(const struct faults *f, uint64_t now_ns)
+{
+	if (f->is_stopped || f->tick_ns == 0 ||
+	    now_ns < f->tick_ns + FAULTS_SLEPT_NS)
+		return 0;
+	return now_ns - f->tick_ns;
+}
+
+static void
+clock_tick(struct faults *f, const struct event *ev)
+{
+	if (ev->type != MESSAGE_TICK)
+		return;
+	f->total_ns += clock_slept(f, ev->time_ns);
+	f->tick_ns = ev->time_ns;
+}
+
 static void
 fault_begin(struct faults *f, const struct event *ev)
 {
@@ -31,7 +53,7 @@ fault_begin(struct faults *f, const struct event *ev)
 	if (f->nopen == FAULTS_OPEN_MAX)
 		return; /* chaos never has that many in force */
 	f->open[f->nopen++] =
-	    (struct fault_open){p->fault, p->stops_clock && !f->strict};
+	    (struct fault_open){p->fault, p->stops_clock && !f->strict, false};
 	if (!p->stops_clock || f->strict)
 		return;
 	f->nstopping++;
@@ -64,20 +86,43 @@ fault_end(struct faults *f, const struct event *ev)
 	f->open[i] = f->open[--f->nopen];
 }
 
+static void
+fault_outcome(struct faults *f, const struct event *ev)
+{
+	unsigned i;
+
+	if (!ev->u.fault_applied.ok) {
+		f->failed++;
+		return;
+	}
+	f->applied++;
+	for (i = 0; i < f->nopen; i++)
+		if (f->open[i].fault == ev->u.fault_applied.fault)
+			f->open[i].applied = true;
+}
+
 void
 faults_event(struct faults *f, const struct event *ev)
 {
 	clock_settle(f, ev->time_ns);
+	clock_tick(f, ev);
 	if (ev->type == MESSAGE_FAULT_PLANNED)
 		fault_begin(f, ev);
 	else if (ev->type == MESSAGE_FAULT_HEALED)
 		fault_end(f, ev);
-	else if (ev->type == MESSAGE_FAULT_APPLIED) {
-		if (ev->u.fault_applied.ok)
-			f->applied++;
-		else
-			f->failed++;
-	}
+	else if (ev->type == MESSAGE_FAULT_APPLIED)
+		fault_outcome(f, ev);
+}
+
+bool
+faults_in_effect(const struct faults *f)
+{
+	unsigned i;
+
+	for (i = 0; i < f->nopen; i++)
+		if (f->open[i].applied)
+			return true;
+	return false;
 }
 
 bool
@@ -100,7 +145,7 @@ faults_stood(const struct faults *f, uint64_t now_ns)
 	uint64_t end = now_ns;
 
 	if (!f->is_stopped)
-		return f->total_ns;
+		return f->total_ns + clock_slept(f, now_ns);
 	if (f->resume_ns != 0 && f->resume_ns < end)
 		end = f->resume_ns;
 	return f->total_ns + (end > f->stopped_ns ? end - f->stopped_ns : 0);

@@ -14,11 +14,12 @@
 #include "proto/message.h"
 
 #define FAULTS_ELECTION_NS UINT64_C(20000000000)
+#define FAULTS_SLEPT_NS	   UINT64_C(5000000000)
 #define FAULTS_OPEN_MAX	   64
 
 struct fault_open {
 	uint32_t fault;
-	bool stops_clock;
+	bool stops_clock, applied;
 };
 
 struct faults {
@@ -31,6 +32,7 @@ struct faults {
 	bool is_stopped;
 	uint64_t stopped_ns; /* since when the clock stands */
 	uint64_t resume_ns;  /* when it goes on; 0 not yet known */
+	uint64_t tick_ns;    /* the last tick */
 	uint64_t total_ns;   /* time it stood before that */
 };
 
@@ -41,6 +43,9 @@ void faults_event(struct faults *, const struct event *);
 
 /* True while at least one fault is in force. */
 bool faults_active(const struct faults *);
+
+/* True while a fault is in force whose effect was verified. */
+bool faults_in_effect(const struct faults *);
 
 /* True when no fault was in force in the ns before now. */
 bool faults_quiet_for(const struct faults *, uint64_t now_ns, uint64_t ns);

@@ -229,7 +229,7 @@ static void
 note_ok(struct judge *j)
 {
 	j->facts.ok_ops++;
-	if (faults_active(&j->faults))
+	if (faults_in_effect(&j->faults))
 		j->facts.ok_under_fault++;
 }
 
@@ -308,7 +308,8 @@ note_facts(struct judge *j, const struct event *ev)
 	case MESSAGE_SETTLED:
 		if (!ev->u.settled.ok)
 			note_text(f->settle_why, sizeof(f->settle_why), "",
-			    ev->u.settled.why);
+			    ev->u.settled.why[0] != '\0' ? ev->u.settled.why
+							 : "no reason given");
 		break;
 	case MESSAGE_CHILD_GAP:
 		f->gaps++;
@@ -405,6 +406,23 @@ reasons_harness(const struct judge *j, struct judge_result *r)
 		reason(r, "harness: the history has no head");
 }
 
+/* A stream that exists, or whose scan began, without a complete scan. */
+static bool
+unaudited_stream(const struct judge *j, uint64_t *stream)
+{
+	uint64_t id;
+	uint32_t i;
+
+	for (i = 0; i < j->ledger.nstreams; i++) {
+		*stream = i;
+		if (ledger_stream(&j->ledger, i) != NULL &&
+		    !seqmap_find(&j->facts.complete, i + UINT64_C(1), &id))
+			return true;
+	}
+	return seqmap_first_missing(
+	    &j->facts.begun, &j->facts.complete, 1, stream);
+}
+
 static void
 reasons_inconclusive(const struct judge *j, struct judge_result *r)
 {
@@ -426,7 +444,7 @@ reasons_inconclusive(const struct judge *j, struct judge_result *r)
 		reason(r, "%.250s", f->doubt);
 	if (f->begun.count == 0)
 		reason(r, "no stream was audited");
-	else if (seqmap_first_missing(&f->begun, &f->complete, 1, &stream))
+	else if (unaudited_stream(j, &stream))
 		reason(r, "the audit is not complete: %.150s", f->scan_why);
 }
 

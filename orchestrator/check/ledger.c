@@ -277,10 +277,26 @@ enter_read(struct ledger *l, uint32_t stream, uint64_t seq, uint64_t id,
 		e->stamp_ns = stamp_ns;
 }
 
-static void
-enter_ack(struct ledger *l, uint64_t id)
+/* A payload that could not be read was acked all the same: by sequence. */
+static struct ledger_entry *
+find_by_seq(const struct ledger *l, uint64_t seq)
 {
-	struct ledger_entry *e = ledger_find(l, id);
+	struct ledger_entry *e;
+	size_t i;
+
+	for (i = 0; i < l->room; i++) {
+		e = ledger_slot(l, i);
+		if (e != NULL && e->is_acked && e->seq == seq)
+			return e;
+	}
+	return NULL;
+}
+
+static void
+enter_ack(struct ledger *l, const struct msg_ack_ok *m)
+{
+	struct ledger_entry *e =
+	    m->id != 0 ? ledger_find(l, m->id) : find_by_seq(l, m->seq);
 
 	if (e == NULL)
 		return;
@@ -321,6 +337,31 @@ enter_outcome(struct ledger *l, const struct event *ev)
 		entry_remove(l, e); /* every attempt certainly failed */
 }
 
+/*
+ * An ack whose answer nobody heard may have been committed: the server then
+ * owes no further delivery. A new attempt by somebody begins anew.
+ */
+static void
+enter_ack_attempt(struct ledger *l, const struct event *ev)
+{
+	struct ledger_entry *e;
+
+	/* Type after type the id has its own place. */
+	if (ev->type == MESSAGE_ACK_INVOKE) {
+		e = ledger_find(l, ev->u.ack_invoke.id);
+		if (e != NULL) {
+			e->acking = ev->source;
+			e->ack_unknown = false;
+		}
+		return;
+	}
+	e = ledger_find(l, ev->u.ack_unknown.id);
+	if (e == NULL || !ev->u.ack_unknown.gave_up)
+		return;
+	e->acking = 0;
+	e->ack_unknown = true;
+}
+
 /* What a process had open when it ended stays unknown for ever. */
 static void
 enter_exit(struct ledger *l, uint32_t source)
@@ -330,6 +371,10 @@ enter_exit(struct ledger *l, uint32_t source)
 
 	for (i = 0; i < l->room; i++) {
 		e = ledger_slot(l, i);
+		if (e != NULL && e->acking == source) {
+			e->acking = 0;
+			e->ack_unknown = true;
+		}
 		if (e == NULL || message_id_source(e->id) != source ||
 		    e->is_acked || e->is_ended)
 			continue;
@@ -351,7 +396,10 @@ ledger_event(struct ledger *l, const struct faults *f, const struct event *ev)
 		if (d->intact)
 			enter_read(l, d->stream, d->seq, d->id, d->stamp_ns);
 	} else if (ev->type == MESSAGE_ACK_OK)
-		enter_ack(l, ev->u.ack_ok.id);
+		enter_ack(l, &ev->u.ack_ok);
+	else if (ev->type == MESSAGE_ACK_INVOKE ||
+		 ev->type == MESSAGE_ACK_UNKNOWN)
+		enter_ack_attempt(l, ev);
 	else if (ev->type == MESSAGE_SCAN_MESSAGE)
 		enter_scan(l, &ev->u.scan_message);
 	else if (ev->type == MESSAGE_PUBLISH_UNKNOWN ||

@@ -34,7 +34,9 @@ struct ledger_entry {
 	int64_t stamp_ns; /* the server's time of that copy; 0 not known */
 	bool is_unknown;  /* an attempt's outcome is unknown */
 	bool is_acked, is_ended, is_confirmed;
-	bool told; /* a liveness anomaly was raised for it */
+	uint32_t acking;  /* source that has an ack open; 0 none */
+	bool ack_unknown; /* an ack may have been committed unheard */
+	bool told;	  /* a liveness anomaly was raised for it */
 };
 
 struct ledger_stream {

@@ -12,11 +12,22 @@
  * process died is UNKNOWN and no longer retried: it is not counted.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "orchestrator/check/check.h"
 
+/* An ack that a worker tries to have confirmed. */
+struct open_ack {
+	uint64_t id; /* 0: none */
+	uint64_t seq, since_ns, since_stood;
+	uint32_t attempts;
+};
+
 struct op_timeout_state {
-	struct seqmap told; /* ids */
+	struct seqmap told;	 /* ids of publishes */
+	struct seqmap told_acks; /* ids of acks */
+	struct open_ack *acks;	 /* by source */
+	uint32_t nacks;
 };
 
 static void
@@ -41,25 +52,94 @@ judge_entry(struct check *c, const struct ledger_entry *e)
 	    (double)waited / 1e9);
 }
 
+static void
+judge_ack(struct check *c, const struct open_ack *k)
+{
+	struct op_timeout_state *st = c->state;
+	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
+	uint64_t waited;
+
+	if (k->id == 0)
+		return;
+	waited = check_available_ns(c, k->since_ns, k->since_stood);
+	if (waited <= c->config->op_timeout_ns ||
+	    seqmap_add(&st->told_acks, k->id, k->id) != 0)
+		return;
+	a.seqs[0] = k->seq;
+	check_raise(c, &a,
+	    "the ack of sequence %llu was tried %u times and not confirmed "
+	    "within %.1f s in which the cluster could serve",
+	    (unsigned long long)k->seq, k->attempts, (double)waited / 1e9);
+}
+
+static int
+on_ack(struct check *c, const struct event *ev)
+{
+	struct op_timeout_state *st = c->state;
+	uint32_t source = ev->type == MESSAGE_CHILD_EXIT
+			      ? ev->u.child_exit.child
+			      : ev->source;
+	struct open_ack *k =
+	    check_slot(&st->acks, &st->nacks, source, sizeof(*k));
+
+	if (k == NULL)
+		return -ENOMEM;
+	if (ev->type == MESSAGE_ACK_INVOKE) {
+		k->attempts = ev->u.ack_invoke.attempt;
+		if (k->id == ev->u.ack_invoke.id && k->attempts > 1)
+			return 0;
+		k->id = ev->u.ack_invoke.id;
+		k->seq = ev->u.ack_invoke.seq;
+		k->since_ns = ev->time_ns;
+		k->since_stood = faults_stood(c->faults, ev->time_ns);
+		return 0;
+	}
+	if (ev->type == MESSAGE_ACK_UNKNOWN && !ev->u.ack_unknown.gave_up)
+		return 0;
+	/* A worker that died was not refused anything by the server. */
+	if (ev->type != MESSAGE_CHILD_EXIT)
+		judge_ack(c, k);
+	k->id = 0;
+	return 0;
+}
+
+static void
+on_tick(struct check *c)
+{
+	struct op_timeout_state *st = c->state;
+	const struct ledger_entry *e;
+	uint32_t i;
+	size_t k;
+
+	for (k = 0; k < c->ledger->room; k++) {
+		e = ledger_slot(c->ledger, k);
+		if (e != NULL)
+			judge_entry(c, e);
+	}
+	for (i = 0; i < st->nacks; i++)
+		judge_ack(c, &st->acks[i]);
+}
+
 static int
 op_timeout_event(struct check *c, const struct event *ev)
 {
 	const struct ledger_entry *e;
-	size_t i;
 
-	if (ev->type != MESSAGE_TICK) {
-		e = ledger_find(c->ledger, ev->type == MESSAGE_PUBLISH_OK
-					       ? ev->u.publish_ok.id
-					       : ev->u.publish_end.id);
-		if (e != NULL)
-			judge_entry(c, e);
+	switch ((unsigned)ev->type) {
+	case MESSAGE_TICK:
+		on_tick(c);
 		return 0;
+	case MESSAGE_PUBLISH_OK:
+		e = ledger_find(c->ledger, ev->u.publish_ok.id);
+		break;
+	case MESSAGE_PUBLISH_END:
+		e = ledger_find(c->ledger, ev->u.publish_end.id);
+		break;
+	default:
+		return on_ack(c, ev);
 	}
-	for (i = 0; i < c->ledger->room; i++) {
-		e = ledger_slot(c->ledger, i);
-		if (e != NULL)
-			judge_entry(c, e);
-	}
+	if (e != NULL)
+		judge_entry(c, e);
 	return 0;
 }
 
@@ -69,10 +149,13 @@ op_timeout_fini(struct check *c)
 	struct op_timeout_state *st = c->state;
 
 	seqmap_fini(&st->told);
+	seqmap_fini(&st->told_acks);
+	free(st->acks);
 }
 
-static const enum message_type types[] = {
-    MESSAGE_TICK, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_END, 0};
+static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_PUBLISH_OK,
+    MESSAGE_PUBLISH_END, MESSAGE_ACK_INVOKE, MESSAGE_ACK_OK,
+    MESSAGE_ACK_UNKNOWN, MESSAGE_CHILD_EXIT, 0};
 
 const struct check_ops check_op_timeout = {
     .name = "op_timeout",

@@ -21,6 +21,8 @@ judge_message(
 {
 	struct anomaly a = {.kind = ANOMALY_PHANTOM, .stream = stream};
 
+	if (c->ledger->run == 0)
+		return; /* without a head nothing is known; the judge says so */
 	if (run == c->ledger->run && ledger_was_invoked(c->ledger, id))
 		return;
 	a.ids[0] = id;

@@ -162,6 +162,28 @@ suspects_judge(
 	}
 }
 
+/*
+ * A redelivery of another message tells that an earlier number of its was
+ * lost on the way. A suspect below it may owe its number to a deposed
+ * leader, and the lost delivery had the same: nothing is proven then.
+ */
+static void
+suspects_doubt(struct check *c, struct line *l, const struct msg_deliver *m)
+{
+	const struct suspect *s;
+	uint32_t i = 0;
+
+	while (i < l->nsuspects) {
+		s = &l->suspects[i];
+		if (s->seq == m->seq || s->consumer_seq >= m->consumer_seq) {
+			i++;
+			continue;
+		}
+		raise_suspect(c, l, s, CLASS_WARNING);
+		suspect_drop(l, i);
+	}
+}
+
 /* Enter a number; false when another delivery has it already. */
 static bool
 number_enter(struct line *l, uint64_t number, uint64_t seq)
@@ -233,6 +255,8 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	if (l == NULL)
 		return -ENOMEM;
 	fresh = number_enter(l, m->consumer_seq, m->seq);
+	if (m->delivered > 1)
+		suspects_doubt(c, l, m);
 	e = ledger_find(c->ledger, m->id);
 	if (e != NULL) {
 		if (bars_set(l, e->invoked_ns, m->consumer_seq) < 0)

@@ -34,7 +34,8 @@ judge_entry(struct check *c, const struct ledger_entry *e)
 	struct anomaly a = {.kind = ANOMALY_STUCK, .stream = e->stream};
 	uint64_t start = e->acked_ns, stood = e->acked_stood, waited;
 
-	if (!e->is_acked || e->is_confirmed || s == NULL || s->consumers == 0)
+	if (!e->is_acked || e->is_confirmed || e->ack_unknown || s == NULL ||
+	    s->consumers == 0)
 		return;
 	if (st->disturbed_ns > start) {
 		start = st->disturbed_ns;

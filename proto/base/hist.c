@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A log-linear histogram; see hist.h. */
+#include <math.h>
+
 #include "proto/base/hist.h"
 
 #define SUB (UINT64_C(1) << HIST_SUB_BITS)
@@ -42,7 +44,7 @@ hist_add(struct hist *h, uint64_t value)
 uint64_t
 hist_quantile(const struct hist *h, double fraction)
 {
-	uint64_t seen = 0, want = (uint64_t)(fraction * (double)h->count);
+	uint64_t seen = 0, want = (uint64_t)ceil(fraction * (double)h->count);
 	unsigned i;
 
 	if (h->count == 0)

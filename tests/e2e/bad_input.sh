@@ -1,0 +1,170 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+#
+# Bad input gets one line that names the option and its value and says what
+# to do, and the right exit code; nothing is started and nothing is left.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cd "$work" || exit 1
+touch plain
+mkdir -p empty
+: >executable
+chmod +x executable
+
+# refuse EXIT_CODE PATTERN ARGUMENTS...
+refuse()
+{
+	local want=$1 pattern=$2
+
+	shift 2
+	natsburn "$@"
+	[ "$code" -eq "$want" ] ||
+		fail "natsburn $*: exit code $code instead of $want"
+	[ "$(wc -l <"$work/err")" -eq 1 ] ||
+		fail "natsburn $*: says $(wc -l <"$work/err") lines"
+	grep -Eq -- "$pattern" "$work/err" ||
+		fail "natsburn $*: says \"$(cat "$work/err")\""
+	[ ! -s "$work/out" ] || fail "natsburn $*: writes to stdout"
+}
+
+job="run queue-group-consumer"
+
+# shellcheck disable=SC2086
+usage()
+{
+	refuse 64 '"quue-group.*did you mean queue-group-consumer\?' \
+		run quue-group-consumer
+	refuse 64 '"xyzzy-plugh".*natsburn list' run xyzzy-plugh
+	refuse 64 'which test' run
+	refuse 64 'did you mean run' runn queue-group-consumer
+	refuse 64 'one word too many' $job kv-cas
+	refuse 64 '"rolling_restrat".*did you mean rolling_restart\?' \
+		$job --mayhem rolling_restrat
+	refuse 64 '--mayhem.*none stands alone' \
+		$job --mayhem none,random_reload
+	refuse 64 '--mahyem; did you mean --mayhem\?' $job --mahyem none
+	refuse 64 '-duration' $job -duration 3s
+	refuse 64 '--duration needs a value' $job --duration
+	for bad in 10x -1s 1.5 "" 5 99999999999h; do
+		refuse 64 "--duration \"$bad\": must be a duration" \
+			$job --duration "$bad"
+	done
+	refuse 64 '--consumers "0": must be a number from 1' \
+		$job --consumers 0
+	refuse 64 '--storage "disk": must be one of file, memory' \
+		$job --storage disk
+	refuse 64 'did you mean local' $job --cluster lokal
+	refuse 64 '-o liar.plnt; did you mean -o liar.plant\?' \
+		run liar --cluster null -o liar.plnt=lost
+	refuse 64 '-o liar.plant "lots": must be one of' \
+		run liar --cluster null -o liar.plant=lots
+	refuse 64 '-o "liar.plant=lost": must be queue-group-consumer' \
+		$job -o liar.plant=lost
+	refuse 64 '-o "plant": must be' run liar --cluster null -o plant
+	refuse 64 '--replicas 5: more than --servers 3' $job --replicas 5
+	refuse 64 '--cluster external: needs --url' $job --cluster external
+	refuse 64 '--url "nats://127.0.0.1:1": goes with --cluster external' \
+		$job --url nats://127.0.0.1:1
+	refuse 64 '--cluster null' run liar
+}
+
+# shellcheck disable=SC2086
+paths()
+{
+	refuse 64 '--server-bin "/no/such": No such file' \
+		$job --server-bin /no/such
+	refuse 64 '--server-bin "plain": is not an executable file' \
+		$job --server-bin plain
+	refuse 64 '--server-bin "empty": is not an executable file' \
+		$job --server-bin empty
+	refuse 64 '--server-conf "/no/such": No such file' \
+		$job --server-conf /no/such
+	refuse 64 '--creds "/no/such": No such file' \
+		$job --cluster external --url nats://127.0.0.1:1 \
+		--creds /no/such
+	refuse 64 '--out "/dev/null/x": cannot make this folder' \
+		run liar --cluster null --out /dev/null/x
+	refuse 64 '"/no/such" holds no journal' check /no/such
+	refuse 64 '"empty" holds no journal' check empty
+	refuse 64 'which run folder' check
+
+	natsburn run liar --cluster null --rounds 10 --quiet --out "$work/run"
+	expect_code 0
+	refuse 64 "--out \"$work/run\": holds an earlier run already" \
+		run liar --cluster null --out "$work/run"
+	expect_same_check "$work/run"
+}
+
+# What shows only when something was started: reported as a run is.
+cluster()
+{
+	natsburn run queue-group-consumer --cluster external --quiet \
+		--url nats://127.0.0.1:1 --json --out "$work/unreachable"
+	expect_code 69
+	expect '.exit_code == 69 and (.reasons[0] |
+		test("--url \"nats://127.0.0.1:1\": Connection refused"))' \
+		"the reason" "$work/unreachable/report.json"
+
+	natsburn run queue-group-consumer --cluster external --quiet \
+		--url nats://127.0.0.1:1 --mayhem rolling_restart \
+		--json --out "$work/skipped"
+	expect_code 3
+	expect '.verdict == "skipped" and (.reasons[0] |
+		test("rolling_restart can.t be done with --cluster external"))' \
+		"the reason" "$work/skipped/report.json"
+
+	# An executable that is no nats-server.
+	printf '#!/bin/sh\necho "no such flag: -c" >&2\nexit 1\n' >fake
+	chmod +x fake
+	natsburn run queue-group-consumer --server-bin "$work/fake" --quiet \
+		--json --out "$work/fake.run"
+	expect_code 69
+	expect '.reasons[0] | test("no such flag: -c")' \
+		"the last words of the server" "$work/fake.run/report.json"
+}
+
+# with_descriptors N ARGUMENTS...
+with_descriptors()
+{
+	local limit=$1
+
+	shift
+	code=0
+	(
+		ulimit -n "$limit"
+		exec env NATSBURN_TEST_MARK="$mark" "$NATSBURN" "$@"
+	) >"$work/out" 2>"$work/err" || code=$?
+}
+
+descriptors()
+{
+	local server need
+
+	server=$(any_server) || return 0
+	set -- run queue-group-consumer --servers 1 --replicas 1 --quiet \
+		--quiet-time 0 --duration 1s --server-bin "$server" \
+		--out "$work/few"
+	with_descriptors 64 "$@" --consumers 30
+	expect_code 64
+	[ "$(wc -l <"$work/err")" -eq 1 ] || fail "not one line"
+	grep -q 'limit is 64: raise it (ulimit -n ' "$work/err" ||
+		fail "says \"$(cat "$work/err")\""
+	need=$(sed 's/.*(ulimit -n \([0-9]*\)).*/\1/' "$work/err")
+	with_descriptors "$((need - 1))" "$@" --consumers 30
+	expect_code 64
+	# What it says is enough is enough.
+	with_descriptors "$need" "$@" --consumers 30
+	expect_code 0
+	# Whatever is allowed to begin must also work.
+	with_descriptors 64 run liar --cluster null --rounds 10 --quiet \
+		--out "$work/fewer"
+	[ "$code" -eq 0 ] || [ "$code" -eq 64 ] ||
+		fail "64 descriptors: exit code $code"
+}
+
+usage
+paths
+cluster
+descriptors
+expect_nothing_survives 5

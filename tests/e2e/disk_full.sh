@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+#
+# The disk under the run folder fills up: natsburn says so and ends as a
+# fault of the harness; it neither crashes nor accuses the servers.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+[ "$(id -u)" -eq 0 ] || skip "only root can mount a small disk"
+mkdir "$work/disk"
+unmount()
+{
+	umount -l "$work/disk" 2>/dev/null
+}
+undo=unmount
+
+small_disk()
+{
+	unmount
+	mount -t tmpfs -o "size=$1" natsburn-test "$work/disk" 2>/dev/null ||
+		skip "a small disk can't be mounted here"
+}
+
+expect_it_says_so()
+{
+	expect_code 70
+	expect_nothing_survives 10
+	grep -q 'No space left on device' "$work/err" ||
+		fail "it does not say why"
+	! grep -Eq 'AddressSanitizer|runtime error' "$work/disk/run/stderr.log" ||
+		fail "a process crashed"
+}
+
+# Only the journal needs room.
+small_disk 1m
+natsburn run liar --cluster null -o liar.rate=0 -o liar.messages=1000000 \
+	--rounds 1000000 --duration 60s --out "$work/disk/run"
+expect_it_says_so
+
+# The servers' stores need it, too.
+server=$(any_server) || exit
+small_disk 6m
+natsburn run queue-group-consumer --servers 1 --replicas 1 --mayhem none \
+	--consumers 2 --duration 5m -o queue-group-consumer.size=16384 \
+	--server-bin "$server" --out "$work/disk/run"
+expect_it_says_so

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A fuzz target: one function that takes any bytes and aborts when what it
+ * is about does not hold. libFuzzer or driver.c calls it.
+ */
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(condition)                                                        \
+	do {                                                                   \
+		if (!(condition)) {                                            \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__,     \
+			    #condition);                                       \
+			abort();                                               \
+		}                                                              \
+	} while (0)
+
+#endif

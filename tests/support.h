@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the tests share: cmocka's header with what it needs before it,
+ * events filled at random, their comparison, files in hex, scratch folders.
+ */
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proto/base/rng.h"
+#include "proto/frame.h"
+#include "proto/message.h"
+
+#define SUPPORT_PATH_MAX 512
+
+enum fill {
+	FILL_LEAST,  /* zeros and empty strings */
+	FILL_MOST,   /* largest numbers, longest strings */
+	FILL_RANDOM, /* anything */
+	FILLS
+};
+
+/* An event of a type with every field of it set; the rest is zero. */
+void support_fill(struct event *, unsigned type, enum fill, struct rng *);
+
+/* True when type, stamp and all fields are equal. */
+bool support_same(const struct event *, const struct event *);
+
+/* Number of message types there are, and the i-th of them. */
+unsigned support_types(void);
+unsigned support_type(unsigned i);
+
+/* A fresh folder, removed with all that is in it by the second call. */
+void support_dir_make(char out[SUPPORT_PATH_MAX]);
+void support_dir_remove(const char *);
+
+/* The seed of a random test: NATSBURN_TEST_SEED or a fixed one. */
+uint64_t support_seed(void);
+
+/* True when golden files are to be written anew (BLESS=1). */
+bool support_bless(void);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/* payload: read back whole; any flipped bit is noticed. */
+#include "tests/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/payload.h"
+
+static void
+test_there_and_back(void **state)
+{
+	static const uint32_t sizes[] = {40, 41, 47, 48, 63, 128, 1000, 65536};
+	struct payload p, back;
+	uint8_t *data;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		p = (struct payload){.run = 7 + i,
+		    .id = UINT64_C(3) << 40 | i,
+		    .incarnation = 2,
+		    .size = sizes[i]};
+		data = malloc(sizes[i]); /* exact: asan sees a byte beyond */
+		assert_non_null(data);
+		payload_write(&p, data);
+		assert_true(payload_read(&back, data, sizes[i]));
+		assert_true(back.run == p.run && back.id == p.id);
+		assert_int_equal(back.incarnation, 2);
+		assert_int_equal(back.size, sizes[i]);
+		assert_true(back.sum == p.sum);
+		free(data);
+	}
+}
+
+static void
+test_any_bit(void **state)
+{
+	struct payload p = {.run = 1, .id = 2, .incarnation = 3, .size = 200};
+	struct payload back;
+	uint8_t data[200];
+	size_t bit;
+
+	(void)state;
+	payload_write(&p, data);
+	for (bit = 0; bit < sizeof(data) * 8; bit++) {
+		data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		if (payload_read(&back, data, sizeof(data)))
+			fail_msg("bit %zu was not noticed", bit);
+		assert_int_equal(back.id, 0);
+		data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	assert_true(payload_read(&back, data, sizeof(data)));
+}
+
+static void
+test_any_length(void **state)
+{
+	struct payload p = {.run = 1, .id = 2, .incarnation = 3, .size = 200};
+	struct payload back;
+	uint8_t data[200], *exact;
+	size_t len;
+
+	(void)state;
+	payload_write(&p, data);
+	for (len = 0; len < sizeof(data); len++) {
+		exact = malloc(len ? len : 1);
+		assert_non_null(exact);
+		memcpy(exact, data, len);
+		assert_false(payload_read(&back, exact, len));
+		free(exact);
+	}
+}
+
+/* All attempts of one id are the same bytes; other ids are others. */
+static void
+test_attempts(void **state)
+{
+	struct payload a = {.run = 1, .id = 2, .incarnation = 3, .size = 100};
+	struct payload b = a, c = a;
+	uint8_t one[100], two[100];
+
+	(void)state;
+	payload_write(&a, one);
+	payload_write(&b, two);
+	assert_memory_equal(one, two, sizeof(one));
+	c.id = 3;
+	payload_write(&c, two);
+	assert_memory_not_equal(
+	    one + PAYLOAD_MIN, two + PAYLOAD_MIN, sizeof(one) - PAYLOAD_MIN);
+	assert_true(a.sum != c.sum);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_there_and_back),
+	    cmocka_unit_test(test_any_bit),
+	    cmocka_unit_test(test_any_length),
+	    cmocka_unit_test(test_attempts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

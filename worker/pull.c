@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Pulling one message at a time by raw requests. The library's Fetch is not
+ * used: 3.4.1 returns early after an empty one and keeps state between
+ * calls. Each request has a reply subject of its own, so that a status that
+ * ends an older one is not taken for the end of this one; deliveries are
+ * taken from whatever request they answer, because an unanswered request
+ * lives on at the server and may eat the message that the next one is for.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+#include "worker/internal.h"
+
+#define SLICE_MS 100
+/* The server ends a request by a status; this long after that it is lost. */
+#define GRACE_NS (CLOCK_S / 4)
+
+int
+pull_open(struct pull *p, struct session *s)
+{
+	natsInbox *inbox = NULL;
+	char wild[sizeof(p->inbox) + 2] = "";
+	natsStatus st = natsInbox_Create(&inbox);
+
+	if (st == NATS_OK) {
+		(void)text_copy(p->inbox, sizeof(p->inbox), inbox);
+		(void)text_add(wild, sizeof(wild), "%s.*", p->inbox);
+		st = natsConnection_SubscribeSync(&p->sub, s->nc, wild);
+	}
+	natsInbox_Destroy(inbox);
+	if (st == NATS_OK)
+		return 0;
+	log_error("cannot listen for deliveries: %s", natsStatus_GetText(st));
+	return -EIO;
+}
+
+void
+pull_close(struct pull *p)
+{
+	natsSubscription_Destroy(p->sub);
+	p->sub = NULL;
+}
+
+static void
+send_request(struct worker *w, struct pull *p, const char *stream,
+    const char *consumer, uint64_t expires_ns)
+{
+	char api[192] = "", reply[sizeof(p->inbox) + 24] = "", request[64] = "";
+
+	(void)text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
+	    stream, consumer);
+	(void)text_add(reply, sizeof(reply), "%s.%llu", p->inbox,
+	    (unsigned long long)++p->number);
+	(void)text_add(request, sizeof(request),
+	    "{\"batch\":1,\"expires\":%llu}", (unsigned long long)expires_ns);
+	/* One that can't be sent is like one that is lost: it times out. */
+	(void)natsConnection_PublishRequestString(
+	    w->session.nc, api, reply, request);
+}
+
+/* A message that is no delivery: true when it ends the latest request. */
+static bool
+ends_request(struct worker *w, struct pull *p, natsMsg *msg)
+{
+	const char *dot = strrchr(natsMsg_GetSubject(msg), '.');
+	const char *status = NULL;
+	char number[24] = "";
+
+	(void)text_add(
+	    number, sizeof(number), "%llu", (unsigned long long)p->number);
+	if (dot == NULL || strcmp(dot + 1, number) != 0 ||
+	    natsMsgHeader_Get(msg, "Status", &status) != NATS_OK)
+		return false;
+	/* 404 and 408: nothing there. Others: don't ask again at once. */
+	if (strcmp(status, "404") != 0 && strcmp(status, "408") != 0)
+		session_backoff(&p->pause, &w->child);
+	return true;
+}
+
+/*
+ * Look at what came within wait_ms: 1 for a delivery, in *msg; 0 when the
+ * latest request is over; -EAGAIN when it isn't; -EIO.
+ */
+static int
+look(struct worker *w, struct pull *p, int wait_ms, natsMsg **msg)
+{
+	natsStatus st = natsSubscription_NextMsg(msg, p->sub, wait_ms);
+	bool is_over;
+
+	if (st == NATS_TIMEOUT) {
+		(void)worker_commands(w, 0); /* and a sign of life */
+		return -EAGAIN;
+	}
+	/* The library makes a status of its own of "503 no responders". */
+	if (st == NATS_NO_RESPONDERS) {
+		session_backoff(&p->pause, &w->child);
+		return 0;
+	}
+	if (st != NATS_OK) {
+		log_error("cannot receive: %s", natsStatus_GetText(st));
+		return -EIO;
+	}
+	/* A delivery is known by the subject that its ack goes to. */
+	if (natsMsg_GetReply(*msg) != NULL) {
+		p->pause.step = 0;
+		return 1;
+	}
+	is_over = ends_request(w, p, *msg);
+	natsMsg_Destroy(*msg);
+	*msg = NULL;
+	return is_over ? 0 : -EAGAIN;
+}
+
+int
+pull_next(struct worker *w, struct pull *p, const char *stream,
+    const char *consumer, uint64_t expires_ns, natsMsg **msg)
+{
+	uint64_t deadline = 0, queued = 0;
+	int wait_ms = SLICE_MS, got;
+
+	do {
+		(void)natsSubscription_QueuedMsgs(p->sub, &queued);
+		if (deadline == 0 && queued == 0) {
+			send_request(w, p, stream, consumer, expires_ns);
+			deadline = clock_mono_ns() + expires_ns + GRACE_NS;
+		}
+		if (deadline != 0)
+			wait_ms =
+			    clock_poll_ms(clock_mono_ns(), deadline, SLICE_MS);
+		if (wait_ms == 0)
+			return 0;
+		got = look(w, p, wait_ms, msg);
+	} while (got == -EAGAIN);
+	return got;
+}
