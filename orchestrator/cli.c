@@ -19,7 +19,7 @@
 #define SERVER_CONF_MAX 65536
 #define NAMES_MAX	64
 #define FDS_A_CHILD	2
-#define FDS_OF_OUR_OWN	32
+#define FDS_OF_OUR_OWN	96 /* spawning parks some above 64 for a moment */
 
 int
 cli_usage(const char *fmt, ...)

@@ -1004,6 +1004,25 @@ legal_confirm_is_longer(void **state)
 	end(&b);
 }
 
+/* Twice, and right in between: no long time of being old. */
+static void
+legal_old_twice(void **state)
+{
+	struct bench b = begin();
+
+	(void)state;
+	leads(&b, "n1");
+	put(&b, A, 1, 0, 0, 1);
+	put(&b, A, 2, 0, 1, 2);
+	get(&b, LEADER, 0, 1, ID(A, 1));
+	get(&b, LEADER, 0, 2, ID(A, 2));
+	passes(&b, 60 * CLOCK_S);
+	get(&b, LEADER, 0, 1, ID(A, 1));
+	get(&b, LEADER, 0, 2, ID(A, 2));
+	b.expected[ANOMALY_STALE_READ][CLASS_WARNING] = 2;
+	end(&b);
+}
+
 static void
 legal_clock_stands(void **state)
 {
@@ -1034,6 +1053,8 @@ legal_memory_forgets(void **state)
 	fault(&b, false);
 	put(&b, A, 3, 0, 0, 1);
 	get(&b, LEADER, 0, 1, ID(A, 3));
+	put(&b, A, 4, 0, 1, 2);
+	get(&b, LEADER, 0, 2, ID(A, 4));
 	end_with(&b, ANOMALY_LOST_UPDATE, CLASS_DOCUMENTED);
 }
 
@@ -1375,6 +1396,7 @@ main(void)
 	    cmocka_unit_test(legal_old_while_leaders_change),
 	    cmocka_unit_test(legal_old_under_fault),
 	    cmocka_unit_test(legal_confirm_is_longer),
+	    cmocka_unit_test(legal_old_twice),
 	    cmocka_unit_test(legal_clock_stands),
 	    cmocka_unit_test(legal_memory_forgets),
 	    cmocka_unit_test(legal_read_but_never_acked),

@@ -44,7 +44,7 @@ test_bad(void **state)
 	    "$JS.ACK.stream.consumer.x.7.11.1.5",
 	    "$JS.ACK.stream.consumer.3.7x.11.1.5",
 	    "$JS.ACK.stream.consumer.3.7.11.1.5x",
-	    /* KNOWN: empty and signed numbers are taken (strtoull) */
+	    /* what strtoull() would take */
 	    "$JS.ACK.stream.consumer..7.11.1.5",
 	    "$JS.ACK.stream.consumer.3.7.11.1.",
 	    "$JS.ACK.stream.consumer.-3.7.11.1.5",

@@ -171,6 +171,39 @@ test_more_than_fit(void **state)
 	assert_int_equal(faults_stood(&f, 500 * S), (10 + ELECTION) * S);
 }
 
+static void
+tick(struct faults *f, uint64_t t)
+{
+	struct event ev = {.type = MESSAGE_TICK, .time_ns = t * S};
+
+	faults_event(f, &ev);
+}
+
+/* No ticks, no host: that time is nobody's, whatever ends the silence. */
+static void
+test_host_stood_still(void **state)
+{
+	struct faults f;
+
+	(void)state;
+	faults_init(&f);
+	tick(&f, 1);
+	tick(&f, 2);
+	assert_int_equal(faults_stood(&f, 4 * S), 0);
+	assert_int_equal(faults_stood(&f, 62 * S), 60 * S);
+	tick(&f, 62);
+	assert_int_equal(faults_stood(&f, 64 * S), 60 * S);
+	/* What has stood never runs back: here a fault ends the silence. */
+	assert_int_equal(faults_stood(&f, 122 * S), 120 * S);
+	planned(&f, 122, 1, true);
+	assert_int_equal(faults_stood(&f, 122 * S), 120 * S);
+	tick(&f, 123);
+	assert_int_equal(faults_stood(&f, 124 * S), 122 * S);
+	healed(&f, 130, 1, true);
+	tick(&f, 131);
+	assert_int_equal(faults_stood(&f, 132 * S), 130 * S);
+}
+
 /* Second by second against a plain count. */
 static void
 test_random(void **state)
@@ -217,6 +250,7 @@ main(void)
 	    cmocka_unit_test(test_strict),
 	    cmocka_unit_test(test_failures),
 	    cmocka_unit_test(test_more_than_fit),
+	    cmocka_unit_test(test_host_stood_still),
 	    cmocka_unit_test(test_random),
 	};
 

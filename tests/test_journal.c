@@ -258,7 +258,6 @@ test_segments(void **state)
 
 /*
  * Only the last segment may end inside a frame: a kill leaves no other.
- * KNOWN: fails until journal_next() looks whether a segment follows.
  */
 static void
 test_torn_in_the_middle(void **state)

@@ -211,7 +211,6 @@ plant_corrupt_redelivery(struct story *s)
 /*
  * The only delivery is damaged, and its ack was confirmed under id 0: the
  * message is consumed, so it must not be called stuck as well.
- * KNOWN: fails until the ledger finds what was confirmed by its sequence.
  */
 static void
 plant_corrupt_delivery(struct story *s)

@@ -282,7 +282,6 @@ killed_between_deliver_and_ack(struct story *s)
 /*
  * The ack was committed, but the worker died before it could tell: the
  * server owes no further delivery, and nobody will ever confirm.
- * KNOWN: stuck convicts; see the report on the ledger's enter_exit().
  */
 static void
 killed_between_ack_and_word(struct story *s)
@@ -398,7 +397,6 @@ deposed_number_comes_last(struct story *s)
  * As above, but the living leader's delivery of that number was itself lost
  * with a connection and came again as the next number: nothing else has the
  * number, and yet the redelivery was sent before the ack.
- * KNOWN: redelivered_after_ack convicts.
  */
 static void
 deposed_number_lost_twin(struct story *s)
@@ -560,7 +558,6 @@ dead_consumers_delay(struct story *s)
 /*
  * The whole host stood still (virtual machine paused, no CPU): no process
  * said anything, not even a tick of our own, for a minute.
- * KNOWN: op_timeout and stuck convict.
  */
 static void
 host_stood_still(struct story *s)

@@ -190,7 +190,6 @@ test_one_holds_all(void **state)
 /*
  * A time that goes back is taken as the source's last, in the event AND in
  * its frame: the journal stores the frame, and a replay must see the same.
- * KNOWN: fails until merge_push() encodes the frame anew when it clamps.
  */
 static void
 test_time_goes_back(void **state)

@@ -77,7 +77,6 @@ tell_no_op_under_fault(struct story *s)
 
 /*
  * Ops under a fault that had no effect prove nothing about the one that had.
- * KNOWN: fails; ok_under_fault counts from FAULT_PLANNED on.
  */
 static void
 tell_op_under_failed_fault(struct story *s)
@@ -176,7 +175,6 @@ add_stream(struct story *s, uint32_t stream)
 
 /*
  * One of two streams was never looked at.
- * KNOWN: fails; the judge asks about streams whose scan began only.
  */
 static void
 tell_one_stream_of_two(struct story *s)

@@ -34,10 +34,13 @@ clock_slept(const struct faults *f, uint64_t now_ns)
 	return now_ns - f->tick_ns;
 }
 
+/* A fault ends a silence as well: what has stood must not be forgotten. */
 static void
 clock_tick(struct faults *f, const struct event *ev)
 {
-	if (ev->type != MESSAGE_TICK)
+	if (ev->type != MESSAGE_TICK &&
+	    (ev->type != MESSAGE_FAULT_PLANNED ||
+		clock_slept(f, ev->time_ns) == 0))
 		return;
 	f->total_ns += clock_slept(f, ev->time_ns);
 	f->tick_ns = ev->time_ns;

@@ -326,8 +326,12 @@ redelivered_finish(struct check *c)
 		for (k = 0; k < st->lines[i].nsuspects; k++) {
 			l = &st->lines[i];
 			s = &l->suspects[k];
-			if (s->confirmed_ns == 0 ||
-			    s->arrived_ns - s->confirmed_ns > l->ack_wait_ns)
+			/* Nothing is on the way any more: one M2 will do. */
+			if (s->passes > 0 && s->bar != 0)
+				raise_suspect(c, l, s, CLASS_VIOLATION);
+			else if (s->confirmed_ns == 0 ||
+				 s->arrived_ns - s->confirmed_ns >
+				     l->ack_wait_ns)
 				raise_suspect(c, l, s, CLASS_WARNING);
 		}
 }

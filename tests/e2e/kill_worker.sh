@@ -4,12 +4,14 @@
 # kill -9 of the only consumer, several times as it may be anywhere in its
 # work, then of the publisher: each is started again as a new incarnation and
 # works, the run goes on, and its verdict stands. What the consumer had not
-# confirmed stalls the run by the ack wait, not by a timeout of ours.
+# confirmed stalls the run by the ack wait, not by a timeout of ours (which
+# is therefore longer than this test would wait).
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 server=$(any_server) || exit
 start run queue-group-consumer --mayhem none --duration 10m --consumers 1 \
+	--consume-timeout 10m \
 	-o queue-group-consumer.ack-wait=1s --server-bin "$server" \
 	--out "$work/run"
 

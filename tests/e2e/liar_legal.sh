@@ -36,8 +36,9 @@ done
 # shellcheck disable=SC2086
 run_case strict 1 op_timeout/violation,stuck/violation 0/0 $short \
 	--strict-availability -o liar.legal=outage
-# On disk, the same loss is a violation.
+# On disk, or when no server ended, the same loss is a violation.
 run_case memory_loss_on_disk 1 lost/violation 0/0 -o liar.legal=memory_loss
+run_case lost_in_memory 1 lost/violation 0/0 --storage memory -o liar.plant=lost
 for plant in lost duplicate redelivered_after_ack; do
 	run_case "behind_$plant" 1 "$plant/violation" 0/0 \
 		-o liar.legal=late_unknown -o "liar.plant=$plant"

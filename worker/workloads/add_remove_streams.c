@@ -38,6 +38,7 @@
  */
 #define STATES_MS      1500
 #define STATES_LAST_MS 8000
+#define NAMES_ONLY_NS  (5 * CLOCK_S) /* after that took too long */
 #define STATE_MS       2000
 #define FILL_NS	       CLOCK_S
 #define FILL_BYTES     64
@@ -91,8 +92,9 @@ struct row {
 struct view {
 	struct row *rows;
 	size_t n;
-	int64_t wait_ms; /* for states */
-	bool has_states; /* of every row */
+	bool is_thorough;	/* wait for states, ask for those that lack */
+	bool has_states;	/* of every row */
+	uint64_t names_only_ns; /* until then states are not asked for */
 	char stateless[64];
 };
 
@@ -297,33 +299,66 @@ row_order(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/*
- * What is known of the state of the streams named: servers that don't
- * answer for theirs leave rows without.
- */
+static void
+row_state(const struct worker *w, struct row *r, const jsStreamInfo *si)
+{
+	r->id = id_of(si->Config);
+	r->variant = variant_of(w, si->Config);
+	r->messages = si->State.Msgs;
+	r->created = (uint64_t)si->Created;
+}
+
+/* What the listing of states knows of the streams named. */
 static void
 view_states(struct worker *w, struct view *v, jsStreamInfoList *infos)
 {
 	jsStreamInfo **si;
 	size_t i, n = infos != NULL ? (size_t)infos->Count : 0;
 
-	v->has_states = true;
-	if (n > 0)
-		qsort(infos->List, n, sizeof(infos->List[0]), info_order);
+	if (n == 0)
+		return;
+	qsort(infos->List, n, sizeof(infos->List[0]), info_order);
 	for (i = 0; i < v->n; i++) {
-		si = n > 0 ? bsearch(v->rows[i].name, infos->List, n,
-				 sizeof(infos->List[0]), info_match)
-			   : NULL;
-		if (si == NULL) {
-			v->has_states = false;
-			(void)text_copy(v->stateless, sizeof(v->stateless),
-			    v->rows[i].name);
+		si = bsearch(v->rows[i].name, infos->List, n,
+		    sizeof(infos->List[0]), info_match);
+		if (si != NULL)
+			row_state(w, &v->rows[i], *si);
+	}
+}
+
+/*
+ * Ask for states that the listing lacked, one by one. A leader need not
+ * take part in listings to be there: on 2.9.10 one of a stream that was
+ * deleted and added again did not for minutes.
+ */
+static void
+view_ask(struct worker *w, struct view *v)
+{
+	jsStreamInfo *si;
+	jsErrCode code;
+	jsOptions jo;
+	size_t i;
+
+	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
+	jo.Wait = STATE_MS;
+	v->has_states = true;
+	for (i = 0; i < v->n; i++) {
+		if (v->rows[i].created != 0)
+			continue;
+		si = NULL;
+		if (v->is_thorough &&
+		    js_GetStreamInfo(&si, w->session.js, v->rows[i].name, &jo,
+			&code) == NATS_OK) {
+			row_state(w, &v->rows[i], si);
+			jsStreamInfo_Destroy(si);
+			child_beat(&w->child);
 			continue;
 		}
-		v->rows[i].id = id_of((*si)->Config);
-		v->rows[i].variant = variant_of(w, (*si)->Config);
-		v->rows[i].messages = (*si)->State.Msgs;
-		v->rows[i].created = (uint64_t)(*si)->Created;
+		v->has_states = false;
+		(void)text_copy(
+		    v->stateless, sizeof(v->stateless), v->rows[i].name);
+		if (v->is_thorough)
+			return; /* it can take seconds each: not now */
 	}
 }
 
@@ -403,11 +438,16 @@ view_fetch(struct worker *w, struct view *v, const char *prefix, bool is_whole)
 		v->has_states = true;
 		return err;
 	}
-	jo.Wait = v->wait_ms + (int64_t)w->config.clients * 2;
+	if (!v->is_thorough && clock_mono_ns() < v->names_only_ns)
+		return 0;
+	jo.Wait = (v->is_thorough ? STATES_LAST_MS : STATES_MS) +
+		  (int64_t)w->config.clients * 2;
 	if (js_Streams(&infos, w->session.js, &jo, &code) != NATS_OK)
-		infos = NULL;
-	view_states(w, v, infos);
+		v->names_only_ns = clock_mono_ns() + NAMES_ONLY_NS;
+	else
+		view_states(w, v, infos);
 	jsStreamInfoList_Destroy(infos);
+	view_ask(w, v);
 	return 0;
 }
 
@@ -570,7 +610,7 @@ list_verify(struct worker *w)
 			rng_below(&s->rng, clients) < WHOLE_CLIENTS;
 	int err;
 
-	s->view.wait_ms = s->wrong_ns != 0 ? STATES_LAST_MS : STATES_MS;
+	s->view.is_thorough = s->wrong_ns != 0;
 	err = list_streams(w, &s->view, ++s->listings, is_whole);
 	if (err < 0)
 		return err;
@@ -988,7 +1028,7 @@ say_streams(struct worker *w)
 {
 	struct ar_state *s = w->state;
 	uint64_t share = INDICES / w->config.clients, n = 0;
-	uint32_t first = (uint32_t)(w->index * share);
+	uint32_t first = (uint32_t)(1 + w->index * share); /* 0: the audit */
 	const struct held *h;
 	const struct row *r;
 	char prefix[64];
@@ -998,7 +1038,7 @@ say_streams(struct worker *w)
 	for (i = 0; i < s->nheld && n < share; i++) {
 		h = &s->held[i];
 		if (h->state == HELD_GOOD ||
-		    (h->state == HELD_DOUBTFUL && h->is_listed))
+		    (h->state != HELD_STRAY && h->is_listed))
 			say_stream(
 			    w, first + (uint32_t)n++, h->name, h->created);
 	}
@@ -1011,23 +1051,29 @@ say_streams(struct worker *w)
 	}
 }
 
+/* It is right, or was wrong for as long as the check wants to see it. */
+static bool
+is_settled(struct ar_state *s)
+{
+	if (s->wrong_ns == 0)
+		return true;
+	if (clock_mono_ns() - s->wrong_ns < AUDIT_WRONG_NS)
+		return false;
+	ignore_wrong(s);
+	return true;
+}
+
 /* The last listing is a right one, if time can make it so. */
 static int
 ar_drain(struct worker *w)
 {
 	struct ar_state *s = w->state;
-	uint64_t now = clock_mono_ns(), deadline;
-	int err;
+	uint64_t deadline = s->stop_ns != 0 ? s->stop_ns : clock_mono_ns();
 
-	deadline = (s->stop_ns != 0 ? s->stop_ns : now) +
-		   w->config.op_timeout_ns + LAST_NS;
-	if (deadline > now + AUDIT_WRONG_NS)
-		deadline = now + AUDIT_WRONG_NS;
+	deadline += w->config.op_timeout_ns + LAST_NS;
 	s->pause.step = 0;
-	for (;;) {
-		err = list_verify(w);
-		if ((err == 0 && s->wrong_ns == 0) ||
-		    clock_mono_ns() >= deadline)
+	while (list_verify(w) < 0 || !is_settled(s)) {
+		if (clock_mono_ns() >= deadline)
 			break;
 		(void)worker_commands(w, 0); /* GIVE_UP may have come */
 		session_backoff(&s->pause, &w->child);
@@ -1069,12 +1115,46 @@ view_is_expected(const struct worker *w, const struct view *v)
 	return true;
 }
 
+/* What the listings say of a stream is all that its scan says. */
+static void
+say_scan(struct worker *w, uint32_t stream, const struct row *r)
+{
+	struct event begin = {.type = MESSAGE_SCAN_BEGIN};
+	struct event end = {.type = MESSAGE_SCAN_END};
+
+	begin.u.scan_begin.stream = stream;
+	end.u.scan_end.stream = stream;
+	end.u.scan_end.complete = 1;
+	if (r != NULL) {
+		begin.u.scan_begin.messages = r->messages;
+		begin.u.scan_begin.created = r->created;
+		end.u.scan_end.messages = r->messages;
+	}
+	child_emit(&w->child, &begin);
+	child_emit(&w->child, &end);
+}
+
+static void
+say_scans(struct worker *w, const struct view *v)
+{
+	struct row key;
+	unsigned i;
+
+	for (i = 0; i < w->ntargets; i++) {
+		(void)text_copy(key.name, sizeof(key.name), w->targets[i].name);
+		say_scan(w, w->targets[i].stream,
+		    v->n > 0
+			? bsearch(&key, v->rows, v->n, sizeof(key), row_order)
+			: NULL);
+	}
+}
+
 /* Streams that no client told of are to be known to who cleans up. */
 static void
 say_others(struct worker *w, const struct view *v)
 {
 	struct worker_target key;
-	uint32_t index = 0;
+	uint32_t index = 1;
 	size_t i;
 
 	for (i = 0; i < w->ntargets; i++)
@@ -1082,10 +1162,11 @@ say_others(struct worker *w, const struct view *v)
 			index = w->targets[i].stream + 1;
 	for (i = 0; i < v->n && index <= UINT16_MAX; i++) {
 		(void)text_copy(key.name, sizeof(key.name), v->rows[i].name);
-		if (w->ntargets == 0 || bsearch(&key, w->targets, w->ntargets,
-					    sizeof(key), target_order) == NULL)
-			say_stream(
-			    w, index++, v->rows[i].name, v->rows[i].created);
+		if (w->ntargets > 0 && bsearch(&key, w->targets, w->ntargets,
+					   sizeof(key), target_order) != NULL)
+			continue;
+		say_stream(w, index, v->rows[i].name, v->rows[i].created);
+		say_scan(w, index++, &v->rows[i]);
 	}
 }
 
@@ -1124,7 +1205,7 @@ ar_audit(struct worker *w)
 	struct event begin = {.type = MESSAGE_SCAN_BEGIN};
 	struct event end = {.type = MESSAGE_SCAN_END};
 	struct msg_scan_end *m = &end.u.scan_end;
-	struct view v = {.wait_ms = STATES_LAST_MS};
+	struct view v = {.is_thorough = true};
 	size_t i;
 	int err;
 
@@ -1136,6 +1217,7 @@ ar_audit(struct worker *w)
 	m->complete = err == 0;
 	for (i = 0; i < v.n; i++)
 		m->messages += v.rows[i].messages;
+	say_scans(w, &v);
 	say_others(w, &v);
 	say(w, &end);
 	view_clear(&v);

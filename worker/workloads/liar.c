@@ -31,7 +31,8 @@
 #define ACK_WAIT_NS  (5 * CLOCK_S)
 #define APART_NS     ((int64_t)CLOCK_MS) /* between two stored messages */
 #define LATE_NS	     (CLOCK_S / 2)	 /* a pause is that much too long */
-#define LATE_ROUNDS  20			 /* until an unknown one turns up */
+#define PROOF_ROUNDS 3	/* behind a redelivery, until it is proven */
+#define LATE_ROUNDS  20 /* until an unknown one turns up */
 #define NEVER_CALLED (UINT64_C(1) << 39) /* counters that nobody uses */
 #define ACTS_MAX     256
 
@@ -338,6 +339,8 @@ tell_inversion(struct story *st, const char *before, const char *after)
 	tell_leader(st, before);
 	tell_consumed(st, &b);
 	tell_consumed(st, &a);
+	/* Asked for again: the first answer may be from before. */
+	tell_leader(st, after);
 	tell_leader(st, after);
 }
 
@@ -409,12 +412,14 @@ static void
 plant_redelivered_after_ack(struct story *st)
 {
 	struct copy c = tell_published(st, ODD_NOT);
+	unsigned i;
 
 	tell_consumed(st, &c);
 	tell_round(st);
 	(void)tell_delivery(st, &c, 2); /* nothing to add to it */
 	tell_ack_again(st, &c);
-	tell_round(st);
+	for (i = 0; i < PROOF_ROUNDS; i++)
+		tell_round(st);
 }
 
 static void
@@ -767,7 +772,8 @@ legal_memory_loss(struct story *st)
 	X(corrupt_stored, 1, plant_corrupt_stored)                             \
 	X(seq_reuse, 2, plant_seq_reuse)                                       \
 	X(overwritten, 1, plant_overwritten)                                   \
-	X(redelivered_after_ack, 3, plant_redelivered_after_ack)               \
+	X(redelivered_after_ack, PROOF_ROUNDS + 2,                             \
+	    plant_redelivered_after_ack)                                       \
 	X(stuck, 1, plant_stuck)                                               \
 	X(op_timeout, 1, plant_op_timeout)                                     \
 	X(unsettled, 1, plant_unsettled)                                       \
@@ -1017,6 +1023,7 @@ play_fault(struct worker *w, const struct act *a)
 	if (a->type == ACT_PLANNED) {
 		ev.u.fault_planned.round = 1;
 		ev.u.fault_planned.stops_clock = a->flag;
+		ev.u.fault_planned.ends_server = 1;
 		(void)text_copy(ev.u.fault_planned.mode,
 		    sizeof(ev.u.fault_planned.mode), "pretended");
 		(void)text_copy(ev.u.fault_planned.target,

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: ISC
+#
+# Who may include what; run by scripts/lint over the C files of the product.
+# One line a forbidden include: FILE:LINE: text.
+
+function folder_of(file) {
+	if (file ~ /^proto\/base\//)
+		return "base"
+	if (file ~ /^orchestrator\/check\//)
+		return "check"
+	sub(/\/.*/, "", file)
+	return file
+}
+
+# May a file in folder include our header?
+function may_include(folder, header) {
+	if (folder == "base")
+		return header ~ /^proto\/base\//
+	if (folder == "proto")
+		return header ~ /^proto\//
+	if (folder == "worker")
+		return header ~ /^(worker|proto)\//
+	if (folder == "chaos")
+		return header ~ /^(chaos|proto)\//
+	if (folder == "check") {
+		if (header ~ /^orchestrator\/check\//)
+			return 1
+		# Nothing that could act: no process, no pipe, no journal.
+		return header ~ /^proto\/(base\/(buf|clock|hist|text)|config|message)\.h$/ ||
+		    header == "proto/messages.def"
+	}
+	if (folder == "orchestrator")
+		return header ~ /^(orchestrator|proto)\// ||
+		    header == "worker/worker.h" ||
+		    header ~ /^chaos\/(chaos|cluster|mayhem)\.h$/
+	return 1
+}
+
+# A judge does not look at the clock, at files or at other processes.
+function acts(header) {
+	return header ~ /^(unistd|fcntl|time|signal|poll|pthread|dirent)\.h$/ ||
+	    header ~ /^sys\/(types|queue|param)?/ && header !~ /^sys\/(types|queue|param)\.h$/
+}
+
+/^[ \t]*#[ \t]*include[ \t]*"/ {
+	header = $0
+	sub(/^[^"]*"/, "", header)
+	sub(/".*/, "", header)
+	folder = folder_of(FILENAME)
+	if (header !~ /\//)
+		printf "%s:%d: \"%s\" is not named from the project's root\n",
+		    FILENAME, FNR, header
+	else if (!may_include(folder, header))
+		printf "%s:%d: %s must not include \"%s\"\n", FILENAME, FNR,
+		    folder, header
+}
+
+/^[ \t]*#[ \t]*include[ \t]*</ {
+	header = $0
+	sub(/^[^<]*</, "", header)
+	sub(/>.*/, "", header)
+	folder = folder_of(FILENAME)
+	if (header ~ /^(nats\/)?(nats|adapters\/.*)\.h$/ && folder != "worker")
+		printf "%s:%d: only worker may include <%s>\n", FILENAME, FNR,
+		    header
+	if (folder == "check" && acts(header))
+		printf "%s:%d: check must not include <%s>\n", FILENAME, FNR,
+		    header
+}
