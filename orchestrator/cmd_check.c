@@ -47,7 +47,7 @@ judge_dir(const char *dir, const struct run_config *c)
 		free(json);
 	} else if (!c->quiet)
 		report_say(&h, dir, stdout);
-	code = h.result.exit_code;
+	code = (int)h.result.exit_code;
 	history_fini(&h);
 	return code;
 }

@@ -108,7 +108,7 @@ conclude(struct run *r)
 		return EXIT_KILLED;
 	if (err < 0 && r->history.result.exit_code != EXIT_VIOLATION)
 		return EXIT_HARNESS;
-	return r->history.result.exit_code;
+	return (int)r->history.result.exit_code;
 }
 
 static int

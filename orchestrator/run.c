@@ -15,10 +15,12 @@
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
-#define LOOP_MS	 20
-#define TICK_NS	 CLOCK_S
-#define FLUSH_NS CLOCK_S	/* journal to the kernel */
-#define LAST_NS	 (10 * CLOCK_S) /* for the last children to leave */
+#define LOOP_MS	       20
+#define TICK_NS	       CLOCK_S
+#define ANOMALIES_SAID 3	      /* of a kind and class */
+#define SILENT_NS      (6 * CLOCK_S)  /* longer than any one call of a worker */
+#define FLUSH_NS       CLOCK_S	      /* journal to the kernel */
+#define LAST_NS	       (10 * CLOCK_S) /* for the last children to leave */
 
 void
 run_note(struct run *r, struct event *ev)
@@ -107,14 +109,26 @@ tell_publisher(struct run *r, enum message_type type, uint64_t id)
 	children_send(r->children, s, &ev);
 }
 
+/* The first few of a kind explain; thousands would hide the rest. */
+static void
+say_anomaly(struct run *r, const struct anomaly *a)
+{
+	uint64_t n = judge_count(r->history.judge, a->kind, a->class);
+
+	if (n > ANOMALIES_SAID)
+		return;
+	progress_say(&r->progress, "%s (%s): %s%s", anomaly_kind_name(a->kind),
+	    anomaly_class_name(a->class), a->says,
+	    n == ANOMALIES_SAID ? " (more of this kind are only counted)" : "");
+}
+
 static void
 on_anomaly(void *arg, const struct anomaly *a)
 {
 	struct run *r = arg;
 
 	r->progress.anomalies++;
-	progress_say(&r->progress, "%s (%s): %s", anomaly_kind_name(a->kind),
-	    anomaly_class_name(a->class), a->says);
+	say_anomaly(r, a);
 	/* The run goes on: the lockstep must not wait for what is judged. */
 	if (a->kind == ANOMALY_STUCK && a->ids[0] != 0)
 		tell_publisher(r, MESSAGE_DONE, a->ids[0]);
@@ -424,6 +438,28 @@ run_prepare(struct run *r)
 	return merge_open(r->merge, 0, clock_mono_ns());
 }
 
+/*
+ * A worker that stands still (stopped, starved) looks like a server that
+ * does not answer: the checks must know whose silence it is.
+ */
+static void
+note_silence(struct run *r, uint64_t now)
+{
+	struct event ev = {.type = MESSAGE_CHILD_SILENT};
+	const struct child_slot *s;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++) {
+		s = children_slot(r->children, i);
+		if (!r->workers[i].is_load || s->pid == 0 ||
+		    now < s->heard_ns + SILENT_NS)
+			continue;
+		ev.u.child_silent.child = i;
+		ev.u.child_silent.silent_ns = now - s->heard_ns;
+		run_note(r, &ev);
+	}
+}
+
 static void
 loop_once(struct run *r)
 {
@@ -434,6 +470,7 @@ loop_once(struct run *r)
 	now = clock_mono_ns();
 	if (now >= r->tick_ns) {
 		r->tick_ns = now + TICK_NS;
+		note_silence(r, now);
 		run_note(r, &tick);
 	}
 	merge_mark(r->merge, 0, now);

@@ -13,8 +13,9 @@
 #include "proto/base/buf.h"
 #include "proto/frame.h"
 
-#define CHANNEL_OUT_MAX ((size_t)1 << 20) /* bytes waiting for a slow reader   \
-					   */
+#define CHANNEL_OUT_MAX                                                        \
+	((size_t)1 << 20) /* bytes waiting for a slow reader                   \
+			   */
 #define CHANNEL_IN_MAX ((size_t)1 << 17)
 
 struct channel_out {

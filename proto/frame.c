@@ -183,6 +183,95 @@ take_event(const msgpack_object *o, struct event *ev)
 	return 0;
 }
 
+/* What follows a msgpack marker from 0xc0 to 0xdf. */
+static const struct marker {
+	uint8_t count; /* bytes of a count */
+	uint8_t bytes; /* bytes besides */
+	uint8_t items; /* 0: the count is of bytes; else items for each */
+} markers[32] = {
+    /* bin, ext, float */
+    [0x04] = {1, 0, 0},
+    [0x05] = {2, 0, 0},
+    [0x06] = {4, 0, 0},
+    [0x07] = {1, 1, 0},
+    [0x08] = {2, 1, 0},
+    [0x09] = {4, 1, 0},
+    [0x0a] = {0, 4, 0},
+    [0x0b] = {0, 8, 0},
+    /* integers */
+    [0x0c] = {0, 1, 0},
+    [0x0d] = {0, 2, 0},
+    [0x0e] = {0, 4, 0},
+    [0x0f] = {0, 8, 0},
+    [0x10] = {0, 1, 0},
+    [0x11] = {0, 2, 0},
+    [0x12] = {0, 4, 0},
+    [0x13] = {0, 8, 0},
+    /* fixext, str, array, map */
+    [0x14] = {0, 2, 0},
+    [0x15] = {0, 3, 0},
+    [0x16] = {0, 5, 0},
+    [0x17] = {0, 9, 0},
+    [0x18] = {0, 17, 0},
+    [0x19] = {1, 0, 0},
+    [0x1a] = {2, 0, 0},
+    [0x1b] = {4, 0, 0},
+    [0x1c] = {2, 0, 1},
+    [0x1d] = {4, 0, 1},
+    [0x1e] = {2, 0, 2},
+    [0x1f] = {4, 0, 2},
+};
+
+/* The marker at *d: how many bytes and items it stands for. */
+static void
+measure(const uint8_t *d, size_t len, size_t *bytes, size_t *items)
+{
+	const struct marker *m;
+	size_t count = 0;
+	unsigned i;
+
+	*bytes = 1;
+	*items = 0;
+	if (d[0] >= 0x80 && d[0] <= 0x9f)
+		*items = (size_t)(d[0] & 15) * (d[0] < 0x90 ? 2 : 1);
+	else if (d[0] >= 0xa0 && d[0] <= 0xbf)
+		*bytes += d[0] & 31;
+	if (d[0] < 0xc0 || d[0] > 0xdf)
+		return;
+	m = &markers[d[0] - 0xc0];
+	*bytes += (size_t)m->count + m->bytes;
+	if (*bytes > len)
+		return;
+	for (i = 1; i <= m->count; i++)
+		count = count << 8 | d[i];
+	if (m->items == 0)
+		*bytes += count;
+	*items = count * m->items;
+}
+
+/*
+ * No more elements are claimed than there are bytes: msgpack-c asks for the
+ * memory of all of them before it looks for the first.
+ */
+static bool
+counts_fit(const uint8_t *d, size_t len)
+{
+	size_t left = 1, bytes, items;
+
+	while (left > 0) {
+		if (len == 0)
+			return false;
+		measure(d, len, &bytes, &items);
+		if (bytes > len || items > len - bytes)
+			return false;
+		left += items;
+		left--;
+		d += bytes;
+		len -= bytes;
+	}
+	return true;
+}
+
 /* One zone for the life of the process: its memory is reused by each frame. */
 static msgpack_zone *decode_zone;
 
@@ -200,6 +289,8 @@ frame_decode(const uint8_t *data, size_t len, struct event *ev, size_t *used)
 		return FRAME_MALFORMED;
 	if (len < HEAD_BYTES + body)
 		return FRAME_MORE;
+	if (!counts_fit(data + HEAD_BYTES, body))
+		return FRAME_MALFORMED;
 	if (decode_zone == NULL) {
 		decode_zone = msgpack_zone_new(ZONE_BYTES);
 		if (decode_zone == NULL)

@@ -27,7 +27,7 @@ describe(unsigned type, char *out)
 	out[0] = '\0';
 	rng_init(&rng, 1, message_spec(type)->name);
 	for (fill = 0; fill < FILLS; fill++) {
-		support_fill(&ev, type, fill, &rng);
+		support_fill(&ev, type, (enum fill)fill, &rng);
 		len = frame_encode(&ev, frame);
 		assert_true(len > 0);
 		(void)text_add(out, TEXT_MAX, "hex ");

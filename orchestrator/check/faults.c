@@ -38,9 +38,8 @@ clock_slept(const struct faults *f, uint64_t now_ns)
 static void
 clock_tick(struct faults *f, const struct event *ev)
 {
-	if (ev->type != MESSAGE_TICK &&
-	    (ev->type != MESSAGE_FAULT_PLANNED ||
-		clock_slept(f, ev->time_ns) == 0))
+	if (ev->type != MESSAGE_TICK && (ev->type != MESSAGE_FAULT_PLANNED ||
+					    clock_slept(f, ev->time_ns) == 0))
 		return;
 	f->total_ns += clock_slept(f, ev->time_ns);
 	f->tick_ns = ev->time_ns;

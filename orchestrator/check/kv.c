@@ -751,8 +751,8 @@ judge_time(struct check *c, struct update *u)
 	a.class = CLASS_VIOLATION;
 	a.rule = "guarantees 15";
 	check_raise(c, &a,
-	    "update %s of key %u was tried %u times and neither accepted nor "
-	    "refused within %.1f s in which the cluster could serve",
+	    "update %s of key %u was tried %u times without success within "
+	    "%.1f s in which the cluster could serve",
 	    id_text(u->id).s, u->key, u->attempts, (double)waited / 1e9);
 }
 

@@ -28,7 +28,19 @@ struct op_timeout_state {
 	struct seqmap told_acks; /* ids of acks */
 	struct open_ack *acks;	 /* by source */
 	uint32_t nacks;
+	uint64_t silent_ns, silent_stood; /* a worker of ours stood still */
 };
+
+/* Available time since an operation began, or since we last stood still. */
+static uint64_t
+waited_since(const struct check *c, uint64_t start_ns, uint64_t start_stood)
+{
+	const struct op_timeout_state *st = c->state;
+
+	if (st->silent_ns > start_ns)
+		return check_available_ns(c, st->silent_ns, st->silent_stood);
+	return check_available_ns(c, start_ns, start_stood);
+}
 
 static void
 judge_entry(struct check *c, const struct ledger_entry *e)
@@ -39,7 +51,7 @@ judge_entry(struct check *c, const struct ledger_entry *e)
 
 	if (e->is_acked || e->is_ended)
 		return;
-	waited = check_available_ns(c, e->invoked_ns, e->invoked_stood);
+	waited = waited_since(c, e->invoked_ns, e->invoked_stood);
 	if (waited <= c->config->op_timeout_ns ||
 	    seqmap_add(&st->told, e->id, e->id) != 0)
 		return;
@@ -61,7 +73,7 @@ judge_ack(struct check *c, const struct open_ack *k)
 
 	if (k->id == 0)
 		return;
-	waited = check_available_ns(c, k->since_ns, k->since_stood);
+	waited = waited_since(c, k->since_ns, k->since_stood);
 	if (waited <= c->config->op_timeout_ns ||
 	    seqmap_add(&st->told_acks, k->id, k->id) != 0)
 		return;
@@ -123,9 +135,14 @@ on_tick(struct check *c)
 static int
 op_timeout_event(struct check *c, const struct event *ev)
 {
+	struct op_timeout_state *st = c->state;
 	const struct ledger_entry *e;
 
 	switch ((unsigned)ev->type) {
+	case MESSAGE_CHILD_SILENT:
+		st->silent_ns = ev->time_ns;
+		st->silent_stood = faults_stood(c->faults, ev->time_ns);
+		return 0;
 	case MESSAGE_TICK:
 		on_tick(c);
 		return 0;
@@ -155,7 +172,7 @@ op_timeout_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_PUBLISH_OK,
     MESSAGE_PUBLISH_END, MESSAGE_ACK_INVOKE, MESSAGE_ACK_OK,
-    MESSAGE_ACK_UNKNOWN, MESSAGE_CHILD_EXIT, 0};
+    MESSAGE_ACK_UNKNOWN, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_SILENT, 0};
 
 const struct check_ops check_op_timeout = {
     .name = "op_timeout",

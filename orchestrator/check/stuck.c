@@ -84,7 +84,8 @@ stuck_event(struct check *c, const struct event *ev)
 		st->over |= strcmp(ev->u.phase.name, "settle") == 0;
 		return 0;
 	}
-	if (ev->type == MESSAGE_CHILD_EXIT || ev->type == MESSAGE_CHILD_START) {
+	if (ev->type == MESSAGE_CHILD_EXIT || ev->type == MESSAGE_CHILD_START ||
+	    ev->type == MESSAGE_CHILD_SILENT) {
 		st->disturbed_ns = ev->time_ns;
 		st->disturbed_stood = faults_stood(c->faults, ev->time_ns);
 		return 0;
@@ -115,7 +116,7 @@ stuck_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_ACK_OK,
     MESSAGE_PHASE, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_START,
-    MESSAGE_FAULT_HEALED, 0};
+    MESSAGE_CHILD_SILENT, MESSAGE_FAULT_HEALED, 0};
 
 const struct check_ops check_stuck = {
     .name = "stuck",

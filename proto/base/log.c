@@ -39,7 +39,7 @@ log_print(const char *who, enum log_level level, const char *text)
 	    text);
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 log_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char text[LOG_TEXT_MAX];
