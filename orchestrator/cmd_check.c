@@ -48,6 +48,10 @@ judge_dir(const char *dir, const struct run_config *c)
 	} else if (!c->quiet)
 		report_say(&h, dir, stdout);
 	code = (int)h.result.exit_code;
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fputs("natsburn: cannot write to stdout\n", stderr);
+		code = EXIT_HARNESS;
+	}
 	history_fini(&h);
 	return code;
 }

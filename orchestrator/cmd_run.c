@@ -34,6 +34,10 @@ make_run_dir(struct run *r)
 		    "%s/%s-%s-%d", RUNS_DIR, stamp, r->config.test,
 		    (int)getpid());
 	}
+	if (strpbrk(r->config.out, "\"\\\n") != NULL)
+		return cli_usage("--out \"%s\": quotes, backslashes and line "
+				 "ends can't stand in a server's configuration",
+		    r->config.out);
 	(void)text_copy(r->dir, sizeof(r->dir), r->config.out);
 	if (mkdir(r->dir, 0755) < 0 && errno != EEXIST)
 		return cli_usage("--out \"%s\": cannot make this folder: %s",
@@ -104,6 +108,11 @@ conclude(struct run *r)
 	else if (!r->config.quiet)
 		report_say(&r->history, r->dir, stdout);
 	free(json);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "natsburn: cannot write to stdout: %s\n",
+		    strerror(errno));
+		err = -EIO;
+	}
 	if (r->killed)
 		return EXIT_KILLED;
 	if (err < 0 && r->history.result.exit_code != EXIT_VIOLATION)

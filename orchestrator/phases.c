@@ -5,6 +5,7 @@
  * whatever the cluster does.
  */
 #include <string.h>
+#include <sys/wait.h>
 
 #include "orchestrator/run.h"
 #include "proto/base/clock.h"
@@ -97,7 +98,10 @@ setup_is_over(struct run *r)
 		run_start_worker(r, s);
 	if (s->state != CHILD_FINISHED)
 		return false;
-	if (!s->bye_ok && !r->doomed)
+	if (!s->bye_ok && !r->doomed && WIFSIGNALED(s->wait_status))
+		run_doom(r, "the setup process was killed by signal %d",
+		    WTERMSIG(s->wait_status));
+	else if (!s->bye_ok && !r->doomed)
 		fail_cluster(r,
 		    "the test's streams could not be made: see the log lines "
 		    "of \"setup\"");
@@ -275,7 +279,7 @@ workers_finished(const struct run *r, bool produces)
 	return true;
 }
 
-/* True when every acknowledged message was confirmed by a consumer. */
+/* True when nothing acknowledged waits for a consumer any more. */
 static bool
 is_consumed(const struct run *r)
 {
@@ -285,7 +289,8 @@ is_consumed(const struct run *r)
 
 	for (i = 0; i < l->room; i++) {
 		e = ledger_slot(l, i);
-		if (e != NULL && e->is_acked && !e->is_confirmed)
+		if (e != NULL && e->is_acked && !e->is_confirmed &&
+		    !e->ack_unknown)
 			return false;
 	}
 	return true;

@@ -302,6 +302,8 @@ report_write(const char *json, const char *run_dir)
 		err = -errno;
 	if (err == 0 && rename(temp, path) < 0)
 		err = -errno;
+	if (err < 0)
+		(void)unlink(temp); /* half a report is worse than none */
 	return err;
 }
 

@@ -310,7 +310,7 @@ hook_ended(void *arg, struct child_slot *s, const struct child_end *end)
 	m->child_incarnation = s->incarnation;
 	m->code = (uint8_t)end->code;
 	m->signal = (uint8_t)end->signal;
-	m->expected = end->expected || r->killed;
+	m->expected = end->expected || r->killed || r->concluding;
 	m->torn = s->torn;
 	m->last_seq = s->last_seq;
 	run_note(r, &ev);
@@ -486,6 +486,7 @@ run_conclude(struct run *r)
 	uint64_t deadline = clock_mono_ns() + LAST_NS;
 	uint32_t i;
 
+	r->concluding = true; /* whoever still runs is ended by us */
 	for (i = 1; children_slot(r->children, i) != NULL; i++) {
 		children_slot(r->children, i)->restarts = false;
 		children_kill(r->children, children_slot(r->children, i));

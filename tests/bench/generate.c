@@ -341,6 +341,7 @@ fault_begin(struct generator *g)
 	m->fault = ++g->fault;
 	m->round = 1 + (g->fault - 1) / 3;
 	m->planned_ns = (uint64_t)g->fault * FAULT_NS;
+	m->ends_server = 1;
 	(void)text_copy(m->mode, sizeof(m->mode), "rolling_restart");
 	(void)text_add(
 	    m->target, sizeof(m->target), "n%u", 3 - (g->fault - 1) % 3);

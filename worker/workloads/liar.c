@@ -31,8 +31,8 @@
 #define ACK_WAIT_NS  (5 * CLOCK_S)
 #define APART_NS     ((int64_t)CLOCK_MS) /* between two stored messages */
 #define LATE_NS	     (CLOCK_S / 2)	 /* a pause is that much too long */
-#define PROOF_ROUNDS 3	/* behind a redelivery, until it is proven */
-#define LATE_ROUNDS  20 /* until an unknown one turns up */
+#define PROOF_ROUNDS 3	 /* behind a redelivery, until it is proven */
+#define LATE_ROUNDS  20U /* until an unknown one turns up */
 #define NEVER_CALLED (UINT64_C(1) << 39) /* counters that nobody uses */
 #define ACTS_MAX     256
 
@@ -823,8 +823,8 @@ static const struct option_spec options[] = {
     {"at", OPTION_CHOICE, offsetof(struct liar_options, at), 16, "middle", 0, 0,
 	places, "WHERE", "start, middle, end, or drawn from the seed", false},
     {"messages", OPTION_U64, offsetof(struct liar_options, messages), 8, "200",
-	LATE_ROUNDS * 2, UINT32_MAX, NULL, "N", "rounds of the whole story",
-	false},
+	UINT64_C(2) * LATE_ROUNDS, UINT32_MAX, NULL, "N",
+	"rounds of the whole story", false},
     {"rate", OPTION_U64, offsetof(struct liar_options, rate), 8, "1000", 0,
 	1000000, NULL, "N", "rounds a second; 0 is as fast as it can", false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
