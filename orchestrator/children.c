@@ -357,6 +357,8 @@ slot_read(struct children *c, struct child_slot *s)
 			slot_end_of_file(c, s);
 			return;
 		}
+		if ((size_t)n < CHANNEL_FILL_BYTES)
+			return; /* the pipe was emptied */
 	}
 }
 

@@ -14,7 +14,7 @@
 #include "proto/config.h"
 #include "proto/message.h"
 
-#define STATS_FAULTS_MAX 10000 /* rows kept for the report */
+#define STATS_FAULTS_MAX 1000 /* rows kept for the report */
 
 struct stats_fault {
 	uint32_t fault;

@@ -7,8 +7,6 @@
 #include "proto/base/clock.h"
 #include "proto/channel.h"
 
-#define FILL_BYTES ((size_t)32768)
-
 void
 channel_out_init(
     struct channel_out *c, int fd, uint32_t source, uint32_t incarnation)
@@ -87,13 +85,13 @@ channel_in_fini(struct channel_in *c)
 int
 channel_fill(struct channel_in *c)
 {
-	uint8_t *room = buf_reserve(&c->buf, FILL_BYTES);
+	uint8_t *room = buf_reserve(&c->buf, CHANNEL_FILL_BYTES);
 	ssize_t n;
 
 	if (room == NULL)
 		return -errno;
 	do
-		n = read(c->fd, room, FILL_BYTES);
+		n = read(c->fd, room, CHANNEL_FILL_BYTES);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;

@@ -14,9 +14,10 @@
 #include "proto/frame.h"
 
 #define CHANNEL_OUT_MAX                                                        \
-	((size_t)1 << 20) /* bytes waiting for a slow reader                   \
-			   */
-#define CHANNEL_IN_MAX ((size_t)1 << 17)
+	((size_t)1 << 20)		   /* bytes waiting for a slow reader  \
+					    */
+#define CHANNEL_FILL_BYTES ((size_t)32768) /* of one read */
+#define CHANNEL_IN_MAX	   ((size_t)1 << 17)
 
 struct channel_out {
 	int fd;

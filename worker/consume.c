@@ -33,8 +33,7 @@ consume_deliver(struct worker *w, struct consumption *c, natsMsg *msg)
 	m->run = c->payload.run;
 	m->sum = c->payload.sum;
 	m->intact = c->intact;
-	child_emit(&w->child, &ev);
-	child_flush(&w->child);
+	child_emit(&w->child, &ev); /* emit_ack() flushes before the ack */
 	return 0;
 }
 

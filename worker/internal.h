@@ -91,8 +91,9 @@ struct consumption {
 };
 
 /*
- * Read a delivery and emit DELIVER; it is in the parent's pipe when this
- * returns, so that a worker killed before its ack can't fake a loss. 0, or
+ * Read a delivery and emit DELIVER. consume_ack() has it in the parent's
+ * pipe before the ack leaves, so that a worker killed before its ack can't
+ * fake a loss; without an ack the caller flushes. 0, or
  * -EINVAL when msg isn't a delivery (a status message, say).
  */
 int consume_deliver(struct worker *, struct consumption *, natsMsg *msg);

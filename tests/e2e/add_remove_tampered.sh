@@ -21,6 +21,7 @@ api()
 		"$work/run/servers/n1/server.conf")
 	{ exec 8<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return 1
 	printf 'CONNECT {"verbose":false}\r\nSUB tamper 1\r\n' >&8
+	# shellcheck disable=SC2016 # a subject, not a variable
 	printf 'PUB $JS.API.%s tamper %d\r\n%s\r\n' "$1" "${#request}" \
 		"$request" >&8
 	while read -r -t 2 line <&8; do
