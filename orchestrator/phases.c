@@ -296,6 +296,22 @@ is_consumed(const struct run *r)
 	return true;
 }
 
+/*
+ * False when every load worker produces: then all of them have ended, each
+ * has drained what it made, and nothing is gained by waiting. The wait would
+ * even convict: with nobody left to take it, a message looks stuck.
+ */
+static bool
+has_takers(const struct run *r)
+{
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++)
+		if (load_worker(r, i) != NULL && !r->workers[i].produces)
+			return true;
+	return false;
+}
+
 static void
 drain_enter(struct run *r)
 {
@@ -312,8 +328,10 @@ drain_is_over(struct run *r)
 		r->phase_ns = clock_mono_ns();
 	}
 	/* merge_waiting: what has arrived may not be in the ledger yet. */
-	if (r->step == 1 && ((merge_waiting(r->merge) == 0 && is_consumed(r)) ||
-				clock_mono_ns() >= r->phase_ns + patience)) {
+	if (r->step == 1 &&
+	    (!has_takers(r) ||
+		(merge_waiting(r->merge) == 0 && is_consumed(r)) ||
+		clock_mono_ns() >= r->phase_ns + patience)) {
 		r->step = 2;
 		stop_workers(r, false);
 	}
@@ -509,6 +527,13 @@ phase_enter(struct run *r, enum run_phase phase)
 	run_note(r, &ev);
 	if (p->enter != NULL)
 		p->enter(r);
+}
+
+void
+phase_prolong(struct run *r, enum run_phase phase)
+{
+	if (r->phase == phase && r->deadline_ns != 0)
+		r->deadline_ns = clock_mono_ns() + phases[phase].patience_ns;
 }
 
 void

@@ -217,6 +217,10 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 	case MESSAGE_SKIPPED:
 		r->doomed = true;
 		break;
+	case MESSAGE_STREAM:
+	case MESSAGE_CONSUMER:
+		phase_prolong(r, PHASE_SETUP);
+		break;
 	case MESSAGE_ALL_HEALED:
 		r->all_healed = true;
 		break;

@@ -82,6 +82,9 @@ void run_doom(struct run *, const char *fmt, ...)
 /* phases.c: begin a phase; look whether the present one is over. */
 void phase_enter(struct run *, enum run_phase);
 void phase_poll(struct run *);
+
+/* Something was achieved in this phase: its patience begins anew. */
+void phase_prolong(struct run *, enum run_phase);
 const char *phase_name(enum run_phase);
 
 /* Tell a worker what it needs before START, when it is there for it. */

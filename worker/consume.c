@@ -73,7 +73,9 @@ emit_unknown(struct worker *w, const struct consumption *c, bool gave_up)
 enum outcome
 consume_ack(struct worker *w, const struct consumption *c, natsMsg *msg)
 {
-	uint64_t deadline = clock_mono_ns() + w->config.op_timeout_ns;
+	uint64_t deadline =
+	    clock_mono_ns() +
+	    (c->ack_ns != 0 ? c->ack_ns : w->config.op_timeout_ns);
 	const char *reply = natsMsg_GetReply(msg);
 	struct backoff b = {0};
 	uint32_t attempt = 0;

@@ -18,12 +18,12 @@
 
 static void
 stream_config(jsStreamConfig *sc, const struct worker *w, const char *name,
-    const char **subject)
+    const char **subjects)
 {
 	(void)jsStreamConfig_Init(sc); /* can't fail: not NULL */
 	sc->Name = name;
-	sc->Subjects = subject;
-	sc->SubjectsLen = 1;
+	sc->Subjects = subjects;
+	sc->SubjectsLen = 2;
 	sc->Replicas = (int64_t)w->config.replicas;
 	sc->Storage = strcmp(w->config.storage, "memory") == 0
 			  ? js_MemoryStorage
@@ -51,8 +51,9 @@ int
 setup_stream(struct worker *w, const struct worker_stream *ws)
 {
 	uint64_t deadline = clock_mono_ns() + SETUP_NS;
-	char name[64], subject[96];
-	const char *subjects[1] = {subject};
+	char name[64], subject[96], below[98] = "";
+	/* Its subject, and what stands below: the filters of consumers. */
+	const char *subjects[2] = {subject, below};
 	struct backoff b = {0};
 	jsStreamInfo *si = NULL;
 	jsStreamConfig sc;
@@ -62,6 +63,7 @@ setup_stream(struct worker *w, const struct worker_stream *ws)
 
 	worker_stream_name(w, ws->suffix, name, sizeof(name));
 	worker_subject(w, ws->suffix, subject, sizeof(subject));
+	(void)text_add(below, sizeof(below), "%s.>", subject);
 	stream_config(&sc, w, name, subjects);
 	sc.Duplicates = (int64_t)ws->dedupe_ns;
 	(void)jsOptions_Init(&jo); /* can't fail: not NULL */

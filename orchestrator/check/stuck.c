@@ -23,6 +23,7 @@ struct stuck_state {
 	struct seqmap told;    /* ids */
 	uint64_t disturbed_ns; /* a worker of ours came or went */
 	uint64_t disturbed_stood;
+	uint32_t nabsent; /* died and not yet started again */
 	bool over;
 };
 
@@ -69,6 +70,21 @@ judge_healed(struct check *c, const struct msg_fault_healed *m)
 	    m->fault, m->how);
 }
 
+/* A worker of ours came, went or stood still; restarts have a back-off. */
+static void
+note_child(struct check *c, const struct event *ev)
+{
+	struct stuck_state *st = c->state;
+
+	st->disturbed_ns = ev->time_ns;
+	st->disturbed_stood = faults_stood(c->faults, ev->time_ns);
+	if (ev->type == MESSAGE_CHILD_EXIT && !ev->u.child_exit.expected)
+		st->nabsent++;
+	else if (ev->type == MESSAGE_CHILD_START &&
+		 ev->u.child_start.child_incarnation > 1 && st->nabsent > 0)
+		st->nabsent--;
+}
+
 static int
 stuck_event(struct check *c, const struct event *ev)
 {
@@ -86,11 +102,11 @@ stuck_event(struct check *c, const struct event *ev)
 	}
 	if (ev->type == MESSAGE_CHILD_EXIT || ev->type == MESSAGE_CHILD_START ||
 	    ev->type == MESSAGE_CHILD_SILENT) {
-		st->disturbed_ns = ev->time_ns;
-		st->disturbed_stood = faults_stood(c->faults, ev->time_ns);
+		note_child(c, ev);
 		return 0;
 	}
-	if (st->over)
+	/* While one is absent, what it should take waits for us. */
+	if (st->over || st->nabsent > 0)
 		return 0;
 	if (ev->type == MESSAGE_ACK_OK) {
 		e = ledger_find(c->ledger, ev->u.ack_ok.id);

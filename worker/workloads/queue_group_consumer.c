@@ -129,7 +129,13 @@ static int
 consumer_step(struct worker *w)
 {
 	struct queue_state *q = w->state;
-	struct consumption c = {.stream = 0, .consumer = 0};
+	const struct queue_options *o = w->options;
+	/*
+	 * A new consumer leader that doesn't know of the delivery ignores
+	 * its ack for ever (nats-server PR 6792); only the redelivery, which
+	 * comes after the ack wait, can then be acked.
+	 */
+	struct consumption c = {.ack_ns = 2 * o->ack_wait_ns};
 	natsMsg *msg = NULL;
 	natsStatus st = natsSubscription_NextMsg(&msg, q->sub, NEXT_MS);
 
