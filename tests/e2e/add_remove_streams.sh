@@ -29,7 +29,9 @@ streams()
 }
 
 tested=0
-for version in 2.9.10 2.10.27 2.15.1; do
+# Not 2.10.27: a server that was restarted now and then never catches up (it
+# reads its routes and answers nothing), and such a run is inconclusive.
+for version in 2.9.10 2.15.1; do
 	server=$(server_of "$version") || continue
 	tested=$((tested + 1))
 	streams "$server" --clients 2

@@ -65,7 +65,9 @@ three_lanes()
 }
 
 hurt=0
-for version in 2.9.10 2.10.27 2.15.1; do
+# Not 2.10.27: a server that was restarted now and then never catches up (it
+# reads its routes and answers nothing), and such a run is inconclusive.
+for version in 2.9.10 2.15.1; do
 	server=$(server_of "$version") || continue
 	hurt=1
 	lanes "hurt-$version" "$server" --consumers 3 --duration 15s \
