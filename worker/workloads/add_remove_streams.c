@@ -764,23 +764,6 @@ name_return(struct ar_state *s, const struct held *h)
 	(void)text_copy(u->subject, sizeof(u->subject), h->subject);
 }
 
-/* Was it added, perhaps, by the attempt that was not answered? */
-static void
-probe(struct worker *w, const struct held *h)
-{
-	jsStreamInfo *si = NULL;
-	jsErrCode code = 0;
-	jsOptions jo;
-	natsStatus st;
-
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = STATE_MS;
-	st = js_GetStreamInfo(&si, w->session.js, h->name, &jo, &code);
-	log_warn(
-	    "probe of %s: %s %d", h->name, natsStatus_GetText(st), (int)code);
-	jsStreamInfo_Destroy(si);
-}
-
 /* Attempts until one is answered with success: the outcome of them all. */
 static enum outcome
 add_until_done(struct worker *w, struct held *h)
@@ -794,8 +777,6 @@ add_until_done(struct worker *w, struct held *h)
 			return OUTCOME_OK;
 		if (outcome == OUTCOME_UNKNOWN)
 			whole = OUTCOME_UNKNOWN;
-		if (outcome == OUTCOME_UNKNOWN)
-			probe(w, h);
 		if (!tries_again(w, &b))
 			return whole;
 	}
