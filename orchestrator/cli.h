@@ -32,6 +32,12 @@ int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_validate(const struct run_config *);
 
 /*
+ * --mayhem all becomes the names of all modes that this configuration
+ * allows, so that reports and repeated runs name them. 0 or EXIT_USAGE.
+ */
+int cli_expand_mayhem(struct run_config *);
+
+/*
  * Resolve server binaries: config's list, or nats-server from PATH and the
  * usual places. Fills config->server_bin. 0 or an exit code, said.
  */

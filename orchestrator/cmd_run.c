@@ -64,7 +64,9 @@ prepare(struct run *r, int argc, char **argv)
 		return EXIT_USAGE;
 	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
 		return cli_usage("unknown test \"%.60s\"", word);
-	bad = cli_validate(&r->config);
+	bad = cli_expand_mayhem(&r->config);
+	if (bad == 0)
+		bad = cli_validate(&r->config);
 	if (bad == 0 && strcmp(r->config.cluster, "local") == 0)
 		bad = cli_find_server(&r->config);
 	if (bad == 0)

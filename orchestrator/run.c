@@ -129,6 +129,8 @@ on_anomaly(void *arg, const struct anomaly *a)
 
 	r->progress.anomalies++;
 	say_anomaly(r, a);
+	if (r->config.stop_on_anomaly && a->class == CLASS_VIOLATION)
+		r->stopped = true; /* the load ends; healing and audit follow */
 	/* The run goes on: the lockstep must not wait for what is judged. */
 	if (a->kind == ANOMALY_STUCK && a->ids[0] != 0)
 		tell_publisher(r, MESSAGE_DONE, a->ids[0]);

@@ -60,7 +60,7 @@ struct run {
 	uint64_t tick_ns, flush_ns;
 	char urls[CONFIG_NODES_MAX][256];
 	bool is_up, all_healed, settled, is_unsettled, dumped;
-	bool interrupted, doomed, killed, concluding;
+	bool interrupted, stopped, doomed, killed, concluding;
 	bool journal_failed;
 };
 

@@ -18,11 +18,11 @@
 
 struct stats_fault {
 	uint32_t fault;
-	char mode[32], target[32];
+	char mode[32], target[96];
 	uint64_t planned_ns;			/* offset in the schedule */
 	uint64_t due_ns, applied_ns, healed_ns; /* times, 0: not yet */
 	bool applied, healed;
-	char applied_how[96], healed_how[96];
+	char applied_how[160], healed_how[160];
 };
 
 struct stats_server {
@@ -50,7 +50,7 @@ struct stats {
 	char library[32];
 	uint64_t workers_died, gaps;
 	char phase[16];
-	char fault_now[80]; /* for the progress line */
+	char fault_now[136]; /* for the progress line */
 };
 
 void stats_init(struct stats *);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * pause_leader: the leader of the meta group, of a stream or of a consumer
+ * is stopped (SIGSTOP) and continued (SIGCONT) later. When it comes back it
+ * still believes that it leads.
+ */
+#include "chaos/cluster.h"
+#include "chaos/mayhem.h"
+#include "proto/base/clock.h"
+
+#define LOW_NS	(CLOCK_S / 2)
+#define HIGH_NS (20 * CLOCK_S) /* elections take 4-9 s */
+
+static void
+pause_leader_plan(struct mayhem_plan *p, struct fault *f)
+{
+	mayhem_plan_next(p, f);
+	f->hold_ns = mayhem_draw_hold(p, LOW_NS, HIGH_NS);
+}
+
+static bool
+pause_leader_aim(struct fault *f)
+{
+	return mayhem_aim_leader(f, (enum mayhem_leader)(fault_dice(f, 0) % 3));
+}
+
+const struct mayhem_ops mayhem_pause_leader = {
+    .name = "pause_leader",
+    .summary = "stop the leader of the meta group, a stream or a consumer",
+    .promise = "nothing acknowledged is lost; an election's time of outage",
+    .needs = CLUSTER_CAN_PAUSE,
+    .touches = TOUCH_SERVER,
+    .outage = OUTAGE_ONE,
+    .apply_ns = 5 * CLOCK_S,
+    .heal_ns = 120 * CLOCK_S,
+    .plan = pause_leader_plan,
+    .aim = pause_leader_aim,
+    .inject = mayhem_pause_node,
+    .is_applied = mayhem_is_paused,
+    .heal = mayhem_continue_node,
+    .is_healed = mayhem_is_continued,
+};
