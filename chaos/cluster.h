@@ -30,7 +30,7 @@ enum cluster_can {
 	CLUSTER_CAN_CUT_CLIENTS = 1 << 4, /* cut clients' connections */
 	CLUSTER_CAN_ADMIN = 1 << 5,	  /* requests as system account */
 	CLUSTER_CAN_UPGRADE = 1 << 6,	  /* change a server's binary */
-	CLUSTER_CAN_WIPE = 1 << 7,	  /* empty a server's store */
+	CLUSTER_CAN_WIPE = 1 << 7,	  /* replace a server by a new one */
 	CLUSTER_CAN_FILL = 1 << 8,	  /* fill a server's disk */
 };
 
@@ -104,8 +104,11 @@ struct cluster_ops {
 	bool (*node_is_stopped)(struct cluster *, unsigned node);
 	/* The binary that node_start takes from now on. */
 	int (*node_binary)(struct cluster *, unsigned node, unsigned binary);
-	/* Empty the store of a server that does not run. */
-	int (*node_wipe)(struct cluster *, unsigned node);
+	/*
+	 * Put a new server in the place of one that does not run: an empty
+	 * store, and a name that no server had before.
+	 */
+	int (*node_renew)(struct cluster *, unsigned node);
 	/* Take all of its disk's free space, or give it back. */
 	int (*node_fill)(struct cluster *, unsigned node, bool full);
 	/* Say what happens to bytes from a server to another (or clients). */

@@ -91,6 +91,7 @@ struct mayhem_ops {
 	enum mayhem_outage outage;
 	bool ends_server;  /* a server's process ends */
 	bool is_graceful;  /* R3 serves on: the availability clock runs */
+	bool stands_alone; /* no other fault on servers or links beside it */
 	bool is_on_demand; /* not one of --mayhem all */
 	const struct option_spec *options; /* -o name.key=value, or NULL */
 	size_t options_size;
@@ -164,6 +165,12 @@ int mayhem_start_all(struct fault *);
  * ended late.
  */
 bool mayhem_is_whole(struct fault *, const char *how);
+
+/*
+ * How the names of the run's streams begin: true, or false with an empty
+ * text when it has none (a test by others).
+ */
+bool mayhem_prefix(const struct fault *, char *out, size_t size);
 
 /*
  * Set the links between servers, or add up what they carried since then:

@@ -132,7 +132,7 @@ static const struct {
     {CLUSTER_CAN_CUT_CLIENTS, "cut connections to these servers"},
     {CLUSTER_CAN_ADMIN, "make requests as their system account"},
     {CLUSTER_CAN_UPGRADE, "change the version of these servers"},
-    {CLUSTER_CAN_WIPE, "empty the stores of these servers"},
+    {CLUSTER_CAN_WIPE, "replace these servers by new ones"},
     {CLUSTER_CAN_FILL, "fill the disks of these servers"},
 };
 
@@ -333,6 +333,16 @@ nodes_out(const struct fault *f)
 							    : 0;
 }
 
+/* One that stands alone has servers and their links for itself. */
+static bool
+are_apart(const struct mayhem_ops *a, const struct mayhem_ops *b)
+{
+	const unsigned where = TOUCH_SERVER | TOUCH_LINKS;
+
+	return (a->stands_alone && (b->touches & where) != 0) ||
+	       (b->stands_alone && (a->touches & where) != 0);
+}
+
 /* May this fault begin beside those in force? */
 static bool
 has_room(struct schedule *s, const struct schedule_mode *m)
@@ -346,6 +356,8 @@ has_room(struct schedule *s, const struct schedule_mode *m)
 		if (o->stage == STAGE_NONE)
 			continue;
 		ops = o->fault.ops;
+		if (are_apart(ops, mine))
+			return false;
 		theirs = fault_nodes(&o->fault);
 		if ((nodes & theirs) != 0 &&
 		    (ops->touches & mine->touches) != 0)
@@ -484,18 +496,27 @@ static void
 begin_due(struct schedule *s, uint64_t elapsed)
 {
 	bool looked_at[SCHEDULE_MODES_MAX] = {false}, outage_waits = false;
+	const struct mayhem_ops *alone = NULL;
 	struct schedule_mode *m;
 
 	while ((m = longest_due(s, elapsed, looked_at)) != NULL) {
 		looked_at[m - s->modes] = true;
-		if (m->fault.ops->outage != OUTAGE_NONE && outage_waits)
+		if ((m->fault.ops->outage != OUTAGE_NONE && outage_waits) ||
+		    (alone != NULL && are_apart(alone, m->fault.ops)))
 			continue;
-		if (m->fault.ops->aim != NULL && !m->fault.ops->aim(&m->fault))
+		if (m->fault.ops->aim != NULL &&
+		    !m->fault.ops->aim(&m->fault)) {
+			if (m->fault.ops->stands_alone)
+				alone = m->fault.ops;
 			continue;
-		if (has_room(s, m))
+		}
+		if (has_room(s, m)) {
 			begin_fault(s, m);
-		else
-			outage_waits |= nodes_out(&m->fault) != 0;
+			continue;
+		}
+		outage_waits |= nodes_out(&m->fault) != 0;
+		if (m->fault.ops->stands_alone)
+			alone = m->fault.ops;
 	}
 }
 

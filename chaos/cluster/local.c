@@ -43,6 +43,7 @@ struct local_node {
 	char bin[CONFIG_PATH_MAX];
 	bool should_run;
 	uint64_t died_ns; /* by itself; 0 when it did not */
+	unsigned renewed; /* times it was replaced by a new one */
 };
 
 struct local {
@@ -496,6 +497,29 @@ local_node_wipe(struct cluster *c, unsigned node)
 		   : 0;
 }
 
+static int
+local_node_renew(struct cluster *c, unsigned node)
+{
+	struct local *l = c->state;
+	struct cluster_node *cn = &c->nodes[node - 1];
+	char dir[CONFIG_PATH_MAX];
+	int err = local_node_wipe(c, node);
+
+	if (err < 0)
+		return err;
+	/* Configuration and log of the old one stay in its folder. */
+	(void)snprintf(cn->name, sizeof(cn->name), "n%u-%u", node,
+	    ++l->nodes[node - 1].renewed + 1);
+	node_dir(c, node, dir, sizeof(dir));
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	err = write_config(c, node);
+	if (err == 0)
+		err = links_open(&l->links, node, cn->name,
+		    l->nodes[node - 1].route, false);
+	return err;
+}
+
 /* Form anew: what the servers stored so far is nobody's yet. */
 static void
 wipe_stores(struct cluster *c)
@@ -706,7 +730,7 @@ const struct cluster_ops cluster_local = {
     .node_crashed = local_node_crashed,
     .node_is_stopped = local_node_is_stopped,
     .node_binary = local_node_binary,
-    .node_wipe = local_node_wipe,
+    .node_renew = local_node_renew,
     .link_set = local_link_set,
     .link_reset = local_link_reset,
     .link_flow = local_link_flow,
