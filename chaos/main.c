@@ -310,11 +310,20 @@ prepare(struct chaos *c)
 	return cl->state != NULL ? 0 : -ENOMEM;
 }
 
+static void
+emit_skipped(struct chaos *c, const char *why)
+{
+	struct event ev = {.type = MESSAGE_SKIPPED};
+
+	(void)text_copy(ev.u.skipped.why, sizeof(ev.u.skipped.why), why);
+	child_emit(&c->child, &ev);
+	child_flush(&c->child);
+}
+
 /* From up to down. 0, or -errno when the cluster never came up. */
 static int
 run_cluster(struct chaos *c)
 {
-	struct event skipped = {.type = MESSAGE_SKIPPED};
 	struct cluster *cl = &c->cluster;
 	char why[CLUSTER_WHY_MAX];
 	uint64_t begin = clock_mono_ns();
@@ -323,10 +332,11 @@ run_cluster(struct chaos *c)
 	/* Ask before anything is started: a skip must cost nothing. */
 	cl->n = (unsigned)c->config.servers;
 	if (schedule_init(&c->schedule, cl, &c->child, why) == -ENOTSUP) {
-		(void)text_copy(
-		    skipped.u.skipped.why, sizeof(skipped.u.skipped.why), why);
-		child_emit(&c->child, &skipped);
-		child_flush(&c->child);
+		emit_skipped(c, why);
+		return 0;
+	}
+	if (cl->ops->prepare != NULL && cl->ops->prepare(cl) == -ENOTSUP) {
+		emit_skipped(c, cl->why);
 		return 0;
 	}
 	cl->n = 0;

@@ -201,8 +201,7 @@ mayhem_prefix(const struct fault *f, char *out, size_t size)
 	out[0] = '\0';
 	if (strcmp(config->test, "none") == 0)
 		return false;
-	(void)snprintf(
-	    out, size, "NB_%llX_", (unsigned long long)config->run);
+	(void)snprintf(out, size, "NB_%llX_", (unsigned long long)config->run);
 	return true;
 }
 

@@ -102,6 +102,8 @@ struct mayhem_ops {
 	 * why (OPTION_WHY_MAX bytes). NULL is always.
 	 */
 	int (*check)(const struct run_config *, char *why);
+	/* Tell the cluster what the options need of it. NULL is nothing. */
+	void (*require)(struct cluster *, const void *options);
 	/* Draw the next fault: round, node or nodes, planned_ns, hold_ns. */
 	void (*plan)(struct mayhem_plan *, struct fault *);
 	bool (*aim)(struct fault *);   /* false: not now, ask again */

@@ -52,7 +52,7 @@ struct group {
 	bool is_led;	 /* by this very server */
 	bool is_current; /* all replicas are; known by the leader only */
 	bool is_consumer;
-	unsigned copies; /* replicas, itself included */
+	unsigned copies;	     /* replicas, itself included */
 	char name[MONITOR_NAME_MAX]; /* stream or stream/consumer */
 };
 
@@ -429,6 +429,14 @@ monitor_node_is_ok(const struct monitor *m, unsigned node, uint64_t since_ns)
 	if (m->cluster->nodes[node - 1].monitor[0] == '\0')
 		return true; /* nobody to ask: the caller knows */
 	return w->health_ok && w->health_ns > since_ns;
+}
+
+bool
+monitor_node_is_bad(const struct monitor *m, unsigned node, uint64_t since_ns)
+{
+	const struct watched *w = &m->nodes[node - 1];
+
+	return !w->health_ok && w->health_ns > since_ns;
 }
 
 /* The state of a stream or consumer over all servers. */

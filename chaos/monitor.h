@@ -42,6 +42,10 @@ bool monitor_is_healthy(const struct monitor *, uint64_t since_ns, char *why);
 bool monitor_node_is_ok(
     const struct monitor *, unsigned node, uint64_t since_ns);
 
+/* True when, asked after since_ns, this server said that it is not healthy. */
+bool monitor_node_is_bad(
+    const struct monitor *, unsigned node, uint64_t since_ns);
+
 /* The server that leads the meta group, 0 if not known since then. */
 unsigned monitor_meta_leader(const struct monitor *, uint64_t since_ns);
 

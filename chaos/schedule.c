@@ -134,13 +134,18 @@ static const struct {
     {CLUSTER_CAN_UPGRADE, "change the version of these servers"},
     {CLUSTER_CAN_WIPE, "replace these servers by new ones"},
     {CLUSTER_CAN_FILL, "fill the disks of these servers"},
+    {CLUSTER_CAN_DROP, "drop packets of these servers"},
 };
 
+/* Those before passed: what is lacking now is for this mode. */
 static int
 look_at_needs(struct cluster *c, const struct mayhem_ops *ops, char *why)
 {
-	unsigned i, lacks = ops->needs & ~c->ops->can;
+	unsigned i, lacks;
+	char said[OPTION_WHY_MAX];
 
+	c->needs |= ops->needs;
+	lacks = c->needs & ~c->ops->can;
 	why[0] = '\0';
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if ((lacks & verbs[i].can) == 0)
@@ -151,10 +156,10 @@ look_at_needs(struct cluster *c, const struct mayhem_ops *ops, char *why)
 		    ops->name, c->ops->name, verbs[i].verb);
 		return -ENOTSUP;
 	}
-	if (ops->check != NULL && ops->check(c->config, why) == -ENOTSUP)
-		return -ENOTSUP;
-	c->needs |= ops->needs;
-	return 0;
+	if (ops->check == NULL || ops->check(c->config, said) != -ENOTSUP)
+		return 0;
+	(void)text_copy(why, CLUSTER_WHY_MAX, said);
+	return -ENOTSUP;
 }
 
 static int
@@ -163,6 +168,7 @@ add_mode(struct schedule *s, const struct mayhem_ops *ops)
 	const struct run_config *config = s->cluster->config;
 	struct schedule_mode *m = &s->modes[s->n];
 	char why[OPTION_WHY_MAX];
+	int err;
 
 	s->deck[s->n] = s->n;
 	s->n++;
@@ -175,7 +181,10 @@ add_mode(struct schedule *s, const struct mayhem_ops *ops)
 	m->plan.options = m->options;
 	if (m->options == NULL)
 		return -ENOMEM;
-	return config_extras(config, ops->name, ops->options, m->options, why);
+	err = config_extras(config, ops->name, ops->options, m->options, why);
+	if (err == 0 && ops->require != NULL)
+		ops->require(s->cluster, m->options);
+	return err;
 }
 
 int
@@ -195,9 +204,9 @@ schedule_init(
 		ops = mayhem_find(name);
 		if (ops == NULL || s->n == SCHEDULE_MODES_MAX)
 			return -EINVAL; /* the parent has looked already */
-		err = look_at_needs(cluster, ops, why);
-		if (err == 0 && ops->plan != NULL) /* else none */
-			err = add_mode(s, ops);
+		err = ops->plan != NULL ? add_mode(s, ops) : 0; /* none */
+		if (err == 0)
+			err = look_at_needs(cluster, ops, why);
 		if (err < 0)
 			return err;
 	}

@@ -182,8 +182,7 @@ remove_is_healed(struct fault *f)
 	if (size == c->n && are_copies_whole(f))
 		return true;
 	(void)snprintf(f->how, sizeof(f->how),
-	    "the meta group has %u members, or a stream lacks a replica",
-	    size);
+	    "the meta group has %u members, or a stream lacks a replica", size);
 	return false;
 }
 
