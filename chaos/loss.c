@@ -82,13 +82,16 @@ static void
 take_answer(struct loss *l)
 {
 	static const char number[] = "packets ";
+	const char *line;
 	char *at, *end;
 
 	at = strstr(l->answer, "rror: ");
 	if (at == NULL) /* env can't find nft */
 		at = strstr(l->answer, "No such file");
 	if (at != NULL && l->trouble[0] == '\0') {
-		(void)text_copy(l->trouble, sizeof(l->trouble), at);
+		for (line = at; line > l->answer && line[-1] != '\n'; line--)
+			;
+		(void)text_copy(l->trouble, sizeof(l->trouble), line);
 		l->trouble[strcspn(l->trouble, "\n")] = '\0';
 	}
 	while ((at = strstr(l->answer, number)) != NULL &&

@@ -101,23 +101,32 @@ shuffle(struct schedule *s)
 	s->dealt = 0;
 }
 
+/* One that is in the mix already, from the end of the deck before, waits. */
+static struct schedule_mode *
+next_card(struct schedule *s)
+{
+	unsigned i = s->dealt, card;
+
+	while (s->modes[s->deck[i]].in_mix)
+		i++;
+	card = s->deck[i];
+	s->deck[i] = s->deck[s->dealt];
+	s->deck[s->dealt++] = card;
+	return &s->modes[card];
+}
+
 /* Modes are dealt like cards: each comes once before any comes again. */
 static void
 deal_mix(struct schedule *s)
 {
-	struct schedule_mode *m;
-	unsigned i, taken = 0;
+	unsigned i;
 
 	for (i = 0; i < s->n; i++)
 		s->modes[i].in_mix = false;
-	while (taken < s->at_once) {
+	for (i = 0; i < s->at_once; i++) {
 		if (s->dealt == s->n)
 			shuffle(s);
-		m = &s->modes[s->deck[s->dealt++]];
-		if (m->in_mix)
-			continue; /* the last of the deck before */
-		begin_mode(s, m);
-		taken++;
+		begin_mode(s, next_card(s));
 	}
 }
 
