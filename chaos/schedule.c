@@ -514,27 +514,23 @@ static void
 begin_due(struct schedule *s, uint64_t elapsed)
 {
 	bool looked_at[SCHEDULE_MODES_MAX] = {false}, outage_waits = false;
-	const struct mayhem_ops *alone = NULL;
+	const struct mayhem_ops *alone = NULL, *ops;
 	struct schedule_mode *m;
 
 	while ((m = longest_due(s, elapsed, looked_at)) != NULL) {
+		ops = m->fault.ops;
 		looked_at[m - s->modes] = true;
-		if ((m->fault.ops->outage != OUTAGE_NONE && outage_waits) ||
-		    (alone != NULL && are_apart(alone, m->fault.ops)))
-			continue;
-		if (m->fault.ops->aim != NULL &&
-		    !m->fault.ops->aim(&m->fault)) {
-			if (m->fault.ops->stands_alone)
-				alone = m->fault.ops;
-			continue;
+		if ((ops->outage == OUTAGE_NONE || !outage_waits) &&
+		    (alone == NULL || !are_apart(alone, ops)) &&
+		    (ops->aim == NULL || ops->aim(&m->fault))) {
+			if (has_room(s, m)) {
+				begin_fault(s, m);
+				continue;
+			}
+			outage_waits |= nodes_out(&m->fault) != 0;
 		}
-		if (has_room(s, m)) {
-			begin_fault(s, m);
-			continue;
-		}
-		outage_waits |= nodes_out(&m->fault) != 0;
-		if (m->fault.ops->stands_alone)
-			alone = m->fault.ops;
+		if (ops->stands_alone)
+			alone = ops;
 	}
 }
 
