@@ -59,6 +59,21 @@ struct local {
 	struct local_node nodes[CONFIG_NODES_MAX];
 };
 
+/* Ours already, though nobody listens there yet. */
+static bool
+is_assigned(const struct local *l, uint16_t port)
+{
+	const struct local_node *n;
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX; i++) {
+		n = &l->nodes[i];
+		if (n->client == port || n->http == port || n->route == port)
+			return true;
+	}
+	return false;
+}
+
 /* A port that is free now and that no outgoing connection will take. */
 static uint16_t
 free_port(struct local *l)
@@ -71,6 +86,8 @@ free_port(struct local *l)
 	for (i = 0; i < PORT_TRIES; i++) {
 		port = (uint16_t)(PORT_LOW +
 				  rng_below(&l->rng, PORT_HIGH - PORT_LOW));
+		if (is_assigned(l, port))
+			continue;
 		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0)
 			return 0;
