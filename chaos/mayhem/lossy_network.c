@@ -27,7 +27,7 @@ struct lossy_options {
 
 static const struct option_spec lossy_rows[] = {
     {"nft", OPTION_FLAG, offsetof(struct lossy_options, nft), sizeof(bool),
-	"false", 0, 0, NULL, "BOOL", "drop packets with nftables, as root",
+	"false", 0, 0, NULL, NULL, "drop packets with nftables, as root",
 	false},
     {"loss", OPTION_U64, offsetof(struct lossy_options, loss), sizeof(uint64_t),
 	"5", 1, 50, NULL, "PERCENT", "of all packets, dropped with nft=true",
