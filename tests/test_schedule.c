@@ -679,14 +679,50 @@ test_same_seed_same_schedule(void **state)
 	assert_true(differ > 100);
 }
 
+/* A new mix: each mode has come once before any comes again. */
+static void
+expect_fair_deal(const struct schedule *s, unsigned *dealt)
+{
+	unsigned k, least = UINT_MAX;
+
+	for (k = 0; k < s->n; k++) {
+		dealt[k] += s->modes[k].in_mix;
+		least = dealt[k] < least ? dealt[k] : least;
+	}
+	for (k = 0; k < s->n; k++)
+		assert_true(dealt[k] <= least + 1);
+}
+
+/* One run through so many mixes that each mode comes three times. */
+static void
+check_mixes(struct schedule *s, const struct run_config *c)
+{
+	unsigned dealt[MODES_MAX] = {0}, mixes = 0;
+	uint64_t busy_ns = now_ns;
+
+	assert_true(s->n > s->at_once && s->at_once == c->mix);
+	while (mixes < 3 * s->n) {
+		if (s->mix == mixes) {
+			expect_fair_deal(s, dealt);
+			/* Quiet before it, but for the first one. */
+			assert_true(
+			    mixes == 0 || now_ns - busy_ns >= c->quiet_ns);
+			mixes++;
+		}
+		step(s);
+		if (!schedule_is_idle(s))
+			busy_ns = now_ns;
+	}
+	assert_true(world->nfound > 0);
+}
+
 static void
 test_mixes(void **state)
 {
 	static struct schedule s;
-	unsigned i, k, dealt[MODES_MAX], least, mixes, begun;
 	struct run_config c;
-	uint64_t idle_ns;
 	struct rng rng;
+	unsigned i;
 
 	(void)state;
 	rng_init(&rng, support_seed(), "mixes");
@@ -696,32 +732,7 @@ test_mixes(void **state)
 		c.mix = 1 + rng_below(&rng, 4);
 		draw_modes(&rng, &c, 100);
 		schedule_begin(&s, &c, rng_next(&rng));
-		assert_true(s.n > s.at_once && s.at_once == c.mix);
-		memset(dealt, 0, sizeof(dealt));
-		mixes = 0;
-		begun = 0;
-		idle_ns = now_ns;
-		while (mixes < 3 * s.n) {
-			if (s.mix == mixes) { /* a new one */
-				least = UINT_MAX;
-				for (k = 0; k < s.n; k++)
-					dealt[k] += s.modes[k].in_mix;
-				for (k = 0; k < s.n; k++)
-					least =
-					    dealt[k] < least ? dealt[k] : least;
-				for (k = 0; k < s.n; k++)
-					assert_true(dealt[k] <= least + 1);
-				/* Quiet before it, but for the first one. */
-				assert_true(mixes == 0 ||
-					    now_ns - idle_ns >= c.quiet_ns);
-				mixes++;
-			}
-			step(&s);
-			for (; begun < world->nfound; begun++)
-				idle_ns = now_ns;
-			if (!schedule_is_idle(&s))
-				idle_ns = now_ns;
-		}
+		check_mixes(&s, &c);
 		expect_all_undone(&s);
 	}
 }
