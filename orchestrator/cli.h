@@ -8,11 +8,13 @@
 
 #include "proto/config.h"
 
-/* natsburn run, check, list, doctor: argv begins behind the command. */
+/* natsburn run, check, list and so on: argv begins behind the command. */
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_mayhem(int argc, char **argv);
+int cmd_cluster(int argc, char **argv);
 
 /*
  * Read options into config, from the environment (NATSBURN_<NAME>) and

@@ -52,18 +52,12 @@ make_run_dir(struct run *r)
 	return 0;
 }
 
+/* What the options mean, and whether they can be meant. */
 static int
-prepare(struct run *r, int argc, char **argv)
+prepare(struct run *r)
 {
-	const char *word = NULL;
-	int n, bad;
+	int bad;
 
-	config_init(&r->config);
-	n = cli_options(&r->config, argc, argv, &word, 1);
-	if (n < 0)
-		return EXIT_USAGE;
-	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
-		return cli_usage("unknown test \"%.60s\"", word);
 	bad = cli_expand_mayhem(&r->config);
 	if (bad == 0)
 		bad = cli_validate(&r->config);
@@ -147,16 +141,28 @@ execute(struct run *r)
 }
 
 int
+run_configured(struct run *r)
+{
+	int code = prepare(r);
+
+	return code == 0 ? execute(r) : code;
+}
+
+int
 cmd_run(int argc, char **argv)
 {
 	struct run *r = calloc(1, sizeof(*r));
-	int code;
+	const char *word = NULL;
+	int n, code = EXIT_USAGE;
 
 	if (r == NULL)
 		return cli_usage("out of memory");
-	code = prepare(r, argc, argv);
-	if (code == 0)
-		code = execute(r);
+	config_init(&r->config);
+	n = cli_options(&r->config, argc, argv, &word, 1);
+	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
+		code = cli_usage("unknown test \"%.60s\"", word);
+	else if (n >= 0)
+		code = run_configured(r);
 	free(r);
 	return code;
 }

@@ -17,6 +17,8 @@ static const struct command {
     {"run", "run a test: natsburn run TEST [options]", cmd_run},
     {"check", "judge a recorded run again: natsburn check RUN_DIR", cmd_check},
     {"list", "tests, mayhem modes, checks, cluster drivers", cmd_list},
+    {"mayhem", "faults alone, beside a load of your own", cmd_mayhem},
+    {"cluster", "servers alone: cluster up, status DIR, down DIR", cmd_cluster},
     {"doctor", "is this host ready for a run?", cmd_doctor},
 };
 
