@@ -117,6 +117,8 @@ struct cluster_ops {
 	/* What was seen since link_set or link_reset; false: not yet. */
 	bool (*link_flow)(
 	    struct cluster *, unsigned from, unsigned to, struct link_flow *);
+	/* Connections of clients through its front now. */
+	unsigned (*node_clients)(struct cluster *, unsigned node);
 	/* Look for links that bypass the proxies. Optional. */
 	int (*links)(struct cluster *, unsigned *through, unsigned *past);
 	void (*down)(struct cluster *); /* safe after a partial up */

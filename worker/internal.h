@@ -129,6 +129,9 @@ int pull_next(struct worker *, struct pull *, const char *stream,
 /* audit.c: the scan that suits all streams. */
 int audit_streams(struct worker *);
 
+/* copies.c: compare every replica of the streams with the others. */
+int audit_copies(struct worker *);
+
 /* setup.c: delete the streams that the parent named. */
 int setup_clean(struct worker *);
 
