@@ -39,7 +39,9 @@ struct stats {
 	uint64_t deliver, redeliver, ack_ok, ack_unknown;
 	uint64_t scanned, absent;
 	uint64_t reads, updates, rejected; /* of keys */
+	uint64_t reads_failed, updates_unknown, updates_retries;
 	uint64_t streams_added, streams_removed, listings;
+	uint64_t stream_ops_unknown, stream_ops_retries, listings_failed;
 	uint64_t rounds;
 	uint64_t last_round_ns, longest_stall_ns;
 	struct hist publish, consume, round; /* nanoseconds */

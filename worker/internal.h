@@ -77,7 +77,9 @@ struct publication {
 /*
  * Publish, with all events; retried with back-off until acknowledged,
  * given up, or STOP was received and give_up_ns passed. Returns the
- * outcome of the message as a whole.
+ * outcome of the message as a whole. Each attempt is in the parent's pipe
+ * before it is sent; that it was acknowledged goes up with the next event
+ * that is flushed, or when commands are looked for.
  */
 enum outcome publish_message(struct worker *, struct publication *);
 

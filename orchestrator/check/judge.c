@@ -225,6 +225,22 @@ check_available_ns(
 	return passed > stood ? passed - stood : 0;
 }
 
+void
+check_silence_note(const struct check *c, struct check_silence *s)
+{
+	s->ns = c->now_ns;
+	s->stood = faults_stood(c->faults, c->now_ns);
+}
+
+uint64_t
+check_waited_ns(const struct check *c, const struct check_silence *s,
+    uint64_t start_ns, uint64_t start_stood)
+{
+	if (s->ns > start_ns)
+		return check_available_ns(c, s->ns, s->stood);
+	return check_available_ns(c, start_ns, start_stood);
+}
+
 static void
 note_ok(struct judge *j)
 {
