@@ -93,21 +93,32 @@ resolve_dir(struct run *r)
 	free(full);
 }
 
+static void
+print_json(const cJSON *tree)
+{
+	char *json = cJSON_Print(tree);
+
+	if (json != NULL)
+		puts(json);
+	free(json);
+}
+
 static int
 conclude(struct run *r)
 {
-	char *json = report_json(&r->history, r->dir);
-	int err = json != NULL ? report_write(json, r->dir) : -ENOMEM;
+	cJSON *tree = report_tree(&r->history, r->dir);
+	int err = tree != NULL ? report_write(&r->history, tree, r->dir)
+			       : -ENOMEM;
 
 	if (err < 0)
 		fprintf(stderr,
-		    "natsburn: cannot write \"%s/report.json\": %s\n", r->dir,
-		    strerror(-err));
-	if (r->config.json && json != NULL)
-		puts(json);
+		    "natsburn: cannot write the report in \"%s\": %s\n",
+		    r->dir, strerror(-err));
+	if (r->config.json)
+		print_json(tree);
 	else if (!r->config.quiet)
 		report_say(&r->history, r->dir, stdout);
-	free(json);
+	cJSON_Delete(tree);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "natsburn: cannot write to stdout: %s\n",
 		    strerror(errno));

@@ -131,9 +131,8 @@ config_set(struct run_config *c, const char *name, const char *value, char *why)
 	return 0;
 }
 
-/* nats://user:password@host becomes nats://...@host, in each of a list. */
-static void
-hide_password(char *value)
+void
+config_hide_password(char *value)
 {
 	char *begin, *at, *end;
 
@@ -161,7 +160,7 @@ config_each(const struct run_config *c, bool with_secrets,
 			continue;
 		option_get(row, c, value, sizeof(value));
 		if (!with_secrets)
-			hide_password(value);
+			config_hide_password(value);
 		fn(arg, row->name, value);
 	}
 	for (i = 0; i < c->nextras; i++)

@@ -76,6 +76,9 @@ void config_each(const struct run_config *, bool with_secrets,
 int config_extras(const struct run_config *, const char *scope,
     const struct option_spec *rows, void *state, char *why);
 
+/* nats://user:password@host becomes nats://...@host, in each of a list. */
+void config_hide_password(char *urls);
+
 /* True when name is one of the comma-separated items of list. */
 bool config_list_has(const char *list, const char *name);
 
