@@ -90,8 +90,8 @@ chart_open(struct chart *c, const struct history *h, FILE *out)
 	c->s = &h->stats;
 	c->e = c->s->series;
 	c->out = out;
-	last = c->s->last_ns > c->s->load_ns ? c->s->last_ns - c->s->load_ns
-					     : 0;
+	last =
+	    c->s->last_ns > c->s->load_ns ? c->s->last_ns - c->s->load_ns : 0;
 	c->span = (double)(last > CLOCK_MS ? last : CLOCK_MS) / 1e9;
 	for (k = 0; k < SERIES_KINDS; k++)
 		for (b = 0; b < c->e->n && !c->has[k]; b++)
@@ -364,15 +364,18 @@ rate_path(const struct chart *c, double y, double top, bool filled)
 	size_t i;
 
 	fprintf(c->out, "<path class=\"%s\" d=\"M%.1f %.1f",
-	    filled ? "ratef" : "rate", LEFT, y + PANEL);
+	    filled ? "ratef" : "rate", LEFT,
+	    filled ? y + PANEL : y + PANEL * (1 - bucket_rate(c, 0) / top));
 	for (i = 0; i < c->e->n; i++) {
 		x = (place_bucket(c, i) + place_bucket(c, i + 1)) / 2;
 		v = bucket_rate(c, i);
+		if (i == 0)
+			x = LEFT;
 		fprintf(c->out, "L%.1f %.1f", x, y + PANEL * (1 - v / top));
 	}
 	if (filled)
-		fprintf(c->out, "L%.1f %.1fZ", place_bucket(c, c->e->n),
-		    y + PANEL);
+		fprintf(
+		    c->out, "L%.1f %.1fZ", place_bucket(c, c->e->n), y + PANEL);
 	fputs("\"/>\n", c->out);
 }
 
@@ -532,8 +535,7 @@ draw_latency(struct chart *c, unsigned kind)
 	c->y += PANEL_GAP;
 	scale_fit(c, kind, &s);
 	s.y = c->y;
-	(void)snprintf(
-	    text, sizeof(text), "%s latency", kind_name(c->s, kind));
+	(void)snprintf(text, sizeof(text), "%s latency", kind_name(c->s, kind));
 	label(c, "title", "start", LEFT, c->y - 7, text);
 	time_grid(c, c->y, c->y + PANEL, false);
 	for (e = s.low; e <= s.high; e++) {
@@ -556,11 +558,15 @@ draw_anomalies(const struct chart *c)
 {
 	const struct anomaly *a;
 	const char *class;
+	bool all_kept;
 	double x;
 	size_t i;
 
+	for (i = 0; judge_anomaly(c->h->judge, i) != NULL; i++)
+		;
+	all_kept = i == c->s->anomalies;
 	/* Those that were only counted: a mark for each bucket. */
-	for (i = 0; i < c->e->n; i++)
+	for (i = 0; i < c->e->n && !all_kept; i++)
 		if (c->e->buckets[i].anomalies > 0)
 			fprintf(c->out,
 			    "<rect class=\"ab\" x=\"%.1f\" y=\"%.1f\" "
@@ -593,15 +599,15 @@ draw_phases(const struct chart *c)
 		if (s->phases[i].begin_ns < s->load_ns)
 			continue;
 		x = place_ns(c, s->phases[i].begin_ns);
-		next = i + 1 < s->nphases ? place_ns(c, s->phases[i + 1].begin_ns)
-					  : RIGHT;
+		next = i + 1 < s->nphases
+			   ? place_ns(c, s->phases[i + 1].begin_ns)
+			   : RIGHT;
 		if (s->phases[i].begin_ns > s->load_ns)
 			line(c, "ph", x, TOP - 2, x, c->bottom);
 		if (next - x < LETTER * (double)strlen(s->phases[i].name) + 6 ||
 		    x < until)
 			continue;
-		label(c, "faintly", "start", x + 4, TOP - 9,
-		    s->phases[i].name);
+		label(c, "faintly", "start", x + 4, TOP - 9, s->phases[i].name);
 		until = x + LETTER * (double)strlen(s->phases[i].name);
 	}
 }

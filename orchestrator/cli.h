@@ -8,9 +8,10 @@
 
 #include "proto/config.h"
 
-/* natsburn run, check, list, doctor: argv begins behind the command. */
+/* natsburn run, check, report, list, doctor: argv begins behind the command. */
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 

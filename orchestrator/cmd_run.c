@@ -107,13 +107,13 @@ static int
 conclude(struct run *r)
 {
 	cJSON *tree = report_tree(&r->history, r->dir);
-	int err = tree != NULL ? report_write(&r->history, tree, r->dir)
-			       : -ENOMEM;
+	int err =
+	    tree != NULL ? report_write(&r->history, tree, r->dir) : -ENOMEM;
 
 	if (err < 0)
 		fprintf(stderr,
-		    "natsburn: cannot write the report in \"%s\": %s\n",
-		    r->dir, strerror(-err));
+		    "natsburn: cannot write the report in \"%s\": %s\n", r->dir,
+		    strerror(-err));
 	if (r->config.json)
 		print_json(tree);
 	else if (!r->config.quiet)

@@ -64,7 +64,7 @@ properties(const cJSON *tree, FILE *out)
 	property(out, "seed", seed);
 	property(out, "command", text_of(tree, "command"));
 	cJSON_ArrayForEach(v, servers)
-		property(out, text_of(v, "name"), text_of(v, "version"));
+	    property(out, text_of(v, "name"), text_of(v, "version"));
 	fputs("    </properties>\n", out);
 }
 
@@ -77,19 +77,21 @@ evidence(const cJSON *tree, const char *check, bool violations, FILE *out)
 	const cJSON *a, *ev;
 	char *line;
 
-	cJSON_ArrayForEach(a, anomalies) {
+	cJSON_ArrayForEach(a, anomalies)
+	{
 		if (strcmp(text_of(a, "check"), check) != 0 ||
 		    (strcmp(text_of(a, "class"), "violation") == 0) !=
 			violations)
 			continue;
-		fprintf(out, "%s (%s, ", text_of(a, "kind"),
-		    text_of(a, "class"));
+		fprintf(
+		    out, "%s (%s, ", text_of(a, "kind"), text_of(a, "class"));
 		markup_text(out, text_of(a, "rule"));
 		fprintf(out, ") at %.3f s: ", number_of(a, "t"));
 		markup_text(out, text_of(a, "says"));
 		fputc('\n', out);
 		cJSON_ArrayForEach(
-		    ev, cJSON_GetObjectItemCaseSensitive(a, "events")) {
+		    ev, cJSON_GetObjectItemCaseSensitive(a, "events"))
+		{
 			line = cJSON_PrintUnformatted(ev);
 			fputs("  ", out);
 			markup_text(out, line != NULL ? line : "?");
@@ -104,13 +106,14 @@ first_sentence(const cJSON *tree, const char *check, const char **kind)
 {
 	const cJSON *a;
 
-	cJSON_ArrayForEach(
-	    a, cJSON_GetObjectItemCaseSensitive(tree, "anomalies"))
-		if (strcmp(text_of(a, "check"), check) == 0 &&
-		    strcmp(text_of(a, "class"), "violation") == 0) {
-			*kind = text_of(a, "kind");
-			return text_of(a, "says");
-		}
+	cJSON_ArrayForEach(a,
+	    cJSON_GetObjectItemCaseSensitive(tree,
+		"anomalies")) if (strcmp(text_of(a, "check"), check) == 0 &&
+				  strcmp(text_of(a, "class"), "violation") == 0)
+	{
+		*kind = text_of(a, "kind");
+		return text_of(a, "says");
+	}
 	return "";
 }
 
@@ -118,7 +121,7 @@ static const char *
 first_reason(const struct history *h)
 {
 	return h->result.nreasons > 0 ? h->result.reasons[0]
-				      : h->result.is_whole
+	       : h->result.is_whole
 		   ? "no reason given"
 		   : "the run is not whole: see the case \"run\"";
 }
@@ -134,8 +137,8 @@ begin_case(const cJSON *tree, const char *name, double seconds, FILE *out)
 }
 
 static void
-write_check(const struct history *h, const cJSON *tree, const cJSON *check,
-    FILE *out)
+write_check(
+    const struct history *h, const cJSON *tree, const cJSON *check, FILE *out)
 {
 	const char *name = text_of(check, "name"), *kind = "", *says;
 	bool remarks =
@@ -213,7 +216,8 @@ count_cases(const struct history *h, const cJSON *checks)
 
 	t.errors = is_error(h);
 	t.skipped = h->result.verdict == VERDICT_SKIPPED;
-	cJSON_ArrayForEach(check, checks) {
+	cJSON_ArrayForEach(check, checks)
+	{
 		t.tests++;
 		t.failures += strcmp(text_of(check, "says"), "broken") == 0;
 		t.skipped += strcmp(text_of(check, "says"), "unproven") == 0;
@@ -248,7 +252,6 @@ junit_write(const struct history *h, const cJSON *tree, FILE *out)
 	fputs(">\n", out);
 	properties(tree, out);
 	write_run(h, tree, out);
-	cJSON_ArrayForEach(check, checks)
-		write_check(h, tree, check, out);
+	cJSON_ArrayForEach(check, checks) write_check(h, tree, check, out);
 	fputs("  </testsuite>\n</testsuites>\n", out);
 }

@@ -75,6 +75,8 @@ put_ms(const struct page *p, double ms)
 {
 	if (ms >= 1000)
 		fprintf(p->out, "%.2f s", ms / 1000);
+	else if (ms > 0 && ms < 0.1)
+		fprintf(p->out, "%.0f us", ms * 1000);
 	else
 		fprintf(p->out, ms >= 10 ? "%.1f ms" : "%.2f ms", ms);
 }
@@ -319,8 +321,8 @@ write_tiles(const struct page *p)
 	fputs("<div class=tiles>\n", p->out);
 	tile_begin(p, "rounds", false);
 	put_count(p, rounds);
-	fprintf(p->out, "</b><small>%.0f per second</small></div>\n",
-	    seconds > 0 ? rounds / seconds : 0);
+	fprintf(p->out, "</b><small>%.*f per second</small></div>\n",
+	    rounds<10 * seconds, seconds> 0 ? rounds / seconds : 0);
 	tile_messages(p);
 	tile_latency(p, "publish", "publish, median");
 	tile_latency(p, "consume", "consume, median");
@@ -332,7 +334,8 @@ write_tiles(const struct page *p)
 	tile_faults(p);
 	tile_begin(p, "anomalies", p->h->result.verdict == VERDICT_FAIL);
 	put_count(p, (double)p->h->stats.anomalies);
-	fprintf(p->out, "</b><small>%.0f process%s died</small></div>\n</div>\n",
+	fprintf(p->out,
+	    "</b><small>%.0f process%s died</small></div>\n</div>\n",
 	    (double)p->h->stats.workers_died,
 	    p->h->stats.workers_died == 1 ? "" : "es");
 }
@@ -354,8 +357,8 @@ write_timeline(const struct page *p)
 {
 	fputs("<section id=timeline><h2>Timeline</h2>\n", p->out);
 	if (chart_is_empty(p->h)) {
-		fputs("<p class=soft>There was no load.</p></section>\n",
-		    p->out);
+		fputs(
+		    "<p class=soft>There was no load.</p></section>\n", p->out);
 		return;
 	}
 	fputs("<div class=legend>", p->out);
@@ -375,7 +378,7 @@ struct moment {
 	double t; /* since the load began */
 	const cJSON *event, *fault;
 	const char *what;
-	bool is_deciding;
+	bool is_after; /* when the evidence was complete */
 };
 
 static int
@@ -391,9 +394,20 @@ fault_by_number(const struct page *p, double number)
 {
 	const cJSON *f;
 
-	cJSON_ArrayForEach(f, get(p->tree, "faults")) if (
-	    number_of(f, "fault") == number) return f;
+	cJSON_ArrayForEach(
+	    f, get(p->tree, "faults")) if (number_of(f, "fault") ==
+					   number) return f;
 	return NULL;
+}
+
+/*
+ * What came after the evidence was complete is not needed to show it. Times
+ * are in whole milliseconds in the one and in nanoseconds in the other.
+ */
+static bool
+is_after(const cJSON *a, double t)
+{
+	return t > number_of(a, "t") + 0.001;
 }
 
 static size_t
@@ -410,9 +424,10 @@ gather(const struct page *p, const cJSON *a, struct moment *m)
 	{
 		if (n == MOMENTS_MAX - 18)
 			break;
-		m[n++] = (struct moment){.t = number_of(item, "t") - before,
-		    .event = item,
-		    .is_deciding = item->next == NULL};
+		m[n] = (struct moment){
+		    .t = number_of(item, "t") - before, .event = item};
+		m[n].is_after = is_after(a, m[n].t);
+		n++;
 	}
 	cJSON_ArrayForEach(item, get(a, "faults"))
 	{
@@ -421,29 +436,43 @@ gather(const struct page *p, const cJSON *a, struct moment *m)
 			continue;
 		m[n++] = (struct moment){
 		    .t = number_of(f, "t"), .fault = f, .what = "begins"};
-		if (cJSON_IsTrue(get(f, "healed")))
-			m[n++] = (struct moment){
-			    .t = number_of(f, "t") + number_of(f, "heal_s"),
-			    .fault = f,
-			    .what = "is healed"};
+		if (!cJSON_IsTrue(get(f, "healed")))
+			continue;
+		m[n] = (struct moment){
+		    .t = number_of(f, "t") + number_of(f, "heal_s"),
+		    .fault = f,
+		    .what = "is healed"};
+		m[n].is_after = is_after(a, m[n].t);
+		n++;
 	}
 	qsort(m, n, sizeof(*m), moment_compare);
 	return n;
 }
 
-static void
-write_fields(const struct page *p, const cJSON *event)
+/* Shown in columns of their own, or the same in every event. */
+static bool
+is_noise(const cJSON *f)
 {
-	static const char *const known[] = {
-	    "t", "source", "incarnation", "n", "event"};
-	const cJSON *f;
+	static const char *const noise[] = {"t", "source", "incarnation", "n",
+	    "event", "run", "sum", "size", "stamp_ns"};
 	size_t i;
+
+	for (i = 0; i < sizeof(noise) / sizeof(noise[0]); i++)
+		if (strcmp(noise[i], f->string) == 0)
+			return true;
+	return cJSON_IsString(f)
+		   ? f->valuestring[0] == '\0'
+		   : strcmp(f->string, "intact") == 0 && f->valuedouble == 1;
+}
+
+static void
+write_fields(const struct page *p, const cJSON *event, bool all)
+{
+	const cJSON *f;
 
 	cJSON_ArrayForEach(f, event)
 	{
-		for (i = 0; i < 5 && strcmp(known[i], f->string) != 0; i++)
-			;
-		if (i < 5)
+		if (is_noise(f) && (!all || strcmp(f->string, "sum") != 0))
 			continue;
 		fputs("<i>", p->out);
 		put(p, f->string);
@@ -472,47 +501,77 @@ write_role(const struct page *p, double source)
 }
 
 static void
-write_moment(const struct page *p, const struct moment *m)
+write_moment(
+    const struct page *p, const struct moment *m, bool is_last, bool all)
 {
-	fprintf(p->out, "<tr%s><td class=n>%.6f s</td><td>",
-	    m->fault != NULL   ? " class=f"
-	    : m->is_deciding   ? " class=hit"
-			       : "",
-	    m->t);
+	fprintf(p->out, "<tr%s><td class=n>%.*f s</td><td class=w>",
+	    m->fault != NULL ? " class=f"
+	    : is_last	     ? " class=hit"
+			     : "",
+	    m->fault != NULL ? 3 : 6, m->t);
 	if (m->event != NULL) {
 		write_role(p, number_of(m->event, "source"));
-		fputs("</td><td><b>", p->out);
+		fputs("</td><td class=w><b>", p->out);
 		put(p, text_of(m->event, "event"));
 		fputs("</b></td><td class=fields>", p->out);
-		write_fields(p, m->event);
+		write_fields(p, m->event, all);
 	} else {
 		fputs("fault ", p->out);
-		fprintf(p->out, "%.0f</td><td><b>", number_of(m->fault, "fault"));
+		fprintf(p->out, "%.0f</td><td class=w><b>",
+		    number_of(m->fault, "fault"));
 		put(p, text_of(m->fault, "mode"));
 		fputc(' ', p->out);
 		put(p, text_of(m->fault, "target"));
 		fprintf(p->out, "</b> %s</td><td class=fields>", m->what);
-		put(p, text_of(m->fault, m->what[0] == 'b' ? "applied_how"
-							 : "healed_how"));
+		put(p, text_of(m->fault,
+			   m->what[0] == 'b' ? "applied_how" : "healed_how"));
 	}
 	fputs("</td></tr>\n", p->out);
+}
+
+/* The moments before or after the evidence was complete. */
+static unsigned
+write_moments(const struct page *p, const struct moment *m, size_t n,
+    bool after, bool all)
+{
+	size_t i, last = n;
+	unsigned shown = 0;
+
+	for (i = 0; i < n; i++)
+		if (!m[i].is_after && m[i].event != NULL)
+			last = i;
+	for (i = 0; i < n; i++) {
+		if (m[i].is_after != after)
+			continue;
+		if (shown++ == 0)
+			table_head(p, "#time|who|event|");
+		write_moment(p, &m[i], i == last, all);
+	}
+	if (shown > 0)
+		table_end(p);
+	return shown;
 }
 
 static void
 write_story(const struct page *p, const cJSON *a)
 {
+	bool all = strcmp(text_of(a, "kind"), "corrupt") == 0;
 	struct moment moments[MOMENTS_MAX];
-	size_t i, n = gather(p, a, moments);
+	size_t i, n = gather(p, a, moments), after = 0;
 
-	table_head(p, "#time|who|event|");
 	for (i = 0; i < n; i++)
-		write_moment(p, &moments[i]);
-	table_end(p);
+		after += moments[i].is_after;
+	(void)write_moments(p, moments, n, false, all);
 	if (number_of(a, "events_omitted") > 0)
 		fprintf(p->out,
 		    "<p class=soft>%.0f events between the first and the last "
 		    "16 are left out.</p>\n",
 		    number_of(a, "events_omitted"));
+	if (after == 0)
+		return;
+	fprintf(p->out, "<details><summary>%zu afterwards</summary>\n", after);
+	(void)write_moments(p, moments, n, true, all);
+	fputs("</details>\n", p->out);
 }
 
 static void
@@ -770,7 +829,7 @@ write_settings(const struct page *p)
 	setting(p, "natsburn", text_of(p->tree, "natsburn"), false);
 	setting(p, "client library", text_of(p->tree, "client_library"), false);
 	cJSON_ArrayForEach(o, get(p->tree, "servers"))
-		setting(p, text_of(o, "name"), text_of(o, "version"), false);
+	    setting(p, text_of(o, "name"), text_of(o, "version"), false);
 	cJSON_ArrayForEach(o, options)
 	{
 		row = option_find(config_options, o->string);
@@ -779,7 +838,7 @@ write_settings(const struct page *p)
 			    !option_is_default(row, c));
 	}
 	cJSON_ArrayForEach(o, get(options, "o"))
-		setting(p, "-o", cJSON_GetStringValue(o), true);
+	    setting(p, "-o", cJSON_GetStringValue(o), true);
 	fputs("</dl></section>\n", p->out);
 }
 

@@ -15,9 +15,9 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
-#define COMMAND_MAX	   8192
-#define AROUND_MAX	   8		  /* faults around an anomaly */
-#define AROUND_NS	   (20 * CLOCK_S) /* an election and more */
+#define COMMAND_MAX 8192
+#define AROUND_MAX  8 /* faults around an anomaly */
+#define AROUND_NS   CLOCK_S
 
 /* JSON of seconds with three digits: nobody reads nanoseconds. */
 static void
@@ -134,8 +134,8 @@ add_reasons(cJSON *o, const struct history *h)
 static void
 add_server(cJSON *list, const struct stats_server *v)
 {
-	static const char *const what[] = {NULL, "meta", "streams",
-	    "consumers"};
+	static const char *const what[] = {
+	    NULL, "meta", "streams", "consumers"};
 	cJSON *item = cJSON_CreateObject(), *leads;
 	unsigned i;
 
@@ -366,29 +366,33 @@ add_faults(cJSON *o, const struct stats *s)
 		add_count(o, "faults_omitted", s->faults_omitted);
 }
 
-/* Faults that were in force shortly before or while it came about. */
+/*
+ * Faults that were in force while it came about, or just before; if there
+ * was none, the last one before it.
+ */
 static void
 add_around(cJSON *item, const struct stats *s, const struct evidence *e,
     const struct anomaly *a)
 {
 	cJSON *list = cJSON_AddArrayToObject(item, "faults");
 	uint64_t from = e->first_ns ? e->first_ns : a->time_ns;
-	uint64_t to = a->time_ns;
-	const struct stats_fault *f;
+	const struct stats_fault *f, *before = NULL;
 	size_t i;
 
-	/* What nobody saw again is found at the end, and long gone. */
-	if (e->last_ns > from && e->last_ns < to)
-		to = e->last_ns;
 	for (i = 0; i < s->nfaults; i++) {
 		f = &s->faults[i];
-		if (f->due_ns > to || (f->healed_ns != 0 &&
-					  f->healed_ns + AROUND_NS < from))
+		if (f->due_ns > a->time_ns)
+			break;
+		before = f;
+		if (f->healed_ns != 0 && f->healed_ns + AROUND_NS < from)
 			continue;
 		if (cJSON_GetArraySize(list) == AROUND_MAX)
 			cJSON_DeleteItemFromArray(list, 0);
 		(void)cJSON_AddItemToArray(list, cJSON_CreateNumber(f->fault));
 	}
+	if (before != NULL && cJSON_GetArraySize(list) == 0)
+		(void)cJSON_AddItemToArray(
+		    list, cJSON_CreateNumber(before->fault));
 }
 
 static cJSON *

@@ -81,8 +81,8 @@ halve(struct series *s)
 	size_t i;
 
 	for (i = 0; i < SERIES_BUCKETS / 2; i++)
-		merge(&s->buckets[i], &s->buckets[2 * i],
-		    &s->buckets[2 * i + 1]);
+		merge(
+		    &s->buckets[i], &s->buckets[2 * i], &s->buckets[2 * i + 1]);
 	memset(&s->buckets[SERIES_BUCKETS / 2], 0,
 	    sizeof(s->buckets[0]) * (SERIES_BUCKETS - SERIES_BUCKETS / 2));
 	s->n = SERIES_BUCKETS / 2;
@@ -209,14 +209,16 @@ void
 series_fault(struct series *s, uint64_t now_ns, const char *mode, unsigned lane,
     bool begins)
 {
+	bool has_begun;
 	unsigned m;
 
 	if (s == NULL)
 		return;
 	m = mode_of(s, mode);
+	has_begun = reach(s, now_ns);
 	if (begins)
 		s->active[lane][m]++;
-	if (reach(s, now_ns))
+	if (has_begun)
 		mark_active(s);
 	if (!begins && s->active[lane][m] > 0)
 		s->active[lane][m]--;

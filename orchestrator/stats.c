@@ -208,8 +208,8 @@ open_outcome(struct stats *s, const struct event *ev)
 {
 	bool is_applied = ev->type == MESSAGE_FAULT_APPLIED;
 	bool ok = is_applied ? ev->u.fault_applied.ok : ev->u.fault_healed.ok;
-	uint32_t fault = is_applied ? ev->u.fault_applied.fault
-				    : ev->u.fault_healed.fault;
+	uint32_t fault =
+	    is_applied ? ev->u.fault_applied.fault : ev->u.fault_healed.fault;
 	struct stats_open *o = fault != 0 ? open_of(s, fault) : NULL;
 	struct stats_mode *m;
 
@@ -311,8 +311,7 @@ on_phase(struct stats *s, const struct event *ev)
 	if (strcmp(name, "quiet") == 0) {
 		s->load_ns = ev->time_ns;
 		series_begin(s->series, ev->time_ns);
-	}
-	else if (strcmp(name, "mayhem") == 0)
+	} else if (strcmp(name, "mayhem") == 0)
 		s->mayhem_ns = ev->time_ns;
 	else if (strcmp(name, "drain") == 0 && s->load_ns != 0 &&
 		 s->load_end_ns == 0) {
@@ -396,8 +395,8 @@ on_asked(struct stats *s, const struct event *ev, bool is_answer)
 	if (w->asked_ns == 0)
 		return;
 	hist_add(&s->other, ev->time_ns - w->asked_ns);
-	series_latency(s->series, SERIES_ASK, ev->time_ns,
-	    ev->time_ns - w->asked_ns);
+	series_latency(
+	    s->series, SERIES_ASK, ev->time_ns, ev->time_ns - w->asked_ns);
 	w->asked_ns = 0;
 }
 

@@ -83,8 +83,8 @@ struct stats {
 	uint64_t anomalies;
 	uint64_t last_round_ns, longest_stall_ns;
 	struct hist publish, consume, round; /* nanoseconds */
-	struct hist other; /* key updates, listings */
-	struct series *series; /* NULL without memory */
+	struct hist other;		     /* key updates, listings */
+	struct series *series;		     /* NULL without memory */
 	struct stats_worker *workers;
 	uint32_t nworkers;
 	struct stats_phase phases[STATS_PHASES_MAX];

@@ -30,7 +30,7 @@ unreachable()
 
 	shift
 	natsburn run queue-group-consumer --cluster external --quiet \
-		--url nats://user:hidden@127.0.0.1:1 --out "$work/$name" \
+		--url nats://user:s3cr3tpw@127.0.0.1:1 --out "$work/$name" \
 		"${@:2}"
 	expect_code "$1"
 }
