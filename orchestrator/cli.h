@@ -8,10 +8,12 @@
 
 #include "proto/config.h"
 
-/* natsburn run, check, report, list, doctor: argv begins behind the command. */
+/* natsburn run, check, report, dump, list, doctor: argv begins behind the
+ * command. */
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 

@@ -3,15 +3,22 @@
  * natsburn check: judge a recorded run again. Reads the journal and
  * nothing else, so it gives the verdict of the live run, or of what is left
  * of one that was killed. natsburn report is the same and writes the
- * reports anew.
+ * reports anew; natsburn dump writes the bundle.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestrator/bundle.h"
 #include "orchestrator/cli.h"
 #include "orchestrator/report.h"
+
+enum what {
+	WHAT_CHECK,
+	WHAT_REPORT,
+	WHAT_DUMP
+};
 
 static void
 say_rest(const struct history *h)
@@ -49,6 +56,26 @@ write_reports(const struct history *h, const cJSON *tree, const char *dir)
 	return err;
 }
 
+/* natsburn dump: the exit code says whether there is a bundle. */
+static int
+dump(const struct history *h, const char *dir, const struct run_config *c)
+{
+	cJSON *tree = report_tree(h, dir);
+	char why[256] = "out of memory";
+	int err = tree != NULL ? bundle_write(h, tree, dir, why, sizeof(why))
+			       : -ENOMEM;
+
+	cJSON_Delete(tree);
+	if (err < 0) {
+		fprintf(stderr, "natsburn: cannot write \"%s/%s\": %s\n", dir,
+		    BUNDLE_NAME, why);
+		return EXIT_HARNESS;
+	}
+	if (!c->quiet)
+		printf("%s/%s\n", dir, BUNDLE_NAME);
+	return EXIT_PASS;
+}
+
 static int
 show(const struct history *h, const char *dir, const struct run_config *c,
     bool writes)
@@ -71,7 +98,7 @@ show(const struct history *h, const char *dir, const struct run_config *c,
 }
 
 static int
-judge_dir(const char *dir, const struct run_config *c, bool writes)
+judge_dir(const char *dir, const struct run_config *c, enum what what)
 {
 	struct history h;
 	int err, code;
@@ -85,13 +112,14 @@ judge_dir(const char *dir, const struct run_config *c, bool writes)
 		    dir, strerror(-err));
 	}
 	say_rest(&h);
-	code = show(&h, dir, c, writes);
+	code = what == WHAT_DUMP ? dump(&h, dir, c)
+				 : show(&h, dir, c, what == WHAT_REPORT);
 	history_fini(&h);
 	return code;
 }
 
 static int
-judge_command(const char *name, int argc, char **argv, bool writes)
+judge_command(const char *name, int argc, char **argv, enum what what)
 {
 	struct run_config *c = calloc(1, sizeof(*c));
 	const char *dir = NULL;
@@ -106,7 +134,7 @@ judge_command(const char *name, int argc, char **argv, bool writes)
 	else if (n == 0)
 		code = cli_usage("%s: which run folder?", name);
 	else
-		code = judge_dir(dir, c, writes);
+		code = judge_dir(dir, c, what);
 	free(c);
 	return code;
 }
@@ -114,11 +142,17 @@ judge_command(const char *name, int argc, char **argv, bool writes)
 int
 cmd_check(int argc, char **argv)
 {
-	return judge_command("check", argc, argv, false);
+	return judge_command("check", argc, argv, WHAT_CHECK);
 }
 
 int
 cmd_report(int argc, char **argv)
 {
-	return judge_command("report", argc, argv, true);
+	return judge_command("report", argc, argv, WHAT_REPORT);
+}
+
+int
+cmd_dump(int argc, char **argv)
+{
+	return judge_command("dump", argc, argv, WHAT_DUMP);
 }

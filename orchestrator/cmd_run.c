@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "orchestrator/bundle.h"
 #include "orchestrator/cli.h"
 #include "orchestrator/report.h"
 #include "orchestrator/run.h"
@@ -103,6 +104,20 @@ print_json(const cJSON *tree)
 	free(json);
 }
 
+/* A violation is there to be shown to somebody. */
+static void
+make_bundle(const struct run *r, const cJSON *tree)
+{
+	bool is_quiet = r->config.quiet || r->config.json;
+	char why[256];
+
+	if (bundle_write(&r->history, tree, r->dir, why, sizeof(why)) < 0)
+		fprintf(stderr, "natsburn: cannot write \"%s/%s\": %s\n",
+		    r->dir, BUNDLE_NAME, why);
+	else if (!is_quiet)
+		printf("  to attach   %s/%s\n", r->dir, BUNDLE_NAME);
+}
+
 static int
 conclude(struct run *r)
 {
@@ -118,6 +133,9 @@ conclude(struct run *r)
 		print_json(tree);
 	else if (!r->config.quiet)
 		report_say(&r->history, r->dir, stdout);
+	if (r->history.result.verdict == VERDICT_FAIL && tree != NULL &&
+	    !r->killed)
+		make_bundle(r, tree);
 	cJSON_Delete(tree);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "natsburn: cannot write to stdout: %s\n",

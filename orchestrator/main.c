@@ -17,6 +17,7 @@ static const struct command {
     {"run", "run a test: natsburn run TEST [options]", cmd_run},
     {"check", "judge a recorded run again: natsburn check RUN_DIR", cmd_check},
     {"report", "judge it again and write its reports anew", cmd_report},
+    {"dump", "put it into one file to attach to an issue", cmd_dump},
     {"list", "tests, mayhem modes, checks, cluster drivers", cmd_list},
     {"doctor", "is this host ready for a run?", cmd_doctor},
 };
