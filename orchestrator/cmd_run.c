@@ -54,6 +54,20 @@ make_run_dir(struct run *r)
 }
 
 static int
+open_metrics(struct run *r)
+{
+	char why[160];
+
+	if (r->config.metrics[0] == '\0')
+		return 0;
+	r->metrics = metrics_open(r->config.metrics, r, why, sizeof(why));
+	if (r->metrics == NULL)
+		return cli_usage(
+		    "--metrics \"%s\": %s", r->config.metrics, why);
+	return 0;
+}
+
+static int
 prepare(struct run *r, int argc, char **argv)
 {
 	const char *word = NULL;
@@ -70,6 +84,8 @@ prepare(struct run *r, int argc, char **argv)
 		bad = cli_find_server(&r->config);
 	if (bad == 0)
 		bad = cli_descriptors(cli_processes(&r->config));
+	if (bad == 0)
+		bad = open_metrics(r);
 	if (bad == 0)
 		bad = make_run_dir(r);
 	if (bad != 0)
@@ -162,6 +178,9 @@ execute(struct run *r)
 		    NATSBURN_VERSION, r->config.test, r->config.mayhem,
 		    r->config.cluster, (unsigned long long)r->config.seed,
 		    r->dir);
+	if (r->metrics != NULL && !r->config.quiet)
+		fprintf(stderr, "metrics at port %u, /metrics\n",
+		    metrics_port(r->metrics));
 	err = run_execute(r);
 	if (err < 0) {
 		fprintf(stderr, "natsburn: cannot run in \"%s\": %s\n", r->dir,
@@ -184,6 +203,7 @@ cmd_run(int argc, char **argv)
 	code = prepare(r, argc, argv);
 	if (code == 0)
 		code = execute(r);
+	metrics_close(r->metrics);
 	free(r);
 	return code;
 }

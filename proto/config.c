@@ -77,6 +77,8 @@ const struct option_spec config_options[] = {
 	"count time in which faults may stop JetStream, too"),
     FLAG("json", json, "print report.json on stdout at the end"),
     FLAG("quiet", quiet, "no progress; errors and the exit code only"),
+    TEXT("metrics", metrics, "", "HOST:PORT",
+	"serve metrics for Prometheus here during the run"),
     NUMBER("servers", servers, "3", 1, CONFIG_NODES_MAX, "N",
 	"local: servers to start"),
     TEXT("server-bin", server_bin, "", "PATH[,PATH]",

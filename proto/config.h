@@ -31,6 +31,7 @@ struct run_config {
 	uint64_t quiet_ns; /* quiet phase before the first fault */
 	bool strict_availability;
 	bool json, quiet;
+	char metrics[128]; /* HOST:PORT, empty: none */
 	/* local */
 	uint64_t servers;
 	char server_bin[CONFIG_LIST_MAX];
