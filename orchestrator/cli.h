@@ -17,6 +17,16 @@ int cmd_dump(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
+/* natsburn --completion bash|zsh. */
+int cmd_completion(int argc, char **argv);
+
+/* The commands; a NULL name ends the table. */
+struct cli_command {
+	const char *name, *summary;
+	int (*main)(int argc, char **argv);
+};
+extern const struct cli_command cli_commands[];
+
 /*
  * Read options into config, from the environment (NATSBURN_<NAME>) and
  * then argv; at most max_words other words go to words. Returns how many,

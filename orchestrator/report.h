@@ -41,7 +41,10 @@ int report_save(
 /* Messages without an ack of which an attempt's outcome is unknown. */
 uint64_t report_open_unknown(const struct ledger *);
 
-/* The verdict in words, for a terminal or a CI log. */
+/*
+ * The verdict in words, for a CI log, or for a terminal: there it fits one
+ * screen.
+ */
 void report_say(const struct history *, const char *run_dir, FILE *out);
 
 #endif
