@@ -50,7 +50,7 @@ offers "" natsburn run --duration 1
 for option in $("$NATSBURN" --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'); do
 	complete_bash natsburn run "--$option" | grep -qx -- "--$option" ||
 		fail "bash does not offer --$option"
-	grep -q -- "'--$option[=[]" "$work/zsh" ||
+	grep -q -- "'--${option}[=[]" "$work/zsh" ||
 		fail "zsh does not offer --$option"
 done
 for test in $("$NATSBURN" list tests --json | jq -r '.tests[].name'); do

@@ -73,11 +73,14 @@ get /nothing
 grep -q '^HTTP/1.[01] 404' "$work/answer" || fail "no 404"
 get /metrics DELETE
 grep -q '^HTTP/1.[01] 405' "$work/answer" || fail "no 405"
-get / && grep -q /metrics "$work/page" || fail "the first page"
+get /
+grep -q /metrics "$work/page" || fail "the first page"
 # Talkers, and some who say nothing for ever.
-for i in 1 2 3 4 5 6 7 8; do
+for garbage in '' '' 'GET' 'GET /metrics HTTP/1.1\r\nHost: x' \
+	'GARBAGE\n\n\r\n\x00\xff' '\r\n\r\n' 'POST / HTTP/1.1\r\n'; do
 	exec {silent}<>"/dev/tcp/127.0.0.1/$port"
-	printf 'GARBAGE\n\n\r\n\x00\xff' 2>/dev/null >&"$silent"
+	# shellcheck disable=SC2059
+	printf "$garbage" >&"$silent"
 done
 before=$(metric rounds_total)
 await 30 "it goes on" has_rounds "${before:-100}"
@@ -91,7 +94,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 # Every metric of the dashboard is one that is served.
 grep -o 'natsburn_[a-z_]*' "$root/scripts/grafana-dashboard.json" | sort -u |
 	while read -r name; do
-		grep -q "^$name[ {]" "$work/metrics" ||
+		grep -q "^${name}[ {]" "$work/metrics" ||
 			grep -q "^# TYPE $name " "$work/metrics" ||
 			printf '%s\n' "$name"
 	done >"$work/unknown"

@@ -8,6 +8,7 @@
 
 # shellcheck disable=SC2034
 root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck disable=SC2034
 verdicts="pass fail remark inconclusive harness skipped cluster"
 
 # lie NAME EXIT_CODE [OPTION...]
