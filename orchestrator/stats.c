@@ -532,14 +532,14 @@ stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 		round_done(s, ev->time_ns);
 		break;
 	case MESSAGE_KV_UPDATE:
+		s->updates_retries += ev->u.kv_update.attempt > 1;
+		on_asked(s, ev, false);
+		break;
 	case MESSAGE_STREAM_LIST:
 		on_asked(s, ev, false);
 		break;
 	case MESSAGE_KV_UPDATE_REJECTED:
 		s->rejected++;
-		break;
-	case MESSAGE_KV_UPDATE:
-		s->updates_retries += ev->u.kv_update.attempt > 1;
 		break;
 	case MESSAGE_KV_VALUE:
 		s->reads++;
