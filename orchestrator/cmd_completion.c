@@ -202,8 +202,7 @@ zsh_help(const char *text)
 static void
 zsh_option(const struct option_spec *row)
 {
-	printf(
-	    "	'--%s%s[", row->name, row->type == OPTION_FLAG ? "" : "=");
+	printf("	'--%s%s[", row->name, row->type == OPTION_FLAG ? "" : "=");
 	zsh_help(row->help);
 	putchar(']');
 	if (row->type != OPTION_FLAG) {
