@@ -177,6 +177,20 @@ expect_same_check()
 		fail "natsburn check and the live run differ"
 }
 
+# The report keeps its published schema, if there is what can tell.
+expect_valid_report()
+{
+	local tests code=0
+
+	tests=$(cd "$(dirname "$0")/.." && pwd)
+	command -v python3 >/dev/null || return 0
+	python3 "$tests/validate_report.py" \
+		"$tests/../docs/report.schema.json" "$1/report.json" \
+		>"$work/invalid" || code=$?
+	[ "$code" -eq 0 ] || [ "$code" -eq 77 ] ||
+		fail "report.json: $(<"$work/invalid")"
+}
+
 # Path of the newest server of that version (2.10 stands for 2.10.*).
 server_of()
 {
