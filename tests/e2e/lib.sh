@@ -14,6 +14,7 @@ export LC_ALL=C
 
 NATSBURN=${NATSBURN:?must name the natsburn binary to test}
 servers_dir=${NATSBURN_SERVERS_DIR:-}
+tests_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 test_name=$(basename "$0" .sh)
 work=$(mktemp -d "${TMPDIR:-/tmp}/natsburn-$test_name.XXXXXX") || exit 1
 mark=$(basename "$work")
@@ -180,12 +181,11 @@ expect_same_check()
 # The report keeps its published schema, if there is what can tell.
 expect_valid_report()
 {
-	local tests code=0
+	local code=0
 
-	tests=$(cd "$(dirname "$0")/.." && pwd)
 	command -v python3 >/dev/null || return 0
-	python3 "$tests/validate_report.py" \
-		"$tests/../docs/report.schema.json" "$1/report.json" \
+	python3 "$tests_dir/validate_report.py" \
+		"$tests_dir/../docs/report.schema.json" "$1/report.json" \
 		>"$work/invalid" || code=$?
 	[ "$code" -eq 0 ] || [ "$code" -eq 77 ] ||
 		fail "report.json: $(<"$work/invalid")"
