@@ -23,19 +23,49 @@
 #define CLUSTER_WHY_MAX	 512
 
 enum cluster_can {
-	CLUSTER_CAN_RESTART = 1 << 0, /* stop and start a server */
-	CLUSTER_CAN_RELOAD = 1 << 1,  /* change and reload a config */
+	CLUSTER_CAN_RESTART = 1 << 0,	  /* stop, kill and start a server */
+	CLUSTER_CAN_RELOAD = 1 << 1,	  /* change and reload a config */
+	CLUSTER_CAN_PAUSE = 1 << 2,	  /* stop a process and continue it */
+	CLUSTER_CAN_CUT = 1 << 3,	  /* cut and slow links of servers */
+	CLUSTER_CAN_CUT_CLIENTS = 1 << 4, /* cut clients' connections */
+	CLUSTER_CAN_ADMIN = 1 << 5,	  /* requests as system account */
+	CLUSTER_CAN_UPGRADE = 1 << 6,	  /* change a server's binary */
+	CLUSTER_CAN_WIPE = 1 << 7,	  /* empty a server's store */
+	CLUSTER_CAN_FILL = 1 << 8,	  /* fill a server's disk */
 };
+
+/* What happens to bytes on their way from one server to another. */
+enum link_cut {
+	LINK_OPEN,
+	LINK_HOLD,  /* black hole: nothing comes through; held until opened */
+	LINK_REFUSE /* connections between the two are closed and refused */
+};
+
+struct link_policy {
+	enum link_cut cut;
+	uint64_t delay_ns, jitter_ns; /* of what comes through */
+};
+
+/* What the proxies saw of one direction since its policy was set. */
+struct link_flow {
+	uint64_t passed, held, late; /* bytes; late ones passed after a delay */
+	uint64_t refused;	     /* connections */
+};
+
+#define LINK_CLIENTS 0 /* as a server number: everybody's clients */
 
 struct cluster_node {
 	char name[CLUSTER_NAME_MAX];
 	char url[CLUSTER_URL_MAX];     /* clients */
+	char direct[CLUSTER_URL_MAX];  /* natsburn's own requests, no proxy */
 	char monitor[CLUSTER_URL_MAX]; /* http://host:port, empty if none */
 	pid_t pid;		       /* 0 when it isn't ours or not up */
+	unsigned binary;	       /* which of several, from 0 */
 	char version[24];	       /* as far as known, or empty */
 	uint64_t config_mark; /* a value in the config that each change moves */
 };
 
+struct admin;
 struct chaos;
 struct monitor;
 
@@ -44,6 +74,8 @@ struct cluster {
 	const struct run_config *config;
 	struct chaos *chaos;
 	struct monitor *monitor;
+	struct admin *admin; /* NULL when the driver can't */
+	unsigned needs;	     /* CLUSTER_CAN_* that the run's faults use */
 	unsigned n;
 	struct cluster_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	void *state;				     /* the driver's own */
@@ -68,6 +100,25 @@ struct cluster_ops {
 	bool (*node_crashed)(struct cluster *, unsigned node);
 	/* Change the config file, for real; a reload must then be asked. */
 	int (*node_reconfigure)(struct cluster *, unsigned node);
+	/* True while it is stopped as by SIGSTOP. */
+	bool (*node_is_stopped)(struct cluster *, unsigned node);
+	/* The binary that node_start takes from now on. */
+	int (*node_binary)(struct cluster *, unsigned node, unsigned binary);
+	/* Empty the store of a server that does not run. */
+	int (*node_wipe)(struct cluster *, unsigned node);
+	/* Take all of its disk's free space, or give it back. */
+	int (*node_fill)(struct cluster *, unsigned node, bool full);
+	/* Say what happens to bytes from a server to another (or clients). */
+	int (*link_set)(struct cluster *, unsigned from, unsigned to,
+	    const struct link_policy *);
+	/* End percent (1-100) of the connections between the two. */
+	int (*link_reset)(
+	    struct cluster *, unsigned a, unsigned b, unsigned percent);
+	/* What was seen since link_set or link_reset; false: not yet. */
+	bool (*link_flow)(
+	    struct cluster *, unsigned from, unsigned to, struct link_flow *);
+	/* Connections of clients through its front now. */
+	unsigned (*node_clients)(struct cluster *, unsigned node);
 	/* Look for links that bypass the proxies. Optional. */
 	int (*links)(struct cluster *, unsigned *through, unsigned *past);
 	void (*down)(struct cluster *); /* safe after a partial up */

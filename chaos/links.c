@@ -13,6 +13,7 @@
 #include "chaos/links.h"
 #include "proto/base/log.h"
 #include "proto/base/spawn.h"
+#include "proto/base/text.h"
 #include "proto/child.h"
 
 #define LEAKS_MAX   256
@@ -57,15 +58,100 @@ links_start(struct links *l)
 }
 
 int
-links_open(struct links *l, unsigned node, uint16_t real_port)
+links_open(struct links *l, unsigned node, const char *name, uint16_t real_port,
+    bool clients)
 {
 	struct event ev = {.type = MESSAGE_LINK_OPEN};
 	int err;
 
 	ev.u.link_open.node = node;
 	ev.u.link_open.port = real_port;
+	ev.u.link_open.clients = clients;
+	(void)text_copy(ev.u.link_open.name, sizeof(ev.u.link_open.name), name);
 	err = channel_send(&l->down, &ev);
 	return err < 0 ? err : channel_flush(&l->down);
+}
+
+static bool
+is_pair(unsigned from, unsigned to)
+{
+	return from <= CONFIG_NODES_MAX && to <= CONFIG_NODES_MAX && from != to;
+}
+
+int
+links_set(struct links *l, unsigned from, unsigned to,
+    const struct link_policy *policy)
+{
+	struct event ev = {.type = MESSAGE_LINK_SET};
+	int err;
+
+	if (!is_pair(from, to))
+		return -EINVAL;
+	l->states[from][to].set++;
+	ev.u.link_set.from = from;
+	ev.u.link_set.to = to;
+	ev.u.link_set.cut = (uint8_t)policy->cut;
+	ev.u.link_set.delay_ns = policy->delay_ns;
+	ev.u.link_set.jitter_ns = policy->jitter_ns;
+	err = channel_send(&l->down, &ev);
+	return err < 0 ? err : channel_flush(&l->down);
+}
+
+int
+links_reset(struct links *l, unsigned a, unsigned b, unsigned percent)
+{
+	struct event ev = {.type = MESSAGE_LINK_RESET};
+	int err;
+
+	if (!is_pair(a, b))
+		return -EINVAL;
+	l->states[a][b].set++;
+	l->states[b][a].set++;
+	ev.u.link_reset.a = a;
+	ev.u.link_reset.b = b;
+	ev.u.link_reset.percent = percent;
+	err = channel_send(&l->down, &ev);
+	return err < 0 ? err : channel_flush(&l->down);
+}
+
+bool
+links_flow(
+    const struct links *l, unsigned from, unsigned to, struct link_flow *out)
+{
+	const struct link_state *s;
+
+	if (!is_pair(from, to))
+		return false;
+	s = &l->states[from][to];
+	*out = s->flow;
+	return s->told == s->set && s->set != 0;
+}
+
+static void
+take_flow(struct links *l, const struct msg_link_flow *m)
+{
+	struct link_state *s;
+
+	if (!is_pair(m->from, m->to))
+		return;
+	s = &l->states[m->from][m->to];
+	s->told = m->epoch;
+	s->flow = (struct link_flow){m->passed, m->held, m->late, m->refused};
+}
+
+static void
+take_peer(struct links *l, const struct msg_link_peer *m)
+{
+	unsigned *count;
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+		return;
+	count = strcmp(m->from, LINKS_CLIENT) == 0 ? l->clients : l->open;
+	count += m->node - 1;
+	if (m->up)
+		(*count)++;
+	else if (*count > 0)
+		(*count)--;
 }
 
 static void
@@ -76,15 +162,13 @@ take_event(struct links *l, const struct event *ev)
 	if (ev->type == MESSAGE_LINK_FRONT) {
 		node = ev->u.link_front.node;
 		if (node >= 1 && node <= CONFIG_NODES_MAX)
-			l->fronts[node - 1] = ev->u.link_front.port;
+			*(ev->u.link_front.clients ? &l->client_fronts[node - 1]
+						   : &l->fronts[node - 1]) =
+			    ev->u.link_front.port;
+	} else if (ev->type == MESSAGE_LINK_FLOW) {
+		take_flow(l, &ev->u.link_flow);
 	} else if (ev->type == MESSAGE_LINK_PEER) {
-		node = ev->u.link_peer.node;
-		if (node < 1 || node > CONFIG_NODES_MAX)
-			return;
-		if (ev->u.link_peer.up)
-			l->open[node - 1]++;
-		else if (l->open[node - 1] > 0)
-			l->open[node - 1]--;
+		take_peer(l, &ev->u.link_peer);
 	} else if (ev->type == MESSAGE_LOG && ev->u.log.level >= LOG_WARN)
 		log_warn("links: %s", ev->u.log.text);
 }
@@ -106,12 +190,12 @@ links_read(struct links *l)
 }
 
 bool
-links_are_open(const struct links *l, unsigned n)
+links_are_open(const struct links *l, unsigned n, bool clients)
 {
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		if (l->fronts[i] == 0)
+		if (l->fronts[i] == 0 || (clients && l->client_fronts[i] == 0))
 			return false;
 	return true;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chaos/admin.h"
 #include "chaos/chaos.h"
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
@@ -135,7 +136,22 @@ emit_node(struct chaos *c, unsigned node)
 	(void)text_copy(
 	    ev.u.node.version, sizeof(ev.u.node.version), n->version);
 	(void)text_copy(ev.u.node.url, sizeof(ev.u.node.url), n->url);
+	(void)text_copy(
+	    ev.u.node.monitor, sizeof(ev.u.node.monitor), n->monitor);
 	child_emit(&c->child, &ev);
+}
+
+/* A server that came back as another version is told anew. */
+static void
+look_at_versions(struct chaos *c)
+{
+	struct monitor_varz v;
+	unsigned i;
+
+	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++)
+		if (monitor_varz(c->cluster.monitor, i, &v) &&
+		    strcmp(v.version, c->cluster.nodes[i - 1].version) != 0)
+			emit_node(c, i);
 }
 
 static bool
@@ -250,6 +266,7 @@ serve(struct chaos *c)
 				!schedule_is_idle(&c->schedule));
 		if (clock_mono_ns() >= c->links_ns + LINKS_NS)
 			look_at_links(c);
+		look_at_versions(c);
 		answer_healed(c);
 		answer_settled(c);
 		answer_dump(c);
@@ -352,7 +369,9 @@ chaos_main(uint32_t source, uint32_t incarnation)
 	bye.u.bye.ok = err == 0;
 	child_emit(&c->child, &bye);
 	child_flush(&c->child);
+	admin_destroy(c->cluster.admin);
 	monitor_destroy(c->cluster.monitor);
+	schedule_fini(&c->schedule);
 	free(c->cluster.state);
 	close(c->signal_fd);
 	child_fini(&c->child);
@@ -360,17 +379,6 @@ chaos_main(uint32_t source, uint32_t incarnation)
 	curl_global_cleanup();
 	frame_cleanup();
 	return err == 0 ? 0 : EXIT_FAILED;
-}
-
-const struct mayhem_ops *
-mayhem_find(const char *name)
-{
-	const struct mayhem_ops *const *m;
-
-	for (m = mayhem_table; *m != NULL; m++)
-		if (strcmp((*m)->name, name) == 0)
-			return *m;
-	return NULL;
 }
 
 const struct cluster_ops *

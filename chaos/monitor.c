@@ -13,11 +13,12 @@
 #include "proto/base/text.h"
 #include "proto/child.h"
 
-#define ANSWER_MAX   ((size_t)16 << 20)
-#define TIMEOUT_MS   2000L /* a stopped server's port accepts and hangs */
-#define GROUPS_MAX   4096  /* streams and consumers followed, a server */
-#define REFRESH_NS   (5 * CLOCK_S)
-#define LEADERS_SENT 64 /* groups whose leader is told now and then */
+#define ANSWER_MAX	 ((size_t)16 << 20)
+#define TIMEOUT_MS	 2000L /* a stopped server's port accepts and hangs */
+#define GROUPS_MAX	 4096  /* streams and consumers followed, a server */
+#define REFRESH_NS	 (5 * CLOCK_S)
+#define MONITOR_NAME_MAX 80
+#define LEADERS_SENT	 64 /* groups whose leader is told now and then */
 
 enum page {
 	PAGE_HEALTH,
@@ -49,6 +50,8 @@ struct group {
 	uint64_t hash;	 /* of its name */
 	bool is_led;	 /* by this very server */
 	bool is_current; /* all replicas are; known by the leader only */
+	bool is_consumer;
+	char name[MONITOR_NAME_MAX]; /* stream or stream/consumer */
 };
 
 struct watched {
@@ -251,7 +254,6 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	const char *name = string_of(detail, "name");
 	const char *leader = string_of(cluster, "leader");
 	struct group *g;
-	char full[64];
 	unsigned rows;
 
 	if (w->ngroups == GROUPS_MAX)
@@ -262,12 +264,12 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	g->is_led = cluster == NULL || strcmp(leader, node) == 0;
 	g->is_current =
 	    g->is_led && (cluster == NULL || replicas_current(cluster, &rows));
-	if (!g->is_led)
-		return;
-	full[0] = '\0';
-	(void)text_add(full, sizeof(full), "%s%s%s", stream,
-	    stream[0] != '\0' ? "/" : "", name);
-	tell_leader(m, stream[0] != '\0' ? 3 : 2, full, node);
+	g->is_consumer = stream[0] != '\0';
+	g->name[0] = '\0';
+	(void)text_add(g->name, sizeof(g->name), "%s%s%s", stream,
+	    g->is_consumer ? "/" : "", name);
+	if (g->is_led)
+		tell_leader(m, g->is_consumer ? 3 : 2, g->name, node);
 }
 
 static void
@@ -497,6 +499,74 @@ monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 		    why, "not every stream and consumer is current", "");
 	why[0] = '\0';
 	return true;
+}
+
+unsigned
+monitor_meta_leader(const struct monitor *m, uint64_t since_ns)
+{
+	unsigned i;
+
+	for (i = 0; i < m->cluster->n; i++)
+		if (m->nodes[i].leads_meta && m->nodes[i].jsz_ns > since_ns)
+			return i + 1;
+	return 0;
+}
+
+static bool
+is_pickable(const struct group *g, bool consumers, const char *prefix)
+{
+	return g->is_led && g->is_consumer == consumers &&
+	       strncmp(g->name, prefix, strlen(prefix)) == 0;
+}
+
+unsigned
+monitor_pick_group(const struct monitor *m, bool consumers, const char *prefix,
+    uint64_t dice, char *name, size_t size)
+{
+	const struct watched *w;
+	unsigned i, k, pass;
+	uint64_t count = 0, at = 0;
+
+	/* The first pass counts, the second takes the one that was chosen. */
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; i < m->cluster->n; i++) {
+			w = &m->nodes[i];
+			for (k = 0; w->jsz_ns != 0 && k < w->ngroups; k++) {
+				if (!is_pickable(
+					&w->groups[k], consumers, prefix))
+					continue;
+				if (pass == 0) {
+					count++;
+				} else if (at++ == dice % count) {
+					(void)text_copy(
+					    name, size, w->groups[k].name);
+					return i + 1;
+				}
+			}
+		}
+		if (count == 0)
+			break;
+	}
+	return 0;
+}
+
+unsigned
+monitor_group_leader(
+    const struct monitor *m, const char *name, uint64_t since_ns)
+{
+	const struct watched *w;
+	unsigned i, k;
+
+	for (i = 0; i < m->cluster->n; i++) {
+		w = &m->nodes[i];
+		if (w->jsz_ns <= since_ns)
+			continue;
+		for (k = 0; k < w->ngroups; k++)
+			if (w->groups[k].is_led &&
+			    strcmp(w->groups[k].name, name) == 0)
+				return i + 1;
+	}
+	return 0;
 }
 
 bool

@@ -42,6 +42,21 @@ bool monitor_is_healthy(const struct monitor *, uint64_t since_ns, char *why);
 bool monitor_node_is_ok(
     const struct monitor *, unsigned node, uint64_t since_ns);
 
+/* The server that leads the meta group, 0 if not known since then. */
+unsigned monitor_meta_leader(const struct monitor *, uint64_t since_ns);
+
+/*
+ * A stream (or "stream/consumer") whose leader is known: the one that dice
+ * choose among those whose name begins with prefix. Copies its name and
+ * returns its leader, or 0 when there is none.
+ */
+unsigned monitor_pick_group(const struct monitor *, bool consumers,
+    const char *prefix, uint64_t dice, char *name, size_t size);
+
+/* Who leads that one, as seen since then; 0 if nobody is known to. */
+unsigned monitor_group_leader(
+    const struct monitor *, const char *name, uint64_t since_ns);
+
 /* What /varz of a node said last: false when it was never heard. */
 struct monitor_varz {
 	uint64_t asked_ns;

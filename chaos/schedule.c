@@ -2,6 +2,7 @@
 /* The schedule of faults; see schedule.h. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "chaos/monitor.h"
@@ -28,34 +29,22 @@ crash_is_applied(struct fault *f)
 	return true;
 }
 
-static int
-crash_heal(struct fault *f)
-{
-	f->mark = clock_mono_ns();
-	return f->cluster->ops->node_start(f->cluster, f->node);
-}
-
 static bool
 crash_is_healed(struct fault *f)
 {
-	char why[CLUSTER_WHY_MAX];
-
-	if (!monitor_is_healthy(f->cluster->monitor, f->mark, why)) {
-		(void)snprintf(f->how, sizeof(f->how), "%.100s", why);
-		return false;
-	}
-	(void)snprintf(f->how, sizeof(f->how), "started again; healthy");
-	return true;
+	return mayhem_is_whole(f, "started again; healthy");
 }
 
 static const struct mayhem_ops crash_ops = {
     .name = "crash",
-    .takes_node_down = true,
+    .touches = TOUCH_SERVER,
+    .outage = OUTAGE_ONE,
+    .ends_server = true,
     .apply_ns = CLOCK_S,
     .heal_ns = 120 * CLOCK_S,
     .inject = crash_inject,
     .is_applied = crash_is_applied,
-    .heal = crash_heal,
+    .heal = mayhem_start_all,
     .is_healed = crash_is_healed,
 };
 
@@ -70,11 +59,123 @@ plan_next(struct schedule *s, struct schedule_mode *m)
 {
 	memset(&m->fault, 0, sizeof(m->fault));
 	m->fault.ops = m->plan.ops;
+	m->fault.options = m->plan.options;
 	m->fault.cluster = s->cluster;
 	m->stage = STAGE_NONE;
 	m->applied = false;
 	if (m->plan.ops->plan != NULL)
 		m->plan.ops->plan(&m->plan, &m->fault);
+}
+
+/* The seed decides, whatever the mixes before took of the mode's numbers. */
+static void
+begin_mode(struct schedule *s, struct schedule_mode *m)
+{
+	const struct run_config *config = s->cluster->config;
+	char stream[64];
+
+	/* A stream of its own: modes don't disturb each other. */
+	(void)snprintf(stream, sizeof(stream), "%s#%u", m->plan.ops->name,
+	    (unsigned)s->mix);
+	rng_init(&m->plan.rng, config->seed, stream);
+	m->plan.nodes = s->cluster->n;
+	m->plan.tolerated = s->tolerated;
+	m->plan.next_ns = 0;
+	m->plan.round = 0;
+	m->plan.left = 0;
+	m->in_mix = true;
+	plan_next(s, m);
+}
+
+static void
+shuffle(struct schedule *s)
+{
+	unsigned i, other, kept;
+
+	for (i = s->n; i-- > 1;) {
+		other = (unsigned)rng_below(&s->rng, i + 1);
+		kept = s->deck[i];
+		s->deck[i] = s->deck[other];
+		s->deck[other] = kept;
+	}
+	s->dealt = 0;
+}
+
+/* Modes are dealt like cards: each comes once before any comes again. */
+static void
+deal_mix(struct schedule *s)
+{
+	struct schedule_mode *m;
+	unsigned i, taken = 0;
+
+	for (i = 0; i < s->n; i++)
+		s->modes[i].in_mix = false;
+	while (taken < s->at_once) {
+		if (s->dealt == s->n)
+			shuffle(s);
+		m = &s->modes[s->deck[s->dealt++]];
+		if (m->in_mix)
+			continue; /* the last of the deck before */
+		begin_mode(s, m);
+		taken++;
+	}
+}
+
+static const struct {
+	unsigned can;
+	const char *verb;
+} verbs[] = {
+    {CLUSTER_CAN_RESTART, "stop and start these servers"},
+    {CLUSTER_CAN_RELOAD, "reload these servers"},
+    {CLUSTER_CAN_PAUSE, "pause these servers"},
+    {CLUSTER_CAN_CUT, "cut the links of these servers"},
+    {CLUSTER_CAN_CUT_CLIENTS, "cut connections to these servers"},
+    {CLUSTER_CAN_ADMIN, "make requests as their system account"},
+    {CLUSTER_CAN_UPGRADE, "change the version of these servers"},
+    {CLUSTER_CAN_WIPE, "empty the stores of these servers"},
+    {CLUSTER_CAN_FILL, "fill the disks of these servers"},
+};
+
+static int
+look_at_needs(struct cluster *c, const struct mayhem_ops *ops, char *why)
+{
+	unsigned i, lacks = ops->needs & ~c->ops->can;
+
+	why[0] = '\0';
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if ((lacks & verbs[i].can) == 0)
+			continue;
+		(void)text_add(why, CLUSTER_WHY_MAX,
+		    "mayhem %s can't be done with --cluster %s: natsburn may "
+		    "not %s",
+		    ops->name, c->ops->name, verbs[i].verb);
+		return -ENOTSUP;
+	}
+	if (ops->check != NULL && ops->check(c->config, why) == -ENOTSUP)
+		return -ENOTSUP;
+	c->needs |= ops->needs;
+	return 0;
+}
+
+static int
+add_mode(struct schedule *s, const struct mayhem_ops *ops)
+{
+	const struct run_config *config = s->cluster->config;
+	struct schedule_mode *m = &s->modes[s->n];
+	char why[OPTION_WHY_MAX];
+
+	s->deck[s->n] = s->n;
+	s->n++;
+	m->plan.ops = ops;
+	m->plan.interval = config->fault_interval;
+	m->plan.hold = config->fault_duration;
+	if (ops->options == NULL)
+		return 0;
+	m->options = calloc(1, ops->options_size);
+	m->plan.options = m->options;
+	if (m->options == NULL)
+		return -ENOMEM;
+	return config_extras(config, ops->name, ops->options, m->options, why);
 }
 
 int
@@ -83,8 +184,8 @@ schedule_init(
 {
 	const char *list = cluster->config->mayhem;
 	const struct mayhem_ops *ops;
-	struct schedule_mode *m;
 	char name[64];
+	int err;
 
 	memset(s, 0, sizeof(*s));
 	s->cluster = cluster;
@@ -94,33 +195,38 @@ schedule_init(
 		ops = mayhem_find(name);
 		if (ops == NULL || s->n == SCHEDULE_MODES_MAX)
 			return -EINVAL; /* the parent has looked already */
-		if ((ops->needs & ~cluster->ops->can) != 0) {
-			why[0] = '\0';
-			(void)text_add(why, CLUSTER_WHY_MAX,
-			    "mayhem %s can't be done with --cluster %s: "
-			    "natsburn may not %s these servers",
-			    name, cluster->ops->name,
-			    ops->needs & CLUSTER_CAN_RESTART ? "stop and start"
-							     : "reload");
-			return -ENOTSUP;
-		}
-		if (ops->plan == NULL)
-			continue; /* none */
-		m = &s->modes[s->n++];
-		m->plan.ops = ops;
-		m->plan.nodes = cluster->n;
-		m->plan.interval_ns = cluster->config->fault_interval_ns;
-		/* A stream of its own: modes don't disturb each other. */
-		rng_init(&m->plan.rng, cluster->config->seed, ops->name);
-		plan_next(s, m);
+		err = look_at_needs(cluster, ops, why);
+		if (err == 0 && ops->plan != NULL) /* else none */
+			err = add_mode(s, ops);
+		if (err < 0)
+			return err;
 	}
+	s->at_once = (unsigned)cluster->config->mix;
+	if (s->at_once == 0)
+		s->at_once =
+		    s->n <= SCHEDULE_MIX_ALL ? s->n : SCHEDULE_MIX_OF_ALL;
+	if (s->at_once > s->n)
+		s->at_once = s->n;
 	return 0;
+}
+
+void
+schedule_fini(struct schedule *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n; i++)
+		free(s->modes[i].options);
 }
 
 void
 schedule_start(struct schedule *s)
 {
+	s->tolerated = mayhem_tolerated(s->cluster->config, s->cluster->n);
 	s->start_ns = clock_mono_ns();
+	rng_init(&s->rng, s->cluster->config->seed, "mixes");
+	shuffle(s);
+	deal_mix(s);
 }
 
 void
@@ -141,9 +247,29 @@ schedule_is_idle(const struct schedule *s)
 }
 
 static const char *
-target_name(const struct schedule *s, const struct fault *f)
+target_name(const struct schedule *s, struct fault *f)
 {
-	return f->node != 0 ? s->cluster->nodes[f->node - 1].name : "cluster";
+	unsigned i, nodes = fault_nodes(f);
+
+	if (f->target[0] != '\0')
+		return f->target;
+	for (i = 0; i < s->cluster->n; i++)
+		if ((nodes & (1U << i)) != 0)
+			(void)text_add(f->target, sizeof(f->target), "%s%s",
+			    f->target[0] != '\0' ? "," : "",
+			    s->cluster->nodes[i].name);
+	if (nodes == 0)
+		(void)text_copy(f->target, sizeof(f->target), "cluster");
+	return f->target;
+}
+
+/* Where the mix stands in a schedule in which healing takes no time. */
+static uint64_t
+mix_offset(const struct schedule *s)
+{
+	const struct run_config *c = s->cluster->config;
+
+	return s->mix * (c->mix_time_ns + c->quiet_ns);
 }
 
 /* With fewer than three replicas a server that is down is an outage. */
@@ -152,20 +278,20 @@ stops_clock(const struct schedule *s, const struct mayhem_ops *ops)
 {
 	if (!ops->is_graceful)
 		return true;
-	return ops->takes_node_down && s->cluster->config->replicas < 3;
+	return ops->outage != OUTAGE_NONE && s->cluster->config->replicas < 3;
 }
 
 static void
-emit_planned(struct schedule *s, const struct fault *f)
+emit_planned(struct schedule *s, struct fault *f)
 {
 	struct event ev = {.type = MESSAGE_FAULT_PLANNED};
 	struct msg_fault_planned *m = &ev.u.fault_planned;
 
 	m->fault = f->number;
 	m->round = f->round;
-	m->planned_ns = f->planned_ns;
+	m->planned_ns = mix_offset(s) + f->planned_ns;
 	m->stops_clock = stops_clock(s, f->ops);
-	m->ends_server = f->ops->takes_node_down;
+	m->ends_server = f->ops->ends_server;
 	(void)text_copy(m->mode, sizeof(m->mode), f->ops->name);
 	(void)text_copy(m->target, sizeof(m->target), target_name(s, f));
 	child_emit(s->child, &ev);
@@ -199,26 +325,40 @@ is_whole(struct schedule *s)
 	return s->unhealed_ns == 0;
 }
 
+/* The servers that a fault puts out of service, as bits. */
+static unsigned
+nodes_out(const struct fault *f)
+{
+	return f->ops->outage != OUTAGE_NONE && !f->is_mild ? fault_nodes(f)
+							    : 0;
+}
+
 /* May this fault begin beside those in force? */
 static bool
 has_room(struct schedule *s, const struct schedule_mode *m)
 {
-	unsigned i, down = 0, tolerated = (s->cluster->n - 1) / 2;
+	const struct mayhem_ops *mine = m->fault.ops, *ops;
+	unsigned i, nodes = fault_nodes(&m->fault), out = 0, theirs;
 	const struct schedule_mode *o;
 
 	for (i = 0; i < slots(s); i++) {
 		o = &s->modes[i];
 		if (o->stage == STAGE_NONE)
 			continue;
-		if (o->fault.node == m->fault.node)
+		ops = o->fault.ops;
+		theirs = fault_nodes(&o->fault);
+		if ((nodes & theirs) != 0 &&
+		    (ops->touches & mine->touches) != 0)
 			return false;
-		down += o->fault.ops->takes_node_down;
+		if ((nodes_out(&o->fault) & nodes_out(&m->fault)) != 0)
+			return false;
+		out |= nodes_out(&o->fault);
 	}
-	if (!m->fault.ops->takes_node_down)
+	if (nodes_out(&m->fault) == 0)
 		return true;
 	if (!is_whole(s))
 		return false;
-	return down < (tolerated > 0 ? tolerated : 1);
+	return fault_count(out | nodes_out(&m->fault)) <= s->tolerated;
 }
 
 static void
@@ -268,6 +408,7 @@ step_applying(struct schedule *s, struct schedule_mode *m, uint64_t now)
 		    (unsigned long long)(f->ops->apply_ns / CLOCK_S));
 	emit_outcome(s, f, MESSAGE_FAULT_APPLIED, applied);
 	m->applied = applied;
+	f->how[0] = '\0';
 	m->stage = STAGE_HOLDING;
 	m->since_ns = now;
 }
@@ -300,9 +441,6 @@ step_mode(struct schedule *s, struct schedule_mode *m, uint64_t now)
 {
 	switch (m->stage) {
 	case STAGE_NONE:
-		if (!s->is_stopping &&
-		    now >= s->start_ns + m->fault.planned_ns && has_room(s, m))
-			begin_fault(s, m);
 		break;
 	case STAGE_APPLYING:
 		step_applying(s, m, now);
@@ -310,11 +448,81 @@ step_mode(struct schedule *s, struct schedule_mode *m, uint64_t now)
 	case STAGE_HOLDING:
 		if (s->is_stopping || now >= m->since_ns + m->fault.hold_ns)
 			begin_heal(m);
+		else if (m->fault.ops->step != NULL)
+			m->fault.ops->step(&m->fault);
 		break;
 	case STAGE_HEALING:
 		step_healing(s, m, now);
 		break;
 	}
+}
+
+/* The mode whose fault is due for the longest time, but not before after. */
+static struct schedule_mode *
+longest_due(struct schedule *s, uint64_t elapsed, const bool *looked_at)
+{
+	struct schedule_mode *m, *best = NULL;
+	unsigned i;
+
+	for (i = 0; i < s->n; i++) {
+		m = &s->modes[i];
+		if (!m->in_mix || looked_at[i] || m->stage != STAGE_NONE ||
+		    m->fault.planned_ns > elapsed)
+			continue;
+		if (best == NULL ||
+		    m->fault.planned_ns < best->fault.planned_ns)
+			best = m;
+	}
+	return best;
+}
+
+/*
+ * Begin what is due and has room, the longest due first: one that waits for
+ * servers to be whole again is not overtaken by others that need them so.
+ */
+static void
+begin_due(struct schedule *s, uint64_t elapsed)
+{
+	bool looked_at[SCHEDULE_MODES_MAX] = {false}, outage_waits = false;
+	struct schedule_mode *m;
+
+	while ((m = longest_due(s, elapsed, looked_at)) != NULL) {
+		looked_at[m - s->modes] = true;
+		if (m->fault.ops->outage != OUTAGE_NONE && outage_waits)
+			continue;
+		if (m->fault.ops->aim != NULL && !m->fault.ops->aim(&m->fault))
+			continue;
+		if (has_room(s, m))
+			begin_fault(s, m);
+		else
+			outage_waits |= nodes_out(&m->fault) != 0;
+	}
+}
+
+/* A mix that is over makes room for the next one, after a quiet time. */
+static void
+step_mix(struct schedule *s, uint64_t now)
+{
+	const struct run_config *c = s->cluster->config;
+
+	if (s->is_stopping)
+		return;
+	if (s->at_once == s->n || now < s->start_ns + c->mix_time_ns) {
+		begin_due(s, now - s->start_ns);
+		return;
+	}
+	if (!schedule_is_idle(s)) {
+		s->idle_ns = 0;
+		return;
+	}
+	if (s->idle_ns == 0)
+		s->idle_ns = now;
+	if (now < s->idle_ns + c->quiet_ns)
+		return;
+	s->mix++;
+	s->start_ns = now;
+	s->idle_ns = 0;
+	deal_mix(s);
 }
 
 /* Servers that ended by themselves are started again, load or no load. */
@@ -344,6 +552,9 @@ schedule_step(struct schedule *s)
 	unsigned i;
 
 	step_crashes(s);
-	for (i = 0; i < s->n && s->start_ns != 0; i++)
+	if (s->start_ns == 0)
+		return;
+	for (i = 0; i < s->n; i++)
 		step_mode(s, &s->modes[i], clock_mono_ns());
+	step_mix(s, clock_mono_ns());
 }

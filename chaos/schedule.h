@@ -2,8 +2,14 @@
 /*
  * The schedule draws faults from the seed and leads each through its life:
  * planned, injected, applied (verified), held, healed (verified). It keeps
- * the bounds: never two faults on one server, never more servers down than
- * the cluster tolerates. Every step is an event in the history.
+ * the bounds: never two faults on the same part of a server, never more
+ * servers out of service than --tolerate. Every step is an event in the
+ * history.
+ *
+ * Few modes run all together from beginning to end. Of many, a mix of some
+ * is drawn and runs for --mix-time; when its last fault is healed and
+ * --quiet-time has passed, the next mix begins. Planned offsets count as if
+ * healing took no time, so that the same seed means the same schedule.
  */
 #ifndef CHAOS_SCHEDULE_H
 #define CHAOS_SCHEDULE_H
@@ -12,7 +18,9 @@
 #include "chaos/mayhem.h"
 #include "proto/child.h"
 
-#define SCHEDULE_MODES_MAX 16
+#define SCHEDULE_MODES_MAX  48
+#define SCHEDULE_MIX_ALL    3 /* as many modes run all together */
+#define SCHEDULE_MIX_OF_ALL 2 /* of more, as many at once */
 
 enum fault_stage {
 	STAGE_NONE,
@@ -27,6 +35,8 @@ struct schedule_mode {
 	enum fault_stage stage;
 	uint64_t since_ns; /* when the stage began */
 	bool applied;
+	bool in_mix;
+	void *options;
 };
 
 struct schedule {
@@ -36,18 +46,26 @@ struct schedule {
 	   for the case that it ends by itself. */
 	struct schedule_mode modes[SCHEDULE_MODES_MAX + CONFIG_NODES_MAX];
 	unsigned n;
-	uint32_t faults;   /* numbered so far */
-	uint64_t start_ns; /* 0: not started */
+	unsigned at_once; /* modes of a mix */
+	uint32_t mix;	  /* number of the present one, from 0 */
+	struct rng rng;	  /* shuffles the modes */
+	unsigned deck[SCHEDULE_MODES_MAX], dealt;
+	uint32_t faults;    /* numbered so far */
+	uint64_t start_ns;  /* of the present mix; 0: not started */
+	uint64_t idle_ns;   /* since when all of it is healed; 0: isn't */
+	unsigned tolerated; /* servers that may be out at once */
 	bool is_stopping, all_ok;
 	uint64_t unhealed_ns; /* a fault could not be undone then; 0 none */
 };
 
 /*
  * Take the modes of config's --mayhem. 0, or -ENOTSUP with why
- * (CLUSTER_WHY_MAX bytes) when the driver can't do one of them.
+ * (CLUSTER_WHY_MAX bytes) when the driver can't do one of them. Sets
+ * cluster->needs. schedule_fini() in either case.
  */
 int schedule_init(
     struct schedule *, struct cluster *, struct child *, char *why);
+void schedule_fini(struct schedule *);
 
 void schedule_start(struct schedule *);
 

@@ -162,11 +162,71 @@ validate_test(const struct run_config *c)
 }
 
 static int
+validate_tolerate(const struct run_config *c)
+{
+	uint64_t bound;
+
+	if (strcmp(c->tolerate, "minority") == 0 ||
+	    strcmp(c->tolerate, "none") == 0 ||
+	    (text_to_u64(c->tolerate, CONFIG_NODES_MAX, &bound) == 0 &&
+		bound >= 1))
+		return 0;
+	return cli_usage("--tolerate \"%s\": must be minority, none, or a "
+			 "number of servers from 1 to %d",
+	    c->tolerate, CONFIG_NODES_MAX);
+}
+
+/* Does the mode keep within --tolerate, and do the options suit it? */
+static int
+validate_mode(const struct run_config *c, const struct mayhem_ops *ops)
+{
+	unsigned n = (unsigned)c->servers, width = mayhem_width(ops, n);
+	char why[OPTION_WHY_MAX];
+
+	if (width > mayhem_tolerated(c, n))
+		return cli_usage("--mayhem %s: puts %u of %u servers out of "
+				 "service at once, more than --tolerate %s; "
+				 "--tolerate none allows it",
+		    ops->name, width, n, c->tolerate);
+	if (ops->check != NULL && ops->check(c, why) == -EINVAL)
+		return cli_usage("--mayhem %s: %s", ops->name, why);
+	return 0;
+}
+
+int
+cli_expand_mayhem(struct run_config *c)
+{
+	const struct cluster_ops *driver = cluster_find(c->cluster);
+	const struct mayhem_ops *const *m;
+	char list[sizeof(c->mayhem)] = "", why[OPTION_WHY_MAX];
+	unsigned n = (unsigned)c->servers;
+
+	if (strcmp(c->mayhem, "all") != 0)
+		return 0;
+	for (m = mayhem_table; *m != NULL && driver != NULL; m++) {
+		if ((*m)->is_on_demand || ((*m)->needs & ~driver->can) != 0 ||
+		    mayhem_width(*m, n) > mayhem_tolerated(c, n) ||
+		    ((*m)->check != NULL && (*m)->check(c, why) < 0))
+			continue;
+		if (!text_add(list, sizeof(list), "%s%s",
+			list[0] != '\0' ? "," : "", (*m)->name))
+			return cli_usage("--mayhem all: too many modes");
+	}
+	if (list[0] == '\0')
+		return cli_usage("--mayhem all: no mode can be done with "
+				 "--cluster %s and these options",
+		    c->cluster);
+	(void)text_copy(c->mayhem, sizeof(c->mayhem), list);
+	return 0;
+}
+
+static int
 validate_mayhem(const struct run_config *c)
 {
 	const char *list = c->mayhem, *names[NAMES_MAX];
 	char mode[64];
 	size_t n, count = 0;
+	int bad;
 
 	for (n = 0; mayhem_table[n] != NULL; n++)
 		names[n] = mayhem_table[n]->name;
@@ -174,6 +234,9 @@ validate_mayhem(const struct run_config *c)
 		count++;
 		if (mayhem_find(mode) == NULL)
 			return unknown_name("mayhem mode", mode, names, n);
+		bad = validate_mode(c, mayhem_find(mode));
+		if (bad != 0)
+			return bad;
 	}
 	if (count == 0)
 		return cli_usage("--mayhem \"\": must name a mode, or none");
@@ -184,29 +247,62 @@ validate_mayhem(const struct run_config *c)
 }
 
 static int
-validate_extras(const struct run_config *c)
+validate_rows(const struct run_config *c, const char *scope,
+    const struct option_spec *rows, size_t size)
 {
 	static const struct option_spec no_rows[] = {
 	    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false}};
-	const struct workload_ops *w = workload_find(c->test);
-	const struct option_spec *rows = w->options ? w->options : no_rows;
+	void *state = calloc(1, size ? size : 1);
 	char why[OPTION_WHY_MAX];
-	size_t i, len = strlen(w->name);
-	void *state;
 	int err;
 
-	for (i = 0; i < c->nextras; i++)
-		if (strncmp(c->extras[i], w->name, len) != 0 ||
-		    c->extras[i][len] != '.')
-			return cli_usage(
-			    "-o \"%s\": must be %s.KEY=VALUE in this run",
-			    c->extras[i], w->name);
-	state = calloc(1, w->options_size ? w->options_size : 1);
 	if (state == NULL)
 		return cli_usage("out of memory");
-	err = config_extras(c, w->name, rows, state, why);
+	err =
+	    config_extras(c, scope, rows != NULL ? rows : no_rows, state, why);
 	free(state);
 	return err < 0 ? cli_usage("%s", why) : 0;
+}
+
+static bool
+is_scope(const char *extra, const char *scope)
+{
+	size_t len = strlen(scope);
+
+	return strncmp(extra, scope, len) == 0 && extra[len] == '.';
+}
+
+/* -o NAME.KEY=VALUE: NAME is the test or one of the modes of this run. */
+static int
+validate_extra(const struct run_config *c, const char *extra)
+{
+	const struct workload_ops *w = workload_find(c->test);
+	const char *list = c->mayhem;
+	const struct mayhem_ops *m;
+	char mode[64];
+
+	if (is_scope(extra, w->name))
+		return validate_rows(c, w->name, w->options, w->options_size);
+	while (text_next_item(&list, mode, sizeof(mode))) {
+		m = mayhem_find(mode);
+		if (is_scope(extra, mode))
+			return validate_rows(
+			    c, mode, m->options, m->options_size);
+	}
+	return cli_usage("-o \"%s\": must be %s.KEY=VALUE in this run, or "
+			 "MODE.KEY=VALUE of one of its mayhem modes",
+	    extra, w->name);
+}
+
+static int
+validate_extras(const struct run_config *c)
+{
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < c->nextras && bad == 0; i++)
+		bad = validate_extra(c, c->extras[i]);
+	return bad;
 }
 
 static int
@@ -226,6 +322,8 @@ cli_validate(const struct run_config *c)
 	int bad;
 
 	bad = validate_test(c);
+	if (bad == 0)
+		bad = validate_tolerate(c);
 	if (bad == 0)
 		bad = validate_mayhem(c);
 	if (bad == 0)

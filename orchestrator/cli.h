@@ -8,14 +8,15 @@
 
 #include "proto/config.h"
 
-/* natsburn run, check, report, dump, list, doctor: argv begins behind the
- * command. */
+/* natsburn run, check, list and so on: argv begins behind the command. */
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_mayhem(int argc, char **argv);
+int cmd_cluster(int argc, char **argv);
 
 /* natsburn --completion bash|zsh. */
 int cmd_completion(int argc, char **argv);
@@ -43,6 +44,12 @@ int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * fit together. 0 or EXIT_USAGE after the error was printed.
  */
 int cli_validate(const struct run_config *);
+
+/*
+ * --mayhem all becomes the names of all modes that this configuration
+ * allows, so that reports and repeated runs name them. 0 or EXIT_USAGE.
+ */
+int cli_expand_mayhem(struct run_config *);
 
 /*
  * Resolve server binaries: config's list, or nats-server from PATH and the

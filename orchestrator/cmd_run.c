@@ -67,19 +67,15 @@ open_metrics(struct run *r)
 	return 0;
 }
 
+/* What the options mean, and whether they can be meant. */
 static int
-prepare(struct run *r, int argc, char **argv)
+prepare(struct run *r)
 {
-	const char *word = NULL;
-	int n, bad;
+	int bad;
 
-	config_init(&r->config);
-	n = cli_options(&r->config, argc, argv, &word, 1);
-	if (n < 0)
-		return EXIT_USAGE;
-	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
-		return cli_usage("unknown test \"%.60s\"", word);
-	bad = cli_validate(&r->config);
+	bad = cli_expand_mayhem(&r->config);
+	if (bad == 0)
+		bad = cli_validate(&r->config);
 	if (bad == 0 && strcmp(r->config.cluster, "local") == 0)
 		bad = cli_find_server(&r->config);
 	if (bad == 0)
@@ -193,17 +189,31 @@ execute(struct run *r)
 }
 
 int
-cmd_run(int argc, char **argv)
+run_configured(struct run *r)
 {
-	struct run *r = calloc(1, sizeof(*r));
-	int code;
+	int code = prepare(r);
 
-	if (r == NULL)
-		return cli_usage("out of memory");
-	code = prepare(r, argc, argv);
 	if (code == 0)
 		code = execute(r);
 	metrics_close(r->metrics);
+	return code;
+}
+
+int
+cmd_run(int argc, char **argv)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	const char *word = NULL;
+	int n, code = EXIT_USAGE;
+
+	if (r == NULL)
+		return cli_usage("out of memory");
+	config_init(&r->config);
+	n = cli_options(&r->config, argc, argv, &word, 1);
+	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
+		code = cli_usage("unknown test \"%.60s\"", word);
+	else if (n >= 0)
+		code = run_configured(r);
 	free(r);
 	return code;
 }

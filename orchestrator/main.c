@@ -16,6 +16,8 @@ const struct cli_command cli_commands[] = {
     {"report", "judge it again and write its reports anew", cmd_report},
     {"dump", "put it into one file to attach to an issue", cmd_dump},
     {"list", "tests, mayhem modes, checks, cluster drivers", cmd_list},
+    {"mayhem", "faults alone, beside a load of your own", cmd_mayhem},
+    {"cluster", "servers alone: cluster up, status DIR, down DIR", cmd_cluster},
     {"doctor", "is this host ready for a run?", cmd_doctor},
     {NULL, NULL, NULL},
 };

@@ -196,7 +196,7 @@ load_is_over(const struct run *r)
 {
 	const struct stats *s = &r->history.stats;
 
-	if (r->interrupted)
+	if (r->interrupted || r->stopped)
 		return true;
 	if (r->config.rounds != 0 && s->rounds >= r->config.rounds)
 		return true;

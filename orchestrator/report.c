@@ -315,9 +315,15 @@ add_counts(cJSON *o, const struct history *h)
 	add_count(counts, "reads", s->reads);
 	add_count(counts, "updates", s->updates);
 	add_count(counts, "rejected", s->rejected);
+	add_count(counts, "reads_failed", s->reads_failed);
+	add_count(counts, "updates_unknown", s->updates_unknown);
+	add_count(counts, "updates_retries", s->updates_retries);
 	add_count(counts, "streams_added", s->streams_added);
 	add_count(counts, "streams_removed", s->streams_removed);
 	add_count(counts, "listings", s->listings);
+	add_count(counts, "stream_ops_unknown", s->stream_ops_unknown);
+	add_count(counts, "stream_ops_retries", s->stream_ops_retries);
+	add_count(counts, "listings_failed", s->listings_failed);
 }
 
 static void

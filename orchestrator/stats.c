@@ -437,6 +437,21 @@ on_rare(struct stats *s, const struct event *ev)
 	case MESSAGE_SCAN_ABSENT:
 		s->absent++;
 		break;
+	case MESSAGE_KV_READ_FAILED:
+		s->reads_failed++;
+		break;
+	case MESSAGE_KV_UPDATE_END:
+		s->updates_unknown += ev->u.kv_update_end.outcome == 2;
+		break;
+	case MESSAGE_STREAM_ADD:
+		s->stream_ops_retries += ev->u.stream_add.attempt > 1;
+		break;
+	case MESSAGE_STREAM_REMOVE:
+		s->stream_ops_retries += ev->u.stream_remove.attempt > 1;
+		break;
+	case MESSAGE_STREAM_OP_END:
+		s->stream_ops_unknown += ev->u.stream_op_end.outcome == 2;
+		break;
 	default:
 		break;
 	}
@@ -513,6 +528,9 @@ stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 		round_done(s, ev->time_ns);
 		break;
 	case MESSAGE_KV_UPDATE:
+		s->updates_retries += ev->u.kv_update.attempt > 1;
+		on_asked(s, ev, false);
+		break;
 	case MESSAGE_STREAM_LIST:
 		on_asked(s, ev, false);
 		break;
@@ -530,6 +548,7 @@ stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 		break;
 	case MESSAGE_STREAM_LIST_END:
 		s->listings += ev->u.stream_list_end.ok;
+		s->listings_failed += !ev->u.stream_list_end.ok;
 		on_asked(s, ev, ev->u.stream_list_end.ok);
 		if (ev->u.stream_list_end.ok)
 			round_done(s, ev->time_ns);

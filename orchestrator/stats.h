@@ -23,11 +23,11 @@
 
 struct stats_fault {
 	uint32_t fault;
-	char mode[32], target[32];
+	char mode[32], target[96];
 	uint64_t planned_ns;			/* offset in the schedule */
 	uint64_t due_ns, applied_ns, healed_ns; /* times, 0: not yet */
 	bool applied, healed;
-	char applied_how[96], healed_how[96];
+	char applied_how[160], healed_how[160];
 };
 
 /* A fault whose end is not known yet. */
@@ -76,7 +76,9 @@ struct stats {
 	uint64_t deliver, redeliver, ack_ok, ack_unknown;
 	uint64_t scanned, absent;
 	uint64_t reads, updates, rejected; /* of keys */
+	uint64_t reads_failed, updates_unknown, updates_retries;
 	uint64_t streams_added, streams_removed, listings;
+	uint64_t stream_ops_unknown, stream_ops_retries, listings_failed;
 	uint64_t rounds;
 	uint64_t anomalies;
 	uint64_t last_round_ns, longest_stall_ns;
@@ -98,7 +100,7 @@ struct stats {
 	char library[32];
 	uint64_t workers_died, gaps;
 	char phase[16];
-	char fault_now[80]; /* for the progress line */
+	char fault_now[136]; /* for the progress line */
 };
 
 void stats_init(struct stats *);

@@ -31,6 +31,11 @@ static const char *const clusters[] = {
 		name, OPTION_DURATION, AT(member), def, min, max, NULL,        \
 		    "TIME", help, false                                        \
 	}
+#define RANGE(name, member, def, min, max, help)                               \
+	{                                                                      \
+		name, OPTION_RANGE, AT(member), def, min, max, NULL,           \
+		    "TIME[..TIME]", help, false                                \
+	}
 #define TEXT(name, member, def, arg, help)                                     \
 	{                                                                      \
 		name, OPTION_STRING, AT(member), def, 0, 0, NULL, arg, help,   \
@@ -49,7 +54,7 @@ static const char *const clusters[] = {
 
 const struct option_spec config_options[] = {
     TEXT("test", test, "", "TEST", "test to run (also the first argument)"),
-    TEXT("mayhem", mayhem, "none", "MODE[,MODE]", "faults to inject"),
+    TEXT("mayhem", mayhem, "none", "MODE[,MODE]", "faults to inject, or all"),
     TIME("duration", duration_ns, "60s", 100 * CLOCK_MS, 3650 * DAY,
 	"time of the load"),
     NUMBER("rounds", rounds, "0", 0, UINT64_MAX, "N",
@@ -65,16 +70,27 @@ const struct option_spec config_options[] = {
     CHOICE("storage", storage, "file", storages, "KIND", "file or memory"),
     NUMBER("consumers", consumers, "10", 1, 4000, "N", "consumer processes"),
     NUMBER("clients", clients, "1", 1, 4000, "N", "client processes"),
-    TIME("fault-interval", fault_interval_ns, "5s", 100 * CLOCK_MS, DAY,
-	"between faults"),
+    RANGE("fault-interval", fault_interval, "5s", 100 * CLOCK_MS, DAY,
+	"between faults of a mode"),
+    RANGE("fault-duration", fault_duration, "0", 0, DAY,
+	"how long a fault lasts; 0 is what suits its mode"),
+    TEXT("tolerate", tolerate, "minority", "BOUND",
+	"servers out of service at once: minority, a number, or none (no "
+	"bound)"),
+    NUMBER("mix", mix, "0", 0, 64, "N",
+	"modes at once; 0 is all of up to three, two of more"),
+    TIME("mix-time", mix_time_ns, "30s", CLOCK_S, DAY,
+	"time of a mix before the next one"),
     TIME("op-timeout", op_timeout_ns, "30s", CLOCK_S, DAY,
 	"longest an operation may be retried"),
     TIME("consume-timeout", consume_timeout_ns, "30s", CLOCK_S, DAY,
 	"longest from publish ack to confirmed consumption"),
     TIME("quiet-time", quiet_ns, "2s", 0, DAY,
-	"load without faults before the first one"),
+	"load without faults before the first one and between mixes"),
     FLAG("strict-availability", strict_availability,
 	"count time in which faults may stop JetStream, too"),
+    FLAG("stop-on-anomaly", stop_on_anomaly,
+	"end the load at the first violation"),
     FLAG("json", json, "print report.json on stdout at the end"),
     FLAG("quiet", quiet, "no progress; errors and the exit code only"),
     TEXT("metrics", metrics, "", "HOST:PORT",

@@ -17,7 +17,7 @@
 
 struct run_config {
 	char test[CONFIG_NAME_MAX];
-	char mayhem[256]; /* comma-separated modes */
+	char mayhem[512]; /* comma-separated modes */
 	uint64_t duration_ns;
 	uint64_t rounds; /* 0: no limit */
 	uint64_t seed;	 /* 0: drawn */
@@ -26,10 +26,14 @@ struct run_config {
 	uint64_t replicas;
 	char storage[16];
 	uint64_t consumers, clients;
-	uint64_t fault_interval_ns;
+	struct option_range fault_interval; /* one time: the mean */
+	struct option_range fault_duration; /* 0: each mode's own */
+	char tolerate[16];
+	uint64_t mix; /* modes at once; 0: all, or 2 of many */
+	uint64_t mix_time_ns;
 	uint64_t op_timeout_ns, consume_timeout_ns;
 	uint64_t quiet_ns; /* quiet phase before the first fault */
-	bool strict_availability;
+	bool strict_availability, stop_on_anomaly;
 	bool json, quiet;
 	char metrics[128]; /* HOST:PORT, empty: none */
 	/* local */

@@ -41,6 +41,13 @@ test_values(void **state)
 	assert_int_equal(c.consumers, 4000);
 	assert_int_equal(config_set(&c, "storage", "memory", why), 0);
 	assert_string_equal(c.storage, "memory");
+	assert_int_equal(config_set(&c, "fault-interval", "2s", why), 0);
+	assert_true(c.fault_interval.low == 2 * CLOCK_S);
+	assert_true(c.fault_interval.high == 2 * CLOCK_S);
+	assert_int_equal(
+	    config_set(&c, "fault-duration", "500ms..1m30s", why), 0);
+	assert_true(c.fault_duration.low == 500 * CLOCK_MS);
+	assert_true(c.fault_duration.high == 90 * CLOCK_S);
 	assert_int_equal(config_set(&c, "quiet", "true", why), 0);
 	assert_true(c.quiet);
 	assert_int_equal(config_set(&c, "run", "18446744073709551615", why), 0);
@@ -56,6 +63,12 @@ test_errors(void **state)
 		int err;
 		const char *says[4];
 	} rows[] = {
+	    {"fault-interval", "10s..2s", -EINVAL,
+		{"--fault-interval", "\"10s..2s\"", "2s..10s", "100ms"}},
+	    {"fault-interval", "2s..", -EINVAL,
+		{"--fault-interval", "\"2s..\"", "2s..10s", "1d"}},
+	    {"fault-duration", "..2s", -EINVAL,
+		{"--fault-duration", "\"..2s\"", "2s..10s", "1d"}},
 	    {"duration", "abc", -EINVAL,
 		{"--duration", "\"abc\"", "100ms", "2h30m"}},
 	    {"duration", "1ms", -EINVAL, {"--duration", "\"1ms\"", "100ms"}},
@@ -187,6 +200,7 @@ random_value(
     const struct option_spec *row, struct rng *rng, char *out, size_t size)
 {
 	uint64_t v, span = row->max - row->min;
+	char high[64];
 	size_t n = 0;
 
 	out[0] = '\0';
@@ -201,6 +215,14 @@ random_value(
 		break;
 	case OPTION_DURATION:
 		text_from_duration(v, out, size);
+		break;
+	case OPTION_RANGE:
+		text_from_duration(v, out, size);
+		if (rng_below(rng, 2) == 0) {
+			text_from_duration(
+			    v + (row->max - v) / 2, high, sizeof(high));
+			(void)text_add(out, size, "..%s", high);
+		}
 		break;
 	case OPTION_STRING:
 		for (v = rng_below(rng, row->size < 60 ? row->size : 60); v > 0;

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "chaos/admin.h"
 #include "chaos/internal.h"
 #include "chaos/links.h"
 #include "chaos/monitor.h"
@@ -83,6 +84,22 @@ node_dir(const struct cluster *c, unsigned node, char *out, size_t size)
 
 	out[0] = '\0';
 	(void)text_add(out, size, "%s/%s", l->dir, c->nodes[node - 1].name);
+}
+
+static bool
+has_client_fronts(const struct cluster *c)
+{
+	return (c->needs & CLUSTER_CAN_CUT_CLIENTS) != 0;
+}
+
+/* Where clients go: to the front where they are to be cut off. */
+static unsigned
+client_port(const struct cluster *c, unsigned node)
+{
+	const struct local *l = c->state;
+
+	return has_client_fronts(c) ? l->links.client_fronts[node - 1]
+				    : l->nodes[node - 1].client;
 }
 
 static void
@@ -161,6 +178,9 @@ write_config(struct cluster *c, unsigned node)
 	(void)text_add(text, CONFIG_MAX,
 	    "server_name: %s\n"
 	    "listen: \"127.0.0.1:%u\"\n"
+	    "client_advertise: \"127.0.0.1:%u\"\n"
+	    "lame_duck_duration: 30s\n"
+	    "lame_duck_grace_period: 1s\n"
 	    "http: \"127.0.0.1:%u\"\n"
 	    "log_file: \"%s/server.log\"\n"
 	    "max_connections: %llu\n"
@@ -176,8 +196,8 @@ write_config(struct cluster *c, unsigned node)
 	    "}\n"
 	    "system_account: SYS\n"
 	    "no_auth_user: burn\n",
-	    c->nodes[node - 1].name, n->client, n->http, dir,
-	    (unsigned long long)c->nodes[node - 1].config_mark, dir,
+	    c->nodes[node - 1].name, n->client, client_port(c, node), n->http,
+	    dir, (unsigned long long)c->nodes[node - 1].config_mark, dir,
 	    l->password);
 	if (c->n > 1)
 		config_cluster(c, node, text);
@@ -232,7 +252,7 @@ local_node_signal(struct cluster *c, unsigned node, int sig)
 
 	if (c->nodes[node - 1].pid == 0)
 		return -ESRCH;
-	if (sig == SIGTERM || sig == SIGKILL)
+	if (sig == SIGTERM || sig == SIGKILL || sig == SIGUSR2)
 		l->nodes[node - 1].should_run = false;
 	/* Not reaped yet, so the pid is still our server's. */
 	return kill(c->nodes[node - 1].pid, sig) < 0 ? -errno : 0;
@@ -242,6 +262,80 @@ static bool
 local_node_runs(struct cluster *c, unsigned node)
 {
 	return c->nodes[node - 1].pid != 0;
+}
+
+/* The third word of /proc/PID/stat; the second is a name in brackets. */
+static bool
+local_node_is_stopped(struct cluster *c, unsigned node)
+{
+	char path[64], text[512];
+	const char *at;
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(
+	    path, sizeof(path), "/proc/%d/stat", (int)c->nodes[node - 1].pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strrchr(text, ')');
+	return at != NULL && at[1] == ' ' && at[2] == 'T';
+}
+
+static int
+local_node_binary(struct cluster *c, unsigned node, unsigned binary)
+{
+	struct local *l = c->state;
+	const char *list = c->config->server_bin;
+	char bin[CONFIG_PATH_MAX];
+	unsigned i;
+
+	for (i = 0; text_next_item(&list, bin, sizeof(bin)); i++) {
+		if (i != binary)
+			continue;
+		(void)text_copy(l->nodes[node - 1].bin,
+		    sizeof(l->nodes[node - 1].bin), bin);
+		c->nodes[node - 1].binary = binary;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int
+local_link_set(struct cluster *c, unsigned from, unsigned to,
+    const struct link_policy *policy)
+{
+	struct local *l = c->state;
+
+	return links_set(&l->links, from, to, policy);
+}
+
+static int
+local_link_reset(struct cluster *c, unsigned a, unsigned b, unsigned percent)
+{
+	struct local *l = c->state;
+
+	return links_reset(&l->links, a, b, percent);
+}
+
+static bool
+local_link_flow(
+    struct cluster *c, unsigned from, unsigned to, struct link_flow *out)
+{
+	const struct local *l = c->state;
+
+	return links_flow(&l->links, from, to, out);
+}
+
+static unsigned
+local_node_clients(struct cluster *c, unsigned node)
+{
+	const struct local *l = c->state;
+
+	return l->links.clients[node - 1];
 }
 
 static void
@@ -331,7 +425,7 @@ assign_node(struct cluster *c, unsigned node, const char *bin)
 		return -EADDRNOTAVAIL;
 	cn->config_mark = CONNECTIONS_BASE;
 	(void)snprintf(
-	    cn->url, sizeof(cn->url), "nats://127.0.0.1:%u", n->client);
+	    cn->direct, sizeof(cn->direct), "nats://127.0.0.1:%u", n->client);
 	(void)snprintf(
 	    cn->monitor, sizeof(cn->monitor), "http://127.0.0.1:%u", n->http);
 	node_dir(c, node, dir, sizeof(dir));
@@ -348,7 +442,8 @@ assign_nodes(struct cluster *c)
 
 	for (i = 1; i <= c->config->servers; i++) {
 		/* Fewer binaries than servers: the last serves the rest. */
-		(void)text_next_item(&list, bin, sizeof(bin));
+		if (i == 1 || (c->needs & CLUSTER_CAN_UPGRADE) == 0)
+			(void)text_next_item(&list, bin, sizeof(bin));
 		err = assign_node(c, i, bin);
 		if (err < 0)
 			return err;
@@ -365,13 +460,22 @@ open_links(struct cluster *c)
 	unsigned i;
 	int err = links_start(&l->links);
 
-	for (i = 0; err == 0 && i < c->n; i++)
-		err = links_open(&l->links, i + 1, l->nodes[i].route);
-	while (err == 0 && !links_are_open(&l->links, c->n)) {
+	for (i = 0; err == 0 && i < c->n; i++) {
+		err = links_open(&l->links, i + 1, c->nodes[i].name,
+		    l->nodes[i].route, false);
+		if (err == 0 && has_client_fronts(c))
+			err = links_open(&l->links, i + 1, c->nodes[i].name,
+			    l->nodes[i].client, true);
+	}
+	while (err == 0 &&
+	       !links_are_open(&l->links, c->n, has_client_fronts(c))) {
 		if (clock_mono_ns() >= deadline)
 			err = -ETIMEDOUT;
 		chaos_wait(c->chaos, 5);
 	}
+	for (i = 0; i < c->n; i++)
+		(void)snprintf(c->nodes[i].url, sizeof(c->nodes[i].url),
+		    "nats://127.0.0.1:%u", client_port(c, i + 1));
 	return err;
 }
 
@@ -385,18 +489,29 @@ unlink_entry(
 	return remove(path);
 }
 
+static int
+local_node_wipe(struct cluster *c, unsigned node)
+{
+	char path[CONFIG_PATH_MAX + 16];
+
+	if (c->nodes[node - 1].pid != 0)
+		return -EBUSY;
+	node_dir(c, node, path, CONFIG_PATH_MAX);
+	(void)text_add(path, sizeof(path), "/store");
+	return nftw(path, unlink_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 &&
+		       errno != ENOENT
+		   ? -errno
+		   : 0;
+}
+
 /* Form anew: what the servers stored so far is nobody's yet. */
 static void
 wipe_stores(struct cluster *c)
 {
-	char path[CONFIG_PATH_MAX + 16];
 	unsigned i;
 
-	for (i = 1; i <= c->n; i++) {
-		node_dir(c, i, path, CONFIG_PATH_MAX);
-		(void)text_add(path, sizeof(path), "/store");
-		(void)nftw(path, unlink_entry, 16, FTW_DEPTH | FTW_PHYS);
-	}
+	for (i = 1; i <= c->n; i++)
+		(void)local_node_wipe(c, i); /* what is left is overwritten */
 }
 
 static void
@@ -556,7 +671,11 @@ local_up(struct cluster *c)
 	if (err == 0) {
 		/* The monitor watches the nodes that now have addresses. */
 		c->monitor = monitor_create(c, chaos_child(c->chaos));
-		err = c->monitor != NULL ? 0 : -ENOMEM;
+		c->admin =
+		    admin_create(c, &(struct admin_login){"sys", l->password},
+			&(struct admin_login){"burn", "burn"});
+		if (c->monitor == NULL || c->admin == NULL)
+			err = -ENOMEM;
 	}
 	if (err < 0) {
 		(void)text_add(c->why, sizeof(c->why),
@@ -583,7 +702,9 @@ local_down(struct cluster *c)
 const struct cluster_ops cluster_local = {
     .name = "local",
     .summary = "nats-servers of its own on loopback (the default)",
-    .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD,
+    .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD | CLUSTER_CAN_PAUSE |
+	   CLUSTER_CAN_CUT | CLUSTER_CAN_CUT_CLIENTS | CLUSTER_CAN_ADMIN |
+	   CLUSTER_CAN_UPGRADE | CLUSTER_CAN_WIPE,
     .state_size = sizeof(struct local),
     .up = local_up,
     .tend = local_tend,
@@ -591,6 +712,13 @@ const struct cluster_ops cluster_local = {
     .node_signal = local_node_signal,
     .node_runs = local_node_runs,
     .node_crashed = local_node_crashed,
+    .node_is_stopped = local_node_is_stopped,
+    .node_binary = local_node_binary,
+    .node_wipe = local_node_wipe,
+    .link_set = local_link_set,
+    .link_reset = local_link_reset,
+    .link_flow = local_link_flow,
+    .node_clients = local_node_clients,
     .node_reconfigure = local_node_reconfigure,
     .links = local_links,
     .down = local_down,

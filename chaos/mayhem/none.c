@@ -7,4 +7,5 @@ const struct mayhem_ops mayhem_none = {
     .summary = "no fault at all",
     .promise = "every promise holds all the time",
     .is_graceful = true,
+    .is_on_demand = true,
 };

@@ -16,20 +16,6 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
-#define LEAST_NS (CLOCK_S / 2)
-
-static void
-reload_plan(struct mayhem_plan *p, struct fault *f)
-{
-	uint64_t wait =
-	    (uint64_t)rng_exponential(&p->rng, (double)p->interval_ns);
-
-	p->next_ns += wait > LEAST_NS ? wait : LEAST_NS;
-	f->round = ++p->round;
-	f->planned_ns = p->next_ns;
-	f->node = 1 + (unsigned)rng_below(&p->rng, p->nodes);
-}
-
 static int
 reload_inject(struct fault *f)
 {
@@ -76,10 +62,11 @@ const struct mayhem_ops mayhem_random_reload = {
     .summary = "change and reload the configuration of a random server",
     .promise = "every promise holds all the time",
     .needs = CLUSTER_CAN_RELOAD,
+    .touches = TOUCH_SERVER,
     .is_graceful = true,
     .apply_ns = 20 * CLOCK_S,
     .heal_ns = 60 * CLOCK_S,
-    .plan = reload_plan,
+    .plan = mayhem_plan_one,
     .inject = reload_inject,
     .is_applied = reload_is_applied,
     .is_healed = reload_is_healed,

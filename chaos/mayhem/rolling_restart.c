@@ -8,13 +8,10 @@
  * usually takes, so that the planned offsets can be met and the same seed
  * means the same schedule.
  */
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 
 #include "chaos/cluster.h"
 #include "chaos/mayhem.h"
-#include "chaos/monitor.h"
 #include "proto/base/clock.h"
 
 #define SERVER_NS (4 * CLOCK_S) /* a server's share of a round, at least */
@@ -23,7 +20,7 @@ static void
 rolling_plan(struct mayhem_plan *p, struct fault *f)
 {
 	uint64_t least = p->nodes * SERVER_NS;
-	uint64_t round_ns = p->interval_ns > least ? p->interval_ns : least;
+	uint64_t round_ns = p->interval.low > least ? p->interval.low : least;
 
 	if (p->left == 0) {
 		p->left = p->nodes;
@@ -45,42 +42,14 @@ rolling_inject(struct fault *f)
 static bool
 rolling_is_applied(struct fault *f)
 {
-	struct cluster *c = f->cluster;
-
-	if (c->ops->node_runs(c, f->node))
-		return false;
-	(void)snprintf(f->how, sizeof(f->how), "SIGTERM, exit seen");
-	return true;
-}
-
-/* Called twice or on a server that never stopped: nothing to do. */
-static int
-rolling_heal(struct fault *f)
-{
-	struct cluster *c = f->cluster;
-
-	f->mark = clock_mono_ns();
-	if (c->ops->node_runs(c, f->node))
-		return 0;
-	return c->ops->node_start(c, f->node);
+	return mayhem_all_ended(f, "SIGTERM, exit seen");
 }
 
 static bool
 rolling_is_healed(struct fault *f)
 {
-	struct cluster *c = f->cluster;
-	char why[CLUSTER_WHY_MAX];
-
-	/* One that took longer to end than we waited is started now. */
-	if (!c->ops->node_runs(c, f->node))
-		(void)c->ops->node_start(c, f->node); /* or next time */
-	if (!monitor_is_healthy(f->cluster->monitor, f->mark, why)) {
-		(void)snprintf(f->how, sizeof(f->how), "%.100s", why);
-		return false;
-	}
-	(void)snprintf(f->how, sizeof(f->how),
-	    "started; all servers healthy, all streams current");
-	return true;
+	return mayhem_is_whole(
+	    f, "started; all servers healthy, all streams current");
 }
 
 const struct mayhem_ops mayhem_rolling_restart = {
@@ -88,13 +57,15 @@ const struct mayhem_ops mayhem_rolling_restart = {
     .summary = "restart every server gracefully, one after the other",
     .promise = "replicated streams stay available",
     .needs = CLUSTER_CAN_RESTART,
-    .takes_node_down = true,
+    .touches = TOUCH_SERVER,
+    .outage = OUTAGE_ONE,
+    .ends_server = true,
     .is_graceful = true,
     .apply_ns = 30 * CLOCK_S,
     .heal_ns = 120 * CLOCK_S,
     .plan = rolling_plan,
     .inject = rolling_inject,
     .is_applied = rolling_is_applied,
-    .heal = rolling_heal,
+    .heal = mayhem_start_all,
     .is_healed = rolling_is_healed,
 };

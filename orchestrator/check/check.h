@@ -117,6 +117,17 @@ bool check_is_ours(const struct check *, uint64_t run, unsigned intact);
 uint64_t check_available_ns(
     const struct check *, uint64_t start_ns, uint64_t start_stood);
 
+/* When a worker of ours last stood still (CHILD_SILENT); zeroed: never. */
+struct check_silence {
+	uint64_t ns, stood;
+};
+
+void check_silence_note(const struct check *, struct check_silence *);
+
+/* The same, but since that worker moved again if that is later. */
+uint64_t check_waited_ns(const struct check *, const struct check_silence *,
+    uint64_t start_ns, uint64_t start_stood);
+
 const char *anomaly_kind_name(enum anomaly_kind);
 const char *anomaly_class_name(enum anomaly_class);
 

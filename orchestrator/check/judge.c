@@ -228,6 +228,22 @@ check_available_ns(
 	return passed > stood ? passed - stood : 0;
 }
 
+void
+check_silence_note(const struct check *c, struct check_silence *s)
+{
+	s->ns = c->now_ns;
+	s->stood = faults_stood(c->faults, c->now_ns);
+}
+
+uint64_t
+check_waited_ns(const struct check *c, const struct check_silence *s,
+    uint64_t start_ns, uint64_t start_stood)
+{
+	if (s->ns > start_ns)
+		return check_available_ns(c, s->ns, s->stood);
+	return check_available_ns(c, start_ns, start_stood);
+}
+
 static void
 note_ok(struct judge *j)
 {
@@ -431,20 +447,27 @@ reasons_inconclusive(const struct judge *j, struct judge_result *r)
 {
 	const struct facts *f = &j->facts;
 	bool wants_faults = strcmp(j->config.mayhem, "none") != 0;
+	bool has_load = strcmp(j->config.test, "none") != 0;
 	uint64_t stream;
 
 	if (!f->saw_end)
 		reason(r, "the history ends before the run did");
-	if (f->ok_ops == 0)
+	if (has_load && f->ok_ops == 0)
 		reason(r, "no operation succeeded");
 	if (wants_faults && j->faults.applied == 0)
 		reason(r, "no fault took effect");
-	else if (wants_faults && f->ok_under_fault == 0)
+	else if (has_load && wants_faults && f->ok_under_fault == 0)
 		reason(r, "no operation succeeded while a fault was in force");
 	if (f->settle_why[0] != '\0')
 		reason(r, "the cluster did not settle: %.190s", f->settle_why);
 	if (f->doubt[0] != '\0')
 		reason(r, "%.250s", f->doubt);
+	if (!has_load) {
+		if (j->faults.unhealed > 0)
+			reason(r, "faults that could not be undone: %llu",
+			    (unsigned long long)j->faults.unhealed);
+		return;
+	}
 	if (f->begun.count == 0)
 		reason(r, "no stream was audited");
 	else if (unaudited_stream(j, &stream))

@@ -14,6 +14,12 @@ place_u64(const struct option_spec *row, void *base)
 	return (uint64_t *)(void *)((char *)base + row->offset);
 }
 
+static struct option_range *
+place_range(const struct option_spec *row, void *base)
+{
+	return (struct option_range *)(void *)((char *)base + row->offset);
+}
+
 static char *
 place_text(const struct option_spec *row, void *base)
 {
@@ -92,6 +98,47 @@ set_duration(const struct option_spec *row, void *base, const char *value,
 }
 
 static int
+read_range(const char *value, struct option_range *r)
+{
+	const char *dots = strstr(value, "..");
+	char low[64];
+
+	if (dots == NULL) {
+		if (text_to_duration(value, &r->low) < 0)
+			return -EINVAL;
+		r->high = r->low;
+		return 0;
+	}
+	if ((size_t)(dots - value) >= sizeof(low))
+		return -EINVAL;
+	(void)text_copy(low, (size_t)(dots - value) + 1, value);
+	if (text_to_duration(low, &r->low) < 0 ||
+	    text_to_duration(dots + 2, &r->high) < 0)
+		return -EINVAL;
+	return r->low <= r->high ? 0 : -EINVAL;
+}
+
+static int
+set_range(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	char low[32], high[32];
+	struct option_range r;
+
+	if (read_range(value, &r) == 0 && r.low >= row->min &&
+	    r.high <= row->max) {
+		*place_range(row, base) = r;
+		return 0;
+	}
+	text_from_duration(row->min, low, sizeof(low));
+	text_from_duration(row->max, high, sizeof(high));
+	(void)text_add(allowed, size,
+	    "a time such as 5s, or a range such as 2s..10s, from %s to %s", low,
+	    high);
+	return -EINVAL;
+}
+
+static int
 set_string(const struct option_spec *row, void *base, const char *value,
     char *allowed, size_t size)
 {
@@ -130,6 +177,7 @@ static option_setter *const setters[] = {
     [OPTION_FLAG] = set_flag,
     [OPTION_U64] = set_u64,
     [OPTION_DURATION] = set_duration,
+    [OPTION_RANGE] = set_range,
     [OPTION_STRING] = set_string,
     [OPTION_CHOICE] = set_choice,
 };
@@ -172,6 +220,18 @@ option_set(const struct option_spec *rows, void *base, const char *prefix,
 	return err;
 }
 
+static void
+get_range(const struct option_range *r, char *out, size_t size)
+{
+	char high[32];
+
+	text_from_duration(r->low, out, size);
+	if (r->high == r->low)
+		return;
+	text_from_duration(r->high, high, sizeof(high));
+	(void)text_add(out, size, "..%s", high);
+}
+
 void
 option_get(
     const struct option_spec *row, const void *base, char *out, size_t size)
@@ -191,6 +251,9 @@ option_get(
 	case OPTION_DURATION:
 		text_from_duration(*place_u64(row, b), out, size);
 		break;
+	case OPTION_RANGE:
+		get_range(place_range(row, b), out, size);
+		break;
 	case OPTION_STRING:
 	case OPTION_CHOICE:
 		(void)text_copy(out, size, place_text(row, b));
@@ -202,9 +265,14 @@ bool
 option_is_default(const struct option_spec *row, const void *base)
 {
 	char value[OPTION_VALUE_MAX];
+	struct option_range r;
 	uint64_t ns;
 
 	option_get(row, base, value, sizeof(value));
+	if (row->type == OPTION_RANGE)
+		return read_range(row->def, &r) == 0 &&
+		       memcmp(&r, place_range(row, (void *)(uintptr_t)base),
+			   sizeof(r)) == 0;
 	if (row->type == OPTION_DURATION)
 		return text_to_duration(row->def, &ns) == 0 &&
 		       ns == *place_u64(row, (void *)(uintptr_t)base);

@@ -19,8 +19,14 @@ enum option_type {
 	OPTION_FLAG,	 /* bool; takes no value on a command line */
 	OPTION_U64,	 /* uint64_t */
 	OPTION_DURATION, /* uint64_t, nanoseconds */
+	OPTION_RANGE,	 /* struct option_range of durations */
 	OPTION_STRING,	 /* char[size] */
 	OPTION_CHOICE,	 /* char[size], one of choices */
+};
+
+/* A time, or two with ".." between them: "5s", "2s..10s". Nanoseconds. */
+struct option_range {
+	uint64_t low, high; /* equal for one time */
 };
 
 struct option_spec {

@@ -196,7 +196,7 @@ server_of()
 {
 	find -L "$servers_dir" -mindepth 2 -maxdepth 2 -name nats-server \
 		-perm -u+x \( -path "*/$1/*" -o -path "*/$1.*/*" \) \
-		2>/dev/null | sort -V | grep . | tail -n 1
+		2>/dev/null | sort -V | tail -n 1 | grep .
 }
 
 # Path of any server: the newest of the folder, or the one on PATH. To be

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/* Requests to the servers themselves; see admin.h. */
+#include <errno.h>
+#include <nats/nats.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/admin.h"
+#include "chaos/monitor.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define CONNECT_MS 1000
+#define FRESH_NS   (3 * CLOCK_S) /* healthy not longer ago than this */
+#define ACCOUNTS   2
+
+struct login {
+	char user[64], password[128];
+};
+
+struct admin {
+	struct cluster *cluster;
+	struct login logins[ACCOUNTS];
+	/* What is connected now: one connection, used over and over. */
+	natsConnection *nc;
+	enum admin_account account;
+	unsigned node;
+	natsInbox *inbox;
+	natsSubscription *sub; /* of the open request */
+};
+
+struct admin *
+admin_create(struct cluster *cluster, const struct admin_login *system,
+    const struct admin_login *user)
+{
+	const struct admin_login *in[ACCOUNTS] = {system, user};
+	struct admin *a = calloc(1, sizeof(*a));
+	unsigned i;
+
+	if (a == NULL)
+		return NULL;
+	a->cluster = cluster;
+	for (i = 0; i < ACCOUNTS; i++) {
+		if (in[i]->user == NULL)
+			continue;
+		(void)text_copy(
+		    a->logins[i].user, sizeof(a->logins[i].user), in[i]->user);
+		(void)text_copy(a->logins[i].password,
+		    sizeof(a->logins[i].password), in[i]->password);
+	}
+	return a;
+}
+
+static void
+disconnect(struct admin *a)
+{
+	admin_done(a);
+	natsConnection_Destroy(a->nc);
+	a->nc = NULL;
+}
+
+void
+admin_destroy(struct admin *a)
+{
+	if (a == NULL)
+		return;
+	disconnect(a);
+	free(a);
+	nats_Close();
+}
+
+static natsStatus
+set_options(natsOptions *o, const char *url, const struct login *login)
+{
+	natsStatus s = natsOptions_SetURL(o, url);
+
+	if (s == NATS_OK)
+		s = natsOptions_SetUserInfo(o, login->user, login->password);
+	if (s == NATS_OK)
+		s = natsOptions_SetName(o, "natsburn-chaos");
+	if (s == NATS_OK)
+		s = natsOptions_SetTimeout(o, CONNECT_MS);
+	/* A request belongs to the server it was sent to. */
+	if (s == NATS_OK)
+		s = natsOptions_SetAllowReconnect(o, false);
+	return s;
+}
+
+static int
+connect_to(struct admin *a, enum admin_account account, unsigned node)
+{
+	const struct cluster_node *n = &a->cluster->nodes[node - 1];
+	natsOptions *o = NULL;
+	natsStatus s;
+
+	if (a->nc != NULL && a->account == account && a->node == node &&
+	    !natsConnection_IsClosed(a->nc))
+		return 0;
+	disconnect(a);
+	s = natsOptions_Create(&o);
+	if (s == NATS_OK)
+		s = set_options(o, n->direct, &a->logins[account]);
+	if (s == NATS_OK)
+		s = natsConnection_Connect(&a->nc, o);
+	natsOptions_Destroy(o);
+	if (s != NATS_OK) {
+		log_warn("cannot connect to %s for a request: %s", n->name,
+		    natsStatus_GetText(s));
+		a->nc = NULL;
+		return -ENOTCONN;
+	}
+	a->account = account;
+	a->node = node;
+	return 0;
+}
+
+/* The one connected to, if it still answers; else any that does. */
+static unsigned
+choose_node(const struct admin *a)
+{
+	uint64_t since = clock_mono_ns() - FRESH_NS;
+	unsigned i;
+
+	if (a->nc != NULL && a->node <= a->cluster->n &&
+	    monitor_node_is_ok(a->cluster->monitor, a->node, since))
+		return a->node;
+	for (i = 1; i <= a->cluster->n; i++)
+		if (monitor_node_is_ok(a->cluster->monitor, i, since))
+			return i;
+	return 0;
+}
+
+int
+admin_request(struct admin *a, enum admin_account account, unsigned node,
+    const char *subject, const char *body)
+{
+	natsStatus s;
+	int err;
+
+	if (a->sub != NULL)
+		return -EBUSY;
+	if (a->logins[account].user[0] == '\0')
+		return -EINVAL;
+	if (node == 0)
+		node = choose_node(a);
+	if (node == 0)
+		return -ENOTCONN;
+	err = connect_to(a, account, node);
+	if (err < 0)
+		return err;
+	s = natsInbox_Create(&a->inbox);
+	if (s == NATS_OK)
+		s = natsConnection_SubscribeSync(&a->sub, a->nc, a->inbox);
+	if (s == NATS_OK)
+		s = natsConnection_PublishRequestString(
+		    a->nc, subject, a->inbox, body);
+	if (s == NATS_OK)
+		return 0;
+	disconnect(a);
+	return -ENOTCONN;
+}
+
+int
+admin_poll(struct admin *a, char *out, size_t size)
+{
+	natsMsg *msg = NULL;
+	natsStatus s;
+	int len;
+
+	if (a->sub == NULL)
+		return -ENOTCONN;
+	s = natsSubscription_NextMsg(&msg, a->sub, 1);
+	if (s == NATS_TIMEOUT)
+		return natsConnection_IsClosed(a->nc) ? -ENOTCONN : -EAGAIN;
+	if (s != NATS_OK)
+		return -ENOTCONN;
+	len = natsMsg_GetDataLength(msg);
+	out[0] = '\0';
+	(void)text_add(out, size, "%.*s", len, natsMsg_GetData(msg));
+	natsMsg_Destroy(msg);
+	return len;
+}
+
+void
+admin_done(struct admin *a)
+{
+	natsSubscription_Destroy(a->sub);
+	natsInbox_Destroy(a->inbox);
+	a->sub = NULL;
+	a->inbox = NULL;
+}

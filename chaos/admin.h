@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Requests to the servers themselves: leaders asked to step down, peers
+ * removed, who is reachable from where. One request at a time, each with
+ * its own connection, which stays open for the next one to the same server
+ * and account. Nothing waits but connecting, and that only for a moment and
+ * only to servers that answer their monitoring.
+ */
+#ifndef CHAOS_ADMIN_H
+#define CHAOS_ADMIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chaos/cluster.h"
+
+struct admin;
+
+enum admin_account {
+	ADMIN_SYSTEM, /* the system account */
+	ADMIN_USER,   /* the account of the run's streams */
+};
+
+/* Who may log in: NULL texts are nobody's. */
+struct admin_login {
+	const char *user, *password;
+};
+
+/*
+ * NULL without memory. The logins of both accounts are copied; the cluster's
+ * urls are used as they are at the time of a request.
+ */
+struct admin *admin_create(struct cluster *, const struct admin_login *system,
+    const struct admin_login *user);
+void admin_destroy(struct admin *);
+
+/*
+ * Send a request through a server (from 1), or through any that is healthy
+ * (0). 0; -EBUSY while another one is open, -ENOTCONN when the server can't
+ * be reached, -EINVAL without a login. The answer is taken by admin_poll().
+ */
+int admin_request(struct admin *, enum admin_account, unsigned node,
+    const char *subject, const char *body);
+
+/*
+ * The next answer to the open request: its length, with its text in out
+ * (cut to size, with a NUL), or -EAGAIN while none is there, or -ENOTCONN
+ * when the connection was lost.
+ */
+int admin_poll(struct admin *, char *out, size_t size);
+
+/* The request is over: late answers are dropped. */
+void admin_done(struct admin *);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * leader_stepdown: the leader of the meta group, of a stream or of a
+ * consumer is asked to step down. That it did is seen in /jsz: another
+ * server leads.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chaos/admin.h"
+#include "chaos/cluster.h"
+#include "chaos/mayhem.h"
+#include "chaos/monitor.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define ANSWER_MAX 1024
+
+struct stepdown_options {
+	char of[16];
+};
+
+static const struct option_spec stepdown_rows[] = {
+    {"of", OPTION_CHOICE, offsetof(struct stepdown_options, of), 16, "any", 0,
+	0, mayhem_leader_names, "WHAT", "meta, stream, consumer or any", false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+static int
+stepdown_check(const struct run_config *c, char *why)
+{
+	if (strcmp(c->cluster, "local") != 0 || c->servers > 1)
+		return 0;
+	why[0] = '\0';
+	(void)text_add(why, OPTION_WHY_MAX,
+	    "with --servers 1 there is nobody else to lead");
+	return -EINVAL;
+}
+
+/* With one replica only the meta group has leaders to choose from. */
+static bool
+stepdown_aim(struct fault *f)
+{
+	const struct stepdown_options *o = f->options;
+
+	if (f->cluster->config->replicas == 1)
+		return mayhem_aim_leader(f, LEADER_OF_META);
+	return mayhem_aim_leader(f, mayhem_leader_of(f, o->of));
+}
+
+static int
+stepdown_inject(struct fault *f)
+{
+	enum admin_account account = ADMIN_USER;
+	char subject[256] = "", *slash;
+
+	if (f->before[0] == '\0') {
+		account = ADMIN_SYSTEM;
+		(void)text_copy(
+		    subject, sizeof(subject), "$JS.API.META.LEADER.STEPDOWN");
+	} else if (strchr(f->before, '/') == NULL)
+		(void)text_add(subject, sizeof(subject),
+		    "$JS.API.STREAM.LEADER.STEPDOWN.%s", f->before);
+	else {
+		(void)text_add(subject, sizeof(subject),
+		    "$JS.API.CONSUMER.LEADER.STEPDOWN.%s", f->before);
+		slash = strchr(subject, '/');
+		*slash = '.';
+	}
+	f->mark = clock_mono_ns();
+	return admin_request(f->cluster->admin, account, 0, subject, "");
+}
+
+/* What the server answers is only worth telling when nothing happens. */
+static void
+take_answer(struct fault *f)
+{
+	char answer[ANSWER_MAX];
+
+	if (admin_poll(f->cluster->admin, answer, sizeof(answer)) <= 0)
+		return;
+	admin_done(f->cluster->admin);
+	if (strstr(answer, "\"error\"") != NULL)
+		(void)snprintf(
+		    f->how, sizeof(f->how), "refused: %.140s", answer);
+}
+
+static bool
+stepdown_is_applied(struct fault *f)
+{
+	const struct monitor *m = f->cluster->monitor;
+	unsigned leader;
+
+	take_answer(f);
+	leader = f->before[0] == '\0'
+		     ? monitor_meta_leader(m, f->mark)
+		     : monitor_group_leader(m, f->before, f->mark);
+	if (leader == 0 || leader == f->node)
+		return false;
+	(void)snprintf(f->how, sizeof(f->how), "%s leads now",
+	    f->cluster->nodes[leader - 1].name);
+	return true;
+}
+
+static int
+stepdown_heal(struct fault *f)
+{
+	admin_done(f->cluster->admin);
+	f->mark = clock_mono_ns();
+	return 0;
+}
+
+static bool
+stepdown_is_healed(struct fault *f)
+{
+	return mayhem_is_whole(f, "all servers healthy, all streams current");
+}
+
+const struct mayhem_ops mayhem_leader_stepdown = {
+    .name = "leader_stepdown",
+    .summary = "ask the leader of the meta group, a stream or a consumer to "
+	       "step down",
+    .promise = "replicated streams stay available",
+    .needs = CLUSTER_CAN_ADMIN,
+    .touches = TOUCH_LEADERS,
+    .is_graceful = true,
+    .options = stepdown_rows,
+    .options_size = sizeof(struct stepdown_options),
+    .apply_ns = 20 * CLOCK_S,
+    .heal_ns = 60 * CLOCK_S,
+    .check = stepdown_check,
+    .plan = mayhem_plan_next,
+    .aim = stepdown_aim,
+    .inject = stepdown_inject,
+    .is_applied = stepdown_is_applied,
+    .heal = stepdown_heal,
+    .is_healed = stepdown_is_healed,
+};

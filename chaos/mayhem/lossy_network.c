@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * lossy_network: for a while links between servers behave as on a network
+ * that loses packets, seen from above TCP: a link stalls for as long as a
+ * few retransmissions, a connection is reset, all links are dark for a
+ * moment.
+ */
+#include <stdio.h>
+
+#include "chaos/cluster.h"
+#include "chaos/mayhem.h"
+#include "proto/base/clock.h"
+
+#define LOW_NS	    (8 * CLOCK_S)
+#define HIGH_NS	    (30 * CLOCK_S)
+#define PAUSE_NS    (1500 * CLOCK_MS) /* between two disturbances, at most */
+#define STALL_NS    (2 * CLOCK_S)     /* likewise, of one */
+#define STALL_SHARE 60		      /* percent; resets */
+#define RESET_SHARE 30		      /* the rest: all dark */
+
+static void
+lossy_plan(struct mayhem_plan *p, struct fault *f)
+{
+	mayhem_plan_next(p, f);
+	f->nodes = (1U << p->nodes) - 1;
+	f->hold_ns = mayhem_draw_hold(p, LOW_NS, HIGH_NS);
+	(void)snprintf(f->target, sizeof(f->target), "all links");
+}
+
+static int
+open_all(struct fault *f)
+{
+	static const struct link_policy open = {LINK_OPEN, 0, 0};
+
+	return mayhem_set_links(f, NULL, true, &open);
+}
+
+/* Two different servers, from the dice. */
+static void
+draw_pair(const struct fault *f, uint64_t salt, unsigned *a, unsigned *b)
+{
+	unsigned n = f->cluster->n;
+
+	*a = 1 + (unsigned)(fault_dice(f, salt) % n);
+	*b = 1 + (unsigned)((*a + fault_dice(f, salt + 1) % (n - 1)) % n);
+}
+
+/* Disturb something; f->mark counts what was done, and salts the dice. */
+static int
+disturb(struct fault *f)
+{
+	static const struct link_policy held = {LINK_HOLD, 0, 0};
+	struct cluster *c = f->cluster;
+	uint64_t salt = f->mark++ * 8, kind = fault_dice(f, salt) % 100;
+	unsigned a, b;
+	int err;
+
+	draw_pair(f, salt + 1, &a, &b);
+	f->next_ns = clock_mono_ns() + 1 + fault_dice(f, salt + 3) % STALL_NS;
+	if (kind < STALL_SHARE) {
+		err = c->ops->link_set(c, a, b, &held);
+		if (err == 0)
+			err = c->ops->link_set(c, b, a, &held);
+		return err;
+	}
+	if (kind < STALL_SHARE + RESET_SHARE)
+		return c->ops->link_reset(c, a, b, 100);
+	return mayhem_set_links(f, NULL, true, &held);
+}
+
+/* f->before[0] is set while something is disturbed. */
+static void
+lossy_step(struct fault *f)
+{
+	if (clock_mono_ns() < f->next_ns)
+		return;
+	if (f->before[0] != '\0') {
+		(void)open_all(f); /* heal does it again */
+		f->before[0] = '\0';
+		f->next_ns =
+		    clock_mono_ns() + fault_dice(f, f->mark * 8 + 4) % PAUSE_NS;
+	} else {
+		(void)disturb(f); /* a proxy that is gone fails the run */
+		f->before[0] = 'x';
+	}
+}
+
+static int
+lossy_inject(struct fault *f)
+{
+	f->before[0] = 'x';
+	return disturb(f);
+}
+
+static bool
+lossy_is_applied(struct fault *f)
+{
+	struct link_flow sum;
+
+	mayhem_sum_flows(f, NULL, true, &sum);
+	if (sum.held + sum.refused == 0) {
+		lossy_step(f); /* the first may have hit a silent link */
+		return false;
+	}
+	(void)snprintf(f->how, sizeof(f->how),
+	    "the first disturbance: %llu bytes held, %llu connections reset",
+	    (unsigned long long)sum.held, (unsigned long long)sum.refused);
+	return true;
+}
+
+static int
+lossy_heal(struct fault *f)
+{
+	f->next_ns = f->mark; /* how many there were */
+	f->mark = clock_mono_ns();
+	return open_all(f);
+}
+
+static bool
+lossy_is_healed(struct fault *f)
+{
+	char how[FAULT_HOW_MAX];
+
+	(void)snprintf(how, sizeof(how),
+	    "%llu disturbances; all servers healthy, all streams current",
+	    (unsigned long long)f->next_ns);
+	return mayhem_is_whole(f, how);
+}
+
+const struct mayhem_ops mayhem_lossy_network = {
+    .name = "lossy_network",
+    .summary = "stall, reset and black out links between servers for a while",
+    .promise = "nothing acknowledged is lost; slow, and elections may come",
+    .needs = CLUSTER_CAN_CUT,
+    .touches = TOUCH_LINKS,
+    .apply_ns = 20 * CLOCK_S,
+    .heal_ns = 120 * CLOCK_S,
+    .plan = lossy_plan,
+    .inject = lossy_inject,
+    .is_applied = lossy_is_applied,
+    .step = lossy_step,
+    .heal = lossy_heal,
+    .is_healed = lossy_is_healed,
+};

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * partition: links between groups of servers are cut for long enough that
+ * leaders are elected anew (12 s) or step down (20 s and more), then opened.
+ *
+ *	isolate	one server against the rest
+ *	split	a minority against the majority (five servers and more)
+ *	leader	the leader of something against the rest
+ *	oneway	one server, in one direction only
+ *	ring	everybody sees its two neighbours only (four and more)
+ *
+ * A link that is refused is closed and can't be made; one that is held is a
+ * black hole, whose bytes come late when it is opened, as with TCP.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chaos/cluster.h"
+#include "chaos/mayhem.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define LOW_NS	(12 * CLOCK_S)
+#define HIGH_NS (40 * CLOCK_S)
+
+enum shape {
+	SHAPE_ISOLATE,
+	SHAPE_SPLIT,
+	SHAPE_LEADER,
+	SHAPE_ONEWAY,
+	SHAPE_RING,
+	SHAPES
+};
+
+static const char *const shapes[] = {
+    "isolate", "split", "leader", "oneway", "ring", "random", NULL};
+static const char *const cuts[] = {"hold", "refuse", "random", NULL};
+
+struct partition_options {
+	char shape[16], cut[16], of[16];
+};
+
+static const struct option_spec partition_rows[] = {
+    {"shape", OPTION_CHOICE, offsetof(struct partition_options, shape), 16,
+	"random", 0, 0, shapes, "SHAPE",
+	"isolate, split, leader, oneway, ring or random", false},
+    {"cut", OPTION_CHOICE, offsetof(struct partition_options, cut), 16,
+	"random", 0, 0, cuts, "HOW", "hold, refuse or random", false},
+    {"of", OPTION_CHOICE, offsetof(struct partition_options, of), 16, "any", 0,
+	0, mayhem_leader_names, "WHAT",
+	"shape leader: meta, stream, consumer or any", false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+/* Smallest cluster in which a shape is one. */
+static const unsigned shape_nodes[SHAPES] = {
+    [SHAPE_ISOLATE] = 2,
+    [SHAPE_SPLIT] = 5,
+    [SHAPE_LEADER] = 2,
+    [SHAPE_ONEWAY] = 2,
+    [SHAPE_RING] = 4,
+};
+
+static int
+partition_check(const struct run_config *c, char *why)
+{
+	struct partition_options o;
+	unsigned i;
+
+	why[0] = '\0';
+	if (c->servers < 2) {
+		(void)text_add(why, OPTION_WHY_MAX,
+		    "with --servers 1 there are no links to cut");
+		return -EINVAL;
+	}
+	if (config_extras(c, "partition", partition_rows, &o, why) < 0)
+		return 0; /* is said where options are looked at */
+	for (i = 0; i < SHAPES; i++)
+		if (strcmp(shapes[i], o.shape) == 0 &&
+		    c->servers < shape_nodes[i]) {
+			(void)text_add(why, OPTION_WHY_MAX,
+			    "-o partition.shape=%s needs --servers %u or more",
+			    o.shape, shape_nodes[i]);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+static enum shape
+shape_of(const struct fault *f, unsigned n)
+{
+	const struct partition_options *o = f->options;
+	unsigned i, possible[SHAPES], count = 0;
+
+	for (i = 0; i < SHAPES; i++) {
+		if (strcmp(o->shape, shapes[i]) == 0)
+			return (enum shape)i;
+		if (n >= shape_nodes[i])
+			possible[count++] = i;
+	}
+	return (enum shape)possible[fault_dice(f, 1) % count];
+}
+
+/* A one-way cut is always a black hole: refusing ends both directions. */
+static enum link_cut
+cut_of(const struct fault *f, unsigned n)
+{
+	const struct partition_options *o = f->options;
+
+	if (shape_of(f, n) == SHAPE_ONEWAY || strcmp(o->cut, "hold") == 0)
+		return LINK_HOLD;
+	if (strcmp(o->cut, "refuse") == 0)
+		return LINK_REFUSE;
+	return fault_dice(f, 2) % 2 ? LINK_HOLD : LINK_REFUSE;
+}
+
+static bool
+is_minority(const struct fault *f, unsigned node)
+{
+	return (fault_nodes(f) & (1U << (node - 1))) != 0;
+}
+
+static bool
+is_cut(const struct fault *f, unsigned from, unsigned to)
+{
+	unsigned n = f->cluster->n, apart = from > to ? from - to : to - from;
+
+	switch (shape_of(f, n)) {
+	case SHAPE_RING:
+		return apart != 1 && apart != n - 1;
+	case SHAPE_ONEWAY:
+		return is_minority(f, from) != is_minority(f, to) &&
+		       is_minority(f, from) == (fault_dice(f, 3) % 2 == 0);
+	case SHAPE_ISOLATE:
+	case SHAPE_SPLIT:
+	case SHAPE_LEADER:
+	case SHAPES:
+		break;
+	}
+	return is_minority(f, from) != is_minority(f, to);
+}
+
+static void
+name_target(struct fault *f, unsigned n)
+{
+	static const char *const cut_names[] = {"open", "held", "refused"};
+	enum shape shape = shape_of(f, n);
+	unsigned i;
+
+	f->target[0] = '\0';
+	(void)text_add(f->target, sizeof(f->target), "%s", shapes[shape]);
+	for (i = 1; i <= n && shape != SHAPE_RING; i++)
+		if (is_minority(f, i))
+			(void)text_add(f->target, sizeof(f->target), " %s",
+			    f->cluster->nodes[i - 1].name);
+	if (shape == SHAPE_ONEWAY)
+		(void)text_add(f->target, sizeof(f->target), " (%s)",
+		    fault_dice(f, 3) % 2 == 0 ? "sends nothing"
+					      : "hears nothing");
+	(void)text_add(
+	    f->target, sizeof(f->target), ", %s", cut_names[cut_of(f, n)]);
+}
+
+static void
+partition_plan(struct mayhem_plan *p, struct fault *f)
+{
+	unsigned most = (p->nodes - 1) / 2;
+
+	mayhem_plan_next(p, f);
+	f->hold_ns = mayhem_draw_hold(p, LOW_NS, HIGH_NS);
+	if (most > p->tolerated)
+		most = p->tolerated;
+	switch (shape_of(f, p->nodes)) {
+	case SHAPE_ISOLATE:
+	case SHAPE_ONEWAY:
+	case SHAPES:
+		f->nodes = mayhem_draw_nodes(p, 1);
+		break;
+	case SHAPE_SPLIT:
+		f->nodes = mayhem_draw_nodes(p, most > 1 ? most : 1);
+		break;
+	case SHAPE_RING:
+		f->nodes = (1U << p->nodes) - 1;
+		f->is_mild = true;
+		break;
+	case SHAPE_LEADER:
+		break; /* aim finds it */
+	}
+}
+
+static bool
+partition_aim(struct fault *f)
+{
+	const struct partition_options *o = f->options;
+
+	if (shape_of(f, f->cluster->n) == SHAPE_LEADER &&
+	    !mayhem_aim_leader(f, mayhem_leader_of(f, o->of)))
+		return false;
+	name_target(f, f->cluster->n);
+	return true;
+}
+
+static int
+partition_inject(struct fault *f)
+{
+	static const struct link_policy open = {LINK_OPEN, 0, 0};
+	struct link_policy cut = {cut_of(f, f->cluster->n), 0, 0};
+	int err;
+
+	/* The open ones are set as well: what they carry is compared. */
+	err = mayhem_set_links(f, is_cut, false, &open);
+	if (err == 0)
+		err = mayhem_set_links(f, is_cut, true, &cut);
+	return err;
+}
+
+/*
+ * What servers sent to each other is the probe: it was stopped at every cut
+ * link, and came through where links are open.
+ */
+static bool
+partition_is_applied(struct fault *f)
+{
+	struct link_flow cut, open;
+	bool has_open =
+	    f->cluster->n > 2 || shape_of(f, f->cluster->n) == SHAPE_ONEWAY;
+
+	mayhem_sum_flows(f, is_cut, true, &cut);
+	mayhem_sum_flows(f, is_cut, false, &open);
+	if (cut.held + cut.refused == 0 || cut.passed > 0 ||
+	    (has_open && open.passed == 0))
+		return false;
+	(void)snprintf(f->how, sizeof(f->how),
+	    "cut links: %llu bytes held, %llu connections refused, 0 bytes "
+	    "passed; open ones: %llu bytes passed",
+	    (unsigned long long)cut.held, (unsigned long long)cut.refused,
+	    (unsigned long long)open.passed);
+	return true;
+}
+
+static int
+partition_heal(struct fault *f)
+{
+	static const struct link_policy open = {LINK_OPEN, 0, 0};
+
+	f->mark = clock_mono_ns();
+	return mayhem_set_links(f, NULL, true, &open);
+}
+
+static bool
+partition_is_healed(struct fault *f)
+{
+	struct link_flow flow;
+
+	mayhem_sum_flows(f, is_cut, true, &flow);
+	if (flow.passed == 0) {
+		(void)text_copy(f->how, sizeof(f->how),
+		    "nothing came through the opened links yet");
+		return false;
+	}
+	return mayhem_is_whole(
+	    f, "links carry bytes again; all healthy, all streams current");
+}
+
+const struct mayhem_ops mayhem_partition = {
+    .name = "partition",
+    .summary = "cut the links between groups of servers for a while",
+    .promise = "nothing acknowledged is lost; an election's time of outage",
+    .needs = CLUSTER_CAN_CUT,
+    .touches = TOUCH_LINKS,
+    .outage = OUTAGE_MINORITY,
+    .options = partition_rows,
+    .options_size = sizeof(struct partition_options),
+    .apply_ns = 20 * CLOCK_S,
+    .heal_ns = 120 * CLOCK_S,
+    .check = partition_check,
+    .plan = partition_plan,
+    .aim = partition_aim,
+    .inject = partition_inject,
+    .is_applied = partition_is_applied,
+    .heal = partition_heal,
+    .is_healed = partition_is_healed,
+};
