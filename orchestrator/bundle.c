@@ -33,6 +33,7 @@ struct bundle {
 	char top[128]; /* folder that everything is in */
 	struct archive *out;
 	struct redactor *redactor;
+	struct evidence_sieve sieve;
 	bool is_part; /* the journal is too large to be taken whole */
 	uint64_t events, taken;
 	char *why;
@@ -282,13 +283,14 @@ is_frame_of_run(const struct event *ev)
 static bool
 is_around(const struct bundle *b, const struct event *ev)
 {
+	bool may_bear = evidence_sieve_passes(&b->sieve, ev);
 	const struct anomaly *a;
 	size_t i;
 
 	for (i = 0; (a = judge_anomaly(b->h->judge, i)) != NULL; i++)
 		if ((ev->time_ns + BEFORE_NS >= a->time_ns &&
 			ev->time_ns <= a->time_ns + AFTER_NS) ||
-		    evidence_bears_on(ev, a))
+		    (may_bear && evidence_bears_on(ev, a)))
 			return true;
 	return false;
 }
@@ -580,6 +582,7 @@ fill(struct bundle *b)
 	char path[PATH_MAX_] = "";
 	int err;
 
+	evidence_sieve_fill(&b->sieve, b->h->judge);
 	learn_options(b);
 	err = put_servers(b, true);
 	if (err == 0)

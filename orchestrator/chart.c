@@ -278,27 +278,56 @@ lane_rows(const struct chart *c, unsigned lane, double y)
 	}
 }
 
+/*
+ * How much of a bucket was under faults, in quarters: long runs would be
+ * one band from end to end otherwise. 0 when the mode was not in force.
+ */
+static unsigned
+quarter(const struct chart *c, size_t i, unsigned lane, unsigned mode)
+{
+	const struct series_bucket *b = &c->e->buckets[i];
+	double share = (double)b->faulty_ns[lane] / (double)c->e->step_ns;
+
+	if (!(b->faults[lane] >> mode & 1))
+		return 0;
+	return share >= 0.75 ? 4 : share >= 0.5 ? 3 : share >= 0.25 ? 2 : 1;
+}
+
+static void
+lane_run(const struct chart *c, size_t from, size_t to, double y, unsigned mode,
+    unsigned shade)
+{
+	double height;
+	double top = mode_top(c, y, mode_index(c, c->e->modes[mode]), &height);
+
+	fprintf(c->out,
+	    "<rect class=\"b q%u m%u\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+	    "height=\"%.1f\"><title>",
+	    shade, mode_index(c, c->e->modes[mode]) % COLOURS,
+	    place_bucket(c, from), top,
+	    place_bucket(c, to) - place_bucket(c, from), height - 1);
+	markup_text(c->out, c->e->modes[mode]);
+	fprintf(c->out, "; this server under faults %u to %u %% of the time",
+	    (shade - 1) * 25, shade * 25);
+	fputs("</title></rect>\n", c->out);
+}
+
 /* The series numbers modes as they come into force, the stats as planned. */
 static void
 lane_buckets(const struct chart *c, unsigned lane, double y)
 {
 	const struct series *e = c->e;
-	unsigned mode;
+	unsigned mode, shade;
 	size_t i, from;
 
 	for (mode = 0; mode < e->nmodes; mode++)
-		for (i = 0; i < e->n; i++) {
-			if (!(e->buckets[i].faults[lane] >> mode & 1))
-				continue;
-			from = i;
-			while (i < e->n &&
-			       (e->buckets[i].faults[lane] >> mode & 1))
-				i++;
-			band(c, place_bucket(c, from), place_bucket(c, i), y,
-			    mode_index(c, e->modes[mode]), true);
-			fputs("<title>", c->out);
-			markup_text(c->out, e->modes[mode]);
-			fputs("</title></rect>\n", c->out);
+		for (from = 0; from < e->n; from = i) {
+			shade = quarter(c, from, lane, mode);
+			for (i = from + 1; i < e->n; i++)
+				if (quarter(c, i, lane, mode) != shade)
+					break;
+			if (shade > 0)
+				lane_run(c, from, i, y, mode, shade);
 		}
 }
 

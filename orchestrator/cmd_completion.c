@@ -202,7 +202,9 @@ zsh_help(const char *text)
 static void
 zsh_option(const struct option_spec *row)
 {
-	printf("	'--%s%s[", row->name, row->type == OPTION_FLAG ? "" : "=");
+	const char *equals = row->type == OPTION_FLAG ? "" : "=";
+
+	printf("\t'--%s%s[", row->name, equals);
 	zsh_help(row->help);
 	putchar(']');
 	if (row->type != OPTION_FLAG) {

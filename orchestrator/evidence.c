@@ -92,24 +92,14 @@ evidence_bears_on(const struct event *ev, const struct anomaly *a)
 	return matches;
 }
 
-/*
- * Most events bear on nothing: a bitmap of the keys tells so at once, and
- * only what it lets through is compared with every anomaly.
- */
-#define SIEVE_BITS 16
-
-struct sieve {
-	uint64_t bits[(1U << SIEVE_BITS) / 64];
-};
-
 static uint64_t
 sieve_place(uint64_t v)
 {
-	return v * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SIEVE_BITS);
+	return v * UINT64_C(0x9e3779b97f4a7c15) >> (64 - EVIDENCE_SIEVE_BITS);
 }
 
 static void
-sieve_add(struct sieve *s, uint64_t v)
+sieve_add(struct evidence_sieve *s, uint64_t v)
 {
 	uint64_t at = sieve_place(v);
 
@@ -117,14 +107,14 @@ sieve_add(struct sieve *s, uint64_t v)
 		s->bits[at / 64] |= UINT64_C(1) << (at % 64);
 }
 
-static void
-sieve_fill(struct sieve *s, const struct judge *judge, size_t n)
+void
+evidence_sieve_fill(struct evidence_sieve *s, const struct judge *judge)
 {
 	const struct anomaly *a;
 	size_t i;
 
 	memset(s, 0, sizeof(*s));
-	for (i = 0; i < n && (a = judge_anomaly(judge, i)) != NULL; i++) {
+	for (i = 0; (a = judge_anomaly(judge, i)) != NULL; i++) {
 		sieve_add(s, a->ids[0]);
 		sieve_add(s, a->ids[1]);
 		sieve_add(s, a->seqs[0]);
@@ -133,8 +123,8 @@ sieve_fill(struct sieve *s, const struct judge *judge, size_t n)
 	}
 }
 
-static bool
-sieve_passes(const struct sieve *s, const struct event *ev)
+bool
+evidence_sieve_passes(const struct evidence_sieve *s, const struct event *ev)
 {
 	const struct message_spec *spec = message_spec(ev->type);
 	const struct message_field *f;
@@ -174,7 +164,7 @@ evidence_collect(const struct judge *judge, const char *run_dir,
     struct evidence *found, size_t n)
 {
 	struct journal_reader reader;
-	struct sieve sieve;
+	struct evidence_sieve sieve;
 	const struct anomaly *a;
 	struct event ev;
 	uint64_t start_ns = 0;
@@ -183,13 +173,13 @@ evidence_collect(const struct judge *judge, const char *run_dir,
 
 	if (n == 0)
 		return 0;
-	sieve_fill(&sieve, judge, n);
+	evidence_sieve_fill(&sieve, judge);
 	err = journal_open(&reader, run_dir);
 	while (err == 0 &&
 	       journal_next(&reader, &ev, NULL, NULL) == JOURNAL_EVENT) {
 		if (start_ns == 0)
 			start_ns = ev.time_ns;
-		if (!sieve_passes(&sieve, &ev))
+		if (!evidence_sieve_passes(&sieve, &ev))
 			continue;
 		for (i = 0; i < n; i++) {
 			a = judge_anomaly(judge, i);

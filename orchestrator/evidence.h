@@ -27,6 +27,19 @@ struct evidence {
 int evidence_collect(
     const struct judge *, const char *run_dir, struct evidence *, size_t n);
 
+/*
+ * Most events bear on nothing: a bitmap of the keys tells so at once, and
+ * only what it lets through has to be compared with every anomaly.
+ */
+#define EVIDENCE_SIEVE_BITS 16
+
+struct evidence_sieve {
+	uint64_t bits[(1U << EVIDENCE_SIEVE_BITS) / 64];
+};
+
+void evidence_sieve_fill(struct evidence_sieve *, const struct judge *);
+bool evidence_sieve_passes(const struct evidence_sieve *, const struct event *);
+
 /* True when an event carries a key of the anomaly. */
 bool evidence_bears_on(const struct event *, const struct anomaly *);
 

@@ -743,7 +743,7 @@ write_servers(const struct page *p)
 		fputs("<p class=soft>None.</p></section>\n", p->out);
 		return;
 	}
-	table_head(p, "server|version|#processes|#faults|#of them ended it|"
+	table_head(p, "server|version|#faults|#of them ended it|"
 		      "#time under faults|#came to lead: cluster|#streams|"
 		      "#consumers");
 	cJSON_ArrayForEach(v, get(p->tree, "servers"))
@@ -753,7 +753,6 @@ write_servers(const struct page *p)
 		put(p, text_of(v, "name"));
 		fputs("</b></td>", p->out);
 		cell_text(p, text_of(v, "version"));
-		cell_count(p, number_of(v, "starts"));
 		cell_count(p, number_of(v, "faults"));
 		cell_count(p, number_of(v, "ended"));
 		fputs("<td class=n>", p->out);

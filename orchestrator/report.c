@@ -141,7 +141,6 @@ add_server(cJSON *list, const struct stats_server *v)
 
 	(void)cJSON_AddStringToObject(item, "name", v->name);
 	(void)cJSON_AddStringToObject(item, "version", v->version);
-	add_count(item, "starts", v->starts);
 	add_count(item, "faults", v->faults);
 	add_count(item, "ended", v->ended);
 	add_seconds(item, "faulty_s", v->faulty_ns);

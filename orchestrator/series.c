@@ -63,8 +63,10 @@ merge(struct series_bucket *to, const struct series_bucket *a,
 
 	m.rounds += b->rounds;
 	m.anomalies += b->anomalies;
-	for (i = 0; i < SERIES_LANES; i++)
+	for (i = 0; i < SERIES_LANES; i++) {
 		m.faults[i] |= b->faults[i];
+		m.faulty_ns[i] += b->faulty_ns[i];
+	}
 	for (k = 0; k < SERIES_KINDS; k++) {
 		if (b->max[k] > m.max[k])
 			m.max[k] = b->max[k];
@@ -100,10 +102,28 @@ mark_active(struct series *s)
 				s->now->faults[lane] |= (uint16_t)(1U << mode);
 }
 
+/* Time under faults up to now belongs to the bucket in use. */
+static void
+count_faulty(struct series *s, uint64_t now_ns)
+{
+	unsigned lane;
+
+	for (lane = 0; lane < SERIES_LANES; lane++) {
+		if (s->nactive[lane] == 0)
+			continue;
+		if (s->since_ns[lane] >= s->start_ns &&
+		    now_ns > s->since_ns[lane])
+			s->now->faulty_ns[lane] += now_ns - s->since_ns[lane];
+		s->since_ns[lane] = now_ns;
+	}
+}
+
 static void
 advance(struct series *s, uint64_t now_ns)
 {
 	while (now_ns >= s->end_ns) {
+		if (s->n > 0)
+			count_faulty(s, s->end_ns);
 		if (s->n == SERIES_BUCKETS)
 			halve(s);
 		s->now = &s->buckets[s->n++];
@@ -115,9 +135,13 @@ advance(struct series *s, uint64_t now_ns)
 void
 series_begin(struct series *s, uint64_t now_ns)
 {
+	unsigned lane;
+
 	if (s == NULL || s->start_ns != 0)
 		return;
 	s->start_ns = s->end_ns = now_ns;
+	for (lane = 0; lane < SERIES_LANES; lane++)
+		s->since_ns[lane] = now_ns;
 	advance(s, now_ns);
 }
 
@@ -216,12 +240,19 @@ series_fault(struct series *s, uint64_t now_ns, const char *mode, unsigned lane,
 		return;
 	m = mode_of(s, mode);
 	has_begun = reach(s, now_ns);
-	if (begins)
+	if (has_begun)
+		count_faulty(s, now_ns);
+	if (begins) {
 		s->active[lane][m]++;
+		if (s->nactive[lane]++ == 0)
+			s->since_ns[lane] = now_ns;
+	}
 	if (has_begun)
 		mark_active(s);
-	if (!begins && s->active[lane][m] > 0)
+	if (!begins && s->active[lane][m] > 0) {
 		s->active[lane][m]--;
+		s->nactive[lane]--;
+	}
 }
 
 uint64_t

@@ -33,7 +33,8 @@ enum series_kind {
 struct series_bucket {
 	uint32_t rounds, anomalies;
 	uint64_t max[SERIES_KINDS];
-	uint16_t faults[SERIES_LANES]; /* modes in force, a bit each */
+	uint16_t faults[SERIES_LANES];	  /* modes in force, a bit each */
+	uint64_t faulty_ns[SERIES_LANES]; /* with any of them */
 	uint32_t grades[SERIES_KINDS][SERIES_GRADES];
 };
 
@@ -49,6 +50,8 @@ struct series {
 	char modes[SERIES_MODES][32];
 	unsigned nmodes;
 	uint32_t active[SERIES_LANES][SERIES_MODES];
+	uint32_t nactive[SERIES_LANES];
+	uint64_t since_ns[SERIES_LANES];	   /* not yet counted since */
 	struct series_stall stalls[SERIES_STALLS]; /* the longest */
 	size_t nstalls;
 	uint64_t stalls_seen, stalled_ns;

@@ -337,10 +337,6 @@ on_node(struct stats *s, const struct msg_node *m)
 	(void)text_copy(v->name, sizeof(v->name), m->name);
 	if (m->version[0] != '\0')
 		(void)text_copy(v->version, sizeof(v->version), m->version);
-	if (m->pid != 0 && m->pid != v->pid) {
-		v->pid = m->pid;
-		v->starts++;
-	}
 }
 
 static void

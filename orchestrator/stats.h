@@ -46,8 +46,6 @@ struct stats_mode {
 
 struct stats_server {
 	char name[32], version[32];
-	uint32_t pid;
-	uint64_t starts; /* processes seen */
 	uint64_t faults; /* that took effect on it */
 	uint64_t faulty_ns, ended;
 	uint64_t leads[4]; /* times it came to lead: by msg_leader.what */

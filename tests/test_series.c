@@ -101,6 +101,7 @@ static void
 test_faults(void **state)
 {
 	struct series *s = begun();
+	uint64_t faulty = 0;
 	unsigned i;
 
 	(void)state;
@@ -115,7 +116,10 @@ test_faults(void **state)
 		assert_int_equal(
 		    s->buckets[i].faults[2] >> 1, i >= 8 && i <= 12);
 		assert_int_equal(s->buckets[i].faults[1], 0);
+		faulty += s->buckets[i].faulty_ns[2];
+		assert_true(s->buckets[i].faulty_ns[2] <= SERIES_STEP_NS);
 	}
+	assert_true(faulty == 2 * CLOCK_S); /* two at once count once */
 	for (i = 0; i < 2 * SERIES_MODES; i++) {
 		char mode[8] = {'m', (char)('a' + i), '\0'};
 

@@ -59,6 +59,20 @@ has 'not(//failure) and
 	count(//skipped) = count(//testcase) - 1' inconclusive
 has 'count(//skipped) = count(//testcase)' skipped
 
+# A violation in a run that is not whole: both are told, and what the other
+# checks did not find proves nothing.
+mkdir "$work/both"
+cp -r "$work/fail/journal" "$work/both"
+truncate -s -2000 "$work/both/journal/000001.nbj"
+natsburn report --quiet "$work/both"
+expect_code 1
+verdicts="$verdicts both"
+xmllint --noout --schema "$root/tests/junit.xsd" "$work/both/junit.xml" \
+	2>"$work/err" || fail "both: $(<"$work/err")"
+counts both
+has '//testcase[@name="run"]/error and count(//failure) = 1 and
+	count(//skipped) = count(//testcase) - 2' both
+
 # The schema refuses what is wrong.
 sed 's/<failure message="[^"]*"/<failure/' "$work/fail/junit.xml" \
 	>"$work/bad.xml"
