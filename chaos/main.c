@@ -40,6 +40,7 @@ struct chaos {
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
+	char names[CONFIG_NODES_MAX][CLUSTER_NAME_MAX]; /* as last told */
 };
 
 struct child *
@@ -130,6 +131,8 @@ emit_node(struct chaos *c, unsigned node)
 	if (c->cluster.monitor != NULL &&
 	    monitor_varz(c->cluster.monitor, node, &v))
 		(void)text_copy(n->version, sizeof(n->version), v.version);
+	(void)text_copy(
+	    c->names[node - 1], sizeof(c->names[node - 1]), n->name);
 	ev.u.node.node = node;
 	ev.u.node.pid = (uint32_t)n->pid;
 	(void)text_copy(ev.u.node.name, sizeof(ev.u.node.name), n->name);
@@ -141,17 +144,21 @@ emit_node(struct chaos *c, unsigned node)
 	child_emit(&c->child, &ev);
 }
 
-/* A server that came back as another version is told anew. */
+/* A server that came back as another, or another version, is told anew. */
 static void
-look_at_versions(struct chaos *c)
+look_at_servers(struct chaos *c)
 {
+	const struct cluster_node *n;
 	struct monitor_varz v;
 	unsigned i;
 
-	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++)
+	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++) {
+		n = &c->cluster.nodes[i - 1];
 		if (monitor_varz(c->cluster.monitor, i, &v) &&
-		    strcmp(v.version, c->cluster.nodes[i - 1].version) != 0)
+		    (strcmp(v.version, n->version) != 0 ||
+			strcmp(c->names[i - 1], n->name) != 0))
 			emit_node(c, i);
+	}
 }
 
 static bool
@@ -266,7 +273,7 @@ serve(struct chaos *c)
 				!schedule_is_idle(&c->schedule));
 		if (clock_mono_ns() >= c->links_ns + LINKS_NS)
 			look_at_links(c);
-		look_at_versions(c);
+		look_at_servers(c);
 		answer_healed(c);
 		answer_settled(c);
 		answer_dump(c);
@@ -305,11 +312,20 @@ prepare(struct chaos *c)
 	return cl->state != NULL ? 0 : -ENOMEM;
 }
 
+static void
+emit_skipped(struct chaos *c, const char *why)
+{
+	struct event ev = {.type = MESSAGE_SKIPPED};
+
+	(void)text_copy(ev.u.skipped.why, sizeof(ev.u.skipped.why), why);
+	child_emit(&c->child, &ev);
+	child_flush(&c->child);
+}
+
 /* From up to down. 0, or -errno when the cluster never came up. */
 static int
 run_cluster(struct chaos *c)
 {
-	struct event skipped = {.type = MESSAGE_SKIPPED};
 	struct cluster *cl = &c->cluster;
 	char why[CLUSTER_WHY_MAX];
 	uint64_t begin = clock_mono_ns();
@@ -318,10 +334,11 @@ run_cluster(struct chaos *c)
 	/* Ask before anything is started: a skip must cost nothing. */
 	cl->n = (unsigned)c->config.servers;
 	if (schedule_init(&c->schedule, cl, &c->child, why) == -ENOTSUP) {
-		(void)text_copy(
-		    skipped.u.skipped.why, sizeof(skipped.u.skipped.why), why);
-		child_emit(&c->child, &skipped);
-		child_flush(&c->child);
+		emit_skipped(c, why);
+		return 0;
+	}
+	if (cl->ops->prepare != NULL && cl->ops->prepare(cl) == -ENOTSUP) {
+		emit_skipped(c, cl->why);
 		return 0;
 	}
 	cl->n = 0;

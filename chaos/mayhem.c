@@ -208,16 +208,26 @@ mayhem_leader_of(const struct fault *f, const char *of)
 }
 
 bool
+mayhem_prefix(const struct fault *f, char *out, size_t size)
+{
+	const struct run_config *config = f->cluster->config;
+
+	out[0] = '\0';
+	if (strcmp(config->test, "none") == 0)
+		return false;
+	(void)snprintf(out, size, "NB_%llX_", (unsigned long long)config->run);
+	return true;
+}
+
+bool
 mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 {
 	const struct monitor *m = f->cluster->monitor;
 	uint64_t since = clock_mono_ns() - KNOWN_NS;
-	char prefix[40] = "";
+	char prefix[40];
 
 	/* Only what the run made: the rest of a cluster isn't ours. */
-	if (strcmp(f->cluster->config->test, "none") != 0)
-		(void)snprintf(prefix, sizeof(prefix), "NB_%llX_",
-		    (unsigned long long)f->cluster->config->run);
+	(void)mayhem_prefix(f, prefix, sizeof(prefix)); /* or empty: any */
 	f->before[0] = '\0';
 	f->node = 0;
 	if (of != LEADER_OF_META)

@@ -7,7 +7,8 @@
  *	split	a minority against the majority (five servers and more)
  *	leader	the leader of something against the rest
  *	oneway	one server, in one direction only
- *	ring	everybody sees its two neighbours only (four and more)
+ *	ring	everybody sees its neighbours only, on both sides as many as
+ *		make a majority with it (four and more)
  *
  * A link that is refused is closed and can't be made; one that is held is a
  * black hole, whose bytes come late when it is opened, as with TCP.
@@ -125,10 +126,11 @@ static bool
 is_cut(const struct fault *f, unsigned from, unsigned to)
 {
 	unsigned n = f->cluster->n, apart = from > to ? from - to : to - from;
+	unsigned neighbours = (n / 2 + 1) / 2; /* on each side */
 
 	switch (shape_of(f, n)) {
 	case SHAPE_RING:
-		return apart != 1 && apart != n - 1;
+		return apart > neighbours && n - apart > neighbours;
 	case SHAPE_ONEWAY:
 		return is_minority(f, from) != is_minority(f, to) &&
 		       is_minority(f, from) == (fault_dice(f, 3) % 2 == 0);
