@@ -129,6 +129,8 @@ struct cluster_ops {
 	/* What was seen since link_set or link_reset; false: not yet. */
 	bool (*link_flow)(
 	    struct cluster *, unsigned from, unsigned to, struct link_flow *);
+	/* Connections of clients through its front now. */
+	unsigned (*node_clients)(struct cluster *, unsigned node);
 	/* Drop packets between servers: hundredths of a percent; 0 ends it. */
 	int (*drop)(struct cluster *, unsigned share);
 	/* Packets dropped since then; false: not yet. */

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "chaos/chaos.h"
+#include "chaos/links.h"
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -153,8 +154,6 @@ say_peer(struct proxy *p, const struct link *l, bool up)
 {
 	struct event ev = {.type = MESSAGE_LINK_PEER};
 
-	if (l->from == LINK_CLIENTS)
-		return; /* clients come and go as they please */
 	ev.u.link_peer.node = l->node;
 	ev.u.link_peer.up = up;
 	(void)text_copy(
@@ -305,6 +304,8 @@ link_add(struct proxy *p, const struct front *f, int from, int to)
 	}
 	l->node = f->node;
 	l->from = f->clients ? LINK_CLIENTS : UNNAMED;
+	if (f->clients)
+		(void)text_copy(l->name, sizeof(l->name), LINKS_CLIENT);
 	buf_init(&l->head, HEAD_MAX);
 	end_init(p, l, 0, from);
 	end_init(p, l, 1, to);

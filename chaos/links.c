@@ -140,6 +140,21 @@ take_flow(struct links *l, const struct msg_link_flow *m)
 }
 
 static void
+take_peer(struct links *l, const struct msg_link_peer *m)
+{
+	unsigned *count;
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+		return;
+	count = strcmp(m->from, LINKS_CLIENT) == 0 ? l->clients : l->open;
+	count += m->node - 1;
+	if (m->up)
+		(*count)++;
+	else if (*count > 0)
+		(*count)--;
+}
+
+static void
 take_event(struct links *l, const struct event *ev)
 {
 	unsigned node;
@@ -153,13 +168,7 @@ take_event(struct links *l, const struct event *ev)
 	} else if (ev->type == MESSAGE_LINK_FLOW) {
 		take_flow(l, &ev->u.link_flow);
 	} else if (ev->type == MESSAGE_LINK_PEER) {
-		node = ev->u.link_peer.node;
-		if (node < 1 || node > CONFIG_NODES_MAX)
-			return;
-		if (ev->u.link_peer.up)
-			l->open[node - 1]++;
-		else if (l->open[node - 1] > 0)
-			l->open[node - 1]--;
+		take_peer(l, &ev->u.link_peer);
 	} else if (ev->type == MESSAGE_LOG && ev->u.log.level >= LOG_WARN)
 		log_warn("links: %s", ev->u.log.text);
 }

@@ -18,6 +18,8 @@
 #include "proto/channel.h"
 #include "proto/config.h"
 
+#define LINKS_CLIENT "a client" /* who dials a front for clients */
+
 struct links {
 	pid_t pid; /* of the proxy process, 0 when it doesn't run */
 	struct channel_out down;
@@ -28,7 +30,8 @@ struct links {
 		uint32_t set, told; /* epochs: asked for, and of flow */
 		struct link_flow flow;
 	} states[CONFIG_NODES_MAX + 1][CONFIG_NODES_MAX + 1]; /* from, to */
-	unsigned open[CONFIG_NODES_MAX]; /* links to each server now */
+	unsigned open[CONFIG_NODES_MAX];    /* links to each server now */
+	unsigned clients[CONFIG_NODES_MAX]; /* clients of each, likewise */
 };
 
 /* Start the proxy process: 0 or -errno. */

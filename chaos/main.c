@@ -139,6 +139,8 @@ emit_node(struct chaos *c, unsigned node)
 	(void)text_copy(
 	    ev.u.node.version, sizeof(ev.u.node.version), n->version);
 	(void)text_copy(ev.u.node.url, sizeof(ev.u.node.url), n->url);
+	(void)text_copy(
+	    ev.u.node.monitor, sizeof(ev.u.node.monitor), n->monitor);
 	child_emit(&c->child, &ev);
 }
 

@@ -193,6 +193,20 @@ mayhem_is_whole(struct fault *f, const char *how)
 	return true;
 }
 
+const char *const mayhem_leader_names[] = {
+    "meta", "stream", "consumer", "any", NULL};
+
+enum mayhem_leader
+mayhem_leader_of(const struct fault *f, const char *of)
+{
+	unsigned i;
+
+	for (i = 0; i <= LEADER_OF_CONSUMER; i++)
+		if (strcmp(of, mayhem_leader_names[i]) == 0)
+			return (enum mayhem_leader)i;
+	return (enum mayhem_leader)(fault_dice(f, 0) % 3);
+}
+
 bool
 mayhem_prefix(const struct fault *f, char *out, size_t size)
 {
@@ -208,7 +222,6 @@ mayhem_prefix(const struct fault *f, char *out, size_t size)
 bool
 mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 {
-	static const char *const kinds[] = {"meta", "stream", "consumer"};
 	const struct monitor *m = f->cluster->monitor;
 	uint64_t since = clock_mono_ns() - KNOWN_NS;
 	char prefix[40];
@@ -228,7 +241,7 @@ mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 	if (f->node == 0)
 		return false;
 	(void)snprintf(f->target, sizeof(f->target), "%s, %s leader%s%s",
-	    f->cluster->nodes[f->node - 1].name, kinds[of],
+	    f->cluster->nodes[f->node - 1].name, mayhem_leader_names[of],
 	    f->before[0] != '\0' ? " of " : "", f->before);
 	return true;
 }

@@ -204,4 +204,11 @@ enum mayhem_leader {
 };
 bool mayhem_aim_leader(struct fault *, enum mayhem_leader);
 
+/*
+ * The option "of" of modes that aim at leaders: what it allows, and the one
+ * that a fault aims at, drawn from its dice where that is "any".
+ */
+extern const char *const mayhem_leader_names[];
+enum mayhem_leader mayhem_leader_of(const struct fault *, const char *of);
+
 #endif

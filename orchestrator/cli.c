@@ -289,8 +289,8 @@ validate_extra(const struct run_config *c, const char *extra)
 			return validate_rows(
 			    c, mode, m->options, m->options_size);
 	}
-	return cli_usage("-o \"%s\": must be NAME.KEY=VALUE, with NAME %s or "
-			 "a mode of this run",
+	return cli_usage("-o \"%s\": must be %s.KEY=VALUE in this run, or "
+			 "MODE.KEY=VALUE of one of its mayhem modes",
 	    extra, w->name);
 }
 

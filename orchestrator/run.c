@@ -10,6 +10,7 @@
 
 #include "orchestrator/report.h"
 #include "orchestrator/run.h"
+#include "orchestrator/servers.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/spawn.h"
@@ -72,12 +73,12 @@ run_configure(struct run *r, struct child_slot *s)
 	unsigned i;
 
 	for (i = 0; i < CONFIG_NODES_MAX; i++) {
-		if (r->urls[i][0] == '\0')
+		if (r->nodes[i].url[0] == '\0')
 			continue;
 		memset(&ev, 0, sizeof(ev));
 		ev.type = MESSAGE_SERVER_URL;
 		(void)text_copy(ev.u.server_url.url,
-		    sizeof(ev.u.server_url.url), r->urls[i]);
+		    sizeof(ev.u.server_url.url), r->nodes[i].url);
 		children_send(r->children, s, &ev);
 	}
 	/* Ends with the run id, by which the child knows that it has all. */
@@ -155,8 +156,22 @@ static void
 on_node(struct run *r, const struct msg_node *m)
 {
 	if (m->node >= 1 && m->node <= CONFIG_NODES_MAX)
-		(void)text_copy(
-		    r->urls[m->node - 1], sizeof(r->urls[0]), m->url);
+		r->nodes[m->node - 1] = *m;
+	if (r->is_up)
+		servers_write(r); /* another version */
+}
+
+static void
+on_up(struct run *r)
+{
+	char urls[CONFIG_NODES_MAX * 64];
+
+	servers_write(r);
+	if (strcmp(r->config.test, "none") != 0)
+		return;
+	servers_urls(r, urls, sizeof(urls));
+	progress_say(
+	    &r->progress, "the servers are up: clients connect to %s", urls);
 }
 
 /* The next incarnation goes on behind every counter that was used. */
@@ -214,6 +229,7 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 		break;
 	case MESSAGE_CLUSTER_UP:
 		r->is_up = true;
+		on_up(r);
 		break;
 	case MESSAGE_CLUSTER_FAILED:
 	case MESSAGE_SKIPPED:
@@ -483,6 +499,7 @@ loop_once(struct run *r)
 	release(r);
 	flush_journal(r, now);
 	progress_show(&r->progress, r, now);
+	metrics_poll(r->metrics, now);
 }
 
 /* Everything that is left, in order; then nothing runs any more. */
@@ -504,6 +521,7 @@ run_conclude(struct run *r)
 	(void)journal_close(&r->journal); /* its error stands in the journal */
 	r->history.journal = NULL;
 	history_finish(&r->history);
+	servers_remove(r);
 	progress_end(&r->progress);
 }
 

@@ -9,8 +9,13 @@
 #include "orchestrator/children.h"
 #include "orchestrator/history.h"
 #include "orchestrator/merge.h"
+#include "orchestrator/metrics.h"
 #include "orchestrator/progress.h"
+#include "proto/base/clock.h"
 #include "worker/worker.h"
+
+/* As good as for ever: until it is interrupted. */
+#define RUN_FOREVER_NS (3650 * 86400 * CLOCK_S)
 
 enum run_phase {
 	PHASE_UP,     /* cluster is being formed */
@@ -46,6 +51,7 @@ struct run {
 	struct history history;
 	struct journal_writer journal;
 	struct progress progress;
+	struct metrics *metrics;		     /* NULL: not asked for */
 	struct run_worker workers[CHILDREN_MAX + 1]; /* by source */
 	uint32_t nworkers;
 	struct child_slot *chaos, *setup, *audit, *cleaner;
@@ -58,11 +64,17 @@ struct run {
 
 	struct channel_out own; /* stamps our own events; never written */
 	uint64_t tick_ns, flush_ns;
-	char urls[CONFIG_NODES_MAX][256];
+	struct msg_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	bool is_up, all_healed, settled, is_unsettled, dumped;
 	bool interrupted, stopped, doomed, killed, concluding;
 	bool journal_failed;
 };
+
+/*
+ * A whole run whose options are taken: checks them, makes the run folder,
+ * runs, reports. Returns natsburn's exit code; errors were said.
+ */
+int run_configured(struct run *);
 
 /*
  * Run it: everything from the first fork to the judged history. The run

@@ -55,6 +55,20 @@ passes(struct bench *b, uint64_t ns)
 	}
 }
 
+/* A client neither works nor beats for so long, and the parent says so. */
+static void
+stands_still(struct bench *b, uint32_t source, uint64_t ns)
+{
+	struct event ev = {.type = MESSAGE_CHILD_SILENT};
+	uint64_t end = b->now + ns;
+
+	ev.u.child_silent.child = source;
+	while (b->now < end) {
+		passes(b, CLOCK_S);
+		feed(b, 0, &ev);
+	}
+}
+
 static void
 option(struct bench *b, const char *name, const char *value)
 {
@@ -713,6 +727,37 @@ plant_read_times_out(void **state)
 	end_with(&b, ANOMALY_OP_TIMEOUT, CLASS_VIOLATION);
 }
 
+/* One client's standing still says nothing of another's operation. */
+static void
+plant_times_out_beside_silence(void **state)
+{
+	struct bench b = begin();
+
+	(void)state;
+	option(&b, "op-timeout", "30s");
+	update(&b, A, 1, 0, 0);
+	unknown(&b, A, 1);
+	stands_still(&b, B, 40 * CLOCK_S);
+	over(&b, A, 1, 2);
+	end_with(&b, ANOMALY_OP_TIMEOUT, CLASS_VIOLATION);
+}
+
+/* It has to be let go on, and then the server has its time again. */
+static void
+plant_times_out_after_silence(void **state)
+{
+	struct bench b = begin();
+
+	(void)state;
+	option(&b, "op-timeout", "30s");
+	update(&b, A, 1, 0, 0);
+	stands_still(&b, A, 40 * CLOCK_S);
+	unknown(&b, A, 1);
+	passes(&b, 40 * CLOCK_S);
+	over(&b, A, 1, 2);
+	end_with(&b, ANOMALY_OP_TIMEOUT, CLASS_VIOLATION);
+}
+
 static void
 plant_starved(void **state)
 {
@@ -1038,6 +1083,47 @@ legal_clock_stands(void **state)
 	update(&b, A, 1, 0, 0);
 	accepted(&b, A, 1, 0, 1);
 	answers(&b, B, value(0, LEADER, 1, ID(A, 1)));
+	end(&b);
+}
+
+/* A client that stood still was not refused anything meanwhile. */
+static void
+legal_client_stands_still(void **state)
+{
+	struct bench b = begin();
+
+	(void)state;
+	option(&b, "op-timeout", "30s");
+	update(&b, A, 1, 0, 0);
+	stands_still(&b, A, 40 * CLOCK_S);
+	accepted(&b, A, 1, 0, 1);
+	asks(&b, B, 0, LEADER);
+	stands_still(&b, B, 40 * CLOCK_S);
+	answers(&b, B, value(0, LEADER, 1, ID(A, 1)));
+	update(&b, B, 1, 0, 0);
+	rejected(&b, B, 1, 0);
+	over(&b, B, 1, 1);
+	stands_still(&b, B, 130 * CLOCK_S);
+	end(&b);
+}
+
+/* An old answer that is told late was old when it was asked for. */
+static void
+legal_old_answer_told_late(void **state)
+{
+	struct bench b = begin();
+
+	(void)state;
+	leads(&b, "n1");
+	put(&b, A, 1, 0, 0, 1);
+	put(&b, A, 2, 0, 1, 2);
+	passes(&b, 30 * CLOCK_S);
+	get(&b, LEADER, 0, 1, ID(A, 1));
+	asks(&b, A, 0, LEADER);
+	stands_still(&b, A, 30 * CLOCK_S);
+	answers(&b, A, value(0, LEADER, 1, ID(A, 1)));
+	get(&b, LEADER, 0, 2, ID(A, 2));
+	b.expected[ANOMALY_STALE_READ][CLASS_WARNING] = 2;
 	end(&b);
 }
 
@@ -1378,6 +1464,8 @@ main(void)
 	    cmocka_unit_test(plant_stale_with_one_replica),
 	    cmocka_unit_test(plant_update_times_out),
 	    cmocka_unit_test(plant_read_times_out),
+	    cmocka_unit_test(plant_times_out_beside_silence),
+	    cmocka_unit_test(plant_times_out_after_silence),
 	    cmocka_unit_test(plant_starved),
 	    cmocka_unit_test(plant_chance),
 	    cmocka_unit_test(legal_plain_run),
@@ -1398,6 +1486,8 @@ main(void)
 	    cmocka_unit_test(legal_confirm_is_longer),
 	    cmocka_unit_test(legal_old_twice),
 	    cmocka_unit_test(legal_clock_stands),
+	    cmocka_unit_test(legal_client_stands_still),
+	    cmocka_unit_test(legal_old_answer_told_late),
 	    cmocka_unit_test(legal_memory_forgets),
 	    cmocka_unit_test(legal_read_but_never_acked),
 	    cmocka_unit_test(legal_not_settled),

@@ -80,6 +80,20 @@ pass(struct story *t, uint64_t ns)
 	t->now = end;
 }
 
+/* A client neither works nor beats, and the parent says so. */
+static void
+stand_still(struct story *t, uint32_t source, uint64_t ns)
+{
+	struct event ev = {.type = MESSAGE_CHILD_SILENT};
+	uint64_t end = t->now + ns;
+
+	ev.u.child_silent.child = source;
+	while (t->now + S < end) {
+		pass(t, S);
+		feed(t, 0, &ev);
+	}
+}
+
 static void
 leader(struct story *t, const char *name)
 {
@@ -1055,6 +1069,42 @@ test_client_dies(void **state)
 	judge_destroy(t.judge);
 }
 
+/* What a client of ours did not ask for was not refused to it. */
+static void
+test_client_stands_still(void **state)
+{
+	struct story t;
+
+	(void)state;
+	begin(&t);
+	add(&t, ID1, NAME, 1);
+	stand_still(&t, ANN, 40 * S);
+	add_ok(&t, ID1, 100);
+	stand_still(&t, ANN, 40 * S);
+	filled(&t, ID1, 1);
+	op_end(&t, ID1, 0);
+	list_begin(&t, ANN, PREFIX);
+	stand_still(&t, ANN, 40 * S);
+	list_end(&t, ANN, NULL, 0, false);
+	list_begin(&t, ANN, PREFIX);
+	list_end(&t, ANN, NULL, 0, false);
+	expect_legal(&t, 0, 0);
+}
+
+/* Another client's standing still is no excuse. */
+static void
+test_op_timeout_beside_silence(void **state)
+{
+	struct story t;
+
+	(void)state;
+	begin(&t);
+	add(&t, ID1, NAME, 1);
+	stand_still(&t, BOB, 40 * S);
+	op_end(&t, ID1, 2);
+	expect_violation(&t, ANOMALY_OP_TIMEOUT);
+}
+
 /* A listing of one client's streams says nothing of the others'. */
 static void
 test_prefix(void **state)
@@ -1185,6 +1235,8 @@ main(void)
 	    cmocka_unit_test(test_no_state),
 	    cmocka_unit_test(test_memory_storage),
 	    cmocka_unit_test(test_client_dies),
+	    cmocka_unit_test(test_client_stands_still),
+	    cmocka_unit_test(test_op_timeout_beside_silence),
 	    cmocka_unit_test(test_prefix),
 	    cmocka_unit_test(test_op_while_clock_stands),
 	    cmocka_unit_test(test_created_anew_whole),

@@ -310,6 +310,23 @@ plant_redelivered_repeatedly(struct story *s)
 	story_rounds(s, 3);
 }
 
+/* After more redeliveries than are kept in mind. */
+static void
+plant_redelivered_after_many(struct story *s)
+{
+	uint64_t seq, number;
+	unsigned i;
+
+	for (i = 0; i < 6000; i++) {
+		seq = story_publish(s);
+		(void)story_deliver(s, STORY_CONSUMER, seq, 1);
+		number = story_deliver(s, STORY_CONSUMER, seq, 2);
+		story_ack_invoke(s, STORY_CONSUMER, seq, number);
+		story_ack_ok(s, STORY_CONSUMER, seq, number);
+	}
+	plant_redelivered(s);
+}
+
 /* stuck */
 
 static void
@@ -400,6 +417,8 @@ static const struct plant plants[] = {
 	plant_redelivered_much_later},
     {"redelivered repeatedly", ANOMALY_REDELIVERED_AFTER_ACK,
 	plant_redelivered_repeatedly},
+    {"redelivered after many others", ANOMALY_REDELIVERED_AFTER_ACK,
+	plant_redelivered_after_many},
     {"stuck", ANOMALY_STUCK, plant_stuck},
     {"stuck for ever", ANOMALY_STUCK, plant_stuck_for_ever},
     {"stuck unconfirmed", ANOMALY_STUCK, plant_stuck_unconfirmed},

@@ -227,6 +227,45 @@ test_random_table(void **state)
 	assert_true(ledger.room <= 2048);
 }
 
+/* Two streams have a message at sequence 1, both unreadable when acked. */
+static void
+test_ack_by_sequence(void **state)
+{
+	struct event ev;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		ev = event_of(MESSAGE_STREAM);
+		ev.u.stream.stream = i;
+		enter(&ev);
+		ev = event_of(MESSAGE_CONSUMER);
+		ev.u.consumer.stream = i;
+		ev.u.consumer.consumer = 7 - i;
+		enter(&ev);
+		ev = event_of(MESSAGE_PUBLISH_INVOKE);
+		ev.u.publish_invoke.stream = i;
+		ev.u.publish_invoke.id = message_id(PUBLISHER, i + 1);
+		enter(&ev);
+		ev = event_of(MESSAGE_PUBLISH_OK);
+		ev.u.publish_ok.stream = i;
+		ev.u.publish_ok.id = message_id(PUBLISHER, i + 1);
+		ev.u.publish_ok.seq = 1;
+		enter(&ev);
+	}
+	for (i = 2; i-- > 0;) {
+		ev = event_of(MESSAGE_ACK_OK);
+		ev.u.ack_ok.consumer = 3; /* of no stream */
+		ev.u.ack_ok.seq = 1;
+		enter(&ev);
+		assert_non_null(find(i + 1));
+		ev.u.ack_ok.consumer = 7 - i;
+		enter(&ev);
+		assert_null(find(i + 1));
+		assert_int_equal(find(1) != NULL, i == 1);
+	}
+}
+
 static int
 setup(void **state)
 {
@@ -257,6 +296,7 @@ main(void)
 	    FRESH(test_outcomes),
 	    FRESH(test_floor),
 	    FRESH(test_worker_dies),
+	    FRESH(test_ack_by_sequence),
 	    FRESH(test_random_table),
 	};
 

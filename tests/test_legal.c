@@ -419,6 +419,29 @@ deposed_number_lost_twin(struct story *s)
 	story_leader(s, "n2");
 }
 
+/* The collision was so long ago that it is no longer kept. */
+static void
+deposed_number_long_ago(struct story *s)
+{
+	uint64_t seq = story_publish(s), next, number, first;
+	unsigned i;
+
+	first = story_deliver(s, STORY_CONSUMER, seq, 1);
+	ack(s, STORY_CONSUMER, seq, first);
+	story_rounds(s, 4);
+	/* Three numbers for each message: uneven. */
+	for (i = 0; i < 3000; i++) {
+		next = story_publish(s);
+		(void)story_deliver(s, STORY_CONSUMER, next, 1);
+		(void)story_deliver(s, STORY_CONSUMER, next, 2);
+		number = story_deliver(s, STORY_CONSUMER, next, 3);
+		ack(s, STORY_CONSUMER, next, number);
+	}
+	(void)story_deliver_as(s, STORY_CONSUMER + 1, seq, first + 2, 3);
+	ack(s, STORY_CONSUMER + 1, seq, first + 2);
+	story_rounds(s, 4);
+}
+
 /* Later than the ack wait, but without proof. */
 static void
 unproven_redelivery(struct story *s)
@@ -615,6 +638,7 @@ static const struct oddity oddities[] = {
     {"6 deposed leader's number collides", deposed_number_collides, QUIETLY},
     {"6 deposed leader's number comes last", deposed_number_comes_last,
 	QUIETLY},
+    {"6 deposed leader's number, long ago", deposed_number_long_ago, QUIETLY},
     {"6 deposed leader's number, twin lost", deposed_number_lost_twin,
 	CLASS_WARNING, ANOMALY_REDELIVERED_AFTER_ACK},
     {"7 reorder across leaders", reorder_across_leaders, CLASS_WARNING,

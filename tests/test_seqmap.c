@@ -156,6 +156,33 @@ test_memory(void **state)
 	seqmap_fini(&m);
 }
 
+/* What is newest stays, whatever is unevenly laid. */
+static void
+test_trim(void **state)
+{
+	uint64_t k, v, gone, lowest = 1;
+	struct seqmap m;
+
+	(void)state;
+	seqmap_init(&m);
+	assert_int_equal(seqmap_trim(&m, 0), 0);
+	for (k = 1; k <= 100000; k++) {
+		assert_int_equal(seqmap_add(&m, 3 * k, k), 0);
+		assert_int_equal(seqmap_add(&m, 3 * k + 1, k + 1), 0);
+		gone = seqmap_trim(&m, 100);
+		if (gone != 0)
+			lowest = gone / 3 + 1;
+		assert_true(m.n <= 100);
+		assert_int_equal(m.count, 2 * (k - lowest + 1));
+		assert_int_equal(seqmap_find(&m, 3 * lowest - 2, &v), false);
+		assert_true(seqmap_find(&m, 3 * lowest, &v));
+		assert_int_equal(v, lowest);
+	}
+	assert_true(lowest > 100000 - 101);
+	assert_true(m.room <= 256);
+	seqmap_fini(&m);
+}
+
 static void
 test_empty(void **state)
 {
@@ -183,6 +210,7 @@ main(void)
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_first_missing),
 	    cmocka_unit_test(test_memory),
+	    cmocka_unit_test(test_trim),
 	    cmocka_unit_test(test_empty),
 	};
 

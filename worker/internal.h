@@ -77,7 +77,9 @@ struct publication {
 /*
  * Publish, with all events; retried with back-off until acknowledged,
  * given up, or STOP was received and give_up_ns passed. Returns the
- * outcome of the message as a whole.
+ * outcome of the message as a whole. Each attempt is in the parent's pipe
+ * before it is sent; that it was acknowledged goes up with the next event
+ * that is flushed, or when commands are looked for.
  */
 enum outcome publish_message(struct worker *, struct publication *);
 
@@ -128,6 +130,9 @@ int pull_next(struct worker *, struct pull *, const char *stream,
 
 /* audit.c: the scan that suits all streams. */
 int audit_streams(struct worker *);
+
+/* copies.c: compare every replica of the streams with the others. */
+int audit_copies(struct worker *);
 
 /* setup.c: delete the streams that the parent named. */
 int setup_clean(struct worker *);

@@ -145,7 +145,11 @@ play_setup(struct worker *w)
 static int
 play_audit(struct worker *w)
 {
-	return w->ops->audit != NULL ? w->ops->audit(w) : audit_streams(w);
+	int err = w->ops->audit != NULL ? w->ops->audit(w) : audit_streams(w);
+
+	if (err < 0 || w->ops->needs_no_cluster)
+		return err;
+	return audit_copies(w);
 }
 
 /* The steps of a role of the load. */

@@ -39,8 +39,7 @@ emit_ok(struct worker *w, const struct publication *p, uint32_t attempt,
 	ev.u.publish_ok.attempt = attempt;
 	ev.u.publish_ok.seq = p->seq;
 	ev.u.publish_ok.duplicate = duplicate;
-	child_emit(&w->child, &ev);
-	child_flush(&w->child);
+	child_emit(&w->child, &ev); /* goes up with what follows */
 }
 
 /* FAIL and UNKNOWN of one attempt have the same fields. */

@@ -353,6 +353,14 @@ local_link_flow(
 	return links_flow(&l->links, from, to, out);
 }
 
+static unsigned
+local_node_clients(struct cluster *c, unsigned node)
+{
+	const struct local *l = c->state;
+
+	return l->links.clients[node - 1];
+}
+
 static void
 store_dir(const struct cluster *c, unsigned node, char *out, size_t size)
 {
@@ -892,6 +900,7 @@ const struct cluster_ops cluster_local = {
     .link_set = local_link_set,
     .link_reset = local_link_reset,
     .link_flow = local_link_flow,
+    .node_clients = local_node_clients,
     .node_reconfigure = local_node_reconfigure,
     .links = local_links,
     .down = local_down,

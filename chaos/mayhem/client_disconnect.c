@@ -13,22 +13,44 @@
 #define LOW_NS	(CLOCK_S / 2)
 #define HIGH_NS (10 * CLOCK_S)
 
+/* What the dice chose: all of one server, or else a share of all. */
+static bool
+is_of_one(const struct fault *f, unsigned n)
+{
+	return n > 1 && fault_dice(f, 0) % 2 == 0;
+}
+
 static void
 disconnect_plan(struct mayhem_plan *p, struct fault *f)
 {
-	uint64_t hold;
-
 	mayhem_plan_next(p, f);
-	hold = mayhem_draw_hold(p, LOW_NS, HIGH_NS);
-	if (p->nodes > 1 && fault_dice(f, 0) % 2 == 0) {
-		f->node = 1 + (unsigned)rng_below(&p->rng, p->nodes);
-		f->hold_ns = hold;
-		return;
-	}
+	f->hold_ns = mayhem_draw_hold(p, LOW_NS, HIGH_NS);
+	if (is_of_one(f, p->nodes))
+		return; /* aim finds one that has clients */
+	f->hold_ns = 0;
 	f->nodes = (1U << p->nodes) - 1;
 	f->mark = 10 + fault_dice(f, 1) % 91; /* percent */
 	(void)snprintf(f->target, sizeof(f->target), "%u %% of all connections",
 	    (unsigned)f->mark);
+}
+
+/* The chosen server, or the next one that has clients. */
+static bool
+disconnect_aim(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+	unsigned i, node, any = 0;
+
+	for (i = 0; i < c->n; i++) {
+		node = 1 + (unsigned)((fault_dice(f, 2) + i) % c->n);
+		if (c->ops->node_clients(c, node) == 0)
+			continue;
+		if (any == 0)
+			any = node;
+	}
+	if (is_of_one(f, c->n))
+		f->node = any;
+	return any != 0;
 }
 
 static int
@@ -98,6 +120,7 @@ const struct mayhem_ops mayhem_client_disconnect = {
     .apply_ns = 5 * CLOCK_S,
     .heal_ns = 60 * CLOCK_S,
     .plan = disconnect_plan,
+    .aim = disconnect_aim,
     .inject = disconnect_inject,
     .is_applied = disconnect_is_applied,
     .heal = disconnect_heal,

@@ -39,7 +39,7 @@ static const char *const shapes[] = {
 static const char *const cuts[] = {"hold", "refuse", "random", NULL};
 
 struct partition_options {
-	char shape[16], cut[16];
+	char shape[16], cut[16], of[16];
 };
 
 static const struct option_spec partition_rows[] = {
@@ -48,6 +48,9 @@ static const struct option_spec partition_rows[] = {
 	"isolate, split, leader, oneway, ring or random", false},
     {"cut", OPTION_CHOICE, offsetof(struct partition_options, cut), 16,
 	"random", 0, 0, cuts, "HOW", "hold, refuse or random", false},
+    {"of", OPTION_CHOICE, offsetof(struct partition_options, of), 16, "any", 0,
+	0, mayhem_leader_names, "WHAT",
+	"shape leader: meta, stream, consumer or any", false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
@@ -191,8 +194,10 @@ partition_plan(struct mayhem_plan *p, struct fault *f)
 static bool
 partition_aim(struct fault *f)
 {
+	const struct partition_options *o = f->options;
+
 	if (shape_of(f, f->cluster->n) == SHAPE_LEADER &&
-	    !mayhem_aim_leader(f, (enum mayhem_leader)(fault_dice(f, 4) % 3)))
+	    !mayhem_aim_leader(f, mayhem_leader_of(f, o->of)))
 		return false;
 	name_target(f, f->cluster->n);
 	return true;

@@ -53,8 +53,9 @@ enum anomaly_class {
 struct anomaly {
 	enum anomaly_kind kind;
 	enum anomaly_class class;
-	const char *rule; /* the paragraph it stands on */
-	uint64_t time_ns; /* of the event that completed the evidence */
+	const char *rule;  /* the paragraph it stands on */
+	const char *check; /* name of the check that raised it */
+	uint64_t time_ns;  /* of the event that completed the evidence */
 	uint32_t stream;
 	uint64_t ids[2], seqs[2]; /* 0: none */
 	uint32_t fault;
@@ -115,6 +116,17 @@ bool check_is_ours(const struct check *, uint64_t run, unsigned intact);
 /* Time of the availability clock since an operation's start. */
 uint64_t check_available_ns(
     const struct check *, uint64_t start_ns, uint64_t start_stood);
+
+/* When a worker of ours last stood still (CHILD_SILENT); zeroed: never. */
+struct check_silence {
+	uint64_t ns, stood;
+};
+
+void check_silence_note(const struct check *, struct check_silence *);
+
+/* The same, but since that worker moved again if that is later. */
+uint64_t check_waited_ns(const struct check *, const struct check_silence *,
+    uint64_t start_ns, uint64_t start_stood);
 
 const char *anomaly_kind_name(enum anomaly_kind);
 const char *anomaly_class_name(enum anomaly_class);

@@ -22,7 +22,8 @@
  * leader). A committed value is lost only when the leader said so for
  * longer than kv-cas.confirm without fault or leader change, or when after
  * heal the audit saw it neither by the leader nor by a consumer. Memory
- * storage may forget when servers restart: documented.
+ * storage may forget when servers restart: documented. A client of ours
+ * that stood still was not refused by anybody meanwhile.
  *
  * Memory: the latest LINKS_MAX links of each key, and every update that is
  * open or unknown. Evidence about older revisions is not judged.
@@ -97,6 +98,7 @@ struct client {
 	bool told;
 	uint64_t starved_ns; /* refused without a success since; 0 not */
 	bool told_starved;
+	struct check_silence silence;
 };
 
 struct kv_state {
@@ -621,8 +623,9 @@ judge_doubt(struct check *c, const struct client *cl, const struct shown *s)
 		k->doubted_id = cl->acked_id;
 		k->told = false;
 	}
-	if (k->told || c->now_ns - k->doubt_ns < st->confirm_ns ||
-	    !was_steady(c, c->now_ns - st->confirm_ns))
+	/* An answer is as old as its question: a client may stand still. */
+	if (k->told || cl->asked_ns < k->doubt_ns + st->confirm_ns ||
+	    !was_steady(c, cl->asked_ns - st->confirm_ns))
 		return;
 	k->told = true;
 	a = anomaly_of(c, ANOMALY_LOST_UPDATE, k->doubted_id, k->doubted);
@@ -633,7 +636,7 @@ judge_doubt(struct check *c, const struct client *cl, const struct shown *s)
 	    "%.1f s every read by the leader is older, the last one at "
 	    "revision %llu, and there was no fault and no other leader",
 	    id_text(k->doubted_id).s, (unsigned long long)k->doubted, s->key,
-	    (double)(c->now_ns - k->doubt_ns) / 1e9,
+	    (double)(cl->asked_ns - k->doubt_ns) / 1e9,
 	    (unsigned long long)s->revision);
 }
 
@@ -740,11 +743,16 @@ static void
 judge_time(struct check *c, struct update *u)
 {
 	struct anomaly a = anomaly_of(c, ANOMALY_OP_TIMEOUT, u->id, 0);
+	const struct kv_state *st = c->state;
+	uint32_t source = message_id_source(u->id);
+	struct check_silence silence = {0};
 	uint64_t waited;
 
 	if (u->told || u->is_ended || u->revision != 0)
 		return;
-	waited = check_available_ns(c, u->invoked_ns, u->invoked_stood);
+	if (source < st->nclients)
+		silence = st->clients[source].silence;
+	waited = check_waited_ns(c, &silence, u->invoked_ns, u->invoked_stood);
 	if (waited <= c->config->op_timeout_ns)
 		return;
 	u->told = true;
@@ -857,6 +865,8 @@ judge_starved(struct check *c, struct client *cl, uint32_t source)
 	if (cl->starved_ns == 0 || cl->told_starved)
 		return;
 	waited = c->now_ns - cl->starved_ns;
+	if (cl->silence.ns > cl->starved_ns)
+		waited = c->now_ns - cl->silence.ns;
 	if (waited < STARVED_NS ||
 	    !faults_quiet_for(c->faults, c->now_ns, waited))
 		return;
@@ -923,7 +933,8 @@ judge_reading(struct check *c, struct client *cl, uint32_t source)
 
 	if (cl->since_ns == 0 || cl->told)
 		return;
-	waited = check_available_ns(c, cl->since_ns, cl->since_stood);
+	waited =
+	    check_waited_ns(c, &cl->silence, cl->since_ns, cl->since_stood);
 	if (waited <= c->config->op_timeout_ns)
 		return;
 	cl->told = true;
@@ -967,6 +978,18 @@ on_child_exit(struct kv_state *st, uint32_t source)
 			continue;
 		u->is_unknown = u->is_ended = true;
 	}
+}
+
+/* What it tells after it stood still may be as old as that. */
+static int
+on_silent(struct check *c, uint32_t source)
+{
+	struct client *cl = client_at(c->state, source);
+
+	if (cl == NULL)
+		return -ENOMEM;
+	check_silence_note(c, &cl->silence);
+	return 0;
 }
 
 static void
@@ -1129,6 +1152,8 @@ on_rare(struct check *c, const struct event *ev)
 	switch ((unsigned)ev->type) {
 	case MESSAGE_KV_FINAL:
 		return on_final(c, &ev->u.kv_final);
+	case MESSAGE_CHILD_SILENT:
+		return on_silent(c, ev->u.child_silent.child);
 	case MESSAGE_SCAN_BEGIN:
 		on_scan_begin(c, &ev->u.scan_begin);
 		break;
@@ -1194,7 +1219,7 @@ static const enum message_type types[] = {MESSAGE_KV_READ, MESSAGE_KV_VALUE,
     MESSAGE_KV_UPDATE, MESSAGE_KV_UPDATE_OK, MESSAGE_KV_UPDATE_REJECTED,
     MESSAGE_KV_UPDATE_UNKNOWN, MESSAGE_KV_UPDATE_END, MESSAGE_KV_FINAL,
     MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_END, MESSAGE_CHILD_EXIT, MESSAGE_LEADER,
-    MESSAGE_SETTLED, MESSAGE_TICK, 0};
+    MESSAGE_CHILD_SILENT, MESSAGE_SETTLED, MESSAGE_TICK, 0};
 
 const struct check_ops check_kv = {
     .name = "kv",

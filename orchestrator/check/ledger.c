@@ -9,6 +9,7 @@
 
 #define ROOM_FIRST  64
 #define SOURCES_MAX (1u << 20)
+#define NO_STREAM   UINT32_MAX
 
 void
 ledger_init(struct ledger *l)
@@ -29,6 +30,7 @@ ledger_fini(struct ledger *l)
 	free(l->streams);
 	free(l->entries);
 	free(l->invoked);
+	free(l->consumer_streams);
 	ledger_init(l);
 }
 
@@ -277,16 +279,43 @@ enter_read(struct ledger *l, uint32_t stream, uint64_t seq, uint64_t id,
 		e->stamp_ns = stamp_ns;
 }
 
+static void
+enter_consumer(struct ledger *l, const struct msg_consumer *m)
+{
+	struct ledger_stream *s = stream_at(l, m->stream);
+	uint32_t n = l->nconsumers, *streams;
+
+	if (s == NULL || m->consumer >= SOURCES_MAX)
+		return;
+	s->consumers++;
+	if (m->consumer >= n) {
+		streams = realloc(
+		    l->consumer_streams, (m->consumer + 1) * sizeof(*streams));
+		if (streams == NULL) {
+			l->no_memory = true;
+			return;
+		}
+		for (; n <= m->consumer; n++)
+			streams[n] = NO_STREAM;
+		l->consumer_streams = streams;
+		l->nconsumers = n;
+	}
+	l->consumer_streams[m->consumer] = m->stream;
+}
+
 /* A payload that could not be read was acked all the same: by sequence. */
 static struct ledger_entry *
-find_by_seq(const struct ledger *l, uint64_t seq)
+find_by_seq(const struct ledger *l, uint32_t consumer, uint64_t seq)
 {
 	struct ledger_entry *e;
 	size_t i;
 
+	if (consumer >= l->nconsumers)
+		return NULL;
 	for (i = 0; i < l->room; i++) {
 		e = ledger_slot(l, i);
-		if (e != NULL && e->is_acked && e->seq == seq)
+		if (e != NULL && e->is_acked && e->seq == seq &&
+		    e->stream == l->consumer_streams[consumer])
 			return e;
 	}
 	return NULL;
@@ -295,8 +324,9 @@ find_by_seq(const struct ledger *l, uint64_t seq)
 static void
 enter_ack(struct ledger *l, const struct msg_ack_ok *m)
 {
-	struct ledger_entry *e =
-	    m->id != 0 ? ledger_find(l, m->id) : find_by_seq(l, m->seq);
+	struct ledger_entry *e = m->id != 0
+				     ? ledger_find(l, m->id)
+				     : find_by_seq(l, m->consumer, m->seq);
 
 	if (e == NULL)
 		return;
@@ -386,7 +416,6 @@ void
 ledger_event(struct ledger *l, const struct faults *f, const struct event *ev)
 {
 	const struct msg_deliver *d = &ev->u.deliver;
-	struct ledger_stream *s;
 
 	if (ev->type == MESSAGE_PUBLISH_INVOKE)
 		enter_invoke(l, f, ev);
@@ -411,9 +440,6 @@ ledger_event(struct ledger *l, const struct faults *f, const struct event *ev)
 		l->run = ev->u.run.run;
 	else if (ev->type == MESSAGE_STREAM)
 		enter_stream(l, &ev->u.stream);
-	else if (ev->type == MESSAGE_CONSUMER) {
-		s = stream_at(l, ev->u.consumer.stream);
-		if (s != NULL)
-			s->consumers++;
-	}
+	else if (ev->type == MESSAGE_CONSUMER)
+		enter_consumer(l, &ev->u.consumer);
 }

@@ -58,6 +58,8 @@ struct ledger {
 	uint32_t nstreams;
 	uint64_t *invoked; /* highest counter invoked, by source */
 	uint32_t nsources;
+	uint32_t *consumer_streams; /* by consumer */
+	uint32_t nconsumers;
 	bool no_memory; /* something could not be entered */
 };
 

@@ -23,6 +23,10 @@
  * Why no legal behaviour trips it: an ack that timed out is UNKNOWN and
  * never enters; late arrivals have d < m1; a deposed leader's numbers
  * collide with, or lie beyond, those of its successor.
+ *
+ * Memory: each redelivery makes the maps of a line uneven, so they keep what
+ * is newest: of a sequence that was forgotten nothing is judged, and neither
+ * is a delivery whose number is not above those forgotten.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,6 +38,7 @@
 #define PASSES	     3 /* numbers on the way have arrived by then */
 #define WAITING_MAX  CHECK_SLOTS_MAX
 #define SUSPECTS_MAX 4096
+#define RUNS_MAX     4096 /* of each map of a line */
 
 /* A confirmed ack for which no later message was delivered yet. */
 struct waiting {
@@ -55,6 +60,7 @@ struct line {
 	uint64_t ack_wait_ns;
 	struct seqmap bars;    /* confirmed sequence -> m1 */
 	struct seqmap numbers; /* consumer sequence -> stream sequence */
+	uint64_t forgotten;    /* highest number dropped from numbers */
 	struct waiting *waiting;
 	uint32_t nwaiting, waiting_room;
 	struct suspect *suspects;
@@ -122,6 +128,7 @@ bars_set(struct line *l, uint64_t invoked_ns, uint64_t m1)
 		}
 		if (seqmap_add(&l->bars, w->seq, m1) == -ENOMEM)
 			return -ENOMEM;
+		(void)seqmap_trim(&l->bars, RUNS_MAX); /* not judged then */
 		for (k = 0; k < l->nsuspects; k++) {
 			s = &l->suspects[k];
 			if (s->seq == w->seq && s->bar == 0)
@@ -184,21 +191,34 @@ suspects_doubt(struct check *c, struct line *l, const struct msg_deliver *m)
 	}
 }
 
-/* Enter a number; false when another delivery has it already. */
+static void
+number_keep(struct line *l, uint64_t number, uint64_t seq)
+{
+	uint64_t forgotten;
+
+	(void)seqmap_add(&l->numbers, number, seq); /* or unproven */
+	forgotten = seqmap_trim(&l->numbers, RUNS_MAX);
+	if (forgotten > l->forgotten)
+		l->forgotten = forgotten;
+}
+
+/* Enter a number; false when another delivery has, or may have, it. */
 static bool
 number_enter(struct line *l, uint64_t number, uint64_t seq)
 {
 	uint32_t i = 0;
-	uint64_t other;
+	uint64_t other = 0;
 
-	if (!seqmap_find(&l->numbers, number, &other)) {
-		(void)seqmap_add(&l->numbers, number, seq); /* or unproven */
+	if (number > l->forgotten &&
+	    !seqmap_find(&l->numbers, number, &other)) {
+		number_keep(l, number, seq);
 		return true;
 	}
 	if (other == seq)
 		return true;
 	while (i < l->nsuspects) {
-		if (l->suspects[i].consumer_seq == number)
+		if (l->suspects[i].consumer_seq == number &&
+		    l->suspects[i].seq != seq)
 			suspect_drop(l, i);
 		else
 			i++;

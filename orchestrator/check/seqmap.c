@@ -151,6 +151,24 @@ seqmap_first_missing(const struct seqmap *a, const struct seqmap *b,
 }
 
 uint64_t
+seqmap_trim(struct seqmap *m, size_t runs)
+{
+	const struct seqmap_run *r;
+	size_t i, gone = m->n / 4;
+	uint64_t highest;
+
+	if (m->n <= runs || gone == 0)
+		return 0;
+	for (i = 0; i < gone; i++)
+		m->count -= m->runs[i].len;
+	r = &m->runs[gone - 1];
+	highest = r->key + r->len - 1;
+	m->n -= gone;
+	memmove(m->runs, m->runs + gone, m->n * sizeof(*m->runs));
+	return highest;
+}
+
+uint64_t
 seqmap_last(const struct seqmap *m)
 {
 	const struct seqmap_run *r;

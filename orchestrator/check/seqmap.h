@@ -40,6 +40,12 @@ bool seqmap_find_value(const struct seqmap *, uint64_t value, uint64_t *key);
 bool seqmap_first_missing(const struct seqmap *a, const struct seqmap *b,
     uint64_t from, uint64_t *key);
 
+/*
+ * Bound the memory: of more than runs runs the lowest quarter is forgotten.
+ * Returns the highest key forgotten, 0 when nothing was.
+ */
+uint64_t seqmap_trim(struct seqmap *, size_t runs);
+
 /* Highest key held, 0 when empty. */
 uint64_t seqmap_last(const struct seqmap *);
 

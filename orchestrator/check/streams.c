@@ -105,6 +105,7 @@ struct client {
 	uint32_t nrows, room;
 	uint64_t failing_ns, failing_stood; /* since when listings fail */
 	bool told;
+	struct check_silence silence;
 };
 
 struct streams_state {
@@ -540,11 +541,15 @@ judge_op(struct check *c, struct stream *s)
 {
 	static const char *const names[] = {"", "add", "fill", "delete"};
 	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
+	const struct streams_state *st = c->state;
+	struct check_silence silence = {0};
 	uint64_t waited;
 
 	if (s->op == OP_NONE || s->op_told)
 		return;
-	waited = check_available_ns(c, s->op_ns, s->op_stood);
+	if (s->source < st->nclients)
+		silence = st->clients[s->source].silence;
+	waited = check_waited_ns(c, &silence, s->op_ns, s->op_stood);
 	if (waited <= c->config->op_timeout_ns)
 		return;
 	s->op_told = true;
@@ -737,7 +742,8 @@ judge_failing(struct check *c, struct client *k, uint32_t source)
 
 	if (k->failing_ns == 0 || k->told)
 		return;
-	waited = check_available_ns(c, k->failing_ns, k->failing_stood);
+	waited =
+	    check_waited_ns(c, &k->silence, k->failing_ns, k->failing_stood);
 	if (waited <= c->config->op_timeout_ns)
 		return;
 	k->told = true;
@@ -809,6 +815,18 @@ on_child_exit(struct check *c, uint32_t source)
 	return 0;
 }
 
+/* It was not refused by anybody while it stood still. */
+static int
+on_silent(struct check *c, uint32_t source)
+{
+	struct client *k = client_at(c, source);
+
+	if (k == NULL)
+		return -ENOMEM;
+	check_silence_note(c, &k->silence);
+	return 0;
+}
+
 static int
 on_leader(struct check *c, const struct msg_leader *m)
 {
@@ -871,6 +889,8 @@ streams_event(struct check *c, const struct event *ev)
 		return on_leader(c, &ev->u.leader);
 	case MESSAGE_CHILD_EXIT:
 		return on_child_exit(c, ev->u.child_exit.child);
+	case MESSAGE_CHILD_SILENT:
+		return on_silent(c, ev->u.child_silent.child);
 	case MESSAGE_FAULT_HEALED:
 		st->is_sick |= !ev->u.fault_healed.ok;
 		return 0;
@@ -933,7 +953,7 @@ static const enum message_type types[] = {MESSAGE_STREAM_ADD,
     MESSAGE_STREAM_OP_FAILED, MESSAGE_STREAM_FILLED, MESSAGE_STREAM_LIST,
     MESSAGE_STREAM_LISTED, MESSAGE_STREAM_LIST_END, MESSAGE_STREAM_COUNTED,
     MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_LEADER, MESSAGE_CHILD_EXIT,
-    MESSAGE_FAULT_HEALED, MESSAGE_SETTLED, 0};
+    MESSAGE_CHILD_SILENT, MESSAGE_FAULT_HEALED, MESSAGE_SETTLED, 0};
 
 const struct check_ops check_streams = {
     .name = "streams",

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * bench_bare: the calls of the workload queue-group-consumer in a bare loop
- * over nats.c, judging and recording nothing. It is what natsburn's rounds
- * a second are compared with. One publisher (this process), N consumers in
- * processes of their own, a connection each; a consumer tells the publisher
- * through one shared pipe that its ack was confirmed, which is the cheapest
- * hand-over there is. Stream, consumer and connection have the settings of
- * worker/setup.c, worker/workloads/queue_group_consumer.c and
- * worker/session.c; who changes those changes these.
+ * What the bare loops share: the command line, processes, connections, and
+ * the calls that several of them make. See bare.h.
  */
 #include <errno.h>
-#include <nats/nats.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,58 +14,58 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
-#include "proto/base/hist.h"
 #include "proto/base/option.h"
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
+#include "tests/bench/bare.h"
 
-#define DURABLE	      "burn"
-#define DONE_FD	      3 /* of a consumer: writes what was confirmed */
-#define CONSUMERS_MAX 512
-#define URLS_MAX      16
-#define SIZE_MAX_     ((uint64_t)1 << 20)
-#define ATTEMPT_MS    2000
-#define SETUP_MS      2000
-#define SETUP_NS      (60 * CLOCK_S)
-#define READY_MS      30000
-#define ROUND_MS      30000
-#define DEDUPE_NS     (600 * CLOCK_S)
-#define ACK_WAIT_NS   (5 * CLOCK_S)
-#define PUBLISHER     3 /* natsburn's first source number of the load */
+#define TELL_FD	  3 /* of a child */
+#define GO_FD	  4 /* of a child: end of file says "go" */
+#define SETUP_MS  2000
+#define SETUP_NS  (60 * CLOCK_S)
+#define READY_MS  30000
+#define SIZE_MAX_ ((uint64_t)1 << 20)
 
-struct bare {
-	char urls[URLS_MAX][256];
-	unsigned nurls;
-	char tag[32]; /* of this run's stream and subjects */
-	uint64_t consumers, size, seconds, replicas;
-	natsConnection *nc;
-	jsCtx *js;
-	pid_t pids[CONSUMERS_MAX];
-	int done_fd; /* of the publisher: reads what was confirmed */
-	uint64_t rounds;
-	struct hist publish, round;
+static const struct bare_loop *const loops[] = {
+    &bare_queue,
+    &bare_lanes,
+    &bare_keys,
+    &bare_streams,
 };
 
-static int
-fail(const char *what, natsStatus st)
+static const char *const tests[] = {"queue-group-consumer",
+    "durable-pull-consumer", "kv-cas", "add-remove-streams", NULL};
+
+int
+bare_fail(const char *what, natsStatus st)
 {
 	fprintf(stderr, "bench_bare: cannot %s: %s\n", what,
 	    natsStatus_GetText(st));
 	return -1;
 }
 
-static void
-subject_of(const struct bare *b, const char *what, char *out, size_t size)
+void
+bare_stream_name(const struct bare *b, const char *what, char *out, size_t size)
+{
+	out[0] = '\0';
+	(void)text_add(out, size, "BARE_%s_%s", b->tag, what);
+}
+
+void
+bare_subject(const struct bare *b, const char *what, char *out, size_t size)
 {
 	out[0] = '\0';
 	(void)text_add(out, size, "bare.%s.%s", b->tag, what);
 }
 
+/* connections */
+
 /* As worker/session.c, so that both ask the same of the servers. */
 static natsStatus
-set_options(natsOptions *o, const struct bare *b, unsigned source)
+set_options(natsOptions *o, const struct bare *b)
 {
-	const char *servers[URLS_MAX];
+	const char *servers[BARE_URLS_MAX];
+	uint64_t source = BARE_FIRST + b->child;
 	natsStatus st;
 	unsigned i;
 
@@ -99,30 +92,103 @@ set_options(natsOptions *o, const struct bare *b, unsigned source)
 }
 
 static int
-connect_to(struct bare *b, unsigned source)
+connect_to(struct bare *b)
 {
 	natsOptions *o = NULL;
 	natsStatus st = natsOptions_Create(&o);
 
 	if (st == NATS_OK)
-		st = set_options(o, b, source);
+		st = set_options(o, b);
 	if (st == NATS_OK)
 		st = natsConnection_Connect(&b->nc, o);
 	natsOptions_Destroy(o);
 	if (st == NATS_OK)
 		st = natsConnection_JetStream(&b->js, b->nc, NULL);
-	return st == NATS_OK ? 0 : fail("connect", st);
+	return st == NATS_OK ? 0 : bare_fail("connect", st);
 }
 
-/* The consumers' side: a process of its own */
+/* calls */
+
+int
+bare_add_stream(struct bare *b, jsStreamConfig *sc)
+{
+	uint64_t deadline = clock_mono_ns() + SETUP_NS;
+	natsStatus st;
+	jsOptions jo;
+
+	sc->Replicas = (int64_t)b->replicas;
+	sc->Storage = js_FileStorage;
+	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
+	jo.Wait = SETUP_MS;
+	while ((st = js_AddStream(NULL, b->js, sc, &jo, NULL)) != NATS_OK &&
+	       clock_mono_ns() < deadline)
+		(void)poll(NULL, 0, 100);
+	return st == NATS_OK ? 0 : bare_fail("make a stream", st);
+}
+
+int
+bare_add_consumer(struct bare *b, const char *stream, jsConsumerConfig *cc)
+{
+	uint64_t deadline = clock_mono_ns() + SETUP_NS;
+	natsStatus st;
+	jsOptions jo;
+
+	cc->AckPolicy = js_AckExplicit;
+	cc->AckWait = (int64_t)BARE_ACK_WAIT_NS;
+	cc->MaxDeliver = -1;
+	cc->Replicas = (int64_t)b->replicas;
+	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
+	jo.Wait = SETUP_MS;
+	while ((st = js_AddConsumer(NULL, b->js, stream, cc, &jo, NULL)) !=
+		   NATS_OK &&
+	       clock_mono_ns() < deadline)
+		(void)poll(NULL, 0, 100);
+	return st == NATS_OK ? 0 : bare_fail("make a consumer", st);
+}
+
+int
+bare_set_up_stream(struct bare *b, const char *what)
+{
+	char name[64], subject[96], below[98] = "";
+	const char *subjects[2] = {subject, below};
+	jsStreamConfig sc;
+
+	bare_stream_name(b, what, name, sizeof(name));
+	bare_subject(b, what, subject, sizeof(subject));
+	(void)text_add(below, sizeof(below), "%s.>", subject);
+	(void)jsStreamConfig_Init(&sc); /* can't fail: not NULL */
+	sc.Name = name;
+	sc.Subjects = subjects;
+	sc.SubjectsLen = 2;
+	sc.Duplicates = (int64_t)BARE_DEDUPE_NS;
+	return bare_add_stream(b, &sc);
+}
+
+void
+bare_publish(const struct bare *b, const char *subject, const void *data,
+    size_t len, const char *message_id)
+{
+	jsPubAck *ack = NULL;
+	jsPubOptions o;
+	natsStatus st;
+
+	do {
+		(void)jsPubOptions_Init(&o); /* can't fail: not NULL */
+		o.MaxWait = BARE_ATTEMPT_MS;
+		o.MsgId = message_id;
+		st = js_Publish(&ack, b->js, subject, data, (int)len, &o, NULL);
+		jsPubAck_Destroy(ack);
+		ack = NULL;
+	} while (st != NATS_OK);
+}
 
 static natsStatus
-ack(struct bare *b, const char *reply_subject)
+ack_once(const struct bare *b, const char *reply_subject)
 {
 	natsMsg *reply = NULL;
 	const char *status = NULL;
 	natsStatus st = natsConnection_RequestString(
-	    &reply, b->nc, reply_subject, "+ACK", ATTEMPT_MS);
+	    &reply, b->nc, reply_subject, "+ACK", BARE_ATTEMPT_MS);
 
 	if (st == NATS_OK && natsMsg_GetDataLength(reply) == 0 &&
 	    natsMsgHeader_Get(reply, "Status", &status) == NATS_OK)
@@ -131,95 +197,90 @@ ack(struct bare *b, const char *reply_subject)
 	return st;
 }
 
-static int
-tell(uint64_t counter)
+void
+bare_ack(const struct bare *b, const char *reply_subject)
 {
-	ssize_t n = write(DONE_FD, &counter, sizeof(counter));
-
-	return n == (ssize_t)sizeof(counter) ? 0 : -1;
+	while (ack_once(b, reply_subject) != NATS_OK)
+		(void)poll(NULL, 0, 10);
 }
 
-/* Receive, ack, tell; until the publisher is gone. */
-static int
-consume(struct bare *b, natsSubscription *sub)
-{
-	natsMsg *msg = NULL;
-	uint64_t counter;
-	natsStatus st;
+/* processes */
 
-	for (;;) {
-		st = natsSubscription_NextMsg(&msg, sub, 1000);
-		if (st == NATS_TIMEOUT)
-			continue;
-		if (st != NATS_OK)
-			return fail("receive", st);
-		if (natsMsg_GetDataLength(msg) < (int)sizeof(counter)) {
-			natsMsg_Destroy(msg); /* a status message */
-			continue;
-		}
-		memcpy(&counter, natsMsg_GetData(msg), sizeof(counter));
-		while (ack(b, natsMsg_GetReply(msg)) != NATS_OK)
-			(void)poll(NULL, 0, 10);
-		natsMsg_Destroy(msg);
-		if (tell(counter) < 0)
-			return 0;
-	}
+bool
+bare_tell(const uint64_t *numbers, size_t n)
+{
+	ssize_t len = (ssize_t)(n * sizeof(*numbers));
+
+	return write(TELL_FD, numbers, (size_t)len) == len;
+}
+
+void
+bare_await_go(void)
+{
+	struct pollfd p = {.fd = GO_FD, .events = POLLIN};
+
+	(void)poll(&p, 1, -1); /* nothing is ever written to it */
+}
+
+int
+bare_hear(const struct bare *b, uint64_t *number, int timeout_ms)
+{
+	struct pollfd p = {.fd = b->in_fd, .events = POLLIN};
+	ssize_t n;
+
+	if (poll(&p, 1, timeout_ms) != 1)
+		return -ETIMEDOUT;
+	n = read(b->in_fd, number, sizeof(*number));
+	return n == (ssize_t)sizeof(*number) ? 0 : -EPIPE;
 }
 
 static int
-consumer_main(struct bare *b, unsigned source)
+spawn_child(struct bare *b, const char *urls, unsigned i, const int fds[2])
 {
-	natsSubscription *sub = NULL;
-	char deliver[96];
-	natsStatus st;
-
-	subject_of(b, "deliver", deliver, sizeof(deliver));
-	if (connect_to(b, source) < 0)
-		return 1;
-	st = natsConnection_QueueSubscribeSync(&sub, b->nc, deliver, DURABLE);
-	if (st == NATS_OK)
-		st = natsConnection_FlushTimeout(b->nc, 5000);
-	if (st != NATS_OK)
-		(void)fail("subscribe", st);
-	else if (tell(0) == 0) /* counter 0 says: ready */
-		(void)consume(b, sub);
-	return 1;
-}
-
-/* The publisher's side */
-
-static int
-spawn_consumers(struct bare *b, const char *urls)
-{
-	char source[24];
-	char *argv[] = {(char *)"bench_bare", (char *)"--consumer", source,
-	    b->tag, (char *)urls, NULL};
+	char child[24], size[24], seconds[24];
+	char *argv[] = {(char *)"bench_bare", (char *)"--test", b->test,
+	    (char *)"--tag", b->tag, (char *)"--child", child, (char *)"--size",
+	    size, (char *)"--seconds", seconds, (char *)urls, NULL};
 	struct spawn_request r = {.path = "/proc/self/exe", .argv = argv};
-	int fds[2], err = spawn_pipe(fds);
-	uint64_t i;
 
+	(void)snprintf(child, sizeof(child), "%u", i + 1);
+	(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)b->size);
+	(void)snprintf(
+	    seconds, sizeof(seconds), "%llu", (unsigned long long)b->seconds);
+	r.fds[r.nfds++] = (struct spawn_fd){fds[0], TELL_FD};
+	r.fds[r.nfds++] = (struct spawn_fd){fds[1], GO_FD};
+	r.fds[r.nfds++] = (struct spawn_fd){2, 2};
+	b->pids[i] = spawn(&r);
+	return b->pids[i] < 0 ? (int)b->pids[i] : 0;
+}
+
+static int
+spawn_children(struct bare *b, const char *urls)
+{
+	int in[2] = {-1, -1}, go[2] = {-1, -1}, err = spawn_pipe(in);
+	unsigned i;
+
+	if (err == 0 && (err = spawn_pipe(go)) < 0) {
+		close(in[0]);
+		close(in[1]);
+	}
 	if (err < 0)
 		return err;
-	b->done_fd = fds[0];
-	r.fds[r.nfds++] = (struct spawn_fd){fds[1], DONE_FD};
-	r.fds[r.nfds++] = (struct spawn_fd){2, 2};
-	for (i = 0; i < b->consumers && err == 0; i++) {
-		(void)snprintf(source, sizeof(source), "%u",
-		    (unsigned)(PUBLISHER + 1 + i));
-		b->pids[i] = spawn(&r);
-		if (b->pids[i] < 0)
-			err = (int)b->pids[i];
-	}
-	close(fds[1]);
+	b->in_fd = in[0];
+	b->go_fd = go[1];
+	for (i = 0; i < b->consumers && err == 0; i++)
+		err = spawn_child(b, urls, i, (int[]){in[1], go[0]});
+	close(in[1]);
+	close(go[0]);
 	return err;
 }
 
 static void
-end_consumers(struct bare *b)
+end_children(struct bare *b)
 {
-	uint64_t i;
+	unsigned i;
 
-	for (i = 0; i < b->consumers; i++) {
+	for (i = 0; i < BARE_CHILDREN_MAX; i++) {
 		if (b->pids[i] <= 0)
 			continue;
 		(void)kill(b->pids[i], SIGKILL); /* not reaped: it is ours */
@@ -227,28 +288,16 @@ end_consumers(struct bare *b)
 	}
 }
 
-/* The next counter that a consumer tells: 0, or -errno. */
+/* Each child says once that it is ready. */
 static int
-hear(const struct bare *b, uint64_t *counter, int timeout_ms)
+await_children(const struct bare *b)
 {
-	struct pollfd p = {.fd = b->done_fd, .events = POLLIN};
-	ssize_t n;
-
-	if (poll(&p, 1, timeout_ms) != 1)
-		return -ETIMEDOUT;
-	n = read(b->done_fd, counter, sizeof(*counter));
-	return n == (ssize_t)sizeof(*counter) ? 0 : -EPIPE;
-}
-
-static int
-await_consumers(const struct bare *b)
-{
-	uint64_t i, counter;
+	uint64_t i, number;
 
 	for (i = 0; i < b->consumers; i++)
-		if (hear(b, &counter, READY_MS) < 0) {
+		if (bare_hear(b, &number, READY_MS) < 0) {
 			fprintf(stderr,
-			    "bench_bare: only %llu of %llu consumers came\n",
+			    "bench_bare: only %llu of %llu processes came\n",
 			    (unsigned long long)i,
 			    (unsigned long long)b->consumers);
 			return -1;
@@ -256,114 +305,25 @@ await_consumers(const struct bare *b)
 	return 0;
 }
 
-static natsStatus
-add_stream(struct bare *b)
-{
-	char name[64] = "", subject[96];
-	const char *subjects[1] = {subject};
-	jsStreamConfig sc;
-	jsOptions jo;
-
-	subject_of(b, "queue", subject, sizeof(subject));
-	(void)text_add(name, sizeof(name), "BARE_%s", b->tag);
-	(void)jsStreamConfig_Init(&sc); /* can't fail: not NULL */
-	sc.Name = name;
-	sc.Subjects = subjects;
-	sc.SubjectsLen = 1;
-	sc.Replicas = (int64_t)b->replicas;
-	sc.Storage = js_FileStorage;
-	sc.Duplicates = (int64_t)DEDUPE_NS;
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = SETUP_MS;
-	return js_AddStream(NULL, b->js, &sc, &jo, NULL);
-}
-
-static natsStatus
-add_consumer(struct bare *b)
-{
-	char name[64] = "", deliver[96];
-	jsConsumerConfig cc;
-	jsOptions jo;
-
-	subject_of(b, "deliver", deliver, sizeof(deliver));
-	(void)text_add(name, sizeof(name), "BARE_%s", b->tag);
-	(void)jsConsumerConfig_Init(&cc); /* can't fail: not NULL */
-	cc.Durable = DURABLE;
-	cc.DeliverSubject = deliver;
-	cc.DeliverGroup = DURABLE;
-	cc.AckPolicy = js_AckExplicit;
-	cc.AckWait = (int64_t)ACK_WAIT_NS;
-	cc.MaxDeliver = -1;
-	cc.Replicas = (int64_t)b->replicas;
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = SETUP_MS;
-	return js_AddConsumer(NULL, b->js, name, &cc, &jo, NULL);
-}
-
 static int
-set_up(struct bare *b)
+start_children(struct bare *b, const char *urls)
 {
-	uint64_t deadline = clock_mono_ns() + SETUP_NS;
-	natsStatus st;
+	int err = spawn_children(b, urls);
 
-	while ((st = add_stream(b)) != NATS_OK && clock_mono_ns() < deadline)
-		(void)poll(NULL, 0, 100);
-	while (st == NATS_OK && (st = add_consumer(b)) != NATS_OK &&
-	       clock_mono_ns() < deadline)
-		(void)poll(NULL, 0, 100);
-	return st == NATS_OK ? 0 : fail("make stream and consumer", st);
-}
-
-/* publish(i), again until it is acknowledged */
-static void
-publish(struct bare *b, const char *subject, uint8_t *data, uint64_t counter)
-{
-	jsPubOptions o;
-	jsPubAck *pa = NULL;
-	char id[64];
-	natsStatus st;
-
-	(void)snprintf(
-	    id, sizeof(id), "%s-%llx", b->tag, (unsigned long long)counter);
-	memcpy(data, &counter, sizeof(counter));
-	do {
-		(void)jsPubOptions_Init(&o); /* can't fail: not NULL */
-		o.MaxWait = ATTEMPT_MS;
-		o.MsgId = id;
-		st = js_Publish(
-		    &pa, b->js, subject, data, (int)b->size, &o, NULL);
-		jsPubAck_Destroy(pa);
-		pa = NULL;
-	} while (st != NATS_OK);
-}
-
-static int
-load(struct bare *b)
-{
-	uint64_t end = clock_mono_ns() + b->seconds * CLOCK_S, begun, now, got;
-	uint8_t *data = calloc(1, b->size);
-	char subject[96];
-
-	if (data == NULL)
+	if (err < 0) {
+		fprintf(stderr, "bench_bare: cannot start processes: %s\n",
+		    strerror(-err));
 		return -1;
-	subject_of(b, "queue", subject, sizeof(subject));
-	for (now = clock_mono_ns(); now < end; now = clock_mono_ns()) {
-		begun = now;
-		publish(b, subject, data, ++b->rounds);
-		hist_add(&b->publish, clock_mono_ns() - begun);
-		do
-			if (hear(b, &got, ROUND_MS) < 0) {
-				fprintf(stderr,
-				    "bench_bare: round %llu was "
-				    "not confirmed in time\n",
-				    (unsigned long long)b->rounds);
-				free(data);
-				return -1;
-			}
-		while (got != b->rounds);
-		hist_add(&b->round, clock_mono_ns() - begun);
 	}
-	free(data);
+	return await_children(b);
+}
+
+static int
+child_main(struct bare *b, const struct bare_loop *loop)
+{
+	if (connect_to(b) < 0)
+		return 1;
+	loop->child(b, (unsigned)(b->child - 1));
 	return 0;
 }
 
@@ -378,47 +338,48 @@ cpu_seconds(int who)
 }
 
 static void
-say(const struct bare *b, uint64_t took_ns)
+say(const struct bare *b)
 {
 	double n = b->rounds > 0 ? (double)b->rounds : 1;
 	double cpu = cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN);
 
 	printf("bare: %llu rounds in %.2f s, %.1f rounds/s, publish p50 %.3f "
 	       "ms, round p50 %.3f ms, %.0f us of CPU a round\n",
-	    (unsigned long long)b->rounds, (double)took_ns / 1e9,
-	    (double)b->rounds / ((double)took_ns / 1e9),
+	    (unsigned long long)b->rounds, (double)b->took_ns / 1e9,
+	    (double)b->rounds / ((double)b->took_ns / 1e9),
 	    (double)hist_quantile(&b->publish, 0.5) / 1e6,
 	    (double)hist_quantile(&b->round, 0.5) / 1e6, cpu * 1e6 / n);
+	if (b->adds + b->removes > 0)
+		printf("bare: %llu streams added, %llu deleted\n",
+		    (unsigned long long)b->adds,
+		    (unsigned long long)b->removes);
 }
 
 static int
-publisher_main(struct bare *b, const char *urls)
+first_main(struct bare *b, const struct bare_loop *loop, const char *urls)
 {
-	char name[64] = "";
+	int err = connect_to(b);
 	uint64_t since;
-	int err = spawn_consumers(b, urls);
 
-	if (err < 0)
-		fprintf(stderr, "bench_bare: cannot start consumers: %s\n",
-		    strerror(-err));
 	if (err == 0)
-		err = connect_to(b, PUBLISHER);
-	if (err == 0)
-		err = set_up(b);
-	if (err == 0)
-		err = await_consumers(b);
+		err = loop->set_up(b);
+	if (err == 0 && loop->has_children)
+		err = start_children(b, urls);
 	since = clock_mono_ns();
+	if (b->go_fd > 0)
+		close(b->go_fd);
 	if (err == 0)
-		err = load(b);
-	since = clock_mono_ns() - since;
-	end_consumers(b);
+		err = loop->load(b);
+	b->took_ns = clock_mono_ns() - since;
+	end_children(b);
 	if (err == 0)
-		say(b, since);
-	(void)text_add(name, sizeof(name), "BARE_%s", b->tag);
+		say(b);
 	if (b->js != NULL)
-		(void)js_DeleteStream(b->js, name, NULL, NULL); /* tidiness */
+		loop->tear_down(b);
 	return err == 0 ? 0 : 1;
 }
+
+/* the command line */
 
 #define ROW(name, member, def, low, high, arg, help)                           \
 	{                                                                      \
@@ -427,18 +388,27 @@ publisher_main(struct bare *b, const char *urls)
 	}
 
 static const struct option_spec options[] = {
+    {"test", OPTION_CHOICE, offsetof(struct bare, test),
+	sizeof(((struct bare *)0)->test), "queue-group-consumer", 0, 0, tests,
+	"NAME", "whose calls", false},
     ROW("seconds", seconds, "10", 1, 86400, "N", "time of the load"),
-    ROW("consumers", consumers, "10", 1, CONSUMERS_MAX, "N", "processes"),
-    ROW("size", size, "128", 8, SIZE_MAX_, "BYTES", "payload of a message"),
-    ROW("replicas", replicas, "3", 1, 5, "N", "of stream and consumer"),
+    ROW("consumers", consumers, "10", 1, BARE_CHILDREN_MAX, "N", "processes"),
+    ROW("size", size, "128", BARE_SIZE_MIN, SIZE_MAX_, "BYTES",
+	"payload of a message"),
+    ROW("replicas", replicas, "3", 1, 5, "N", "of streams and consumers"),
+    ROW("seed", seed, "1", 0, UINT64_MAX, "N", "as natsburn's --seed"),
+    ROW("child", child, "0", 0, BARE_CHILDREN_MAX, "N", "internal"),
+    {"tag", OPTION_STRING, offsetof(struct bare, tag),
+	sizeof(((struct bare *)0)->tag), "", 0, 0, NULL, "TEXT", "internal",
+	false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
 static int
 usage(void)
 {
-	fputs("bench_bare [--seconds N] [--consumers N] [--size BYTES] "
-	      "[--replicas N] URL[,URL...]\n",
+	fputs("bench_bare [--test NAME] [--seconds N] [--consumers N] [--size "
+	      "BYTES] [--replicas N] [--seed N] URL[,URL...]\n",
 	    stderr);
 	return 64;
 }
@@ -446,42 +416,60 @@ usage(void)
 static void
 take_urls(struct bare *b, const char *list)
 {
-	while (b->nurls < URLS_MAX &&
+	while (b->nurls < BARE_URLS_MAX &&
 	       text_next_item(&list, b->urls[b->nurls], sizeof(b->urls[0])))
 		b->nurls++;
+}
+
+static const struct bare_loop *
+find_loop(const char *test)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(loops) / sizeof(loops[0]); i++)
+		if (strcmp(loops[i]->test, test) == 0)
+			return loops[i];
+	return NULL;
+}
+
+/* 0, or -1 when the command line can't be understood. */
+static int
+take_arguments(struct bare *b, int argc, char **argv)
+{
+	char why[OPTION_WHY_MAX];
+	int i;
+
+	option_defaults(options, b);
+	for (i = 1; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2)
+		if (option_set(
+			options, b, "--", argv[i] + 2, argv[i + 1], why) < 0) {
+			fprintf(stderr, "bench_bare: %s\n", why);
+			return -1;
+		}
+	if (i + 1 != argc)
+		return -1;
+	if (b->tag[0] == '\0')
+		(void)snprintf(b->tag, sizeof(b->tag), "%d", (int)getpid());
+	take_urls(b, argv[i]);
+	return 0;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct bare *b = calloc(1, sizeof(*b));
-	char why[OPTION_WHY_MAX];
-	uint64_t source = 0;
-	int i, code;
+	const struct bare_loop *loop;
+	int code;
 
 	if (b == NULL)
 		return 1;
-	option_defaults(options, b);
-	if (argc == 5 && strcmp(argv[1], "--consumer") == 0 &&
-	    text_to_u64(argv[2], UINT32_MAX, &source) == 0) {
-		(void)text_copy(b->tag, sizeof(b->tag), argv[3]);
-		take_urls(b, argv[4]);
-		return consumer_main(b, (unsigned)source);
-	}
-	for (i = 1; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2)
-		if (option_set(
-			options, b, "--", argv[i] + 2, argv[i + 1], why) < 0) {
-			fprintf(stderr, "bench_bare: %s\n", why);
-			free(b);
-			return usage();
-		}
-	if (i + 1 != argc) {
+	if (take_arguments(b, argc, argv) < 0) {
 		free(b);
 		return usage();
 	}
-	(void)snprintf(b->tag, sizeof(b->tag), "%d", (int)getpid());
-	take_urls(b, argv[i]);
-	code = publisher_main(b, argv[i]);
+	loop = find_loop(b->test);
+	code = b->child != 0 ? child_main(b, loop)
+			     : first_main(b, loop, argv[argc - 1]);
 	jsCtx_Destroy(b->js);
 	natsConnection_Destroy(b->nc);
 	nats_Close();

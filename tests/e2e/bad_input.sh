@@ -43,6 +43,33 @@ usage()
 		$job --mayhem rolling_restrat
 	refuse 64 '--mayhem.*none stands alone' \
 		$job --mayhem none,random_reload
+	refuse 64 '--mayhem kill_all: puts 3 of 3 .*--tolerate minority' \
+		$job --mayhem kill_all
+	refuse 64 '--mayhem kill_majority: puts 2 of 3 .*--tolerate 1;' \
+		$job --mayhem pause,kill_majority --tolerate 1
+	for bad in most 0 10 -1 ""; do
+		refuse 64 "--tolerate \"$bad\": must be minority, none, or" \
+			$job --tolerate "$bad"
+	done
+	refuse 64 '--fault-duration "9s..2s": must be a time' \
+		$job --fault-duration 9s..2s
+	refuse 64 '--mayhem rolling_upgrade: needs two binaries' \
+		$job --mayhem rolling_upgrade
+	refuse 64 '--mayhem leader_stepdown: .*--servers 1' \
+		$job --mayhem leader_stepdown --servers 1 --replicas 1
+	refuse 64 '--mayhem partition: -o partition.shape=ring .*--servers 4' \
+		$job --mayhem partition -o partition.shape=ring
+	refuse 64 '-o partition.shape "oval": must be one of' \
+		$job --mayhem partition -o partition.shape=oval
+	refuse 64 '-o "partition.shape=ring": must be queue-group-consumer.KEY' \
+		$job --mayhem pause -o partition.shape=ring
+	refuse 64 'which faults\? natsburn mayhem MODE' mayhem
+	refuse 64 'unknown mayhem mode "pauze"; did you mean pause' mayhem pauze
+	refuse 64 'cluster upp: must be' cluster upp
+	refuse 64 '"empty": no cluster of natsburn is up there' \
+		cluster status empty
+	refuse 64 '"empty": no cluster of natsburn is up there' \
+		cluster down empty
 	refuse 64 '--mahyem; did you mean --mayhem\?' $job --mahyem none
 	refuse 64 '-duration' $job -duration 3s
 	refuse 64 '--duration needs a value' $job --duration
@@ -88,6 +115,10 @@ paths()
 	refuse 64 '"/no/such" holds no journal' check /no/such
 	refuse 64 '"empty" holds no journal' check empty
 	refuse 64 'which run folder' check
+	refuse 64 '"/no/such" holds no journal' report /no/such
+	refuse 64 '"empty" holds no journal' dump empty
+	refuse 64 'which run folder' report
+	refuse 64 'which run folder' dump
 
 	natsburn run liar --cluster null --rounds 10 --quiet --out "$work/run"
 	expect_code 0

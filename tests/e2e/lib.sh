@@ -14,6 +14,7 @@ export LC_ALL=C
 
 NATSBURN=${NATSBURN:?must name the natsburn binary to test}
 servers_dir=${NATSBURN_SERVERS_DIR:-}
+tests_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 test_name=$(basename "$0" .sh)
 work=$(mktemp -d "${TMPDIR:-/tmp}/natsburn-$test_name.XXXXXX") || exit 1
 mark=$(basename "$work")
@@ -177,12 +178,25 @@ expect_same_check()
 		fail "natsburn check and the live run differ"
 }
 
+# The report keeps its published schema, if there is what can tell.
+expect_valid_report()
+{
+	local code=0
+
+	command -v python3 >/dev/null || return 0
+	python3 "$tests_dir/validate_report.py" \
+		"$tests_dir/../docs/report.schema.json" "$1/report.json" \
+		>"$work/invalid" || code=$?
+	[ "$code" -eq 0 ] || [ "$code" -eq 77 ] ||
+		fail "report.json: $(<"$work/invalid")"
+}
+
 # Path of the newest server of that version (2.10 stands for 2.10.*).
 server_of()
 {
 	find -L "$servers_dir" -mindepth 2 -maxdepth 2 -name nats-server \
 		-perm -u+x \( -path "*/$1/*" -o -path "*/$1.*/*" \) \
-		2>/dev/null | sort -V | grep . | tail -n 1
+		2>/dev/null | sort -V | tail -n 1 | grep .
 }
 
 # Path of any server: the newest of the folder, or the one on PATH. To be

@@ -270,7 +270,11 @@ get_value(struct session *s, const struct kv_state *kv, uint32_t key,
 	return none ? 0 : -EIO;
 }
 
-/* A read with its events. 0 or -EIO when there was no answer. */
+/*
+ * A read with its events. 0 or -EIO when there was no answer. A read changes
+ * nothing, so its events may go up with what follows it: an update flushes
+ * before it is sent, a pause at its begin.
+ */
 static int
 read_key(struct worker *w, uint32_t key, enum path path, struct reading *r)
 {
@@ -284,7 +288,6 @@ read_key(struct worker *w, uint32_t key, enum path path, struct reading *r)
 	ev.u.kv_read.key = key;
 	ev.u.kv_read.path = (uint8_t)path;
 	child_emit(&w->child, &ev);
-	child_flush(&w->child);
 	got = get_value(&w->session, kv, key, path, r);
 	memset(&ev, 0, sizeof(ev));
 	if (got < 0) {
@@ -306,7 +309,6 @@ read_key(struct worker *w, uint32_t key, enum path path, struct reading *r)
 		m->intact = r->intact;
 	}
 	child_emit(&w->child, &ev);
-	child_flush(&w->child);
 	return got < 0 ? got : 0;
 }
 

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * divergence: the replicas of a stream hold different things.
+ *
+ * Rule (guarantees 13): after heal, without load, with all peers current,
+ * copies that differ in sequences or contents for 60 s of repeated reading
+ * will differ for ever. The audit reads each server's copy by itself and
+ * says how long they differed; shorter than that, or without a settled
+ * cluster, it is a warning.
+ *
+ * Why no legal behaviour trips it: a replica that catches up agrees in the
+ * end; a copy that could not be read whole is compared with nothing; a
+ * fault that is still in force, or servers that did not settle, make it a
+ * warning only.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestrator/check/check.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define PERSIST_NS   (60 * CLOCK_S)
+#define MESSAGES_MAX 8192 /* told near differences, of one stream */
+#define SERVERS_MAX  CONFIG_NODES_MAX
+#define NAMED_MAX    4 /* sequences that the sentence names */
+
+/* A sequence as the servers told it: 0 where it is missing. */
+struct told {
+	uint64_t seq;
+	uint64_t sums[SERVERS_MAX];
+};
+
+struct divergence {
+	uint32_t stream; /* that the rest is about */
+	bool is_settled;
+	char servers[SERVERS_MAX][64];
+	uint64_t firsts[SERVERS_MAX], lasts[SERVERS_MAX], counts[SERVERS_MAX];
+	unsigned nservers;
+	struct told told[MESSAGES_MAX];
+	unsigned ntold;
+};
+
+/* What is told of another stream begins anew. */
+static void
+turn_to(struct divergence *d, uint32_t stream)
+{
+	if (d->stream == stream)
+		return;
+	d->stream = stream;
+	d->nservers = 0;
+	d->ntold = 0;
+}
+
+static unsigned
+server_index(struct divergence *d, const char *server)
+{
+	unsigned i;
+
+	for (i = 0; i < d->nservers; i++)
+		if (strcmp(d->servers[i], server) == 0)
+			return i;
+	if (i < SERVERS_MAX) {
+		(void)text_copy(d->servers[i], sizeof(d->servers[0]), server);
+		d->nservers++;
+	}
+	return i;
+}
+
+static void
+on_copy(struct divergence *d, const struct msg_copy *m)
+{
+	unsigned i;
+
+	turn_to(d, m->stream);
+	i = server_index(d, m->server);
+	if (i == SERVERS_MAX)
+		return;
+	d->firsts[i] = m->first;
+	d->lasts[i] = m->last;
+	d->counts[i] = m->messages;
+	d->ntold = 0; /* what was told is of an earlier reading */
+}
+
+static void
+on_copy_message(struct divergence *d, const struct msg_copy_message *m)
+{
+	struct told *t;
+	unsigned i, k;
+
+	turn_to(d, m->stream);
+	i = server_index(d, m->server);
+	for (k = d->ntold; k-- > 0;)
+		if (d->told[k].seq == m->seq)
+			break;
+	if (k == UINT_MAX) {
+		if (d->ntold == MESSAGES_MAX)
+			return; /* enough to name some */
+		k = d->ntold++;
+		memset(&d->told[k], 0, sizeof(d->told[k]));
+		d->told[k].seq = m->seq;
+	}
+	t = &d->told[k];
+	if (i < SERVERS_MAX)
+		t->sums[i] = m->sum;
+}
+
+static bool
+differs(const struct divergence *d, const struct told *t)
+{
+	unsigned i;
+
+	for (i = 1; i < d->nservers; i++)
+		if (t->sums[i] != t->sums[0])
+			return true;
+	return false;
+}
+
+/* "5 (n1 lacks it), 9 (n1 and n3 differ)" */
+static void
+name_sequence(
+    const struct divergence *d, const struct told *t, char *out, size_t size)
+{
+	unsigned i;
+
+	(void)text_add(out, size, "%s%llu (", out[0] != '\0' ? ", " : "",
+	    (unsigned long long)t->seq);
+	for (i = 0; i < d->nservers; i++)
+		(void)text_add(out, size, "%s%s %s", i > 0 ? ", " : "",
+		    d->servers[i],
+		    t->sums[i] == 0	       ? "lacks it"
+		    : t->sums[i] == t->sums[0] ? "has it"
+					       : "has another");
+	(void)text_add(out, size, ")");
+}
+
+static void
+name_sequences(
+    const struct divergence *d, struct anomaly *a, char *out, size_t size)
+{
+	unsigned i, named = 0;
+
+	out[0] = '\0';
+	for (i = 0; i < d->ntold; i++) {
+		if (!differs(d, &d->told[i]))
+			continue;
+		if (named < 2)
+			a->seqs[named] = d->told[i].seq;
+		if (named++ < NAMED_MAX)
+			name_sequence(d, &d->told[i], out, size);
+	}
+	if (named > NAMED_MAX)
+		(void)text_add(out, size, " and more");
+}
+
+static void
+name_counts(const struct divergence *d, char *out, size_t size)
+{
+	unsigned i;
+
+	out[0] = '\0';
+	for (i = 0; i < d->nservers; i++)
+		(void)text_add(out, size, "%s%s %llu..%llu, %llu messages",
+		    i > 0 ? "; " : "", d->servers[i],
+		    (unsigned long long)d->firsts[i],
+		    (unsigned long long)d->lasts[i],
+		    (unsigned long long)d->counts[i]);
+}
+
+static void
+on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
+{
+	struct anomaly a = {.kind = ANOMALY_DIVERGENCE, .stream = m->stream};
+	char sequences[256], counts[192];
+
+	turn_to(d, m->stream);
+	if (m->agree)
+		return;
+	if (m->copies < m->expected || m->differed_ns == 0) {
+		check_doubt(c,
+		    "the copies of stream %u could not be compared: %u of %u "
+		    "were read; %.120s",
+		    m->stream, m->copies, m->expected, m->why);
+		return;
+	}
+	name_sequences(d, &a, sequences, sizeof(sequences));
+	name_counts(d, counts, sizeof(counts));
+	a.class = m->differed_ns >= PERSIST_NS && d->is_settled &&
+			  !faults_active(c->faults)
+		      ? CLASS_VIOLATION
+		      : CLASS_WARNING;
+	check_raise(c, &a,
+	    "the copies of stream %u differed for %llu s: %s%s%s", m->stream,
+	    (unsigned long long)(m->differed_ns / CLOCK_S), counts,
+	    sequences[0] != '\0' ? "; sequence " : "", sequences);
+}
+
+static int
+divergence_event(struct check *c, const struct event *ev)
+{
+	struct divergence *d = c->state;
+
+	switch ((unsigned)ev->type) {
+	case MESSAGE_SETTLED:
+		d->is_settled = ev->u.settled.ok;
+		break;
+	case MESSAGE_COPY:
+		on_copy(d, &ev->u.copy);
+		break;
+	case MESSAGE_COPY_MESSAGE:
+		on_copy_message(d, &ev->u.copy_message);
+		break;
+	case MESSAGE_COPIES_END:
+		on_end(c, d, &ev->u.copies_end);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static const enum message_type types[] = {
+    MESSAGE_SETTLED, MESSAGE_COPY, MESSAGE_COPY_MESSAGE, MESSAGE_COPIES_END, 0};
+
+const struct check_ops check_divergence = {
+    .name = "divergence",
+    .summary = "all replicas of a stream hold the same after the load",
+    .rule = "guarantees 13",
+    .types = types,
+    .state_size = sizeof(struct divergence),
+    .event = divergence_event,
+};
