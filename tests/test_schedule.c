@@ -365,6 +365,14 @@ stub_link_flow(
 	return true;
 }
 
+static unsigned
+stub_clients(struct cluster *c, unsigned node)
+{
+	(void)c;
+	(void)node;
+	return 1;
+}
+
 static int
 stub_drop(struct cluster *c, unsigned share)
 {
@@ -396,6 +404,7 @@ static const struct cluster_ops stub = {
     .link_set = stub_link_set,
     .link_reset = stub_link_reset,
     .link_flow = stub_link_flow,
+    .node_clients = stub_clients,
     .drop = stub_drop,
     .dropped = stub_dropped,
 };
