@@ -240,7 +240,8 @@ mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 	}
 	if (f->node == 0)
 		return false;
-	(void)snprintf(f->target, sizeof(f->target), "%s, %s leader%s%s",
+	f->target[0] = '\0';
+	(void)text_add(f->target, sizeof(f->target), "%s, %s leader%s%s",
 	    f->cluster->nodes[f->node - 1].name, mayhem_leader_names[of],
 	    f->before[0] != '\0' ? " of " : "", f->before);
 	return true;
