@@ -19,7 +19,7 @@
 #define PANEL	   118.0
 #define PANEL_GAP  30.0
 #define ROWS_MAX   1500 /* more faults are drawn by the bucket */
-#define COLOURS	   8
+#define COLOURS	   16
 #define LETTER	   6.2 /* about the width of one */
 #define DECADE_MIN 0.001
 
@@ -197,17 +197,14 @@ time_grid(const struct chart *c, double top, double bottom, bool labels)
 
 /* Faults */
 
+/* Few modes have rows of their own in a lane; of many two share one. */
 static double
 mode_top(const struct chart *c, double y, unsigned mode, double *height)
 {
-	unsigned n = c->s->nmodes > 0 ? c->s->nmodes : 1;
+	unsigned rows = c->s->nmodes == 1 ? 1 : c->s->nmodes == 3 ? 3 : 2;
 
-	if (n > 4) { /* too thin to tell apart: over each other */
-		*height = LANE - 4;
-		return y + 2;
-	}
-	*height = (LANE - 4) / n;
-	return y + 2 + *height * mode;
+	*height = (LANE - 4) / rows;
+	return y + 2 + *height * (mode % rows);
 }
 
 static void
@@ -343,7 +340,8 @@ draw_lanes(struct chart *c)
 		    "width=\"%.1f\" height=\"%.1f\" rx=\"3\"/>\n",
 		    LEFT, c->y, RIGHT - LEFT, LANE);
 		label(c, "name", "end", LEFT - 8, c->y + 14,
-		    lane == SERIES_OTHER ? "others" : c->s->servers[lane].name);
+		    lane == SERIES_OTHER ? "cluster"
+					 : c->s->servers[lane].name);
 		if (c->s->nfaults <= ROWS_MAX && c->s->faults_omitted == 0)
 			lane_rows(c, lane, c->y);
 		else
@@ -741,7 +739,7 @@ data_faults(const struct chart *c)
 	for (i = 0; i < c->nlanes; i++) {
 		fprintf(c->out, "%s{\"name\":\"", i ? ",\n" : "");
 		plain_name(c->out, c->lanes[i] == SERIES_OTHER
-				       ? "others"
+				       ? "cluster"
 				       : c->s->servers[c->lanes[i]].name);
 		fputs("\",\"at\":[", c->out);
 		for (b = 0; b < c->e->n; b++)

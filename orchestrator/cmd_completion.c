@@ -51,22 +51,24 @@ put_modes(void)
 		printf("%s%s", i ? " " : "", mayhem_table[i]->name);
 }
 
-/* The options of tests, as -o takes them. */
+/* The options of one test or mode: NAME.KEY=. */
+static void
+put_keys(const char *name, const struct option_spec *row)
+{
+	for (; row != NULL && row->name != NULL; row++)
+		printf(" %s.%s=", name, row->name);
+}
+
+/* The options of tests and modes, as -o takes them. */
 static void
 put_extras(void)
 {
-	const struct option_spec *row;
-	const char *blank = "";
 	size_t i;
 
-	for (i = 0; workload_table[i] != NULL; i++) {
-		row = workload_table[i]->options;
-		for (; row != NULL && row->name != NULL; row++) {
-			printf("%s%s.%s=", blank, workload_table[i]->name,
-			    row->name);
-			blank = " ";
-		}
-	}
+	for (i = 0; workload_table[i] != NULL; i++)
+		put_keys(workload_table[i]->name, workload_table[i]->options);
+	for (i = 0; mayhem_table[i] != NULL; i++)
+		put_keys(mayhem_table[i]->name, mayhem_table[i]->options);
 }
 
 static void
@@ -91,9 +93,7 @@ bash_values(const struct option_spec *row)
 		put_choices(row);
 		puts("\" ;;");
 	} else if (strcmp(row->name, "mayhem") == 0) {
-		fputs("		list=\"", stdout);
-		put_modes();
-		puts("\" ;;");
+		puts("		list=$modes ;;");
 	} else if (strcmp(row->name, "test") == 0) {
 		fputs("		words=\"", stdout);
 		put_tests();
@@ -119,8 +119,7 @@ static const char bash_begin[] =
     "		cur=''\n"
     "	elif [ \"$prev\" = = ] && [ \"$COMP_CWORD\" -gt 1 ]; then\n"
     "		prev=${COMP_WORDS[COMP_CWORD - 2]}\n"
-    "	fi\n"
-    "	case $prev in\n";
+    "	fi\n";
 
 static const char bash_end[] =
     "	esac\n"
@@ -150,6 +149,8 @@ bash_words(void)
 	     "		COMPREPLY=($(compgen -d -- \"$cur\"))\n"
 	     "		compopt -o filenames 2>/dev/null\n"
 	     "		return ;;\n"
+	     "	cluster)\n"
+	     "		words=\"up status down\" ;;\n"
 	     "	list)\n"
 	     "		words=\"tests mayhem checks clusters --json\" ;;\n"
 	     "	--completion)\n"
@@ -168,6 +169,7 @@ bash_words(void)
 	fputs("		[ \"$prev\" = run ] && words=\"$words ", stdout);
 	put_tests();
 	puts("\"\n"
+	     "		[ \"$prev\" = mayhem ] && list=\"$modes\"\n"
 	     "		;;");
 }
 
@@ -177,6 +179,9 @@ bash(void)
 	const struct option_spec *row;
 
 	fputs(bash_begin, stdout);
+	fputs("	local modes=\"all ", stdout);
+	put_modes();
+	puts("\"\n	case $prev in");
 	for (row = config_options; row->name != NULL; row++)
 		bash_values(row);
 	bash_words();
@@ -214,7 +219,7 @@ zsh_option(const struct option_spec *row)
 			put_choices(row);
 			putchar(')');
 		} else if (strcmp(row->name, "mayhem") == 0) {
-			fputs("_sequence compadd - ", stdout);
+			fputs("_sequence compadd - all ", stdout);
 			put_modes();
 		} else if (strcmp(row->name, "test") == 0) {
 			putchar('(');
@@ -257,8 +262,11 @@ zsh(void)
 	     "	case ${line[1]} in");
 	fputs("	run) compadd - ", stdout);
 	put_tests();
+	fputs(" ;;\n	mayhem) _sequence compadd - all ", stdout);
+	put_modes();
 	puts(" ;;\n"
 	     "	check|report|dump) _files -/ ;;\n"
+	     "	cluster) compadd - up status down ;;\n"
 	     "	list) compadd - tests mayhem checks clusters ;;\n"
 	     "	esac ;;\n"
 	     "esac\n"

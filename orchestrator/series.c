@@ -99,7 +99,7 @@ mark_active(struct series *s)
 	for (lane = 0; lane < SERIES_LANES; lane++)
 		for (mode = 0; mode < s->nmodes; mode++)
 			if (s->active[lane][mode] > 0)
-				s->now->faults[lane] |= (uint16_t)(1U << mode);
+				s->now->faults[lane] |= 1U << mode;
 }
 
 /* Time under faults up to now belongs to the bucket in use. */

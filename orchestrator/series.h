@@ -19,7 +19,7 @@
 #define SERIES_STEP_NS (250 * CLOCK_MS) /* a bucket at first */
 #define SERIES_LANES   (CONFIG_NODES_MAX + 1)
 #define SERIES_OTHER   CONFIG_NODES_MAX /* lane of what hits no server */
-#define SERIES_MODES   16		/* the last is all further ones */
+#define SERIES_MODES   32		/* the last is all further ones */
 #define SERIES_STALLS  64
 #define SERIES_LONG_NS CLOCK_S /* a round that late is a stall */
 #define SERIES_GRADES  98      /* of a latency: four an octave from 16 us */
@@ -33,7 +33,7 @@ enum series_kind {
 struct series_bucket {
 	uint32_t rounds, anomalies;
 	uint64_t max[SERIES_KINDS];
-	uint16_t faults[SERIES_LANES];	  /* modes in force, a bit each */
+	uint32_t faults[SERIES_LANES];	  /* modes in force, a bit each */
 	uint64_t faulty_ns[SERIES_LANES]; /* with any of them */
 	uint32_t grades[SERIES_KINDS][SERIES_GRADES];
 };

@@ -42,6 +42,10 @@ offers "file memory" natsburn run --storage ''
 offers "none" natsburn run --mayhem no
 offers "rolling_restart,random_reload" natsburn run --mayhem \
 	rolling_restart,random_rel
+offers "all" natsburn run --mayhem al
+offers "pause,kill_all" natsburn mayhem pause,kill_al
+offers "down" natsburn cluster d
+offers "partition.shape=" natsburn run -o partition.sh
 offers "checks" natsburn list ch
 offers "rundir" natsburn check run
 offers "liar.plant=" natsburn run liar -o liar.pl
