@@ -61,11 +61,11 @@ is_word(char c)
 	       (c >= '0' && c <= '9') || c == '_';
 }
 
-bool
-stats_hits(const struct stats *s, unsigned i, const char *target)
+static bool
+is_named(const char *target, const char *name)
 {
-	const char *name = s->servers[i].name, *at;
 	size_t len = strlen(name);
+	const char *at;
 
 	if (len == 0)
 		return false;
@@ -73,6 +73,14 @@ stats_hits(const struct stats *s, unsigned i, const char *target)
 		if ((at == target || !is_word(at[-1])) && !is_word(at[len]))
 			return true;
 	return false;
+}
+
+bool
+stats_hits(const struct stats *s, unsigned i, const char *target)
+{
+	/* Behind its first name a hyphen and a number may follow. */
+	return is_named(target, s->servers[i].first) ||
+	       is_named(target, s->servers[i].name);
 }
 
 static void
@@ -335,6 +343,8 @@ on_node(struct stats *s, const struct msg_node *m)
 		return;
 	v = &s->servers[m->node - 1];
 	(void)text_copy(v->name, sizeof(v->name), m->name);
+	if (v->first[0] == '\0')
+		(void)text_copy(v->first, sizeof(v->first), m->name);
 	if (m->version[0] != '\0')
 		(void)text_copy(v->version, sizeof(v->version), m->version);
 }

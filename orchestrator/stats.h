@@ -46,6 +46,7 @@ struct stats_mode {
 
 struct stats_server {
 	char name[32], version[32];
+	char first[32];	 /* its first name; "n2" came back as "n2-2" */
 	uint64_t faults; /* that took effect on it */
 	uint64_t faulty_ns, ended;
 	uint64_t leads[4]; /* times it came to lead: by msg_leader.what */

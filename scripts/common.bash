@@ -66,6 +66,8 @@ test_needs=(
 	chromium=chromium
 	promtool=prometheus
 	python3-jsonschema
+	nftables
+	iproute2
 	libcmocka-dev
 )
 

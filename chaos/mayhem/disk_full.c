@@ -3,7 +3,8 @@
  * disk_full: the disk of a random server's store is filled to the last byte
  * and freed again some seconds later. The stores are on small disks of their
  * own in memory (chaos/disk.h). A server that can't write may switch its
- * JetStream off until it is started again, which then is done.
+ * JetStream off until it is started again, which then is done; or hang for
+ * good (2.9.10 does), deaf to SIGTERM, and then it is killed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -19,13 +20,16 @@
 #define HIGH_NS	   (10 * CLOCK_S)
 #define RECOVER_NS (5 * CLOCK_S)  /* by itself, else it is restarted */
 #define CURRENT_NS (30 * CLOCK_S) /* likewise, for all of its streams */
+#define END_NS	   (10 * CLOCK_S) /* from SIGTERM to SIGKILL */
 #define MIB	   (UINT64_C(1) << 20)
 
 /* What f->next_ns says of the server. */
 enum effect {
-	EFFECT_NONE,	 /* it was healthy all the time */
-	EFFECT_SEEN,	 /* it was not, while its disk was full */
-	EFFECT_RESTARTED /* it had to be restarted */
+	EFFECT_NONE, /* it was healthy all the time */
+	EFFECT_SEEN, /* it was not, while its disk was full */
+	EFFECT_TOLD, /* still unhealthy: it was told to end */
+	EFFECT_RESTARTED,
+	EFFECT_KILLED /* it did not end when told */
 };
 
 struct full_options {
@@ -98,7 +102,7 @@ full_heal(struct fault *f)
 
 /* It does not come back by itself: end it; is_healed starts it again. */
 static void
-restart_if_bad(struct fault *f)
+end_if_bad(struct fault *f)
 {
 	struct cluster *c = f->cluster;
 	uint64_t now = clock_mono_ns();
@@ -106,10 +110,15 @@ restart_if_bad(struct fault *f)
 				? RECOVER_NS
 				: CURRENT_NS;
 
-	if (f->next_ns == EFFECT_RESTARTED || now < f->mark + patience)
+	if (f->next_ns == EFFECT_TOLD && now >= f->mark + END_NS) {
+		f->next_ns = EFFECT_KILLED;
+		(void)c->ops->node_signal(c, f->node, SIGKILL); /* or gone */
+	}
+	if (f->next_ns >= EFFECT_TOLD || now < f->mark + patience)
 		return;
-	f->next_ns = EFFECT_RESTARTED;
-	(void)c->ops->node_signal(c, f->node, SIGTERM); /* or ended already */
+	f->next_ns = EFFECT_TOLD;
+	f->mark = now;
+	(void)c->ops->node_signal(c, f->node, SIGTERM); /* or gone */
 }
 
 static bool
@@ -118,13 +127,16 @@ full_is_healed(struct fault *f)
 	static const char *const effects[] = {
 	    [EFFECT_NONE] = "it was healthy all the time",
 	    [EFFECT_SEEN] = "it was unhealthy, and recovered by itself",
+	    [EFFECT_TOLD] = "it was unhealthy, and told to end",
 	    [EFFECT_RESTARTED] = "it was unhealthy until restarted",
+	    [EFFECT_KILLED] = "it was unhealthy until killed: it hung",
 	};
 	struct cluster *c = f->cluster;
 	char how[FAULT_HOW_MAX];
 
 	if (!c->ops->node_runs(c, f->node)) {
-		f->next_ns = EFFECT_RESTARTED;
+		if (f->next_ns != EFFECT_KILLED)
+			f->next_ns = EFFECT_RESTARTED;
 		(void)mayhem_start_all(f); /* mayhem_is_whole tries again */
 	}
 	(void)snprintf(how, sizeof(how),
@@ -133,7 +145,7 @@ full_is_healed(struct fault *f)
 	    effects[f->next_ns]);
 	if (c->ops->node_room(c, f->node) > 0 && mayhem_is_whole(f, how))
 		return true;
-	restart_if_bad(f);
+	end_if_bad(f);
 	return false;
 }
 
