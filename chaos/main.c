@@ -40,6 +40,7 @@ struct chaos {
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
+	char urls[CONFIG_NODES_MAX][CLUSTER_URL_MAX]; /* as they were told */
 };
 
 struct child *
@@ -121,6 +122,16 @@ emit_failed(struct chaos *c)
 }
 
 static void
+emit_skipped(struct chaos *c, const char *why)
+{
+	struct event ev = {.type = MESSAGE_SKIPPED};
+
+	(void)text_copy(ev.u.skipped.why, sizeof(ev.u.skipped.why), why);
+	child_emit(&c->child, &ev);
+	child_flush(&c->child);
+}
+
+static void
 emit_node(struct chaos *c, unsigned node)
 {
 	struct cluster_node *n = &c->cluster.nodes[node - 1];
@@ -139,18 +150,21 @@ emit_node(struct chaos *c, unsigned node)
 	(void)text_copy(
 	    ev.u.node.monitor, sizeof(ev.u.node.monitor), n->monitor);
 	child_emit(&c->child, &ev);
+	(void)text_copy(c->urls[node - 1], sizeof(c->urls[0]), n->url);
 }
 
-/* A server that came back as another version is told anew. */
+/* A server that came back as another version or elsewhere is told anew. */
 static void
-look_at_versions(struct chaos *c)
+look_at_nodes(struct chaos *c)
 {
 	struct monitor_varz v;
 	unsigned i;
 
 	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++)
-		if (monitor_varz(c->cluster.monitor, i, &v) &&
-		    strcmp(v.version, c->cluster.nodes[i - 1].version) != 0)
+		if ((monitor_varz(c->cluster.monitor, i, &v) &&
+			strcmp(v.version, c->cluster.nodes[i - 1].version) !=
+			    0) ||
+		    strcmp(c->urls[i - 1], c->cluster.nodes[i - 1].url) != 0)
 			emit_node(c, i);
 }
 
@@ -266,7 +280,7 @@ serve(struct chaos *c)
 				!schedule_is_idle(&c->schedule));
 		if (clock_mono_ns() >= c->links_ns + LINKS_NS)
 			look_at_links(c);
-		look_at_versions(c);
+		look_at_nodes(c);
 		answer_healed(c);
 		answer_settled(c);
 		answer_dump(c);
@@ -309,7 +323,6 @@ prepare(struct chaos *c)
 static int
 run_cluster(struct chaos *c)
 {
-	struct event skipped = {.type = MESSAGE_SKIPPED};
 	struct cluster *cl = &c->cluster;
 	char why[CLUSTER_WHY_MAX];
 	uint64_t begin = clock_mono_ns();
@@ -318,16 +331,15 @@ run_cluster(struct chaos *c)
 	/* Ask before anything is started: a skip must cost nothing. */
 	cl->n = (unsigned)c->config.servers;
 	if (schedule_init(&c->schedule, cl, &c->child, why) == -ENOTSUP) {
-		(void)text_copy(
-		    skipped.u.skipped.why, sizeof(skipped.u.skipped.why), why);
-		child_emit(&c->child, &skipped);
-		child_flush(&c->child);
+		emit_skipped(c, why);
 		return 0;
 	}
 	cl->n = 0;
 	err = cl->ops->up(cl);
 	if (err < 0) {
-		if (!chaos_is_stopping(c))
+		if (err == -ENOTSUP)
+			emit_skipped(c, cl->why);
+		else if (!chaos_is_stopping(c))
 			emit_failed(c);
 		return 0; /* said; that is no fault of this process */
 	}

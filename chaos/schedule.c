@@ -80,6 +80,7 @@ begin_mode(struct schedule *s, struct schedule_mode *m)
 	rng_init(&m->plan.rng, config->seed, stream);
 	m->plan.nodes = s->cluster->n;
 	m->plan.tolerated = s->tolerated;
+	m->plan.rolls = s->cluster->ops->roll != NULL;
 	m->plan.next_ns = 0;
 	m->plan.round = 0;
 	m->plan.left = 0;
@@ -134,6 +135,7 @@ static const struct {
     {CLUSTER_CAN_UPGRADE, "change the version of these servers"},
     {CLUSTER_CAN_WIPE, "empty the stores of these servers"},
     {CLUSTER_CAN_FILL, "fill the disks of these servers"},
+    {CLUSTER_CAN_DELETE, "delete pods there"},
 };
 
 static int
@@ -333,6 +335,16 @@ nodes_out(const struct fault *f)
 							    : 0;
 }
 
+/* The cluster's owners may have set a bound of their own. */
+static bool
+may_disrupt(struct schedule *s, const struct fault *f)
+{
+	struct cluster *c = s->cluster;
+	unsigned count = f->is_rollout ? 1 : fault_count(nodes_out(f));
+
+	return c->ops->may_disrupt == NULL || c->ops->may_disrupt(c, count);
+}
+
 /* May this fault begin beside those in force? */
 static bool
 has_room(struct schedule *s, const struct schedule_mode *m)
@@ -356,9 +368,10 @@ has_room(struct schedule *s, const struct schedule_mode *m)
 	}
 	if (nodes_out(&m->fault) == 0)
 		return true;
-	if (!is_whole(s))
+	if (!is_whole(s) || !may_disrupt(s, &m->fault))
 		return false;
-	return fault_count(out | nodes_out(&m->fault)) <= s->tolerated;
+	return m->fault.is_rollout ||
+	       fault_count(out | nodes_out(&m->fault)) <= s->tolerated;
 }
 
 static void
@@ -398,14 +411,15 @@ static void
 step_applying(struct schedule *s, struct schedule_mode *m, uint64_t now)
 {
 	struct fault *f = &m->fault;
+	uint64_t patience = f->ops->apply_ns + s->cluster->slower_ns;
 	bool applied = f->ops->is_applied(f);
 
-	if (!applied && now < m->since_ns + f->ops->apply_ns)
+	if (!applied && now < m->since_ns + patience)
 		return;
 	if (!applied && f->how[0] == '\0')
 		(void)snprintf(f->how, sizeof(f->how),
 		    "no effect was observed within %llu s",
-		    (unsigned long long)(f->ops->apply_ns / CLOCK_S));
+		    (unsigned long long)(patience / CLOCK_S));
 	emit_outcome(s, f, MESSAGE_FAULT_APPLIED, applied);
 	m->applied = applied;
 	f->how[0] = '\0';
@@ -418,9 +432,10 @@ step_healing(struct schedule *s, struct schedule_mode *m, uint64_t now)
 {
 	struct fault *f = &m->fault;
 	bool healed = f->ops->is_healed == NULL || f->ops->is_healed(f);
+	uint64_t patience = f->ops->heal_ns + s->cluster->slower_ns;
 	char why[FAULT_HOW_MAX];
 
-	if (!healed && now < m->since_ns + f->ops->heal_ns)
+	if (!healed && now < m->since_ns + patience)
 		return;
 	if (!healed) {
 		s->all_ok = false;
@@ -428,7 +443,7 @@ step_healing(struct schedule *s, struct schedule_mode *m, uint64_t now)
 		(void)text_copy(why, sizeof(why), f->how);
 		(void)snprintf(f->how, sizeof(f->how),
 		    "not healthy after %llu s: %.100s",
-		    (unsigned long long)(f->ops->heal_ns / CLOCK_S), why);
+		    (unsigned long long)(patience / CLOCK_S), why);
 		log_warn(
 		    "%s of %s: %s", f->ops->name, target_name(s, f), f->how);
 	}
