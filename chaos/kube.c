@@ -40,6 +40,7 @@ struct kube {
 	char dir[CONFIG_PATH_MAX];
 	char socket[64], base[256];
 	bool is_inside;
+	bool is_plain; /* a test's own */
 	int dir_fd;
 	pid_t proxy;
 	uint64_t died_ns;
@@ -81,7 +82,11 @@ kube_create(const struct kube_login *login)
 		free(k);
 		return NULL;
 	}
-	k->is_inside = find_account(k);
+	k->is_plain = login->base != NULL;
+	if (k->is_plain)
+		(void)text_copy(k->base, sizeof(k->base), login->base);
+	else
+		k->is_inside = find_account(k);
 	return k;
 }
 
@@ -214,7 +219,7 @@ start_proxy(struct kube *k)
 int
 kube_start(struct kube *k)
 {
-	if (k->is_inside)
+	if (k->is_inside || k->is_plain)
 		return 0;
 	if (k->dir_fd < 0)
 		k->dir_fd = open(k->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -229,7 +234,7 @@ kube_start(struct kube *k)
 bool
 kube_is_running(const struct kube *k)
 {
-	return k->is_inside || k->proxy > 0;
+	return k->is_inside || k->is_plain || k->proxy > 0;
 }
 
 bool
@@ -294,7 +299,7 @@ kube_prepare(struct kube *k, struct kube_job *job, const char *path)
 	if (is_ours && k->is_inside)
 		(void)curl_easy_setopt(
 		    job->easy, CURLOPT_CAINFO, ACCOUNT "/ca.crt");
-	else if (is_ours)
+	else if (is_ours && !k->is_plain)
 		(void)curl_easy_setopt(
 		    job->easy, CURLOPT_UNIX_SOCKET_PATH, k->socket);
 	return 0;

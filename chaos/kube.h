@@ -25,6 +25,7 @@ struct kube;
 struct kube_login {
 	const char *kubeconfig, *context; /* empty: kubectl's own choice */
 	const char *dir;		  /* for its socket and its output */
+	const char *base; /* NULL, or for tests: http://host:port, no kubectl */
 };
 
 /* A transfer; the first member of what it belongs to. */

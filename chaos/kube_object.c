@@ -323,16 +323,17 @@ kube_object_review(const char *body, char *why, size_t size)
 }
 
 void
-kube_object_ask_right(
-    const struct kube_right *r, const char *ns, char *out, size_t size)
+kube_object_ask_right(const struct kube_right *r, const char *ns,
+    const char *name, char *out, size_t size)
 {
 	out[0] = '\0';
 	(void)text_add(out, size,
 	    "{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":"
 	    "\"SelfSubjectAccessReview\",\"spec\":{\"resourceAttributes\":{"
-	    "\"namespace\":\"%s\",\"verb\":\"%s\",\"group\":\"%s\","
+	    "\"namespace\":\"%s\",\"name\":\"%s\",\"verb\":\"%s\",\"group\":\"%"
+	    "s\","
 	    "\"resource\":\"%s\",\"subresource\":\"%s\"}}}",
-	    ns, r->verb, r->group, r->resource, r->subresource);
+	    ns, name, r->verb, r->group, r->resource, r->subresource);
 }
 
 void

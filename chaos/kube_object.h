@@ -87,12 +87,15 @@ enum kube_event kube_object_event(
  */
 int kube_object_review(const char *body, char *why, size_t size);
 
-/* The request for one; "create pods/exec" is verb, group, resource, sub. */
+/*
+ * The request for one, of the object of that name ("" is any): rules may be
+ * for one object only.
+ */
 struct kube_right {
 	const char *verb, *group, *resource, *subresource;
 };
-void kube_object_ask_right(
-    const struct kube_right *, const char *ns, char *out, size_t size);
+void kube_object_ask_right(const struct kube_right *, const char *ns,
+    const char *name, char *out, size_t size);
 
 /* The message of a Status object, else the beginning of the body. */
 void kube_object_message(const char *body, char *out, size_t size);

@@ -43,7 +43,6 @@
 enum right {
 	RIGHT_LIST_PODS,
 	RIGHT_WATCH_PODS,
-	RIGHT_GET_SETS,
 	RIGHT_LIST_SETS,
 	RIGHT_WATCH_SETS,
 	RIGHT_PATCH_SETS,
@@ -59,8 +58,8 @@ enum right {
 };
 #define BIT(r) (1U << (r))
 #define RIGHTS_ALWAYS                                                          \
-	(BIT(RIGHT_LIST_PODS) | BIT(RIGHT_WATCH_PODS) | BIT(RIGHT_GET_SETS) |  \
-	    BIT(RIGHT_LIST_SETS) | BIT(RIGHT_WATCH_SETS))
+	(BIT(RIGHT_LIST_PODS) | BIT(RIGHT_WATCH_PODS) | BIT(RIGHT_LIST_SETS) | \
+	    BIT(RIGHT_WATCH_SETS))
 #define RIGHTS_EXEC    (BIT(RIGHT_CREATE_EXEC) | BIT(RIGHT_GET_EXEC))
 #define RIGHTS_BUDGETS (BIT(RIGHT_LIST_BUDGETS) | BIT(RIGHT_WATCH_BUDGETS))
 #define RIGHTS_CONFIG  (BIT(RIGHT_GET_CONFIG) | BIT(RIGHT_PATCH_CONFIG))
@@ -68,7 +67,6 @@ enum right {
 static const struct kube_right rights[RIGHTS] = {
     [RIGHT_LIST_PODS] = {"list", "", "pods", ""},
     [RIGHT_WATCH_PODS] = {"watch", "", "pods", ""},
-    [RIGHT_GET_SETS] = {"get", "apps", "statefulsets", ""},
     [RIGHT_LIST_SETS] = {"list", "apps", "statefulsets", ""},
     [RIGHT_WATCH_SETS] = {"watch", "apps", "statefulsets", ""},
     [RIGHT_PATCH_SETS] = {"patch", "apps", "statefulsets", ""},
@@ -129,7 +127,8 @@ struct kubernetes {
 	/* the ConfigMap */
 	char *original; /* NULL: it isn't ours to change */
 	uint64_t mark;
-	bool is_changed;
+	bool is_changed;  /* by us */
+	bool is_restored; /* what an earlier run left */
 	uint64_t begin_ns, begin_requests;
 };
 
@@ -840,8 +839,12 @@ look_at_config(struct cluster *c)
 		log_warn("ConfigMap %s holds what an earlier run left: it is "
 			 "put back",
 		    k->set.config_map);
-		if (restore_config(c, before) == 0)
+		if (restore_config(c, before) == 0) {
 			text = before;
+			k->is_restored = true;
+		} else
+			log_warn("%s", c->why);
+		c->why[0] = '\0'; /* said already, and no reason to end */
 	}
 	if (text != NULL && strlen(text) < KUBE_CONFIG_MAX &&
 	    (c->needs & CLUSTER_CAN_RELOAD) != 0)
@@ -867,6 +870,15 @@ rights_of_mode(const struct mayhem_ops *ops)
 	return need;
 }
 
+/* What may be allowed for one object only. */
+static const char *
+right_object(const struct kubernetes *k, enum right r)
+{
+	if (r == RIGHT_PATCH_SETS)
+		return k->set.name;
+	return (BIT(r) & RIGHTS_CONFIG) != 0 ? k->set.config_map : "";
+}
+
 static int
 ask_right(struct cluster *c, enum right r)
 {
@@ -878,7 +890,8 @@ ask_right(struct cluster *c, enum right r)
 	    .body = body};
 	int status, got;
 
-	kube_object_ask_right(&rights[r], k->ns, body, sizeof(body));
+	kube_object_ask_right(
+	    &rights[r], k->ns, right_object(k, r), body, sizeof(body));
 	status = ask_now(c, &ask, &answer);
 	got = status == OK || status == 201
 		  ? kube_object_review(answer, why, sizeof(why))
@@ -915,6 +928,19 @@ refuse(struct cluster *c, const char *what, unsigned need)
 	return -ENOTSUP;
 }
 
+/* What is needed to look at anything; the rest is asked when it has names. */
+static int
+look_at_first_rights(struct cluster *c)
+{
+	unsigned r;
+	int err = 0;
+
+	for (r = 0; r < RIGHTS && err == 0; r++)
+		if ((RIGHTS_ALWAYS & BIT(r)) != 0)
+			err = ask_right(c, (enum right)r);
+	return err < 0 ? err : refuse(c, "--cluster kubernetes", RIGHTS_ALWAYS);
+}
+
 static int
 look_at_rights(struct cluster *c)
 {
@@ -926,9 +952,8 @@ look_at_rights(struct cluster *c)
 	int err = 0;
 
 	for (r = 0; r < RIGHTS && err == 0; r++)
-		err = ask_right(c, (enum right)r);
-	if (err == 0)
-		err = refuse(c, "--cluster kubernetes", RIGHTS_ALWAYS);
+		if ((RIGHTS_ALWAYS & BIT(r)) == 0)
+			err = ask_right(c, (enum right)r);
 	if (err == 0 && k->forwards)
 		err = refuse(c, "--k8s-reach forward", BIT(RIGHT_FORWARD));
 	while (err == 0 && text_next_item(&list, mode, sizeof(mode))) {
@@ -979,7 +1004,9 @@ find_namespace(struct cluster *c)
 		(void)text_add(c->why, sizeof(c->why),
 		    "cannot start kubectl: %s", strerror(-(int)pid));
 	if (pid > 0 && status != 0) {
-		kube_last_line(path, c->why, sizeof(c->why));
+		(void)text_add(c->why, sizeof(c->why), "kubectl says: ");
+		kube_last_line(path, c->why + strlen(c->why),
+		    sizeof(c->why) - strlen(c->why));
 		return -EIO;
 	}
 	if (pid > 0 && k->ns[0] == '\0')
@@ -1019,9 +1046,12 @@ reach_api(struct cluster *c)
 	return status == OK ? 0 : -EIO;
 }
 
-/* The only one of a list that serves NATS; names says which there are. */
+/*
+ * The one of that name, or without a name the only one of a list that serves
+ * NATS; names says which there are.
+ */
 static const cJSON *
-only_server(const cJSON *items, char *names, size_t size)
+only_server(const cJSON *items, const char *name, char *names, size_t size)
 {
 	const cJSON *item, *found = NULL;
 	struct kube_set set;
@@ -1031,12 +1061,14 @@ only_server(const cJSON *items, char *names, size_t size)
 	{
 		if (kube_object_set(item, &set) < 0 || set.client_port == 0)
 			continue;
+		if (strcmp(set.name, name) == 0)
+			return item;
 		found = item;
 		n++;
 		(void)text_add(
 		    names, size, "%s%s", n > 1 ? ", " : "", set.name);
 	}
-	return n == 1 ? found : NULL;
+	return n == 1 && name[0] == '\0' ? found : NULL;
 }
 
 static int
@@ -1044,7 +1076,10 @@ find_set(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
 	const char *name = c->config->k8s_statefulset;
-	const char *query = "?labelSelector=app.kubernetes.io%2Fname%3Dnats";
+	const char *query = name[0] != '\0'
+				? ""
+				: "?labelSelector=app.kubernetes.io%2Fname%3D"
+				  "nats";
 	char path[KUBE_PATH_MAX], names[256] = "", *answer = NULL;
 	struct kube_ask ask = {.path = path};
 	const cJSON *found = NULL;
@@ -1054,15 +1089,12 @@ find_set(struct cluster *c)
 	for (;;) {
 		path[0] = names[0] = '\0';
 		(void)text_add(path, sizeof(path),
-		    "/apis/apps/v1/namespaces/%s/statefulsets%s%s", k->ns,
-		    name[0] != '\0' ? "/" : query, name);
+		    "/apis/apps/v1/namespaces/%s/statefulsets%s", k->ns, query);
 		status = ask_now(c, &ask, &answer);
 		o = status == OK ? cJSON_Parse(answer) : NULL;
-		found = name[0] != '\0'
-			    ? o
-			    : only_server(kube_object_at(o, "items"), names,
-				  sizeof(names));
-		if (found != NULL || query[0] == '\0' || name[0] != '\0')
+		found = only_server(
+		    kube_object_at(o, "items"), name, names, sizeof(names));
+		if (found != NULL || query[0] == '\0')
 			break;
 		query = ""; /* without the label, then */
 		cJSON_Delete(o);
@@ -1070,20 +1102,20 @@ find_set(struct cluster *c)
 	}
 	if (status != OK)
 		err = explain(c, "cannot find the StatefulSet", status, answer);
-	else if (found == NULL)
+	else if (found != NULL)
+		err = kube_object_set(found, &k->set);
+	else if (name[0] != '\0')
 		(void)text_add(c->why, sizeof(c->why),
-		    "%s StatefulSet of namespace %s serves NATS (a container "
-		    "with port 4222)%s%s: name one with --k8s-statefulset",
-		    names[0] != '\0' ? "more than one" : "no", k->ns,
-		    names[0] != '\0' ? ": " : "", names);
-	else if (kube_object_set(found, &k->set) == 0 &&
-		 k->set.client_port != 0)
-		err = 0;
+		    "namespace %s has no StatefulSet \"%s\" that serves NATS "
+		    "(a port 4222, or one of the name nats)%s%s",
+		    k->ns, name, names[0] != '\0' ? "; there is " : "", names);
 	else
 		(void)text_add(c->why, sizeof(c->why),
-		    "StatefulSet %s has no container with port 4222 or a port "
-		    "of the name nats",
-		    name);
+		    "%s StatefulSet of namespace %s serves NATS (a port 4222, "
+		    "or one of the name nats)%s%s: name one with "
+		    "--k8s-statefulset",
+		    names[0] != '\0' ? "more than one" : "no", k->ns,
+		    names[0] != '\0' ? ": " : "", names);
 	if (err == 0)
 		k->labels = cJSON_Duplicate(
 		    kube_object_at(found, "spec.template.metadata.labels"),
@@ -1297,7 +1329,8 @@ look_inside(struct cluster *c)
 	struct kubernetes *k = c->state;
 	unsigned i, left;
 
-	if ((k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC || c->needs == 0)
+	if ((k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC ||
+	    (c->needs == 0 && !k->is_restored))
 		return 0;
 	for (i = 1; i <= c->n; i++) {
 		k->nodes[i - 1].has_shell = true;
@@ -1330,14 +1363,53 @@ look_inside(struct cluster *c)
 	return c->why[0] == '\0' ? 0 : -ENOTSUP;
 }
 
+/* The servers that took our configuration take the old one again. */
+static void
+reload_back(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	uint64_t deadline = clock_mono_ns() + BACK_NS;
+	unsigned i, left = 0;
+
+	for (i = 1; i <= c->n; i++)
+		if (k->nodes[i - 1].is_marked && k->nodes[i - 1].is_there)
+			(void)signal_by_exec(c, i, SIGHUP, "-");
+	do {
+		chaos_wait(c->chaos, 20);
+		for (i = 0, left = 0; i < c->n; i++)
+			left += k->nodes[i].exec != NULL;
+	} while (left > 0 && clock_mono_ns() < deadline);
+	for (i = 0; i < c->n; i++)
+		k->nodes[i].is_marked = false;
+	if (left > 0)
+		log_warn("%u servers keep natsburn's max_connections until "
+			 "they are reloaded or restarted",
+		    left);
+}
+
+/* What the servers of a run that was killed still have. */
+static int
+finish_restore(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	unsigned i;
+
+	for (i = 0; i < c->n && k->is_restored; i++)
+		k->nodes[i].is_marked = k->nodes[i].has_shell;
+	if (k->is_restored)
+		reload_back(c);
+	return 0;
+}
+
 static int
 kubernetes_up(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
-	struct kube_login login = {
-	    c->config->k8s_kubeconfig, c->config->k8s_context, c->config->out};
+	struct kube_login login = {c->config->k8s_kubeconfig,
+	    c->config->k8s_context, c->config->out, NULL};
 	static int (*const steps[])(struct cluster *) = {find_namespace,
-	    reach_api, look_at_rights, find_set, take_set, open_watches};
+	    reach_api, look_at_first_rights, find_set, look_at_rights, take_set,
+	    open_watches};
 	size_t i;
 	int err = 0;
 
@@ -1359,6 +1431,8 @@ kubernetes_up(struct cluster *c)
 		err = look_at_budgets(c);
 	if (err == 0)
 		err = look_inside(c);
+	if (err == 0)
+		err = finish_restore(c);
 	if (err < 0 && c->why[0] == '\0')
 		(void)text_add(c->why, sizeof(c->why),
 		    "cannot use this cluster: %s", strerror(-err));
@@ -1411,28 +1485,6 @@ kubernetes_tend(struct cluster *c)
 }
 
 /* Down */
-
-/* The servers that took our configuration take the old one again. */
-static void
-reload_back(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	uint64_t deadline = clock_mono_ns() + BACK_NS;
-	unsigned i, left = 0;
-
-	for (i = 1; i <= c->n; i++)
-		if (k->nodes[i - 1].is_marked && k->nodes[i - 1].is_there)
-			(void)signal_by_exec(c, i, SIGHUP, "-");
-	do {
-		chaos_wait(c->chaos, 20);
-		for (i = 0, left = 0; i < c->n; i++)
-			left += k->nodes[i].exec != NULL;
-	} while (left > 0 && clock_mono_ns() < deadline);
-	if (left > 0)
-		log_warn("%u servers keep natsburn's max_connections until "
-			 "they are reloaded or restarted",
-		    left);
-}
 
 static void
 continue_all(struct cluster *c)
