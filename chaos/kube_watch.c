@@ -132,7 +132,7 @@ watch_ended(struct kube_job *job, int status)
 		watch(w); /* go on where it ended */
 		return;
 	}
-	fall_back(w, status > 0 && is_expired ? GONE : status);
+	fall_back(w, is_expired ? GONE : status);
 	if (is_expired)
 		w->next_ns = clock_mono_ns(); /* nobody is in trouble */
 }

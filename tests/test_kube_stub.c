@@ -21,6 +21,7 @@
 #include "chaos/kube_object.h"
 #include "chaos/kube_watch.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 
 #define ASKED_MAX 16
 #define WAIT_NS	  (20 * CLOCK_S)
@@ -48,7 +49,7 @@ read_head(int fd, char *line, size_t size)
 		head[n] = '\0';
 	} while (got > 0 && strstr(head, "\r\n\r\n") == NULL);
 	head[strcspn(head, "\r\n")] = '\0';
-	(void)snprintf(line, size, "%s", head);
+	(void)text_copy(line, size, head);
 }
 
 static void
@@ -336,7 +337,7 @@ test_requests(void **state)
 	    STATUS(500, "etcd"), "HTTP/1.1 200 OK\r\nContent-Le", "",
 	    "HTTP/1.1 200 OK\r\n\r\n...", NULL};
 	static const int want[] = {
-	    403, 500, -ECONNRESET, -ECONNRESET, -ETIMEDOUT};
+	    403, 500, -EPROTO, -ECONNRESET, -ETIMEDOUT};
 	struct heard h;
 	struct stub s;
 	struct kube *k;

@@ -59,6 +59,7 @@ start_k8s --mayhem random_reload --fault-interval 2s
 await 120 "the ConfigMap is changed" is_changed
 kill_it
 is_changed || fail "who has put the ConfigMap back?"
+rm -rf "$work/run"
 natsburn_k8s cluster down --k8s-reach direct
 expect_code 0
 expect_cluster_whole
