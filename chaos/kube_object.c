@@ -221,6 +221,8 @@ kube_object_set(const cJSON *o, struct kube_set *s)
 	    kube_object_text(o, "status.currentRevision"));
 	(void)text_copy(s->update, sizeof(s->update),
 	    kube_object_text(o, "status.updateRevision"));
+	(void)text_copy(s->service, sizeof(s->service),
+	    kube_object_text(o, "spec.serviceName"));
 	s->generation = kube_object_number(o, "metadata.generation");
 	s->observed = kube_object_number(o, "status.observedGeneration");
 	s->start = small(o, "spec.ordinals.start");

@@ -31,6 +31,7 @@ struct kube_set {
 	char name[KUBE_NAME_MAX], uid[KUBE_UID_MAX];
 	char current[KUBE_NAME_MAX + 16], update[KUBE_NAME_MAX + 16];
 	char selector[KUBE_SELECTOR_MAX]; /* "a=b,c=d" */
+	char service[KUBE_NAME_MAX];	  /* that names its pods, or empty */
 	uint64_t generation, observed;
 	unsigned start; /* number of its first pod */
 	unsigned replicas, ready, updated, partition;

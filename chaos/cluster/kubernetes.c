@@ -35,6 +35,7 @@
 #define SLOWER_POD_NS (60 * CLOCK_S)
 #define PAUSE_MAX_NS  (110 * CLOCK_S) /* CONTINUE_S ends it */
 #define CONTINUE_S    "120"
+#define SILENT_NS     (8 * CLOCK_S) /* a forward that hangs */
 #define MARK_BASE     60000
 #define BUDGETS_MAX   8
 #define ID_MAX	      (KUBE_UID_MAX + 16)
@@ -105,6 +106,7 @@ struct pod {
 	struct kube_exec *exec;
 	int signal; /* what exec is for */
 	struct kube_forward forward;
+	uint64_t renewed_ns; /* it was, or there was no need for it */
 };
 
 struct kubernetes {
@@ -212,6 +214,16 @@ node_of(const struct cluster *c, const struct kube_pod *p)
 	return p->ordinal - k->set.start + 1;
 }
 
+/* Within the cluster its DNS names every pod. */
+static bool
+has_names(const struct cluster *c)
+{
+	const struct kubernetes *k = c->state;
+
+	return kube_is_inside(k->api) && k->set.service[0] != '\0' &&
+	       c->config->url[0] == '\0';
+}
+
 static void
 set_address(struct cluster *c, unsigned node)
 {
@@ -227,7 +239,11 @@ set_address(struct cluster *c, unsigned node)
 	    p->seen.ip, close, k->set.client_port);
 	(void)snprintf(n->monitor, sizeof(n->monitor), "http://%s%s%s:%u", open,
 	    p->seen.ip, close, k->set.monitor_port);
-	if (c->config->url[0] == '\0')
+	/* Another pod has another address; only its name stays the same. */
+	if (has_names(c))
+		(void)snprintf(n->url, sizeof(n->url), "nats://%s.%s.%s.svc:%u",
+		    p->seen.name, k->set.service, k->ns, k->set.client_port);
+	else if (c->config->url[0] == '\0')
 		(void)text_copy(n->url, sizeof(n->url), n->direct);
 }
 
@@ -257,7 +273,8 @@ put_pod(struct cluster *c, const struct kube_pod *seen)
 	if (p->id[0] != '\0' && strcmp(p->id, id) != 0)
 		container_ended(k, p);
 	is_other = strcmp(p->seen.uid, seen->uid) != 0 ||
-		   strcmp(p->seen.ip, seen->ip) != 0;
+		   strcmp(p->seen.ip, seen->ip) != 0 ||
+		   p->seen.restarts != seen->restarts;
 	(void)text_copy(p->id, sizeof(p->id), id);
 	p->seen = *seen;
 	p->is_there = p->was_put = true;
@@ -1222,6 +1239,34 @@ open_watches(struct cluster *c)
 	return 0;
 }
 
+/*
+ * Clients learn new addresses from the servers that they are connected to.
+ * When the last of them is gone they would look for it where it was.
+ */
+static int
+look_at_addresses(struct cluster *c)
+{
+	const struct kubernetes *k = c->state;
+	const char *list = c->config->mayhem;
+	const struct mayhem_ops *ops;
+	char mode[64];
+
+	if (k->forwards || has_names(c) || c->config->url[0] != '\0')
+		return 0;
+	while (text_next_item(&list, mode, sizeof(mode))) {
+		ops = mayhem_find(mode);
+		if (ops == NULL || mayhem_width(ops, c->n) < c->n)
+			continue;
+		(void)text_add(c->why, sizeof(c->why),
+		    "mayhem %s can't be done with --k8s-reach direct from "
+		    "outside the cluster: all pods would have other addresses "
+		    "at once; forward or --url can",
+		    mode);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
 /* What puts more servers out at once than a budget allows is refused. */
 static int
 look_at_budgets(struct cluster *c)
@@ -1409,7 +1454,7 @@ kubernetes_up(struct cluster *c)
 	    c->config->k8s_context, c->config->out, NULL};
 	static int (*const steps[])(struct cluster *) = {find_namespace,
 	    reach_api, look_at_first_rights, find_set, look_at_rights, take_set,
-	    open_watches};
+	    look_at_addresses, open_watches};
 	size_t i;
 	int err = 0;
 
@@ -1441,6 +1486,26 @@ kubernetes_up(struct cluster *c)
 	return err;
 }
 
+/*
+ * Seen with kubectl 1.20: its tunnel no longer opens streams, and it runs
+ * on. A server that is ready and does not answer is not reached by us.
+ */
+static bool
+forward_hangs(struct cluster *c, unsigned node)
+{
+	struct kubernetes *k = c->state;
+	struct pod *p = &k->nodes[node - 1];
+	uint64_t now = clock_mono_ns();
+	struct monitor_varz v;
+
+	if (!kubernetes_node_is_ready(c, node) || p->is_stopped)
+		p->renewed_ns = now;
+	if (c->monitor == NULL || now < p->renewed_ns + SILENT_NS)
+		return false;
+	return !monitor_varz(c->monitor, node, &v) ||
+	       now >= v.asked_ns + SILENT_NS;
+}
+
 static void
 tend_forward(struct cluster *c, unsigned node)
 {
@@ -1448,6 +1513,12 @@ tend_forward(struct cluster *c, unsigned node)
 	struct pod *p = &k->nodes[node - 1];
 	struct cluster_node *n = &c->nodes[node - 1];
 
+	if (forward_hangs(c, node)) {
+		log_warn("the port-forward to pod %s hangs: it is begun anew",
+		    p->seen.name);
+		kube_forward_renew(&p->forward);
+		p->renewed_ns = clock_mono_ns();
+	}
 	kube_forward_step(&p->forward, p->is_there && p->seen.ip[0] != '\0');
 	if (n->monitor[0] != '\0' || !kube_forward_is_open(&p->forward))
 		return;

@@ -15,7 +15,7 @@ under()
 	natsburn_k8s run "$test" --mayhem "$mode" --fault-interval 5s \
 		--duration 60s "$@"
 	say "$test, $mode: exit code $code, $(jq -c \
-		'[.rounds, (.faults | length), .stall_s]' "$work/run/report.json")"
+		'[.rounds, (.faults | length), .longest_stall_ms]' "$work/run/report.json")"
 	expect_code 0
 	expect '.verdict == "pass" and .rounds > 100' verdict
 	expect '.harness.gaps == 0 and .harness.workers_died == 0' harness

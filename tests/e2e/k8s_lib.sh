@@ -88,9 +88,11 @@ apply_servers()
 	cat >>"$work/manifests/kustomization.yaml" <<-END
 		images: [ { name: nats, newName: localhost/nats, newTag: test } ]
 	END
-	kubectl apply -f "$kit/pv.yaml" >"$work/apply.log" 2>&1 &&
-		kubectl apply -k "$work/manifests" >>"$work/apply.log" 2>&1 ||
+	if ! kubectl apply -f "$kit/pv.yaml" >"$work/apply.log" 2>&1 ||
+		! kubectl apply -k "$work/manifests" >>"$work/apply.log" 2>&1
+	then
 		fail "cannot apply the manifests: $(tail -n 3 "$work/apply.log")"
+	fi
 }
 
 k8s_up()
