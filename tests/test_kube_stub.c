@@ -336,8 +336,7 @@ test_requests(void **state)
 	static const char *const replies[] = {STATUS(403, "not you"),
 	    STATUS(500, "etcd"), "HTTP/1.1 200 OK\r\nContent-Le", "",
 	    "HTTP/1.1 200 OK\r\n\r\n...", NULL};
-	static const int want[] = {
-	    403, 500, -EPROTO, -ECONNRESET, -ETIMEDOUT};
+	static const int want[] = {403, 500, -EPROTO, -ECONNRESET, -ETIMEDOUT};
 	struct heard h;
 	struct stub s;
 	struct kube *k;

@@ -104,7 +104,8 @@ struct pod {
 	bool is_stopped;
 	bool is_marked; /* it runs with a configuration of ours */
 	struct kube_exec *exec;
-	int signal; /* what exec is for */
+	int signal;	 /* what exec is for */
+	const char *how; /* it was told to end */
 	struct kube_forward forward;
 	uint64_t renewed_ns; /* it was, or there was no need for it */
 };
@@ -378,11 +379,22 @@ kubernetes_may_disrupt(struct cluster *c, unsigned count)
 }
 
 static bool
+is_refusal(const struct kube_watch *w)
+{
+	int error = kube_watch_error(w);
+
+	return error == 401 || error == 403;
+}
+
+static bool
 kubernetes_node_is_ready(struct cluster *c, unsigned node)
 {
 	const struct kubernetes *k = c->state;
 	const struct pod *p = &k->nodes[node - 1];
 
+	/* We may look no longer: its server's own word has to do. */
+	if (!kube_watch_is_live(k->pods) && is_refusal(k->pods))
+		return true;
 	return kube_watch_is_live(k->pods) && p->is_there && p->seen.is_ready &&
 	       !p->seen.is_ending;
 }
@@ -461,6 +473,8 @@ delete_pod(struct cluster *c, unsigned node, bool is_forced)
 	    is_forced ? "\"gracePeriodSeconds\":0," : "", p->seen.uid);
 	(void)text_copy(p->told, sizeof(p->told), p->id);
 	p->has_ended = false;
+	p->how = is_forced ? "its pod was deleted with grace period 0; gone"
+			   : "its pod was deleted with its grace period; gone";
 	return kube_request(k->api, &ask);
 }
 
@@ -555,12 +569,19 @@ kubernetes_node_signal(struct cluster *c, unsigned node, int sig)
 		return -ESRCH;
 	if (sig == SIGTERM)
 		return delete_pod(c, node, false);
-	/* Nobody may kill process 1 from within its own container. */
-	if (sig == SIGKILL && (!p->has_shell || p->pid <= 1))
+	/*
+	 * Nobody may kill process 1 from within its own container; and a
+	 * kubelet waits longer with every restart, but not with a new pod.
+	 */
+	if (sig == SIGKILL &&
+	    (!p->has_shell || p->pid <= 1 || p->seen.restarts > 1))
 		return delete_pod(c, node, true);
 	if (sig == SIGKILL || sig == SIGUSR2) {
 		(void)text_copy(p->told, sizeof(p->told), p->id);
 		p->has_ended = false;
+		p->how = sig == SIGKILL
+			     ? "SIGKILL in its container, which has ended"
+			     : "SIGUSR2 in its container, which has ended";
 	}
 	if (sig == SIGHUP && k->original != NULL && p->has_shell) {
 		(void)text_add(wanted, sizeof(wanted), "%llu",
@@ -576,9 +597,9 @@ kubernetes_node_how(struct cluster *c, unsigned node)
 	const struct kubernetes *k = c->state;
 	const struct pod *p = &k->nodes[node - 1];
 
-	if (p->signal == SIGKILL && p->has_shell && p->pid > 1)
-		return "SIGKILL in its container, which was restarted";
-	return "its pod was deleted and is gone";
+	if (p->how != NULL)
+		return p->how;
+	return "its container was restarted";
 }
 
 static void
@@ -600,7 +621,8 @@ take_exec(struct cluster *c, unsigned node)
 	}
 	if (p->signal == 0)
 		p->has_shell = code == 0;
-	else if (code != 0 && p->signal != SIGKILL)
+	/* A kill may break the connection that it came by. */
+	else if (code != 0 && (p->signal != SIGKILL || code == -EACCES))
 		log_warn("SIG%s in pod %s: %s %d: %.200s",
 		    signal_name(p->signal), p->seen.name,
 		    code > 0 ? "exit code" : "error", code, out);
@@ -1156,6 +1178,13 @@ take_set(struct cluster *c)
 		    k->set.name, k->set.replicas, CONFIG_NODES_MAX);
 		return -EINVAL;
 	}
+	if (c->config->replicas > k->set.replicas) {
+		(void)text_add(c->why, sizeof(c->why),
+		    "--replicas %llu: StatefulSet %s has %u pods",
+		    (unsigned long long)c->config->replicas, k->set.name,
+		    k->set.replicas);
+		return -EINVAL;
+	}
 	if (config_list_has(c->config->mayhem, "rolling_restart") &&
 	    (k->set.is_on_delete || k->set.partition > 0)) {
 		(void)text_add(c->why, sizeof(c->why),
@@ -1267,27 +1296,49 @@ look_at_addresses(struct cluster *c)
 	return 0;
 }
 
-/* What puts more servers out at once than a budget allows is refused. */
+/* Servers that the widest of the run's modes puts out at once; its name. */
+static unsigned
+widest_mode(struct cluster *c, char *name, size_t size)
+{
+	const char *list = c->config->mayhem;
+	const struct mayhem_ops *ops;
+	unsigned widest = 0, width;
+	char mode[64];
+
+	while (text_next_item(&list, mode, sizeof(mode))) {
+		ops = mayhem_find(mode);
+		width = ops != NULL ? mayhem_width(ops, c->n) : 0;
+		if (width <= widest)
+			continue;
+		widest = width;
+		(void)text_copy(name, size, mode);
+	}
+	return widest;
+}
+
+/*
+ * What puts more servers out at once than a budget allows is refused. The
+ * budget's own controller may still have to notice that all pods are ready.
+ */
 static int
 look_at_budgets(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
-	const char *list = c->config->mayhem;
-	const struct mayhem_ops *ops;
-	char mode[64];
-	unsigned i;
+	uint64_t deadline = clock_mono_ns() + ANSWER_NS;
+	char mode[64] = "";
+	unsigned i, width = widest_mode(c, mode, sizeof(mode));
 
-	while (text_next_item(&list, mode, sizeof(mode))) {
-		ops = mayhem_find(mode);
-		for (i = 0; ops != NULL && i < k->nbudgets; i++) {
-			if (mayhem_width(ops, c->n) <= k->budget[i].allowed)
-				continue;
-			(void)text_add(c->why, sizeof(c->why),
-			    "mayhem %s can't be done: PodDisruptionBudget %s "
-			    "allows %u disruptions now",
-			    mode, k->budget[i].name, k->budget[i].allowed);
-			return -ENOTSUP;
-		}
+	while (!kubernetes_may_disrupt(c, width) &&
+	       clock_mono_ns() < deadline && !chaos_is_stopping(c->chaos))
+		chaos_wait(c->chaos, 20);
+	for (i = 0; i < k->nbudgets; i++) {
+		if (width <= k->budget[i].allowed)
+			continue;
+		(void)text_add(c->why, sizeof(c->why),
+		    "mayhem %s can't be done: PodDisruptionBudget %s allows %u "
+		    "disruptions now",
+		    mode, k->budget[i].name, k->budget[i].allowed);
+		return -ENOTSUP;
 	}
 	return 0;
 }
