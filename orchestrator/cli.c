@@ -332,6 +332,14 @@ validate_label(const char *option, const char *name)
 static int
 validate_kubernetes(const struct run_config *c)
 {
+	const char *given[][2] = {
+	    {"k8s-statefulset", c->k8s_statefulset},
+	    {"k8s-namespace", c->k8s_namespace},
+	    {"k8s-context", c->k8s_context},
+	    {"k8s-kubeconfig", c->k8s_kubeconfig},
+	    {"k8s-reach", c->k8s_reach},
+	};
+	size_t i;
 	int bad;
 
 	if (strcmp(c->cluster, "kubernetes") == 0) {
@@ -343,12 +351,13 @@ validate_kubernetes(const struct run_config *c)
 			    validate_file("k8s-kubeconfig", c->k8s_kubeconfig);
 		return bad;
 	}
-	if (c->k8s_statefulset[0] != '\0' || c->k8s_namespace[0] != '\0' ||
-	    c->k8s_context[0] != '\0' || c->k8s_kubeconfig[0] != '\0' ||
-	    strcmp(c->k8s_reach, "auto") != 0)
-		return cli_usage("--k8s-...: goes with --cluster kubernetes, "
-				 "not %s",
-		    c->cluster);
+	if (strcmp(c->k8s_reach, "auto") == 0)
+		given[4][1] = "";
+	for (i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+		if (given[i][1][0] != '\0')
+			return cli_usage("--%s \"%s\": goes with --cluster "
+					 "kubernetes, not %s",
+			    given[i][0], given[i][1], c->cluster);
 	return 0;
 }
 

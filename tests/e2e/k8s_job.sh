@@ -48,13 +48,18 @@ job()
 		"$work/job.log" | tr -s ' ' | tr '\n' ' ')"
 }
 
+passed()
+{
+	cp "$work/job.log" "$work/out"
+	expect_code 0
+	grep -q '^PASS: ' "$work/job.log" || fail "no verdict"
+	grep -Eq 'faults +([1-9][0-9]*) planned, \1 applied, \1 healed' \
+		"$work/job.log" || fail "faults were not applied and healed"
+}
+
 make_image
-job kv-cas rolling_restart,random_reload
-cp "$work/job.log" "$work/out"
-expect_code 0
-grep -q '^PASS: ' "$work/job.log" || fail "no verdict"
-job queue-group-consumer random_hard_kill,pod_delete
-cp "$work/job.log" "$work/out"
-expect_code 0
-grep -q '^PASS: ' "$work/job.log" || fail "no verdict"
+job kv-cas rolling_restart
+passed
+job queue-group-consumer random_reload,random_hard_kill
+passed
 expect_cluster_whole
