@@ -12,193 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "chaos/internal.h"
-#include "chaos/kube_exec.h"
-#include "chaos/kube_forward.h"
-#include "chaos/kube_object.h"
-#include "chaos/kube_watch.h"
+#include "chaos/kube_site.h"
 #include "chaos/mayhem.h"
 #include "chaos/monitor.h"
-#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define ANSWER_NS     (20 * CLOCK_S)  /* the API, at start */
-#define READY_NS      (150 * CLOCK_S) /* all servers, at start */
-#define EXEC_NS	      (20 * CLOCK_S)
-#define RELOAD_NS     (110 * CLOCK_S) /* a kubelet takes up to a minute */
-#define BACK_NS	      (60 * CLOCK_S)  /* to put everything back */
-#define SLOWER_NS     (60 * CLOCK_S)
-#define SLOWER_POD_NS (60 * CLOCK_S)
-#define PAUSE_MAX_NS  (110 * CLOCK_S) /* CONTINUE_S ends it */
-#define CONTINUE_S    "120"
-#define SILENT_NS     (8 * CLOCK_S) /* a forward that hangs */
-#define MARK_BASE     60000
-#define BUDGETS_MAX   8
-#define ID_MAX	      (KUBE_UID_MAX + 16)
-#define OK	      200
-
-enum right {
-	RIGHT_LIST_PODS,
-	RIGHT_WATCH_PODS,
-	RIGHT_LIST_SETS,
-	RIGHT_WATCH_SETS,
-	RIGHT_PATCH_SETS,
-	RIGHT_DELETE_PODS,
-	RIGHT_CREATE_EXEC,
-	RIGHT_GET_EXEC,
-	RIGHT_FORWARD,
-	RIGHT_LIST_BUDGETS,
-	RIGHT_WATCH_BUDGETS,
-	RIGHT_GET_CONFIG,
-	RIGHT_PATCH_CONFIG,
-	RIGHTS
-};
-#define BIT(r) (1U << (r))
-#define RIGHTS_ALWAYS                                                          \
-	(BIT(RIGHT_LIST_PODS) | BIT(RIGHT_WATCH_PODS) | BIT(RIGHT_LIST_SETS) | \
-	    BIT(RIGHT_WATCH_SETS))
-#define RIGHTS_EXEC    (BIT(RIGHT_CREATE_EXEC) | BIT(RIGHT_GET_EXEC))
-#define RIGHTS_BUDGETS (BIT(RIGHT_LIST_BUDGETS) | BIT(RIGHT_WATCH_BUDGETS))
-#define RIGHTS_CONFIG  (BIT(RIGHT_GET_CONFIG) | BIT(RIGHT_PATCH_CONFIG))
-
-static const struct kube_right rights[RIGHTS] = {
-    [RIGHT_LIST_PODS] = {"list", "", "pods", ""},
-    [RIGHT_WATCH_PODS] = {"watch", "", "pods", ""},
-    [RIGHT_LIST_SETS] = {"list", "apps", "statefulsets", ""},
-    [RIGHT_WATCH_SETS] = {"watch", "apps", "statefulsets", ""},
-    [RIGHT_PATCH_SETS] = {"patch", "apps", "statefulsets", ""},
-    [RIGHT_DELETE_PODS] = {"delete", "", "pods", ""},
-    [RIGHT_CREATE_EXEC] = {"create", "", "pods", "exec"},
-    [RIGHT_GET_EXEC] = {"get", "", "pods", "exec"},
-    [RIGHT_FORWARD] = {"create", "", "pods", "portforward"},
-    [RIGHT_LIST_BUDGETS] = {"list", "policy", "poddisruptionbudgets", ""},
-    [RIGHT_WATCH_BUDGETS] = {"watch", "policy", "poddisruptionbudgets", ""},
-    [RIGHT_GET_CONFIG] = {"get", "", "configmaps", ""},
-    [RIGHT_PATCH_CONFIG] = {"patch", "", "configmaps", ""},
-};
-
-/* What these modes need; others by their CLUSTER_CAN_*. */
-static const struct {
-	const char *mode;
-	unsigned rights;
-} mode_rights[] = {
-    {"rolling_restart", BIT(RIGHT_PATCH_SETS)},
-    {"lame_duck", RIGHTS_EXEC},
-};
-
-struct pod {
-	struct kube_pod seen;
-	bool is_there;
-	bool was_put;	    /* in the list that is being told */
-	char id[ID_MAX];    /* of the container that was seen last */
-	char told[ID_MAX];  /* of the one that was told to end */
-	char asked[ID_MAX]; /* of the one there was when a rollout began */
-	bool has_ended;	    /* the one that was told */
-	bool is_crashed;
-	bool has_shell;
-	unsigned pid; /* of the server in its container; 0 not known */
-	bool is_stopped;
-	bool is_marked; /* it runs with a configuration of ours */
-	struct kube_exec *exec;
-	int signal;	 /* what exec is for */
-	const char *how; /* it was told to end */
-	struct kube_forward forward;
-	uint64_t renewed_ns; /* it was, or there was no need for it */
-};
-
-struct kubernetes {
-	struct kube *api;
-	char ns[KUBE_NAME_MAX];
-	unsigned allowed; /* rights that we have, as bits */
-	bool forwards;
-	struct kube_set set;
-	bool has_set;
-	struct kube_watch *sets, *pods, *budgets;
-	struct pod nodes[CONFIG_NODES_MAX];
-	struct kube_budget budget[BUDGETS_MAX];
-	unsigned nbudgets;
-	cJSON *labels; /* of the pods' template */
-	/* the rollout */
-	bool is_rolling;
-	enum cluster_roll roll;
-	uint64_t roll_generation; /* 0: not answered yet */
-	char roll_why[256];
-	/* the ConfigMap */
-	char *original; /* NULL: it isn't ours to change */
-	uint64_t mark;
-	bool is_changed;  /* by us */
-	bool is_restored; /* what an earlier run left */
-	uint64_t begin_ns, begin_requests;
-};
-
-struct answer {
-	bool is_there;
-	int status;
-	char *body;
-};
-
-static void
-take_answer(void *arg, int status, const char *body)
-{
-	struct answer *a = arg;
-
-	a->is_there = true;
-	a->status = status;
-	a->body = strdup(body);
-}
-
-/*
- * Ask and wait: at the start and at the end only. The HTTP status or
- * -errno; *body (may be NULL) is the caller's to free.
- */
-static int
-ask_now(struct cluster *c, struct kube_ask *ask, char **body)
-{
-	struct kubernetes *k = c->state;
-	struct answer *a = calloc(1, sizeof(*a));
-	uint64_t deadline = clock_mono_ns() + ANSWER_NS;
-	int status;
-
-	if (body != NULL)
-		*body = NULL;
-	if (a == NULL)
-		return -ENOMEM;
-	ask->done = take_answer;
-	ask->arg = a;
-	status = kube_request(k->api, ask);
-	while (status == 0 && !a->is_there && clock_mono_ns() < deadline)
-		chaos_wait(c->chaos, 2);
-	if (!a->is_there)
-		kube_forget(k->api, a);
-	else
-		status = a->status;
-	if (body != NULL)
-		*body = a->body;
-	else
-		free(a->body);
-	free(a);
-	return status != 0 ? status : -ETIMEDOUT;
-}
-
-/* Something was refused or did not work: said with the API's own words. */
-static int
-explain(struct cluster *c, const char *what, int status, const char *body)
-{
-	char said[256] = "";
-
-	if (status > 0)
-		kube_object_message(
-		    body != NULL ? body : "", said, sizeof(said));
-	else
-		(void)text_copy(said, sizeof(said), strerror(-status));
-	c->why[0] = '\0';
-	(void)text_add(c->why, sizeof(c->why), "%s: %s", what, said);
-	return -EIO;
-}
+#define READY_NS     (150 * CLOCK_S) /* all servers, at start */
+#define EXEC_NS	     (20 * CLOCK_S)
+#define RELOAD_NS    (110 * CLOCK_S) /* a kubelet takes up to a minute */
+#define PAUSE_MAX_NS (110 * CLOCK_S) /* CONTINUE_S ends it */
+#define CONTINUE_S   "120"
+#define SILENT_NS    (8 * CLOCK_S) /* a forward that hangs */
 
 /* Pods */
 
@@ -215,21 +43,11 @@ node_of(const struct cluster *c, const struct kube_pod *p)
 	return p->ordinal - k->set.start + 1;
 }
 
-/* Within the cluster its DNS names every pod. */
-static bool
-has_names(const struct cluster *c)
-{
-	const struct kubernetes *k = c->state;
-
-	return kube_is_inside(k->api) && k->set.service[0] != '\0' &&
-	       c->config->url[0] == '\0';
-}
-
 static void
 set_address(struct cluster *c, unsigned node)
 {
 	struct kubernetes *k = c->state;
-	struct pod *p = &k->nodes[node - 1];
+	struct kube_site_pod *p = &k->nodes[node - 1];
 	struct cluster_node *n = &c->nodes[node - 1];
 	bool is_v6 = strchr(p->seen.ip, ':') != NULL;
 	const char *open = is_v6 ? "[" : "", *close = is_v6 ? "]" : "";
@@ -241,7 +59,7 @@ set_address(struct cluster *c, unsigned node)
 	(void)snprintf(n->monitor, sizeof(n->monitor), "http://%s%s%s:%u", open,
 	    p->seen.ip, close, k->set.monitor_port);
 	/* Another pod has another address; only its name stays the same. */
-	if (has_names(c))
+	if (kube_site_has_names(c))
 		(void)snprintf(n->url, sizeof(n->url), "nats://%s.%s.%s.svc:%u",
 		    p->seen.name, k->set.service, k->ns, k->set.client_port);
 	else if (c->config->url[0] == '\0')
@@ -249,7 +67,7 @@ set_address(struct cluster *c, unsigned node)
 }
 
 static void
-container_ended(struct kubernetes *k, struct pod *p)
+container_ended(struct kubernetes *k, struct kube_site_pod *p)
 {
 	p->is_stopped = p->is_marked = false;
 	if (p->told[0] != '\0' && strcmp(p->told, p->id) == 0)
@@ -264,8 +82,8 @@ put_pod(struct cluster *c, const struct kube_pod *seen)
 {
 	struct kubernetes *k = c->state;
 	unsigned node = node_of(c, seen);
-	struct pod *p = &k->nodes[node > 0 ? node - 1 : 0];
-	char id[ID_MAX] = "";
+	struct kube_site_pod *p = &k->nodes[node > 0 ? node - 1 : 0];
+	char id[KUBE_ID_MAX] = "";
 	bool is_other;
 
 	if (node == 0)
@@ -288,7 +106,7 @@ static void
 drop_pod(struct cluster *c, unsigned node)
 {
 	struct kubernetes *k = c->state;
-	struct pod *p = &k->nodes[node - 1];
+	struct kube_site_pod *p = &k->nodes[node - 1];
 
 	if (!p->is_there)
 		return;
@@ -360,7 +178,8 @@ on_budget(void *arg, enum kube_change change, const cJSON *object)
 			break;
 	if (i < k->nbudgets)
 		k->budget[i] = k->budget[--k->nbudgets];
-	if (change == KUBE_IS_PUT && seen.is_ours && k->nbudgets < BUDGETS_MAX)
+	if (change == KUBE_IS_PUT && seen.is_ours &&
+	    k->nbudgets < KUBE_BUDGETS_MAX)
 		k->budget[k->nbudgets++] = seen;
 }
 
@@ -390,7 +209,7 @@ static bool
 kubernetes_node_is_ready(struct cluster *c, unsigned node)
 {
 	const struct kubernetes *k = c->state;
-	const struct pod *p = &k->nodes[node - 1];
+	const struct kube_site_pod *p = &k->nodes[node - 1];
 
 	/* We may look no longer: its server's own word has to do. */
 	if (!kube_watch_is_live(k->pods) && is_refusal(k->pods))
@@ -403,7 +222,7 @@ static bool
 kubernetes_node_runs(struct cluster *c, unsigned node)
 {
 	const struct kubernetes *k = c->state;
-	const struct pod *p = &k->nodes[node - 1];
+	const struct kube_site_pod *p = &k->nodes[node - 1];
 
 	return !p->has_ended && !p->is_crashed;
 }
@@ -429,7 +248,7 @@ static int
 kubernetes_node_start(struct cluster *c, unsigned node)
 {
 	struct kubernetes *k = c->state;
-	struct pod *p = &k->nodes[node - 1];
+	struct kube_site_pod *p = &k->nodes[node - 1];
 
 	p->told[0] = '\0';
 	p->has_ended = p->is_crashed = false;
@@ -444,7 +263,7 @@ deleted(void *arg, int status, const char *body)
 	char said[256];
 
 	(void)arg;
-	if (status >= OK && status < 300)
+	if (status >= KUBE_OK && status < 300)
 		return;
 	kube_object_message(body, said, sizeof(said));
 	log_warn("a pod could not be deleted (%d): %s", status, said);
@@ -454,7 +273,7 @@ static int
 delete_pod(struct cluster *c, unsigned node, bool is_forced)
 {
 	struct kubernetes *k = c->state;
-	struct pod *p = &k->nodes[node - 1];
+	struct kube_site_pod *p = &k->nodes[node - 1];
 	char path[KUBE_PATH_MAX] = "", body[256] = "";
 	struct kube_ask ask = {.method = "DELETE",
 	    .path = path,
@@ -534,11 +353,11 @@ signal_name(int sig)
 }
 
 /* wanted: what the configuration must show first, "-" that it isn't ours. */
-static int
-signal_by_exec(struct cluster *c, unsigned node, int sig, const char *wanted)
+int
+kube_site_signal(struct cluster *c, unsigned node, int sig, const char *wanted)
 {
 	struct kubernetes *k = c->state;
-	struct pod *p = &k->nodes[node - 1];
+	struct kube_site_pod *p = &k->nodes[node - 1];
 	const char *const script[] = {"sh", "-c", signal_script, "natsburn",
 	    signal_name(sig), wanted, k->set.config_path, NULL};
 	/* Without a shell nats-server itself sends what it knows. */
@@ -562,7 +381,7 @@ static int
 kubernetes_node_signal(struct cluster *c, unsigned node, int sig)
 {
 	struct kubernetes *k = c->state;
-	struct pod *p = &k->nodes[node - 1];
+	struct kube_site_pod *p = &k->nodes[node - 1];
 	char wanted[24] = "";
 
 	if (!p->is_there)
@@ -588,14 +407,14 @@ kubernetes_node_signal(struct cluster *c, unsigned node, int sig)
 		    (unsigned long long)c->nodes[node - 1].config_mark);
 		p->is_marked = true;
 	}
-	return signal_by_exec(c, node, sig, wanted);
+	return kube_site_signal(c, node, sig, wanted);
 }
 
 static const char *
 kubernetes_node_how(struct cluster *c, unsigned node)
 {
 	const struct kubernetes *k = c->state;
-	const struct pod *p = &k->nodes[node - 1];
+	const struct kube_site_pod *p = &k->nodes[node - 1];
 
 	if (p->how != NULL)
 		return p->how;
@@ -606,7 +425,7 @@ static void
 take_exec(struct cluster *c, unsigned node)
 {
 	struct kubernetes *k = c->state;
-	struct pod *p = &k->nodes[node - 1];
+	struct kube_site_pod *p = &k->nodes[node - 1];
 	int code = kube_exec_code(p->exec);
 	const char *out = kube_exec_output(p->exec), *at;
 	uint64_t pid = 0;
@@ -641,7 +460,7 @@ rolled(void *arg, int status, const char *body)
 	struct kubernetes *k = c->state;
 	cJSON *o = cJSON_Parse(body);
 
-	if (status == OK)
+	if (status == KUBE_OK)
 		k->roll_generation =
 		    kube_object_number(o, "metadata.generation");
 	if (k->roll_generation == 0) {
@@ -690,7 +509,7 @@ static void
 look_at_roll(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
-	const struct pod *p;
+	const struct kube_site_pod *p;
 	unsigned i, others = 0;
 
 	if (!k->is_rolling || k->roll_generation == 0)
@@ -744,476 +563,7 @@ kubernetes_roll_state(struct cluster *c, char *how, size_t size)
 	return k->roll;
 }
 
-/* The ConfigMap */
-
-static void
-config_path(const struct kubernetes *k, char *out, size_t size)
-{
-	out[0] = '\0';
-	(void)text_add(out, size, "/api/v1/namespaces/%s/configmaps/%s", k->ns,
-	    k->set.config_map);
-}
-
-/* A merge patch that sets the text, and the original or that there is none. */
-static char *
-config_patch(const struct kubernetes *k, const char *text, const char *original)
-{
-	cJSON *o = cJSON_CreateObject(), *meta, *notes, *data;
-	char *out;
-
-	meta = cJSON_AddObjectToObject(o, "metadata");
-	notes = cJSON_AddObjectToObject(meta, "annotations");
-	if (original != NULL)
-		(void)cJSON_AddStringToObject(notes, KUBE_ORIGINAL, original);
-	else
-		(void)cJSON_AddNullToObject(notes, KUBE_ORIGINAL);
-	if (text != NULL) {
-		data = cJSON_AddObjectToObject(o, "data");
-		(void)cJSON_AddStringToObject(data, k->set.config_key, text);
-	}
-	out = cJSON_PrintUnformatted(o);
-	cJSON_Delete(o);
-	return out;
-}
-
-static void
-patched(void *arg, int status, const char *body)
-{
-	char said[256];
-
-	(void)arg;
-	if (status == OK)
-		return;
-	kube_object_message(body, said, sizeof(said));
-	log_warn("the ConfigMap could not be changed (%d): %s", status, said);
-}
-
-static int
-kubernetes_node_reconfigure(struct cluster *c, unsigned node)
-{
-	struct kubernetes *k = c->state;
-	char path[KUBE_PATH_MAX], *text, *body = NULL;
-	struct kube_ask ask = {.method = "PATCH",
-	    .path = path,
-	    .type = KUBE_MERGE_TYPE,
-	    .done = patched,
-	    .arg = c};
-	struct monitor_varz v;
-	int err = -ENOMEM;
-
-	if (k->original == NULL || !k->nodes[node - 1].has_shell) {
-		/* Only the signal then; config_load_time will tell. */
-		if (monitor_varz(c->monitor, node, &v))
-			c->nodes[node - 1].config_mark = v.max_connections;
-		return 0;
-	}
-	c->nodes[node - 1].config_mark = ++k->mark;
-	config_path(k, path, sizeof(path));
-	text = kube_object_mark(k->original, k->mark);
-	if (text != NULL)
-		body = config_patch(k, text, k->original);
-	if (body != NULL) {
-		k->is_changed = true;
-		ask.body = body;
-		err = kube_request(k->api, &ask);
-	}
-	free(text);
-	cJSON_free(body);
-	return err;
-}
-
-/* Put the text back that the annotation holds. 0, or -errno with why. */
-static int
-restore_config(struct cluster *c, const char *original)
-{
-	struct kubernetes *k = c->state;
-	char path[KUBE_PATH_MAX], *answer = NULL,
-				  *body = config_patch(k, original, NULL);
-	struct kube_ask ask = {.method = "PATCH",
-	    .path = path,
-	    .body = body,
-	    .type = KUBE_MERGE_TYPE};
-	int status;
-
-	config_path(k, path, sizeof(path));
-	status = body != NULL ? ask_now(c, &ask, &answer) : -ENOMEM;
-	if (status != OK)
-		(void)explain(
-		    c, "cannot put the ConfigMap back", status, answer);
-	cJSON_free(body);
-	free(answer);
-	return status == OK ? 0 : -EIO;
-}
-
-/*
- * What the ConfigMap holds; what an earlier run left in it is undone first.
- * Without the right to it nothing is changed: reloads only send SIGHUP.
- */
-static void
-look_at_config(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	char path[KUBE_PATH_MAX], *answer = NULL;
-	struct kube_ask ask = {.path = path};
-	const char *text, *before;
-	const cJSON *data;
-	cJSON *o = NULL;
-
-	if (k->set.config_map[0] == '\0' ||
-	    (k->allowed & RIGHTS_CONFIG) != RIGHTS_CONFIG)
-		return;
-	config_path(k, path, sizeof(path));
-	if (ask_now(c, &ask, &answer) == OK)
-		o = cJSON_Parse(answer);
-	free(answer);
-	data = kube_object_at(o, "data");
-	text = cJSON_GetStringValue(
-	    cJSON_GetObjectItemCaseSensitive(data, k->set.config_key));
-	before = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
-	    kube_object_at(o, "metadata.annotations"), KUBE_ORIGINAL));
-	if (before != NULL && text != NULL) {
-		/* Somebody may have written another one since. */
-		if (strstr(text, "# natsburn") == NULL)
-			before = text;
-		log_warn("ConfigMap %s holds what an earlier run left: it is "
-			 "put back",
-		    k->set.config_map);
-		if (restore_config(c, before) == 0) {
-			text = before;
-			k->is_restored = true;
-		} else
-			log_warn("%s", c->why);
-		c->why[0] = '\0'; /* said already, and no reason to end */
-	}
-	if (text != NULL && strlen(text) < KUBE_CONFIG_MAX &&
-	    (c->needs & CLUSTER_CAN_RELOAD) != 0)
-		k->original = strdup(text);
-	cJSON_Delete(o);
-}
-
-/* Rights */
-
-static unsigned
-rights_of_mode(const struct mayhem_ops *ops)
-{
-	unsigned need = 0;
-	size_t i;
-
-	for (i = 0; i < sizeof(mode_rights) / sizeof(mode_rights[0]); i++)
-		if (strcmp(mode_rights[i].mode, ops->name) == 0)
-			return mode_rights[i].rights;
-	if ((ops->needs & (CLUSTER_CAN_RESTART | CLUSTER_CAN_DELETE)) != 0)
-		need |= BIT(RIGHT_DELETE_PODS);
-	if ((ops->needs & (CLUSTER_CAN_PAUSE | CLUSTER_CAN_RELOAD)) != 0)
-		need |= RIGHTS_EXEC;
-	return need;
-}
-
-/* What may be allowed for one object only. */
-static const char *
-right_object(const struct kubernetes *k, enum right r)
-{
-	if (r == RIGHT_PATCH_SETS)
-		return k->set.name;
-	return (BIT(r) & RIGHTS_CONFIG) != 0 ? k->set.config_map : "";
-}
-
-static int
-ask_right(struct cluster *c, enum right r)
-{
-	struct kubernetes *k = c->state;
-	char body[512], why[256], *answer = NULL;
-	struct kube_ask ask = {
-	    .path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-	    .method = "POST",
-	    .body = body};
-	int status, got;
-
-	kube_object_ask_right(
-	    &rights[r], k->ns, right_object(k, r), body, sizeof(body));
-	status = ask_now(c, &ask, &answer);
-	got = status == OK || status == 201
-		  ? kube_object_review(answer, why, sizeof(why))
-		  : -EIO;
-	if (got < 0)
-		(void)explain(c, "cannot ask the API what natsburn may do",
-		    status, answer);
-	else if (got == 1)
-		k->allowed |= BIT(r);
-	free(answer);
-	return got < 0 ? -EIO : 0;
-}
-
-/* Refuse what RBAC will refuse, before anything is done. */
-static int
-refuse(struct cluster *c, const char *what, unsigned need)
-{
-	struct kubernetes *k = c->state;
-	unsigned r, lacks = need & ~k->allowed;
-
-	if (lacks == 0)
-		return 0;
-	c->why[0] = '\0';
-	(void)text_add(c->why, sizeof(c->why),
-	    "%s can't be done in namespace %s: RBAC does not allow natsburn to",
-	    what, k->ns);
-	for (r = 0; r < RIGHTS; r++)
-		if ((lacks & BIT(r)) != 0)
-			(void)text_add(c->why, sizeof(c->why), "%s %s %s%s%s",
-			    lacks & (BIT(r) - 1) ? "," : "", rights[r].verb,
-			    rights[r].resource,
-			    rights[r].subresource[0] != '\0' ? "/" : "",
-			    rights[r].subresource);
-	return -ENOTSUP;
-}
-
-/* What is needed to look at anything; the rest is asked when it has names. */
-static int
-look_at_first_rights(struct cluster *c)
-{
-	unsigned r;
-	int err = 0;
-
-	for (r = 0; r < RIGHTS && err == 0; r++)
-		if ((RIGHTS_ALWAYS & BIT(r)) != 0)
-			err = ask_right(c, (enum right)r);
-	return err < 0 ? err : refuse(c, "--cluster kubernetes", RIGHTS_ALWAYS);
-}
-
-static int
-look_at_rights(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	const char *list = c->config->mayhem;
-	const struct mayhem_ops *ops;
-	char mode[64], what[80];
-	unsigned r;
-	int err = 0;
-
-	for (r = 0; r < RIGHTS && err == 0; r++)
-		if ((RIGHTS_ALWAYS & BIT(r)) == 0)
-			err = ask_right(c, (enum right)r);
-	if (err == 0 && k->forwards)
-		err = refuse(c, "--k8s-reach forward", BIT(RIGHT_FORWARD));
-	while (err == 0 && text_next_item(&list, mode, sizeof(mode))) {
-		ops = mayhem_find(mode);
-		(void)snprintf(what, sizeof(what), "mayhem %s", mode);
-		if (ops != NULL)
-			err = refuse(c, what, rights_of_mode(ops));
-	}
-	return err;
-}
-
 /* Up */
-
-/* The namespace of the context, as kubectl knows it. */
-static int
-find_namespace(struct cluster *c)
-{
-	static const char *const args[] = {
-	    "config", "view", "--minify", "-o=jsonpath={..namespace}", NULL};
-	struct kubernetes *k = c->state;
-	uint64_t deadline = clock_mono_ns() + ANSWER_NS;
-	char path[CONFIG_PATH_MAX + 32] = "";
-	int status = 0;
-	pid_t pid;
-
-	(void)text_copy(k->ns, sizeof(k->ns), c->config->k8s_namespace);
-	(void)text_add(path, sizeof(path), "%s/kubectl.log", c->config->out);
-	if (kube_is_inside(k->api)) {
-		if (k->ns[0] == '\0')
-			kube_last_line("/var/run/secrets/kubernetes.io/"
-				       "serviceaccount/namespace",
-			    k->ns, sizeof(k->ns));
-		return 0;
-	}
-	pid = kube_spawn(k->api, args, path);
-	while (pid > 0 && waitpid(pid, &status, WNOHANG) == 0) {
-		chaos_wait(c->chaos, 5);
-		if (clock_mono_ns() < deadline)
-			continue;
-		(void)kill(pid, SIGKILL); /* not reaped: still ours */
-		(void)waitpid(pid, &status, 0);
-		break;
-	}
-	if (pid == -ENOENT)
-		(void)text_add(c->why, sizeof(c->why),
-		    "--cluster kubernetes needs kubectl, which is not on PATH");
-	else if (pid < 0)
-		(void)text_add(c->why, sizeof(c->why),
-		    "cannot start kubectl: %s", strerror(-(int)pid));
-	if (pid > 0 && status != 0) {
-		(void)text_add(c->why, sizeof(c->why), "kubectl says: ");
-		kube_last_line(path, c->why + strlen(c->why),
-		    sizeof(c->why) - strlen(c->why));
-		return -EIO;
-	}
-	if (pid > 0 && k->ns[0] == '\0')
-		kube_last_line(path, k->ns, sizeof(k->ns));
-	if (k->ns[0] == '\0')
-		(void)text_copy(k->ns, sizeof(k->ns), "default");
-	return pid < 0 ? (int)pid : 0;
-}
-
-static int
-reach_api(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	uint64_t deadline = clock_mono_ns() + ANSWER_NS;
-	struct kube_ask ask = {.path = "/version"};
-	char path[CONFIG_PATH_MAX + 32] = "", *answer = NULL;
-	int status = kube_start(k->api);
-
-	if (status < 0)
-		return explain(c, "cannot start kubectl proxy", status, "");
-	do {
-		free(answer);
-		chaos_wait(c->chaos, 20);
-		status = ask_now(c, &ask, &answer);
-	} while (status != OK && kube_is_running(k->api) &&
-		 !chaos_is_stopping(c->chaos) && clock_mono_ns() < deadline);
-	if (status != OK) {
-		(void)explain(
-		    c, "the Kubernetes API does not answer", status, answer);
-		(void)text_add(
-		    path, sizeof(path), "%s/kubectl.log", c->config->out);
-		(void)text_add(c->why, sizeof(c->why), "; kubectl said: ");
-		kube_last_line(path, c->why + strlen(c->why),
-		    sizeof(c->why) - strlen(c->why));
-	}
-	free(answer);
-	return status == OK ? 0 : -EIO;
-}
-
-/*
- * The one of that name, or without a name the only one of a list that serves
- * NATS; names says which there are.
- */
-static const cJSON *
-only_server(const cJSON *items, const char *name, char *names, size_t size)
-{
-	const cJSON *item, *found = NULL;
-	struct kube_set set;
-	unsigned n = 0;
-
-	cJSON_ArrayForEach(item, items)
-	{
-		if (kube_object_set(item, &set) < 0 || set.client_port == 0)
-			continue;
-		if (strcmp(set.name, name) == 0)
-			return item;
-		found = item;
-		n++;
-		(void)text_add(
-		    names, size, "%s%s", n > 1 ? ", " : "", set.name);
-	}
-	return n == 1 && name[0] == '\0' ? found : NULL;
-}
-
-static int
-find_set(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	const char *name = c->config->k8s_statefulset;
-	const char *query = name[0] != '\0'
-				? ""
-				: "?labelSelector=app.kubernetes.io%2Fname%3D"
-				  "nats";
-	char path[KUBE_PATH_MAX], names[256] = "", *answer = NULL;
-	struct kube_ask ask = {.path = path};
-	const cJSON *found = NULL;
-	cJSON *o = NULL;
-	int status, err = -ENOENT;
-
-	for (;;) {
-		path[0] = names[0] = '\0';
-		(void)text_add(path, sizeof(path),
-		    "/apis/apps/v1/namespaces/%s/statefulsets%s", k->ns, query);
-		status = ask_now(c, &ask, &answer);
-		o = status == OK ? cJSON_Parse(answer) : NULL;
-		found = only_server(
-		    kube_object_at(o, "items"), name, names, sizeof(names));
-		if (found != NULL || query[0] == '\0')
-			break;
-		query = ""; /* without the label, then */
-		cJSON_Delete(o);
-		free(answer);
-	}
-	if (status != OK)
-		err = explain(c, "cannot find the StatefulSet", status, answer);
-	else if (found != NULL)
-		err = kube_object_set(found, &k->set);
-	else if (name[0] != '\0')
-		(void)text_add(c->why, sizeof(c->why),
-		    "namespace %s has no StatefulSet \"%s\" that serves NATS "
-		    "(a port 4222, or one of the name nats)%s%s",
-		    k->ns, name, names[0] != '\0' ? "; there is " : "", names);
-	else
-		(void)text_add(c->why, sizeof(c->why),
-		    "%s StatefulSet of namespace %s serves NATS (a port 4222, "
-		    "or one of the name nats)%s%s: name one with "
-		    "--k8s-statefulset",
-		    names[0] != '\0' ? "more than one" : "no", k->ns,
-		    names[0] != '\0' ? ": " : "", names);
-	if (err == 0)
-		k->labels = cJSON_Duplicate(
-		    kube_object_at(found, "spec.template.metadata.labels"),
-		    true);
-	cJSON_Delete(o);
-	free(answer);
-	return err;
-}
-
-static int
-take_set(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	const char *urls = c->config->url;
-	char url[CLUSTER_URL_MAX] = "";
-	unsigned i;
-
-	if (k->set.replicas == 0 || k->set.replicas > CONFIG_NODES_MAX) {
-		(void)text_add(c->why, sizeof(c->why),
-		    "StatefulSet %s has %u replicas: must be 1 to %d",
-		    k->set.name, k->set.replicas, CONFIG_NODES_MAX);
-		return -EINVAL;
-	}
-	if (c->config->replicas > k->set.replicas) {
-		(void)text_add(c->why, sizeof(c->why),
-		    "--replicas %llu: StatefulSet %s has %u pods",
-		    (unsigned long long)c->config->replicas, k->set.name,
-		    k->set.replicas);
-		return -EINVAL;
-	}
-	if (config_list_has(c->config->mayhem, "rolling_restart") &&
-	    (k->set.is_on_delete || k->set.partition > 0)) {
-		(void)text_add(c->why, sizeof(c->why),
-		    "mayhem rolling_restart can't be done: StatefulSet %s has "
-		    "%s",
-		    k->set.name,
-		    k->set.is_on_delete ? "the update strategy OnDelete"
-					: "a partition in its update strategy");
-		return -ENOTSUP;
-	}
-	c->n = k->set.replicas;
-	c->slower_ns = SLOWER_NS + c->n * SLOWER_POD_NS;
-	k->mark = MARK_BASE;
-	for (i = 0; i < c->n; i++) {
-		(void)text_add(k->nodes[i].seen.name,
-		    sizeof(k->nodes[i].seen.name), "%s-%u", k->set.name,
-		    k->set.start + i);
-		(void)text_copy(c->nodes[i].name, sizeof(c->nodes[i].name),
-		    k->nodes[i].seen.name);
-		/* Fewer addresses than servers: the last serves the rest. */
-		(void)text_next_item(&urls, url, sizeof(url));
-		(void)text_copy(c->nodes[i].url, sizeof(c->nodes[i].url), url);
-		kube_forward_init(&k->nodes[i].forward, k->api, c->config->out,
-		    k->ns, k->nodes[i].seen.name);
-		k->nodes[i].forward.ports[0] = k->set.client_port;
-		k->nodes[i].forward.ports[1] = k->set.monitor_port;
-	}
-	return 0;
-}
 
 /* Budgets are policy/v1 from 1.21 on, v1beta1 before. */
 static const char *
@@ -1221,14 +571,14 @@ budget_version(struct cluster *c)
 {
 	struct kube_ask ask = {.path = "/apis/policy/v1"};
 
-	return ask_now(c, &ask, NULL) == OK ? "v1" : "v1beta1";
+	return kube_site_ask(c, &ask, NULL) == KUBE_OK ? "v1" : "v1beta1";
 }
 
 static int
 open_watches(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
-	uint64_t deadline = clock_mono_ns() + ANSWER_NS;
+	uint64_t deadline = clock_mono_ns() + KUBE_ANSWER_NS;
 	char path[KUBE_PATH_MAX] = "", query[KUBE_SELECTOR_MAX + 32] = "";
 	char *selector = curl_easy_escape(NULL, k->set.selector, 0);
 
@@ -1268,34 +618,6 @@ open_watches(struct cluster *c)
 	return 0;
 }
 
-/*
- * Clients learn new addresses from the servers that they are connected to.
- * When the last of them is gone they would look for it where it was.
- */
-static int
-look_at_addresses(struct cluster *c)
-{
-	const struct kubernetes *k = c->state;
-	const char *list = c->config->mayhem;
-	const struct mayhem_ops *ops;
-	char mode[64];
-
-	if (k->forwards || has_names(c) || c->config->url[0] != '\0')
-		return 0;
-	while (text_next_item(&list, mode, sizeof(mode))) {
-		ops = mayhem_find(mode);
-		if (ops == NULL || mayhem_width(ops, c->n) < c->n)
-			continue;
-		(void)text_add(c->why, sizeof(c->why),
-		    "mayhem %s can't be done with --k8s-reach direct from "
-		    "outside the cluster: all pods would have other addresses "
-		    "at once; forward or --url can",
-		    mode);
-		return -ENOTSUP;
-	}
-	return 0;
-}
-
 /* Servers that the widest of the run's modes puts out at once; its name. */
 static unsigned
 widest_mode(struct cluster *c, char *name, size_t size)
@@ -1324,7 +646,7 @@ static int
 look_at_budgets(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
-	uint64_t deadline = clock_mono_ns() + ANSWER_NS;
+	uint64_t deadline = clock_mono_ns() + KUBE_ANSWER_NS;
 	char mode[64] = "";
 	unsigned i, width = widest_mode(c, mode, sizeof(mode));
 
@@ -1401,8 +723,9 @@ look_at_names(struct cluster *c)
 		url[0] = '\0';
 		(void)text_add(
 		    url, sizeof(url), "%s/varz", c->nodes[i].monitor);
-		o = ask_now(c, &ask, &answer) == OK ? cJSON_Parse(answer)
-						    : NULL;
+		o = kube_site_ask(c, &ask, &answer) == KUBE_OK
+			? cJSON_Parse(answer)
+			: NULL;
 		name = kube_object_text(o, "server_name");
 		if (name[0] == '\0' ||
 		    strcmp(name, kube_object_text(o, "server_id")) == 0)
@@ -1430,7 +753,7 @@ look_inside(struct cluster *c)
 		return 0;
 	for (i = 1; i <= c->n; i++) {
 		k->nodes[i - 1].has_shell = true;
-		if (signal_by_exec(c, i, 0, "") < 0)
+		if (kube_site_signal(c, i, 0, "") < 0)
 			k->nodes[i - 1].has_shell = false;
 	}
 	do {
@@ -1459,53 +782,16 @@ look_inside(struct cluster *c)
 	return c->why[0] == '\0' ? 0 : -ENOTSUP;
 }
 
-/* The servers that took our configuration take the old one again. */
-static void
-reload_back(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	uint64_t deadline = clock_mono_ns() + BACK_NS;
-	unsigned i, left = 0;
-
-	for (i = 1; i <= c->n; i++)
-		if (k->nodes[i - 1].is_marked && k->nodes[i - 1].is_there)
-			(void)signal_by_exec(c, i, SIGHUP, "-");
-	do {
-		chaos_wait(c->chaos, 20);
-		for (i = 0, left = 0; i < c->n; i++)
-			left += k->nodes[i].exec != NULL;
-	} while (left > 0 && clock_mono_ns() < deadline);
-	for (i = 0; i < c->n; i++)
-		k->nodes[i].is_marked = false;
-	if (left > 0)
-		log_warn("%u servers keep natsburn's max_connections until "
-			 "they are reloaded or restarted",
-		    left);
-}
-
-/* What the servers of a run that was killed still have. */
-static int
-finish_restore(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	unsigned i;
-
-	for (i = 0; i < c->n && k->is_restored; i++)
-		k->nodes[i].is_marked = k->nodes[i].has_shell;
-	if (k->is_restored)
-		reload_back(c);
-	return 0;
-}
-
 static int
 kubernetes_up(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
 	struct kube_login login = {c->config->k8s_kubeconfig,
 	    c->config->k8s_context, c->config->out, NULL};
-	static int (*const steps[])(struct cluster *) = {find_namespace,
-	    reach_api, look_at_first_rights, find_set, look_at_rights, take_set,
-	    look_at_addresses, open_watches};
+	static int (*const steps[])(struct cluster *) = {kube_site_namespace,
+	    kube_site_reach, kube_site_first_rights, kube_site_find,
+	    kube_site_rights, kube_site_take, kube_site_addresses,
+	    open_watches};
 	size_t i;
 	int err = 0;
 
@@ -1518,7 +804,7 @@ kubernetes_up(struct cluster *c)
 	for (i = 0; err == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		err = steps[i](c);
 	if (err == 0) {
-		look_at_config(c);
+		kube_config_look(c);
 		err = wait_healthy(c);
 	}
 	if (err == 0)
@@ -1528,7 +814,7 @@ kubernetes_up(struct cluster *c)
 	if (err == 0)
 		err = look_inside(c);
 	if (err == 0)
-		err = finish_restore(c);
+		err = kube_config_finish(c);
 	if (err < 0 && c->why[0] == '\0')
 		(void)text_add(c->why, sizeof(c->why),
 		    "cannot use this cluster: %s", strerror(-err));
@@ -1545,7 +831,7 @@ static bool
 forward_hangs(struct cluster *c, unsigned node)
 {
 	struct kubernetes *k = c->state;
-	struct pod *p = &k->nodes[node - 1];
+	struct kube_site_pod *p = &k->nodes[node - 1];
 	uint64_t now = clock_mono_ns();
 	struct monitor_varz v;
 
@@ -1561,7 +847,7 @@ static void
 tend_forward(struct cluster *c, unsigned node)
 {
 	struct kubernetes *k = c->state;
-	struct pod *p = &k->nodes[node - 1];
+	struct kube_site_pod *p = &k->nodes[node - 1];
 	struct cluster_node *n = &c->nodes[node - 1];
 
 	if (forward_hangs(c, node)) {
@@ -1617,7 +903,7 @@ continue_all(struct cluster *c)
 
 	for (i = 1; i <= c->n; i++)
 		if (k->nodes[i - 1].is_stopped)
-			(void)signal_by_exec(c, i, SIGCONT, "");
+			(void)kube_site_signal(c, i, SIGCONT, "");
 	do {
 		for (i = 0, left = 0; i < c->n; i++)
 			left += k->nodes[i].is_stopped;
@@ -1637,9 +923,9 @@ kubernetes_down(struct cluster *c)
 		return;
 	continue_all(c);
 	if (k->is_changed) {
-		if (restore_config(c, k->original) < 0)
+		if (kube_config_restore(c, k->original) < 0)
 			log_warn("%s", c->why);
-		reload_back(c);
+		kube_config_reload(c);
 	}
 	took = clock_mono_ns() - k->begin_ns;
 	if (k->begin_ns != 0 && took > 0)
@@ -1677,7 +963,7 @@ const struct cluster_ops cluster_kubernetes = {
     .node_runs = kubernetes_node_runs,
     .node_crashed = kubernetes_node_crashed,
     .node_is_stopped = kubernetes_node_is_stopped,
-    .node_reconfigure = kubernetes_node_reconfigure,
+    .node_reconfigure = kube_config_change,
     .node_is_ready = kubernetes_node_is_ready,
     .node_how = kubernetes_node_how,
     .may_disrupt = kubernetes_may_disrupt,
