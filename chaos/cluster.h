@@ -30,8 +30,9 @@ enum cluster_can {
 	CLUSTER_CAN_CUT_CLIENTS = 1 << 4, /* cut clients' connections */
 	CLUSTER_CAN_ADMIN = 1 << 5,	  /* requests as system account */
 	CLUSTER_CAN_UPGRADE = 1 << 6,	  /* change a server's binary */
-	CLUSTER_CAN_WIPE = 1 << 7,	  /* empty a server's store */
+	CLUSTER_CAN_WIPE = 1 << 7,	  /* replace a server by a new one */
 	CLUSTER_CAN_FILL = 1 << 8,	  /* fill a server's disk */
+	CLUSTER_CAN_DROP = 1 << 9,	  /* lose packets between servers */
 	CLUSTER_CAN_DELETE = 1 << 16,	  /* delete a server's pod */
 };
 
@@ -85,6 +86,7 @@ struct cluster {
 	struct monitor *monitor;
 	struct admin *admin; /* NULL when the driver can't */
 	unsigned needs;	     /* CLUSTER_CAN_* that the run's faults use */
+	uint64_t disk_bytes; /* of each store, with CLUSTER_CAN_FILL */
 	unsigned n;
 	struct cluster_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	void *state;				     /* the driver's own */
@@ -98,6 +100,11 @@ struct cluster_ops {
 	const char *summary; /* one sentence for users */
 	unsigned can;	     /* CLUSTER_CAN_* */
 	size_t state_size;
+	/*
+	 * Get ready for what needs says, before anything else: 0, or -ENOTSUP
+	 * with why when this host or user can't. Optional.
+	 */
+	int (*prepare)(struct cluster *);
 	/* Bring it up, with why on failure. 0 or -errno; -ENOTSUP: one of
 	   the run's modes can't be done on it. */
 	int (*up)(struct cluster *);
@@ -115,10 +122,15 @@ struct cluster_ops {
 	bool (*node_is_stopped)(struct cluster *, unsigned node);
 	/* The binary that node_start takes from now on. */
 	int (*node_binary)(struct cluster *, unsigned node, unsigned binary);
-	/* Empty the store of a server that does not run. */
-	int (*node_wipe)(struct cluster *, unsigned node);
+	/*
+	 * Put a new server in the place of one that does not run: an empty
+	 * store, and a name that no server had before.
+	 */
+	int (*node_renew)(struct cluster *, unsigned node);
 	/* Take all of its disk's free space, or give it back. */
 	int (*node_fill)(struct cluster *, unsigned node, bool full);
+	/* Bytes that its disk still takes, or -errno. */
+	int64_t (*node_room)(struct cluster *, unsigned node);
 	/* Say what happens to bytes from a server to another (or clients). */
 	int (*link_set)(struct cluster *, unsigned from, unsigned to,
 	    const struct link_policy *);
@@ -130,6 +142,10 @@ struct cluster_ops {
 	    struct cluster *, unsigned from, unsigned to, struct link_flow *);
 	/* Connections of clients through its front now. */
 	unsigned (*node_clients)(struct cluster *, unsigned node);
+	/* Drop packets between servers: hundredths of a percent; 0 ends it. */
+	int (*drop)(struct cluster *, unsigned share);
+	/* Packets dropped since then; false: not yet. */
+	bool (*dropped)(struct cluster *, uint64_t *packets);
 	/* Ready by what the driver itself knows of it. Optional. */
 	bool (*node_is_ready)(struct cluster *, unsigned node);
 	/* How it ended, for reports. Optional: as the mode says. */

@@ -36,6 +36,7 @@
 #define HOLD_MAX   ((size_t)4 << 20) /* bytes under way, a direction */
 #define SPANS_MAX  ((size_t)4 << 20) /* bytes of struct span, likewise */
 #define READ_BYTES ((size_t)65536)
+#define HEAD_MAX   ((size_t)16384) /* first bytes, in which the name is */
 #define BACKLOG	   64
 #define EVENTS	   64
 #define BEAT_MS	   100
@@ -87,6 +88,7 @@ struct link {
 	unsigned node;	    /* that was dialled */
 	unsigned from;	    /* that dialled, LINK_CLIENTS, or UNNAMED */
 	char name[32];
+	struct buf head; /* first bytes of the dialler, until it is named */
 	bool is_dead;
 	struct link *next, *previous; /* of those alive */
 	struct link *next_dead;
@@ -218,6 +220,7 @@ free_dead(struct proxy *p)
 			buf_fini(&l->ends[i].out);
 			buf_fini(&l->ends[i].spans);
 		}
+		buf_fini(&l->head);
 		free(l);
 	}
 }
@@ -303,6 +306,7 @@ link_add(struct proxy *p, const struct front *f, int from, int to)
 	l->from = f->clients ? LINK_CLIENTS : UNNAMED;
 	if (f->clients)
 		(void)text_copy(l->name, sizeof(l->name), LINKS_CLIENT);
+	buf_init(&l->head, HEAD_MAX);
 	end_init(p, l, 0, from);
 	end_init(p, l, 1, to);
 	l->next = p->links;
@@ -341,22 +345,30 @@ node_of_name(const struct proxy *p, const char *name)
 	return UNNAMED;
 }
 
-/* The dialler's first bytes name it: {"server_name":"n2",...}. */
+/*
+ * The dialler's first bytes name it: {"server_name":"n2",...}. They may come
+ * in pieces. Who says nothing of the kind in so many of them is nobody.
+ */
 static void
 learn_name(struct proxy *p, struct link *l, const uint8_t *data, size_t len)
 {
 	static const char key[] = "\"server_name\":\"";
-	const char *at = memmem(data, len, key, sizeof(key) - 1);
-	size_t n = 0, left;
+	const char *at, *end;
+	size_t room = HEAD_MAX - buf_len(&l->head);
 
+	if (buf_append(&l->head, data, len < room ? len : room) < 0)
+		return;
+	end = (const char *)buf_data(&l->head) + buf_len(&l->head);
+	at =
+	    memmem(buf_data(&l->head), buf_len(&l->head), key, sizeof(key) - 1);
 	if (at == NULL)
 		return;
 	at += sizeof(key) - 1;
-	left = len - (size_t)((const uint8_t *)at - data);
-	while (n < left && at[n] != '"' && n < sizeof(l->name) - 1)
-		n++;
-	memcpy(l->name, at, n);
-	l->name[n] = '\0';
+	end = memchr(at, '"', (size_t)(end - at));
+	if (end == NULL)
+		return;
+	(void)snprintf(l->name, sizeof(l->name), "%.*s", (int)(end - at), at);
+	buf_fini(&l->head);
 	l->from = node_of_name(p, l->name);
 	if (l->from == UNNAMED || !is_refused(p, l->from, l->node))
 		return;

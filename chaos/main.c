@@ -40,7 +40,8 @@ struct chaos {
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
-	char urls[CONFIG_NODES_MAX][CLUSTER_URL_MAX]; /* as they were told */
+	char names[CONFIG_NODES_MAX][CLUSTER_NAME_MAX]; /* as last told */
+	char urls[CONFIG_NODES_MAX][CLUSTER_URL_MAX];	/* as they were told */
 };
 
 struct child *
@@ -122,16 +123,6 @@ emit_failed(struct chaos *c)
 }
 
 static void
-emit_skipped(struct chaos *c, const char *why)
-{
-	struct event ev = {.type = MESSAGE_SKIPPED};
-
-	(void)text_copy(ev.u.skipped.why, sizeof(ev.u.skipped.why), why);
-	child_emit(&c->child, &ev);
-	child_flush(&c->child);
-}
-
-static void
 emit_node(struct chaos *c, unsigned node)
 {
 	struct cluster_node *n = &c->cluster.nodes[node - 1];
@@ -141,6 +132,8 @@ emit_node(struct chaos *c, unsigned node)
 	if (c->cluster.monitor != NULL &&
 	    monitor_varz(c->cluster.monitor, node, &v))
 		(void)text_copy(n->version, sizeof(n->version), v.version);
+	(void)text_copy(
+	    c->names[node - 1], sizeof(c->names[node - 1]), n->name);
 	ev.u.node.node = node;
 	ev.u.node.pid = (uint32_t)n->pid;
 	(void)text_copy(ev.u.node.name, sizeof(ev.u.node.name), n->name);
@@ -153,19 +146,25 @@ emit_node(struct chaos *c, unsigned node)
 	(void)text_copy(c->urls[node - 1], sizeof(c->urls[0]), n->url);
 }
 
-/* A server that came back as another version or elsewhere is told anew. */
+/*
+ * A server that came back as another, as another version, or elsewhere is
+ * told anew.
+ */
 static void
-look_at_nodes(struct chaos *c)
+look_at_servers(struct chaos *c)
 {
+	const struct cluster_node *n;
 	struct monitor_varz v;
 	unsigned i;
 
-	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++)
+	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++) {
+		n = &c->cluster.nodes[i - 1];
 		if ((monitor_varz(c->cluster.monitor, i, &v) &&
-			strcmp(v.version, c->cluster.nodes[i - 1].version) !=
-			    0) ||
-		    strcmp(c->urls[i - 1], c->cluster.nodes[i - 1].url) != 0)
+			strcmp(v.version, n->version) != 0) ||
+		    strcmp(c->names[i - 1], n->name) != 0 ||
+		    strcmp(c->urls[i - 1], n->url) != 0)
 			emit_node(c, i);
+	}
 }
 
 static bool
@@ -280,7 +279,7 @@ serve(struct chaos *c)
 				!schedule_is_idle(&c->schedule));
 		if (clock_mono_ns() >= c->links_ns + LINKS_NS)
 			look_at_links(c);
-		look_at_nodes(c);
+		look_at_servers(c);
 		answer_healed(c);
 		answer_settled(c);
 		answer_dump(c);
@@ -319,6 +318,16 @@ prepare(struct chaos *c)
 	return cl->state != NULL ? 0 : -ENOMEM;
 }
 
+static void
+emit_skipped(struct chaos *c, const char *why)
+{
+	struct event ev = {.type = MESSAGE_SKIPPED};
+
+	(void)text_copy(ev.u.skipped.why, sizeof(ev.u.skipped.why), why);
+	child_emit(&c->child, &ev);
+	child_flush(&c->child);
+}
+
 /* From up to down. 0, or -errno when the cluster never came up. */
 static int
 run_cluster(struct chaos *c)
@@ -332,6 +341,10 @@ run_cluster(struct chaos *c)
 	cl->n = (unsigned)c->config.servers;
 	if (schedule_init(&c->schedule, cl, &c->child, why) == -ENOTSUP) {
 		emit_skipped(c, why);
+		return 0;
+	}
+	if (cl->ops->prepare != NULL && cl->ops->prepare(cl) == -ENOTSUP) {
+		emit_skipped(c, cl->why);
 		return 0;
 	}
 	cl->n = 0;

@@ -197,18 +197,41 @@ mayhem_is_whole(struct fault *f, const char *how)
 	return true;
 }
 
+const char *const mayhem_leader_names[] = {
+    "meta", "stream", "consumer", "any", NULL};
+
+enum mayhem_leader
+mayhem_leader_of(const struct fault *f, const char *of)
+{
+	unsigned i;
+
+	for (i = 0; i <= LEADER_OF_CONSUMER; i++)
+		if (strcmp(of, mayhem_leader_names[i]) == 0)
+			return (enum mayhem_leader)i;
+	return (enum mayhem_leader)(fault_dice(f, 0) % 3);
+}
+
+bool
+mayhem_prefix(const struct fault *f, char *out, size_t size)
+{
+	const struct run_config *config = f->cluster->config;
+
+	out[0] = '\0';
+	if (strcmp(config->test, "none") == 0)
+		return false;
+	(void)snprintf(out, size, "NB_%llX_", (unsigned long long)config->run);
+	return true;
+}
+
 bool
 mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 {
-	static const char *const kinds[] = {"meta", "stream", "consumer"};
 	const struct monitor *m = f->cluster->monitor;
 	uint64_t since = clock_mono_ns() - KNOWN_NS;
-	char prefix[40] = "";
+	char prefix[40];
 
 	/* Only what the run made: the rest of a cluster isn't ours. */
-	if (strcmp(f->cluster->config->test, "none") != 0)
-		(void)snprintf(prefix, sizeof(prefix), "NB_%llX_",
-		    (unsigned long long)f->cluster->config->run);
+	(void)mayhem_prefix(f, prefix, sizeof(prefix)); /* or empty: any */
 	f->before[0] = '\0';
 	f->node = 0;
 	if (of != LEADER_OF_META)
@@ -222,7 +245,7 @@ mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 	if (f->node == 0)
 		return false;
 	(void)snprintf(f->target, sizeof(f->target), "%s, %s leader%s%s",
-	    f->cluster->nodes[f->node - 1].name, kinds[of],
+	    f->cluster->nodes[f->node - 1].name, mayhem_leader_names[of],
 	    f->before[0] != '\0' ? " of " : "", f->before);
 	return true;
 }

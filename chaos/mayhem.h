@@ -93,6 +93,7 @@ struct mayhem_ops {
 	enum mayhem_outage outage;
 	bool ends_server;  /* a server's process ends */
 	bool is_graceful;  /* R3 serves on: the availability clock runs */
+	bool stands_alone; /* no other fault on servers or links beside it */
 	bool is_on_demand; /* not one of --mayhem all */
 	const struct option_spec *options; /* -o name.key=value, or NULL */
 	size_t options_size;
@@ -103,6 +104,8 @@ struct mayhem_ops {
 	 * why (OPTION_WHY_MAX bytes). NULL is always.
 	 */
 	int (*check)(const struct run_config *, char *why);
+	/* Tell the cluster what the options need of it. NULL is nothing. */
+	void (*require)(struct cluster *, const void *options);
 	/* Draw the next fault: round, node or nodes, planned_ns, hold_ns. */
 	void (*plan)(struct mayhem_plan *, struct fault *);
 	bool (*aim)(struct fault *);   /* false: not now, ask again */
@@ -168,6 +171,12 @@ int mayhem_start_all(struct fault *);
 bool mayhem_is_whole(struct fault *, const char *how);
 
 /*
+ * How the names of the run's streams begin: true, or false with an empty
+ * text when it has none (a test by others).
+ */
+bool mayhem_prefix(const struct fault *, char *out, size_t size);
+
+/*
  * Set the links between servers, or add up what they carried since then:
  * those directions for which is_in says so, or doesn't (NULL: all).
  */
@@ -196,5 +205,12 @@ enum mayhem_leader {
 	LEADER_OF_CONSUMER
 };
 bool mayhem_aim_leader(struct fault *, enum mayhem_leader);
+
+/*
+ * The option "of" of modes that aim at leaders: what it allows, and the one
+ * that a fault aims at, drawn from its dice where that is "any".
+ */
+extern const char *const mayhem_leader_names[];
+enum mayhem_leader mayhem_leader_of(const struct fault *, const char *of);
 
 #endif

@@ -2,6 +2,7 @@
 /* The monitor; see monitor.h. */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ struct group {
 	bool is_led;	 /* by this very server */
 	bool is_current; /* all replicas are; known by the leader only */
 	bool is_consumer;
+	unsigned copies;	     /* replicas, itself included */
 	char name[MONITOR_NAME_MAX]; /* stream or stream/consumer */
 };
 
@@ -254,7 +256,7 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	const char *name = string_of(detail, "name");
 	const char *leader = string_of(cluster, "leader");
 	struct group *g;
-	unsigned rows;
+	unsigned rows = 0;
 
 	if (w->ngroups == GROUPS_MAX)
 		return;
@@ -264,6 +266,7 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	g->is_led = cluster == NULL || strcmp(leader, node) == 0;
 	g->is_current =
 	    g->is_led && (cluster == NULL || replicas_current(cluster, &rows));
+	g->copies = rows + 1;
 	g->is_consumer = stream[0] != '\0';
 	g->name[0] = '\0';
 	(void)text_add(g->name, sizeof(g->name), "%s%s%s", stream,
@@ -428,6 +431,14 @@ monitor_node_is_ok(const struct monitor *m, unsigned node, uint64_t since_ns)
 	return w->health_ok && w->health_ns > since_ns;
 }
 
+bool
+monitor_node_is_bad(const struct monitor *m, unsigned node, uint64_t since_ns)
+{
+	const struct watched *w = &m->nodes[node - 1];
+
+	return !w->health_ok && w->health_ns > since_ns;
+}
+
 /* The state of a stream or consumer over all servers. */
 static bool
 group_is_current(const struct monitor *m, uint64_t hash)
@@ -589,6 +600,22 @@ monitor_meta_size(const struct monitor *m, uint64_t since_ns)
 		if (m->nodes[i].leads_meta && m->nodes[i].jsz_ns > since_ns)
 			return m->nodes[i].meta_size;
 	return 0;
+}
+
+unsigned
+monitor_fewest_copies(const struct monitor *m, const char *prefix)
+{
+	unsigned i, k, fewest = UINT_MAX;
+	const struct watched *w;
+
+	for (i = 0; i < m->cluster->n; i++) {
+		w = &m->nodes[i];
+		for (k = 0; k < w->ngroups; k++)
+			if (is_pickable(&w->groups[k], false, prefix) &&
+			    w->groups[k].copies < fewest)
+				fewest = w->groups[k].copies;
+	}
+	return fewest;
 }
 
 static bool

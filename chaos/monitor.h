@@ -42,6 +42,10 @@ bool monitor_is_healthy(const struct monitor *, uint64_t since_ns, char *why);
 bool monitor_node_is_ok(
     const struct monitor *, unsigned node, uint64_t since_ns);
 
+/* True when, asked after since_ns, this server said that it is not healthy. */
+bool monitor_node_is_bad(
+    const struct monitor *, unsigned node, uint64_t since_ns);
+
 /* The server that leads the meta group, 0 if not known since then. */
 unsigned monitor_meta_leader(const struct monitor *, uint64_t since_ns);
 
@@ -68,6 +72,12 @@ bool monitor_varz(const struct monitor *, unsigned node, struct monitor_varz *);
 
 /* Members of the meta group as its leader sees them, 0 if not known. */
 unsigned monitor_meta_size(const struct monitor *, uint64_t since_ns);
+
+/*
+ * Replicas of the stream that has the fewest, as its leader sees it, of
+ * those whose name begins with prefix; UINT_MAX when there is none.
+ */
+unsigned monitor_fewest_copies(const struct monitor *, const char *prefix);
 
 /* Save all pages of all servers below dir; returns how many. */
 unsigned monitor_dump(struct monitor *, const char *dir);

@@ -102,23 +102,32 @@ shuffle(struct schedule *s)
 	s->dealt = 0;
 }
 
+/* One that is in the mix already, from the end of the deck before, waits. */
+static struct schedule_mode *
+next_card(struct schedule *s)
+{
+	unsigned i = s->dealt, card;
+
+	while (s->modes[s->deck[i]].in_mix)
+		i++;
+	card = s->deck[i];
+	s->deck[i] = s->deck[s->dealt];
+	s->deck[s->dealt++] = card;
+	return &s->modes[card];
+}
+
 /* Modes are dealt like cards: each comes once before any comes again. */
 static void
 deal_mix(struct schedule *s)
 {
-	struct schedule_mode *m;
-	unsigned i, taken = 0;
+	unsigned i;
 
 	for (i = 0; i < s->n; i++)
 		s->modes[i].in_mix = false;
-	while (taken < s->at_once) {
+	for (i = 0; i < s->at_once; i++) {
 		if (s->dealt == s->n)
 			shuffle(s);
-		m = &s->modes[s->deck[s->dealt++]];
-		if (m->in_mix)
-			continue; /* the last of the deck before */
-		begin_mode(s, m);
-		taken++;
+		begin_mode(s, next_card(s));
 	}
 }
 
@@ -133,16 +142,21 @@ static const struct {
     {CLUSTER_CAN_CUT_CLIENTS, "cut connections to these servers"},
     {CLUSTER_CAN_ADMIN, "make requests as their system account"},
     {CLUSTER_CAN_UPGRADE, "change the version of these servers"},
-    {CLUSTER_CAN_WIPE, "empty the stores of these servers"},
+    {CLUSTER_CAN_WIPE, "replace these servers by new ones"},
     {CLUSTER_CAN_FILL, "fill the disks of these servers"},
+    {CLUSTER_CAN_DROP, "drop packets of these servers"},
     {CLUSTER_CAN_DELETE, "delete pods there"},
 };
 
+/* Those before passed: what is lacking now is for this mode. */
 static int
 look_at_needs(struct cluster *c, const struct mayhem_ops *ops, char *why)
 {
-	unsigned i, lacks = ops->needs & ~c->ops->can;
+	unsigned i, lacks;
+	char said[OPTION_WHY_MAX];
 
+	c->needs |= ops->needs;
+	lacks = c->needs & ~c->ops->can;
 	why[0] = '\0';
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if ((lacks & verbs[i].can) == 0)
@@ -153,10 +167,10 @@ look_at_needs(struct cluster *c, const struct mayhem_ops *ops, char *why)
 		    ops->name, c->ops->name, verbs[i].verb);
 		return -ENOTSUP;
 	}
-	if (ops->check != NULL && ops->check(c->config, why) == -ENOTSUP)
-		return -ENOTSUP;
-	c->needs |= ops->needs;
-	return 0;
+	if (ops->check == NULL || ops->check(c->config, said) != -ENOTSUP)
+		return 0;
+	(void)text_copy(why, CLUSTER_WHY_MAX, said);
+	return -ENOTSUP;
 }
 
 static int
@@ -165,6 +179,7 @@ add_mode(struct schedule *s, const struct mayhem_ops *ops)
 	const struct run_config *config = s->cluster->config;
 	struct schedule_mode *m = &s->modes[s->n];
 	char why[OPTION_WHY_MAX];
+	int err;
 
 	s->deck[s->n] = s->n;
 	s->n++;
@@ -177,7 +192,10 @@ add_mode(struct schedule *s, const struct mayhem_ops *ops)
 	m->plan.options = m->options;
 	if (m->options == NULL)
 		return -ENOMEM;
-	return config_extras(config, ops->name, ops->options, m->options, why);
+	err = config_extras(config, ops->name, ops->options, m->options, why);
+	if (err == 0 && ops->require != NULL)
+		ops->require(s->cluster, m->options);
+	return err;
 }
 
 int
@@ -197,9 +215,9 @@ schedule_init(
 		ops = mayhem_find(name);
 		if (ops == NULL || s->n == SCHEDULE_MODES_MAX)
 			return -EINVAL; /* the parent has looked already */
-		err = look_at_needs(cluster, ops, why);
-		if (err == 0 && ops->plan != NULL) /* else none */
-			err = add_mode(s, ops);
+		err = ops->plan != NULL ? add_mode(s, ops) : 0; /* none */
+		if (err == 0)
+			err = look_at_needs(cluster, ops, why);
 		if (err < 0)
 			return err;
 	}
@@ -345,6 +363,16 @@ may_disrupt(struct schedule *s, const struct fault *f)
 	return c->ops->may_disrupt == NULL || c->ops->may_disrupt(c, count);
 }
 
+/* One that stands alone has servers and their links for itself. */
+static bool
+are_apart(const struct mayhem_ops *a, const struct mayhem_ops *b)
+{
+	const unsigned where = TOUCH_SERVER | TOUCH_LINKS;
+
+	return (a->stands_alone && (b->touches & where) != 0) ||
+	       (b->stands_alone && (a->touches & where) != 0);
+}
+
 /* May this fault begin beside those in force? */
 static bool
 has_room(struct schedule *s, const struct schedule_mode *m)
@@ -358,6 +386,8 @@ has_room(struct schedule *s, const struct schedule_mode *m)
 		if (o->stage == STAGE_NONE)
 			continue;
 		ops = o->fault.ops;
+		if (are_apart(ops, mine))
+			return false;
 		theirs = fault_nodes(&o->fault);
 		if ((nodes & theirs) != 0 &&
 		    (ops->touches & mine->touches) != 0)
@@ -499,18 +529,23 @@ static void
 begin_due(struct schedule *s, uint64_t elapsed)
 {
 	bool looked_at[SCHEDULE_MODES_MAX] = {false}, outage_waits = false;
+	const struct mayhem_ops *alone = NULL, *ops;
 	struct schedule_mode *m;
 
 	while ((m = longest_due(s, elapsed, looked_at)) != NULL) {
+		ops = m->fault.ops;
 		looked_at[m - s->modes] = true;
-		if (m->fault.ops->outage != OUTAGE_NONE && outage_waits)
-			continue;
-		if (m->fault.ops->aim != NULL && !m->fault.ops->aim(&m->fault))
-			continue;
-		if (has_room(s, m))
-			begin_fault(s, m);
-		else
+		if ((ops->outage == OUTAGE_NONE || !outage_waits) &&
+		    (alone == NULL || !are_apart(alone, ops)) &&
+		    (ops->aim == NULL || ops->aim(&m->fault))) {
+			if (has_room(s, m)) {
+				begin_fault(s, m);
+				continue;
+			}
 			outage_waits |= nodes_out(&m->fault) != 0;
+		}
+		if (ops->stands_alone)
+			alone = ops;
 	}
 }
 

@@ -11,10 +11,22 @@
 /* natsburn run, check, list and so on: argv begins behind the command. */
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_mayhem(int argc, char **argv);
 int cmd_cluster(int argc, char **argv);
+
+/* natsburn --completion bash|zsh. */
+int cmd_completion(int argc, char **argv);
+
+/* The commands; a NULL name ends the table. */
+struct cli_command {
+	const char *name, *summary;
+	int (*main)(int argc, char **argv);
+};
+extern const struct cli_command cli_commands[];
 
 /*
  * Read options into config, from the environment (NATSBURN_<NAME>) and

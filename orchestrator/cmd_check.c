@@ -2,14 +2,23 @@
 /*
  * natsburn check: judge a recorded run again. Reads the journal and
  * nothing else, so it gives the verdict of the live run, or of what is left
- * of one that was killed.
+ * of one that was killed. natsburn report is the same and writes the
+ * reports anew; natsburn dump writes the bundle.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestrator/bundle.h"
 #include "orchestrator/cli.h"
 #include "orchestrator/report.h"
+
+enum what {
+	WHAT_CHECK,
+	WHAT_REPORT,
+	WHAT_DUMP
+};
 
 static void
 say_rest(const struct history *h)
@@ -24,11 +33,74 @@ say_rest(const struct history *h)
 		    (unsigned long long)h->stats.events);
 }
 
+static void
+print_json(const cJSON *tree)
+{
+	char *json = cJSON_Print(tree);
+
+	if (json != NULL)
+		puts(json);
+	free(json);
+}
+
+/* Write the reports. 0, or -errno after it was said. */
 static int
-judge_dir(const char *dir, const struct run_config *c)
+write_reports(const struct history *h, const cJSON *tree, const char *dir)
+{
+	int err = tree != NULL ? report_write(h, tree, dir) : -ENOMEM;
+
+	if (err < 0)
+		fprintf(stderr,
+		    "natsburn: cannot write the report in \"%s\": %s\n", dir,
+		    strerror(-err));
+	return err;
+}
+
+/* natsburn dump: the exit code says whether there is a bundle. */
+static int
+dump(const struct history *h, const char *dir, const struct run_config *c)
+{
+	cJSON *tree = report_tree(h, dir);
+	char why[256] = "out of memory";
+	int err = tree != NULL ? bundle_write(h, tree, dir, why, sizeof(why))
+			       : -ENOMEM;
+
+	cJSON_Delete(tree);
+	if (err < 0) {
+		fprintf(stderr, "natsburn: cannot write \"%s/%s\": %s\n", dir,
+		    BUNDLE_NAME, why);
+		return EXIT_HARNESS;
+	}
+	if (!c->quiet)
+		printf("%s/%s\n", dir, BUNDLE_NAME);
+	return EXIT_PASS;
+}
+
+static int
+show(const struct history *h, const char *dir, const struct run_config *c,
+    bool writes)
+{
+	cJSON *tree = writes || c->json ? report_tree(h, dir) : NULL;
+	int code = (int)h->result.exit_code;
+
+	if (writes && write_reports(h, tree, dir) < 0)
+		code = EXIT_HARNESS;
+	if (c->json)
+		print_json(tree);
+	else if (!c->quiet)
+		report_say(h, dir, stdout);
+	cJSON_Delete(tree);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fputs("natsburn: cannot write to stdout\n", stderr);
+		code = EXIT_HARNESS;
+	}
+	return code;
+}
+
+static int
+judge_dir(const char *dir, const struct run_config *c, enum what what)
 {
 	struct history h;
-	char *json;
 	int err, code;
 
 	err = history_init(&h, NULL, NULL);
@@ -40,24 +112,14 @@ judge_dir(const char *dir, const struct run_config *c)
 		    dir, strerror(-err));
 	}
 	say_rest(&h);
-	if (c->json) {
-		json = report_json(&h, dir);
-		if (json != NULL)
-			puts(json);
-		free(json);
-	} else if (!c->quiet)
-		report_say(&h, dir, stdout);
-	code = (int)h.result.exit_code;
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fputs("natsburn: cannot write to stdout\n", stderr);
-		code = EXIT_HARNESS;
-	}
+	code = what == WHAT_DUMP ? dump(&h, dir, c)
+				 : show(&h, dir, c, what == WHAT_REPORT);
 	history_fini(&h);
 	return code;
 }
 
-int
-cmd_check(int argc, char **argv)
+static int
+judge_command(const char *name, int argc, char **argv, enum what what)
 {
 	struct run_config *c = calloc(1, sizeof(*c));
 	const char *dir = NULL;
@@ -70,9 +132,27 @@ cmd_check(int argc, char **argv)
 	if (n < 0)
 		code = EXIT_USAGE;
 	else if (n == 0)
-		code = cli_usage("check: which run folder?");
+		code = cli_usage("%s: which run folder?", name);
 	else
-		code = judge_dir(dir, c);
+		code = judge_dir(dir, c, what);
 	free(c);
 	return code;
+}
+
+int
+cmd_check(int argc, char **argv)
+{
+	return judge_command("check", argc, argv, WHAT_CHECK);
+}
+
+int
+cmd_report(int argc, char **argv)
+{
+	return judge_command("report", argc, argv, WHAT_REPORT);
+}
+
+int
+cmd_dump(int argc, char **argv)
+{
+	return judge_command("dump", argc, argv, WHAT_DUMP);
 }

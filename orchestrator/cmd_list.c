@@ -66,16 +66,16 @@ static const struct section {
 
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
+/* The options of a test or a mode. */
 static void
-list_options(const char *name)
+list_options(const char *name, const struct option_spec *rows)
 {
-	const struct workload_ops *w = workload_find(name);
 	char prefix[64];
 
-	if (w == NULL || w->options == NULL)
+	if (rows == NULL)
 		return;
 	(void)snprintf(prefix, sizeof(prefix), "    -o %s.", name);
-	option_help(w->options, prefix, stdout);
+	option_help(rows, prefix, stdout);
 }
 
 static void
@@ -91,7 +91,9 @@ list_text(const struct section *s)
 			printf(" (%s)", it.more);
 		putchar('\n');
 		if (s->get == item_test)
-			list_options(it.name);
+			list_options(it.name, workload_table[i]->options);
+		else if (s->get == item_mayhem)
+			list_options(it.name, mayhem_table[i]->options);
 	}
 }
 

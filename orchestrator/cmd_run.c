@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "orchestrator/bundle.h"
 #include "orchestrator/cli.h"
 #include "orchestrator/report.h"
 #include "orchestrator/run.h"
@@ -52,6 +53,20 @@ make_run_dir(struct run *r)
 	return 0;
 }
 
+static int
+open_metrics(struct run *r)
+{
+	char why[160];
+
+	if (r->config.metrics[0] == '\0')
+		return 0;
+	r->metrics = metrics_open(r->config.metrics, r, why, sizeof(why));
+	if (r->metrics == NULL)
+		return cli_usage(
+		    "--metrics \"%s\": %s", r->config.metrics, why);
+	return 0;
+}
+
 /* What the options mean, and whether they can be meant. */
 static int
 prepare(struct run *r)
@@ -65,6 +80,8 @@ prepare(struct run *r)
 		bad = cli_find_server(&r->config);
 	if (bad == 0)
 		bad = cli_descriptors(cli_processes(&r->config));
+	if (bad == 0)
+		bad = open_metrics(r);
 	if (bad == 0)
 		bad = make_run_dir(r);
 	if (bad != 0)
@@ -89,21 +106,49 @@ resolve_dir(struct run *r)
 	free(full);
 }
 
+static void
+print_json(const cJSON *tree)
+{
+	char *json = cJSON_Print(tree);
+
+	if (json != NULL)
+		puts(json);
+	free(json);
+}
+
+/* A violation is there to be shown to somebody. */
+static void
+make_bundle(const struct run *r, const cJSON *tree)
+{
+	bool is_quiet = r->config.quiet || r->config.json;
+	char why[256];
+
+	if (bundle_write(&r->history, tree, r->dir, why, sizeof(why)) < 0)
+		fprintf(stderr, "natsburn: cannot write \"%s/%s\": %s\n",
+		    r->dir, BUNDLE_NAME, why);
+	else if (!is_quiet)
+		printf("  to attach   %s/%s\n", r->dir, BUNDLE_NAME);
+}
+
 static int
 conclude(struct run *r)
 {
-	char *json = report_json(&r->history, r->dir);
-	int err = json != NULL ? report_write(json, r->dir) : -ENOMEM;
+	cJSON *tree = report_tree(&r->history, r->dir);
+	int err =
+	    tree != NULL ? report_write(&r->history, tree, r->dir) : -ENOMEM;
 
 	if (err < 0)
 		fprintf(stderr,
-		    "natsburn: cannot write \"%s/report.json\": %s\n", r->dir,
+		    "natsburn: cannot write the report in \"%s\": %s\n", r->dir,
 		    strerror(-err));
-	if (r->config.json && json != NULL)
-		puts(json);
+	if (r->config.json)
+		print_json(tree);
 	else if (!r->config.quiet)
 		report_say(&r->history, r->dir, stdout);
-	free(json);
+	if (r->history.result.verdict == VERDICT_FAIL && tree != NULL &&
+	    !r->killed)
+		make_bundle(r, tree);
+	cJSON_Delete(tree);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "natsburn: cannot write to stdout: %s\n",
 		    strerror(errno));
@@ -129,6 +174,9 @@ execute(struct run *r)
 		    NATSBURN_VERSION, r->config.test, r->config.mayhem,
 		    r->config.cluster, (unsigned long long)r->config.seed,
 		    r->dir);
+	if (r->metrics != NULL && !r->config.quiet)
+		fprintf(stderr, "metrics at port %u, /metrics\n",
+		    metrics_port(r->metrics));
 	err = run_execute(r);
 	if (err < 0) {
 		fprintf(stderr, "natsburn: cannot run in \"%s\": %s\n", r->dir,
@@ -145,7 +193,10 @@ run_configured(struct run *r)
 {
 	int code = prepare(r);
 
-	return code == 0 ? execute(r) : code;
+	if (code == 0)
+		code = execute(r);
+	metrics_close(r->metrics);
+	return code;
 }
 
 int

@@ -70,8 +70,8 @@ key_matches(const struct anomaly *a, enum field_key key, uint64_t v)
 	return key == KEY_FAULT && v == a->fault;
 }
 
-static bool
-event_bears_on(const struct event *ev, const struct anomaly *a)
+bool
+evidence_bears_on(const struct event *ev, const struct anomaly *a)
 {
 	const struct message_spec *spec = message_spec(ev->type);
 	const struct message_field *f;
@@ -92,11 +92,79 @@ event_bears_on(const struct event *ev, const struct anomaly *a)
 	return matches;
 }
 
+static uint64_t
+sieve_place(uint64_t v)
+{
+	return v * UINT64_C(0x9e3779b97f4a7c15) >> (64 - EVIDENCE_SIEVE_BITS);
+}
+
+static void
+sieve_add(struct evidence_sieve *s, uint64_t v)
+{
+	uint64_t at = sieve_place(v);
+
+	if (v != 0)
+		s->bits[at / 64] |= UINT64_C(1) << (at % 64);
+}
+
+void
+evidence_sieve_fill(struct evidence_sieve *s, const struct judge *judge)
+{
+	const struct anomaly *a;
+	size_t i;
+
+	memset(s, 0, sizeof(*s));
+	for (i = 0; (a = judge_anomaly(judge, i)) != NULL; i++) {
+		sieve_add(s, a->ids[0]);
+		sieve_add(s, a->ids[1]);
+		sieve_add(s, a->seqs[0]);
+		sieve_add(s, a->seqs[1]);
+		sieve_add(s, a->fault);
+	}
+}
+
+bool
+evidence_sieve_passes(const struct evidence_sieve *s, const struct event *ev)
+{
+	const struct message_spec *spec = message_spec(ev->type);
+	const struct message_field *f;
+	uint64_t at;
+	unsigned i;
+
+	if (ev->type == MESSAGE_SCAN_BEGIN || ev->type == MESSAGE_SCAN_END)
+		return true;
+	for (i = 0; i < spec->nfields; i++) {
+		f = &spec->fields[i];
+		if (f->key != KEY_ID && f->key != KEY_SEQ &&
+		    f->key != KEY_FAULT)
+			continue;
+		at = sieve_place((uint64_t)message_get(ev, f));
+		if (s->bits[at / 64] >> (at % 64) & 1)
+			return true;
+	}
+	return false;
+}
+
+/* The beginning and the end of the story; what is between is counted. */
+static void
+found_add(struct evidence *e, const struct event *ev, uint64_t start_ns)
+{
+	if (e->first_ns == 0)
+		e->first_ns = ev->time_ns;
+	e->last_ns = ev->time_ns;
+	if (cJSON_GetArraySize(e->events) == EVIDENCE_EVENTS_MAX) {
+		cJSON_DeleteItemFromArray(e->events, EVIDENCE_EVENTS_MAX / 2);
+		e->omitted++;
+	}
+	(void)cJSON_AddItemToArray(e->events, evidence_event(ev, start_ns));
+}
+
 int
 evidence_collect(const struct judge *judge, const char *run_dir,
-    cJSON *const *lists, size_t n)
+    struct evidence *found, size_t n)
 {
 	struct journal_reader reader;
+	struct evidence_sieve sieve;
 	const struct anomaly *a;
 	struct event ev;
 	uint64_t start_ns = 0;
@@ -105,18 +173,18 @@ evidence_collect(const struct judge *judge, const char *run_dir,
 
 	if (n == 0)
 		return 0;
+	evidence_sieve_fill(&sieve, judge);
 	err = journal_open(&reader, run_dir);
 	while (err == 0 &&
 	       journal_next(&reader, &ev, NULL, NULL) == JOURNAL_EVENT) {
 		if (start_ns == 0)
 			start_ns = ev.time_ns;
+		if (!evidence_sieve_passes(&sieve, &ev))
+			continue;
 		for (i = 0; i < n; i++) {
 			a = judge_anomaly(judge, i);
-			if (a == NULL || !event_bears_on(&ev, a) ||
-			    cJSON_GetArraySize(lists[i]) >= EVIDENCE_EVENTS_MAX)
-				continue;
-			(void)cJSON_AddItemToArray(
-			    lists[i], evidence_event(&ev, start_ns));
+			if (a != NULL && evidence_bears_on(&ev, a))
+				found_add(&found[i], &ev, start_ns);
 		}
 	}
 	journal_reader_fini(&reader);

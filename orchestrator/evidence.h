@@ -11,14 +11,37 @@
 
 #include "orchestrator/check/judge.h"
 
-#define EVIDENCE_EVENTS_MAX 32 /* of one anomaly */
+#define EVIDENCE_EVENTS_MAX 32 /* of one anomaly: half of them the last */
+
+/* What was found for one anomaly. */
+struct evidence {
+	cJSON *events; /* JSON array to append to; the caller's */
+	uint64_t omitted;
+	uint64_t first_ns, last_ns; /* 0: no events */
+};
 
 /*
- * Append to lists[i] (JSON arrays, owned by the caller) the events of the
- * judge's i-th anomaly, n of them, as objects. 0 or -errno of the journal.
+ * Append to found[i] the events of the judge's i-th anomaly, n of them, as
+ * objects. 0 or -errno of the journal.
  */
 int evidence_collect(
-    const struct judge *, const char *run_dir, cJSON *const *lists, size_t n);
+    const struct judge *, const char *run_dir, struct evidence *, size_t n);
+
+/*
+ * Most events bear on nothing: a bitmap of the keys tells so at once, and
+ * only what it lets through has to be compared with every anomaly.
+ */
+#define EVIDENCE_SIEVE_BITS 16
+
+struct evidence_sieve {
+	uint64_t bits[(1U << EVIDENCE_SIEVE_BITS) / 64];
+};
+
+void evidence_sieve_fill(struct evidence_sieve *, const struct judge *);
+bool evidence_sieve_passes(const struct evidence_sieve *, const struct event *);
+
+/* True when an event carries a key of the anomaly. */
+bool evidence_bears_on(const struct event *, const struct anomaly *);
 
 /* An event as a JSON object, or NULL without memory. */
 cJSON *evidence_event(const struct event *, uint64_t start_ns);

@@ -5,12 +5,24 @@
 
 #include "orchestrator/history.h"
 
+static void
+on_anomaly(void *arg, const struct anomaly *a)
+{
+	struct history *h = arg;
+
+	stats_anomaly(&h->stats);
+	if (h->notice != NULL)
+		h->notice(h->notice_arg, a);
+}
+
 int
 history_init(struct history *h, judge_notice *notice, void *arg)
 {
 	memset(h, 0, sizeof(*h));
 	stats_init(&h->stats);
-	h->judge = judge_create(notice, arg);
+	h->notice = notice;
+	h->notice_arg = arg;
+	h->judge = judge_create(on_anomaly, h);
 	return h->judge != NULL ? 0 : -ENOMEM;
 }
 

@@ -13,6 +13,8 @@
 struct history {
 	struct stats stats;
 	struct judge *judge;
+	judge_notice *notice;
+	void *notice_arg;
 	struct journal_writer *journal; /* NULL on replay; borrowed */
 	struct judge_result result;	/* after history_finish */
 	bool torn, damaged;		/* what a replay found at the end */

@@ -10,19 +10,19 @@
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
-static const struct command {
-	const char *name, *summary;
-	int (*main)(int argc, char **argv);
-} commands[] = {
+const struct cli_command cli_commands[] = {
     {"run", "run a test: natsburn run TEST [options]", cmd_run},
     {"check", "judge a recorded run again: natsburn check RUN_DIR", cmd_check},
+    {"report", "judge it again and write its reports anew", cmd_report},
+    {"dump", "put it into one file to attach to an issue", cmd_dump},
     {"list", "tests, mayhem modes, checks, cluster drivers", cmd_list},
     {"mayhem", "faults alone, beside a load of your own", cmd_mayhem},
     {"cluster", "servers alone: cluster up, status DIR, down DIR", cmd_cluster},
     {"doctor", "is this host ready for a run?", cmd_doctor},
+    {NULL, NULL, NULL},
 };
 
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define COMMANDS (sizeof(cli_commands) / sizeof(cli_commands[0]) - 1)
 
 static int
 help(FILE *out)
@@ -33,8 +33,8 @@ help(FILE *out)
 	    "natsburn %s: burn-in and soak tester for NATS JetStream\n\n",
 	    NATSBURN_VERSION);
 	for (i = 0; i < COMMANDS; i++)
-		fprintf(out, "  natsburn %-8s %s\n", commands[i].name,
-		    commands[i].summary);
+		fprintf(out, "  natsburn %-8s %s\n", cli_commands[i].name,
+		    cli_commands[i].summary);
 	fputs("\noptions [default]\n", out);
 	option_help(config_options, "--", out);
 	fputs("  -o NAME.KEY=VALUE            option of a test: see list\n"
@@ -82,10 +82,12 @@ main(int argc, char **argv)
 		printf("natsburn %s\n", NATSBURN_VERSION);
 		return 0;
 	}
+	if (strcmp(argv[1], "--completion") == 0)
+		return cmd_completion(argc - 2, argv + 2);
 	for (i = 0; i < COMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].main(argc - 2, argv + 2);
-		names[i] = commands[i].name;
+		if (strcmp(argv[1], cli_commands[i].name) == 0)
+			return cli_commands[i].main(argc - 2, argv + 2);
+		names[i] = cli_commands[i].name;
 	}
 	near = text_nearest(argv[1], names, COMMANDS);
 	if (near != NULL)

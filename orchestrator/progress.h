@@ -10,10 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "orchestrator/term.h"
+
 struct run;
 
+#define PROGRESS_LINE_MAX 1024
+
 struct progress {
-	bool is_quiet, is_terminal, has_line;
+	bool is_quiet, has_line;
+	struct term term;
 	uint64_t next_ns;
 	uint64_t last_ns, last_rounds;
 	uint64_t anomalies;

@@ -5,21 +5,19 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "orchestrator/evidence.h"
+#include "orchestrator/junit.h"
+#include "orchestrator/page.h"
 #include "orchestrator/report.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
-#define SAY_ANOMALIES 3 /* of a kind and class */
-#define COMMAND_MAX   8192
-
-static double
-seconds(uint64_t ns)
-{
-	return (double)ns / 1e9;
-}
+#define COMMAND_MAX 8192
+#define AROUND_MAX  8 /* faults around an anomaly */
+#define AROUND_NS   CLOCK_S
 
 /* JSON of seconds with three digits: nobody reads nanoseconds. */
 static void
@@ -84,6 +82,18 @@ command_option(void *arg, const char *name, const char *value)
 }
 
 static void
+add_started(cJSON *o, int64_t wall_ns)
+{
+	time_t when = (time_t)(wall_ns / (int64_t)CLOCK_S);
+	char text[32] = "";
+	struct tm tm;
+
+	if (wall_ns > 0 && gmtime_r(&when, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)cJSON_AddStringToObject(o, "started", text);
+}
+
+static void
 add_run(cJSON *o, const struct history *h)
 {
 	const struct run_config *c = judge_config(h->judge);
@@ -97,6 +107,7 @@ add_run(cJSON *o, const struct history *h)
 	(void)cJSON_AddStringToObject(o, "test", c->test);
 	add_mayhem(o, c->mayhem);
 	add_count(o, "seed", c->seed);
+	add_started(o, s->wall_ns);
 	(void)text_add(command, sizeof(command), "%s", c->test);
 	config_each(c, false, command_option, command);
 	(void)cJSON_AddStringToObject(o, "command", command);
@@ -121,24 +132,155 @@ add_reasons(cJSON *o, const struct history *h)
 }
 
 static void
-add_servers(cJSON *o, const struct stats *s)
+add_server(cJSON *list, const struct stats_server *v)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "servers"), *item;
+	static const char *const what[] = {
+	    NULL, "meta", "streams", "consumers"};
+	cJSON *item = cJSON_CreateObject(), *leads;
 	unsigned i;
 
-	for (i = 0; i < CONFIG_NODES_MAX; i++) {
-		if (s->servers[i].name[0] == '\0')
+	(void)cJSON_AddStringToObject(item, "name", v->name);
+	(void)cJSON_AddStringToObject(item, "version", v->version);
+	add_count(item, "faults", v->faults);
+	add_count(item, "ended", v->ended);
+	add_seconds(item, "faulty_s", v->faulty_ns);
+	leads = cJSON_AddObjectToObject(item, "led");
+	for (i = 1; i < 4; i++)
+		add_count(leads, what[i], v->leads[i]);
+	(void)cJSON_AddItemToArray(list, item);
+}
+
+static void
+add_servers(cJSON *o, const struct stats *s)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "servers");
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX; i++)
+		if (s->servers[i].name[0] != '\0')
+			add_server(list, &s->servers[i]);
+}
+
+static void
+add_workers(cJSON *o, const struct stats *s)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "workers"), *item;
+	const struct stats_worker *w;
+	uint64_t n = 0;
+	uint32_t i;
+
+	for (i = 1; i < s->nworkers; i++) {
+		w = &s->workers[i];
+		if (w->role[0] == '\0' || n++ >= REPORT_WORKERS_MAX)
 			continue;
 		item = cJSON_CreateObject();
-		(void)cJSON_AddStringToObject(item, "name", s->servers[i].name);
-		(void)cJSON_AddStringToObject(
-		    item, "version", s->servers[i].version);
+		add_count(item, "source", i);
+		(void)cJSON_AddStringToObject(item, "role", w->role);
+		add_count(item, "processes", w->incarnations);
+		add_count(item, "died", w->died);
+		add_count(item, "events", w->events);
+		add_count(item, "ok", w->ok);
+		add_count(item, "unknown", w->unknown);
+		add_count(item, "deliver", w->deliver);
+		add_count(item, "redeliver", w->redeliver);
+		(void)cJSON_AddItemToArray(list, item);
+	}
+	if (n > REPORT_WORKERS_MAX)
+		add_count(o, "workers_omitted", n - REPORT_WORKERS_MAX);
+}
+
+static void
+add_option(cJSON *o, const struct run_config *c, const struct option_spec *row)
+{
+	char value[OPTION_VALUE_MAX];
+
+	option_get(row, c, value, sizeof(value));
+	(void)cJSON_AddStringToObject(o, row->name, value);
+}
+
+/* All that were in force, defaults too; secrets were never recorded. */
+static void
+add_options(cJSON *o, const struct run_config *c)
+{
+	cJSON *options = cJSON_AddObjectToObject(o, "options"), *extras;
+	const struct option_spec *row;
+	size_t i;
+
+	for (row = config_options; row->name != NULL; row++)
+		if (!row->secret)
+			add_option(options, c, row);
+	extras = cJSON_AddArrayToObject(options, "o");
+	for (i = 0; i < c->nextras; i++)
+		(void)cJSON_AddItemToArray(
+		    extras, cJSON_CreateString(c->extras[i]));
+}
+
+/* Seconds since the load began; negative before it. */
+static double
+since_load(const struct stats *s, uint64_t ns)
+{
+	int64_t ms = ((int64_t)ns - (int64_t)s->load_ns) / (int64_t)CLOCK_MS;
+
+	return s->load_ns != 0 ? (double)ms / 1e3 : 0.0;
+}
+
+static void
+add_times(cJSON *o, const struct stats *s)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "phases"), *item;
+	const struct series *e = s->series;
+	size_t i;
+
+	for (i = 0; i < s->nphases; i++) {
+		item = cJSON_CreateObject();
+		(void)cJSON_AddStringToObject(item, "name", s->phases[i].name);
+		(void)cJSON_AddNumberToObject(
+		    item, "t", since_load(s, s->phases[i].begin_ns));
+		(void)cJSON_AddItemToArray(list, item);
+	}
+	list = cJSON_AddArrayToObject(o, "stalls");
+	for (i = 0; e != NULL && i < e->nstalls; i++) {
+		item = cJSON_CreateObject();
+		(void)cJSON_AddNumberToObject(
+		    item, "t", since_load(s, e->stalls[i].begin_ns));
+		add_seconds(
+		    item, "s", e->stalls[i].end_ns - e->stalls[i].begin_ns);
+		(void)cJSON_AddItemToArray(list, item);
+	}
+	add_count(o, "stalls_seen", e != NULL ? e->stalls_seen : 0);
+	add_seconds(o, "stalled_s", e != NULL ? e->stalled_ns : 0);
+}
+
+static void
+add_checks(cJSON *o, const struct history *h)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "checks"), *item;
+	const struct check_ops *c;
+	uint64_t n;
+	size_t i;
+
+	for (i = 0; (c = check_table[i]) != NULL; i++) {
+		item = cJSON_CreateObject();
+		n = judge_check_count(h->judge, c, CLASS_VIOLATION);
+		(void)cJSON_AddStringToObject(item, "name", c->name);
+		(void)cJSON_AddStringToObject(item, "summary", c->summary);
+		(void)cJSON_AddStringToObject(item, "rule", c->rule);
+		/* Finding nothing proves something only in a whole run. */
+		(void)cJSON_AddStringToObject(item, "says",
+		    n > 0		 ? "broken"
+		    : h->result.is_whole ? "holds"
+					 : "unproven");
+		add_count(item, "violations", n);
+		add_count(item, "documented",
+		    judge_check_count(h->judge, c, CLASS_DOCUMENTED));
+		add_count(item, "warnings",
+		    judge_check_count(h->judge, c, CLASS_WARNING));
 		(void)cJSON_AddItemToArray(list, item);
 	}
 }
 
-static uint64_t
-count_open_unknown(const struct ledger *l)
+uint64_t
+report_open_unknown(const struct ledger *l)
 {
 	const struct ledger_entry *e;
 	uint64_t n = 0;
@@ -161,7 +303,7 @@ add_counts(cJSON *o, const struct history *h)
 	add_count(publish, "ok", s->publish_ok);
 	add_count(publish, "fail", s->publish_fail);
 	add_count(
-	    publish, "unknown", count_open_unknown(judge_ledger(h->judge)));
+	    publish, "unknown", report_open_unknown(judge_ledger(h->judge)));
 	add_count(publish, "retries", s->publish_retries);
 	add_count(counts, "deliver", s->deliver);
 	add_count(counts, "redeliver", s->redeliver);
@@ -203,6 +345,7 @@ add_fault(cJSON *list, const struct stats *s, const struct stats_fault *f)
 	cJSON *item = cJSON_CreateObject();
 	uint64_t start = s->load_ns;
 
+	add_count(item, "fault", f->fault);
 	add_seconds(item, "t", f->due_ns > start ? f->due_ns - start : 0);
 	(void)cJSON_AddStringToObject(item, "mode", f->mode);
 	(void)cJSON_AddStringToObject(item, "target", f->target);
@@ -228,42 +371,88 @@ add_faults(cJSON *o, const struct stats *s)
 		add_count(o, "faults_omitted", s->faults_omitted);
 }
 
+/*
+ * Faults that were in force while it came about, or just before; if there
+ * was none, the last one before it.
+ */
+static void
+add_around(cJSON *item, const struct stats *s, const struct evidence *e,
+    const struct anomaly *a)
+{
+	cJSON *list = cJSON_AddArrayToObject(item, "faults");
+	uint64_t from = e->first_ns ? e->first_ns : a->time_ns;
+	const struct stats_fault *f, *before = NULL;
+	size_t i;
+
+	for (i = 0; i < s->nfaults; i++) {
+		f = &s->faults[i];
+		if (f->due_ns > a->time_ns)
+			break;
+		before = f;
+		if (f->healed_ns != 0 && f->healed_ns + AROUND_NS < from)
+			continue;
+		if (cJSON_GetArraySize(list) == AROUND_MAX)
+			cJSON_DeleteItemFromArray(list, 0);
+		(void)cJSON_AddItemToArray(list, cJSON_CreateNumber(f->fault));
+	}
+	if (before != NULL && cJSON_GetArraySize(list) == 0)
+		(void)cJSON_AddItemToArray(
+		    list, cJSON_CreateNumber(before->fault));
+}
+
+static cJSON *
+anomaly_item(const struct history *h, const struct anomaly *a)
+{
+	cJSON *item = cJSON_CreateObject();
+
+	(void)cJSON_AddStringToObject(item, "kind", anomaly_kind_name(a->kind));
+	(void)cJSON_AddStringToObject(
+	    item, "class", anomaly_class_name(a->class));
+	add_count(item, "count", judge_count(h->judge, a->kind, a->class));
+	(void)cJSON_AddStringToObject(item, "check", a->check);
+	(void)cJSON_AddStringToObject(item, "rule", a->rule);
+	(void)cJSON_AddStringToObject(item, "says", a->says);
+	add_seconds(item, "t",
+	    a->time_ns > h->stats.load_ns ? a->time_ns - h->stats.load_ns : 0);
+	return item;
+}
+
 static void
 add_anomalies(cJSON *o, const struct history *h, const char *run_dir)
 {
 	cJSON *list = cJSON_AddArrayToObject(o, "anomalies"), *item;
-	cJSON *events[(size_t)ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP];
 	const struct anomaly *a;
-	size_t n;
+	struct evidence *found;
+	size_t n, i;
 
-	for (n = 0; (a = judge_anomaly(h->judge, n)) != NULL; n++) {
-		item = cJSON_CreateObject();
-		(void)cJSON_AddStringToObject(
-		    item, "kind", anomaly_kind_name(a->kind));
-		(void)cJSON_AddStringToObject(
-		    item, "class", anomaly_class_name(a->class));
-		add_count(
-		    item, "count", judge_count(h->judge, a->kind, a->class));
-		(void)cJSON_AddStringToObject(item, "rule", a->rule);
-		(void)cJSON_AddStringToObject(item, "says", a->says);
-		add_seconds(item, "t",
-		    a->time_ns > h->stats.load_ns
-			? a->time_ns - h->stats.load_ns
-			: 0);
-		events[n] = cJSON_AddArrayToObject(item, "events");
+	for (n = 0; judge_anomaly(h->judge, n) != NULL; n++)
+		;
+	found = calloc(n + 1, sizeof(*found));
+	if (found == NULL)
+		return;
+	for (i = 0; i < n; i++) {
+		item = anomaly_item(h, judge_anomaly(h->judge, i));
+		found[i].events = cJSON_AddArrayToObject(item, "events");
 		(void)cJSON_AddItemToArray(list, item);
 	}
-	if (evidence_collect(h->judge, run_dir, events, n) < 0)
+	if (evidence_collect(h->judge, run_dir, found, n) < 0)
 		(void)cJSON_AddStringToObject(
 		    o, "evidence", "the journal can't be read");
+	item = list->child;
+	for (i = 0; i < n && item != NULL; i++, item = item->next) {
+		a = judge_anomaly(h->judge, i);
+		if (found[i].omitted > 0)
+			add_count(item, "events_omitted", found[i].omitted);
+		add_around(item, &h->stats, &found[i], a);
+	}
+	free(found);
 }
 
-char *
-report_json(const struct history *h, const char *run_dir)
+cJSON *
+report_tree(const struct history *h, const char *run_dir)
 {
 	const struct stats *s = &h->stats;
 	cJSON *o = cJSON_CreateObject(), *item;
-	char *text;
 
 	if (o == NULL)
 		return NULL;
@@ -277,33 +466,61 @@ report_json(const struct history *h, const char *run_dir)
 	add_latency(item, "publish", &s->publish);
 	add_latency(item, "consume", &s->consume);
 	add_latency(item, "round", &s->round);
+	add_latency(item, "operation", &s->other);
 	(void)cJSON_AddNumberToObject(
 	    o, "longest_stall_ms", (double)(s->longest_stall_ns / CLOCK_MS));
 	add_faults(o, s);
 	add_anomalies(o, h, run_dir);
+	add_checks(o, h);
+	add_times(o, s);
+	add_workers(o, s);
+	add_options(o, judge_config(h->judge));
 	item = cJSON_AddObjectToObject(o, "harness");
 	add_count(item, "workers_died", s->workers_died);
 	add_count(item, "events", s->events);
 	add_count(item, "gaps", s->gaps);
-	text = cJSON_Print(o);
+	return o;
+}
+
+char *
+report_json(const struct history *h, const char *run_dir)
+{
+	cJSON *o = report_tree(h, run_dir);
+	char *text = o != NULL ? cJSON_Print(o) : NULL;
+
 	cJSON_Delete(o);
 	return text;
 }
 
-int
-report_write(const char *json, const char *run_dir)
+static int
+write_all(int fd, const char *text, size_t len)
 {
-	char path[JOURNAL_PATH_MAX + 32] = "", temp[JOURNAL_PATH_MAX + 32] = "";
-	size_t len = strlen(json);
-	int fd, err = 0;
+	ssize_t n;
 
-	(void)text_add(path, sizeof(path), "%s/report.json", run_dir);
-	(void)text_add(temp, sizeof(temp), "%s/report.json.new", run_dir);
+	while (len > 0) {
+		n = write(fd, text, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+report_save(const char *text, size_t len, const char *run_dir, const char *name)
+{
+	char path[JOURNAL_PATH_MAX + 64] = "", temp[JOURNAL_PATH_MAX + 64] = "";
+	int fd, err;
+
+	(void)text_add(path, sizeof(path), "%s/%s", run_dir, name);
+	(void)text_add(temp, sizeof(temp), "%s/%s.new", run_dir, name);
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
-	if (write(fd, json, len) != (ssize_t)len || write(fd, "\n", 1) != 1)
-		err = errno ? -errno : -EIO;
+	err = write_all(fd, text, len);
 	if (close(fd) < 0 && err == 0)
 		err = -errno;
 	if (err == 0 && rename(temp, path) < 0)
@@ -313,125 +530,68 @@ report_write(const char *json, const char *run_dir)
 	return err;
 }
 
-static void
-say_anomalies(const struct history *h, FILE *out)
+/* Render one of the forms of the report. NULL without memory. */
+static char *
+render(const struct history *h, const cJSON *tree, size_t *len,
+    void (*form)(const struct history *, const cJSON *, FILE *))
 {
-	unsigned said[ANOMALY_COUNT][CLASS_COUNT] = {{0}};
-	const struct anomaly *a;
-	size_t i;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, len);
 
-	for (i = 0; (a = judge_anomaly(h->judge, i)) != NULL; i++) {
-		if (++said[a->kind][a->class] > SAY_ANOMALIES)
-			continue; /* the rest is in report.json */
-		fprintf(out, "  %s (%s, %s): %s\n", anomaly_kind_name(a->kind),
-		    anomaly_class_name(a->class), a->rule, a->says);
+	if (out == NULL)
+		return NULL;
+	form(h, tree, out);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static void
+form_json(const struct history *h, const cJSON *tree, FILE *out)
+{
+	char *text = cJSON_Print(tree);
+
+	(void)h;
+	if (text != NULL)
+		fprintf(out, "%s\n", text);
+	free(text);
+}
+
+int
+report_files(const struct history *h, const cJSON *tree,
+    int (*put)(void *arg, const char *name, const char *text, size_t len),
+    void *arg)
+{
+	static const struct {
+		const char *name;
+		void (*form)(const struct history *, const cJSON *, FILE *);
+	} forms[] = {{"report.json", form_json}, {"junit.xml", junit_write},
+	    {"report.html", page_write}};
+	size_t i, len = 0;
+	int err = 0, first = 0;
+	char *text;
+
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		text = render(h, tree, &len, forms[i].form);
+		err = text == NULL || len == 0
+			  ? -ENOMEM
+			  : put(arg, forms[i].name, text, len);
+		free(text);
+		if (first == 0)
+			first = err;
 	}
+	return first;
 }
 
-static void
-say_faults(const struct stats *s, FILE *out)
+static int
+save_file(void *arg, const char *name, const char *text, size_t len)
 {
-	size_t i, applied = 0, healed = 0;
-
-	for (i = 0; i < s->nfaults; i++) {
-		applied += s->faults[i].applied;
-		healed += s->faults[i].healed;
-	}
-	fprintf(out, "  faults      %zu planned, %zu applied, %zu healed\n",
-	    s->nfaults, applied, healed);
+	return report_save(text, len, arg, name);
 }
 
-static void
-say_messages(const struct history *h, FILE *out)
+int
+report_write(const struct history *h, const cJSON *tree, const char *run_dir)
 {
-	const struct stats *s = &h->stats;
-
-	if (s->publish_ok == 0 && s->publish.count == 0)
-		return;
-	fprintf(out,
-	    "  publish     %llu ok, %llu unknown, %llu retries, p50 %.2f ms, "
-	    "p99 %.2f ms\n"
-	    "  deliveries  %llu, redelivered %llu\n",
-	    (unsigned long long)s->publish_ok,
-	    (unsigned long long)count_open_unknown(judge_ledger(h->judge)),
-	    (unsigned long long)s->publish_retries,
-	    (double)hist_quantile(&s->publish, 0.5) / 1e6,
-	    (double)hist_quantile(&s->publish, 0.99) / 1e6,
-	    (unsigned long long)s->deliver, (unsigned long long)s->redeliver);
-}
-
-/* Tests of keys and of stream lists have figures of their own. */
-static void
-say_others(const struct stats *s, FILE *out)
-{
-	if (s->reads + s->updates > 0)
-		fprintf(out,
-		    "  keys        %llu reads, %llu updates, %llu rejected\n",
-		    (unsigned long long)s->reads,
-		    (unsigned long long)s->updates,
-		    (unsigned long long)s->rejected);
-	if (s->listings > 0)
-		fprintf(out,
-		    "  streams     %llu added, %llu deleted, %llu listings\n",
-		    (unsigned long long)s->streams_added,
-		    (unsigned long long)s->streams_removed,
-		    (unsigned long long)s->listings);
-}
-
-static void
-say_figures(const struct history *h, FILE *out)
-{
-	const struct stats *s = &h->stats;
-	double load = seconds(
-	    (s->load_end_ns ? s->load_end_ns : s->last_ns) - s->load_ns);
-
-	if (s->load_ns == 0)
-		return;
-	fprintf(out, "  rounds      %llu in %.1f s (%.0f/s)\n",
-	    (unsigned long long)s->rounds, load,
-	    load > 0 ? (double)s->rounds / load : 0.0);
-	say_messages(h, out);
-	say_others(s, out);
-	fprintf(out, "  stall       longest %.2f s\n",
-	    seconds(s->longest_stall_ns));
-	say_faults(s, out);
-	if (s->scanned + s->absent > 0)
-		fprintf(out,
-		    "  audit       %llu messages read, %llu sequences empty\n",
-		    (unsigned long long)s->scanned,
-		    (unsigned long long)s->absent);
-}
-
-void
-report_say(const struct history *h, const char *run_dir, FILE *out)
-{
-	static const char *const words[VERDICT_COUNT] = {
-	    [VERDICT_PASS] = "PASS: every check holds",
-	    [VERDICT_FAIL] = "FAIL: JetStream broke a promise",
-	    [VERDICT_INCONCLUSIVE] = "INCONCLUSIVE: this run proves nothing",
-	    [VERDICT_SKIPPED] = "SKIPPED",
-	};
-	const struct run_config *c = judge_config(h->judge);
-	unsigned i;
-
-	fprintf(out, "%s (exit code %d)\n", words[h->result.verdict],
-	    h->result.exit_code);
-	for (i = 0; i < h->result.nreasons; i++)
-		fprintf(out, "  %s\n", h->result.reasons[i]);
-	fprintf(out, "  test        %s, mayhem %s, seed %llu\n", c->test,
-	    c->mayhem, (unsigned long long)c->seed);
-	for (i = 0; i < CONFIG_NODES_MAX; i++)
-		if (h->stats.servers[i].name[0] != '\0')
-			fprintf(out, "%s%s %s", i ? ", " : "  servers     ",
-			    h->stats.servers[i].name,
-			    h->stats.servers[i].version);
-	if (h->stats.servers[0].name[0] != '\0')
-		fputc('\n', out);
-	say_figures(h, out);
-	if (h->stats.workers_died > 0 || h->stats.gaps > 0)
-		fprintf(out, "  harness     %llu children died, %llu gaps\n",
-		    (unsigned long long)h->stats.workers_died,
-		    (unsigned long long)h->stats.gaps);
-	say_anomalies(h, out);
-	fprintf(out, "  evidence    %s\n", run_dir);
+	return report_files(h, tree, save_file, (void *)(uintptr_t)run_dir);
 }

@@ -6,22 +6,45 @@
 #ifndef ORCHESTRATOR_REPORT_H
 #define ORCHESTRATOR_REPORT_H
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 
 #include "orchestrator/history.h"
 
-#define NATSBURN_VERSION "0.1.0"
+#define NATSBURN_VERSION   "0.1.0"
+#define REPORT_WORKERS_MAX 1000
 
 /*
- * The report as JSON text, to be freed by the caller; the evidence of the
- * anomalies is read from the journal in run_dir. NULL without memory.
+ * The report, to be deleted by the caller; the evidence of the anomalies is
+ * read from the journal in run_dir. NULL without memory. report_json() is
+ * the same as text, to be freed.
  */
+cJSON *report_tree(const struct history *, const char *run_dir);
 char *report_json(const struct history *, const char *run_dir);
 
-/* Write DIR/report.json, whole or not at all. 0 or -errno. */
-int report_write(const char *json, const char *run_dir);
+/*
+ * Give put() the report in all its forms: report.json, junit.xml,
+ * report.html. 0 or the first -errno.
+ */
+int report_files(const struct history *, const cJSON *tree,
+    int (*put)(void *arg, const char *name, const char *text, size_t len),
+    void *arg);
 
-/* The verdict in words, for a terminal or a CI log. */
+/* Write them to run_dir. 0 or the first -errno; it goes on after one. */
+int report_write(
+    const struct history *, const cJSON *tree, const char *run_dir);
+
+/* Write RUN_DIR/NAME, whole or not at all. 0 or -errno. */
+int report_save(
+    const char *text, size_t len, const char *run_dir, const char *name);
+
+/* Messages without an ack of which an attempt's outcome is unknown. */
+uint64_t report_open_unknown(const struct ledger *);
+
+/*
+ * The verdict in words, for a CI log, or for a terminal: there it fits one
+ * screen.
+ */
 void report_say(const struct history *, const char *run_dir, FILE *out);
 
 #endif

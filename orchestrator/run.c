@@ -499,6 +499,7 @@ loop_once(struct run *r)
 	release(r);
 	flush_journal(r, now);
 	progress_show(&r->progress, r, now);
+	metrics_poll(r->metrics, now);
 }
 
 /* Everything that is left, in order; then nothing runs any more. */

@@ -9,6 +9,7 @@
 #include "orchestrator/children.h"
 #include "orchestrator/history.h"
 #include "orchestrator/merge.h"
+#include "orchestrator/metrics.h"
 #include "orchestrator/progress.h"
 #include "proto/base/clock.h"
 #include "worker/worker.h"
@@ -50,6 +51,7 @@ struct run {
 	struct history history;
 	struct journal_writer journal;
 	struct progress progress;
+	struct metrics *metrics;		     /* NULL: not asked for */
 	struct run_worker workers[CHILDREN_MAX + 1]; /* by source */
 	uint32_t nworkers;
 	struct child_slot *chaos, *setup, *audit, *cleaner;

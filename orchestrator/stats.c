@@ -11,13 +11,68 @@ void
 stats_init(struct stats *s)
 {
 	memset(s, 0, sizeof(*s));
+	s->series = series_create(); /* without it there is no picture */
 }
 
 void
 stats_fini(struct stats *s)
 {
 	free(s->faults);
+	free(s->workers);
+	series_destroy(s->series);
 	s->faults = NULL;
+	s->workers = NULL;
+	s->series = NULL;
+}
+
+void
+stats_anomaly(struct stats *s)
+{
+	s->anomalies++;
+	series_anomaly(s->series, s->last_ns);
+}
+
+/* The worker of a source, or NULL. */
+static struct stats_worker *
+worker_of(struct stats *s, uint32_t source)
+{
+	struct stats_worker *grown;
+	uint32_t room = s->nworkers ? s->nworkers : 16;
+
+	if (source < s->nworkers)
+		return &s->workers[source];
+	if (source >= STATS_WORKERS_MAX)
+		return NULL;
+	while (room <= source)
+		room *= 2;
+	grown = realloc(s->workers, room * sizeof(*grown));
+	if (grown == NULL)
+		return NULL;
+	memset(grown + s->nworkers, 0, (room - s->nworkers) * sizeof(*grown));
+	s->workers = grown;
+	s->nworkers = room;
+	return &grown[source];
+}
+
+static bool
+is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '_';
+}
+
+bool
+stats_hits(const struct stats *s, unsigned i, const char *target)
+{
+	const char *name = s->servers[i].name, *at;
+	size_t len = strlen(name);
+
+	if (len == 0)
+		return false;
+	for (at = strstr(target, name); at != NULL; at = strstr(at + 1, name))
+		if ((at == target || !is_word(at[-1])) && !is_word(at[len]))
+			return true;
+	return false;
 }
 
 static void
@@ -30,6 +85,8 @@ round_done(struct stats *s, uint64_t now)
 	if (s->load_ns == 0 || s->load_end_ns != 0)
 		return;
 	hist_add(&s->round, now - since);
+	series_round(s->series, now);
+	series_stall(s->series, since, now);
 	if (now - since > s->longest_stall_ns)
 		s->longest_stall_ns = now - since;
 }
@@ -42,8 +99,11 @@ on_publish_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 	const struct ledger_entry *e = ledger_find(l, m->id);
 
 	s->publish_ok++;
-	if (e != NULL)
+	if (e != NULL) {
 		hist_add(&s->publish, ev->time_ns - e->invoked_ns);
+		series_latency(s->series, SERIES_ASK, ev->time_ns,
+		    ev->time_ns - e->invoked_ns);
+	}
 	if (stream == NULL || stream->consumers == 0)
 		round_done(s, ev->time_ns);
 }
@@ -56,8 +116,11 @@ on_ack_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 	s->ack_ok++;
 	if (e == NULL || e->is_confirmed)
 		return; /* confirmed before: the same message once more */
-	if (e->is_acked)
+	if (e->is_acked) {
 		hist_add(&s->consume, ev->time_ns - e->acked_ns);
+		series_latency(s->series, SERIES_CONSUME, ev->time_ns,
+		    ev->time_ns - e->acked_ns);
+	}
 	round_done(s, ev->time_ns);
 }
 
@@ -72,12 +135,116 @@ fault_row(struct stats *s, uint32_t fault)
 	return NULL;
 }
 
+static struct stats_mode *
+mode_of(struct stats *s, const char *name)
+{
+	struct stats_mode *m;
+	unsigned i;
+
+	for (i = 0; i < s->nmodes; i++)
+		if (strcmp(s->modes[i].name, name) == 0)
+			return &s->modes[i];
+	if (s->nmodes == STATS_MODES_MAX)
+		return &s->modes[STATS_MODES_MAX - 1];
+	m = &s->modes[s->nmodes++];
+	(void)text_copy(m->name, sizeof(m->name),
+	    s->nmodes == STATS_MODES_MAX ? "others" : name);
+	return m;
+}
+
+static struct stats_open *
+open_of(struct stats *s, uint32_t fault)
+{
+	unsigned i;
+
+	for (i = 0; i < STATS_OPEN_MAX; i++)
+		if (s->open[i].fault == fault)
+			return &s->open[i];
+	return NULL;
+}
+
+static void
+open_planned(struct stats *s, const struct msg_fault_planned *m)
+{
+	struct stats_open *o = open_of(s, 0);
+
+	mode_of(s, m->mode)->planned++;
+	if (o == NULL)
+		return;
+	memset(o, 0, sizeof(*o));
+	o->fault = m->fault;
+	o->ends_server = m->ends_server;
+	(void)text_copy(o->mode, sizeof(o->mode), m->mode);
+	(void)text_copy(o->target, sizeof(o->target), m->target);
+}
+
+/* A fault begins or ends on the servers that its target names. */
+static void
+open_lanes(struct stats *s, const struct stats_open *o, uint64_t now)
+{
+	struct stats_server *v;
+	bool hit = false;
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX; i++) {
+		if (!stats_hits(s, i, o->target))
+			continue;
+		hit = true;
+		v = &s->servers[i];
+		if (o->in_force) {
+			v->faults++;
+			v->ended += o->ends_server;
+		} else
+			v->faulty_ns += now - o->since_ns;
+		series_fault(s->series, now, o->mode, i, o->in_force);
+	}
+	if (!hit)
+		series_fault(
+		    s->series, now, o->mode, SERIES_OTHER, o->in_force);
+}
+
+static void
+open_outcome(struct stats *s, const struct event *ev)
+{
+	bool is_applied = ev->type == MESSAGE_FAULT_APPLIED;
+	bool ok = is_applied ? ev->u.fault_applied.ok : ev->u.fault_healed.ok;
+	uint32_t fault =
+	    is_applied ? ev->u.fault_applied.fault : ev->u.fault_healed.fault;
+	struct stats_open *o = fault != 0 ? open_of(s, fault) : NULL;
+	struct stats_mode *m;
+
+	if (o == NULL)
+		return;
+	m = mode_of(s, o->mode);
+	if (is_applied) {
+		m->applied += ok;
+		m->failed += !ok;
+		if (!ok || o->in_force)
+			return;
+		o->in_force = true;
+		o->since_ns = ev->time_ns;
+		s->in_force++;
+		open_lanes(s, o, ev->time_ns);
+		return;
+	}
+	m->healed += ok;
+	m->unhealed += !ok;
+	if (o->in_force) {
+		o->in_force = false;
+		s->in_force--;
+		open_lanes(s, o, ev->time_ns);
+	}
+	o->fault = 0;
+}
+
 static void
 on_fault_planned(struct stats *s, const struct event *ev)
 {
 	const struct msg_fault_planned *m = &ev->u.fault_planned;
 	struct stats_fault *rows, *f;
 	size_t room;
+
+	open_planned(s, m);
 
 	(void)snprintf(
 	    s->fault_now, sizeof(s->fault_now), "%s %s", m->mode, m->target);
@@ -109,6 +276,7 @@ on_fault_outcome(struct stats *s, const struct event *ev)
 {
 	struct stats_fault *f;
 
+	open_outcome(s, ev);
 	if (ev->type == MESSAGE_FAULT_APPLIED) {
 		f = fault_row(s, ev->u.fault_applied.fault);
 		if (f == NULL)
@@ -135,9 +303,15 @@ on_phase(struct stats *s, const struct event *ev)
 	const char *name = ev->u.phase.name;
 
 	(void)text_copy(s->phase, sizeof(s->phase), name);
-	if (strcmp(name, "quiet") == 0)
+	if (s->nphases < STATS_PHASES_MAX) {
+		(void)text_copy(s->phases[s->nphases].name,
+		    sizeof(s->phases[0].name), name);
+		s->phases[s->nphases++].begin_ns = ev->time_ns;
+	}
+	if (strcmp(name, "quiet") == 0) {
 		s->load_ns = ev->time_ns;
-	else if (strcmp(name, "mayhem") == 0)
+		series_begin(s->series, ev->time_ns);
+	} else if (strcmp(name, "mayhem") == 0)
 		s->mayhem_ns = ev->time_ns;
 	else if (strcmp(name, "drain") == 0 && s->load_ns != 0 &&
 		 s->load_end_ns == 0) {
@@ -145,6 +319,7 @@ on_phase(struct stats *s, const struct event *ev)
 		    s->last_round_ns ? s->last_round_ns : s->load_ns;
 
 		s->load_end_ns = ev->time_ns;
+		series_stall(s->series, since, ev->time_ns);
 		/* A stall that lasts until the end counts as well. */
 		if (ev->time_ns - since > s->longest_stall_ns)
 			s->longest_stall_ns = ev->time_ns - since;
@@ -162,6 +337,63 @@ on_node(struct stats *s, const struct msg_node *m)
 	(void)text_copy(v->name, sizeof(v->name), m->name);
 	if (m->version[0] != '\0')
 		(void)text_copy(v->version, sizeof(v->version), m->version);
+}
+
+static void
+on_leader(struct stats *s, const struct msg_leader *m)
+{
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX && m->what < 4; i++)
+		if (m->leader[0] != '\0' &&
+		    strcmp(s->servers[i].name, m->leader) == 0)
+			s->servers[i].leads[m->what]++;
+}
+
+static void
+on_child(struct stats *s, const struct event *ev)
+{
+	struct stats_worker *w;
+
+	if (ev->type == MESSAGE_CHILD_START) {
+		w = worker_of(s, ev->u.child_start.child);
+		if (w == NULL)
+			return;
+		(void)text_copy(
+		    w->role, sizeof(w->role), ev->u.child_start.role);
+		w->incarnations++;
+		w->alive = true;
+		return;
+	}
+	s->workers_died += !ev->u.child_exit.expected;
+	w = worker_of(s, ev->u.child_exit.child);
+	if (w == NULL)
+		return;
+	w->died += !ev->u.child_exit.expected;
+	w->alive = false;
+}
+
+/* Key updates and listings: a client has one open at a time. */
+static void
+on_asked(struct stats *s, const struct event *ev, bool is_answer)
+{
+	struct stats_worker *w = worker_of(s, ev->source);
+
+	if (w == NULL)
+		return;
+	if (!is_answer) {
+		/* From the first attempt on. */
+		if (ev->type != MESSAGE_KV_UPDATE ||
+		    ev->u.kv_update.attempt <= 1 || w->asked_ns == 0)
+			w->asked_ns = ev->time_ns;
+		return;
+	}
+	if (w->asked_ns == 0)
+		return;
+	hist_add(&s->other, ev->time_ns - w->asked_ns);
+	series_latency(
+	    s->series, SERIES_ASK, ev->time_ns, ev->time_ns - w->asked_ns);
+	w->asked_ns = 0;
 }
 
 static void
@@ -189,8 +421,15 @@ on_rare(struct stats *s, const struct event *ev)
 	case MESSAGE_FAULT_HEALED:
 		on_fault_outcome(s, ev);
 		break;
+	case MESSAGE_CHILD_START:
 	case MESSAGE_CHILD_EXIT:
-		s->workers_died += !ev->u.child_exit.expected;
+		on_child(s, ev);
+		break;
+	case MESSAGE_LEADER:
+		on_leader(s, &ev->u.leader);
+		break;
+	case MESSAGE_TICK:
+		series_pass(s->series, ev->time_ns);
 		break;
 	case MESSAGE_CHILD_GAP:
 		s->gaps++;
@@ -218,12 +457,47 @@ on_rare(struct stats *s, const struct event *ev)
 	}
 }
 
+static void
+count_worker(struct stats *s, const struct event *ev)
+{
+	struct stats_worker *w = worker_of(s, ev->source);
+
+	if (w == NULL)
+		return;
+	w->events++;
+	w->last_ns = ev->time_ns;
+	switch ((unsigned)ev->type) {
+	case MESSAGE_PUBLISH_OK:
+	case MESSAGE_ACK_OK:
+	case MESSAGE_KV_VALUE:
+	case MESSAGE_KV_UPDATE_OK:
+	case MESSAGE_STREAM_ADD_OK:
+	case MESSAGE_STREAM_REMOVE_OK:
+	case MESSAGE_STREAM_LIST_END:
+	case MESSAGE_SCAN_MESSAGE:
+		w->ok++;
+		break;
+	case MESSAGE_PUBLISH_UNKNOWN:
+	case MESSAGE_ACK_UNKNOWN:
+	case MESSAGE_KV_UPDATE_UNKNOWN:
+		w->unknown++;
+		break;
+	case MESSAGE_DELIVER:
+		w->deliver++;
+		w->redeliver += ev->u.deliver.delivered > 1;
+		break;
+	default:
+		break;
+	}
+}
+
 void
 stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 {
 	if (s->events++ == 0)
 		s->first_ns = ev->time_ns;
 	s->last_ns = ev->time_ns;
+	count_worker(s, ev);
 	switch ((unsigned)ev->type) {
 	case MESSAGE_PUBLISH_INVOKE:
 		s->publish_retries += ev->u.publish_invoke.attempt > 1;
@@ -250,13 +524,18 @@ stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 		break;
 	case MESSAGE_KV_UPDATE_OK:
 		s->updates++;
+		on_asked(s, ev, true);
 		round_done(s, ev->time_ns);
-		break;
-	case MESSAGE_KV_UPDATE_REJECTED:
-		s->rejected++;
 		break;
 	case MESSAGE_KV_UPDATE:
 		s->updates_retries += ev->u.kv_update.attempt > 1;
+		on_asked(s, ev, false);
+		break;
+	case MESSAGE_STREAM_LIST:
+		on_asked(s, ev, false);
+		break;
+	case MESSAGE_KV_UPDATE_REJECTED:
+		s->rejected++;
 		break;
 	case MESSAGE_KV_VALUE:
 		s->reads++;
@@ -270,6 +549,7 @@ stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 	case MESSAGE_STREAM_LIST_END:
 		s->listings += ev->u.stream_list_end.ok;
 		s->listings_failed += !ev->u.stream_list_end.ok;
+		on_asked(s, ev, ev->u.stream_list_end.ok);
 		if (ev->u.stream_list_end.ok)
 			round_done(s, ev->time_ns);
 		break;

@@ -10,11 +10,16 @@
 #include <stdbool.h>
 
 #include "orchestrator/check/ledger.h"
+#include "orchestrator/series.h"
 #include "proto/base/hist.h"
 #include "proto/config.h"
 #include "proto/message.h"
 
-#define STATS_FAULTS_MAX 1000 /* rows kept for the report */
+#define STATS_FAULTS_MAX  10000 /* rows kept for the report */
+#define STATS_OPEN_MAX	  64	/* faults in force at once */
+#define STATS_PHASES_MAX  16
+#define STATS_MODES_MAX	  SERIES_MODES
+#define STATS_WORKERS_MAX 8192
 
 struct stats_fault {
 	uint32_t fault;
@@ -25,8 +30,40 @@ struct stats_fault {
 	char applied_how[160], healed_how[160];
 };
 
+/* A fault whose end is not known yet. */
+struct stats_open {
+	uint32_t fault; /* 0: free */
+	bool in_force, ends_server;
+	uint64_t since_ns;
+	char mode[32], target[32];
+};
+
+/* Faults of a mode. */
+struct stats_mode {
+	char name[32];
+	uint64_t planned, applied, failed, healed, unhealed;
+};
+
 struct stats_server {
 	char name[32], version[32];
+	uint64_t faults; /* that took effect on it */
+	uint64_t faulty_ns, ended;
+	uint64_t leads[4]; /* times it came to lead: by msg_leader.what */
+};
+
+/* A child process, by its source. */
+struct stats_worker {
+	char role[32]; /* empty: never started */
+	uint32_t incarnations, died;
+	bool alive;
+	uint64_t events, ok, unknown, deliver, redeliver;
+	uint64_t last_ns;
+	uint64_t asked_ns; /* when its open key update or listing began */
+};
+
+struct stats_phase {
+	char name[16];
+	uint64_t begin_ns;
 };
 
 struct stats {
@@ -43,8 +80,19 @@ struct stats {
 	uint64_t streams_added, streams_removed, listings;
 	uint64_t stream_ops_unknown, stream_ops_retries, listings_failed;
 	uint64_t rounds;
+	uint64_t anomalies;
 	uint64_t last_round_ns, longest_stall_ns;
 	struct hist publish, consume, round; /* nanoseconds */
+	struct hist other;		     /* key updates, listings */
+	struct series *series;		     /* NULL without memory */
+	struct stats_worker *workers;
+	uint32_t nworkers;
+	struct stats_phase phases[STATS_PHASES_MAX];
+	size_t nphases;
+	struct stats_open open[STATS_OPEN_MAX];
+	struct stats_mode modes[STATS_MODES_MAX];
+	unsigned nmodes;
+	uint64_t in_force;
 	struct stats_fault *faults;
 	size_t nfaults, faults_room;
 	uint64_t faults_omitted;
@@ -57,6 +105,12 @@ struct stats {
 
 void stats_init(struct stats *);
 void stats_fini(struct stats *);
+
+/* An anomaly was raised. */
+void stats_anomaly(struct stats *);
+
+/* True when the target of a fault names server i (from 0). */
+bool stats_hits(const struct stats *, unsigned i, const char *target);
 
 /* Count an event that the ledger has not entered yet. */
 void stats_event(struct stats *, const struct ledger *, const struct event *);

@@ -94,6 +94,8 @@ const struct option_spec config_options[] = {
 	"end the load at the first violation"),
     FLAG("json", json, "print report.json on stdout at the end"),
     FLAG("quiet", quiet, "no progress; errors and the exit code only"),
+    TEXT("metrics", metrics, "", "HOST:PORT",
+	"serve metrics for Prometheus here during the run"),
     NUMBER("servers", servers, "3", 1, CONFIG_NODES_MAX, "N",
 	"local: servers to start"),
     TEXT("server-bin", server_bin, "", "PATH[,PATH]",
@@ -159,9 +161,8 @@ config_set(struct run_config *c, const char *name, const char *value, char *why)
 	return 0;
 }
 
-/* nats://user:password@host becomes nats://...@host, in each of a list. */
-static void
-hide_password(char *value)
+void
+config_hide_password(char *value)
 {
 	char *begin, *at, *end;
 
@@ -189,7 +190,7 @@ config_each(const struct run_config *c, bool with_secrets,
 			continue;
 		option_get(row, c, value, sizeof(value));
 		if (!with_secrets)
-			hide_password(value);
+			config_hide_password(value);
 		fn(arg, row->name, value);
 	}
 	for (i = 0; i < c->nextras; i++)

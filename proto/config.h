@@ -35,6 +35,7 @@ struct run_config {
 	uint64_t quiet_ns; /* quiet phase before the first fault */
 	bool strict_availability, stop_on_anomaly;
 	bool json, quiet;
+	char metrics[128]; /* HOST:PORT, empty: none */
 	/* local */
 	uint64_t servers;
 	char server_bin[CONFIG_LIST_MAX];
@@ -82,6 +83,9 @@ void config_each(const struct run_config *, bool with_secrets,
  */
 int config_extras(const struct run_config *, const char *scope,
     const struct option_spec *rows, void *state, char *why);
+
+/* nats://user:password@host becomes nats://...@host, in each of a list. */
+void config_hide_password(char *urls);
 
 /* True when name is one of the comma-separated items of list. */
 bool config_list_has(const char *list, const char *name);

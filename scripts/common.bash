@@ -46,6 +46,8 @@ build_needs=(
 	libcjson-dev
 	'libcurl4-openssl-dev|libcurl4-gnutls-dev'
 	libxxhash-dev
+	libarchive-dev
+	libmicrohttpd-dev
 )
 
 test_needs=(
@@ -58,6 +60,12 @@ test_needs=(
 	shellcheck=shellcheck
 	git=git
 	ps=procps
+	xmllint=libxml2-utils
+	zstd=zstd
+	zsh=zsh
+	chromium=chromium
+	promtool=prometheus
+	python3-jsonschema
 	libcmocka-dev
 )
 
@@ -93,27 +101,32 @@ package_for() {
 	printf '%s\n' "${packages[0]}"
 }
 
-# Debian's nats-server starts a system service at once and at every boot;
-# natsburn only wants the program. A mask keeps it from starting during the
-# installation, and it is left disabled. Somebody's own service, installed
-# before, is not touched: then there is nothing to install. Without systemd
-# nothing starts it.
+# Debian's nats-server and prometheus start a system service at once and at
+# every boot; natsburn only wants the programs. A mask keeps each from starting
+# during the installation, and it is left disabled. Somebody's own service,
+# installed before, is not touched: then there is nothing to install. Without
+# systemd nothing starts it.
 install_packages() {
-	local mask=/etc/systemd/system/nats-server.service masked='' status=0
-	if [ -d /run/systemd/system ] && [[ " $* " == *" nats-server "* ]] &&
-		[ ! -e "$mask" ] && "${as_root[@]}" ln -s /dev/null "$mask"; then
-		masked=yes
-	fi
+	local mask service status=0
+	local -a masked=()
+	for service in nats-server prometheus; do
+		mask=/etc/systemd/system/$service.service
+		if [ -d /run/systemd/system ] && [[ " $* " == *" $service "* ]] &&
+			[ ! -e "$mask" ] &&
+			"${as_root[@]}" ln -s /dev/null "$mask"; then
+			masked+=("$service")
+		fi
+	done
 	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y \
 		--no-install-recommends "$@" >>"$log" 2>&1 </dev/null ||
 		status=$?
-	if [ "$masked" ]; then
-		"${as_root[@]}" rm -f "$mask"
+	for service in "${masked[@]}"; do
+		"${as_root[@]}" rm -f "/etc/systemd/system/$service.service"
 		# A masked unit is not enabled either; this is for Debians
 		# that see it otherwise, and tells systemd about the change.
-		"${as_root[@]}" systemctl disable nats-server.service \
+		"${as_root[@]}" systemctl disable "$service.service" \
 			>>"$log" 2>&1 || true
-	fi
+	done
 	return "$status"
 }
 

@@ -136,7 +136,7 @@ external_up(struct cluster *c)
 {
 	const char *urls = c->config->url, *monitors = c->config->monitor;
 	struct cluster_node *node;
-	char version[24];
+	char version[24], shown[CONFIG_LIST_MAX];
 	unsigned reached = 0;
 	int err, last = -EINVAL;
 
@@ -156,10 +156,12 @@ external_up(struct cluster *c)
 	}
 	if (reached > 0)
 		return 0;
+	(void)text_copy(shown, sizeof(shown), c->config->url);
+	config_hide_password(shown);
 	(void)text_add(c->why, sizeof(c->why),
 	    "no server at --url \"%.300s\": %s; is it running and reachable "
 	    "from here?",
-	    c->config->url, strerror(-last));
+	    shown, strerror(-last));
 	return last;
 }
 

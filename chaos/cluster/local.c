@@ -19,8 +19,10 @@
 #include <unistd.h>
 
 #include "chaos/admin.h"
+#include "chaos/disk.h"
 #include "chaos/internal.h"
 #include "chaos/links.h"
+#include "chaos/loss.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -37,21 +39,40 @@
 #define STOP_NS		 (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
 #define CONNECTIONS_BASE 60000
 #define CONFIG_MAX	 65536
+#define DISK_SHARE	 20 /* less than such a part free is too little */
 
 struct local_node {
 	uint16_t client, http, route;
 	char bin[CONFIG_PATH_MAX];
 	bool should_run;
 	uint64_t died_ns; /* by itself; 0 when it did not */
+	unsigned renewed; /* times it was replaced by a new one */
+	bool is_full;	  /* its disk, by us */
 };
 
 struct local {
 	struct links links;
+	struct loss loss;
 	struct rng rng;
 	char dir[CONFIG_PATH_MAX + 16]; /* RUN_DIR/servers */
 	char password[24];		/* of the system account */
 	struct local_node nodes[CONFIG_NODES_MAX];
 };
+
+/* Ours already, though nobody listens there yet. */
+static bool
+is_assigned(const struct local *l, uint16_t port)
+{
+	const struct local_node *n;
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX; i++) {
+		n = &l->nodes[i];
+		if (n->client == port || n->http == port || n->route == port)
+			return true;
+	}
+	return false;
+}
 
 /* A port that is free now and that no outgoing connection will take. */
 static uint16_t
@@ -65,6 +86,8 @@ free_port(struct local *l)
 	for (i = 0; i < PORT_TRIES; i++) {
 		port = (uint16_t)(PORT_LOW +
 				  rng_below(&l->rng, PORT_HIGH - PORT_LOW));
+		if (is_assigned(l, port))
+			continue;
 		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0)
 			return 0;
@@ -339,6 +362,72 @@ local_node_clients(struct cluster *c, unsigned node)
 }
 
 static void
+store_dir(const struct cluster *c, unsigned node, char *out, size_t size)
+{
+	node_dir(c, node, out, size);
+	(void)text_add(out, size, "/store");
+}
+
+static bool
+has_disks(const struct cluster *c)
+{
+	return (c->needs & CLUSTER_CAN_FILL) != 0;
+}
+
+static int
+local_node_fill(struct cluster *c, unsigned node, bool full)
+{
+	struct local *l = c->state;
+	char dir[CONFIG_PATH_MAX + 16];
+
+	store_dir(c, node, dir, sizeof(dir));
+	l->nodes[node - 1].is_full = full;
+	return full ? disk_fill(dir) : disk_free(dir);
+}
+
+static int64_t
+local_node_room(struct cluster *c, unsigned node)
+{
+	char dir[CONFIG_PATH_MAX + 16];
+
+	store_dir(c, node, dir, sizeof(dir));
+	return disk_room(dir);
+}
+
+/* A disk that the load itself fills would be blamed on the servers. */
+static void
+look_at_disks(struct cluster *c)
+{
+	struct local *l = c->state;
+	unsigned i;
+
+	for (i = 1; i <= c->n && has_disks(c); i++)
+		if (!l->nodes[i - 1].is_full &&
+		    local_node_room(c, i) <
+			(int64_t)(c->disk_bytes / DISK_SHARE))
+			chaos_fail(c->chaos,
+			    "a store's disk is almost full without a fault: "
+			    "-o disk_full.size is too small");
+}
+
+/* Packets between the servers: what goes to or comes from the fronts. */
+static int
+local_drop(struct cluster *c, unsigned share)
+{
+	struct local *l = c->state;
+
+	return loss_set(&l->loss, share, l->links.fronts, c->n);
+}
+
+static bool
+local_dropped(struct cluster *c, uint64_t *packets)
+{
+	struct local *l = c->state;
+
+	return loss_dropped(&l->loss, packets);
+}
+
+static void
 reap_node(struct cluster *c, unsigned node)
 {
 	struct local *l = c->state;
@@ -367,6 +456,9 @@ local_tend(struct cluster *c)
 
 	if (!links_read(&l->links))
 		chaos_fail(c->chaos, "the link proxy process died");
+	if (!loss_read(&l->loss))
+		chaos_fail(c->chaos, "nft ended");
+	look_at_disks(c);
 	for (i = 0; i < c->n; i++)
 		reap_node(c, i + 1);
 }
@@ -408,13 +500,25 @@ local_links(struct cluster *c, unsigned *through, unsigned *past)
 
 /* Up */
 
+/* Its folder, and the disk for its store if it is to have one. */
+static int
+make_dirs(struct cluster *c, unsigned node)
+{
+	char dir[CONFIG_PATH_MAX + 16];
+
+	node_dir(c, node, dir, sizeof(dir));
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	store_dir(c, node, dir, sizeof(dir));
+	return has_disks(c) ? disk_mount(dir, c->disk_bytes) : 0;
+}
+
 static int
 assign_node(struct cluster *c, unsigned node, const char *bin)
 {
 	struct local *l = c->state;
 	struct local_node *n = &l->nodes[node - 1];
 	struct cluster_node *cn = &c->nodes[node - 1];
-	char dir[CONFIG_PATH_MAX];
 
 	(void)snprintf(cn->name, sizeof(cn->name), "n%u", node);
 	(void)text_copy(n->bin, sizeof(n->bin), bin);
@@ -428,8 +532,7 @@ assign_node(struct cluster *c, unsigned node, const char *bin)
 	    cn->direct, sizeof(cn->direct), "nats://127.0.0.1:%u", n->client);
 	(void)snprintf(
 	    cn->monitor, sizeof(cn->monitor), "http://127.0.0.1:%u", n->http);
-	node_dir(c, node, dir, sizeof(dir));
-	return mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	return make_dirs(c, node);
 }
 
 static int
@@ -496,12 +599,37 @@ local_node_wipe(struct cluster *c, unsigned node)
 
 	if (c->nodes[node - 1].pid != 0)
 		return -EBUSY;
-	node_dir(c, node, path, CONFIG_PATH_MAX);
-	(void)text_add(path, sizeof(path), "/store");
+	store_dir(c, node, path, sizeof(path));
 	return nftw(path, unlink_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 &&
 		       errno != ENOENT
 		   ? -errno
 		   : 0;
+}
+
+static int
+local_node_renew(struct cluster *c, unsigned node)
+{
+	struct local *l = c->state;
+	struct cluster_node *cn = &c->nodes[node - 1];
+	char dir[CONFIG_PATH_MAX + 16];
+	int err;
+
+	store_dir(c, node, dir, sizeof(dir));
+	if (has_disks(c))
+		disk_unmount(dir);
+	err = local_node_wipe(c, node);
+	if (err < 0)
+		return err;
+	/* Configuration and log of the old one stay in its folder. */
+	(void)snprintf(cn->name, sizeof(cn->name), "n%u-%u", node,
+	    ++l->nodes[node - 1].renewed + 1);
+	err = make_dirs(c, node);
+	if (err == 0)
+		err = write_config(c, node);
+	if (err == 0)
+		err = links_open(
+		    &l->links, node, cn->name, l->nodes[node - 1].route, false);
+	return err;
 }
 
 /* Form anew: what the servers stored so far is nobody's yet. */
@@ -651,6 +779,58 @@ form(struct cluster *c)
 	return -EAGAIN;
 }
 
+static void
+make_base(struct cluster *c)
+{
+	struct local *l = c->state;
+
+	l->dir[0] = '\0';
+	(void)text_add(l->dir, sizeof(l->dir), "%s/servers", c->config->out);
+	(void)mkdir(l->dir, 0755); /* what fails below says why */
+}
+
+/* Can a disk be mounted? The first server's place is as good as any. */
+static int
+try_disk(struct cluster *c)
+{
+	struct local *l = c->state;
+	int err = disk_isolate();
+
+	if (err == 0)
+		err = disk_mount(l->dir, c->disk_bytes);
+	if (err == 0) {
+		disk_unmount(l->dir);
+		return 0;
+	}
+	(void)text_add(c->why, sizeof(c->why),
+	    "mayhem disk_full needs small disks for the stores, which want "
+	    "root or user namespaces here: %s",
+	    strerror(-err));
+	return -ENOTSUP;
+}
+
+static int
+local_prepare(struct cluster *c)
+{
+	struct local *l = c->state;
+	char why[256];
+	int err = 0;
+
+	make_base(c);
+	if (has_disks(c))
+		err = try_disk(c);
+	if (err < 0 || (c->needs & CLUSTER_CAN_DROP) == 0)
+		return err;
+	err = loss_start(&l->loss, c->config->run, why, sizeof(why));
+	if (err == 0)
+		return 0;
+	(void)text_add(c->why, sizeof(c->why),
+	    "-o lossy_network.nft=true needs root and nftables with tables "
+	    "that go with their owner (Linux 5.12, nft 1.0): %s",
+	    why);
+	return -ENOTSUP;
+}
+
 static int
 local_up(struct cluster *c)
 {
@@ -660,12 +840,7 @@ local_up(struct cluster *c)
 	rng_init(&l->rng, rng_fresh_seed(), "ports");
 	(void)snprintf(l->password, sizeof(l->password), "%016llx",
 	    (unsigned long long)rng_fresh_seed());
-	l->dir[0] = '\0';
-	(void)text_add(l->dir, sizeof(l->dir), "%s/servers", c->config->out);
-	if (mkdir(l->dir, 0755) < 0 && errno != EEXIST)
-		err = -errno;
-	else
-		err = assign_nodes(c);
+	err = assign_nodes(c);
 	if (err == 0)
 		err = open_links(c);
 	if (err == 0) {
@@ -697,6 +872,7 @@ local_down(struct cluster *c)
 		return;
 	stop_servers(c, SIGTERM);
 	links_stop(&l->links);
+	loss_stop(&l->loss);
 }
 
 const struct cluster_ops cluster_local = {
@@ -704,8 +880,10 @@ const struct cluster_ops cluster_local = {
     .summary = "nats-servers of its own on loopback (the default)",
     .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD | CLUSTER_CAN_PAUSE |
 	   CLUSTER_CAN_CUT | CLUSTER_CAN_CUT_CLIENTS | CLUSTER_CAN_ADMIN |
-	   CLUSTER_CAN_UPGRADE | CLUSTER_CAN_WIPE,
+	   CLUSTER_CAN_UPGRADE | CLUSTER_CAN_WIPE | CLUSTER_CAN_FILL |
+	   CLUSTER_CAN_DROP,
     .state_size = sizeof(struct local),
+    .prepare = local_prepare,
     .up = local_up,
     .tend = local_tend,
     .node_start = local_node_start,
@@ -714,7 +892,11 @@ const struct cluster_ops cluster_local = {
     .node_crashed = local_node_crashed,
     .node_is_stopped = local_node_is_stopped,
     .node_binary = local_node_binary,
-    .node_wipe = local_node_wipe,
+    .node_renew = local_node_renew,
+    .node_fill = local_node_fill,
+    .node_room = local_node_room,
+    .drop = local_drop,
+    .dropped = local_dropped,
     .link_set = local_link_set,
     .link_reset = local_link_reset,
     .link_flow = local_link_flow,

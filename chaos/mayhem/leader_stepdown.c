@@ -17,6 +17,16 @@
 
 #define ANSWER_MAX 1024
 
+struct stepdown_options {
+	char of[16];
+};
+
+static const struct option_spec stepdown_rows[] = {
+    {"of", OPTION_CHOICE, offsetof(struct stepdown_options, of), 16, "any", 0,
+	0, mayhem_leader_names, "WHAT", "meta, stream, consumer or any", false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
 static int
 stepdown_check(const struct run_config *c, char *why)
 {
@@ -32,10 +42,11 @@ stepdown_check(const struct run_config *c, char *why)
 static bool
 stepdown_aim(struct fault *f)
 {
-	uint64_t kinds = f->cluster->config->replicas > 1 ? 3 : 1;
+	const struct stepdown_options *o = f->options;
 
-	return mayhem_aim_leader(
-	    f, (enum mayhem_leader)(fault_dice(f, 0) % kinds));
+	if (f->cluster->config->replicas == 1)
+		return mayhem_aim_leader(f, LEADER_OF_META);
+	return mayhem_aim_leader(f, mayhem_leader_of(f, o->of));
 }
 
 static int
@@ -114,6 +125,8 @@ const struct mayhem_ops mayhem_leader_stepdown = {
     .needs = CLUSTER_CAN_ADMIN,
     .touches = TOUCH_LEADERS,
     .is_graceful = true,
+    .options = stepdown_rows,
+    .options_size = sizeof(struct stepdown_options),
     .apply_ns = 20 * CLOCK_S,
     .heal_ns = 60 * CLOCK_S,
     .check = stepdown_check,

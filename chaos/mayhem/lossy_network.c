@@ -3,7 +3,8 @@
  * lossy_network: for a while links between servers behave as on a network
  * that loses packets, seen from above TCP: a link stalls for as long as a
  * few retransmissions, a connection is reset, all links are dark for a
- * moment.
+ * moment. With -o lossy_network.nft=true a share of the packets between
+ * servers is really dropped instead (chaos/loss.h), which needs root.
  */
 #include <stdio.h>
 
@@ -16,15 +17,54 @@
 #define PAUSE_NS    (1500 * CLOCK_MS) /* between two disturbances, at most */
 #define STALL_NS    (2 * CLOCK_S)     /* likewise, of one */
 #define STALL_SHARE 60		      /* percent; resets */
+#define PERCENT	    100		      /* hundredths */
 #define RESET_SHARE 30		      /* the rest: all dark */
+
+struct lossy_options {
+	bool nft;
+	uint64_t loss;
+};
+
+static const struct option_spec lossy_rows[] = {
+    {"nft", OPTION_FLAG, offsetof(struct lossy_options, nft), sizeof(bool),
+	"false", 0, 0, NULL, NULL, "drop packets with nftables, as root",
+	false},
+    {"loss", OPTION_U64, offsetof(struct lossy_options, loss), sizeof(uint64_t),
+	"5", 1, 50, NULL, "PERCENT", "of all packets, dropped with nft=true",
+	false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+static bool
+is_real(const struct fault *f)
+{
+	const struct lossy_options *o = f->options;
+
+	return o->nft;
+}
+
+static void
+lossy_require(struct cluster *c, const void *options)
+{
+	const struct lossy_options *o = options;
+
+	if (o->nft)
+		c->needs |= CLUSTER_CAN_DROP;
+}
 
 static void
 lossy_plan(struct mayhem_plan *p, struct fault *f)
 {
+	const struct lossy_options *o = p->options;
+
 	mayhem_plan_next(p, f);
 	f->nodes = (1U << p->nodes) - 1;
 	f->hold_ns = mayhem_draw_hold(p, LOW_NS, HIGH_NS);
-	(void)snprintf(f->target, sizeof(f->target), "all links");
+	if (o->nft)
+		(void)snprintf(f->target, sizeof(f->target),
+		    "all links, %u %% of packets", (unsigned)o->loss);
+	else
+		(void)snprintf(f->target, sizeof(f->target), "all links");
 }
 
 static int
@@ -72,7 +112,7 @@ disturb(struct fault *f)
 static void
 lossy_step(struct fault *f)
 {
-	if (clock_mono_ns() < f->next_ns)
+	if (is_real(f) || clock_mono_ns() < f->next_ns)
 		return;
 	if (f->before[0] != '\0') {
 		(void)open_all(f); /* heal does it again */
@@ -88,8 +128,26 @@ lossy_step(struct fault *f)
 static int
 lossy_inject(struct fault *f)
 {
+	const struct lossy_options *o = f->options;
+
+	if (is_real(f))
+		return f->cluster->ops->drop(
+		    f->cluster, (unsigned)o->loss * PERCENT);
 	f->before[0] = 'x';
 	return disturb(f);
+}
+
+/* The rule counts what it drops. */
+static bool
+loss_is_seen(struct fault *f)
+{
+	uint64_t packets;
+
+	if (!f->cluster->ops->dropped(f->cluster, &packets) || packets == 0)
+		return false;
+	(void)snprintf(f->how, sizeof(f->how), "%llu packets dropped so far",
+	    (unsigned long long)packets);
+	return true;
 }
 
 static bool
@@ -97,6 +155,8 @@ lossy_is_applied(struct fault *f)
 {
 	struct link_flow sum;
 
+	if (is_real(f))
+		return loss_is_seen(f);
 	mayhem_sum_flows(f, NULL, true, &sum);
 	if (sum.held + sum.refused == 0) {
 		lossy_step(f); /* the first may have hit a silent link */
@@ -111,6 +171,10 @@ lossy_is_applied(struct fault *f)
 static int
 lossy_heal(struct fault *f)
 {
+	if (is_real(f)) {
+		f->mark = clock_mono_ns();
+		return f->cluster->ops->drop(f->cluster, 0);
+	}
 	f->next_ns = f->mark; /* how many there were */
 	f->mark = clock_mono_ns();
 	return open_all(f);
@@ -121,8 +185,13 @@ lossy_is_healed(struct fault *f)
 {
 	char how[FAULT_HOW_MAX];
 
+	if (is_real(f) && !f->cluster->ops->dropped(f->cluster, &f->next_ns))
+		return false;
 	(void)snprintf(how, sizeof(how),
-	    "%llu disturbances; all servers healthy, all streams current",
+	    is_real(f)
+		? "%llu packets were dropped; all servers healthy, all "
+		  "streams current"
+		: "%llu disturbances; all servers healthy, all streams current",
 	    (unsigned long long)f->next_ns);
 	return mayhem_is_whole(f, how);
 }
@@ -133,6 +202,9 @@ const struct mayhem_ops mayhem_lossy_network = {
     .promise = "nothing acknowledged is lost; slow, and elections may come",
     .needs = CLUSTER_CAN_CUT,
     .touches = TOUCH_LINKS,
+    .options = lossy_rows,
+    .options_size = sizeof(struct lossy_options),
+    .require = lossy_require,
     .apply_ns = 20 * CLOCK_S,
     .heal_ns = 120 * CLOCK_S,
     .plan = lossy_plan,

@@ -7,7 +7,8 @@
  *	split	a minority against the majority (five servers and more)
  *	leader	the leader of something against the rest
  *	oneway	one server, in one direction only
- *	ring	everybody sees its two neighbours only (four and more)
+ *	ring	everybody sees its neighbours only, on both sides as many as
+ *		make a majority with it (four and more)
  *
  * A link that is refused is closed and can't be made; one that is held is a
  * black hole, whose bytes come late when it is opened, as with TCP.
@@ -38,7 +39,7 @@ static const char *const shapes[] = {
 static const char *const cuts[] = {"hold", "refuse", "random", NULL};
 
 struct partition_options {
-	char shape[16], cut[16];
+	char shape[16], cut[16], of[16];
 };
 
 static const struct option_spec partition_rows[] = {
@@ -47,6 +48,9 @@ static const struct option_spec partition_rows[] = {
 	"isolate, split, leader, oneway, ring or random", false},
     {"cut", OPTION_CHOICE, offsetof(struct partition_options, cut), 16,
 	"random", 0, 0, cuts, "HOW", "hold, refuse or random", false},
+    {"of", OPTION_CHOICE, offsetof(struct partition_options, of), 16, "any", 0,
+	0, mayhem_leader_names, "WHAT",
+	"shape leader: meta, stream, consumer or any", false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
@@ -122,10 +126,11 @@ static bool
 is_cut(const struct fault *f, unsigned from, unsigned to)
 {
 	unsigned n = f->cluster->n, apart = from > to ? from - to : to - from;
+	unsigned neighbours = (n / 2 + 1) / 2; /* on each side */
 
 	switch (shape_of(f, n)) {
 	case SHAPE_RING:
-		return apart != 1 && apart != n - 1;
+		return apart > neighbours && n - apart > neighbours;
 	case SHAPE_ONEWAY:
 		return is_minority(f, from) != is_minority(f, to) &&
 		       is_minority(f, from) == (fault_dice(f, 3) % 2 == 0);
@@ -189,8 +194,10 @@ partition_plan(struct mayhem_plan *p, struct fault *f)
 static bool
 partition_aim(struct fault *f)
 {
+	const struct partition_options *o = f->options;
+
 	if (shape_of(f, f->cluster->n) == SHAPE_LEADER &&
-	    !mayhem_aim_leader(f, (enum mayhem_leader)(fault_dice(f, 4) % 3)))
+	    !mayhem_aim_leader(f, mayhem_leader_of(f, o->of)))
 		return false;
 	name_target(f, f->cluster->n);
 	return true;

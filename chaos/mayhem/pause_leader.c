@@ -11,6 +11,16 @@
 #define LOW_NS	(CLOCK_S / 2)
 #define HIGH_NS (20 * CLOCK_S) /* elections take 4-9 s */
 
+struct pause_options {
+	char of[16];
+};
+
+static const struct option_spec pause_rows[] = {
+    {"of", OPTION_CHOICE, offsetof(struct pause_options, of), 16, "any", 0, 0,
+	mayhem_leader_names, "WHAT", "meta, stream, consumer or any", false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
 static void
 pause_leader_plan(struct mayhem_plan *p, struct fault *f)
 {
@@ -21,7 +31,9 @@ pause_leader_plan(struct mayhem_plan *p, struct fault *f)
 static bool
 pause_leader_aim(struct fault *f)
 {
-	return mayhem_aim_leader(f, (enum mayhem_leader)(fault_dice(f, 0) % 3));
+	const struct pause_options *o = f->options;
+
+	return mayhem_aim_leader(f, mayhem_leader_of(f, o->of));
 }
 
 const struct mayhem_ops mayhem_pause_leader = {
@@ -31,6 +43,8 @@ const struct mayhem_ops mayhem_pause_leader = {
     .needs = CLUSTER_CAN_PAUSE,
     .touches = TOUCH_SERVER,
     .outage = OUTAGE_ONE,
+    .options = pause_rows,
+    .options_size = sizeof(struct pause_options),
     .apply_ns = 5 * CLOCK_S,
     .heal_ns = 120 * CLOCK_S,
     .plan = pause_leader_plan,

@@ -53,8 +53,9 @@ enum anomaly_class {
 struct anomaly {
 	enum anomaly_kind kind;
 	enum anomaly_class class;
-	const char *rule; /* the paragraph it stands on */
-	uint64_t time_ns; /* of the event that completed the evidence */
+	const char *rule;  /* the paragraph it stands on */
+	const char *check; /* name of the check that raised it */
+	uint64_t time_ns;  /* of the event that completed the evidence */
 	uint32_t stream;
 	uint64_t ids[2], seqs[2]; /* 0: none */
 	uint32_t fault;

@@ -33,6 +33,7 @@ struct judge {
 	uint8_t wants[MESSAGE_TYPES][CHECKS_MAX];
 	uint8_t nwants[MESSAGE_TYPES];
 	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
+	uint64_t check_counts[CHECKS_MAX][CLASS_COUNT];
 	struct anomaly *kept;
 	size_t nkept;
 	judge_notice *notice;
@@ -159,6 +160,7 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 		a.rule = c->ops->rule;
 	if (a.time_ns == 0)
 		a.time_ns = c->now_ns;
+	a.check = c->ops->name;
 	/*
 	 * Memory storage may lose what it holds when servers restart
 	 * (guarantees 1), and a stream that lost its end numbers anew: then
@@ -171,6 +173,7 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	(void)vsnprintf(a.says, sizeof(a.says), fmt, ap); /* cut is fine */
 	va_end(ap);
 	c->judge->counts[a.kind][a.class]++;
+	c->judge->check_counts[c - c->judge->checks][a.class]++;
 	judge_keep(c->judge, &a);
 	if (c->judge->notice != NULL)
 		c->judge->notice(c->judge->notice_arg, &a);
@@ -471,10 +474,23 @@ reasons_inconclusive(const struct judge *j, struct judge_result *r)
 		reason(r, "the audit is not complete: %.150s", f->scan_why);
 }
 
+static void judge_conclude(const struct judge *, struct judge_result *);
+
 /*
- * Where several apply: violation, harness, cluster, inconclusive. A skipped
- * run did nothing, so nothing of it is inconclusive either.
+ * Beside a violation the other reasons are not said, but whoever says that
+ * the other checks hold has to know whether they could have seen.
  */
+static bool
+is_whole(const struct judge *j)
+{
+	struct judge_result rest = {0};
+
+	reasons_harness(j, &rest);
+	reasons_inconclusive(j, &rest);
+	return rest.nreasons == 0 && j->facts.cluster[0] == '\0' &&
+	       j->facts.skipped[0] == '\0';
+}
+
 void
 judge_finish(struct judge *j, struct judge_result *r)
 {
@@ -484,6 +500,17 @@ judge_finish(struct judge *j, struct judge_result *r)
 	for (i = 0; i < j->nchecks; i++)
 		if (j->checks[i].ops->finish != NULL)
 			j->checks[i].ops->finish(&j->checks[i]);
+	judge_conclude(j, r);
+	r->is_whole = is_whole(j);
+}
+
+/*
+ * Where several apply: violation, harness, cluster, inconclusive. A skipped
+ * run did nothing, so nothing of it is inconclusive either.
+ */
+static void
+judge_conclude(const struct judge *j, struct judge_result *r)
+{
 	r->verdict = VERDICT_FAIL;
 	r->exit_code = EXIT_VIOLATION;
 	reasons_violation(j, r);
@@ -518,6 +545,18 @@ judge_count(
     const struct judge *j, enum anomaly_kind kind, enum anomaly_class class)
 {
 	return j->counts[kind][class];
+}
+
+uint64_t
+judge_check_count(const struct judge *j, const struct check_ops *ops,
+    enum anomaly_class class)
+{
+	size_t i;
+
+	for (i = 0; i < j->nchecks; i++)
+		if (j->checks[i].ops == ops)
+			return j->check_counts[i][class];
+	return 0;
 }
 
 const struct anomaly *

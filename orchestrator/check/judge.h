@@ -37,6 +37,8 @@ struct judge_result {
 	enum exit_code exit_code;
 	unsigned nreasons;
 	char reasons[JUDGE_REASONS][256]; /* why it isn't a pass */
+	/* True when checks that found nothing have seen all they need. */
+	bool is_whole;
 };
 
 typedef void judge_notice(void *arg, const struct anomaly *);
@@ -57,6 +59,10 @@ void judge_finish(struct judge *, struct judge_result *);
 /* Anomalies raised so far, by kind and class. */
 uint64_t judge_count(
     const struct judge *, enum anomaly_kind, enum anomaly_class);
+
+/* The same of one check, by class. */
+uint64_t judge_check_count(
+    const struct judge *, const struct check_ops *, enum anomaly_class);
 
 /* The i-th anomaly kept (at most JUDGE_KEEP a kind and class), or NULL. */
 const struct anomaly *judge_anomaly(const struct judge *, size_t i);

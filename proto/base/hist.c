@@ -37,6 +37,7 @@ hist_add(struct hist *h, uint64_t value)
 {
 	h->buckets[hist_index(value)]++;
 	h->count++;
+	h->sum += value;
 	if (value > h->max)
 		h->max = value;
 }
@@ -59,4 +60,15 @@ hist_quantile(const struct hist *h, double fraction)
 	if (i >= HIST_BUCKETS || hist_upper(i) > h->max)
 		return h->max;
 	return hist_upper(i);
+}
+
+uint64_t
+hist_count_to(const struct hist *h, uint64_t value)
+{
+	unsigned i, last = hist_index(value);
+	uint64_t n = 0;
+
+	for (i = 0; i <= last; i++)
+		n += h->buckets[i];
+	return n;
 }

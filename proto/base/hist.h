@@ -12,7 +12,7 @@
 #define HIST_BUCKETS  ((64 - HIST_SUB_BITS + 1) << HIST_SUB_BITS)
 
 struct hist {
-	uint64_t count, max;
+	uint64_t count, max, sum;
 	uint32_t buckets[HIST_BUCKETS];
 };
 
@@ -20,5 +20,8 @@ void hist_add(struct hist *, uint64_t value);
 
 /* The value that fraction (0..1) of the samples do not exceed; 0 if none. */
 uint64_t hist_quantile(const struct hist *, double fraction);
+
+/* How many samples are at most value; exact at ends of steps. */
+uint64_t hist_count_to(const struct hist *, uint64_t value);
 
 #endif

@@ -282,18 +282,23 @@ option_is_default(const struct option_spec *row, const void *base)
 void
 option_help(const struct option_spec *rows, const char *prefix, FILE *out)
 {
+	bool is_long = prefix[0] == '-', is_flag;
 	char head[80];
 
 	for (; rows->name != NULL; rows++) {
+		is_flag = rows->type == OPTION_FLAG;
 		head[0] = '\0';
-		(void)text_add(head, sizeof(head), "%s%s%s%s", prefix,
-		    rows->name,
-		    rows->type == OPTION_FLAG ? ""
-		    : prefix[0] == '-'	      ? " "
-					      : "=",
-		    rows->arg != NULL ? rows->arg : "");
+		(void)text_add(head, sizeof(head), "%s%s", prefix, rows->name);
+		/* A flag of a test or mode has to be given a value. */
+		if (is_flag)
+			(void)text_add(
+			    head, sizeof(head), "%s", is_long ? "" : "=true");
+		else
+			(void)text_add(head, sizeof(head), "%s%s",
+			    is_long ? " " : "=",
+			    rows->arg != NULL ? rows->arg : "");
 		fprintf(out, "  %-28s %s", head, rows->help);
-		if (rows->def[0] != '\0' && rows->type != OPTION_FLAG)
+		if (rows->def[0] != '\0' && !is_flag)
 			fprintf(out, " [%s]", rows->def);
 		fputc('\n', out);
 	}

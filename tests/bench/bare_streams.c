@@ -97,7 +97,6 @@ add_stream(struct bare *b, struct streams *s)
 	char description[64];
 	jsStreamConfig sc;
 	uint64_t variant;
-	natsStatus st;
 	jsOptions jo;
 
 	name_pick(b, s, n);
@@ -116,7 +115,7 @@ add_stream(struct bare *b, struct streams *s)
 	sc.Duplicates = (int64_t)((DEDUPE_LEAST + variant) * CLOCK_S);
 	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
 	jo.Wait = ADD_MS;
-	while ((st = js_AddStream(&si, b->js, &sc, &jo, NULL)) != NATS_OK)
+	while (js_AddStream(&si, b->js, &sc, &jo, NULL) != NATS_OK)
 		(void)poll(NULL, 0, 10);
 	jsStreamInfo_Destroy(si);
 	fill(b, s, n);

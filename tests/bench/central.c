@@ -22,8 +22,9 @@
 #include "proto/channel.h"
 #include "tests/bench/central.h"
 
-#define REPEAT_MAX 1000
-#define READ_MAX   ((size_t)32768) /* what one read of a pipe gives at most */
+#define ROUND_MAX_MS 86400000
+#define REPEAT_MAX   1000
+#define READ_MAX     ((size_t)32768) /* what one read of a pipe gives at most */
 
 enum stage {
 	STAGE_DECODE,
@@ -289,10 +290,12 @@ bench_journal(const char *run_dir, unsigned repeat, int only)
 static int
 usage(void)
 {
-	fputs("bench_central RUN_DIR [REPEAT [STAGE]]  what an event costs\n"
-	      "bench_central --generate N DIR          write a journal\n"
-	      "bench_central --figures RUN_DIR         phases and sizes\n"
-	      "bench_central --measure PROGRAM...      time and memory\n",
+	fputs(
+	    "bench_central RUN_DIR [REPEAT [STAGE]]  what an event costs\n"
+	    "bench_central --generate N DIR [MS]     write a journal: a round "
+	    "each MS [3]\n"
+	    "bench_central --figures RUN_DIR         phases and sizes\n"
+	    "bench_central --measure PROGRAM...      time and memory\n",
 	    stderr);
 	return 64;
 }
@@ -300,12 +303,13 @@ usage(void)
 int
 main(int argc, char **argv)
 {
-	uint64_t n = 5, stage = STAGES;
+	uint64_t n = 5, stage = STAGES, ms = 3;
 	int err;
 
-	if (argc == 4 && strcmp(argv[1], "--generate") == 0 &&
-	    text_to_u64(argv[2], UINT64_MAX, &n) == 0)
-		err = generate_journal(argv[3], n);
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "--generate") == 0 &&
+	    text_to_u64(argv[2], UINT64_MAX, &n) == 0 &&
+	    (argc == 4 || text_to_u64(argv[4], ROUND_MAX_MS, &ms) == 0))
+		err = generate_journal(argv[3], n, ms * CLOCK_MS);
 	else if (argc == 3 && strcmp(argv[1], "--figures") == 0)
 		err = figures_say(argv[2]);
 	else if (argc >= 3 && strcmp(argv[1], "--measure") == 0)

@@ -33,8 +33,11 @@ struct feed {
 int feed_load(struct feed *, const char *run_dir);
 void feed_fini(struct feed *);
 
-/* Write a journal of about that many events that judges PASS. */
-int generate_journal(const char *dir, uint64_t events);
+/*
+ * Write a journal of about that many events that judges PASS: a round each
+ * round_ns, a fault each 5 s.
+ */
+int generate_journal(const char *dir, uint64_t events, uint64_t round_ns);
 
 /* Phases, sizes and rates of a recorded run, one line each. */
 int figures_say(const char *run_dir);

@@ -24,7 +24,6 @@
 #define AUDIT	       (PUBLISHER + CONSUMERS + 1)
 #define SOURCES	       (AUDIT + 1)
 #define EVENTS_A_ROUND 6 /* with the scan's */
-#define ROUND_NS       (3 * CLOCK_MS)
 #define FAULT_NS       (5 * CLOCK_S)
 #define FAULT_LASTS_NS (2 * CLOCK_S)
 #define TROUBLE	       4 /* rounds at the head of a fault that feel it */
@@ -41,6 +40,7 @@ struct generator {
 	uint64_t now_ns, tick_ns, fault_ns, heal_ns;
 	uint64_t seqs[SOURCES];
 	uint64_t round, consumer_seq;
+	uint64_t round_ns; /* from one to the next */
 	uint32_t fault;
 	unsigned trouble; /* rounds that still feel the fault */
 	int err;
@@ -260,7 +260,7 @@ deliver(struct generator *g, uint32_t source, uint64_t number, unsigned times)
 	m->seq = g->round;
 	m->consumer_seq = number;
 	m->delivered = times;
-	m->stamp_ns = WALL_NS + (int64_t)(g->round * ROUND_NS);
+	m->stamp_ns = WALL_NS + (int64_t)(g->round * g->round_ns);
 	m->id = round_id(g->round);
 	m->run = RUN_ID;
 	m->sum = rng_mix(g->round);
@@ -376,7 +376,7 @@ rounds(struct generator *g, uint64_t n)
 	uint64_t next = g->now_ns;
 
 	for (g->round = 1; g->round <= n && g->err == 0; g->round++) {
-		next += ROUND_NS;
+		next += g->round_ns;
 		if (g->heal_ns == 0 && g->now_ns >= g->fault_ns)
 			fault_begin(g);
 		if (g->now_ns >= g->tick_ns) {
@@ -414,7 +414,7 @@ scan(struct generator *g, uint64_t n)
 		memset(m, 0, sizeof(*m));
 		m->path = 1;
 		m->seq = seq;
-		m->stamp_ns = WALL_NS + (int64_t)(seq * ROUND_NS);
+		m->stamp_ns = WALL_NS + (int64_t)(seq * g->round_ns);
 		m->id = round_id(seq);
 		m->run = RUN_ID;
 		m->sum = rng_mix(seq);
@@ -455,9 +455,9 @@ tail(struct generator *g, uint64_t n)
 }
 
 int
-generate_journal(const char *dir, uint64_t events)
+generate_journal(const char *dir, uint64_t events, uint64_t round_ns)
 {
-	struct generator g = {.now_ns = START_NS};
+	struct generator g = {.now_ns = START_NS, .round_ns = round_ns};
 	uint64_t n = events / EVENTS_A_ROUND + 1;
 	int err;
 

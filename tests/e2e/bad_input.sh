@@ -129,6 +129,10 @@ paths()
 	refuse 64 '"/no/such" holds no journal' check /no/such
 	refuse 64 '"empty" holds no journal' check empty
 	refuse 64 'which run folder' check
+	refuse 64 '"/no/such" holds no journal' report /no/such
+	refuse 64 '"empty" holds no journal' dump empty
+	refuse 64 'which run folder' report
+	refuse 64 'which run folder' dump
 
 	natsburn run liar --cluster null --rounds 10 --quiet --out "$work/run"
 	expect_code 0

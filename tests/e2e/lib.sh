@@ -14,6 +14,7 @@ export LC_ALL=C
 
 NATSBURN=${NATSBURN:?must name the natsburn binary to test}
 servers_dir=${NATSBURN_SERVERS_DIR:-}
+tests_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 test_name=$(basename "$0" .sh)
 work=$(mktemp -d "${TMPDIR:-/tmp}/natsburn-$test_name.XXXXXX") || exit 1
 mark=$(basename "$work")
@@ -175,6 +176,19 @@ expect_same_check()
 		fail "natsburn check exits $got instead of $want"
 	diff <(verdict_of "$dir/report.json") <(verdict_of "$dir.check") >&2 ||
 		fail "natsburn check and the live run differ"
+}
+
+# The report keeps its published schema, if there is what can tell.
+expect_valid_report()
+{
+	local code=0
+
+	command -v python3 >/dev/null || return 0
+	python3 "$tests_dir/validate_report.py" \
+		"$tests_dir/../docs/report.schema.json" "$1/report.json" \
+		>"$work/invalid" || code=$?
+	[ "$code" -eq 0 ] || [ "$code" -eq 77 ] ||
+		fail "report.json: $(<"$work/invalid")"
 }
 
 # Path of the newest server of that version (2.10 stands for 2.10.*).

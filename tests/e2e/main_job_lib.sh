@@ -66,6 +66,8 @@ expect_faults()
 	expect '[.faults[] | select(.mode == "rolling_restart") | .target] |
 		.[0:2] == ["n3", "n2"]' "highest ordinal first"
 	expect 'any(.faults[]; .mode == "random_reload")' "a reload"
+	expect 'any(.servers[]; .faults > 0 and .ended > 0 and .faulty_s > 0)' "what the servers went through"
+	expect 'any(.workers[]; .role == "publisher" and .ok > 50)' workers
 	# Two faults never hit one server at the same time.
 	# shellcheck disable=SC2016
 	expect '.faults | group_by(.target) | all(.[]; [sort_by(.t)[] |
@@ -100,6 +102,7 @@ main_job()
 	expect_contract "$version"
 	expect_faults
 	expect_same_check "$work/run"
+	expect_valid_report "$work/run"
 	grep -q '^PASS' "$work/out" || fail "no verdict in words"
 	[ -z "$(find "$work/home" "$work/cwd" "$work/tmp" -type f)" ] ||
 		fail "a file was left outside the run folder"

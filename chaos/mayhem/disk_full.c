@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * disk_full: the disk of a random server's store is filled to the last byte
+ * and freed again some seconds later. The stores are on small disks of their
+ * own in memory (chaos/disk.h). A server that can't write may switch its
+ * JetStream off until it is started again, which then is done.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chaos/cluster.h"
+#include "chaos/mayhem.h"
+#include "chaos/monitor.h"
+#include "proto/base/clock.h"
+
+#define LOW_NS	   (CLOCK_S / 2)
+#define HIGH_NS	   (10 * CLOCK_S)
+#define RECOVER_NS (5 * CLOCK_S)  /* by itself, else it is restarted */
+#define CURRENT_NS (30 * CLOCK_S) /* likewise, for all of its streams */
+#define MIB	   (UINT64_C(1) << 20)
+
+/* What f->next_ns says of the server. */
+enum effect {
+	EFFECT_NONE,	 /* it was healthy all the time */
+	EFFECT_SEEN,	 /* it was not, while its disk was full */
+	EFFECT_RESTARTED /* it had to be restarted */
+};
+
+struct full_options {
+	uint64_t size;
+};
+
+static const struct option_spec full_rows[] = {
+    {"size", OPTION_U64, offsetof(struct full_options, size), sizeof(uint64_t),
+	"256", 16, 65536, NULL, "MIB",
+	"size of a store's disk; memory is used as far as it is full", false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+static void
+full_require(struct cluster *c, const void *options)
+{
+	const struct full_options *o = options;
+
+	c->disk_bytes = o->size * MIB;
+}
+
+static void
+full_plan(struct mayhem_plan *p, struct fault *f)
+{
+	mayhem_plan_one(p, f);
+	f->hold_ns = mayhem_draw_hold(p, LOW_NS, HIGH_NS);
+}
+
+static int
+full_inject(struct fault *f)
+{
+	f->mark = clock_mono_ns();
+	return f->cluster->ops->node_fill(f->cluster, f->node, true);
+}
+
+/* The server frees space as well: that is taken, too. */
+static void
+full_step(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+
+	(void)c->ops->node_fill(c, f->node, true); /* the next step, then */
+	if (monitor_node_is_bad(c->monitor, f->node, f->mark) &&
+	    f->next_ns == EFFECT_NONE)
+		f->next_ns = EFFECT_SEEN;
+}
+
+static bool
+full_is_applied(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+
+	if (c->ops->node_room(c, f->node) != 0) {
+		full_step(f);
+		return false;
+	}
+	(void)snprintf(f->how, sizeof(f->how),
+	    "0 of %llu MiB are left on the disk of its store",
+	    (unsigned long long)(c->disk_bytes / MIB));
+	return true;
+}
+
+/* Called twice: what was freed stays so. */
+static int
+full_heal(struct fault *f)
+{
+	f->mark = clock_mono_ns();
+	return f->cluster->ops->node_fill(f->cluster, f->node, false);
+}
+
+/* It does not come back by itself: end it; is_healed starts it again. */
+static void
+restart_if_bad(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+	uint64_t now = clock_mono_ns();
+	uint64_t patience = monitor_node_is_bad(c->monitor, f->node, f->mark)
+				? RECOVER_NS
+				: CURRENT_NS;
+
+	if (f->next_ns == EFFECT_RESTARTED || now < f->mark + patience)
+		return;
+	f->next_ns = EFFECT_RESTARTED;
+	(void)c->ops->node_signal(c, f->node, SIGTERM); /* or ended already */
+}
+
+static bool
+full_is_healed(struct fault *f)
+{
+	static const char *const effects[] = {
+	    [EFFECT_NONE] = "it was healthy all the time",
+	    [EFFECT_SEEN] = "it was unhealthy, and recovered by itself",
+	    [EFFECT_RESTARTED] = "it was unhealthy until restarted",
+	};
+	struct cluster *c = f->cluster;
+	char how[FAULT_HOW_MAX];
+
+	if (!c->ops->node_runs(c, f->node)) {
+		f->next_ns = EFFECT_RESTARTED;
+		(void)mayhem_start_all(f); /* mayhem_is_whole tries again */
+	}
+	(void)snprintf(how, sizeof(how),
+	    "%llu MiB are free; %s; all servers healthy, all streams current",
+	    (unsigned long long)c->ops->node_room(c, f->node) / MIB,
+	    effects[f->next_ns]);
+	if (c->ops->node_room(c, f->node) > 0 && mayhem_is_whole(f, how))
+		return true;
+	restart_if_bad(f);
+	return false;
+}
+
+const struct mayhem_ops mayhem_disk_full = {
+    .name = "disk_full",
+    .summary = "fill the disk of a random server's store, free it later",
+    .promise = "nothing acknowledged is lost; an election's time of outage",
+    .needs = CLUSTER_CAN_RESTART | CLUSTER_CAN_FILL,
+    .touches = TOUCH_SERVER,
+    .outage = OUTAGE_ONE,
+    .ends_server = true,
+    .is_on_demand = true, /* stores are in memory, for all modes */
+    .options = full_rows,
+    .options_size = sizeof(struct full_options),
+    .apply_ns = 10 * CLOCK_S,
+    .heal_ns = 120 * CLOCK_S,
+    .require = full_require,
+    .plan = full_plan,
+    .inject = full_inject,
+    .is_applied = full_is_applied,
+    .step = full_step,
+    .heal = full_heal,
+    .is_healed = full_is_healed,
+};

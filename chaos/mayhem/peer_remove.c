@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * peer_remove: a random server is stopped for good and removed from the meta
+ * group, which moves the replicas that it had to other servers. Later a new
+ * one comes in its place: on the same ports, but with an empty store and a
+ * new name, for raft knows a server by its name. While a replica moves there
+ * is one copy less, and no other server must be lost: nothing else happens to
+ * servers or their links meanwhile.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chaos/admin.h"
+#include "chaos/cluster.h"
+#include "chaos/mayhem.h"
+#include "chaos/monitor.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define ABSENT_HIGH_NS (15 * CLOCK_S)
+#define RECENT_NS      (3 * CLOCK_S)
+#define RETRY_NS       (3 * CLOCK_S) /* between two requests to remove it */
+#define ANSWER_MAX     1024
+
+static int
+remove_check(const struct run_config *c, char *why)
+{
+	why[0] = '\0';
+	if (c->replicas < 3)
+		(void)text_add(why, OPTION_WHY_MAX,
+		    "needs --replicas 3 or more, not %llu: what a server is "
+		    "removed with must be on a majority of others",
+		    (unsigned long long)c->replicas);
+	else if (c->servers <= c->replicas)
+		(void)text_add(why, OPTION_WHY_MAX,
+		    "needs more --servers than --replicas %llu, not %llu: the "
+		    "replicas of a removed server must move to another",
+		    (unsigned long long)c->replicas,
+		    (unsigned long long)c->servers);
+	return why[0] != '\0' ? -EINVAL : 0;
+}
+
+static void
+remove_plan(struct mayhem_plan *p, struct fault *f)
+{
+	mayhem_plan_one(p, f);
+	f->hold_ns = mayhem_draw_hold(p, 0, ABSENT_HIGH_NS);
+}
+
+/* Only from a cluster that is whole: a lagging replica may be the majority. */
+static bool
+remove_aim(struct fault *f)
+{
+	char why[CLUSTER_WHY_MAX];
+
+	return monitor_is_healthy(
+	    f->cluster->monitor, clock_mono_ns() - RECENT_NS, why);
+}
+
+static int
+remove_inject(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+
+	(void)text_copy(
+	    f->before, sizeof(f->before), c->nodes[f->node - 1].name);
+	(void)text_copy(f->target, sizeof(f->target), f->before);
+	return c->ops->node_signal(c, f->node, SIGTERM);
+}
+
+/* A refusal is only worth telling when nothing happens. */
+static void
+take_answer(struct fault *f)
+{
+	char answer[ANSWER_MAX];
+
+	if (admin_poll(f->cluster->admin, answer, sizeof(answer)) <= 0)
+		return;
+	admin_done(f->cluster->admin);
+	if (strstr(answer, "\"error\"") != NULL)
+		(void)snprintf(
+		    f->how, sizeof(f->how), "refused: %.140s", answer);
+}
+
+/*
+ * Ask the meta leader, known since then, to remove the old server; again and
+ * again, for a new leader may never have heard of it. f->next_ns: when next.
+ */
+static void
+ask_to_remove(struct fault *f, uint64_t since_ns)
+{
+	struct cluster *c = f->cluster;
+	unsigned leader = monitor_meta_leader(c->monitor, since_ns);
+	uint64_t now = clock_mono_ns();
+	char body[128];
+
+	if (leader == 0 || now < f->next_ns)
+		return;
+	admin_done(c->admin);
+	(void)snprintf(body, sizeof(body), "{\"peer\":\"%s\"}", f->before);
+	if (admin_request(c->admin, ADMIN_SYSTEM, leader,
+		"$JS.API.SERVER.REMOVE", body) == 0)
+		f->next_ns = now + RETRY_NS;
+}
+
+/* f->mark: when its end was seen; what was asked later is without it. */
+static bool
+remove_is_applied(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+
+	if (c->ops->node_runs(c, f->node))
+		return false;
+	if (f->mark == 0)
+		f->mark = clock_mono_ns();
+	take_answer(f);
+	if (monitor_meta_size(c->monitor, f->mark) != c->n - 1) {
+		ask_to_remove(f, f->mark);
+		return false;
+	}
+	(void)snprintf(f->how, sizeof(f->how),
+	    "SIGTERM, exit seen, removed: the meta group has %u members",
+	    c->n - 1);
+	return true;
+}
+
+static int
+remove_heal(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+	int err = 0;
+
+	admin_done(c->admin);
+	if (c->ops->node_runs(c, f->node))
+		return 0; /* still ending, or started already */
+	/*
+	 * Renewed even when the removal was not seen: it may have happened,
+	 * and the old one must not come back then. If it did not, the group
+	 * has a member too many, which is_healed removes.
+	 */
+	if (strcmp(f->before, c->nodes[f->node - 1].name) == 0)
+		err = c->ops->node_renew(c, f->node);
+	return err < 0 ? err : mayhem_start_all(f);
+}
+
+/* The run's streams have all their replicas; those of others are theirs. */
+static bool
+are_copies_whole(const struct fault *f)
+{
+	char prefix[40];
+
+	return !mayhem_prefix(f, prefix, sizeof(prefix)) ||
+	       monitor_fewest_copies(f->cluster->monitor, prefix) >=
+		   f->cluster->config->replicas;
+}
+
+static bool
+remove_is_healed(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+	const char *name = c->nodes[f->node - 1].name;
+	unsigned size;
+	char how[FAULT_HOW_MAX];
+
+	take_answer(f);
+	if (strcmp(f->before, name) == 0) { /* it took its time to end */
+		if (!c->ops->node_runs(c, f->node))
+			(void)remove_heal(f); /* again in a moment */
+		return false;
+	}
+	size = monitor_meta_size(c->monitor, f->mark);
+	if (size > c->n)
+		ask_to_remove(f, f->mark);
+	(void)snprintf(how, sizeof(how),
+	    "joined as %s; the meta group has %u members; all streams current "
+	    "with all replicas",
+	    name, size);
+	if (!mayhem_is_whole(f, how))
+		return false;
+	if (size == c->n && are_copies_whole(f))
+		return true;
+	(void)snprintf(f->how, sizeof(f->how),
+	    "the meta group has %u members, or a stream lacks a replica", size);
+	return false;
+}
+
+const struct mayhem_ops mayhem_peer_remove = {
+    .name = "peer_remove",
+    .summary = "remove a random server for good, let a new one join for it",
+    .promise = "nothing acknowledged is lost; replicas move to others",
+    .needs = CLUSTER_CAN_RESTART | CLUSTER_CAN_ADMIN | CLUSTER_CAN_WIPE,
+    .touches = TOUCH_SERVER,
+    .outage = OUTAGE_ONE,
+    .ends_server = true,
+    .stands_alone = true,
+    .apply_ns = 60 * CLOCK_S,
+    .heal_ns = 180 * CLOCK_S,
+    .check = remove_check,
+    .plan = remove_plan,
+    .aim = remove_aim,
+    .inject = remove_inject,
+    .is_applied = remove_is_applied,
+    .heal = remove_heal,
+    .is_healed = remove_is_healed,
+};
