@@ -33,6 +33,7 @@ enum cluster_can {
 	CLUSTER_CAN_WIPE = 1 << 7,	  /* replace a server by a new one */
 	CLUSTER_CAN_FILL = 1 << 8,	  /* fill a server's disk */
 	CLUSTER_CAN_DROP = 1 << 9,	  /* lose packets between servers */
+	CLUSTER_CAN_DELETE = 1 << 16,	  /* delete a server's pod */
 };
 
 /* What happens to bytes on their way from one server to another. */
@@ -54,6 +55,14 @@ struct link_flow {
 };
 
 #define LINK_CLIENTS 0 /* as a server number: everybody's clients */
+
+/* How far a restart of all servers by the cluster's own means is. */
+enum cluster_roll {
+	ROLL_ASKED, /* nothing was seen of it yet */
+	ROLL_GOING, /* the first server ends */
+	ROLL_DONE,
+	ROLL_FAILED,
+};
 
 struct cluster_node {
 	char name[CLUSTER_NAME_MAX];
@@ -82,7 +91,8 @@ struct cluster {
 	struct cluster_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	void *state;				     /* the driver's own */
 	char why[CLUSTER_WHY_MAX];		     /* of the last failure */
-	unsigned attempts; /* times the cluster had to be formed */
+	unsigned attempts;  /* times the cluster had to be formed */
+	uint64_t slower_ns; /* what it adds to the deadlines of modes */
 };
 
 struct cluster_ops {
@@ -95,7 +105,8 @@ struct cluster_ops {
 	 * with why when this host or user can't. Optional.
 	 */
 	int (*prepare)(struct cluster *);
-	/* Bring it up, with why on failure. 0 or -errno. */
+	/* Bring it up, with why on failure. 0 or -errno; -ENOTSUP: one of
+	   the run's modes can't be done on it. */
 	int (*up)(struct cluster *);
 	/* Anything to do now and then (reap, ...). Optional. */
 	void (*tend)(struct cluster *);
@@ -135,6 +146,16 @@ struct cluster_ops {
 	int (*drop)(struct cluster *, unsigned share);
 	/* Packets dropped since then; false: not yet. */
 	bool (*dropped)(struct cluster *, uint64_t *packets);
+	/* Ready by what the driver itself knows of it. Optional. */
+	bool (*node_is_ready)(struct cluster *, unsigned node);
+	/* How it ended, for reports. Optional: as the mode says. */
+	const char *(*node_how)(struct cluster *, unsigned node);
+	/* May count servers be taken out of service now? Optional. */
+	bool (*may_disrupt)(struct cluster *, unsigned count);
+	/* Restart all of them, one by one. Optional: the mode does it. */
+	int (*roll)(struct cluster *);
+	enum cluster_roll (*roll_state)(
+	    struct cluster *, char *how, size_t size);
 	/* Look for links that bypass the proxies. Optional. */
 	int (*links)(struct cluster *, unsigned *through, unsigned *past);
 	void (*down)(struct cluster *); /* safe after a partial up */

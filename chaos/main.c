@@ -41,6 +41,7 @@ struct chaos {
 	uint64_t links_ns;
 	bool links_leak;
 	char names[CONFIG_NODES_MAX][CLUSTER_NAME_MAX]; /* as last told */
+	char urls[CONFIG_NODES_MAX][CLUSTER_URL_MAX];	/* as they were told */
 };
 
 struct child *
@@ -142,9 +143,13 @@ emit_node(struct chaos *c, unsigned node)
 	(void)text_copy(
 	    ev.u.node.monitor, sizeof(ev.u.node.monitor), n->monitor);
 	child_emit(&c->child, &ev);
+	(void)text_copy(c->urls[node - 1], sizeof(c->urls[0]), n->url);
 }
 
-/* A server that came back as another, or another version, is told anew. */
+/*
+ * A server that came back as another, as another version, or elsewhere is
+ * told anew.
+ */
 static void
 look_at_servers(struct chaos *c)
 {
@@ -154,9 +159,10 @@ look_at_servers(struct chaos *c)
 
 	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++) {
 		n = &c->cluster.nodes[i - 1];
-		if (monitor_varz(c->cluster.monitor, i, &v) &&
-		    (strcmp(v.version, n->version) != 0 ||
-			strcmp(c->names[i - 1], n->name) != 0))
+		if ((monitor_varz(c->cluster.monitor, i, &v) &&
+			strcmp(v.version, n->version) != 0) ||
+		    strcmp(c->names[i - 1], n->name) != 0 ||
+		    strcmp(c->urls[i - 1], n->url) != 0)
 			emit_node(c, i);
 	}
 }
@@ -344,7 +350,9 @@ run_cluster(struct chaos *c)
 	cl->n = 0;
 	err = cl->ops->up(cl);
 	if (err < 0) {
-		if (!chaos_is_stopping(c))
+		if (err == -ENOTSUP)
+			emit_skipped(c, cl->why);
+		else if (!chaos_is_stopping(c))
 			emit_failed(c);
 		return 0; /* said; that is no fault of this process */
 	}

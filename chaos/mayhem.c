@@ -147,10 +147,14 @@ mayhem_all_ended(struct fault *f, const char *how)
 {
 	unsigned i, nodes = fault_nodes(f);
 
-	for (i = 1; i <= f->cluster->n; i++)
-		if ((nodes & (1U << (i - 1))) != 0 &&
-		    f->cluster->ops->node_runs(f->cluster, i))
+	for (i = 1; i <= f->cluster->n; i++) {
+		if ((nodes & (1U << (i - 1))) == 0)
+			continue;
+		if (f->cluster->ops->node_runs(f->cluster, i))
 			return false;
+		if (f->cluster->ops->node_how != NULL)
+			how = f->cluster->ops->node_how(f->cluster, i);
+	}
 	(void)text_copy(f->how, sizeof(f->how), how);
 	return true;
 }

@@ -59,6 +59,7 @@ struct fault {
 	unsigned node;	     /* target server, from 1; 0: see nodes */
 	unsigned nodes;	     /* several targets: bit i - 1 is server i */
 	bool is_mild;	     /* no target is out of service by it */
+	bool is_rollout;     /* its targets are out one by one */
 	uint64_t planned_ns; /* offset from the start of its mix */
 	uint64_t hold_ns;
 	uint64_t dice;	  /* drawn by plan, for choices that aim makes */
@@ -80,6 +81,7 @@ struct mayhem_plan {
 	uint64_t next_ns; /* the mode's own: offset of its next round */
 	uint32_t round;
 	unsigned left; /* the mode's own: faults left in the round */
+	bool rolls;    /* the driver restarts all servers by itself */
 };
 
 struct mayhem_ops {

@@ -487,6 +487,10 @@ monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 
 	for (i = 0; i < m->cluster->n; i++) {
 		w = &m->nodes[i];
+		if (m->cluster->ops->node_is_ready != NULL &&
+		    !m->cluster->ops->node_is_ready(m->cluster, i + 1))
+			return missing(
+			    why, " is not ready", m->cluster->nodes[i].name);
 		if (m->cluster->nodes[i].monitor[0] == '\0')
 			continue;
 		watched = true;

@@ -80,6 +80,7 @@ begin_mode(struct schedule *s, struct schedule_mode *m)
 	rng_init(&m->plan.rng, config->seed, stream);
 	m->plan.nodes = s->cluster->n;
 	m->plan.tolerated = s->tolerated;
+	m->plan.rolls = s->cluster->ops->roll != NULL;
 	m->plan.next_ns = 0;
 	m->plan.round = 0;
 	m->plan.left = 0;
@@ -144,6 +145,7 @@ static const struct {
     {CLUSTER_CAN_WIPE, "replace these servers by new ones"},
     {CLUSTER_CAN_FILL, "fill the disks of these servers"},
     {CLUSTER_CAN_DROP, "drop packets of these servers"},
+    {CLUSTER_CAN_DELETE, "delete pods there"},
 };
 
 /* Those before passed: what is lacking now is for this mode. */
@@ -351,6 +353,16 @@ nodes_out(const struct fault *f)
 							    : 0;
 }
 
+/* The cluster's owners may have set a bound of their own. */
+static bool
+may_disrupt(struct schedule *s, const struct fault *f)
+{
+	struct cluster *c = s->cluster;
+	unsigned count = f->is_rollout ? 1 : fault_count(nodes_out(f));
+
+	return c->ops->may_disrupt == NULL || c->ops->may_disrupt(c, count);
+}
+
 /* One that stands alone has servers and their links for itself. */
 static bool
 are_apart(const struct mayhem_ops *a, const struct mayhem_ops *b)
@@ -386,9 +398,10 @@ has_room(struct schedule *s, const struct schedule_mode *m)
 	}
 	if (nodes_out(&m->fault) == 0)
 		return true;
-	if (!is_whole(s))
+	if (!is_whole(s) || !may_disrupt(s, &m->fault))
 		return false;
-	return fault_count(out | nodes_out(&m->fault)) <= s->tolerated;
+	return m->fault.is_rollout ||
+	       fault_count(out | nodes_out(&m->fault)) <= s->tolerated;
 }
 
 static void
@@ -428,14 +441,15 @@ static void
 step_applying(struct schedule *s, struct schedule_mode *m, uint64_t now)
 {
 	struct fault *f = &m->fault;
+	uint64_t patience = f->ops->apply_ns + s->cluster->slower_ns;
 	bool applied = f->ops->is_applied(f);
 
-	if (!applied && now < m->since_ns + f->ops->apply_ns)
+	if (!applied && now < m->since_ns + patience)
 		return;
 	if (!applied && f->how[0] == '\0')
 		(void)snprintf(f->how, sizeof(f->how),
 		    "no effect was observed within %llu s",
-		    (unsigned long long)(f->ops->apply_ns / CLOCK_S));
+		    (unsigned long long)(patience / CLOCK_S));
 	emit_outcome(s, f, MESSAGE_FAULT_APPLIED, applied);
 	m->applied = applied;
 	f->how[0] = '\0';
@@ -448,9 +462,10 @@ step_healing(struct schedule *s, struct schedule_mode *m, uint64_t now)
 {
 	struct fault *f = &m->fault;
 	bool healed = f->ops->is_healed == NULL || f->ops->is_healed(f);
+	uint64_t patience = f->ops->heal_ns + s->cluster->slower_ns;
 	char why[FAULT_HOW_MAX];
 
-	if (!healed && now < m->since_ns + f->ops->heal_ns)
+	if (!healed && now < m->since_ns + patience)
 		return;
 	if (!healed) {
 		s->all_ok = false;
@@ -458,7 +473,7 @@ step_healing(struct schedule *s, struct schedule_mode *m, uint64_t now)
 		(void)text_copy(why, sizeof(why), f->how);
 		(void)snprintf(f->how, sizeof(f->how),
 		    "not healthy after %llu s: %.100s",
-		    (unsigned long long)(f->ops->heal_ns / CLOCK_S), why);
+		    (unsigned long long)(patience / CLOCK_S), why);
 		log_warn(
 		    "%s of %s: %s", f->ops->name, target_name(s, f), f->how);
 	}

@@ -314,10 +314,58 @@ validate_file(const char *option, const char *path)
 	return 0;
 }
 
+/* A name as Kubernetes has them: RFC 1123. */
+static int
+validate_label(const char *option, const char *name)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t len = strlen(name);
+
+	if (len == 0 || (strspn(name, chars) == len && name[0] != '-' &&
+			    name[len - 1] != '-' && len < 64))
+		return 0;
+	return cli_usage("--%s \"%s\": must be letters a-z, digits and dashes, "
+			 "no dash at either end",
+	    option, name);
+}
+
+static int
+validate_kubernetes(const struct run_config *c)
+{
+	const char *given[][2] = {
+	    {"k8s-statefulset", c->k8s_statefulset},
+	    {"k8s-namespace", c->k8s_namespace},
+	    {"k8s-context", c->k8s_context},
+	    {"k8s-kubeconfig", c->k8s_kubeconfig},
+	    {"k8s-reach", c->k8s_reach},
+	};
+	size_t i;
+	int bad;
+
+	if (strcmp(c->cluster, "kubernetes") == 0) {
+		bad = validate_label("k8s-statefulset", c->k8s_statefulset);
+		if (bad == 0)
+			bad = validate_label("k8s-namespace", c->k8s_namespace);
+		if (bad == 0)
+			bad =
+			    validate_file("k8s-kubeconfig", c->k8s_kubeconfig);
+		return bad;
+	}
+	if (strcmp(c->k8s_reach, "auto") == 0)
+		given[4][1] = "";
+	for (i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+		if (given[i][1][0] != '\0')
+			return cli_usage("--%s \"%s\": goes with --cluster "
+					 "kubernetes, not %s",
+			    given[i][0], given[i][1], c->cluster);
+	return 0;
+}
+
 int
 cli_validate(const struct run_config *c)
 {
 	bool is_external = strcmp(c->cluster, "external") == 0;
+	bool is_kubernetes = strcmp(c->cluster, "kubernetes") == 0;
 	struct stat st;
 	int bad;
 
@@ -343,14 +391,16 @@ cli_validate(const struct run_config *c)
 		bad = validate_file("tls-cert", c->tls_cert);
 	if (bad == 0)
 		bad = validate_file("tls-key", c->tls_key);
+	if (bad == 0)
+		bad = validate_kubernetes(c);
 	if (bad != 0)
 		return bad;
-	if (is_external != (c->url[0] != '\0'))
+	if (!is_kubernetes && is_external != (c->url[0] != '\0'))
 		return is_external
 			   ? cli_usage(
 				 "--cluster external: needs --url nats://...")
-			   : cli_usage(
-				 "--url \"%s\": goes with --cluster external",
+			   : cli_usage("--url \"%s\": goes with --cluster "
+				       "external or kubernetes",
 				 c->url);
 	if (strcmp(c->cluster, "local") == 0 && c->replicas > c->servers)
 		return cli_usage("--replicas %llu: more than --servers %llu",

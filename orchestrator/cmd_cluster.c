@@ -18,6 +18,7 @@
 
 #include "orchestrator/cli.h"
 #include "orchestrator/run.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 
 #define FILE_MAX_  65536
@@ -187,6 +188,36 @@ cluster_down(const char *dir)
 	return EXIT_CLUSTER;
 }
 
+/*
+ * A cluster that isn't ours is not ended: what a run that was killed left on
+ * it is put back, which is the first thing that any run does.
+ */
+static int
+put_back(int argc, char **argv)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	const char *word = NULL;
+	int n, code = EXIT_USAGE;
+
+	if (r == NULL)
+		return cli_usage("out of memory");
+	config_init(&r->config);
+	n = cli_options(&r->config, argc, argv, &word, 0);
+	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
+	(void)text_copy(r->config.mayhem, sizeof(r->config.mayhem), "none");
+	r->config.duration_ns = CLOCK_S;
+	r->config.quiet_ns = 0;
+	if (n == 0 && strcmp(r->config.cluster, "kubernetes") != 0)
+		code = cli_usage("cluster down --cluster %s: what runs left "
+				 "is put back on kubernetes only; \"cluster "
+				 "down DIR\" ends one of \"cluster up\"",
+		    r->config.cluster);
+	else if (n == 0)
+		code = run_configured(r);
+	free(r);
+	return code;
+}
+
 int
 cmd_cluster(int argc, char **argv)
 {
@@ -194,9 +225,12 @@ cmd_cluster(int argc, char **argv)
 		return start_servers(argc - 1, argv + 1);
 	if (argc == 2 && strcmp(argv[0], "status") == 0)
 		return cluster_status(argv[1]);
+	if (argc >= 2 && strcmp(argv[0], "down") == 0 && argv[1][0] == '-')
+		return put_back(argc - 1, argv + 1);
 	if (argc == 2 && strcmp(argv[0], "down") == 0)
 		return cluster_down(argv[1]);
 	return cli_usage("cluster%s%s: must be \"cluster up [options]\", "
-			 "\"cluster status DIR\" or \"cluster down DIR\"",
+			 "\"cluster status DIR\", \"cluster down DIR\" or "
+			 "\"cluster down --cluster kubernetes [options]\"",
 	    argc > 0 ? " " : "", argc > 0 ? argv[0] : "");
 }

@@ -13,6 +13,7 @@
 #define DAY (86400 * CLOCK_S)
 
 static const char *const storages[] = {"file", "memory", NULL};
+static const char *const reaches[] = {"auto", "direct", "forward", NULL};
 static const char *const clusters[] = {
     "local", "external", "kubernetes", "null", NULL};
 
@@ -101,7 +102,8 @@ const struct option_spec config_options[] = {
 	"local: nats-server binary, one for all or one each"),
     TEXT("server-conf", server_conf, "", "FILE",
 	"local: added to each server's configuration"),
-    TEXT("url", url, "", "URL[,URL]", "external: where clients connect"),
+    TEXT("url", url, "", "URL[,URL]",
+	"external, kubernetes: where clients connect"),
     TEXT("monitor", monitor, "", "URL[,URL]", "external: monitoring addresses"),
     SECRET("creds", creds, "FILE", "external: credentials file"),
     SECRET("user", user, "NAME", "external: user name"),
@@ -109,6 +111,16 @@ const struct option_spec config_options[] = {
     TEXT("tls-ca", tls_ca, "", "FILE", "external: CA certificates"),
     TEXT("tls-cert", tls_cert, "", "FILE", "external: client certificate"),
     SECRET("tls-key", tls_key, "FILE", "external: client key"),
+    TEXT("k8s-statefulset", k8s_statefulset, "", "NAME",
+	"kubernetes: the servers; default the only one that serves NATS"),
+    TEXT("k8s-namespace", k8s_namespace, "", "NAME",
+	"kubernetes: its namespace; default the context's"),
+    TEXT("k8s-context", k8s_context, "", "NAME",
+	"kubernetes: context of the kubeconfig; default the current one"),
+    TEXT("k8s-kubeconfig", k8s_kubeconfig, "", "FILE",
+	"kubernetes: kubeconfig; default as kubectl"),
+    CHOICE("k8s-reach", k8s_reach, "auto", reaches, "HOW",
+	"kubernetes: pods by address (direct), port-forward (forward)"),
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 

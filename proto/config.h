@@ -46,6 +46,9 @@ struct run_config {
 	char user[128], password[128];
 	char tls_ca[CONFIG_PATH_MAX], tls_cert[CONFIG_PATH_MAX];
 	char tls_key[CONFIG_PATH_MAX];
+	/* kubernetes */
+	char k8s_statefulset[64], k8s_namespace[64], k8s_context[256];
+	char k8s_kubeconfig[CONFIG_PATH_MAX], k8s_reach[16];
 	/* -o NAME.KEY=VALUE, checked against the test's own rows */
 	char extras[CONFIG_EXTRAS_MAX][192];
 	size_t nextras;

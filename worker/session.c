@@ -97,6 +97,10 @@ set_options(natsOptions *o, struct session *s, const struct child *child,
 	/* A request whose connection broke is unknown at once, not later. */
 	if (st == NATS_OK)
 		st = natsOptions_SetFailRequestsOnDisconnect(o, true);
+	/* The servers tell addresses that a port-forward can't reach. */
+	if (st == NATS_OK && strcmp(c->cluster, "kubernetes") == 0 &&
+	    strstr(s->urls[0], "//127.0.0.1:") != NULL)
+		st = natsOptions_SetIgnoreDiscoveredServers(o, true);
 	return st == NATS_OK ? set_credentials(o, c) : st;
 }
 

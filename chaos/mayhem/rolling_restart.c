@@ -7,6 +7,9 @@
  * Rounds lie --fault-interval apart, but never closer than a rollout
  * usually takes, so that the planned offsets can be met and the same seed
  * means the same schedule.
+ *
+ * Where the cluster restarts its servers by itself (a StatefulSet's rollout)
+ * a round is one fault: asked for, then watched to its end.
  */
 #include <signal.h>
 
@@ -23,12 +26,17 @@ rolling_plan(struct mayhem_plan *p, struct fault *f)
 	uint64_t round_ns = p->interval.low > least ? p->interval.low : least;
 
 	if (p->left == 0) {
-		p->left = p->nodes;
+		p->left = p->rolls ? 1 : p->nodes;
 		p->next_ns = p->round++ * round_ns;
 	}
 	f->round = p->round;
 	f->planned_ns = p->next_ns;
-	f->node = p->left--;
+	f->is_rollout = p->rolls;
+	if (p->rolls)
+		f->nodes = (1U << p->nodes) - 1;
+	else
+		f->node = p->left;
+	p->left--;
 }
 
 static int
@@ -36,20 +44,51 @@ rolling_inject(struct fault *f)
 {
 	struct cluster *c = f->cluster;
 
+	if (f->is_rollout)
+		return c->ops->roll(c);
 	return c->ops->node_signal(c, f->node, SIGTERM);
 }
 
 static bool
 rolling_is_applied(struct fault *f)
 {
-	return mayhem_all_ended(f, "SIGTERM, exit seen");
+	struct cluster *c = f->cluster;
+	enum cluster_roll state;
+
+	if (!f->is_rollout)
+		return mayhem_all_ended(f, "SIGTERM, exit seen");
+	state = c->ops->roll_state(c, f->how, sizeof(f->how));
+	return state == ROLL_GOING || state == ROLL_DONE;
+}
+
+/* A rollout goes on by itself; what counts is asked after its end. */
+static int
+rolling_heal(struct fault *f)
+{
+	f->mark = 0;
+	return f->is_rollout ? 0 : mayhem_start_all(f);
 }
 
 static bool
 rolling_is_healed(struct fault *f)
 {
+	struct cluster *c = f->cluster;
+
+	if (!f->is_rollout)
+		return mayhem_is_whole(
+		    f, "started; all servers healthy, all streams current");
+	switch (c->ops->roll_state(c, f->how, sizeof(f->how))) {
+	case ROLL_ASKED:
+	case ROLL_GOING:
+		return false;
+	case ROLL_DONE:
+	case ROLL_FAILED:
+		break;
+	}
+	if (f->mark == 0)
+		f->mark = clock_mono_ns();
 	return mayhem_is_whole(
-	    f, "started; all servers healthy, all streams current");
+	    f, "rolled out; all servers healthy, all streams current");
 }
 
 const struct mayhem_ops mayhem_rolling_restart = {
@@ -66,6 +105,6 @@ const struct mayhem_ops mayhem_rolling_restart = {
     .plan = rolling_plan,
     .inject = rolling_inject,
     .is_applied = rolling_is_applied,
-    .heal = mayhem_start_all,
+    .heal = rolling_heal,
     .is_healed = rolling_is_healed,
 };

@@ -93,6 +93,20 @@ usage()
 	refuse 64 '--cluster external: needs --url' $job --cluster external
 	refuse 64 '--url "nats://127.0.0.1:1": goes with --cluster external' \
 		$job --url nats://127.0.0.1:1
+	refuse 64 '--k8s-context "x": goes with --cluster kubernetes' \
+		$job --k8s-context x
+	refuse 64 '--k8s-reach "by-foot": .*auto, direct' \
+		$job --cluster kubernetes --k8s-reach by-foot
+	for bad in Nats -nats nats- na.ts "na ts"; do
+		refuse 64 "--k8s-statefulset \"$bad\": must be letters a-z" \
+			$job --cluster kubernetes --k8s-statefulset "$bad"
+		refuse 64 "--k8s-namespace \"$bad\": must be letters a-z" \
+			$job --cluster kubernetes --k8s-namespace "$bad"
+	done
+	refuse 64 '--k8s-kubeconfig "/nowhere": No such file' \
+		$job --cluster kubernetes --k8s-kubeconfig /nowhere
+	refuse 64 'cluster down --cluster local' \
+		cluster down --cluster local
 	refuse 64 '--cluster null' run liar
 }
 

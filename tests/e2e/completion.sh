@@ -51,7 +51,7 @@ offers "rundir" natsburn check run
 offers "liar.plant=" natsburn run liar -o liar.pl
 offers "bash zsh" natsburn --completion ''
 offers "" natsburn run --duration 1
-for option in $("$NATSBURN" --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'); do
+for option in $("$NATSBURN" --help | sed -n 's/^  --\([a-z0-9-]*\).*/\1/p'); do
 	complete_bash natsburn run "--$option" | grep -qx -- "--$option" ||
 		fail "bash does not offer --$option"
 	grep -q -- "'--${option}[=[]" "$work/zsh" ||

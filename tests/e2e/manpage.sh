@@ -19,7 +19,7 @@ complain()
 }
 
 help=$("$NATSBURN" --help) || exit 1
-options=$(sed -n 's/^  --\([a-z][a-z-]*\)\( .*\)\{0,1\}$/\1/p' <<<"$help")
+options=$(sed -n 's/^  --\([a-z][a-z0-9-]*\)\( .*\)\{0,1\}$/\1/p' <<<"$help")
 [ "$(wc -l <<<"$options")" -gt 10 ] || complain "--help shows no options"
 
 # In mdoc "--servers N" is written ".It Fl -servers Ar N".
@@ -30,7 +30,7 @@ done
 while read -r option; do
 	grep -qx -- "$option" <<<"$options" ||
 		complain "$page has --$option, which --help has not"
-done < <(sed -n 's/^\.It Fl -\([a-z][a-z-]*\).*/\1/p' "$page")
+done < <(sed -n 's/^\.It Fl -\([a-z][a-z0-9-]*\).*/\1/p' "$page")
 
 # The paragraph of one option in the man page.
 paragraph()
@@ -45,7 +45,7 @@ paragraph()
 while read -r option default; do
 	paragraph "$option" | grep -Fqw -- "$default" ||
 		complain "--$option: the default $default is not in $page"
-done < <(sed -n 's/^  --\([a-z][a-z-]*\) .*\[\(.*\)\]$/\1 \2/p' <<<"$help")
+done < <(sed -n 's/^  --\([a-z][a-z0-9-]*\) .*\[\(.*\)\]$/\1 \2/p' <<<"$help")
 
 while read -r code; do
 	grep -Eq "^\.It $code\$" "$page" ||

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A StatefulSet of NATS as its driver knows it (chaos/cluster/kubernetes.c),
+ * and the parts of the driver: how it is found and what RBAC allows
+ * (kube_site.c), and its ConfigMap (kube_config.c). They wait for answers,
+ * and so are for the start and the end of a run, but for kube_config_change.
+ */
+#ifndef CHAOS_KUBE_SITE_H
+#define CHAOS_KUBE_SITE_H
+
+#include "chaos/cluster.h"
+#include "chaos/kube_exec.h"
+#include "chaos/kube_forward.h"
+#include "chaos/kube_object.h"
+#include "chaos/kube_watch.h"
+#include "proto/base/clock.h"
+
+#define KUBE_ANSWER_NS	 (20 * CLOCK_S) /* the API, at start */
+#define KUBE_BUDGETS_MAX 8
+#define KUBE_ID_MAX	 (KUBE_UID_MAX + 16)
+#define KUBE_OK		 200
+
+enum kube_site_right {
+	RIGHT_LIST_PODS,
+	RIGHT_WATCH_PODS,
+	RIGHT_LIST_SETS,
+	RIGHT_WATCH_SETS,
+	RIGHT_PATCH_SETS,
+	RIGHT_DELETE_PODS,
+	RIGHT_CREATE_EXEC,
+	RIGHT_GET_EXEC,
+	RIGHT_FORWARD,
+	RIGHT_LIST_BUDGETS,
+	RIGHT_WATCH_BUDGETS,
+	RIGHT_GET_CONFIG,
+	RIGHT_PATCH_CONFIG,
+	RIGHTS
+};
+#define BIT(r) (1U << (r))
+#define RIGHTS_ALWAYS                                                          \
+	(BIT(RIGHT_LIST_PODS) | BIT(RIGHT_WATCH_PODS) | BIT(RIGHT_LIST_SETS) | \
+	    BIT(RIGHT_WATCH_SETS))
+#define RIGHTS_EXEC    (BIT(RIGHT_CREATE_EXEC) | BIT(RIGHT_GET_EXEC))
+#define RIGHTS_BUDGETS (BIT(RIGHT_LIST_BUDGETS) | BIT(RIGHT_WATCH_BUDGETS))
+#define RIGHTS_CONFIG  (BIT(RIGHT_GET_CONFIG) | BIT(RIGHT_PATCH_CONFIG))
+
+struct kube_site_pod {
+	struct kube_pod seen;
+	bool is_there;
+	bool was_put;		 /* in the list that is being told */
+	char id[KUBE_ID_MAX];	 /* of the container that was seen last */
+	char told[KUBE_ID_MAX];	 /* of the one that was told to end */
+	char asked[KUBE_ID_MAX]; /* of the one there was when a rollout began */
+	bool has_ended;		 /* the one that was told */
+	bool is_crashed;
+	bool has_shell;
+	unsigned pid; /* of the server in its container; 0 not known */
+	bool is_stopped;
+	bool is_marked; /* it runs with a configuration of ours */
+	struct kube_exec *exec;
+	int signal;	 /* what exec is for */
+	const char *how; /* it was told to end */
+	struct kube_forward forward;
+	uint64_t renewed_ns; /* it was, or there was no need for it */
+};
+
+struct kubernetes {
+	struct kube *api;
+	char ns[KUBE_NAME_MAX];
+	unsigned allowed; /* rights that we have, as bits */
+	bool forwards;
+	struct kube_set set;
+	bool has_set;
+	struct kube_watch *sets, *pods, *budgets;
+	struct kube_site_pod nodes[CONFIG_NODES_MAX];
+	struct kube_budget budget[KUBE_BUDGETS_MAX];
+	unsigned nbudgets;
+	cJSON *labels; /* of the pods' template */
+	/* the rollout */
+	bool is_rolling;
+	enum cluster_roll roll;
+	uint64_t roll_generation; /* 0: not answered yet */
+	char roll_why[256];
+	/* the ConfigMap */
+	char *original; /* NULL: it isn't ours to change */
+	uint64_t mark;
+	bool is_changed;  /* by us */
+	bool is_restored; /* what an earlier run left */
+	uint64_t begin_ns, begin_requests;
+};
+
+/*
+ * Ask and wait. The HTTP status or -errno; *body (may be NULL) is the
+ * caller's to free.
+ */
+int kube_site_ask(struct cluster *, struct kube_ask *, char **body);
+
+/* Sets why: what could not be done, in the API's own words. -EIO. */
+int kube_site_explain(
+    struct cluster *, const char *what, int status, const char *body);
+
+/* The steps of the way up: 0 or -errno with why. */
+int kube_site_namespace(struct cluster *);
+int kube_site_reach(struct cluster *);
+int kube_site_first_rights(struct cluster *); /* to look at anything */
+int kube_site_find(struct cluster *);
+int kube_site_rights(struct cluster *); /* of the run's modes */
+int kube_site_take(struct cluster *);
+int kube_site_addresses(struct cluster *);
+
+/* Within the cluster its DNS names every pod. */
+bool kube_site_has_names(const struct cluster *);
+
+/*
+ * Begin to send a signal by a command in the pod. wanted is the value that
+ * the configuration must show first, "-" that it must not be ours, "" any.
+ */
+int kube_site_signal(
+    struct cluster *, unsigned node, int sig, const char *wanted);
+
+/*
+ * What the ConfigMap holds; what an earlier run left in it is undone first.
+ * Without the right to it nothing is changed: reloads only send SIGHUP.
+ */
+void kube_config_look(struct cluster *);
+
+/* The driver's node_reconfigure. */
+int kube_config_change(struct cluster *, unsigned node);
+
+/* Put the text back that the annotation holds. 0, or -errno with why. */
+int kube_config_restore(struct cluster *, const char *original);
+
+/* The servers that took our configuration take the old one again. */
+void kube_config_reload(struct cluster *);
+
+/* What the servers of a run that was killed still have. 0. */
+int kube_config_finish(struct cluster *);
+
+#endif
