@@ -158,6 +158,10 @@ validate_test(const struct run_config *c)
 		    c->cluster, c->test,
 		    w->needs_no_cluster ? "--cluster null"
 					: "a cluster of servers");
+	if (c->rate != 0 && !w->takes_rate)
+		return cli_usage("--rate %llu/s: test %s has one message in "
+				 "flight and no rate; pipeline has one",
+		    (unsigned long long)c->rate, c->test);
 	return 0;
 }
 
@@ -205,6 +209,8 @@ validate_extras(const struct run_config *c)
 	if (state == NULL)
 		return cli_usage("out of memory");
 	err = config_extras(c, w->name, rows, state, why);
+	if (err == 0 && w->validate != NULL)
+		err = w->validate(c, state, why);
 	free(state);
 	return err < 0 ? cli_usage("%s", why) : 0;
 }

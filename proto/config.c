@@ -65,6 +65,8 @@ const struct option_spec config_options[] = {
     CHOICE("storage", storage, "file", storages, "KIND", "file or memory"),
     NUMBER("consumers", consumers, "10", 1, 4000, "N", "consumer processes"),
     NUMBER("clients", clients, "1", 1, 4000, "N", "client processes"),
+    {"rate", OPTION_RATE, AT(rate), "0", 0, 10000000, NULL, "N/s",
+	"publish at this rate, all clients together; 0 is no limit", false},
     TIME("fault-interval", fault_interval_ns, "5s", 100 * CLOCK_MS, DAY,
 	"between faults"),
     TIME("op-timeout", op_timeout_ns, "30s", CLOCK_S, DAY,

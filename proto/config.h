@@ -26,6 +26,7 @@ struct run_config {
 	uint64_t replicas;
 	char storage[16];
 	uint64_t consumers, clients;
+	uint64_t rate; /* of all publishers, a second; 0: no limit */
 	uint64_t fault_interval_ns;
 	uint64_t op_timeout_ns, consume_timeout_ns;
 	uint64_t quiet_ns; /* quiet phase before the first fault */

@@ -123,6 +123,54 @@ set_choice(const struct option_spec *row, void *base, const char *value,
 	return -EINVAL;
 }
 
+static int
+set_range(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	const char *dots = strstr(value, "..");
+	uint64_t v[2];
+	char low[24];
+
+	if (dots != NULL && (size_t)(dots - value) < sizeof(low)) {
+		(void)text_copy(low, (size_t)(dots - value) + 1, value);
+		dots += 2;
+	} else if (text_copy(low, sizeof(low), value))
+		dots = low;
+	if (dots != NULL && text_to_u64(low, row->max, &v[0]) == 0 &&
+	    text_to_u64(dots, row->max, &v[1]) == 0 && v[0] >= row->min &&
+	    v[0] <= v[1]) {
+		memcpy(place_u64(row, base), v, sizeof(v));
+		return 0;
+	}
+	(void)text_add(allowed, size,
+	    "a number or a range such as 100..200, from %llu to %llu",
+	    (unsigned long long)row->min, (unsigned long long)row->max);
+	return -EINVAL;
+}
+
+static int
+set_rate(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	size_t len = strlen(value);
+	char number[24];
+	uint64_t v;
+
+	if (len > 2 && len < sizeof(number) &&
+	    strcmp(value + len - 2, "/s") == 0)
+		len -= 2;
+	else if (strcmp(value, "0") != 0)
+		len = 0;
+	(void)text_copy(number, len + 1, value); /* cut where it ends */
+	if (text_to_u64(number, row->max, &v) == 0 && v >= row->min) {
+		*place_u64(row, base) = v;
+		return 0;
+	}
+	(void)text_add(allowed, size, "a rate such as 5000/s, up to %llu/s",
+	    (unsigned long long)row->max);
+	return -EINVAL;
+}
+
 typedef int option_setter(const struct option_spec *, void *base,
     const char *value, char *allowed, size_t);
 
@@ -132,6 +180,8 @@ static option_setter *const setters[] = {
     [OPTION_DURATION] = set_duration,
     [OPTION_STRING] = set_string,
     [OPTION_CHOICE] = set_choice,
+    [OPTION_RANGE] = set_range,
+    [OPTION_RATE] = set_rate,
 };
 
 static int
@@ -177,6 +227,7 @@ option_get(
     const struct option_spec *row, const void *base, char *out, size_t size)
 {
 	void *b = (void *)(uintptr_t)base; /* only read through */
+	uint64_t range[2];
 
 	out[0] = '\0';
 	switch (row->type) {
@@ -194,6 +245,19 @@ option_get(
 	case OPTION_STRING:
 	case OPTION_CHOICE:
 		(void)text_copy(out, size, place_text(row, b));
+		break;
+	case OPTION_RANGE:
+		memcpy(range, place_u64(row, b), sizeof(range));
+		(void)text_add(
+		    out, size, "%llu", (unsigned long long)range[0]);
+		if (range[1] != range[0])
+			(void)text_add(out, size, "..%llu",
+			    (unsigned long long)range[1]);
+		break;
+	case OPTION_RATE:
+		(void)text_add(out, size, "%llu%s",
+		    (unsigned long long)*place_u64(row, b),
+		    *place_u64(row, b) != 0 ? "/s" : "");
 		break;
 	}
 }

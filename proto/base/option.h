@@ -21,6 +21,8 @@ enum option_type {
 	OPTION_DURATION, /* uint64_t, nanoseconds */
 	OPTION_STRING,	 /* char[size] */
 	OPTION_CHOICE,	 /* char[size], one of choices */
+	OPTION_RANGE,	 /* uint64_t[2]: least and most, N or N..N */
+	OPTION_RATE,	 /* uint64_t, a second; N/s, 0 for no limit */
 };
 
 struct option_spec {
