@@ -31,6 +31,12 @@ void seqmap_fini(struct seqmap *);
  */
 int seqmap_add(struct seqmap *, uint64_t key, uint64_t value);
 
+/*
+ * Add len keys, each its own value, behind all that are held. 0; -EINVAL
+ * when they don't lie behind; -ENOMEM.
+ */
+int seqmap_append(struct seqmap *, uint64_t key, uint64_t len);
+
 bool seqmap_find(const struct seqmap *, uint64_t key, uint64_t *value);
 
 /* The lowest key with this value: linear in the number of runs. */
@@ -39,6 +45,9 @@ bool seqmap_find_value(const struct seqmap *, uint64_t value, uint64_t *key);
 /* The lowest key >= from of a that b has not; false when there is none. */
 bool seqmap_first_missing(const struct seqmap *a, const struct seqmap *b,
     uint64_t from, uint64_t *key);
+
+/* Forget the first n runs. */
+void seqmap_drop(struct seqmap *, size_t n);
 
 /* Highest key held, 0 when empty. */
 uint64_t seqmap_last(const struct seqmap *);
