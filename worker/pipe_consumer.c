@@ -33,6 +33,7 @@
 #define DRAIN_NS   (3 * CLOCK_S)
 #define CONNECT_NS (30 * CLOCK_S)
 #define REPLY_MAX  192
+#define TAKE_MAX   2000 /* at a time */
 
 struct open_ack {
 	uint64_t id, seq, consumer_seq;
@@ -58,7 +59,7 @@ struct pipe_consumer {
 	struct open_ack *acks;
 	uint32_t *free, nfree, nacks, token;
 	natsMsg *batch[PIPE_BATCH_MAX];
-	struct consumption told[PIPE_BATCH_MAX];
+	struct consumption told[PIPE_BATCH_MAX + 1]; /* one to look at */
 	unsigned n;
 	uint64_t pending;   /* at the latest delivery */
 	uint64_t first_seq; /* an ordered consumer goes on here */
@@ -375,17 +376,28 @@ take(struct worker *w, struct pipe_consumer *p, natsMsg *msg)
 	natsMsg_Destroy(msg);
 }
 
+/* Deliveries that may still be taken: each needs room for its ack. */
+static bool
+has_room(const struct worker *w, const struct pipe_consumer *p)
+{
+	const struct pipe_options *o = w->options;
+
+	return p->n < o->batch &&
+	       (pipe_kind(o) != PIPE_PUSH || p->n < p->nfree);
+}
+
 /* What has come on a subscription, waiting for the first up to wait_ms. */
 static int
 take_all(
     struct worker *w, struct pipe_consumer *p, natsSubscription *sub, int ms)
 {
-	const struct pipe_options *o = w->options;
+	/* Answers alone come on the inbox when deliveries are pushed. */
+	bool is_answers = p->push != NULL && sub == p->sub;
 	natsMsg *msg;
 	natsStatus st;
 	unsigned n;
 
-	for (n = 0; n < 2 * PIPE_BATCH_MAX && p->n < o->batch; n++) {
+	for (n = 0; n < TAKE_MAX && (is_answers || has_room(w, p)); n++) {
 		msg = NULL;
 		st = natsSubscription_NextMsg(&msg, sub, n ? 0 : ms);
 		if (st == NATS_TIMEOUT)
