@@ -79,8 +79,7 @@ listen_to(struct worker *w, struct pipe_consumer *p)
 	if (st == NATS_OK) {
 		(void)text_copy(p->inbox, sizeof(p->inbox), inbox);
 		(void)text_add(wild, sizeof(wild), "%s.*", p->inbox);
-		st =
-		    natsConnection_SubscribeSync(&p->sub, w->session.nc, wild);
+		st = natsConnection_SubscribeSync(&p->sub, w->session.nc, wild);
 	}
 	if (st == NATS_OK)
 		st = natsSubscription_SetPendingLimits(p->sub, -1, -1);
@@ -104,8 +103,8 @@ subscribe_push(struct worker *w, struct pipe_consumer *p)
 		st = natsSubscription_SetPendingLimits(p->push, -1, -1);
 	if (st == NATS_OK)
 		return 0;
-	log_error("cannot subscribe to \"%s\": %s", deliver,
-	    natsStatus_GetText(st));
+	log_error(
+	    "cannot subscribe to \"%s\": %s", deliver, natsStatus_GetText(st));
 	return -EIO;
 }
 
@@ -416,8 +415,8 @@ take_all(
 }
 
 static void
-send_request(struct worker *w, struct pipe_consumer *p, struct request *r,
-    uint64_t now)
+send_request(
+    struct worker *w, struct pipe_consumer *p, struct request *r, uint64_t now)
 {
 	const struct pipe_options *o = w->options;
 	char api[192] = "", reply[sizeof(p->inbox) + 24], request[64];
@@ -479,8 +478,8 @@ ack_batch(struct worker *w, struct pipe_consumer *p)
 		if (++p->token == 0)
 			p->token = 1;
 		a->token = p->token;
-		(void)text_copy(a->reply, sizeof(a->reply),
-		    natsMsg_GetReply(p->batch[i]));
+		(void)text_copy(
+		    a->reply, sizeof(a->reply), natsMsg_GetReply(p->batch[i]));
 		ack_send(w, p, a);
 	}
 }
@@ -539,8 +538,8 @@ churn(struct worker *w, struct pipe_consumer *p, uint64_t now)
 	child_flush(&w->child);
 	close_intake(p);
 	session_close(&w->session);
-	err = session_open(&w->session, &w->child, &w->config,
-	    clock_mono_ns() + CONNECT_NS);
+	err = session_open(
+	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
 	if (err == 0)
 		err = open_intake(w, p);
 	p->churn_ns = clock_mono_ns() + o->churn_ns / 2 +

@@ -33,9 +33,9 @@
 #define IDLE_MS	    10
 
 struct flight {
-	uint64_t id;	      /* 0: free */
-	uint64_t first_ns;    /* first attempt */
-	uint64_t due_ns;      /* when its answer, or its next attempt, is due */
+	uint64_t id;	   /* 0: free */
+	uint64_t first_ns; /* first attempt */
+	uint64_t due_ns;   /* when its answer, or its next attempt, is due */
 	uint32_t attempt;
 	uint32_t size;
 	bool is_waiting; /* for its next attempt */
@@ -48,10 +48,10 @@ struct pipe_publisher {
 	struct flight *flights;
 	uint32_t *free, nfree; /* free flights */
 	uint32_t window;
-	unsigned burst;	 /* publishes that one write covers, up to BURST */
-	uint64_t next;	 /* counter; 0 before the first step */
-	uint64_t rate;	 /* a second, this process's share; 0: no limit */
-	uint64_t sent;	 /* messages since start_ns */
+	unsigned burst; /* publishes that one write covers, up to BURST */
+	uint64_t next;	/* counter; 0 before the first step */
+	uint64_t rate;	/* a second, this process's share; 0: no limit */
+	uint64_t sent;	/* messages since start_ns */
 	uint64_t start_ns, look_ns, behind_ns, lag_ns[PIPE_DURABLES_MAX];
 	uint64_t lag[PIPE_DURABLES_MAX];
 	uint64_t reconnects;
@@ -72,8 +72,7 @@ listen_to(struct worker *w, struct pipe_publisher *p)
 	if (st == NATS_OK) {
 		(void)text_copy(p->inbox, sizeof(p->inbox), inbox);
 		(void)text_add(wild, sizeof(wild), "%s.*", p->inbox);
-		st =
-		    natsConnection_SubscribeSync(&p->sub, w->session.nc, wild);
+		st = natsConnection_SubscribeSync(&p->sub, w->session.nc, wild);
 	}
 	if (st == NATS_OK)
 		st = natsSubscription_SetPendingLimits(p->sub, -1, -1);
@@ -292,8 +291,7 @@ take_ack(struct worker *w, struct pipe_publisher *p, struct flight *f,
 		return;
 	}
 	code = json_number(json, "\"err_code\"");
-	outcome =
-	    session_outcome(&w->session, NATS_ERR, (jsErrCode)(int)code);
+	outcome = session_outcome(&w->session, NATS_ERR, (jsErrCode)(int)code);
 	if (code == 0)
 		(void)text_copy(w->session.why, sizeof(w->session.why),
 		    duplicate ? "duplicate of a message that is not stored yet"

@@ -24,7 +24,11 @@ struct pipe_options {
 	bool filter;
 };
 
-enum pipe_kind { PIPE_PULL = 1, PIPE_PUSH = 2, PIPE_ORDERED = 3 };
+enum pipe_kind {
+	PIPE_PULL = 1,
+	PIPE_PUSH = 2,
+	PIPE_ORDERED = 3
+};
 
 enum pipe_kind pipe_kind(const struct pipe_options *);
 

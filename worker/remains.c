@@ -194,8 +194,8 @@ walk(struct remains *r, uint64_t last)
 	}
 	if (from > last)
 		return 0;
-	(void)snprintf(r->why, sizeof(r->why), "more than %d messages are left",
-	    LEFT_MAX);
+	(void)snprintf(
+	    r->why, sizeof(r->why), "more than %d messages are left", LEFT_MAX);
 	return -E2BIG;
 }
 

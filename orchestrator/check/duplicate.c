@@ -229,14 +229,15 @@ duplicate_finish(struct check *c)
 			continue;
 		a.stream = p->stream;
 		a.ids[0] = p->id;
-		a.seqs[0] = p->seqs[0];
+		a.seqs[0] = p->seqs[0] != SOMEWHERE ? p->seqs[0] : 0;
 		a.seqs[1] = p->seqs[1];
 		check_raise(c, &a,
-		    "message %u:%llu was named at sequence %llu and at %llu, "
-		    "but the server's time stamps of both were never seen",
+		    "message %u:%llu was named at sequence %llu (0: an older "
+		    "one) and at %llu, but the server's time stamps of both "
+		    "were never seen",
 		    message_id_source(p->id),
 		    (unsigned long long)message_id_counter(p->id),
-		    (unsigned long long)p->seqs[0],
+		    (unsigned long long)a.seqs[0],
 		    (unsigned long long)p->seqs[1]);
 	}
 }

@@ -45,8 +45,16 @@ struct ledger_entry {
 	uint64_t unsure;    /* may have had an ack committed unheard */
 };
 
-enum ledger_acks { ACKS_CONFIRMED = 1, ACKS_PLAIN = 2, ACKS_NONE = 3 };
-enum ledger_kind { KIND_PULL = 1, KIND_PUSH = 2, KIND_ORDERED = 3 };
+enum ledger_acks {
+	ACKS_CONFIRMED = 1,
+	ACKS_PLAIN = 2,
+	ACKS_NONE = 3
+};
+enum ledger_kind {
+	KIND_PULL = 1,
+	KIND_PUSH = 2,
+	KIND_ORDERED = 3
+};
 
 struct ledger_consumer {
 	bool exists, has_rules;
@@ -74,10 +82,10 @@ struct ledger_stream {
 	uint64_t created, dedupe_ns;
 	uint32_t replicas, consumers;
 	enum ledger_retention retention;
-	uint32_t subjects;	/* message n is of subject n % this */
-	uint32_t bits;		/* given to consumers with rules */
-	struct seqlog known;	/* what its sequences hold, acked or read */
-	struct seqmap acked;	/* set of the sequences that were acked */
+	uint32_t subjects;   /* message n is of subject n % this */
+	uint32_t bits;	     /* given to consumers with rules */
+	struct seqlog known; /* what its sequences hold, acked or read */
+	struct seqmap acked; /* set of the sequences that were acked */
 	uint64_t max_acked;
 };
 
@@ -114,8 +122,7 @@ const struct ledger_consumer *ledger_consumer(
     const struct ledger *, uint32_t consumer);
 
 /* Bits of the consumers that message id of a stream has to reach. */
-uint64_t ledger_required(
-    const struct ledger *, uint32_t stream, uint64_t id);
+uint64_t ledger_required(const struct ledger *, uint32_t stream, uint64_t id);
 
 /*
  * True while an acknowledged message waits for a consumer: *missing are the

@@ -145,8 +145,8 @@ cover(struct lost_stream *t, uint64_t seq)
 }
 
 static int
-on_removed(struct check *c, struct lost_stream *t,
-    const struct msg_scan_removed *m)
+on_removed(
+    struct check *c, struct lost_stream *t, const struct msg_scan_removed *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	uint64_t len = m->last - m->first + 1;

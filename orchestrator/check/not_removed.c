@@ -35,8 +35,8 @@ on_state(struct check *c, const struct msg_consumer_state *m)
 
 /* Every ack that its removal waits for was confirmed. */
 static bool
-was_confirmed(const struct check *c, const struct msg_scan_message *m,
-    uint64_t required)
+was_confirmed(
+    const struct check *c, const struct msg_scan_message *m, uint64_t required)
 {
 	const struct ledger_entry *e = ledger_find(c->ledger, m->id);
 	const struct ledger_consumer *k;
@@ -58,8 +58,7 @@ on_scan(struct check *c, const struct msg_scan_message *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	const struct not_removed_state *st = c->state;
-	struct anomaly a = {
-	    .kind = ANOMALY_NOT_REMOVED, .stream = m->stream};
+	struct anomaly a = {.kind = ANOMALY_NOT_REMOVED, .stream = m->stream};
 	uint64_t required;
 
 	if (s == NULL || s->retention == RETENTION_LIMITS ||

@@ -305,8 +305,8 @@ block_note(struct line *l, uint64_t seq, uint64_t now_ns)
 		blocks = realloc(l->blocks, n * sizeof(*blocks));
 		if (blocks == NULL)
 			return -ENOMEM;
-		memset(blocks + l->nblocks, 0,
-		    (n - l->nblocks) * sizeof(*blocks));
+		memset(
+		    blocks + l->nblocks, 0, (n - l->nblocks) * sizeof(*blocks));
 		l->blocks = blocks;
 		l->nblocks = n;
 	}
@@ -377,9 +377,8 @@ redelivered_finish(struct check *c)
 			/* Nothing is on the way any more: one M2 will do. */
 			if (s->passes > 0 && s->bar != 0)
 				raise_suspect(c, l, s, CLASS_VIOLATION);
-			else if (s->is_old ||
-				 s->arrived_ns - s->confirmed_ns >
-				     l->ack_wait_ns)
+			else if (s->is_old || s->arrived_ns - s->confirmed_ns >
+						  l->ack_wait_ns)
 				raise_suspect(c, l, s, CLASS_WARNING);
 		}
 }

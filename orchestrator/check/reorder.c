@@ -55,7 +55,7 @@ struct reorder_consumer {
 };
 
 struct reorder_publisher {
-	struct order sent;    /* counter: stream sequence, when acked */
+	struct order sent;     /* counter: stream sequence, when acked */
 	uint64_t disturbed_ns; /* what was invoked before is left out */
 };
 
@@ -158,8 +158,7 @@ earlier(const struct order_item *a, const struct order_item *b)
 
 static void
 judge_pair(struct check *c, struct reorder_consumer *r,
-    const struct order_item *low, const struct order_item *high,
-    bool is_newest)
+    const struct order_item *low, const struct order_item *high, bool is_newest)
 {
 	struct inversion v;
 
@@ -190,8 +189,7 @@ judge_first_delivery(
 	item->time_ns = c->now_ns;
 	judge_pair(
 	    c, r, order_below(&r->firsts, m->consumer_seq), item, is_newest);
-	judge_pair(
-	    c, r, item, order_above(&r->firsts, m->consumer_seq), false);
+	judge_pair(c, r, item, order_above(&r->firsts, m->consumer_seq), false);
 	return 0;
 }
 
@@ -246,8 +244,8 @@ judge_publisher(struct check *c, const struct ledger_entry *e,
 {
 	struct reorder_state *st = c->state;
 	uint32_t source = message_id_source(m->id);
-	struct reorder_publisher *p = check_slot(
-	    &st->publishers, &st->npublishers, source, sizeof(*p));
+	struct reorder_publisher *p =
+	    check_slot(&st->publishers, &st->npublishers, source, sizeof(*p));
 	struct led *l =
 	    check_slot(&st->streams, &st->nstreams, m->stream, sizeof(*l));
 	const struct order_item *low, *high;

@@ -84,8 +84,7 @@ seqlog_digest_add(struct seqlog_digest *d, uint64_t seq, uint64_t id)
 	b->count++;
 	b->hash += mix(seq + UINT64_C(0x9e3779b97f4a7c15) * mix(id));
 	b->ids = plus(b->ids, small);
-	b->weighted =
-	    plus(b->weighted, times(seq % SEQLOG_BLOCK + 1, small));
+	b->weighted = plus(b->weighted, times(seq % SEQLOG_BLOCK + 1, small));
 	return 0;
 }
 
@@ -203,8 +202,7 @@ add_behind(struct seqlog *l, uint64_t seq, uint64_t id)
 	if (seq < l->folded)
 		return seqmap_add(&l->late, seq, id);
 	err = runs_add(l, seq, id);
-	if (err == 0 && ++l->behind > l->room / 4 &&
-	    l->room < SEQLOG_RING_MAX)
+	if (err == 0 && ++l->behind > l->room / 4 && l->room < SEQLOG_RING_MAX)
 		err = ring_resize(l, l->room * 2);
 	return err;
 }

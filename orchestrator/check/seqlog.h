@@ -14,9 +14,9 @@
 
 #include "orchestrator/check/seqmap.h"
 
-#define SEQLOG_BLOCK	UINT64_C(4096)	      /* sequences of a digest */
-#define SEQLOG_RUNS_MAX ((size_t)65536)	      /* then half are folded */
-#define SEQLOG_RING_MAX ((size_t)65536)	      /* entries */
+#define SEQLOG_BLOCK	UINT64_C(4096)	/* sequences of a digest */
+#define SEQLOG_RUNS_MAX ((size_t)65536) /* then half are folded */
+#define SEQLOG_RING_MAX ((size_t)65536) /* entries */
 #define SEQLOG_PRIME	((UINT64_C(1) << 61) - 1)
 
 /*

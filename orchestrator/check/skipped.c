@@ -124,8 +124,7 @@ skipped_event(struct check *c, const struct event *ev)
 	else
 		for (i = 0; i < c->ledger->nconsumers && err == 0; i++) {
 			k = ledger_consumer(c->ledger, i);
-			if (k != NULL && k->bit != 0 &&
-			    k->kind == KIND_ORDERED)
+			if (k != NULL && k->bit != 0 && k->kind == KIND_ORDERED)
 				err = judge_ordered(c, k);
 		}
 	return err;

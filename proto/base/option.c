@@ -248,11 +248,10 @@ option_get(
 		break;
 	case OPTION_RANGE:
 		memcpy(range, place_u64(row, b), sizeof(range));
-		(void)text_add(
-		    out, size, "%llu", (unsigned long long)range[0]);
+		(void)text_add(out, size, "%llu", (unsigned long long)range[0]);
 		if (range[1] != range[0])
-			(void)text_add(out, size, "..%llu",
-			    (unsigned long long)range[1]);
+			(void)text_add(
+			    out, size, "..%llu", (unsigned long long)range[1]);
 		break;
 	case OPTION_RATE:
 		(void)text_add(out, size, "%llu%s",
