@@ -106,6 +106,13 @@ raise_suspect(struct check *c, const struct line *l, const struct suspect *s,
 		: "; that it was sent after the ack is not proven");
 }
 
+/* Longer after the ack than what was sent before it usually takes. */
+static bool
+came_late(const struct line *l, const struct suspect *s)
+{
+	return s->is_old || s->arrived_ns - s->confirmed_ns > l->ack_wait_ns;
+}
+
 static void
 suspect_drop(struct line *l, uint32_t i)
 {
@@ -133,8 +140,10 @@ suspects_judge(
 			i++;
 			continue;
 		}
-		if (s->bar != 0 && number > s->consumer_seq)
+		if (number > s->consumer_seq && s->bar != 0)
 			raise_suspect(c, l, s, CLASS_VIOLATION);
+		else if (number > s->consumer_seq && came_late(l, s))
+			raise_suspect(c, l, s, CLASS_WARNING);
 		/*
 		 * Otherwise the living line is behind, so it is not its
 		 * number; or nothing shows that it was numbered after the ack.
@@ -160,7 +169,7 @@ suspects_doubt(struct check *c, struct line *l, const struct msg_deliver *m)
 			i++;
 			continue;
 		}
-		if (s->bar != 0)
+		if (s->bar != 0 || came_late(l, s))
 			raise_suspect(c, l, s, CLASS_WARNING);
 		suspect_drop(l, i);
 	}
@@ -377,8 +386,7 @@ redelivered_finish(struct check *c)
 			/* Nothing is on the way any more: one M2 will do. */
 			if (s->passes > 0 && s->bar != 0)
 				raise_suspect(c, l, s, CLASS_VIOLATION);
-			else if (s->is_old || s->arrived_ns - s->confirmed_ns >
-						  l->ack_wait_ns)
+			else if (came_late(l, s))
 				raise_suspect(c, l, s, CLASS_WARNING);
 		}
 }
