@@ -30,6 +30,7 @@ ledger_fini(struct ledger *l)
 	free(l->consumers);
 	free(l->readers);
 	free(l->entries);
+	free(l->hint);
 	free(l->invoked);
 	ledger_init(l);
 }
@@ -45,15 +46,19 @@ slot_of(const struct ledger *l, uint64_t id)
 struct ledger_entry *
 ledger_find(const struct ledger *l, uint64_t id)
 {
+	struct ledger_entry *e;
 	size_t i;
 
 	if (l->room == 0)
 		return NULL;
-	for (i = slot_of(l, id); l->entries[i].id != 0;
-	     i = (i + 1) & (l->room - 1))
-		if (l->entries[i].id == id)
-			return &l->entries[i];
-	return NULL;
+	if (l->hint->id == id)
+		return l->hint->entry;
+	i = slot_of(l, id);
+	while (l->entries[i].id != 0 && l->entries[i].id != id)
+		i = (i + 1) & (l->room - 1);
+	e = l->entries[i].id != 0 ? &l->entries[i] : NULL;
+	*l->hint = (struct ledger_hint){id, e};
+	return e;
 }
 
 struct ledger_entry *
@@ -69,8 +74,12 @@ entries_grow(struct ledger *l)
 	struct ledger_entry *entries = calloc(room, sizeof(*entries));
 	struct ledger_entry *from = l->entries;
 
-	if (entries == NULL)
+	if (l->hint == NULL)
+		l->hint = calloc(1, sizeof(*l->hint));
+	if (entries == NULL || l->hint == NULL) {
+		free(entries);
 		return -ENOMEM;
+	}
 	l->entries = entries;
 	l->room = room;
 	for (i = 0; i < old; i++) {
@@ -99,6 +108,7 @@ entry_add(struct ledger *l, uint64_t id)
 		;
 	l->entries[i].id = id;
 	l->nentries++;
+	l->hint->id = 0;
 	return &l->entries[i];
 }
 
@@ -117,6 +127,7 @@ entry_remove(struct ledger *l, struct ledger_entry *e)
 	}
 	memset(&l->entries[hole], 0, sizeof(l->entries[hole]));
 	l->nentries--;
+	l->hint->id = 0;
 }
 
 static struct ledger_stream *

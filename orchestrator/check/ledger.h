@@ -89,10 +89,17 @@ struct ledger_stream {
 	uint64_t max_acked;
 };
 
+/* What was looked for last: all checks ask for the same message. */
+struct ledger_hint {
+	uint64_t id;
+	struct ledger_entry *entry;
+};
+
 struct ledger {
 	uint64_t run;
 	struct ledger_entry *entries; /* open addressing by id */
 	size_t nentries, room;
+	struct ledger_hint *hint; /* made with the first entries */
 	struct ledger_stream *streams;
 	uint32_t nstreams;
 	struct ledger_consumer *consumers;

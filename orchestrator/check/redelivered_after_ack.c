@@ -142,8 +142,6 @@ suspects_judge(
 		}
 		if (number > s->consumer_seq && s->bar != 0)
 			raise_suspect(c, l, s, CLASS_VIOLATION);
-		else if (number > s->consumer_seq && came_late(l, s))
-			raise_suspect(c, l, s, CLASS_WARNING);
 		/*
 		 * Otherwise the living line is behind, so it is not its
 		 * number; or nothing shows that it was numbered after the ack.
