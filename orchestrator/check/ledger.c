@@ -108,7 +108,7 @@ entry_add(struct ledger *l, uint64_t id)
 		;
 	l->entries[i].id = id;
 	l->nentries++;
-	l->hint->id = 0;
+	*l->hint = (struct ledger_hint){0, NULL};
 	return &l->entries[i];
 }
 
@@ -127,7 +127,7 @@ entry_remove(struct ledger *l, struct ledger_entry *e)
 	}
 	memset(&l->entries[hole], 0, sizeof(l->entries[hole]));
 	l->nentries--;
-	l->hint->id = 0;
+	*l->hint = (struct ledger_hint){0, NULL};
 }
 
 static struct ledger_stream *
