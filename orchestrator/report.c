@@ -137,18 +137,22 @@ add_servers(cJSON *o, const struct stats *s)
 	}
 }
 
-static uint64_t
-count_open_unknown(const struct ledger *l)
+/* Messages that stay unknown: those that were read all the same, and not. */
+static void
+count_open_unknown(
+    const struct ledger *l, uint64_t *recovered, uint64_t *never_seen)
 {
 	const struct ledger_entry *e;
-	uint64_t n = 0;
 	size_t i;
 
+	*recovered = *never_seen = 0;
 	for (i = 0; i < l->room; i++) {
 		e = ledger_slot(l, i);
-		n += e != NULL && e->is_unknown && !e->is_acked;
+		if (e == NULL || !e->is_unknown || e->is_acked)
+			continue;
+		*recovered += e->seq != 0;
+		*never_seen += e->seq == 0;
 	}
-	return n;
 }
 
 static void
@@ -157,12 +161,16 @@ add_counts(cJSON *o, const struct history *h)
 	const struct stats *s = &h->stats;
 	cJSON *counts = cJSON_AddObjectToObject(o, "counts");
 	cJSON *publish = cJSON_AddObjectToObject(counts, "publish"), *ack;
+	uint64_t recovered, never_seen;
 
 	add_count(publish, "ok", s->publish_ok);
 	add_count(publish, "fail", s->publish_fail);
-	add_count(
-	    publish, "unknown", count_open_unknown(judge_ledger(h->judge)));
+	count_open_unknown(judge_ledger(h->judge), &recovered, &never_seen);
+	add_count(publish, "unknown", recovered + never_seen);
+	add_count(publish, "recovered", recovered);
+	add_count(publish, "never_seen", never_seen);
 	add_count(publish, "retries", s->publish_retries);
+	add_count(publish, "behind", s->behind);
 	add_count(counts, "deliver", s->deliver);
 	add_count(counts, "redeliver", s->redeliver);
 	ack = cJSON_AddObjectToObject(counts, "ack");
@@ -339,15 +347,17 @@ static void
 say_messages(const struct history *h, FILE *out)
 {
 	const struct stats *s = &h->stats;
+	uint64_t recovered, never_seen;
 
 	if (s->publish_ok == 0 && s->publish.count == 0)
 		return;
+	count_open_unknown(judge_ledger(h->judge), &recovered, &never_seen);
 	fprintf(out,
 	    "  publish     %llu ok, %llu unknown, %llu retries, p50 %.2f ms, "
 	    "p99 %.2f ms\n"
 	    "  deliveries  %llu, redelivered %llu\n",
 	    (unsigned long long)s->publish_ok,
-	    (unsigned long long)count_open_unknown(judge_ledger(h->judge)),
+	    (unsigned long long)(recovered + never_seen),
 	    (unsigned long long)s->publish_retries,
 	    (double)hist_quantile(&s->publish, 0.5) / 1e6,
 	    (double)hist_quantile(&s->publish, 0.99) / 1e6,

@@ -220,6 +220,10 @@ on_rare(struct stats *s, const struct event *ev)
 	case MESSAGE_CHILD_GAP:
 		s->gaps++;
 		break;
+	case MESSAGE_BEHIND:
+		if (ev->u.behind.behind > s->behind)
+			s->behind = ev->u.behind.behind;
+		break;
 	case MESSAGE_SCAN_ABSENT:
 		s->absent++;
 		break;

@@ -619,6 +619,21 @@ tamper_content(struct pipe_story *s, struct record *r)
 	return true;
 }
 
+/* The stream sequence that an event names, or NULL. */
+static uint64_t *
+seq_of(struct event *ev)
+{
+	if (ev->type == MESSAGE_PUBLISH_OK)
+		return &ev->u.publish_ok.seq;
+	if (ev->type == MESSAGE_DELIVER)
+		return &ev->u.deliver.seq;
+	if (ev->type == MESSAGE_ACK_OK)
+		return &ev->u.ack_ok.seq;
+	if (ev->type == MESSAGE_SCAN_MESSAGE)
+		return &ev->u.scan_message.seq;
+	return NULL;
+}
+
 /* The server gave two messages each other's places, for all to see. */
 static bool
 tamper_order(struct pipe_story *s, struct record *r)
@@ -645,16 +660,7 @@ tamper_order(struct pipe_story *s, struct record *r)
 	if (high <= low)
 		return false;
 	for (i = 0; i < r->n; i++) {
-		ev = &r->events[i];
-		seq = NULL;
-		if (ev->type == MESSAGE_PUBLISH_OK)
-			seq = &ev->u.publish_ok.seq;
-		else if (ev->type == MESSAGE_DELIVER)
-			seq = &ev->u.deliver.seq;
-		else if (ev->type == MESSAGE_ACK_OK)
-			seq = &ev->u.ack_ok.seq;
-		else if (ev->type == MESSAGE_SCAN_MESSAGE)
-			seq = &ev->u.scan_message.seq;
+		seq = seq_of(&r->events[i]);
 		if (seq != NULL && (*seq == low || *seq == high))
 			*seq = *seq == low ? high : low;
 	}

@@ -172,6 +172,7 @@ pipe_consumer_begin(struct worker *w, struct pipe_consumer **out)
 	*out = p;
 	if (p == NULL)
 		return -ENOMEM;
+	w->child.lazy_ns = PIPE_LAZY_NS;
 	/* As many as can come before the server waits for acks. */
 	p->nacks = (uint32_t)(o->max_ack_pending + o->batch);
 	p->acks = calloc(p->nacks, sizeof(*p->acks));
@@ -579,7 +580,7 @@ consumer_work(struct worker *w, struct pipe_consumer *p)
 
 	settle_batch(w, p);
 	look_at_acks(w, p, now);
-	child_flush(&w->child);
+	child_beat(&w->child);
 	if (err < 0)
 		log_error("cannot receive");
 	return err < 0 ? -EIO : 0;

@@ -96,6 +96,7 @@ pipe_publisher_begin(struct worker *w, struct pipe_publisher **out)
 	*out = p;
 	if (p == NULL)
 		return -ENOMEM;
+	w->child.lazy_ns = PIPE_LAZY_NS;
 	p->window = (uint32_t)o->window;
 	p->flights = calloc(p->window, sizeof(*p->flights));
 	p->free = calloc(p->window, sizeof(*p->free));
@@ -520,7 +521,7 @@ pipe_publisher_step(struct worker *w, struct pipe_publisher *p)
 	sent = send_new(w, p, now);
 	tell_behind(w, p, now);
 	got = take_answers(w, p, sent > 0 ? 0 : idle_ms(p, now));
-	child_flush(&w->child);
+	child_beat(&w->child);
 	return got < 0 ? got : 0;
 }
 

@@ -14,6 +14,7 @@
 #define PIPE_WINDOW_MAX	  65536
 #define PIPE_BATCH_MAX	  1000
 #define PIPE_DEDUPE_NS	  (600 * CLOCK_S)
+#define PIPE_LAZY_NS	  (5 * CLOCK_MS) /* events that nothing waits for */
 
 struct pipe_options {
 	uint64_t durables, window, batch;
