@@ -303,10 +303,13 @@ take_answer(struct worker *w, struct pipe_consumer *p, const char *address,
 {
 	const char *status = NULL;
 	struct open_ack *a;
-	unsigned i, token;
+	unsigned long i, token;
+	char *end;
 
-	if (sscanf(address, "a%u-%u", &i, &token) != 2 || i >= p->nacks)
+	i = strtoul(address + 1, &end, 10);
+	if (*end != '-' || i >= p->nacks)
 		return;
+	token = strtoul(end + 1, NULL, 10);
 	a = &p->acks[i];
 	if (a->token != token || token == 0 ||
 	    natsMsgHeader_Get(msg, "Status", &status) == NATS_OK)

@@ -307,13 +307,20 @@ static struct flight *
 flight_of(struct pipe_publisher *p, const char *subject, uint32_t *attempt)
 {
 	const char *dot = strrchr(subject, '.');
-	unsigned long long id;
-	unsigned i;
+	unsigned long i;
+	uint64_t id;
+	char *end;
 
-	/* Its id, too: the place may have another message by now. */
-	if (dot == NULL || sscanf(dot, ".%u-%llu-%u", &i, &id, attempt) != 3 ||
-	    i >= p->window || p->flights[i].id != id || id == 0)
+	if (dot == NULL)
 		return NULL;
+	i = strtoul(dot + 1, &end, 10);
+	if (*end != '-' || i >= p->window)
+		return NULL;
+	id = strtoull(end + 1, &end, 10);
+	/* Its id, too: the place may have another message by now. */
+	if (*end != '-' || p->flights[i].id != id || id == 0)
+		return NULL;
+	*attempt = (uint32_t)strtoul(end + 1, NULL, 10);
 	return &p->flights[i];
 }
 

@@ -10,6 +10,7 @@
 #define ROOM_FIRST  64
 #define SOURCES_MAX (1u << 20)
 #define MASK_BITS   64
+#define NEIGHBOURS  UINT64_C(16)
 
 void
 ledger_init(struct ledger *l)
@@ -38,9 +39,11 @@ ledger_fini(struct ledger *l)
 static size_t
 slot_of(const struct ledger *l, uint64_t id)
 {
-	uint64_t h = id * UINT64_C(0x9e3779b97f4a7c15);
+	/* Ids that follow each other are neighbours: so are their events. */
+	uint64_t h = (id / NEIGHBOURS) * UINT64_C(0x9e3779b97f4a7c15);
 
-	return (size_t)(h >> 20) & (l->room - 1);
+	return (size_t)((h >> 20) * NEIGHBOURS + id % NEIGHBOURS) &
+	       (l->room - 1);
 }
 
 struct ledger_entry *
