@@ -22,18 +22,20 @@
 #include "proto/base/text.h"
 #include "worker/pipeline.h"
 
-#define PULL_NS	   CLOCK_S
-#define GRACE_NS   (CLOCK_S / 4) /* a request is lost this long after its end */
-#define PULLS	   2
-#define ACK_NS	   CLOCK_S /* then it is sent again */
-#define LOOK_NS	   (20 * CLOCK_MS)
-#define LAG_NS	   (50 * CLOCK_MS)
-#define REPORTERS  4 /* processes of a durable that tell its lag */
-#define IDLE_MS	   10
-#define DRAIN_NS   (3 * CLOCK_S)
-#define CONNECT_NS (30 * CLOCK_S)
-#define REPLY_MAX  192
-#define TAKE_MAX   2000 /* at a time */
+#define PULL_NS	     CLOCK_S	     /* and more where many pull */
+#define PULL_MANY_NS (20 * CLOCK_MS) /* for each process of the durable */
+#define PULL_MAX_NS  (10 * CLOCK_S)
+#define GRACE_NS     (CLOCK_S / 4) /* a request is lost this long after its end */
+#define PULLS	     2
+#define ACK_NS	     CLOCK_S /* then it is sent again */
+#define LOOK_NS	     (20 * CLOCK_MS)
+#define LAG_NS	     (50 * CLOCK_MS)
+#define REPORTERS    4 /* processes of a durable that tell its lag */
+#define IDLE_MS	     10
+#define DRAIN_NS     (3 * CLOCK_S)
+#define CONNECT_NS   (30 * CLOCK_S)
+#define REPLY_MAX    192
+#define TAKE_MAX     2000 /* at a time */
 
 struct open_ack {
 	uint64_t id, seq, consumer_seq;
@@ -418,6 +420,21 @@ take_all(
 	return 0;
 }
 
+/*
+ * How long a request stays with the server. Hundreds of processes that renew
+ * theirs each second would leave it no time for anything else.
+ */
+static uint64_t
+pull_ns(const struct worker *w)
+{
+	const struct pipe_options *o = w->options;
+	uint64_t ns = w->config.consumers / o->durables * PULL_MANY_NS;
+
+	if (ns > PULL_MAX_NS)
+		return PULL_MAX_NS;
+	return ns > PULL_NS ? ns : PULL_NS;
+}
+
 static void
 send_request(
     struct worker *w, struct pipe_consumer *p, struct request *r, uint64_t now)
@@ -427,14 +444,14 @@ send_request(
 
 	r->number = ++p->number;
 	r->left = o->batch;
-	r->end_ns = now + PULL_NS + GRACE_NS;
+	r->end_ns = now + pull_ns(w) + GRACE_NS;
 	(void)text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
 	    p->stream, p->durable);
 	(void)snprintf(reply, sizeof(reply), "%s.p%llu", p->inbox,
 	    (unsigned long long)r->number);
 	(void)snprintf(request, sizeof(request),
 	    "{\"batch\":%llu,\"expires\":%llu}", (unsigned long long)o->batch,
-	    (unsigned long long)PULL_NS);
+	    (unsigned long long)pull_ns(w));
 	/* One that can't be sent is like one that is lost: it times out. */
 	(void)natsConnection_PublishRequestString(
 	    w->session.nc, api, reply, request);

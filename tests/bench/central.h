@@ -36,6 +36,9 @@ void feed_fini(struct feed *);
 /* Write a journal of about that many events that judges PASS. */
 int generate_journal(const char *dir, uint64_t events);
 
+/* The same of the test pipeline. */
+int generate_pipeline(const char *dir, uint64_t events);
+
 /* Phases, sizes and rates of a recorded run, one line each. */
 int figures_say(const char *run_dir);
 

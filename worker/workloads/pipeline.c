@@ -185,6 +185,10 @@ durable_setup(struct worker *w, uint32_t k)
 	cc.AckWait = (int64_t)o->ack_wait_ns;
 	cc.MaxAckPending = (int64_t)o->max_ack_pending;
 	cc.MaxDeliver = -1;
+	/* Requests of all its processes, also of those that are gone. */
+	if (pipe_kind(o) == PIPE_PULL)
+		cc.MaxWaiting =
+		    (int64_t)(512 + 4 * w->config.consumers / o->durables);
 	if (pipe_kind(o) == PIPE_PUSH) {
 		pipe_deliver(w, k, deliver, sizeof(deliver));
 		cc.DeliverSubject = deliver;
