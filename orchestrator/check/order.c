@@ -81,7 +81,7 @@ order_find(const struct order *o, uint64_t number)
 {
 	const struct order_item *i;
 
-	if (o->room == 0 || number == 0)
+	if (o->room == 0 || number == 0 || o->top - number >= o->room)
 		return NULL;
 	i = item_at(o, number);
 	return i->number == number ? i : NULL;
