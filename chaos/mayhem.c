@@ -83,7 +83,7 @@ draw_between(struct rng *rng, uint64_t low, uint64_t high)
 void
 mayhem_plan_next(struct mayhem_plan *p, struct fault *f)
 {
-	const struct option_range *r = &p->interval;
+	const struct option_times *r = &p->interval;
 	uint64_t wait;
 
 	if (r->low == r->high)

@@ -77,7 +77,7 @@ struct mayhem_plan {
 	struct rng rng;
 	unsigned nodes;			    /* servers of the cluster */
 	unsigned tolerated;		    /* of them may be out at once */
-	struct option_range interval, hold; /* --fault-interval, -duration */
+	struct option_times interval, hold; /* --fault-interval, -duration */
 	uint64_t next_ns; /* the mode's own: offset of its next round */
 	uint32_t round;
 	unsigned left; /* the mode's own: faults left in the round */

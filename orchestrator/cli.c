@@ -158,6 +158,10 @@ validate_test(const struct run_config *c)
 		    c->cluster, c->test,
 		    w->needs_no_cluster ? "--cluster null"
 					: "a cluster of servers");
+	if (c->rate != 0 && !w->takes_rate)
+		return cli_usage("--rate %llu/s: test %s has one message in "
+				 "flight and no rate; pipeline has one",
+		    (unsigned long long)c->rate, c->test);
 	return 0;
 }
 
@@ -248,7 +252,7 @@ validate_mayhem(const struct run_config *c)
 
 static int
 validate_rows(const struct run_config *c, const char *scope,
-    const struct option_spec *rows, size_t size)
+    const struct option_spec *rows, size_t size, const struct workload_ops *w)
 {
 	static const struct option_spec no_rows[] = {
 	    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false}};
@@ -260,6 +264,8 @@ validate_rows(const struct run_config *c, const char *scope,
 		return cli_usage("out of memory");
 	err =
 	    config_extras(c, scope, rows != NULL ? rows : no_rows, state, why);
+	if (err == 0 && w != NULL && w->validate != NULL)
+		err = w->validate(c, state, why);
 	free(state);
 	return err < 0 ? cli_usage("%s", why) : 0;
 }
@@ -282,12 +288,12 @@ validate_extra(const struct run_config *c, const char *extra)
 	char mode[64];
 
 	if (is_scope(extra, w->name))
-		return validate_rows(c, w->name, w->options, w->options_size);
+		return 0; /* all of the test's are looked at together */
 	while (text_next_item(&list, mode, sizeof(mode))) {
 		m = mayhem_find(mode);
 		if (is_scope(extra, mode))
 			return validate_rows(
-			    c, mode, m->options, m->options_size);
+			    c, mode, m->options, m->options_size, NULL);
 	}
 	return cli_usage("-o \"%s\": must be %s.KEY=VALUE in this run, or "
 			 "MODE.KEY=VALUE of one of its mayhem modes",
@@ -297,11 +303,14 @@ validate_extra(const struct run_config *c, const char *extra)
 static int
 validate_extras(const struct run_config *c)
 {
+	const struct workload_ops *w = workload_find(c->test);
 	size_t i;
 	int bad = 0;
 
 	for (i = 0; i < c->nextras && bad == 0; i++)
 		bad = validate_extra(c, c->extras[i]);
+	if (bad == 0)
+		bad = validate_rows(c, w->name, w->options, w->options_size, w);
 	return bad;
 }
 

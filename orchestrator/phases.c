@@ -298,12 +298,12 @@ is_consumed(const struct run *r)
 {
 	const struct ledger *l = judge_ledger(r->history.judge);
 	const struct ledger_entry *e;
+	uint64_t missing;
 	size_t i;
 
 	for (i = 0; i < l->room; i++) {
 		e = ledger_slot(l, i);
-		if (e != NULL && e->is_acked && !e->is_confirmed &&
-		    !e->ack_unknown)
+		if (e != NULL && ledger_awaits(e, &missing))
 			return false;
 	}
 	return true;

@@ -279,18 +279,31 @@ add_checks(cJSON *o, const struct history *h)
 	}
 }
 
+/* Messages that stay unknown: those that were read all the same, and not. */
+static void
+count_open_unknown(
+    const struct ledger *l, uint64_t *recovered, uint64_t *never_seen)
+{
+	const struct ledger_entry *e;
+	size_t i;
+
+	*recovered = *never_seen = 0;
+	for (i = 0; i < l->room; i++) {
+		e = ledger_slot(l, i);
+		if (e == NULL || !e->is_unknown || e->is_acked)
+			continue;
+		*recovered += e->seq != 0;
+		*never_seen += e->seq == 0;
+	}
+}
+
 uint64_t
 report_open_unknown(const struct ledger *l)
 {
-	const struct ledger_entry *e;
-	uint64_t n = 0;
-	size_t i;
+	uint64_t recovered, never_seen;
 
-	for (i = 0; i < l->room; i++) {
-		e = ledger_slot(l, i);
-		n += e != NULL && e->is_unknown && !e->is_acked;
-	}
-	return n;
+	count_open_unknown(l, &recovered, &never_seen);
+	return recovered + never_seen;
 }
 
 static void
@@ -299,12 +312,16 @@ add_counts(cJSON *o, const struct history *h)
 	const struct stats *s = &h->stats;
 	cJSON *counts = cJSON_AddObjectToObject(o, "counts");
 	cJSON *publish = cJSON_AddObjectToObject(counts, "publish"), *ack;
+	uint64_t recovered, never_seen;
 
 	add_count(publish, "ok", s->publish_ok);
 	add_count(publish, "fail", s->publish_fail);
-	add_count(
-	    publish, "unknown", report_open_unknown(judge_ledger(h->judge)));
+	count_open_unknown(judge_ledger(h->judge), &recovered, &never_seen);
+	add_count(publish, "unknown", recovered + never_seen);
+	add_count(publish, "recovered", recovered);
+	add_count(publish, "never_seen", never_seen);
 	add_count(publish, "retries", s->publish_retries);
+	add_count(publish, "behind", s->behind);
 	add_count(counts, "deliver", s->deliver);
 	add_count(counts, "redeliver", s->redeliver);
 	ack = cJSON_AddObjectToObject(counts, "ack");

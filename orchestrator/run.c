@@ -2,6 +2,7 @@
 /* A live run: the loop and what children's events mean; see run.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "proto/base/text.h"
 
 #define LOOP_MS	       20
+#define GATHER_MS      2
 #define TICK_NS	       CLOCK_S
 #define ANOMALIES_SAID 3	      /* of a kind and class */
 #define SILENT_NS      (6 * CLOCK_S)  /* longer than any one call of a worker */
@@ -488,6 +490,13 @@ loop_once(struct run *r)
 	struct event tick = {.type = MESSAGE_TICK};
 	uint64_t now;
 
+	/*
+	 * Where nobody waits for an answer from here, events may gather for a
+	 * moment: woken by each of many writers we would take their time.
+	 */
+	if (!r->workload->is_steered && r->phase >= PHASE_QUIET &&
+	    r->phase <= PHASE_DRAIN)
+		(void)poll(NULL, 0, GATHER_MS);
 	(void)children_poll(r->children, LOOP_MS);
 	now = clock_mono_ns();
 	if (now >= r->tick_ns) {

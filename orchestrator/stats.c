@@ -116,20 +116,50 @@ on_publish_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 		round_done(s, ev->time_ns);
 }
 
+/* A message is done, now that this event says so. */
 static void
-on_ack_ok(struct stats *s, const struct ledger *l, const struct event *ev)
+consumed(struct stats *s, const struct ledger_entry *e, const struct event *ev)
 {
-	const struct ledger_entry *e = ledger_find(l, ev->u.ack_ok.id);
-
-	s->ack_ok++;
-	if (e == NULL || e->is_confirmed)
-		return; /* confirmed before: the same message once more */
 	if (e->is_acked) {
 		hist_add(&s->consume, ev->time_ns - e->acked_ns);
 		series_latency(s->series, SERIES_CONSUME, ev->time_ns,
 		    ev->time_ns - e->acked_ns);
 	}
 	round_done(s, ev->time_ns);
+}
+
+static void
+on_ack_ok(struct stats *s, const struct ledger *l, const struct event *ev)
+{
+	const struct ledger_entry *e = ledger_find(l, ev->u.ack_ok.id);
+	const struct ledger_consumer *k =
+	    ledger_consumer(l, ev->u.ack_ok.consumer);
+
+	s->ack_ok++;
+	if (e == NULL || e->is_confirmed)
+		return; /* confirmed before: the same message once more */
+	if (k != NULL && (e->required & ~(e->confirmed | k->bit)) != 0)
+		return; /* others have to confirm it as well */
+	consumed(s, e, ev);
+}
+
+/* Where nothing is confirmed, a message is done when it was delivered. */
+static void
+on_deliver(struct stats *s, const struct ledger *l, const struct event *ev)
+{
+	const struct msg_deliver *m = &ev->u.deliver;
+	const struct ledger_consumer *k = ledger_consumer(l, m->consumer);
+	const struct ledger_entry *e;
+
+	s->deliver++;
+	s->redeliver += m->delivered > 1;
+	if (k == NULL || !k->has_rules || k->acks == ACKS_CONFIRMED)
+		return;
+	e = ledger_find(l, m->id);
+	if (e == NULL || e->is_confirmed ||
+	    (e->required & ~(e->confirmed | k->bit)) != 0)
+		return;
+	consumed(s, e, ev);
 }
 
 static struct stats_fault *
@@ -444,6 +474,10 @@ on_rare(struct stats *s, const struct event *ev)
 	case MESSAGE_CHILD_GAP:
 		s->gaps++;
 		break;
+	case MESSAGE_BEHIND:
+		if (ev->u.behind.behind > s->behind)
+			s->behind = ev->u.behind.behind;
+		break;
 	case MESSAGE_SCAN_ABSENT:
 		s->absent++;
 		break;
@@ -520,8 +554,7 @@ stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 		s->publish_unknown += ev->u.publish_end.outcome == 2;
 		break;
 	case MESSAGE_DELIVER:
-		s->deliver++;
-		s->redeliver += ev->u.deliver.delivered > 1;
+		on_deliver(s, l, ev);
 		break;
 	case MESSAGE_ACK_OK:
 		on_ack_ok(s, l, ev);

@@ -74,6 +74,7 @@ struct stats {
 	int64_t wall_ns;
 	uint64_t events;
 	uint64_t publish_ok, publish_fail, publish_unknown, publish_retries;
+	uint64_t behind; /* most messages that a publisher's rate lacked */
 	uint64_t deliver, redeliver, ack_ok, ack_unknown;
 	uint64_t scanned, absent;
 	uint64_t reads, updates, rejected; /* of keys */

@@ -84,10 +84,14 @@ child_say(struct child *c, enum message_type type)
 void
 child_beat(struct child *c)
 {
-	if (clock_mono_ns() >= c->up.last_ns + CHILD_BEAT_NS)
+	uint64_t now = clock_mono_ns();
+
+	if (now >= c->up.last_ns + CHILD_BEAT_NS)
 		child_say(c, MESSAGE_HEARTBEAT);
-	else
+	else if (now >= c->flushed_ns + c->lazy_ns) {
+		c->flushed_ns = now;
 		child_flush(c);
+	}
 }
 
 static bool

@@ -20,6 +20,12 @@ struct child {
 	struct channel_out up;
 	const char *role;
 	bool stopping; /* STOP was received */
+	/*
+	 * 0, or how long child_beat() may leave events unsent: a worker that
+	 * is busy then writes less often. child_flush() writes in any case.
+	 */
+	uint64_t lazy_ns;
+	uint64_t flushed_ns;
 };
 
 /* Take the pipes over, send HELLO, send log lines upwards. */

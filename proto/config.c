@@ -34,7 +34,7 @@ static const char *const clusters[] = {
 	}
 #define RANGE(name, member, def, min, max, help)                               \
 	{                                                                      \
-		name, OPTION_RANGE, AT(member), def, min, max, NULL,           \
+		name, OPTION_TIMES, AT(member), def, min, max, NULL,           \
 		    "TIME[..TIME]", help, false                                \
 	}
 #define TEXT(name, member, def, arg, help)                                     \
@@ -71,6 +71,8 @@ const struct option_spec config_options[] = {
     CHOICE("storage", storage, "file", storages, "KIND", "file or memory"),
     NUMBER("consumers", consumers, "10", 1, 4000, "N", "consumer processes"),
     NUMBER("clients", clients, "1", 1, 4000, "N", "client processes"),
+    {"rate", OPTION_RATE, AT(rate), "0", 0, 10000000, NULL, "N/s",
+	"publish at this rate, all clients together; 0 is no limit", false},
     RANGE("fault-interval", fault_interval, "5s", 100 * CLOCK_MS, DAY,
 	"between faults of a mode"),
     RANGE("fault-duration", fault_duration, "0", 0, DAY,

@@ -26,8 +26,9 @@ struct run_config {
 	uint64_t replicas;
 	char storage[16];
 	uint64_t consumers, clients;
-	struct option_range fault_interval; /* one time: the mean */
-	struct option_range fault_duration; /* 0: each mode's own */
+	uint64_t rate; /* of all publishers, a second; 0: no limit */
+	struct option_times fault_interval; /* one time: the mean */
+	struct option_times fault_duration; /* 0: each mode's own */
 	char tolerate[16];
 	uint64_t mix; /* modes at once; 0: all, or 2 of many */
 	uint64_t mix_time_ns;

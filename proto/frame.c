@@ -10,70 +10,247 @@
 #define HEAD_BYTES   2
 #define STAMP_FIELDS 6 /* version, type, source, incarnation, seq, time */
 #define ZONE_BYTES   8192
+/* Length, array, and the stamp's numbers. */
+#define STAMP_BYTES_MAX (HEAD_BYTES + 3 + 9 * (size_t)STAMP_FIELDS)
 
-struct cursor {
-	uint8_t *at, *end;
-};
-
-static int
-cursor_write(void *arg, const char *data, size_t len)
+/*
+ * The writer and the first of two readers are by hand: they meet every event
+ * of every message, and know what they look for. What the reader does not
+ * expect (fields of a later version, damage) it leaves to msgpack-c.
+ */
+static uint8_t *
+put_be(uint8_t *at, uint64_t v, unsigned bytes)
 {
-	struct cursor *c = arg;
-
-	if ((size_t)(c->end - c->at) < len)
-		return -1;
-	memcpy(c->at, data, len);
-	c->at += len;
-	return 0;
+	while (bytes > 0)
+		*at++ = (uint8_t)(v >> (8 * --bytes));
+	return at;
 }
 
-static int
-pack_field(
-    msgpack_packer *p, const struct event *ev, const struct message_field *f)
+static uint8_t *
+put_u64(uint8_t *at, uint64_t v)
 {
-	const char *text = (const char *)&ev->u + f->offset;
-	size_t len;
-
-	if (f->type == FIELD_string) {
-		len = strnlen(text, f->size - 1);
-		return msgpack_pack_str(p, len) < 0 ||
-			       msgpack_pack_str_body(p, text, len) < 0
-			   ? -1
-			   : 0;
+	if (v < 0x80) {
+		*at++ = (uint8_t)v;
+		return at;
 	}
+	if (v <= UINT8_MAX) {
+		*at++ = 0xcc;
+		return put_be(at, v, 1);
+	}
+	if (v <= UINT16_MAX) {
+		*at++ = 0xcd;
+		return put_be(at, v, 2);
+	}
+	if (v <= UINT32_MAX) {
+		*at++ = 0xce;
+		return put_be(at, v, 4);
+	}
+	*at++ = 0xcf;
+	return put_be(at, v, 8);
+}
+
+static uint8_t *
+put_i64(uint8_t *at, int64_t v)
+{
+	if (v >= 0)
+		return put_u64(at, (uint64_t)v);
+	if (v >= -32) {
+		*at++ = (uint8_t)v;
+		return at;
+	}
+	if (v >= INT8_MIN) {
+		*at++ = 0xd0;
+		return put_be(at, (uint64_t)v, 1);
+	}
+	if (v >= INT16_MIN) {
+		*at++ = 0xd1;
+		return put_be(at, (uint64_t)v, 2);
+	}
+	if (v >= INT32_MIN) {
+		*at++ = 0xd2;
+		return put_be(at, (uint64_t)v, 4);
+	}
+	*at++ = 0xd3;
+	return put_be(at, (uint64_t)v, 8);
+}
+
+static uint8_t *
+put_text(uint8_t *at, const char *text, size_t size)
+{
+	size_t len = strnlen(text, size - 1);
+
+	if (len < 32)
+		*at++ = (uint8_t)(0xa0 | len);
+	else if (len <= UINT8_MAX) {
+		*at++ = 0xd9;
+		at = put_be(at, len, 1);
+	} else {
+		*at++ = 0xda;
+		at = put_be(at, len, 2);
+	}
+	memcpy(at, text, len);
+	return at + len;
+}
+
+static uint8_t *
+put_field(uint8_t *at, const struct event *ev, const struct message_field *f)
+{
+	if (f->type == FIELD_string)
+		return put_text(at, (const char *)&ev->u + f->offset, f->size);
 	if (f->type == FIELD_i64)
-		return msgpack_pack_int64(p, message_get(ev, f));
-	return msgpack_pack_uint64(p, (uint64_t)message_get(ev, f));
+		return put_i64(at, message_get(ev, f));
+	return put_u64(at, (uint64_t)message_get(ev, f));
 }
 
 int
 frame_encode(const struct event *ev, uint8_t out[FRAME_MAX])
 {
 	const struct message_spec *spec = message_spec(ev->type);
-	struct cursor c = {out + HEAD_BYTES, out + FRAME_MAX};
-	msgpack_packer p;
+	uint8_t *at = out + HEAD_BYTES;
 	size_t len;
 	unsigned i;
-	int bad;
 
 	if (spec == NULL)
 		return -EINVAL;
-	msgpack_packer_init(&p, &c, cursor_write);
-	bad = msgpack_pack_array(&p, STAMP_FIELDS + spec->nfields) < 0;
-	bad |= msgpack_pack_uint8(&p, MESSAGE_VERSION) < 0;
-	bad |= msgpack_pack_uint8(&p, (uint8_t)ev->type) < 0;
-	bad |= msgpack_pack_uint32(&p, ev->source) < 0;
-	bad |= msgpack_pack_uint32(&p, ev->incarnation) < 0;
-	bad |= msgpack_pack_uint64(&p, ev->seq) < 0;
-	bad |= msgpack_pack_uint64(&p, ev->time_ns) < 0;
-	for (i = 0; i < spec->nfields; i++)
-		bad |= pack_field(&p, ev, &spec->fields[i]) < 0;
-	if (bad)
+	/* Each field takes its bytes in memory and a marker of at most 5. */
+	if (STAMP_BYTES_MAX + spec->size + 5 * (size_t)spec->nfields >
+	    FRAME_MAX)
 		return -EMSGSIZE;
-	len = (size_t)(c.at - out);
+	if (STAMP_FIELDS + spec->nfields < 16)
+		*at++ = (uint8_t)(0x90 | (STAMP_FIELDS + spec->nfields));
+	else {
+		*at++ = 0xdc;
+		at = put_be(at, STAMP_FIELDS + spec->nfields, 2);
+	}
+	at = put_u64(at, MESSAGE_VERSION);
+	at = put_u64(at, ev->type);
+	at = put_u64(at, ev->source);
+	at = put_u64(at, ev->incarnation);
+	at = put_u64(at, ev->seq);
+	at = put_u64(at, ev->time_ns);
+	for (i = 0; i < spec->nfields; i++)
+		at = put_field(at, ev, &spec->fields[i]);
+	len = (size_t)(at - out);
 	out[0] = (uint8_t)((len - HEAD_BYTES) & 0xff);
 	out[1] = (uint8_t)((len - HEAD_BYTES) >> 8);
 	return (int)len;
+}
+
+/* What is left of a frame. bad is set by whatever does not go on. */
+struct reader {
+	const uint8_t *at, *end;
+	bool bad;
+};
+
+static uint64_t
+get_be(struct reader *r, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	if ((size_t)(r->end - r->at) < bytes) {
+		r->bad = true;
+		return 0;
+	}
+	while (bytes-- > 0)
+		v = v << 8 | *r->at++;
+	return v;
+}
+
+static uint64_t
+get_u64(struct reader *r, uint64_t max)
+{
+	uint64_t v = get_be(r, 1);
+
+	if (v >= 0x80) {
+		if (v < 0xcc || v > 0xcf) {
+			r->bad = true;
+			return 0;
+		}
+		v = get_be(r, 1u << (v - 0xcc));
+	}
+	r->bad |= v > max;
+	return v;
+}
+
+/* Numbers below zero are rare, and left to the other reader. */
+static void
+get_text(struct reader *r, char *out, size_t size)
+{
+	size_t len = (size_t)get_be(r, 1);
+
+	if (len >= 0xa0 && len <= 0xbf)
+		len &= 31;
+	else if (len == 0xd9 || len == 0xda)
+		len = (size_t)get_be(r, len == 0xd9 ? 1 : 2);
+	else
+		r->bad = true;
+	if (r->bad || len >= size || (size_t)(r->end - r->at) < len ||
+	    memchr(r->at, '\0', len) != NULL) {
+		r->bad = true;
+		return;
+	}
+	memcpy(out, r->at, len);
+	out[len] = '\0';
+	r->at += len;
+}
+
+static void
+get_field(struct reader *r, struct event *ev, const struct message_field *f)
+{
+	char *at = (char *)&ev->u + f->offset;
+	uint32_t v32;
+	uint64_t v64;
+
+	switch (f->type) {
+	case FIELD_u8:
+		*(uint8_t *)at = (uint8_t)get_u64(r, UINT8_MAX);
+		break;
+	case FIELD_u16:
+		memcpy(at, &(uint16_t){(uint16_t)get_u64(r, UINT16_MAX)},
+		    sizeof(uint16_t));
+		break;
+	case FIELD_u32:
+		v32 = (uint32_t)get_u64(r, UINT32_MAX);
+		memcpy(at, &v32, sizeof(v32));
+		break;
+	case FIELD_u64:
+	case FIELD_i64:
+		v64 = get_u64(r, f->type == FIELD_i64 ? INT64_MAX : UINT64_MAX);
+		memcpy(at, &v64, sizeof(v64));
+		break;
+	case FIELD_string:
+		get_text(r, at, f->size);
+		break;
+	}
+}
+
+/* True when the body is what a writer of this version makes. */
+static bool
+read_plain(const uint8_t *data, size_t len, struct event *ev)
+{
+	struct reader r = {data, data + len, false};
+	const struct message_spec *spec;
+	uint64_t count = get_be(&r, 1);
+	unsigned i;
+
+	if (count == 0xdc)
+		count = get_be(&r, 2);
+	else if (count >= 0x90 && count <= 0x9f)
+		count &= 15;
+	else
+		return false;
+	r.bad |= get_u64(&r, UINT8_MAX) != MESSAGE_VERSION;
+	ev->type = (enum message_type)get_u64(&r, MESSAGE_TYPES - 1);
+	ev->source = (uint32_t)get_u64(&r, UINT32_MAX);
+	ev->incarnation = (uint32_t)get_u64(&r, UINT32_MAX);
+	ev->seq = get_u64(&r, UINT64_MAX);
+	ev->time_ns = get_u64(&r, UINT64_MAX);
+	spec = r.bad ? NULL : message_spec(ev->type);
+	if (spec == NULL || count != STAMP_FIELDS + spec->nfields)
+		return false;
+	for (i = 0; i < spec->nfields; i++)
+		get_field(&r, ev, &spec->fields[i]);
+	return !r.bad && r.at == r.end;
 }
 
 static int
@@ -289,6 +466,10 @@ frame_decode(const uint8_t *data, size_t len, struct event *ev, size_t *used)
 		return FRAME_MALFORMED;
 	if (len < HEAD_BYTES + body)
 		return FRAME_MORE;
+	if (read_plain(data + HEAD_BYTES, body, ev)) {
+		*used = HEAD_BYTES + body;
+		return FRAME_WHOLE;
+	}
 	if (!counts_fit(data + HEAD_BYTES, body))
 		return FRAME_MALFORMED;
 	if (decode_zone == NULL) {

@@ -548,6 +548,15 @@ test_lost_whole_stream(void **state)
 	story_fini(&s);
 }
 
+/* Checks that have nothing to judge with one message in flight. */
+static bool
+is_for_many(const char *check)
+{
+	return strcmp(check, "skipped") == 0 ||
+	       strcmp(check, "limit_exceeded") == 0 ||
+	       strcmp(check, "not_removed") == 0;
+}
+
 /* Every check has its violations planted, here or in a test of its own. */
 static void
 test_every_check_is_planted(void **state)
@@ -564,6 +573,8 @@ test_every_check_is_planted(void **state)
 				break;
 		(void)snprintf(path, sizeof(path), TESTS_DIR "/test_check_%s.c",
 		    (*c)->name);
+		if (i == PLANTS && is_for_many((*c)->name))
+			continue; /* test_pipeline.c */
 		if (i == PLANTS && access(path, R_OK) < 0)
 			fail_msg("no violation of \"%s\" is planted, and "
 				 "there is no %s",

@@ -107,7 +107,7 @@ test_round(void **state)
 	assert_int_equal(ledger_stream(&ledger, 0)->max_acked, 1);
 	confirmed(1);
 	assert_null(find(1));
-	assert_true(seqmap_find(&ledger_stream(&ledger, 0)->acked, 1, &id));
+	assert_true(seqlog_find(&ledger_stream(&ledger, 0)->known, 1, &id));
 	assert_true(id == message_id(PUBLISHER, 1));
 	assert_true(ledger_was_invoked(&ledger, id));
 	assert_false(ledger_was_invoked(&ledger, id + 1));

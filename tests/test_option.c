@@ -54,6 +54,53 @@ test_values(void **state)
 	assert_true(c.run == UINT64_MAX);
 }
 
+/* Ranges and rates: what is read, what is refused, and back. */
+static void
+test_ranges_and_rates(void **state)
+{
+	struct both {
+		uint64_t size[2], rate;
+	} b;
+	static const struct option_spec rows[] = {
+	    {"size", OPTION_RANGE, offsetof(struct both, size), 16, "128", 40,
+		1000, NULL, "N[..N]", "", false},
+	    {"rate", OPTION_RATE, offsetof(struct both, rate), 8, "0", 0, 500,
+		NULL, "N/s", "", false},
+	    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+	};
+	static const char *const bad_sizes[] = {"", "39", "1001", "50..40",
+	    "40..", "..50", "40..50..60", "40..1001", "x", "40-50", "-1..50"};
+	static const char *const bad_rates[] = {
+	    "", "5", "501/s", "/s", "5/m", "-5/s", "5/s/s", "5000000000000/s"};
+	char why[OPTION_WHY_MAX], text[64];
+	size_t i;
+
+	(void)state;
+	option_defaults(rows, &b);
+	assert_true(b.size[0] == 128 && b.size[1] == 128 && b.rate == 0);
+	assert_int_equal(option_set(rows, &b, "", "size", "40..1000", why), 0);
+	assert_true(b.size[0] == 40 && b.size[1] == 1000);
+	option_get(&rows[0], &b, text, sizeof(text));
+	assert_string_equal(text, "40..1000");
+	assert_int_equal(option_set(rows, &b, "", "rate", "500/s", why), 0);
+	assert_true(b.rate == 500);
+	option_get(&rows[1], &b, text, sizeof(text));
+	assert_string_equal(text, "500/s");
+	for (i = 0; i < sizeof(bad_sizes) / sizeof(bad_sizes[0]); i++) {
+		assert_int_equal(
+		    option_set(rows, &b, "", "size", bad_sizes[i], why),
+		    -EINVAL);
+		assert_non_null(strstr(why, "from 40 to 1000"));
+	}
+	for (i = 0; i < sizeof(bad_rates) / sizeof(bad_rates[0]); i++) {
+		assert_int_equal(
+		    option_set(rows, &b, "", "rate", bad_rates[i], why),
+		    -EINVAL);
+		assert_non_null(strstr(why, "up to 500/s"));
+	}
+	assert_true(b.size[0] == 40 && b.rate == 500);
+}
+
 /* Each error names the option, the value, and what is allowed. */
 static void
 test_errors(void **state)
@@ -216,7 +263,7 @@ random_value(
 	case OPTION_DURATION:
 		text_from_duration(v, out, size);
 		break;
-	case OPTION_RANGE:
+	case OPTION_TIMES:
 		text_from_duration(v, out, size);
 		if (rng_below(rng, 2) == 0) {
 			text_from_duration(
@@ -235,6 +282,13 @@ random_value(
 			n++;
 		(void)text_add(
 		    out, size, "%s", row->choices[rng_below(rng, n)]);
+		break;
+	case OPTION_RANGE:
+		(void)text_add(out, size, "%llu..%llu", (unsigned long long)v,
+		    (unsigned long long)row->max);
+		break;
+	case OPTION_RATE:
+		(void)text_add(out, size, "%llu/s", (unsigned long long)v);
 		break;
 	}
 }
@@ -313,6 +367,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_ranges_and_rates),
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_secrets_stay_secret),
 	    cmocka_unit_test(test_bad_run_id),

@@ -54,6 +54,7 @@ struct worker_stream {
 	uint32_t index;
 	const char *suffix; /* names stream and subject */
 	uint64_t dedupe_ns;
+	jsRetentionPolicy retention;
 };
 
 /* Make a stream with the run's replicas and storage and emit STREAM. */
@@ -133,6 +134,8 @@ int audit_streams(struct worker *);
 
 /* copies.c: compare every replica of the streams with the others. */
 int audit_copies(struct worker *);
+/* remains.c: the scan of streams that drop what was acked. */
+int remains_streams(struct worker *);
 
 /* setup.c: delete the streams that the parent named. */
 int setup_clean(struct worker *);

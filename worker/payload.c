@@ -48,16 +48,21 @@ bool
 payload_read(struct payload *p, const void *data, size_t len)
 {
 	const uint8_t *d = data;
+	bool whole = false;
 	uint64_t sum;
 
 	memset(p, 0, sizeof(*p));
-	p->sum = XXH64(data, len, 0);
-	if (len < PAYLOAD_MIN || len > PAYLOAD_MAX || memcmp(d, MAGIC, 4) != 0)
+	if (len >= PAYLOAD_MIN && len <= PAYLOAD_MAX) {
+		memcpy(&p->size, d + AT_SIZE, sizeof(p->size));
+		memcpy(&sum, d + AT_SUM, sizeof(sum));
+		whole = memcmp(d, MAGIC, 4) == 0 && p->size == len &&
+			sum == sum_of(d, len);
+	}
+	if (!whole) {
+		p->size = 0;
+		p->sum = XXH64(data, len, 0);
 		return false;
-	memcpy(&p->size, d + AT_SIZE, sizeof(p->size));
-	memcpy(&sum, d + AT_SUM, sizeof(sum));
-	if (p->size != len || sum != sum_of(d, len))
-		return false;
+	}
 	memcpy(&p->run, d + AT_RUN, sizeof(p->run));
 	memcpy(&p->id, d + AT_ID, sizeof(p->id));
 	memcpy(&p->incarnation, d + AT_INC, sizeof(p->incarnation));

@@ -66,6 +66,7 @@ setup_stream(struct worker *w, const struct worker_stream *ws)
 	(void)text_add(below, sizeof(below), "%s.>", subject);
 	stream_config(&sc, w, name, subjects);
 	sc.Duplicates = (int64_t)ws->dedupe_ns;
+	sc.Retention = ws->retention;
 	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
 	jo.Wait = REQUEST_MS;
 	do {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "proto/base/option.h"
+#include "proto/config.h"
 #include "proto/message.h"
 
 enum workload_count {
@@ -39,6 +40,14 @@ struct workload_ops {
 	size_t state_size;     /* zeroed block for each process, w->state */
 	bool needs_no_cluster; /* plays with --cluster null only */
 	bool is_steered;       /* the parent answers confirmed acks with DONE */
+	bool takes_rate;       /* --rate means something */
+	/*
+	 * In the parent, on the command line's values: 0, or -EINVAL with why
+	 * (OPTION_WHY_MAX bytes), which names option, value and what is
+	 * allowed. Optional.
+	 */
+	int (*validate)(
+	    const struct run_config *, const void *options, char *why);
 	/* Once a run, in a process of its own: make streams and the like. */
 	int (*setup)(struct worker *);
 	/* Scan what setup made; NULL is the scan that suits all streams. */

@@ -14,21 +14,21 @@
 #define HIGH_NS (25 * CLOCK_S)
 
 struct slow_options {
-	struct option_range delay, jitter;
+	struct option_times delay, jitter;
 };
 
 static const struct option_spec slow_rows[] = {
-    {"delay", OPTION_RANGE, offsetof(struct slow_options, delay),
-	sizeof(struct option_range), "5ms..100ms", 1, 60 * CLOCK_S, NULL,
+    {"delay", OPTION_TIMES, offsetof(struct slow_options, delay),
+	sizeof(struct option_times), "5ms..100ms", 1, 60 * CLOCK_S, NULL,
 	"TIME[..TIME]", "of every byte between servers", false},
-    {"jitter", OPTION_RANGE, offsetof(struct slow_options, jitter),
-	sizeof(struct option_range), "0..50ms", 0, 60 * CLOCK_S, NULL,
+    {"jitter", OPTION_TIMES, offsetof(struct slow_options, jitter),
+	sizeof(struct option_times), "0..50ms", 0, 60 * CLOCK_S, NULL,
 	"TIME[..TIME]", "added to it at random, at most", false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
 static uint64_t
-draw(const struct fault *f, const struct option_range *r, uint64_t salt)
+draw(const struct fault *f, const struct option_times *r, uint64_t salt)
 {
 	return r->low + fault_dice(f, salt) % (r->high - r->low + 1);
 }

@@ -33,7 +33,9 @@
 	X(STREAM_RESURRECTED, stream_resurrected)                              \
 	X(DIVERGENCE, divergence)                                              \
 	X(STUCK, stuck)                                                        \
-	X(OP_TIMEOUT, op_timeout)
+	X(OP_TIMEOUT, op_timeout)                                              \
+	X(LIMIT_EXCEEDED, limit_exceeded)                                      \
+	X(NOT_REMOVED, not_removed)
 
 enum anomaly_kind {
 #define X(KIND, kind) ANOMALY_##KIND,

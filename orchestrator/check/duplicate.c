@@ -19,6 +19,7 @@
 
 #define MARGIN_NS UINT64_C(1000000000)
 #define PAIRS_MAX 4096
+#define SOMEWHERE UINT64_MAX /* at a sequence that is not known any more */
 
 struct pair {
 	uint32_t stream;
@@ -117,14 +118,15 @@ other_copy(const struct check *c, const struct copy *m, int64_t *stamp_ns)
 	}
 	if (s == NULL || !ledger_was_invoked(c->ledger, m->id))
 		return 0;
-	if ((seqmap_find(&s->acked, m->seq, &found) ||
-		seqmap_find(&s->seen, m->seq, &found)) &&
-	    found == m->id)
-		return 0; /* known there: the usual case, and cheap */
-	if (seqmap_find_value(&s->acked, m->id, &found) ||
-	    seqmap_find_value(&s->seen, m->id, &found))
+	if (seqlog_find(&s->known, m->seq, &found)) {
+		if (found == m->id)
+			return 0; /* known there: the usual case, and cheap */
+	} else if (seqlog_has(&s->known, m->seq))
+		return 0; /* folded: the digests tell whether it is the same */
+	if (seqlog_find_id(&s->known, m->id, &found))
 		return found != m->seq ? found : 0;
-	return 0;
+	/* It was settled, at a sequence that is forgotten. */
+	return s->known.folded > 0 ? SOMEWHERE : 0;
 }
 
 /* A stamp that convicts if the oldest one does; else 0, not known. */
@@ -165,6 +167,10 @@ judge_copy(struct check *c, const struct copy *m)
 
 	for (i = 0; i < st->n; i++) {
 		p = &st->pairs[i];
+		/* The scan finds what was forgotten. */
+		if (p->seqs[0] == SOMEWHERE && p->stream == m->stream &&
+		    p->id == m->id && p->seqs[1] != m->seq)
+			p->seqs[0] = m->seq;
 		if (p->decided || p->stream != m->stream || p->id != m->id ||
 		    m->stamp_ns == 0)
 			continue;
@@ -223,14 +229,15 @@ duplicate_finish(struct check *c)
 			continue;
 		a.stream = p->stream;
 		a.ids[0] = p->id;
-		a.seqs[0] = p->seqs[0];
+		a.seqs[0] = p->seqs[0] != SOMEWHERE ? p->seqs[0] : 0;
 		a.seqs[1] = p->seqs[1];
 		check_raise(c, &a,
-		    "message %u:%llu was named at sequence %llu and at %llu, "
-		    "but the server's time stamps of both were never seen",
+		    "message %u:%llu was named at sequence %llu (0: an older "
+		    "one) and at %llu, but the server's time stamps of both "
+		    "were never seen",
 		    message_id_source(p->id),
 		    (unsigned long long)message_id_counter(p->id),
-		    (unsigned long long)p->seqs[0],
+		    (unsigned long long)a.seqs[0],
 		    (unsigned long long)p->seqs[1]);
 	}
 }

@@ -9,7 +9,8 @@
 
 #define ROOM_FIRST  64
 #define SOURCES_MAX (1u << 20)
-#define NO_STREAM   UINT32_MAX
+#define MASK_BITS   64
+#define NEIGHBOURS  UINT64_C(16)
 
 void
 ledger_init(struct ledger *l)
@@ -24,36 +25,43 @@ ledger_fini(struct ledger *l)
 
 	for (i = 0; i < l->nstreams; i++) {
 		seqmap_fini(&l->streams[i].acked);
-		seqmap_fini(&l->streams[i].seen);
-		seqmap_fini(&l->streams[i].scanned);
+		seqlog_fini(&l->streams[i].known);
 	}
 	free(l->streams);
+	free(l->consumers);
+	free(l->readers);
 	free(l->entries);
+	free(l->hint);
 	free(l->invoked);
-	free(l->consumer_streams);
 	ledger_init(l);
 }
 
 static size_t
 slot_of(const struct ledger *l, uint64_t id)
 {
-	uint64_t h = id * UINT64_C(0x9e3779b97f4a7c15);
+	/* Ids that follow each other are neighbours: so are their events. */
+	uint64_t h = (id / NEIGHBOURS) * UINT64_C(0x9e3779b97f4a7c15);
 
-	return (size_t)(h >> 20) & (l->room - 1);
+	return (size_t)((h >> 20) * NEIGHBOURS + id % NEIGHBOURS) &
+	       (l->room - 1);
 }
 
 struct ledger_entry *
 ledger_find(const struct ledger *l, uint64_t id)
 {
+	struct ledger_entry *e;
 	size_t i;
 
 	if (l->room == 0)
 		return NULL;
-	for (i = slot_of(l, id); l->entries[i].id != 0;
-	     i = (i + 1) & (l->room - 1))
-		if (l->entries[i].id == id)
-			return &l->entries[i];
-	return NULL;
+	if (l->hint->id == id)
+		return l->hint->entry;
+	i = slot_of(l, id);
+	while (l->entries[i].id != 0 && l->entries[i].id != id)
+		i = (i + 1) & (l->room - 1);
+	e = l->entries[i].id != 0 ? &l->entries[i] : NULL;
+	*l->hint = (struct ledger_hint){id, e};
+	return e;
 }
 
 struct ledger_entry *
@@ -69,8 +77,12 @@ entries_grow(struct ledger *l)
 	struct ledger_entry *entries = calloc(room, sizeof(*entries));
 	struct ledger_entry *from = l->entries;
 
-	if (entries == NULL)
+	if (l->hint == NULL)
+		l->hint = calloc(1, sizeof(*l->hint));
+	if (entries == NULL || l->hint == NULL) {
+		free(entries);
 		return -ENOMEM;
+	}
 	l->entries = entries;
 	l->room = room;
 	for (i = 0; i < old; i++) {
@@ -99,6 +111,7 @@ entry_add(struct ledger *l, uint64_t id)
 		;
 	l->entries[i].id = id;
 	l->nentries++;
+	*l->hint = (struct ledger_hint){0, NULL};
 	return &l->entries[i];
 }
 
@@ -117,6 +130,7 @@ entry_remove(struct ledger *l, struct ledger_entry *e)
 	}
 	memset(&l->entries[hole], 0, sizeof(l->entries[hole]));
 	l->nentries--;
+	*l->hint = (struct ledger_hint){0, NULL};
 }
 
 static struct ledger_stream *
@@ -146,6 +160,99 @@ ledger_stream(const struct ledger *l, uint32_t stream)
 	if (stream >= l->nstreams || !l->streams[stream].exists)
 		return NULL;
 	return &l->streams[stream];
+}
+
+/* Element i of a growing array, zeroed when new; NULL beyond max. */
+static void *
+slot_at(void *array_pointer, uint32_t *n, uint32_t i, size_t size)
+{
+	char *array, *grown;
+	uint32_t room = i + 1;
+
+	memcpy(&array, array_pointer, sizeof(array));
+	if (i < *n)
+		return array + i * size;
+	if (i >= SOURCES_MAX)
+		return NULL;
+	grown = realloc(array, room * size);
+	if (grown == NULL)
+		return NULL;
+	memset(grown + *n * size, 0, (room - *n) * size);
+	memcpy(array_pointer, &grown, sizeof(grown));
+	*n = room;
+	return grown + i * size;
+}
+
+static struct ledger_consumer *
+consumer_at(struct ledger *l, uint32_t consumer)
+{
+	struct ledger_consumer *c =
+	    slot_at(&l->consumers, &l->nconsumers, consumer, sizeof(*c));
+
+	l->no_memory |= c == NULL && consumer < SOURCES_MAX;
+	return c;
+}
+
+const struct ledger_consumer *
+ledger_consumer(const struct ledger *l, uint32_t consumer)
+{
+	if (consumer >= l->nconsumers || !l->consumers[consumer].exists)
+		return NULL;
+	return &l->consumers[consumer];
+}
+
+static uint64_t
+bit_of(const struct ledger *l, uint32_t consumer)
+{
+	const struct ledger_consumer *c = ledger_consumer(l, consumer);
+
+	return c != NULL ? c->bit : 0;
+}
+
+uint64_t
+ledger_required(const struct ledger *l, uint32_t stream, uint64_t id)
+{
+	const struct ledger_stream *s = ledger_stream(l, stream);
+	const struct ledger_consumer *c;
+	uint64_t bits = 0;
+	uint32_t i;
+
+	if (s == NULL || s->bits == 0)
+		return 0;
+	for (i = 0; i < l->nconsumers; i++) {
+		c = &l->consumers[i];
+		if (c->bit != 0 && c->stream == stream &&
+		    (!c->is_filtered || s->subjects == 0 ||
+			message_id_counter(id) % s->subjects == c->subject))
+			bits |= c->bit;
+	}
+	return bits;
+}
+
+bool
+ledger_awaits(const struct ledger_entry *e, uint64_t *missing)
+{
+	*missing = e->required & ~e->confirmed & ~e->unsure;
+	if (!e->is_acked || e->is_confirmed)
+		return false;
+	return e->required != 0 ? *missing != 0 : !e->ack_unknown;
+}
+
+bool
+ledger_was_confirmed(const struct ledger *l, uint32_t consumer, uint64_t id)
+{
+	const struct ledger_consumer *c = ledger_consumer(l, consumer);
+	const struct ledger_entry *e = ledger_find(l, id);
+
+	if (c == NULL || (c->has_rules && c->acks != ACKS_CONFIRMED))
+		return false;
+	if (e != NULL)
+		return c->bit != 0 ? (e->confirmed & c->bit) != 0
+				   : e->is_confirmed;
+	/* Settled: whoever had to confirm it did. */
+	return ledger_was_invoked(l, id) &&
+	       (c->bit == 0 ||
+		   (ledger_required(l, c->stream, id) & c->bit) != 0);
 }
 
 bool
@@ -182,9 +289,9 @@ note_invoked(struct ledger *l, uint64_t id)
 }
 
 static void
-map_add(struct ledger *l, struct seqmap *m, uint64_t seq, uint64_t id)
+note_known(struct ledger *l, struct ledger_stream *s, uint64_t seq, uint64_t id)
 {
-	if (seqmap_add(m, seq, id) == -ENOMEM)
+	if (id != 0 && seqlog_add(&s->known, seq, id) == -ENOMEM)
 		l->no_memory = true;
 }
 
@@ -226,6 +333,8 @@ enter_invoke(struct ledger *l, const struct faults *f, const struct event *ev)
 	e->invoked_ns = ev->time_ns;
 	e->invoked_stood = faults_stood(f, ev->time_ns);
 	e->floor = s->max_acked;
+	if (s->bits != 0)
+		e->required = ledger_required(l, m->stream, m->id);
 }
 
 /* A message leaves when nothing about it is open any more. */
@@ -236,6 +345,16 @@ entry_settle(struct ledger *l, struct ledger_entry *e)
 
 	if (e->is_acked && (e->is_confirmed || s == NULL || s->consumers == 0))
 		entry_remove(l, e);
+}
+
+/* A consumer had it confirmed: by its bit, or 0 where anybody will do. */
+static void
+entry_confirm(struct ledger *l, struct ledger_entry *e, uint64_t bit)
+{
+	e->confirmed |= bit;
+	if ((e->required & ~e->confirmed) == 0)
+		e->is_confirmed = true;
+	entry_settle(l, e);
 }
 
 static void
@@ -251,7 +370,9 @@ enter_ok(struct ledger *l, const struct faults *f, const struct event *ev)
 	 * A duplicate's ack names the first copy, which is ours as well (ids
 	 * are unique): both count as "stored there, promised to stay".
 	 */
-	map_add(l, &s->acked, m->seq, m->id);
+	note_known(l, s, m->seq, m->id);
+	if (seqmap_add(&s->acked, m->seq, m->seq) == -ENOMEM)
+		l->no_memory = true;
 	if (!m->duplicate && m->seq > s->max_acked)
 		s->max_acked = m->seq;
 	if (e == NULL)
@@ -272,50 +393,27 @@ enter_read(struct ledger *l, uint32_t stream, uint64_t seq, uint64_t id,
 
 	if (s == NULL)
 		return;
-	map_add(l, &s->seen, seq, id);
+	note_known(l, s, seq, id);
 	if (e != NULL && e->stream == stream && e->seq == 0)
 		e->seq = seq;
 	if (e != NULL && e->seq == seq)
 		e->stamp_ns = stamp_ns;
 }
 
-static void
-enter_consumer(struct ledger *l, const struct msg_consumer *m)
-{
-	struct ledger_stream *s = stream_at(l, m->stream);
-	uint32_t n = l->nconsumers, *streams;
-
-	if (s == NULL || m->consumer >= SOURCES_MAX)
-		return;
-	s->consumers++;
-	if (m->consumer >= n) {
-		streams = realloc(
-		    l->consumer_streams, (m->consumer + 1) * sizeof(*streams));
-		if (streams == NULL) {
-			l->no_memory = true;
-			return;
-		}
-		for (; n <= m->consumer; n++)
-			streams[n] = NO_STREAM;
-		l->consumer_streams = streams;
-		l->nconsumers = n;
-	}
-	l->consumer_streams[m->consumer] = m->stream;
-}
-
 /* A payload that could not be read was acked all the same: by sequence. */
 static struct ledger_entry *
 find_by_seq(const struct ledger *l, uint32_t consumer, uint64_t seq)
 {
+	const struct ledger_consumer *c = ledger_consumer(l, consumer);
 	struct ledger_entry *e;
 	size_t i;
 
-	if (consumer >= l->nconsumers)
-		return NULL;
+	if (c == NULL)
+		return NULL; /* of a stream that nobody named */
 	for (i = 0; i < l->room; i++) {
 		e = ledger_slot(l, i);
 		if (e != NULL && e->is_acked && e->seq == seq &&
-		    e->stream == l->consumer_streams[consumer])
+		    e->stream == c->stream)
 			return e;
 	}
 	return NULL;
@@ -328,10 +426,40 @@ enter_ack(struct ledger *l, const struct msg_ack_ok *m)
 				     ? ledger_find(l, m->id)
 				     : find_by_seq(l, m->consumer, m->seq);
 
+	if (e != NULL)
+		entry_confirm(l, e, bit_of(l, m->consumer));
+}
+
+/* What a delivery tells of its consumer, and of who waits for it. */
+static void
+enter_deliver(struct ledger *l, const struct event *ev)
+{
+	const struct msg_deliver *m = &ev->u.deliver;
+	struct ledger_consumer *c = consumer_at(l, m->consumer);
+	struct ledger_entry *e;
+	uint64_t *readers;
+
+	if (m->intact)
+		enter_read(l, m->stream, m->seq, m->id, m->stamp_ns);
+	if (c == NULL || c->bit == 0)
+		return;
+	c->moved_ns = ev->time_ns;
+	if (m->seq > c->frontier)
+		c->frontier = m->seq;
+	readers =
+	    slot_at(&l->readers, &l->nreaders, ev->source, sizeof(*readers));
+	if (readers != NULL)
+		*readers |= c->bit;
+	else
+		l->no_memory = true;
+	e = m->intact ? ledger_find(l, m->id) : NULL;
 	if (e == NULL)
 		return;
-	e->is_confirmed = true;
-	entry_settle(l, e);
+	e->delivered |= c->bit;
+	e->unsure &= ~c->bit; /* it came again, or for the first time */
+	/* Whoever acks without confirmation is done as far as one can tell. */
+	if (c->acks != ACKS_CONFIRMED)
+		entry_confirm(l, e, c->bit);
 }
 
 static void
@@ -342,7 +470,6 @@ enter_scan(struct ledger *l, const struct msg_scan_message *m)
 	if (s == NULL || !m->intact)
 		return;
 	enter_read(l, m->stream, m->seq, m->id, m->stamp_ns);
-	map_add(l, &s->scanned, m->seq, m->id);
 }
 
 /* What happened to a message's attempts. */
@@ -388,6 +515,10 @@ enter_ack_attempt(struct ledger *l, const struct event *ev)
 	e = ledger_find(l, ev->u.ack_unknown.id);
 	if (e == NULL || !ev->u.ack_unknown.gave_up)
 		return;
+	if (e->required != 0) {
+		e->unsure |= bit_of(l, ev->u.ack_unknown.consumer);
+		return;
+	}
 	e->acking = 0;
 	e->ack_unknown = true;
 }
@@ -397,10 +528,14 @@ static void
 enter_exit(struct ledger *l, uint32_t source)
 {
 	struct ledger_entry *e;
+	uint64_t bits = source < l->nreaders ? l->readers[source] : 0;
 	size_t i;
 
 	for (i = 0; i < l->room; i++) {
 		e = ledger_slot(l, i);
+		/* It may have sent the ack of whatever was delivered. */
+		if (e != NULL)
+			e->unsure |= bits & e->delivered & ~e->confirmed;
 		if (e != NULL && e->acking == source) {
 			e->acking = 0;
 			e->ack_unknown = true;
@@ -412,19 +547,67 @@ enter_exit(struct ledger *l, uint32_t source)
 	}
 }
 
+static void
+enter_consumer(struct ledger *l, const struct msg_consumer *m)
+{
+	struct ledger_stream *s = stream_at(l, m->stream);
+	struct ledger_consumer *c = consumer_at(l, m->consumer);
+
+	if (s == NULL || c == NULL)
+		return;
+	/* An ordered consumer is told anew by each incarnation. */
+	if (!c->exists)
+		s->consumers++;
+	c->exists = true;
+	c->stream = m->stream;
+	c->frontier = 0;
+	(void)text_copy(c->name, sizeof(c->name), m->name);
+}
+
+static void
+enter_consumer_rules(struct ledger *l, const struct msg_consumer_rules *m)
+{
+	struct ledger_consumer *c = consumer_at(l, m->consumer);
+	struct ledger_stream *s;
+
+	if (c == NULL || !c->exists)
+		return;
+	s = stream_at(l, c->stream);
+	if (s == NULL)
+		return;
+	/* Beyond that many a message is done when one confirms it. */
+	if (!c->has_rules && s->bits < MASK_BITS)
+		c->bit = UINT64_C(1) << s->bits++;
+	c->has_rules = true;
+	c->kind = (enum ledger_kind)m->kind;
+	c->acks = (enum ledger_acks)m->acks;
+	c->is_filtered = m->filtered;
+	c->subject = m->subject;
+	c->max_ack_pending = m->max_ack_pending;
+	c->max_deliver = m->max_deliver;
+}
+
+static void
+enter_stream_rules(struct ledger *l, const struct msg_stream_rules *m)
+{
+	struct ledger_stream *s = stream_at(l, m->stream);
+
+	if (s == NULL)
+		return;
+	s->retention = (enum ledger_retention)m->retention;
+	s->subjects = m->subjects;
+}
+
 void
 ledger_event(struct ledger *l, const struct faults *f, const struct event *ev)
 {
-	const struct msg_deliver *d = &ev->u.deliver;
-
 	if (ev->type == MESSAGE_PUBLISH_INVOKE)
 		enter_invoke(l, f, ev);
 	else if (ev->type == MESSAGE_PUBLISH_OK)
 		enter_ok(l, f, ev);
-	else if (ev->type == MESSAGE_DELIVER) {
-		if (d->intact)
-			enter_read(l, d->stream, d->seq, d->id, d->stamp_ns);
-	} else if (ev->type == MESSAGE_ACK_OK)
+	else if (ev->type == MESSAGE_DELIVER)
+		enter_deliver(l, ev);
+	else if (ev->type == MESSAGE_ACK_OK)
 		enter_ack(l, &ev->u.ack_ok);
 	else if (ev->type == MESSAGE_ACK_INVOKE ||
 		 ev->type == MESSAGE_ACK_UNKNOWN)
@@ -442,4 +625,8 @@ ledger_event(struct ledger *l, const struct faults *f, const struct event *ev)
 		enter_stream(l, &ev->u.stream);
 	else if (ev->type == MESSAGE_CONSUMER)
 		enter_consumer(l, &ev->u.consumer);
+	else if (ev->type == MESSAGE_CONSUMER_RULES)
+		enter_consumer_rules(l, &ev->u.consumer_rules);
+	else if (ev->type == MESSAGE_STREAM_RULES)
+		enter_stream_rules(l, &ev->u.stream_rules);
 }

@@ -6,8 +6,8 @@
  * it. Checks read the ledger and never write it.
  *
  * Memory: one entry for each message that is open (not yet acked, or not
- * yet confirmed by a consumer) or whose outcome is unknown; everything
- * settled shrinks to runs of sequences.
+ * yet confirmed by every consumer that has to) or whose outcome is unknown;
+ * everything settled shrinks to runs of sequences, or to digests.
  */
 #ifndef CHECK_LEDGER_H
 #define CHECK_LEDGER_H
@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "orchestrator/check/faults.h"
+#include "orchestrator/check/seqlog.h"
 #include "orchestrator/check/seqmap.h"
 #include "proto/message.h"
 
@@ -37,6 +38,42 @@ struct ledger_entry {
 	uint32_t acking;  /* source that has an ack open; 0 none */
 	bool ack_unknown; /* an ack may have been committed unheard */
 	bool told;	  /* a liveness anomaly was raised for it */
+	/* Where consumers have rules: bits of consumers, see ledger_consumer */
+	uint64_t required;  /* have to confirm it; 0: anybody, once */
+	uint64_t delivered; /* have received it */
+	uint64_t confirmed; /* have had it confirmed, or ack without */
+	uint64_t unsure;    /* may have had an ack committed unheard */
+};
+
+enum ledger_acks {
+	ACKS_CONFIRMED = 1,
+	ACKS_PLAIN = 2,
+	ACKS_NONE = 3
+};
+enum ledger_kind {
+	KIND_PULL = 1,
+	KIND_PUSH = 2,
+	KIND_ORDERED = 3
+};
+
+struct ledger_consumer {
+	bool exists, has_rules;
+	uint32_t stream;
+	char name[64];
+	uint64_t bit; /* in the masks of entries, 0 without rules */
+	enum ledger_kind kind;
+	enum ledger_acks acks;
+	bool is_filtered;
+	uint32_t subject; /* when it is filtered */
+	uint64_t max_ack_pending, max_deliver;
+	uint64_t frontier; /* highest sequence that it has delivered */
+	uint64_t moved_ns; /* when it delivered something last */
+};
+
+enum ledger_retention {
+	RETENTION_LIMITS,
+	RETENTION_WORKQUEUE,
+	RETENTION_INTEREST
 };
 
 struct ledger_stream {
@@ -44,22 +81,33 @@ struct ledger_stream {
 	char name[64], storage[16];
 	uint64_t created, dedupe_ns;
 	uint32_t replicas, consumers;
-	struct seqmap acked;   /* sequence -> id, acked and not duplicate */
-	struct seqmap seen;    /* sequence -> id, read by anybody */
-	struct seqmap scanned; /* sequence -> id, read by the audit */
+	enum ledger_retention retention;
+	uint32_t subjects;   /* message n is of subject n % this */
+	uint32_t bits;	     /* given to consumers with rules */
+	struct seqlog known; /* what its sequences hold, acked or read */
+	struct seqmap acked; /* set of the sequences that were acked */
 	uint64_t max_acked;
+};
+
+/* What was looked for last: all checks ask for the same message. */
+struct ledger_hint {
+	uint64_t id;
+	struct ledger_entry *entry;
 };
 
 struct ledger {
 	uint64_t run;
 	struct ledger_entry *entries; /* open addressing by id */
 	size_t nentries, room;
+	struct ledger_hint *hint; /* made with the first entries */
 	struct ledger_stream *streams;
 	uint32_t nstreams;
+	struct ledger_consumer *consumers;
+	uint32_t nconsumers;
+	uint64_t *readers; /* by source: bits of the consumers it read */
+	uint32_t nreaders;
 	uint64_t *invoked; /* highest counter invoked, by source */
 	uint32_t nsources;
-	uint32_t *consumer_streams; /* by consumer */
-	uint32_t nconsumers;
 	bool no_memory; /* something could not be entered */
 };
 
@@ -75,6 +123,26 @@ struct ledger_entry *ledger_find(const struct ledger *, uint64_t id);
 /* The stream, or NULL when no STREAM event named it. */
 const struct ledger_stream *ledger_stream(
     const struct ledger *, uint32_t stream);
+
+/* The consumer, or NULL when no CONSUMER event named it. */
+const struct ledger_consumer *ledger_consumer(
+    const struct ledger *, uint32_t consumer);
+
+/* Bits of the consumers that message id of a stream has to reach. */
+uint64_t ledger_required(const struct ledger *, uint32_t stream, uint64_t id);
+
+/*
+ * True while an acknowledged message waits for a consumer: *missing are the
+ * bits of those, or 0 where consumers have no rules.
+ */
+bool ledger_awaits(const struct ledger_entry *, uint64_t *missing);
+
+/*
+ * True when message id, which was delivered, was confirmed before by this
+ * consumer, as far as the ledger can tell: not where acks are plain.
+ */
+bool ledger_was_confirmed(
+    const struct ledger *, uint32_t consumer, uint64_t id);
 
 /* True when this run did invoke a publish of id. */
 bool ledger_was_invoked(const struct ledger *, uint64_t id);

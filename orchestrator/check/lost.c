@@ -18,6 +18,7 @@
  * absence is a warning only.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@
 
 struct lost_stream {
 	struct seqmap covered; /* sequences that the scan settled */
+	struct seqmap removed; /* those that are lawfully gone, if acked */
 };
 
 struct lost_state {
@@ -47,19 +49,24 @@ on_absent(struct check *c, const struct msg_scan_absent *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	struct anomaly a = {.kind = ANOMALY_LOST, .stream = m->stream};
+	char who[48] = "a message";
 	uint64_t id;
 
 	if (s == NULL || !seqmap_find(&s->acked, m->seq, &id))
 		return 0;
 	a.class = loss_class(c);
-	a.ids[0] = id;
 	a.seqs[0] = m->seq;
+	if (seqlog_find(&s->known, m->seq, &id)) {
+		a.ids[0] = id;
+		(void)snprintf(who, sizeof(who), "message %u:%llu",
+		    message_id_source(id),
+		    (unsigned long long)message_id_counter(id));
+	}
 	check_raise(c, &a,
-	    "message %u:%llu was acknowledged at sequence %llu of %s and is "
+	    "%s was acknowledged at sequence %llu of %s and is "
 	    "gone: the scan did not see it and the leader said %u times that "
 	    "there is no such message (%s part of %llu acknowledged)",
-	    message_id_source(id), (unsigned long long)message_id_counter(id),
-	    (unsigned long long)m->seq, s->name, m->tries,
+	    who, (unsigned long long)m->seq, s->name, m->tries,
 	    m->seq == seqmap_last(&s->acked) ? "last" : "middle",
 	    (unsigned long long)s->acked.count);
 	return 0;
@@ -82,6 +89,39 @@ on_begin(struct check *c, const struct msg_scan_begin *m)
 	return 0;
 }
 
+/*
+ * A work queue or interest stream drops what every consumer acked. One that
+ * has not even received a message can't have acked it: workers tell of a
+ * delivery before they ack it.
+ */
+static void
+judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+	struct anomaly a = {
+	    .kind = ANOMALY_LOST, .rule = "guarantees 9", .stream = stream};
+	const struct ledger_entry *e;
+	uint64_t same;
+	size_t i;
+
+	a.class = loss_class(c);
+	for (i = 0; i < c->ledger->room && t->removed.n > 0; i++) {
+		e = ledger_slot(c->ledger, i);
+		if (e == NULL || e->stream != stream || !e->is_acked ||
+		    (e->required & ~e->delivered) == 0 ||
+		    !seqmap_find(&t->removed, e->seq, &same))
+			continue;
+		a.ids[0] = e->id;
+		a.seqs[0] = e->seq;
+		check_raise(c, &a,
+		    "message %u:%llu was acknowledged at sequence %llu of %s "
+		    "and is gone, although a consumer never received it",
+		    message_id_source(e->id),
+		    (unsigned long long)message_id_counter(e->id),
+		    (unsigned long long)e->seq, s->name);
+	}
+}
+
 static void
 on_end(struct check *c, struct lost_stream *t, const struct msg_scan_end *m)
 {
@@ -90,6 +130,7 @@ on_end(struct check *c, struct lost_stream *t, const struct msg_scan_end *m)
 
 	if (s == NULL || !m->complete)
 		return; /* the judge already says so */
+	judge_removed(c, t, m->stream);
 	if (seqmap_first_missing(&s->acked, &t->covered, 1, &seq))
 		check_doubt(c,
 		    "the audit of %s did not settle sequence %llu, which was "
@@ -104,6 +145,23 @@ cover(struct lost_stream *t, uint64_t seq)
 }
 
 static int
+on_removed(
+    struct check *c, struct lost_stream *t, const struct msg_scan_removed *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	uint64_t len = m->last - m->first + 1;
+	int err;
+
+	/* Of any other stream this says nothing: it stays unsettled. */
+	if (s == NULL || s->retention == RETENTION_LIMITS || len == 0)
+		return 0;
+	err = seqmap_append(&t->covered, m->first, len);
+	if (err == 0)
+		err = seqmap_append(&t->removed, m->first, len);
+	return err == -ENOMEM ? err : 0;
+}
+
+static int
 lost_event(struct check *c, const struct event *ev)
 {
 	struct lost_state *st = c->state;
@@ -113,16 +171,20 @@ lost_event(struct check *c, const struct event *ev)
 		st->is_unsettled = !ev->u.settled.ok;
 		return 0;
 	}
-	/* The stream is the first field of all four messages. */
+	/* The stream is the first field of all five messages. */
 	t = check_slot(
 	    &st->streams, &st->n, ev->u.scan_begin.stream, sizeof(*t));
 	if (t == NULL)
 		return -ENOMEM;
 	switch ((unsigned)ev->type) {
 	case MESSAGE_SCAN_BEGIN:
+		seqmap_fini(&t->removed);
+		seqmap_fini(&t->covered); /* another try settles anew */
 		return on_begin(c, &ev->u.scan_begin);
 	case MESSAGE_SCAN_MESSAGE:
 		return cover(t, ev->u.scan_message.seq);
+	case MESSAGE_SCAN_REMOVED:
+		return on_removed(c, t, &ev->u.scan_removed);
 	case MESSAGE_SCAN_ABSENT:
 		(void)on_absent(c, &ev->u.scan_absent);
 		return cover(t, ev->u.scan_absent.seq);
@@ -138,14 +200,16 @@ lost_fini(struct check *c)
 	struct lost_state *st = c->state;
 	uint32_t i;
 
-	for (i = 0; i < st->n; i++)
+	for (i = 0; i < st->n; i++) {
 		seqmap_fini(&st->streams[i].covered);
+		seqmap_fini(&st->streams[i].removed);
+	}
 	free(st->streams);
 }
 
 static const enum message_type types[] = {MESSAGE_SCAN_BEGIN,
-    MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_ABSENT, MESSAGE_SCAN_END,
-    MESSAGE_SETTLED, 0};
+    MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_ABSENT, MESSAGE_SCAN_REMOVED,
+    MESSAGE_SCAN_END, MESSAGE_SETTLED, 0};
 
 const struct check_ops check_lost = {
     .name = "lost",

@@ -20,13 +20,13 @@
  * did not use it for anything else: D was its own. Both together convict;
  * anything less that comes later than the ack wait is a warning.
  *
+ * Memory: the numbers and confirmations of what was in flight lately stand
+ * in rings; of older ones only the time is kept by which a block of them had
+ * been confirmed, which is later than the truth and so convicts less.
+ *
  * Why no legal behaviour trips it: an ack that timed out is UNKNOWN and
  * never enters; late arrivals have d < m1; a deposed leader's numbers
  * collide with, or lie beyond, those of its successor.
- *
- * Memory: each redelivery makes the maps of a line uneven, so they keep what
- * is newest: of a sequence that was forgotten nothing is judged, and neither
- * is a delivery whose number is not above those forgotten.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,21 +34,19 @@
 #include <string.h>
 
 #include "orchestrator/check/check.h"
+#include "orchestrator/check/order.h"
 
 #define PASSES	     3 /* numbers on the way have arrived by then */
-#define WAITING_MAX  CHECK_SLOTS_MAX
 #define SUSPECTS_MAX 4096
-#define RUNS_MAX     4096 /* of each map of a line */
-
-/* A confirmed ack for which no later message was delivered yet. */
-struct waiting {
-	uint64_t seq, confirmed_ns;
-};
+#define BACK_MAX     4096  /* numbers looked at to find M1 */
+#define RUNS_MAX     65536 /* of confirmed sequences; then half are dropped */
+#define BLOCK	     1024  /* sequences that share a time of confirmation */
 
 struct suspect {
 	uint64_t id, seq, consumer_seq, delivered;
 	uint64_t arrived_ns;
-	uint64_t confirmed_ns; /* 0: long ago, no longer kept */
+	uint64_t confirmed_ns; /* at the latest */
+	bool is_old;	       /* when exactly is no longer kept */
 	uint64_t bar;	       /* m1, 0 not yet known */
 	uint64_t passed_ns;    /* when the last M2 was delivered */
 	unsigned passes;       /* M2s so far, each published after the last */
@@ -58,11 +56,13 @@ struct line {
 	bool exists;
 	uint32_t stream;
 	uint64_t ack_wait_ns;
-	struct seqmap bars;    /* confirmed sequence -> m1 */
-	struct seqmap numbers; /* consumer sequence -> stream sequence */
-	uint64_t forgotten;    /* highest number dropped from numbers */
-	struct waiting *waiting;
-	uint32_t nwaiting, waiting_room;
+	/* consumer sequence: stream sequence, and when it was published */
+	struct order numbers;
+	struct order confirmed; /* stream sequence: when it was confirmed */
+	struct seqmap set;	/* stream sequences that were confirmed */
+	uint64_t dropped;	/* below this the ledger knows it as well */
+	uint64_t *blocks;	/* latest confirmation, by sequence / BLOCK */
+	size_t nblocks;
 	struct suspect *suspects;
 	uint32_t nsuspects, suspects_room;
 };
@@ -92,7 +92,7 @@ raise_suspect(struct check *c, const struct line *l, const struct suspect *s,
 	a.ids[0] = s->id;
 	a.seqs[0] = s->seq;
 	a.time_ns = s->arrived_ns;
-	if (s->confirmed_ns != 0)
+	if (!s->is_old)
 		(void)snprintf(after, sizeof(after), "%.3f s ",
 		    (double)(s->arrived_ns - s->confirmed_ns) / 1e9);
 	check_raise(c, &a,
@@ -106,37 +106,17 @@ raise_suspect(struct check *c, const struct line *l, const struct suspect *s,
 		: "; that it was sent after the ack is not proven");
 }
 
+/* Longer after the ack than what was sent before it usually takes. */
+static bool
+came_late(const struct line *l, const struct suspect *s)
+{
+	return s->is_old || s->arrived_ns - s->confirmed_ns > l->ack_wait_ns;
+}
+
 static void
 suspect_drop(struct line *l, uint32_t i)
 {
 	l->suspects[i] = l->suspects[--l->nsuspects];
-}
-
-/* A message published after the acks of those waiting has number m1. */
-static int
-bars_set(struct line *l, uint64_t invoked_ns, uint64_t m1)
-{
-	struct waiting *w;
-	struct suspect *s;
-	uint32_t i = 0, k;
-
-	while (i < l->nwaiting) {
-		w = &l->waiting[i];
-		if (w->confirmed_ns >= invoked_ns) {
-			i++;
-			continue;
-		}
-		if (seqmap_add(&l->bars, w->seq, m1) == -ENOMEM)
-			return -ENOMEM;
-		(void)seqmap_trim(&l->bars, RUNS_MAX); /* not judged then */
-		for (k = 0; k < l->nsuspects; k++) {
-			s = &l->suspects[k];
-			if (s->seq == w->seq && s->bar == 0)
-				s->bar = m1;
-		}
-		*w = l->waiting[--l->nwaiting];
-	}
-	return 0;
 }
 
 /* What a delivery of a message published at invoked_ns says of suspects. */
@@ -149,10 +129,8 @@ suspects_judge(
 
 	while (i < l->nsuspects) {
 		s = &l->suspects[i];
-		if (s->bar != 0 && s->consumer_seq <= s->bar) {
-			suspect_drop(l, i); /* numbered before the ack */
-			continue;
-		}
+		if (invoked_ns > s->confirmed_ns && number < s->consumer_seq)
+			s->bar = number;
 		if (invoked_ns <= s->passed_ns) {
 			i++;
 			continue;
@@ -162,9 +140,12 @@ suspects_judge(
 			i++;
 			continue;
 		}
-		if (s->bar != 0 && number > s->consumer_seq)
+		if (number > s->consumer_seq && s->bar != 0)
 			raise_suspect(c, l, s, CLASS_VIOLATION);
-		/* Otherwise the living line is behind: not its number. */
+		/*
+		 * Otherwise the living line is behind, so it is not its
+		 * number; or nothing shows that it was numbered after the ack.
+		 */
 		suspect_drop(l, i);
 	}
 }
@@ -186,59 +167,77 @@ suspects_doubt(struct check *c, struct line *l, const struct msg_deliver *m)
 			i++;
 			continue;
 		}
-		raise_suspect(c, l, s, CLASS_WARNING);
+		if (s->bar != 0 || came_late(l, s))
+			raise_suspect(c, l, s, CLASS_WARNING);
 		suspect_drop(l, i);
 	}
 }
 
-static void
-number_keep(struct line *l, uint64_t number, uint64_t seq)
+/*
+ * Enter a number: 1, 0 when another delivery has it already or it lies too
+ * far back to prove anything, -ENOMEM.
+ */
+static int
+number_enter(struct line *l, const struct msg_deliver *m, uint64_t invoked_ns)
 {
-	uint64_t forgotten;
-
-	(void)seqmap_add(&l->numbers, number, seq); /* or unproven */
-	forgotten = seqmap_trim(&l->numbers, RUNS_MAX);
-	if (forgotten > l->forgotten)
-		l->forgotten = forgotten;
-}
-
-/* Enter a number; false when another delivery has, or may have, it. */
-static bool
-number_enter(struct line *l, uint64_t number, uint64_t seq)
-{
+	struct order_item *item;
 	uint32_t i = 0;
-	uint64_t other = 0;
+	int err = order_put(&l->numbers, m->consumer_seq, &item);
 
-	if (number > l->forgotten &&
-	    !seqmap_find(&l->numbers, number, &other)) {
-		number_keep(l, number, seq);
-		return true;
+	if (err < 0)
+		return err == -ENOMEM ? err : 0;
+	if (item->value == 0) {
+		item->value = m->seq;
+		item->time_ns = invoked_ns;
 	}
-	if (other == seq)
-		return true;
+	if (item->value == m->seq)
+		return 1;
 	while (i < l->nsuspects) {
-		if (l->suspects[i].consumer_seq == number &&
-		    l->suspects[i].seq != seq)
+		if (l->suspects[i].consumer_seq == m->consumer_seq)
 			suspect_drop(l, i);
 		else
 			i++;
 	}
-	return false;
+	return 0;
 }
 
-static bool
-confirmed_before(const struct line *l, uint64_t seq, struct suspect *s)
+/* The latest that it can have been confirmed; 0 when it was not. */
+static uint64_t
+confirmed_before(struct check *c, const struct line *l,
+    const struct msg_deliver *m, struct suspect *s)
 {
-	uint32_t i;
+	const struct order_item *item = order_find(&l->confirmed, m->seq);
+	uint64_t same;
 
-	if (seqmap_find(&l->bars, seq, &s->bar))
-		return true;
-	for (i = 0; i < l->nwaiting; i++)
-		if (l->waiting[i].seq == seq) {
-			s->confirmed_ns = l->waiting[i].confirmed_ns;
-			return true;
-		}
-	return false;
+	if (item != NULL && item->time_ns != 0)
+		return item->time_ns;
+	s->is_old = true;
+	if (m->seq / BLOCK >= l->nblocks)
+		return 0;
+	if (seqmap_find(&l->set, m->seq, &same) ||
+	    (m->seq < l->dropped && m->delivered > 1 &&
+		ledger_was_confirmed(c->ledger, m->consumer, m->id)))
+		return l->blocks[m->seq / BLOCK];
+	return 0;
+}
+
+/* A message published after the ack, with a lower number: m1, or 0. */
+static uint64_t
+find_bar(const struct line *l, const struct suspect *s)
+{
+	const struct order_item *item;
+	uint64_t at = s->consumer_seq;
+	unsigned n;
+
+	for (n = 0; n < BACK_MAX; n++) {
+		item = order_below(&l->numbers, at);
+		if (item == NULL)
+			return 0;
+		if (item->time_ns > s->confirmed_ns)
+			return item->number;
+		at = item->number;
+	}
+	return 0;
 }
 
 static int
@@ -246,13 +245,15 @@ suspect_add(struct check *c, struct line *l, const struct msg_deliver *m)
 {
 	struct suspect s = {.id = m->id, .seq = m->seq}, *slot;
 
-	if (l->nsuspects >= SUSPECTS_MAX || !confirmed_before(l, m->seq, &s))
+	if (l->nsuspects >= SUSPECTS_MAX)
 		return 0;
-	if (s.bar != 0 && m->consumer_seq <= s.bar)
+	s.confirmed_ns = confirmed_before(c, l, m, &s);
+	if (s.confirmed_ns == 0)
 		return 0;
 	s.consumer_seq = m->consumer_seq;
 	s.delivered = m->delivered;
 	s.arrived_ns = s.passed_ns = c->now_ns;
+	s.bar = find_bar(l, &s);
 	slot = check_slot(
 	    &l->suspects, &l->suspects_room, l->nsuspects, sizeof(*slot));
 	if (slot == NULL)
@@ -267,50 +268,84 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 {
 	const struct ledger_entry *e;
 	struct line *l;
-	bool fresh;
+	int fresh;
 
 	if (!check_is_ours(c, m->run, m->intact))
 		return 0;
 	l = line_at(c, m->consumer);
 	if (l == NULL)
 		return -ENOMEM;
-	fresh = number_enter(l, m->consumer_seq, m->seq);
+	e = ledger_find(c->ledger, m->id);
+	fresh = number_enter(l, m, e != NULL ? e->invoked_ns : 0);
+	if (fresh < 0)
+		return fresh;
 	if (m->delivered > 1)
 		suspects_doubt(c, l, m);
-	e = ledger_find(c->ledger, m->id);
-	if (e != NULL) {
-		if (bars_set(l, e->invoked_ns, m->consumer_seq) < 0)
-			return -ENOMEM;
+	if (e != NULL)
 		suspects_judge(c, l, e->invoked_ns, m->consumer_seq);
-	}
 	return fresh ? suspect_add(c, l, m) : 0;
+}
+
+/* Forget the older half where they don't follow each other. */
+static void
+set_trim(struct line *l)
+{
+	const struct seqmap_run *r;
+
+	if (l->set.n <= RUNS_MAX)
+		return;
+	r = &l->set.runs[RUNS_MAX / 2 - 1];
+	l->dropped = r->key + r->len;
+	seqmap_drop(&l->set, RUNS_MAX / 2);
+}
+
+static int
+block_note(struct line *l, uint64_t seq, uint64_t now_ns)
+{
+	size_t i = (size_t)(seq / BLOCK), n;
+	uint64_t *blocks;
+
+	if (i >= l->nblocks) {
+		n = l->nblocks * 2 > i + 1 ? l->nblocks * 2 : i + 1;
+		if (n > SIZE_MAX / sizeof(*blocks))
+			return -ENOMEM;
+		blocks = realloc(l->blocks, n * sizeof(*blocks));
+		if (blocks == NULL)
+			return -ENOMEM;
+		memset(
+		    blocks + l->nblocks, 0, (n - l->nblocks) * sizeof(*blocks));
+		l->blocks = blocks;
+		l->nblocks = n;
+	}
+	l->blocks[i] = now_ns;
+	return 0;
 }
 
 static int
 on_ack_ok(struct check *c, const struct msg_ack_ok *m)
 {
 	struct line *l = line_at(c, m->consumer);
-	struct waiting *w;
-	struct suspect known;
+	struct order_item *item;
+	int err;
 
-	if (l == NULL)
+	if (l == NULL || seqmap_add(&l->set, m->seq, m->seq) == -ENOMEM)
 		return -ENOMEM;
-	if (confirmed_before(l, m->seq, &known) || l->nwaiting >= WAITING_MAX)
-		return 0;
-	w = check_slot(&l->waiting, &l->waiting_room, l->nwaiting, sizeof(*w));
-	if (w == NULL)
-		return -ENOMEM;
-	*w = (struct waiting){m->seq, c->now_ns};
-	l->nwaiting++;
-	return 0;
+	set_trim(l);
+	err = order_put(&l->confirmed, m->seq, &item);
+	if (err == 0 && item->time_ns == 0)
+		item->time_ns = c->now_ns; /* the first is what was promised */
+	if (err == -ENOMEM)
+		return err;
+	return block_note(l, m->seq, c->now_ns);
 }
 
 static void
 line_fini(struct line *l)
 {
-	seqmap_fini(&l->bars);
-	seqmap_fini(&l->numbers);
-	free(l->waiting);
+	order_fini(&l->numbers);
+	order_fini(&l->confirmed);
+	seqmap_fini(&l->set);
+	free(l->blocks);
 	free(l->suspects);
 	memset(l, 0, sizeof(*l));
 }
@@ -349,9 +384,7 @@ redelivered_finish(struct check *c)
 			/* Nothing is on the way any more: one M2 will do. */
 			if (s->passes > 0 && s->bar != 0)
 				raise_suspect(c, l, s, CLASS_VIOLATION);
-			else if (s->confirmed_ns == 0 ||
-				 s->arrived_ns - s->confirmed_ns >
-				     l->ack_wait_ns)
+			else if (came_late(l, s))
 				raise_suspect(c, l, s, CLASS_WARNING);
 		}
 }

@@ -99,6 +99,22 @@ seqmap_add(struct seqmap *m, uint64_t key, uint64_t value)
 	return 0;
 }
 
+int
+seqmap_append(struct seqmap *m, uint64_t key, uint64_t len)
+{
+	int err;
+
+	if (len == 0 || key + (len - 1) < key ||
+	    (m->n > 0 && key <= seqmap_last(m)))
+		return -EINVAL;
+	err = seqmap_add(m, key, key);
+	if (err < 0)
+		return err;
+	m->runs[m->n - 1].len += len - 1;
+	m->count += len - 1;
+	return 0;
+}
+
 bool
 seqmap_find(const struct seqmap *m, uint64_t key, uint64_t *value)
 {
@@ -148,6 +164,17 @@ seqmap_first_missing(const struct seqmap *a, const struct seqmap *b,
 		}
 	}
 	return false;
+}
+
+void
+seqmap_drop(struct seqmap *m, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		m->count -= m->runs[i].len;
+	memmove(m->runs, m->runs + n, (m->n - n) * sizeof(*m->runs));
+	m->n -= n;
 }
 
 uint64_t

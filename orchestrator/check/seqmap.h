@@ -31,6 +31,12 @@ void seqmap_fini(struct seqmap *);
  */
 int seqmap_add(struct seqmap *, uint64_t key, uint64_t value);
 
+/*
+ * Add len keys, each its own value, behind all that are held. 0; -EINVAL
+ * when they don't lie behind; -ENOMEM.
+ */
+int seqmap_append(struct seqmap *, uint64_t key, uint64_t len);
+
 bool seqmap_find(const struct seqmap *, uint64_t key, uint64_t *value);
 
 /* The lowest key with this value: linear in the number of runs. */
@@ -45,6 +51,8 @@ bool seqmap_first_missing(const struct seqmap *a, const struct seqmap *b,
  * Returns the highest key forgotten, 0 when nothing was.
  */
 uint64_t seqmap_trim(struct seqmap *, size_t runs);
+/* Forget the first n runs. */
+void seqmap_drop(struct seqmap *, size_t n);
 
 /* Highest key held, 0 when empty. */
 uint64_t seqmap_last(const struct seqmap *);

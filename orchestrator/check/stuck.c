@@ -27,16 +27,37 @@ struct stuck_state {
 	bool over;
 };
 
+/*
+ * True when every consumer that misses it still delivers what comes before
+ * it: a queue that is worked off, however long it is.
+ */
+static bool
+only_queues(
+    const struct check *c, const struct ledger_entry *e, uint64_t missing)
+{
+	const struct ledger_consumer *k;
+	uint32_t i;
+
+	for (i = 0; i < c->ledger->nconsumers; i++) {
+		k = &c->ledger->consumers[i];
+		if (k->stream != e->stream || (missing & k->bit) == 0)
+			continue;
+		if (k->frontier >= e->seq ||
+		    c->now_ns > k->moved_ns + c->config->consume_timeout_ns)
+			return false;
+	}
+	return true;
+}
+
 static void
 judge_entry(struct check *c, const struct ledger_entry *e)
 {
 	struct stuck_state *st = c->state;
 	const struct ledger_stream *s = ledger_stream(c->ledger, e->stream);
 	struct anomaly a = {.kind = ANOMALY_STUCK, .stream = e->stream};
-	uint64_t start = e->acked_ns, stood = e->acked_stood, waited;
+	uint64_t start = e->acked_ns, stood = e->acked_stood, waited, missing;
 
-	if (!e->is_acked || e->is_confirmed || e->ack_unknown || s == NULL ||
-	    s->consumers == 0)
+	if (s == NULL || s->consumers == 0 || !ledger_awaits(e, &missing))
 		return;
 	if (st->disturbed_ns > start) {
 		start = st->disturbed_ns;
@@ -44,6 +65,7 @@ judge_entry(struct check *c, const struct ledger_entry *e)
 	}
 	waited = check_available_ns(c, start, stood);
 	if (waited <= c->config->consume_timeout_ns ||
+	    (e->required != 0 && only_queues(c, e, missing)) ||
 	    seqmap_add(&st->told, e->id, e->id) != 0)
 		return;
 	a.ids[0] = e->id;

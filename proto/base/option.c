@@ -14,10 +14,10 @@ place_u64(const struct option_spec *row, void *base)
 	return (uint64_t *)(void *)((char *)base + row->offset);
 }
 
-static struct option_range *
-place_range(const struct option_spec *row, void *base)
+static struct option_times *
+place_times(const struct option_spec *row, void *base)
 {
-	return (struct option_range *)(void *)((char *)base + row->offset);
+	return (struct option_times *)(void *)((char *)base + row->offset);
 }
 
 static char *
@@ -98,7 +98,7 @@ set_duration(const struct option_spec *row, void *base, const char *value,
 }
 
 static int
-read_range(const char *value, struct option_range *r)
+read_times(const char *value, struct option_times *r)
 {
 	const char *dots = strstr(value, "..");
 	char low[64];
@@ -119,15 +119,15 @@ read_range(const char *value, struct option_range *r)
 }
 
 static int
-set_range(const struct option_spec *row, void *base, const char *value,
+set_times(const struct option_spec *row, void *base, const char *value,
     char *allowed, size_t size)
 {
 	char low[32], high[32];
-	struct option_range r;
+	struct option_times r;
 
-	if (read_range(value, &r) == 0 && r.low >= row->min &&
+	if (read_times(value, &r) == 0 && r.low >= row->min &&
 	    r.high <= row->max) {
-		*place_range(row, base) = r;
+		*place_times(row, base) = r;
 		return 0;
 	}
 	text_from_duration(row->min, low, sizeof(low));
@@ -170,6 +170,54 @@ set_choice(const struct option_spec *row, void *base, const char *value,
 	return -EINVAL;
 }
 
+static int
+set_range(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	const char *dots = strstr(value, "..");
+	uint64_t v[2];
+	char low[24];
+
+	if (dots != NULL && (size_t)(dots - value) < sizeof(low)) {
+		(void)text_copy(low, (size_t)(dots - value) + 1, value);
+		dots += 2;
+	} else if (text_copy(low, sizeof(low), value))
+		dots = low;
+	if (dots != NULL && text_to_u64(low, row->max, &v[0]) == 0 &&
+	    text_to_u64(dots, row->max, &v[1]) == 0 && v[0] >= row->min &&
+	    v[0] <= v[1]) {
+		memcpy(place_u64(row, base), v, sizeof(v));
+		return 0;
+	}
+	(void)text_add(allowed, size,
+	    "a number or a range such as 100..200, from %llu to %llu",
+	    (unsigned long long)row->min, (unsigned long long)row->max);
+	return -EINVAL;
+}
+
+static int
+set_rate(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	size_t len = strlen(value);
+	char number[24];
+	uint64_t v;
+
+	if (len > 2 && len < sizeof(number) &&
+	    strcmp(value + len - 2, "/s") == 0)
+		len -= 2;
+	else if (strcmp(value, "0") != 0)
+		len = 0;
+	(void)text_copy(number, len + 1, value); /* cut where it ends */
+	if (text_to_u64(number, row->max, &v) == 0 && v >= row->min) {
+		*place_u64(row, base) = v;
+		return 0;
+	}
+	(void)text_add(allowed, size, "a rate such as 5000/s, up to %llu/s",
+	    (unsigned long long)row->max);
+	return -EINVAL;
+}
+
 typedef int option_setter(const struct option_spec *, void *base,
     const char *value, char *allowed, size_t);
 
@@ -177,9 +225,11 @@ static option_setter *const setters[] = {
     [OPTION_FLAG] = set_flag,
     [OPTION_U64] = set_u64,
     [OPTION_DURATION] = set_duration,
-    [OPTION_RANGE] = set_range,
+    [OPTION_TIMES] = set_times,
     [OPTION_STRING] = set_string,
     [OPTION_CHOICE] = set_choice,
+    [OPTION_RANGE] = set_range,
+    [OPTION_RATE] = set_rate,
 };
 
 static int
@@ -221,7 +271,7 @@ option_set(const struct option_spec *rows, void *base, const char *prefix,
 }
 
 static void
-get_range(const struct option_range *r, char *out, size_t size)
+get_times(const struct option_times *r, char *out, size_t size)
 {
 	char high[32];
 
@@ -237,6 +287,7 @@ option_get(
     const struct option_spec *row, const void *base, char *out, size_t size)
 {
 	void *b = (void *)(uintptr_t)base; /* only read through */
+	uint64_t range[2];
 
 	out[0] = '\0';
 	switch (row->type) {
@@ -251,12 +302,24 @@ option_get(
 	case OPTION_DURATION:
 		text_from_duration(*place_u64(row, b), out, size);
 		break;
-	case OPTION_RANGE:
-		get_range(place_range(row, b), out, size);
+	case OPTION_TIMES:
+		get_times(place_times(row, b), out, size);
 		break;
 	case OPTION_STRING:
 	case OPTION_CHOICE:
 		(void)text_copy(out, size, place_text(row, b));
+		break;
+	case OPTION_RANGE:
+		memcpy(range, place_u64(row, b), sizeof(range));
+		(void)text_add(out, size, "%llu", (unsigned long long)range[0]);
+		if (range[1] != range[0])
+			(void)text_add(
+			    out, size, "..%llu", (unsigned long long)range[1]);
+		break;
+	case OPTION_RATE:
+		(void)text_add(out, size, "%llu%s",
+		    (unsigned long long)*place_u64(row, b),
+		    *place_u64(row, b) != 0 ? "/s" : "");
 		break;
 	}
 }
@@ -265,13 +328,13 @@ bool
 option_is_default(const struct option_spec *row, const void *base)
 {
 	char value[OPTION_VALUE_MAX];
-	struct option_range r;
+	struct option_times r;
 	uint64_t ns;
 
 	option_get(row, base, value, sizeof(value));
-	if (row->type == OPTION_RANGE)
-		return read_range(row->def, &r) == 0 &&
-		       memcmp(&r, place_range(row, (void *)(uintptr_t)base),
+	if (row->type == OPTION_TIMES)
+		return read_times(row->def, &r) == 0 &&
+		       memcmp(&r, place_times(row, (void *)(uintptr_t)base),
 			   sizeof(r)) == 0;
 	if (row->type == OPTION_DURATION)
 		return text_to_duration(row->def, &ns) == 0 &&

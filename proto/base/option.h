@@ -19,13 +19,15 @@ enum option_type {
 	OPTION_FLAG,	 /* bool; takes no value on a command line */
 	OPTION_U64,	 /* uint64_t */
 	OPTION_DURATION, /* uint64_t, nanoseconds */
-	OPTION_RANGE,	 /* struct option_range of durations */
+	OPTION_TIMES,	 /* struct option_times of durations */
 	OPTION_STRING,	 /* char[size] */
 	OPTION_CHOICE,	 /* char[size], one of choices */
+	OPTION_RANGE,	 /* uint64_t[2]: least and most, N or N..N */
+	OPTION_RATE,	 /* uint64_t, a second; N/s, 0 for no limit */
 };
 
 /* A time, or two with ".." between them: "5s", "2s..10s". Nanoseconds. */
-struct option_range {
+struct option_times {
 	uint64_t low, high; /* equal for one time */
 };
 

@@ -23,6 +23,8 @@ struct figures {
 	struct phase phases[PHASES_MAX];
 	unsigned nphases;
 	uint64_t events, bytes, published, last_ns, formed_ns;
+	bool is_load;
+	uint64_t stored, confirmed; /* while the load ran */
 };
 
 static void
@@ -33,6 +35,8 @@ count(struct figures *f, const struct event *ev, size_t len)
 	f->events++;
 	f->bytes += len;
 	f->last_ns = ev->time_ns;
+	f->stored += f->is_load && ev->type == MESSAGE_PUBLISH_OK;
+	f->confirmed += f->is_load && ev->type == MESSAGE_ACK_OK;
 	if (ev->type == MESSAGE_PUBLISH_OK)
 		f->published++;
 	else if (ev->type == MESSAGE_CLUSTER_UP)
@@ -41,6 +45,9 @@ count(struct figures *f, const struct event *ev, size_t len)
 		p = &f->phases[f->nphases++];
 		p->begun_ns = ev->time_ns;
 		(void)text_copy(p->name, sizeof(p->name), ev->u.phase.name);
+		f->is_load = strcmp(p->name, "quiet") == 0 ||
+			     strcmp(p->name, "mayhem") == 0 ||
+			     strcmp(p->name, "heal") == 0;
 	}
 }
 
@@ -64,6 +71,9 @@ say_times(const struct figures *f)
 
 	if (quiet == 0 || drain == 0 || down == 0)
 		return;
+	printf("run: %.1f stored/s, %.1f confirmed/s while the load ran\n",
+	    (double)f->stored * 1e9 / (double)(drain - quiet),
+	    (double)f->confirmed * 1e9 / (double)(drain - quiet));
 	printf("run: the load began after %.2f s; everything was known %.2f s "
 	       "after the load, and all was down %.2f s later\n",
 	    (double)(quiet - up) / 1e9, (double)(down - drain) / 1e9,

@@ -48,7 +48,7 @@ static int
 queue_setup(struct worker *w)
 {
 	const struct queue_options *o = w->options;
-	struct worker_stream ws = {0, SUFFIX, DEDUPE_NS};
+	struct worker_stream ws = {.suffix = SUFFIX, .dedupe_ns = DEDUPE_NS};
 	char deliver[96];
 	jsConsumerConfig cc;
 	int err = setup_stream(w, &ws);

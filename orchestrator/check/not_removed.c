@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * not_removed: a work queue or interest stream still holds what was acked.
+ *
+ * Rule (guarantees 9): such a stream drops a message when every consumer
+ * that has to take it acked it. It convicts when, after heal and quiet, the
+ * audit still reads a message of which each of these acks was confirmed, and
+ * those consumers say that nothing is pending and nothing awaits an ack.
+ *
+ * Why no legal behaviour trips it: removal lags, so only what the audit
+ * reads counts; acks that were not confirmed (plain, unknown) leave either
+ * state open; a second copy that a restart let in is with the consumers
+ * until it is acked, too.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "orchestrator/check/check.h"
+
+struct not_removed_state {
+	uint64_t drained; /* bits of the consumers that have nothing left */
+	bool is_unsettled;
+};
+
+static void
+on_state(struct check *c, const struct msg_consumer_state *m)
+{
+	const struct ledger_consumer *k =
+	    ledger_consumer(c->ledger, m->consumer);
+	struct not_removed_state *st = c->state;
+
+	if (k != NULL && m->quiet && m->pending == 0 && m->ack_pending == 0)
+		st->drained |= k->bit;
+}
+
+/* Every ack that its removal waits for was confirmed. */
+static bool
+was_confirmed(
+    const struct check *c, const struct msg_scan_message *m, uint64_t required)
+{
+	const struct ledger_entry *e = ledger_find(c->ledger, m->id);
+	const struct ledger_consumer *k;
+	uint32_t i;
+
+	for (i = 0; i < c->ledger->nconsumers; i++) {
+		k = ledger_consumer(c->ledger, i);
+		if (k != NULL && k->stream == m->stream &&
+		    (k->bit & required) != 0 && k->acks != ACKS_CONFIRMED)
+			return false;
+	}
+	if (e != NULL)
+		return e->seq == m->seq && (required & ~e->confirmed) == 0;
+	return ledger_was_invoked(c->ledger, m->id);
+}
+
+static void
+on_scan(struct check *c, const struct msg_scan_message *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	const struct not_removed_state *st = c->state;
+	struct anomaly a = {.kind = ANOMALY_NOT_REMOVED, .stream = m->stream};
+	uint64_t required;
+
+	if (s == NULL || s->retention == RETENTION_LIMITS ||
+	    !check_is_ours(c, m->run, m->intact))
+		return;
+	required = ledger_required(c->ledger, m->stream, m->id);
+	if (required == 0 || !was_confirmed(c, m, required))
+		return;
+	if (st->is_unsettled || (required & ~st->drained) != 0)
+		a.class = CLASS_WARNING;
+	a.ids[0] = m->id;
+	a.seqs[0] = m->seq;
+	check_raise(c, &a,
+	    "message %u:%llu is still stored at sequence %llu of %s, although "
+	    "every ack that it waited for was confirmed",
+	    message_id_source(m->id),
+	    (unsigned long long)message_id_counter(m->id),
+	    (unsigned long long)m->seq, s->name);
+}
+
+static int
+not_removed_event(struct check *c, const struct event *ev)
+{
+	struct not_removed_state *st = c->state;
+
+	if (ev->type == MESSAGE_SETTLED)
+		st->is_unsettled = !ev->u.settled.ok;
+	else if (ev->type == MESSAGE_CONSUMER_STATE)
+		on_state(c, &ev->u.consumer_state);
+	else
+		on_scan(c, &ev->u.scan_message);
+	return 0;
+}
+
+static const enum message_type types[] = {
+    MESSAGE_SETTLED, MESSAGE_CONSUMER_STATE, MESSAGE_SCAN_MESSAGE, 0};
+
+const struct check_ops check_not_removed = {
+    .name = "not_removed",
+    .summary = "work queues and interest streams drop what was acked",
+    .rule = "guarantees 9",
+    .types = types,
+    .state_size = sizeof(struct not_removed_state),
+    .event = not_removed_event,
+};

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the files of the workload "pipeline" share: its options, its names,
+ * and the two roles. Only workloads/pipeline.c, pipe_publisher.c and
+ * pipe_consumer.c include it.
+ */
+#ifndef WORKER_PIPELINE_H
+#define WORKER_PIPELINE_H
+
+#include "worker/internal.h"
+
+#define PIPE_SUFFIX	  "pipe"
+#define PIPE_DURABLES_MAX 32
+#define PIPE_WINDOW_MAX	  65536
+#define PIPE_BATCH_MAX	  1000
+#define PIPE_DEDUPE_NS	  (600 * CLOCK_S)
+#define PIPE_LAZY_NS	  (5 * CLOCK_MS) /* events that nothing waits for */
+
+struct pipe_options {
+	uint64_t durables, window, batch;
+	uint64_t size[2]; /* bytes of a payload: least and most */
+	uint64_t ack_wait_ns, churn_ns;
+	uint64_t max_ack_pending, backlog;
+	char consumer[16], ack[8], retention[16];
+	bool filter;
+};
+
+enum pipe_kind {
+	PIPE_PULL = 1,
+	PIPE_PUSH = 2,
+	PIPE_ORDERED = 3
+};
+
+enum pipe_kind pipe_kind(const struct pipe_options *);
+
+/* Acks without confirmation. */
+bool pipe_is_plain(const struct pipe_options *);
+
+/* Message n has subject n % this. */
+uint32_t pipe_subjects(const struct pipe_options *);
+
+/* Durable k takes one subject only: true and which. */
+bool pipe_filter(const struct pipe_options *, uint32_t k, uint32_t *subject);
+
+/* Names of durable k and of the subject that it is pushed to. */
+void pipe_durable(uint32_t k, char *out, size_t size);
+void pipe_deliver(const struct worker *, uint32_t k, char *out, size_t size);
+
+/* Where consumers tell publishers how far behind they are: "k pending". */
+void pipe_lag_subject(const struct worker *, char *out, size_t size);
+
+/* pipe_publisher.c */
+struct pipe_publisher;
+int pipe_publisher_begin(struct worker *, struct pipe_publisher **);
+int pipe_publisher_step(struct worker *, struct pipe_publisher *);
+int pipe_publisher_drain(struct worker *, struct pipe_publisher *);
+void pipe_publisher_give_up(struct pipe_publisher *, uint64_t id);
+void pipe_publisher_end(struct pipe_publisher *);
+
+/* pipe_consumer.c */
+struct pipe_consumer;
+int pipe_consumer_begin(struct worker *, struct pipe_consumer **);
+int pipe_consumer_step(struct worker *, struct pipe_consumer *);
+int pipe_consumer_drain(struct worker *, struct pipe_consumer *);
+void pipe_consumer_end(struct pipe_consumer *);
+
+/* CONSUMER and CONSUMER_RULES of an ordered consumer; consumers say it. */
+void pipe_say_rules(struct worker *, uint32_t consumer, uint32_t k);
+
+#endif
