@@ -3,6 +3,10 @@
 #
 # The soak as a Job inside the cluster: scripts/k8s/job.yaml, with a short
 # run, as the service account of scripts/k8s/rbac.yaml and no kubectl.
+[ "${NATSBURN_K8S_LONG:-}" ] || {
+	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
+	exit 77
+}
 # shellcheck source=tests/e2e/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
 
