@@ -290,7 +290,7 @@ is_around(const struct bundle *b, const struct event *ev)
 	for (i = 0; (a = judge_anomaly(b->h->judge, i)) != NULL; i++)
 		if ((ev->time_ns + BEFORE_NS >= a->time_ns &&
 			ev->time_ns <= a->time_ns + AFTER_NS) ||
-		    (may_bear && evidence_bears_on(ev, a)))
+		    (may_bear && evidence_bears_on(b->h->judge, ev, a)))
 			return true;
 	return false;
 }

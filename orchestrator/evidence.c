@@ -70,8 +70,24 @@ key_matches(const struct anomaly *a, enum field_key key, uint64_t v)
 	return key == KEY_FAULT && v == a->fault;
 }
 
+/* Of the anomaly's stream, as far as the field says of which. */
+static bool
+may_be_its_stream(const struct judge *judge, const struct anomaly *a,
+    enum field_key key, uint64_t v)
+{
+	const struct ledger_consumer *k;
+
+	if (key == KEY_STREAM)
+		return v == a->stream;
+	if (key != KEY_CONSUMER)
+		return true;
+	k = ledger_consumer(judge_ledger(judge), (uint32_t)v);
+	return k == NULL || k->stream == a->stream;
+}
+
 bool
-evidence_bears_on(const struct event *ev, const struct anomaly *a)
+evidence_bears_on(
+    const struct judge *judge, const struct event *ev, const struct anomaly *a)
 {
 	const struct message_spec *spec = message_spec(ev->type);
 	const struct message_field *f;
@@ -85,7 +101,7 @@ evidence_bears_on(const struct event *ev, const struct anomaly *a)
 		f = &spec->fields[i];
 		v = (uint64_t)message_get(ev, f);
 		/* Sequences mean something within their stream only. */
-		if (f->key == KEY_STREAM && v != a->stream)
+		if (!may_be_its_stream(judge, a, f->key, v))
 			return false;
 		matches |= key_matches(a, f->key, v);
 	}
@@ -183,7 +199,7 @@ evidence_collect(const struct judge *judge, const char *run_dir,
 			continue;
 		for (i = 0; i < n; i++) {
 			a = judge_anomaly(judge, i);
-			if (a != NULL && evidence_bears_on(&ev, a))
+			if (a != NULL && evidence_bears_on(judge, &ev, a))
 				found_add(&found[i], &ev, start_ns);
 		}
 	}

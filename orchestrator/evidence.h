@@ -40,8 +40,9 @@ struct evidence_sieve {
 void evidence_sieve_fill(struct evidence_sieve *, const struct judge *);
 bool evidence_sieve_passes(const struct evidence_sieve *, const struct event *);
 
-/* True when an event carries a key of the anomaly. */
-bool evidence_bears_on(const struct event *, const struct anomaly *);
+/* True when an event carries a key of an anomaly of the judge's. */
+bool evidence_bears_on(
+    const struct judge *, const struct event *, const struct anomaly *);
 
 /* An event as a JSON object, or NULL without memory. */
 cJSON *evidence_event(const struct event *, uint64_t start_ns);

@@ -73,6 +73,7 @@ enum field_type {
 enum field_key {
 	KEY_NONE,
 	KEY_STREAM,
+	KEY_CONSUMER,
 	KEY_ID,
 	KEY_SEQ,
 	KEY_FAULT,

@@ -526,6 +526,92 @@ test_honest(void **state)
 	}
 }
 
+/* What happens to a message long after it was acked. */
+
+static void
+again_delivered(struct story *s, uint64_t seq)
+{
+	redeliver(s, seq, 2);
+}
+
+static void
+again_stored(struct story *s, uint64_t seq)
+{
+	story_consume(s, story_store(s, stored_id(s, seq)));
+}
+
+static void
+again_stored_unread(struct story *s, uint64_t seq)
+{
+	(void)story_store(s, stored_id(s, seq));
+}
+
+static void
+again_given(struct story *s, uint64_t seq)
+{
+	uint64_t id = story_new_id(s);
+
+	story_invoke(s, id, 1);
+	story_ok(s, id, seq, false);
+}
+
+static const struct again {
+	enum anomaly_kind kind;
+	void (*go)(struct story *, uint64_t seq);
+} agains[] = {
+    {ANOMALY_REDELIVERED_AFTER_ACK, again_delivered},
+    {ANOMALY_DUPLICATE, again_stored},
+    {ANOMALY_DUPLICATE, again_stored_unread},
+    {ANOMALY_SEQ_REUSE, again_given},
+};
+
+/* It happens to n messages in a row, so many rounds after they were acked. */
+static bool
+caught_later(const struct again *again, unsigned rounds, unsigned n)
+{
+	struct story_verdict v;
+	struct story s;
+	unsigned i;
+	uint64_t seq, caught;
+
+	story_init(&s, 1);
+	story_open(&s);
+	seq = story_round(&s);
+	story_rounds(&s, n - 1 + rounds);
+	for (i = 0; i < n; i++)
+		again->go(&s, seq + i);
+	story_rounds(&s, 3);
+	story_close(&s);
+	story_judge(&s, &v);
+	caught = v.counts[again->kind][CLASS_VIOLATION];
+	if (caught != n)
+		print_message("kind %d, %u rounds later: %llu of %u\n%s",
+		    (int)again->kind, rounds, (unsigned long long)caught, n,
+		    v.says);
+	story_fini(&s);
+	return caught == n;
+}
+
+/* However long ago the ack was, and however many come at once. */
+static void
+test_any_distance(void **state)
+{
+	static const unsigned rounds[] = {1, 2, 20, 31, 32, 33, 34, 63, 64, 65,
+	    100, 478, 1000, 1023, 1024, 1025, 3000, 4095, 4096, 4097, 6000,
+	    20000, 70000};
+	unsigned wrong = 0;
+	size_t i, k;
+
+	(void)state;
+	for (k = 0; k < sizeof(agains) / sizeof(agains[0]); k++) {
+		for (i = 0; i < sizeof(rounds) / sizeof(rounds[0]); i++)
+			wrong += !caught_later(&agains[k], rounds[i], 1);
+		wrong += !caught_later(&agains[k], 500, 300);
+		wrong += !caught_later(&agains[k], 6000, 300);
+	}
+	assert_int_equal(wrong, 0);
+}
+
 /* The stream was made anew by the server: all that it held is gone. */
 static void
 test_lost_whole_stream(void **state)
@@ -607,6 +693,7 @@ main(void)
 	static const struct CMUnitTest others[] = {
 	    cmocka_unit_test(test_honest),
 	    cmocka_unit_test(test_lost_whole_stream),
+	    cmocka_unit_test(test_any_distance),
 	    cmocka_unit_test(test_every_check_is_planted),
 	    cmocka_unit_test(test_many),
 	};

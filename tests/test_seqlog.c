@@ -119,7 +119,7 @@ test_order(void **state)
 	(void)state;
 	memset(has, 0, sizeof(has));
 	rng_init(&rng, support_seed(), "order");
-	order_init(&o);
+	order_init(&o, 0);
 	for (i = 0; i < 3000; i++) {
 		n = 1 + rng_below(&rng, NUMBERS);
 		assert_int_equal(order_put(&o, n, &item), 0);
@@ -147,6 +147,27 @@ test_order(void **state)
 	order_fini(&o);
 }
 
+/* What is to be kept is, though nothing is in flight. */
+static void
+test_order_keeps(void **state)
+{
+	struct order_item *item;
+	struct order o;
+	uint64_t n, k;
+
+	(void)state;
+	order_init(&o, 256);
+	for (n = 1; n <= 3000; n++) {
+		assert_int_equal(order_put(&o, n, &item), 0);
+		item->value = n;
+		k = n > 256 ? n - 255 : 1;
+		assert_non_null(order_find(&o, k));
+		assert_true(order_find(&o, k)->value == k);
+	}
+	assert_true(o.room == 256);
+	order_fini(&o);
+}
+
 int
 main(void)
 {
@@ -154,6 +175,7 @@ main(void)
 	    cmocka_unit_test(test_known),
 	    cmocka_unit_test(test_cheap),
 	    cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_order_keeps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,16 +9,17 @@
 #define ROOM_FIRST ((size_t)32)
 
 void
-order_init(struct order *o)
+order_init(struct order *o, size_t keep)
 {
 	memset(o, 0, sizeof(*o));
+	o->keep = keep;
 }
 
 void
 order_fini(struct order *o)
 {
 	free(o->ring);
-	order_init(o);
+	order_init(o, o->keep);
 }
 
 static struct order_item *
@@ -57,6 +58,15 @@ reach_back(struct order *o, uint64_t number)
 	return room > o->room ? resize(o, room) : 0;
 }
 
+/* A higher number comes: what it would overwrite may still be wanted. */
+static int
+reach_on(struct order *o, uint64_t number)
+{
+	if (o->room >= o->keep || item_at(o, number)->number == 0)
+		return 0;
+	return resize(o, o->room * 2);
+}
+
 int
 order_put(struct order *o, uint64_t number, struct order_item **item)
 {
@@ -64,6 +74,8 @@ order_put(struct order *o, uint64_t number, struct order_item **item)
 
 	if (o->room == 0)
 		err = resize(o, ROOM_FIRST);
+	if (err == 0 && number > o->top)
+		err = reach_on(o, number);
 	if (err == 0 && number < o->top)
 		err = reach_back(o, number);
 	if (err < 0)

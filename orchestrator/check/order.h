@@ -3,7 +3,8 @@
  * The latest of a numbered row (a consumer's deliveries, a publisher's
  * messages), as they come, which need not be in the order of their numbers.
  * A ring: it grows to span what is in flight, up to ORDER_MAX numbers, and
- * forgets what is further back. Embedded in its owner.
+ * at least the latest `keep` that there were; it forgets what is further
+ * back. Embedded in its owner.
  */
 #ifndef CHECK_ORDER_H
 #define CHECK_ORDER_H
@@ -23,10 +24,12 @@ struct order_item {
 struct order {
 	struct order_item *ring;
 	size_t room;
+	size_t keep;
 	uint64_t top; /* highest number */
 };
 
-void order_init(struct order *);
+/* keep: a power of 2 up to ORDER_MAX, or 0: what is in flight is enough. */
+void order_init(struct order *, size_t keep);
 void order_fini(struct order *);
 
 /*

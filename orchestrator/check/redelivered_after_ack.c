@@ -20,9 +20,10 @@
  * did not use it for anything else: D was its own. Both together convict;
  * anything less that comes later than the ack wait is a warning.
  *
- * Memory: the numbers and confirmations of what was in flight lately stand
- * in rings; of older ones only the time is kept by which a block of them had
- * been confirmed, which is later than the truth and so convicts less.
+ * Memory: the numbers and confirmations of the latest KEEP and of what was
+ * in flight stand in rings; of older ones only the time is kept by which a
+ * block of them had been confirmed, which is later than the truth. Blocks are
+ * much smaller than KEEP: that time, too, is long before the redelivery.
  *
  * Why no legal behaviour trips it: an ack that timed out is UNKNOWN and
  * never enters; late arrivals have d < m1; a deposed leader's numbers
@@ -38,7 +39,8 @@
 
 #define PASSES	     3 /* numbers on the way have arrived by then */
 #define SUSPECTS_MAX 4096
-#define BACK_MAX     4096  /* numbers looked at to find M1 */
+#define KEEP	     4096  /* numbers and confirmations, at least */
+#define BACK_MAX     KEEP  /* numbers looked at to find M1 */
 #define RUNS_MAX     65536 /* of confirmed sequences; then half are dropped */
 #define BLOCK	     1024  /* sequences that share a time of confirmation */
 
@@ -48,6 +50,8 @@ struct suspect {
 	uint64_t confirmed_ns; /* at the latest */
 	bool is_old;	       /* when exactly is no longer kept */
 	uint64_t bar;	       /* m1, 0 not yet known */
+	uint64_t bar_seq;      /* the sequence of M1 */
+	uint64_t bar_ns;       /* when its publish was invoked */
 	uint64_t passed_ns;    /* when the last M2 was delivered */
 	unsigned passes;       /* M2s so far, each published after the last */
 };
@@ -86,24 +90,29 @@ raise_suspect(struct check *c, const struct line *l, const struct suspect *s,
 {
 	struct anomaly a = {
 	    .kind = ANOMALY_REDELIVERED_AFTER_ACK, .class = class};
-	char after[48] = "";
+	char after[48] = "", proof[160];
 
 	a.stream = l->stream;
 	a.ids[0] = s->id;
 	a.seqs[0] = s->seq;
+	a.seqs[1] = s->bar_seq;
 	a.time_ns = s->arrived_ns;
 	if (!s->is_old)
 		(void)snprintf(after, sizeof(after), "%.3f s ",
 		    (double)(s->arrived_ns - s->confirmed_ns) / 1e9);
+	if (class == CLASS_VIOLATION)
+		(void)snprintf(proof, sizeof(proof),
+		    "sequence %llu, published after that ack, has the lower "
+		    "consumer sequence %llu, so the server sent this one later",
+		    (unsigned long long)s->bar_seq, (unsigned long long)s->bar);
+	else
+		(void)snprintf(proof, sizeof(proof),
+		    "that it was sent after the ack is not proven");
 	check_raise(c, &a,
 	    "sequence %llu was delivered again (delivery %llu, consumer "
-	    "sequence %llu) %safter its ack was confirmed%s",
+	    "sequence %llu) %safter its ack was confirmed; %s",
 	    (unsigned long long)s->seq, (unsigned long long)s->delivered,
-	    (unsigned long long)s->consumer_seq, after,
-	    class == CLASS_VIOLATION
-		? "; a message published after that ack has a lower consumer "
-		  "sequence, so the server sent this one later"
-		: "; that it was sent after the ack is not proven");
+	    (unsigned long long)s->consumer_seq, after, proof);
 }
 
 /* Longer after the ack than what was sent before it usually takes. */
@@ -114,6 +123,14 @@ came_late(const struct line *l, const struct suspect *s)
 }
 
 static void
+set_bar(struct suspect *s, uint64_t number, uint64_t seq, uint64_t invoked_ns)
+{
+	s->bar = number;
+	s->bar_seq = seq;
+	s->bar_ns = invoked_ns;
+}
+
+static void
 suspect_drop(struct line *l, uint32_t i)
 {
 	l->suspects[i] = l->suspects[--l->nsuspects];
@@ -121,16 +138,18 @@ suspect_drop(struct line *l, uint32_t i)
 
 /* What a delivery of a message published at invoked_ns says of suspects. */
 static void
-suspects_judge(
-    struct check *c, struct line *l, uint64_t invoked_ns, uint64_t number)
+suspects_judge(struct check *c, struct line *l, const struct msg_deliver *m,
+    uint64_t invoked_ns)
 {
+	uint64_t number = m->consumer_seq;
 	struct suspect *s;
 	uint32_t i = 0;
 
 	while (i < l->nsuspects) {
 		s = &l->suspects[i];
-		if (invoked_ns > s->confirmed_ns && number < s->consumer_seq)
-			s->bar = number;
+		if (invoked_ns > s->confirmed_ns && number < s->consumer_seq &&
+		    invoked_ns > s->bar_ns)
+			set_bar(s, number, m->seq, invoked_ns);
 		if (invoked_ns <= s->passed_ns) {
 			i++;
 			continue;
@@ -150,20 +169,45 @@ suspects_judge(
 	}
 }
 
+/* The latest that it can have been confirmed; 0 when it was not. */
+static uint64_t
+confirmed_before(struct check *c, const struct line *l,
+    const struct msg_deliver *m, struct suspect *s)
+{
+	const struct order_item *item = order_find(&l->confirmed, m->seq);
+	uint64_t same;
+
+	if (item != NULL && item->time_ns != 0)
+		return item->time_ns;
+	s->is_old = true;
+	if (m->seq / BLOCK >= l->nblocks)
+		return 0;
+	if (seqmap_find(&l->set, m->seq, &same) ||
+	    (m->seq < l->dropped && m->delivered > 1 &&
+		ledger_was_confirmed(c->ledger, m->consumer, m->id)))
+		return l->blocks[m->seq / BLOCK];
+	return 0;
+}
+
 /*
  * A redelivery of another message tells that an earlier number of its was
  * lost on the way. A suspect below it may owe its number to a deposed
  * leader, and the lost delivery had the same: nothing is proven then.
+ * Unless the other was itself confirmed before M1 was published: whichever
+ * of the two has that number, it was sent after its ack.
  */
 static void
 suspects_doubt(struct check *c, struct line *l, const struct msg_deliver *m)
 {
+	struct suspect other;
+	uint64_t confirmed_ns = confirmed_before(c, l, m, &other);
 	const struct suspect *s;
 	uint32_t i = 0;
 
 	while (i < l->nsuspects) {
 		s = &l->suspects[i];
-		if (s->seq == m->seq || s->consumer_seq >= m->consumer_seq) {
+		if (s->seq == m->seq || s->consumer_seq >= m->consumer_seq ||
+		    (confirmed_ns != 0 && confirmed_ns < s->bar_ns)) {
 			i++;
 			continue;
 		}
@@ -201,29 +245,9 @@ number_enter(struct line *l, const struct msg_deliver *m, uint64_t invoked_ns)
 	return 0;
 }
 
-/* The latest that it can have been confirmed; 0 when it was not. */
-static uint64_t
-confirmed_before(struct check *c, const struct line *l,
-    const struct msg_deliver *m, struct suspect *s)
-{
-	const struct order_item *item = order_find(&l->confirmed, m->seq);
-	uint64_t same;
-
-	if (item != NULL && item->time_ns != 0)
-		return item->time_ns;
-	s->is_old = true;
-	if (m->seq / BLOCK >= l->nblocks)
-		return 0;
-	if (seqmap_find(&l->set, m->seq, &same) ||
-	    (m->seq < l->dropped && m->delivered > 1 &&
-		ledger_was_confirmed(c->ledger, m->consumer, m->id)))
-		return l->blocks[m->seq / BLOCK];
-	return 0;
-}
-
-/* A message published after the ack, with a lower number: m1, or 0. */
-static uint64_t
-find_bar(const struct line *l, const struct suspect *s)
+/* A message published after the ack, with a lower number: M1. */
+static void
+find_bar(const struct line *l, struct suspect *s)
 {
 	const struct order_item *item;
 	uint64_t at = s->consumer_seq;
@@ -232,12 +256,13 @@ find_bar(const struct line *l, const struct suspect *s)
 	for (n = 0; n < BACK_MAX; n++) {
 		item = order_below(&l->numbers, at);
 		if (item == NULL)
-			return 0;
-		if (item->time_ns > s->confirmed_ns)
-			return item->number;
+			return;
+		if (item->time_ns > s->confirmed_ns) {
+			set_bar(s, item->number, item->value, item->time_ns);
+			return;
+		}
 		at = item->number;
 	}
-	return 0;
 }
 
 static int
@@ -253,7 +278,7 @@ suspect_add(struct check *c, struct line *l, const struct msg_deliver *m)
 	s.consumer_seq = m->consumer_seq;
 	s.delivered = m->delivered;
 	s.arrived_ns = s.passed_ns = c->now_ns;
-	s.bar = find_bar(l, &s);
+	find_bar(l, &s);
 	slot = check_slot(
 	    &l->suspects, &l->suspects_room, l->nsuspects, sizeof(*slot));
 	if (slot == NULL)
@@ -282,7 +307,7 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	if (m->delivered > 1)
 		suspects_doubt(c, l, m);
 	if (e != NULL)
-		suspects_judge(c, l, e->invoked_ns, m->consumer_seq);
+		suspects_judge(c, l, m, e->invoked_ns);
 	return fresh ? suspect_add(c, l, m) : 0;
 }
 
@@ -326,17 +351,22 @@ on_ack_ok(struct check *c, const struct msg_ack_ok *m)
 {
 	struct line *l = line_at(c, m->consumer);
 	struct order_item *item;
+	bool is_first; /* that is known of: which is what was promised */
 	int err;
 
-	if (l == NULL || seqmap_add(&l->set, m->seq, m->seq) == -ENOMEM)
+	if (l == NULL)
 		return -ENOMEM;
+	err = seqmap_add(&l->set, m->seq, m->seq);
+	if (err == -ENOMEM)
+		return err;
+	is_first = err == 0;
 	set_trim(l);
 	err = order_put(&l->confirmed, m->seq, &item);
 	if (err == 0 && item->time_ns == 0)
-		item->time_ns = c->now_ns; /* the first is what was promised */
+		item->time_ns = c->now_ns;
 	if (err == -ENOMEM)
 		return err;
-	return block_note(l, m->seq, c->now_ns);
+	return is_first ? block_note(l, m->seq, c->now_ns) : 0;
 }
 
 static void
@@ -363,6 +393,8 @@ redelivered_event(struct check *c, const struct event *ev)
 	if (l == NULL)
 		return -ENOMEM;
 	line_fini(l); /* a new incarnation owes nothing to the last one */
+	order_init(&l->numbers, KEEP);
+	order_init(&l->confirmed, KEEP);
 	l->exists = true;
 	l->stream = ev->u.consumer.stream;
 	l->ack_wait_ns = ev->u.consumer.ack_wait_ns;
