@@ -15,6 +15,7 @@
 #include "proto/base/log.h"
 #include "proto/base/sig.h"
 #include "proto/base/spawn.h"
+#include "proto/base/template.h"
 #include "proto/base/text.h"
 #include "proto/child.h"
 
@@ -31,6 +32,9 @@ struct children {
 	struct children_hooks hooks;
 	void *arg;
 	int epoll_fd, signal_fd, stderr_fd;
+	pid_t template_pid; /* 0: none */
+	int template_fd;    /* -1: none; workers are then started one by one */
+	bool template_failed;
 	struct child_slot *slots[CHILDREN_MAX];
 	uint32_t n;
 };
@@ -48,7 +52,7 @@ children_create(const struct children_hooks *hooks, void *arg, int stderr_fd)
 	c->hooks = *hooks;
 	c->arg = arg;
 	c->stderr_fd = stderr_fd;
-	c->signal_fd = -1;
+	c->signal_fd = c->template_fd = -1;
 	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (c->epoll_fd < 0)
 		goto fail;
@@ -121,6 +125,42 @@ slot_release(struct children *c, struct child_slot *s)
 	channel_out_fini(&s->out);
 }
 
+static void
+template_close(struct children *c)
+{
+	if (c->template_fd >= 0)
+		close(c->template_fd);
+	c->template_fd = -1; /* it sees that, and ends */
+}
+
+/* Fork it by the template: its pid, or -errno when that can't be done. */
+static pid_t
+spawn_by_template(struct children *c, const struct spawn_request *r)
+{
+	/* Room for the words of a worker, which ps is to show. */
+	static char room[] = "----------------------------------------";
+	static char name[] = "natsburn-worker", role[] = "--child=template";
+	static char *argv[] = {name, role, room, NULL};
+	pid_t pid = -ENOENT;
+
+	if (c->template_failed)
+		return pid;
+	if (c->template_fd < 0 && c->template_pid == 0) {
+		pid = template_start(argv, &c->template_fd);
+		c->template_pid = pid > 0 ? pid : 0;
+	}
+	if (c->template_fd >= 0)
+		pid = template_spawn(c->template_fd, r);
+	if (pid < 0) {
+		log_warn("workers can't be forked by a template (%s): each is "
+			 "loaded by itself",
+		    strerror(-pid));
+		c->template_failed = true;
+		template_close(c);
+	}
+	return pid;
+}
+
 static int
 slot_spawn(struct children *c, struct child_slot *s, int down, int up)
 {
@@ -128,7 +168,7 @@ slot_spawn(struct children *c, struct child_slot *s, int down, int up)
 	     incarnation[16];
 	char *argv[] = {name, program, role, source, incarnation, NULL};
 	struct spawn_request r = {.path = "/proc/self/exe", .argv = argv};
-	pid_t pid;
+	pid_t pid = -ENOENT;
 
 	(void)text_add(name, sizeof(name), "%s", s->program);
 	(void)snprintf(program, sizeof(program), "--child=%s", s->program);
@@ -139,7 +179,10 @@ slot_spawn(struct children *c, struct child_slot *s, int down, int up)
 	r.fds[r.nfds++] = (struct spawn_fd){up, CHILD_UP};
 	if (c->stderr_fd >= 0)
 		r.fds[r.nfds++] = (struct spawn_fd){c->stderr_fd, 2};
-	pid = spawn(&r);
+	if (strcmp(s->program, "worker") == 0)
+		pid = spawn_by_template(c, &r);
+	if (pid < 0)
+		pid = spawn(&r);
 	if (pid < 0)
 		return (int)pid;
 	s->pid = pid;
@@ -382,6 +425,10 @@ reap(struct children *c)
 
 	/* Orphans of a dead chaos process fall to us, too. */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == c->template_pid) {
+			c->template_pid = 0; /* the next worker gets another */
+			template_close(c);
+		}
 		s = slot_by_pid(c, pid);
 		if (s == NULL)
 			continue;
@@ -478,6 +525,11 @@ children_destroy(struct children *c)
 		}
 		slot_release(c, c->slots[i]);
 		free(c->slots[i]);
+	}
+	template_close(c);
+	if (c->template_pid > 0) {
+		(void)kill(c->template_pid, SIGKILL); /* not reaped */
+		(void)waitpid(c->template_pid, NULL, 0);
 	}
 	if (c->epoll_fd >= 0)
 		close(c->epoll_fd);

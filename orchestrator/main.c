@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One binary: the commands of users, and the roles of child processes. */
+#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "orchestrator/check/judge.h"
 #include "orchestrator/cli.h"
 #include "orchestrator/report.h"
+#include "proto/base/template.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
@@ -49,8 +51,20 @@ static int
 child_main(int argc, char **argv)
 {
 	const char *program = argv[1] + strlen("--child=");
+	char *words[TEMPLATE_ARGV_MAX + 1];
 	uint64_t source, incarnation;
 
+	if (strcmp(program, "template") == 0) {
+		/*
+		 * Half of a worker's memory would be OpenSSL's tables, which
+		 * nats.c sets up, with or without TLS. This does the same, and
+		 * starts no thread.
+		 */
+		(void)curl_global_init(CURL_GLOBAL_DEFAULT); /* or later */
+		argc = template_serve(argc, argv, words);
+		argv = words;
+		program = argv[1] + strlen("--child=");
+	}
 	if (argc != 5 || text_to_u64(argv[3], UINT32_MAX, &source) < 0 ||
 	    text_to_u64(argv[4], UINT32_MAX, &incarnation) < 0)
 		return cli_usage("--child is for natsburn's own use");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* The only place that forks; see spawn.h. */
+/* The place that forks; see spawn.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -12,7 +13,8 @@
 #include "proto/base/sig.h"
 #include "proto/base/spawn.h"
 
-#define SPAWN_PARK	     64 /* descriptors are parked above this number */
+#define SPAWN_PARK	     64	  /* descriptors are parked above this number */
+#define SPAWN_LAST	     1024 /* where close_range is not known */
 #define CLOSE_RANGE_CLOEXEC_ (1U << 2)
 
 int
@@ -59,6 +61,39 @@ spawn_move_fds(const struct spawn_request *r, int *exec_error)
 	for (i = 0; i < r->nfds; i++)
 		if (dup2(parked[i], r->fds[i].to) < 0)
 			return -errno;
+	return 0;
+}
+
+static bool
+is_wanted(const struct spawn_request *r, int fd)
+{
+	int i;
+
+	for (i = 0; i < r->nfds; i++)
+		if (r->fds[i].to == fd)
+			return true;
+	return false;
+}
+
+int
+spawn_keep_fds(const struct spawn_request *r)
+{
+	int none = STDERR_FILENO, last = 2, i, err;
+
+	err = spawn_move_fds(r, &none);
+	if (err < 0)
+		return err;
+	for (i = 0; i < r->nfds; i++)
+		last = r->fds[i].to > last ? r->fds[i].to : last;
+	for (i = 3; i < last; i++)
+		if (!is_wanted(r, i))
+			(void)close(i); /* it need not be open */
+	if (syscall(SYS_close_range, (unsigned)last + 1, ~0U, 0) == 0)
+		return 0;
+	if (errno != ENOSYS)
+		return -errno;
+	for (i = last + 1; i < SPAWN_LAST; i++)
+		(void)close(i); /* it need not be open */
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The only place that forks. A child is always a fresh program image (this
- * binary with a role, or a nats-server), dies with SIGKILL when the thread
- * that spawned it dies, and inherits only the descriptors it is given.
+ * The place that forks (and template.h, where many are wanted). A child is
+ * a fresh program image (this binary with a role, or a nats-server), dies
+ * with SIGKILL when the thread that spawned it dies, and inherits only the
+ * descriptors it is given.
  */
 #ifndef BASE_SPAWN_H
 #define BASE_SPAWN_H
@@ -29,6 +30,12 @@ struct spawn_request {
  * caller keeps its descriptors and must reap the pid.
  */
 pid_t spawn(const struct spawn_request *);
+
+/*
+ * In a process just forked that is not to exec: put the descriptors where
+ * the request wants them and close all others. 0 or -errno.
+ */
+int spawn_keep_fds(const struct spawn_request *);
 
 /* Make this process the one that orphans of its descendants fall to. */
 int spawn_subreaper(void);
