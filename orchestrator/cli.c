@@ -34,19 +34,26 @@ cli_usage(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+void
+cli_variable(const char *option, char *out, size_t size)
+{
+	char *p;
+
+	out[0] = '\0';
+	(void)text_add(out, size, "NATSBURN_%s", option);
+	for (p = out; *p != '\0'; p++)
+		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+}
+
 static int
 from_environment(struct run_config *c)
 {
 	const struct option_spec *row;
 	char name[80], why[OPTION_WHY_MAX];
 	const char *value;
-	char *p;
 
 	for (row = config_options; row->name != NULL; row++) {
-		name[0] = '\0';
-		(void)text_add(name, sizeof(name), "NATSBURN_%s", row->name);
-		for (p = name; *p != '\0'; p++)
-			*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+		cli_variable(row->name, name, sizeof(name));
 		value = getenv(name);
 		if (value == NULL)
 			continue;

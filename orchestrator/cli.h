@@ -17,6 +17,7 @@ int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_mayhem(int argc, char **argv);
 int cmd_cluster(int argc, char **argv);
+int cmd_matrix(int argc, char **argv);
 
 /* natsburn --completion bash|zsh. */
 int cmd_completion(int argc, char **argv);
@@ -35,6 +36,9 @@ extern const struct cli_command cli_commands[];
  */
 int cli_options(struct run_config *, int argc, char **argv, const char **words,
     int max_words);
+
+/* The name of an option's variable in the environment. */
+void cli_variable(const char *option, char *out, size_t size);
 
 /* Print "natsburn: ..." and return EXIT_USAGE. */
 int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -9,6 +9,7 @@
 
 #include "chaos/chaos.h"
 #include "orchestrator/cli.h"
+#include "orchestrator/matrix.h"
 #include "worker/worker.h"
 
 static bool
@@ -94,6 +95,10 @@ bash_values(const struct option_spec *row)
 		puts("\" ;;");
 	} else if (strcmp(row->name, "mayhem") == 0) {
 		puts("		list=$modes ;;");
+	} else if (strcmp(row->name, "tests") == 0) {
+		fputs("		list=\"", stdout);
+		put_tests();
+		puts("\" ;;");
 	} else if (strcmp(row->name, "test") == 0) {
 		fputs("		words=\"", stdout);
 		put_tests();
@@ -164,6 +169,8 @@ bash_words(void)
 	fputs("			words=\"-o --help", stdout);
 	for (row = config_options; row->name != NULL; row++)
 		printf(" --%s", row->name);
+	for (row = matrix_options; row->name != NULL; row++)
+		printf(" --%s", row->name);
 	puts("\"\n"
 	     "		fi");
 	fputs("		[ \"$prev\" = run ] && words=\"$words ", stdout);
@@ -183,6 +190,8 @@ bash(void)
 	put_modes();
 	puts("\"\n	case $prev in");
 	for (row = config_options; row->name != NULL; row++)
+		bash_values(row);
+	for (row = matrix_options; row->name != NULL; row++)
 		bash_values(row);
 	bash_words();
 	puts(bash_end);
@@ -221,6 +230,9 @@ zsh_option(const struct option_spec *row)
 		} else if (strcmp(row->name, "mayhem") == 0) {
 			fputs("_sequence compadd - all ", stdout);
 			put_modes();
+		} else if (strcmp(row->name, "tests") == 0) {
+			fputs("_sequence compadd - ", stdout);
+			put_tests();
 		} else if (strcmp(row->name, "test") == 0) {
 			putchar('(');
 			put_tests();
@@ -244,6 +256,8 @@ zsh(void)
 	     "typeset -A opt_args\n"
 	     "_arguments \\");
 	for (row = config_options; row->name != NULL; row++)
+		zsh_option(row);
+	for (row = matrix_options; row->name != NULL; row++)
 		zsh_option(row);
 	fputs("	'*-o[option of a test]:NAME.KEY=VALUE:compadd -S \"\" - ",
 	    stdout);

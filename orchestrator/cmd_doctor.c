@@ -7,12 +7,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "orchestrator/binary.h"
 #include "orchestrator/check/judge.h"
 #include "orchestrator/cli.h"
-#include "proto/base/spawn.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
@@ -22,33 +21,6 @@ static void
 say(const char *state, const char *what, const char *text)
 {
 	printf("%-5s %-12s %s\n", state, what, text);
-}
-
-/* Run PATH --version and keep its first line. */
-static int
-ask_version(const char *path, char *out, size_t size)
-{
-	char *argv[] = {
-	    (char *)(uintptr_t)path, (char *)(uintptr_t) "--version", NULL};
-	struct spawn_request r = {.path = path, .argv = argv};
-	int fds[2], status = 0;
-	ssize_t n;
-	pid_t pid;
-
-	if (spawn_pipe(fds) < 0)
-		return -errno;
-	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 1};
-	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 2};
-	pid = spawn(&r);
-	close(fds[1]);
-	n = pid > 0 ? read(fds[0], out, size - 1) : 0;
-	close(fds[0]);
-	if (pid < 0)
-		return (int)pid;
-	(void)waitpid(pid, &status, 0); /* our child, not reaped elsewhere */
-	out[n > 0 ? n : 0] = '\0';
-	out[strcspn(out, "\n")] = '\0';
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
 static int
@@ -63,7 +35,7 @@ look_at_servers(struct run_config *c)
 		return EXIT_CLUSTER;
 	}
 	for (list = c->server_bin; text_next_item(&list, path, sizeof(path));) {
-		err = ask_version(path, version, sizeof(version));
+		err = binary_version(path, version, sizeof(version));
 		(void)snprintf(text, sizeof(text), "%s: %s", path,
 		    err == 0 ? version : strerror(-err));
 		say(err == 0 ? "ok" : "BAD", "server", text);

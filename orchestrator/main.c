@@ -7,6 +7,7 @@
 #include "chaos/chaos.h"
 #include "orchestrator/check/judge.h"
 #include "orchestrator/cli.h"
+#include "orchestrator/matrix.h"
 #include "orchestrator/report.h"
 #include "proto/base/template.h"
 #include "proto/base/text.h"
@@ -17,6 +18,8 @@ const struct cli_command cli_commands[] = {
     {"check", "judge a recorded run again: natsburn check RUN_DIR", cmd_check},
     {"report", "judge it again and write its reports anew", cmd_report},
     {"dump", "put it into one file to attach to an issue", cmd_dump},
+    {"matrix", "all of --tests, --mayhem, --server-bin, each with each",
+	cmd_matrix},
     {"list", "tests, mayhem modes, checks, cluster drivers", cmd_list},
     {"mayhem", "faults alone, beside a load of your own", cmd_mayhem},
     {"cluster", "servers alone: cluster up, status DIR, down DIR", cmd_cluster},
@@ -39,6 +42,7 @@ help(FILE *out)
 		    cli_commands[i].summary);
 	fputs("\noptions [default]\n", out);
 	option_help(config_options, "--", out);
+	option_help(matrix_options, "--", out);
 	fputs("  -o NAME.KEY=VALUE            option of a test: see list\n"
 	      "\nexit codes: 0 every check holds, 1 violation, 2 "
 	      "inconclusive, 3 skipped,\n64 usage, 69 cluster, 70 harness\n",

@@ -15,7 +15,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
-#define COMMAND_MAX 8192
+#define COMMAND_MAX REPORT_COMMAND_MAX
 #define AROUND_MAX  8 /* faults around an anomaly */
 #define AROUND_NS   CLOCK_S
 
@@ -43,15 +43,15 @@ add_mayhem(cJSON *o, const char *list)
 }
 
 /* One word of a command line, quoted for a shell where it needs it. */
-static void
-command_word(char *out, const char *name, const char *value)
+void
+report_word(char *out, const char *value)
 {
 	const char *safe = "abcdefghijklmnopqrstuvwxyz"
 			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 			   "_-+=:,./@%";
 	const char *p;
 
-	(void)text_add(out, COMMAND_MAX, " %s ", name);
+	(void)text_add(out, COMMAND_MAX, " ");
 	if (value[0] != '\0' && value[strspn(value, safe)] == '\0') {
 		(void)text_add(out, COMMAND_MAX, "%s", value);
 		return;
@@ -75,10 +75,15 @@ command_option(void *arg, const char *name, const char *value)
 	flag[0] = '\0';
 	(void)text_add(
 	    flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
-	if (row != NULL && row->type == OPTION_FLAG)
-		(void)text_add(arg, COMMAND_MAX, " %s", flag);
-	else
-		command_word(arg, flag, value);
+	(void)text_add(arg, COMMAND_MAX, " %s", flag);
+	if (row == NULL || row->type != OPTION_FLAG)
+		report_word(arg, value);
+}
+
+void
+report_command(char *out, const struct run_config *c)
+{
+	config_each(c, false, command_option, out);
 }
 
 static void
@@ -109,7 +114,7 @@ add_run(cJSON *o, const struct history *h)
 	add_count(o, "seed", c->seed);
 	add_started(o, s->wall_ns);
 	(void)text_add(command, sizeof(command), "%s", c->test);
-	config_each(c, false, command_option, command);
+	report_command(command, c);
 	(void)cJSON_AddStringToObject(o, "command", command);
 	(void)cJSON_AddStringToObject(o, "cluster", c->cluster);
 	add_count(o, "replicas", c->replicas);
@@ -195,14 +200,15 @@ add_option(cJSON *o, const struct run_config *c, const struct option_spec *row)
 	char value[OPTION_VALUE_MAX];
 
 	option_get(row, c, value, sizeof(value));
+	config_hide_password(value);
 	(void)cJSON_AddStringToObject(o, row->name, value);
 }
 
-/* All that were in force, defaults too; secrets were never recorded. */
-static void
-add_options(cJSON *o, const struct run_config *c)
+/* All that are in force, defaults too; secrets are left out. */
+cJSON *
+report_options(const struct run_config *c)
 {
-	cJSON *options = cJSON_AddObjectToObject(o, "options"), *extras;
+	cJSON *options = cJSON_CreateObject(), *extras;
 	const struct option_spec *row;
 	size_t i;
 
@@ -213,6 +219,7 @@ add_options(cJSON *o, const struct run_config *c)
 	for (i = 0; i < c->nextras; i++)
 		(void)cJSON_AddItemToArray(
 		    extras, cJSON_CreateString(c->extras[i]));
+	return options;
 }
 
 /* Seconds since the load began; negative before it. */
@@ -491,7 +498,8 @@ report_tree(const struct history *h, const char *run_dir)
 	add_checks(o, h);
 	add_times(o, s);
 	add_workers(o, s);
-	add_options(o, judge_config(h->judge));
+	(void)cJSON_AddItemToObject(
+	    o, "options", report_options(judge_config(h->judge)));
 	item = cJSON_AddObjectToObject(o, "harness");
 	add_count(item, "workers_died", s->workers_died);
 	add_count(item, "events", s->events);

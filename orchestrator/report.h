@@ -13,6 +13,7 @@
 
 #define NATSBURN_VERSION   "0.1.0"
 #define REPORT_WORKERS_MAX 1000
+#define REPORT_COMMAND_MAX 8192 /* bytes of a command line, with its NUL */
 
 /*
  * The report, to be deleted by the caller; the evidence of the anomalies is
@@ -21,6 +22,18 @@
  */
 cJSON *report_tree(const struct history *, const char *run_dir);
 char *report_json(const struct history *, const char *run_dir);
+
+/*
+ * Append the options that aren't at their defaults as words for a shell to
+ * out (REPORT_COMMAND_MAX bytes); no secrets, no --out, no --test.
+ */
+void report_command(char *out, const struct run_config *);
+
+/* Append a blank and one word, quoted for a shell where it needs it. */
+void report_word(char *out, const char *word);
+
+/* All options as the report has them; to be deleted by the caller. */
+cJSON *report_options(const struct run_config *);
 
 /*
  * Give put() the report in all its forms: report.json, junit.xml,
