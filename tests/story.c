@@ -486,12 +486,12 @@ story_scan(struct story *s, uint32_t source)
 
 	b = &story_add(s, source, MESSAGE_SCAN_BEGIN)->u.scan_begin;
 	b->first = 1;
-	b->last = s->last;
-	b->created = s->created;
-	for (seq = 1; seq <= s->last; seq++)
+	b->last = s->is_anew ? 0 : s->last;
+	b->created = s->created + s->is_anew;
+	for (seq = 1; seq <= s->last && !s->is_anew; seq++)
 		scan_one(s, source, seq);
 	e = &story_add(s, source, MESSAGE_SCAN_END)->u.scan_end;
-	e->complete = 1;
+	e->complete = !s->is_anew; /* so much is missing */
 	e->last = s->last;
 }
 

@@ -63,6 +63,7 @@ struct story {
 	uint32_t replicas;
 	bool strict;
 	/* set before story_close() */
+	bool is_anew; /* the stream was created anew, and is empty */
 	bool no_audit, no_end;
 };
 

@@ -622,6 +622,24 @@ plant_bucket_anew(void **state)
 	end_with(&b, ANOMALY_LOST_UPDATE, CLASS_VIOLATION);
 }
 
+/* The request to create it was sent twice: its time may be either's. */
+static void
+legal_another_creation_time(void **state)
+{
+	struct bench b = begin();
+	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
+
+	(void)state;
+	put(&b, A, 1, 0, 0, 1);
+	ev.u.scan_begin.created = 2000;
+	ev.u.scan_begin.last = 1;
+	feed(&b, 9, &ev);
+	final(&b, LEADER, 0, 1, ID(A, 1));
+	final(&b, CONSUMER, 0, 1, ID(A, 1));
+	scan_ends(&b);
+	end(&b);
+}
+
 static void
 plant_paths_differ(void **state)
 {
@@ -1457,6 +1475,7 @@ main(void)
 	    cmocka_unit_test(plant_lost_at_audit),
 	    cmocka_unit_test(plant_key_gone_at_audit),
 	    cmocka_unit_test(plant_bucket_anew),
+	    cmocka_unit_test(legal_another_creation_time),
 	    cmocka_unit_test(plant_paths_differ),
 	    cmocka_unit_test(plant_leader_lags),
 	    cmocka_unit_test(plant_one_update_twice),

@@ -625,7 +625,7 @@ test_lost_whole_stream(void **state)
 	story_rounds(&s, 50);
 	story_phase(&s, "mayhem");
 	story_healed(&s, story_fault(&s, false), true);
-	s.created++;
+	s.is_anew = true;
 	story_close(&s);
 	story_judge(&s, &v);
 	assert_int_equal(v.result.exit_code, EXIT_VIOLATION);

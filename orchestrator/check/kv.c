@@ -1018,13 +1018,16 @@ on_scan_begin(struct check *c, const struct msg_scan_begin *m)
 
 	for (i = 0; i < st->nkeys; i++)
 		memset(st->keys[i].finals, 0, sizeof(st->keys[i].finals));
-	if (s == NULL || st->max_acked == 0 || m->created == 0 ||
-	    s->created == m->created)
+	/* Another creation time alone proves nothing: see lost.c. */
+	if (s == NULL || s->created == 0 || m->created == 0 ||
+	    s->created == m->created || m->last >= st->max_acked)
 		return;
 	check_raise(c, &a,
-	    "the bucket %s was created anew by the server: revisions up to "
-	    "%llu had been acknowledged in the one made by this run",
-	    s->name, (unsigned long long)st->max_acked);
+	    "the bucket %s was created anew by the server and ends at revision "
+	    "%llu: revisions up to %llu had been acknowledged in the one made "
+	    "by this run",
+	    s->name, (unsigned long long)m->last,
+	    (unsigned long long)st->max_acked);
 }
 
 static int

@@ -1203,7 +1203,9 @@ static int
 liar_audit(struct worker *w)
 {
 	const struct liar_options *o = w->options;
-	uint64_t last = w->ntargets > 0 ? w->targets[0].last_acked : 0;
+	bool is_anew = strcmp(o->plant, "recreated") == 0; /* and empty */
+	uint64_t last =
+	    w->ntargets > 0 && !is_anew ? w->targets[0].last_acked : 0;
 	struct event begin = {.type = MESSAGE_SCAN_BEGIN};
 	struct event end = {.type = MESSAGE_SCAN_END};
 
@@ -1212,8 +1214,7 @@ liar_audit(struct worker *w)
 	begin.u.scan_begin.first = 1;
 	begin.u.scan_begin.last = last;
 	begin.u.scan_begin.messages = last;
-	begin.u.scan_begin.created =
-	    (uint64_t)CREATED_NS + (strcmp(o->plant, "recreated") == 0);
+	begin.u.scan_begin.created = (uint64_t)CREATED_NS + is_anew;
 	child_emit(&w->child, &begin);
 	scan_story(w, last);
 	end.u.scan_end.complete = strcmp(o->plant, "incomplete") != 0;
