@@ -59,6 +59,7 @@ struct group {
 struct watched {
 	uint64_t health_ns; /* asked at; 0 never answered */
 	bool health_ok;
+	char health_says[160]; /* its own words when it is not */
 	uint64_t jsz_ns;
 	bool leads_meta, meta_current;
 	unsigned meta_size;
@@ -340,15 +341,15 @@ take_answer(struct monitor *m, struct query *q, bool ok)
 	struct watched *w = &m->nodes[q->node - 1];
 	cJSON *o = NULL;
 
+	if (ok || q->page == PAGE_HEALTH)
+		o = cJSON_ParseWithLength(
+		    (const char *)buf_data(&q->answer), buf_len(&q->answer));
 	if (q->page == PAGE_HEALTH) {
 		w->health_ns = q->asked_ns;
 		w->health_ok = ok;
-		return;
-	}
-	if (ok)
-		o = cJSON_ParseWithLength(
-		    (const char *)buf_data(&q->answer), buf_len(&q->answer));
-	if (q->page == PAGE_JSZ) {
+		(void)text_copy(w->health_says, sizeof(w->health_says),
+		    string_of(o, "error"));
+	} else if (q->page == PAGE_JSZ) {
 		w->jsz_ns = o != NULL ? q->asked_ns : 0;
 		w->leads_meta = false;
 		if (o != NULL)
@@ -478,6 +479,15 @@ missing(char *why, const char *what, const char *name)
 	return false;
 }
 
+static bool
+is_unwell(char *why, const char *name, const struct watched *w)
+{
+	(void)missing(why, " is not healthy", name);
+	if (w->health_says[0] != '\0')
+		(void)text_add(why, CLUSTER_WHY_MAX, " (%s)", w->health_says);
+	return false;
+}
+
 bool
 monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 {
@@ -495,8 +505,7 @@ monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 			continue;
 		watched = true;
 		if (!monitor_node_is_ok(m, i + 1, since_ns))
-			return missing(
-			    why, " is not healthy", m->cluster->nodes[i].name);
+			return is_unwell(why, m->cluster->nodes[i].name, w);
 		if (w->jsz_ns <= since_ns)
 			return missing(why,
 			    " does not tell its JetStream state",

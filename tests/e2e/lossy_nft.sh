@@ -21,12 +21,8 @@ expect_skip()
 	expect '.reasons[0] | contains("nft says \"")' "what nft said"
 }
 
-# No nft to be found.
-mkdir "$work/empty"
-code=0
-env PATH="$work/empty" NATSBURN_TEST_MARK="$mark" "$NATSBURN" \
-	"${lossy[@]}" --out "$work/run" >"$work/out" 2>"$work/err" || code=$?
 if [ ! -x /usr/sbin/nft ] && [ ! -x /sbin/nft ] && [ ! -x /usr/bin/nft ]; then
+	natsburn "${lossy[@]}" --out "$work/run"
 	expect_skip
 fi
 
