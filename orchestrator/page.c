@@ -731,6 +731,29 @@ write_faults(const struct page *p)
 	fputs("</section>\n", p->out);
 }
 
+/* The version of a server; when there were several, since when each. */
+static void
+write_versions(const struct page *p, const cJSON *server)
+{
+	const cJSON *list = get(server, "versions"), *v;
+	const char *between = "";
+
+	if (cJSON_GetArraySize(list) < 2) {
+		cell_text(p, text_of(server, "version"));
+		return;
+	}
+	fputs("<td>", p->out);
+	cJSON_ArrayForEach(v, list)
+	{
+		fputs(between, p->out);
+		put(p, text_of(v, "version"));
+		if (between[0] != '\0')
+			fprintf(p->out, " from %.1f s", number_of(v, "t"));
+		between = "<br>";
+	}
+	fputs("</td>", p->out);
+}
+
 static void
 write_servers(const struct page *p)
 {
@@ -752,7 +775,7 @@ write_servers(const struct page *p)
 		fputs("<tr><td><b>", p->out);
 		put(p, text_of(v, "name"));
 		fputs("</b></td>", p->out);
-		cell_text(p, text_of(v, "version"));
+		write_versions(p, v);
 		cell_count(p, number_of(v, "faults"));
 		cell_count(p, number_of(v, "ended"));
 		fputs("<td class=n>", p->out);

@@ -136,8 +136,33 @@ add_reasons(cJSON *o, const struct history *h)
 		    list, cJSON_CreateString(h->result.reasons[i]));
 }
 
+/* Seconds since the load began; negative before it. */
+static double
+since_load(const struct stats *s, uint64_t ns)
+{
+	int64_t ms = ((int64_t)ns - (int64_t)s->load_ns) / (int64_t)CLOCK_MS;
+
+	return s->load_ns != 0 ? (double)ms / 1e3 : 0.0;
+}
+
 static void
-add_server(cJSON *list, const struct stats_server *v)
+add_versions(cJSON *o, const struct stats *s, const struct stats_server *v)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "versions"), *item;
+	unsigned i;
+
+	for (i = 0; i < v->nversions; i++) {
+		item = cJSON_CreateObject();
+		(void)cJSON_AddNumberToObject(
+		    item, "t", since_load(s, v->versions[i].since_ns));
+		(void)cJSON_AddStringToObject(
+		    item, "version", v->versions[i].version);
+		(void)cJSON_AddItemToArray(list, item);
+	}
+}
+
+static void
+add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 {
 	static const char *const what[] = {
 	    NULL, "meta", "streams", "consumers"};
@@ -146,6 +171,7 @@ add_server(cJSON *list, const struct stats_server *v)
 
 	(void)cJSON_AddStringToObject(item, "name", v->name);
 	(void)cJSON_AddStringToObject(item, "version", v->version);
+	add_versions(item, s, v);
 	add_count(item, "faults", v->faults);
 	add_count(item, "ended", v->ended);
 	add_seconds(item, "faulty_s", v->faulty_ns);
@@ -163,7 +189,7 @@ add_servers(cJSON *o, const struct stats *s)
 
 	for (i = 0; i < CONFIG_NODES_MAX; i++)
 		if (s->servers[i].name[0] != '\0')
-			add_server(list, &s->servers[i]);
+			add_server(list, s, &s->servers[i]);
 }
 
 static void
@@ -220,15 +246,6 @@ report_options(const struct run_config *c)
 		(void)cJSON_AddItemToArray(
 		    extras, cJSON_CreateString(c->extras[i]));
 	return options;
-}
-
-/* Seconds since the load began; negative before it. */
-static double
-since_load(const struct stats *s, uint64_t ns)
-{
-	int64_t ms = ((int64_t)ns - (int64_t)s->load_ns) / (int64_t)CLOCK_MS;
-
-	return s->load_ns != 0 ? (double)ms / 1e3 : 0.0;
 }
 
 static void

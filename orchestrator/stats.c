@@ -364,8 +364,25 @@ on_phase(struct stats *s, const struct event *ev)
 	}
 }
 
+/* It runs another version than before, or the first. */
 static void
-on_node(struct stats *s, const struct msg_node *m)
+add_version(struct stats_server *v, const char *version, uint64_t now_ns)
+{
+	struct stats_version *row;
+
+	if (v->nversions == STATS_VERSIONS_MAX) {
+		memmove(&v->versions[1], &v->versions[2],
+		    (STATS_VERSIONS_MAX - 2) * sizeof(v->versions[0]));
+		v->nversions--;
+	}
+	row = &v->versions[v->nversions++];
+	row->since_ns = now_ns;
+	(void)text_copy(row->version, sizeof(row->version), version);
+	(void)text_copy(v->version, sizeof(v->version), version);
+}
+
+static void
+on_node(struct stats *s, const struct msg_node *m, uint64_t now_ns)
 {
 	struct stats_server *v;
 
@@ -375,8 +392,8 @@ on_node(struct stats *s, const struct msg_node *m)
 	(void)text_copy(v->name, sizeof(v->name), m->name);
 	if (v->first[0] == '\0')
 		(void)text_copy(v->first, sizeof(v->first), m->name);
-	if (m->version[0] != '\0')
-		(void)text_copy(v->version, sizeof(v->version), m->version);
+	if (m->version[0] != '\0' && strcmp(m->version, v->version) != 0)
+		add_version(v, m->version, now_ns);
 }
 
 static void
@@ -444,7 +461,7 @@ on_rare(struct stats *s, const struct event *ev)
 		on_phase(s, ev);
 		break;
 	case MESSAGE_NODE:
-		on_node(s, &ev->u.node);
+		on_node(s, &ev->u.node, ev->time_ns);
 		break;
 	case MESSAGE_RUN:
 		s->wall_ns = ev->u.run.wall_ns;

@@ -44,8 +44,17 @@ struct stats_mode {
 	uint64_t planned, applied, failed, healed, unhealed;
 };
 
+#define STATS_VERSIONS_MAX 32 /* of one server: the first, and the latest */
+
+struct stats_version {
+	uint64_t since_ns;
+	char version[32];
+};
+
 struct stats_server {
 	char name[32], version[32];
+	struct stats_version versions[STATS_VERSIONS_MAX];
+	unsigned nversions;
 	char first[32];	 /* its first name; "n2" came back as "n2-2" */
 	uint64_t faults; /* that took effect on it */
 	uint64_t faulty_ns, ended;
