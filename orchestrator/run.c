@@ -147,10 +147,13 @@ on_anomaly(void *arg, const struct anomaly *a)
 static void
 on_ready(struct run *r, struct child_slot *s)
 {
-	if (!r->workers[s->source].is_load)
+	const struct run_worker *w = &r->workers[s->source];
+
+	if (!w->is_load || s->state != CHILD_READY)
 		return;
-	/* One that was restarted joins the load that is going on. */
-	if (r->phase >= PHASE_QUIET && r->phase < PHASE_DRAIN)
+	/* One that was restarted joins the load, or what is left to consume. */
+	if (r->phase >= PHASE_QUIET &&
+	    r->phase < (w->produces ? PHASE_DRAIN : PHASE_SETTLE))
 		run_start_worker(r, s);
 }
 
