@@ -37,6 +37,8 @@ struct run_config {
 	bool strict_availability, stop_on_anomaly;
 	bool json, quiet;
 	char metrics[128]; /* HOST:PORT, empty: none */
+	uint64_t status_interval_ns; /* 0: no status */
+	uint64_t journal_keep;	     /* bytes; 0: everything */
 	/* local */
 	uint64_t servers;
 	char server_bin[CONFIG_LIST_MAX];
