@@ -8,8 +8,13 @@
 #ifndef ORCHESTRATOR_RESERVE_H
 #define ORCHESTRATOR_RESERVE_H
 
+#include <stdbool.h>
+
 /* Keep back what can be kept back; without any the run goes on as well. */
 void reserve_make(const char *run_dir);
+
+/* False when the disk is full but for what is kept back. */
+bool reserve_has_room(const char *run_dir);
 
 /* Give it back. It may have been given back before. */
 void reserve_release(const char *run_dir);

@@ -410,6 +410,22 @@ flush_journal(struct run *r, uint64_t now)
 	    strerror(-err));
 }
 
+/*
+ * The servers' stores may be on the same disk, and a server that can't store
+ * looks like one that does not answer: the load ends before that convicts.
+ */
+static void
+look_at_disk(struct run *r)
+{
+	if (r->doomed || r->journal_failed || reserve_has_room(r->dir))
+		return;
+	r->journal_failed = true;
+	run_doom(r,
+	    "no room is left in \"%s\": %s; the load ends and what was seen "
+	    "so far is judged",
+	    r->dir, strerror(ENOSPC));
+}
+
 /* Keep the journal near its size; a bounded piece of work. */
 static void
 retain(struct run *r)
@@ -550,6 +566,7 @@ loop_once(struct run *r)
 	if (now >= r->tick_ns) {
 		r->tick_ns = now + TICK_NS;
 		note_silence(r, now);
+		look_at_disk(r);
 		run_note(r, &tick);
 	}
 	merge_mark(r->merge, 0, now);

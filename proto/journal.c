@@ -21,6 +21,7 @@
 /* The cheapest level: events of one kind resemble each other very much. */
 #define LEVEL	    1
 #define WINDOW_LOG  23 /* a reader takes no file that wants more memory */
+#define FIRST_BYTES 16 /* to look at the head of a compressed file */
 #define PACKED	    ".nbj.zst"
 #define PLAIN	    ".nbj"
 
@@ -415,17 +416,22 @@ fill_unpacking(struct journal_reader *j, uint8_t *room)
 	size_t left;
 	int got;
 
+	/* A call that fails gives nothing: so no more than it asks for. */
+
 	while (out.pos == 0) {
 		if (j->at == j->npacked && !j->has_more) {
 			got = fill_packed(j);
 			if (got <= 0)
 				return got;
 		}
-		in = (ZSTD_inBuffer){j->packed, j->npacked, j->at};
+		left = j->npacked - j->at;
+		left = left < j->wanted ? left : j->wanted;
+		in = (ZSTD_inBuffer){j->packed, j->at + left, j->at};
 		left = ZSTD_decompressStream(j->codec, &out, &in);
 		j->at = in.pos;
 		if (ZSTD_isError(left))
 			return -EILSEQ;
+		j->wanted = left > 0 ? left : FIRST_BYTES;
 		j->in_pack = left != 0;
 		j->has_more = out.pos == out.size;
 	}
@@ -494,6 +500,7 @@ reader_advance(struct journal_reader *j)
 	j->segment++;
 	j->at = j->npacked = 0;
 	j->in_pack = j->has_more = false;
+	j->wanted = FIRST_BYTES;
 	got = reader_codec(j);
 	while (got >= 0 && buf_len(&j->buf) < MAGIC_BYTES) {
 		got = reader_fill(j);

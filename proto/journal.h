@@ -81,6 +81,7 @@ struct journal_reader {
 	bool is_packed;	     /* this segment is compressed */
 	bool in_pack;	     /* and its end was not seen */
 	bool has_more;	     /* the codec holds more than it gave */
+	size_t wanted;	     /* bytes that it asks for */
 	uint8_t *packed;     /* compressed bytes */
 	size_t at, npacked;  /* of those: used, and all */
 	struct ZSTD_DCtx_s *codec;

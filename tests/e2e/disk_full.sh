@@ -27,6 +27,12 @@ expect_it_says_so()
 	expect_nothing_survives 10
 	grep -q 'No space left on device' "$work/err" ||
 		fail "it does not say why"
+	[ ! -e "$work/disk/run/reserve" ] || fail "the reserve is still there"
+	# What was kept back is for the end: judged again it is the same.
+	expect '.verdict == "inconclusive" and .exit_code == 70 and .finished and
+		.rounds > 0' "the verdict" "$work/disk/run/report.json"
+	expect_valid_report "$work/disk/run"
+	expect_same_check "$work/disk/run"
 	! grep -Eq 'AddressSanitizer|runtime error' "$work/disk/run/stderr.log" ||
 		fail "a process crashed"
 }
