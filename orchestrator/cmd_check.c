@@ -79,8 +79,8 @@ say_recorded(const struct history *h, const char *dir)
 		    "%s (exit code %d)\n",
 		    cJSON_IsFalse(finished) ? ", before it was over" : "",
 		    verdict,
-		    (int)cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(
-			tree, "exit_code")));
+		    (int)cJSON_GetNumberValue(
+			cJSON_GetObjectItemCaseSensitive(tree, "exit_code")));
 	cJSON_Delete(tree);
 }
 

@@ -86,8 +86,8 @@ history_replay(struct history *h, const char *run_dir)
 		journal_reader_fini(&reader);
 		return err;
 	}
-	while ((state = journal_next(&reader, &ev, &raw, &len)) ==
-	       JOURNAL_EVENT) {
+	while (
+	    (state = journal_next(&reader, &ev, &raw, &len)) == JOURNAL_EVENT) {
 		if (ev.type == MESSAGE_DROPPED)
 			history_dropped(h, &ev.u.dropped);
 		(void)history_enter(h, &ev, raw, len); /* no journal: 0 */

@@ -28,8 +28,7 @@ struct progress {
 void progress_init(struct progress *, bool quiet, uint64_t status_ns);
 
 /* A status line, with the time of day, that stays on a terminal as well. */
-void progress_status(
-    struct progress *, const struct run *, uint64_t now_ns);
+void progress_status(struct progress *, const struct run *, uint64_t now_ns);
 
 /* Show where the run is, when it is time to. */
 void progress_show(struct progress *, const struct run *, uint64_t now_ns);

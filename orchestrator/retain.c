@@ -47,8 +47,8 @@ retain_is_frame(const struct event *ev)
 }
 
 static bool
-is_needed(const struct retain *t, const struct judge *judge,
-    const struct event *ev)
+is_needed(
+    const struct retain *t, const struct judge *judge, const struct event *ev)
 {
 	return retain_is_frame(ev) || judge_needs(judge, ev) ||
 	       evidence_is_around(judge, &t->sieve, ev);
@@ -158,8 +158,8 @@ finish(struct retain *t, struct history *h)
 
 	if (err == 0)
 		err = journal_flush(&t->out);
-	is_smaller = err == 0 && t->dropped.events > 0 &&
-		     t->out.segment_disk < t->had;
+	is_smaller =
+	    err == 0 && t->dropped.events > 0 && t->out.segment_disk < t->had;
 	close_both(t, is_smaller, &err);
 	if (err == 0 && is_smaller) {
 		h->dropped.first_ns = h->dropped.places > 0

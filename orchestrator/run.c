@@ -457,9 +457,9 @@ status(struct run *r, uint64_t now)
 	history_look(&r->history);
 	tree = report_tree(&r->history, NULL);
 	text = tree != NULL ? cJSON_Print(tree) : NULL;
-	err = text != NULL ? report_save(text, strlen(text), r->dir,
-				 "report.json")
-			   : -ENOMEM;
+	err = text != NULL
+		  ? report_save(text, strlen(text), r->dir, "report.json")
+		  : -ENOMEM;
 	free(text);
 	cJSON_Delete(tree);
 	if (err < 0 && !r->journal_failed)

@@ -156,8 +156,7 @@ codec_init(struct journal_writer *j)
 	j->codec = ZSTD_createCCtx();
 	if (j->codec == NULL)
 		return -ENOMEM;
-	(void)ZSTD_CCtx_setParameter(
-	    j->codec, ZSTD_c_compressionLevel, LEVEL);
+	(void)ZSTD_CCtx_setParameter(j->codec, ZSTD_c_compressionLevel, LEVEL);
 	(void)ZSTD_CCtx_setParameter(j->codec, ZSTD_c_checksumFlag, 1);
 	return 0;
 }
@@ -470,8 +469,7 @@ reader_codec(struct journal_reader *j)
 	if (j->codec == NULL)
 		return -ENOMEM;
 	(void)ZSTD_DCtx_reset(j->codec, ZSTD_reset_session_only);
-	(void)ZSTD_DCtx_setParameter(
-	    j->codec, ZSTD_d_windowLogMax, WINDOW_LOG);
+	(void)ZSTD_DCtx_setParameter(j->codec, ZSTD_d_windowLogMax, WINDOW_LOG);
 	return 0;
 }
 

@@ -26,10 +26,10 @@ struct journal_writer {
 	uint64_t segment_bytes; /* of this segment, before compression */
 	uint64_t segment_disk;	/* of this segment, on disk */
 	uint64_t bytes, events; /* of all, before compression */
-	int error;   /* first -errno; what comes after it is held back */
-	bool is_cut; /* too much was held back: nothing more is taken */
-	struct buf buf;		   /* not compressed yet */
-	struct buf out;		   /* not written yet */
+	int error;	/* first -errno; what comes after it is held back */
+	bool is_cut;	/* too much was held back: nothing more is taken */
+	struct buf buf; /* not compressed yet */
+	struct buf out; /* not written yet */
 	struct ZSTD_CCtx_s *codec; /* NULL: plain */
 };
 
@@ -78,12 +78,12 @@ struct journal_reader {
 	unsigned segment, last; /* being read; the last that there is */
 	struct buf buf;
 	uint64_t events;
-	bool is_packed;	     /* this segment is compressed */
-	bool in_pack;	     /* and its end was not seen */
-	bool has_more;	     /* the codec holds more than it gave */
-	size_t wanted;	     /* bytes that it asks for */
-	uint8_t *packed;     /* compressed bytes */
-	size_t at, npacked;  /* of those: used, and all */
+	bool is_packed;	    /* this segment is compressed */
+	bool in_pack;	    /* and its end was not seen */
+	bool has_more;	    /* the codec holds more than it gave */
+	size_t wanted;	    /* bytes that it asks for */
+	uint8_t *packed;    /* compressed bytes */
+	size_t at, npacked; /* of those: used, and all */
 	struct ZSTD_DCtx_s *codec;
 };
 

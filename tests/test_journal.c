@@ -174,7 +174,8 @@ test_flush(void **state)
 	write_events(&j, 1, 10);
 	assert_int_equal(journal_flush(&j), 0);
 	/* A compressed segment has an end that a killed writer leaves out. */
-	assert_int_equal(read_events(&n), is_plain ? JOURNAL_END : JOURNAL_TORN);
+	assert_int_equal(
+	    read_events(&n), is_plain ? JOURNAL_END : JOURNAL_TORN);
 	assert_int_equal(n, 10);
 	write_events(&j, 11, 10);
 	assert_int_equal(journal_flush(&j), 0);
@@ -500,8 +501,7 @@ test_full_for_long(void **state)
 	assert_int_equal(journal_append(&j, frame, 1), -ENOSPC);
 	assert_int_equal(journal_close(&j), -ENOSPC);
 	/* Plain, what was held may end with an event. */
-	assert_int_equal(
-	    read_any(&n), is_plain ? JOURNAL_END : JOURNAL_TORN);
+	assert_int_equal(read_any(&n), is_plain ? JOURNAL_END : JOURNAL_TORN);
 	assert_in_range(n, 1, i);
 }
 
@@ -556,7 +556,7 @@ teardown(void **state)
 #define PACKED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define PLAIN(test)                                                            \
 	{                                                                      \
-		#test " plain", test, setup_plain, teardown, NULL              \
+#test " plain", test, setup_plain, teardown, NULL              \
 	}
 #define BOTH(test) PACKED(test), PLAIN(test)
 

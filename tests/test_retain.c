@@ -69,8 +69,8 @@ tell(struct told *t, const struct story *s, uint64_t keep)
 	for (i = 0; i < s->n; i++) {
 		len = frame_encode(&s->events[i], frame);
 		assert_true(len > 0);
-		assert_int_equal(history_enter(&t->live, &s->events[i], frame,
-				     (size_t)len),
+		assert_int_equal(
+		    history_enter(&t->live, &s->events[i], frame, (size_t)len),
 		    0);
 		if (i % 50 == 0)
 			assert_int_equal(retain_poll(&retain, &t->live), 0);
@@ -105,8 +105,7 @@ evidence_of(const struct told *t)
 	char *text;
 
 	found.events = cJSON_CreateArray();
-	assert_int_equal(
-	    evidence_collect(t->live.judge, t->dir, &found, 1), 0);
+	assert_int_equal(evidence_collect(t->live.judge, t->dir, &found, 1), 0);
 	assert_true(cJSON_GetArraySize(found.events) > 0);
 	text = cJSON_PrintUnformatted(found.events);
 	cJSON_Delete(found.events);

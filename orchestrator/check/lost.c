@@ -129,7 +129,7 @@ on_end(struct check *c, struct lost_stream *t, const struct msg_scan_end *m)
 	uint64_t seq;
 
 	if (s == NULL || !m->complete)
-		return; /* the judge already says so */
+		return;	  /* the judge already says so */
 	if (!c->has_hole) /* it may have been received there */
 		judge_removed(c, t, m->stream);
 	if (seqmap_first_missing(&s->acked, &t->covered, 1, &seq))
