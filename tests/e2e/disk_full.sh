@@ -43,6 +43,18 @@ natsburn run liar --cluster null -o liar.rate=0 -o liar.messages=1000000 \
 	--rounds 1000000 --duration 60s --out "$work/disk/run"
 expect_it_says_so
 
+# What was found before stays: the disk ends the load, not the verdict.
+small_disk 1m
+natsburn run liar --cluster null -o liar.rate=0 -o liar.messages=1000000 \
+	-o liar.plant=corrupt -o liar.at=start --rounds 1000000 --duration 60s \
+	--out "$work/disk/run"
+expect_code 1
+expect_nothing_survives 10
+grep -q 'No space left on device' "$work/err" || fail "it does not say why"
+expect '.finished and (.anomalies[0].events | length > 1)' "the evidence" \
+	"$work/disk/run/report.json"
+expect_same_check "$work/disk/run"
+
 # The servers' stores need it, too.
 server=$(any_server) || exit
 small_disk 6m
