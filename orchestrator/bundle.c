@@ -23,6 +23,7 @@
 #define PART_DIR   ".bundle"
 #define HEAD_BYTES ((size_t)1 << 20) /* of a file that is cut */
 #define LINE_MAX_  2048
+#define NAME_BYTES 64 /* of a segment in the bundle */
 
 struct bundle {
 	const struct history *h;
@@ -302,23 +303,38 @@ put_segment(struct bundle *b, const char *name, const char *path)
 	return err;
 }
 
+static void
+part_path(const struct bundle *b, unsigned segment, char *name, char *path)
+{
+	name[0] = path[0] = '\0';
+	(void)text_add(name, NAME_BYTES, "journal/%06u.nbj", segment);
+	(void)text_add(path, PATH_MAX_, "%s/" PART_DIR "/%s", b->dir, name);
+}
+
 static int
 put_segments(struct bundle *b, unsigned n)
 {
-	char name[64], path[PATH_MAX_];
+	char name[NAME_BYTES], path[PATH_MAX_];
 	int err = 0;
 	unsigned i;
 
-	for (i = 1; i <= n; i++) {
-		(void)snprintf(name, sizeof(name), "journal/%06u.nbj", i);
-		path[0] = '\0';
-		(void)text_add(
-		    path, sizeof(path), "%s/" PART_DIR "/%s", b->dir, name);
-		if (err == 0)
-			err = put_segment(b, name, path);
-		(void)unlink(path);
+	for (i = 1; i <= n && err == 0; i++) {
+		part_path(b, i, name, path);
+		err = put_segment(b, name, path);
 	}
 	return err;
+}
+
+/* Whatever went wrong: on a full disk it would be in the way. */
+static void
+remove_segments(const struct bundle *b)
+{
+	char name[NAME_BYTES], path[PATH_MAX_];
+	unsigned i = 1;
+
+	do
+		part_path(b, i++, name, path);
+	while (unlink(path) == 0);
 }
 
 static int
@@ -353,7 +369,8 @@ put_journal(struct bundle *b)
 		(void)fail(b, err, part);
 	free(text);
 	journal_reader_fini(&in);
-	(void)rmdir(sub); /* not empty only after an error that was said */
+	remove_segments(b);
+	(void)rmdir(sub);
 	(void)rmdir(part);
 	return err;
 }

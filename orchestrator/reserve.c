@@ -33,7 +33,7 @@ room_of(const char *run_dir)
 	return (geteuid() == 0 ? fs.f_bfree : fs.f_bavail) * fs.f_frsize;
 }
 
-void
+size_t
 reserve_make(const char *run_dir)
 {
 	char path[JOURNAL_PATH_MAX + 16];
@@ -44,10 +44,13 @@ reserve_make(const char *run_dir)
 	reserve_path(path, sizeof(path), run_dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return;
-	if (bytes > 0 && posix_fallocate(fd, 0, (off_t)bytes) != 0)
+		return 0;
+	if (bytes == 0 || posix_fallocate(fd, 0, (off_t)bytes) != 0) {
 		reserve_release(run_dir); /* a part would be in the way */
+		bytes = 0;
+	}
 	close(fd);
+	return bytes;
 }
 
 bool

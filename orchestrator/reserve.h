@@ -9,9 +9,13 @@
 #define ORCHESTRATOR_RESERVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* Keep back what can be kept back; without any the run goes on as well. */
-void reserve_make(const char *run_dir);
+/*
+ * Keep back what can be kept back; returns how many bytes. Without any the
+ * run goes on as well.
+ */
+size_t reserve_make(const char *run_dir);
 
 /* False when the disk is full but for what is kept back. */
 bool reserve_has_room(const char *run_dir);

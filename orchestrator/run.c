@@ -514,7 +514,8 @@ run_prepare(struct run *r)
 	}
 	r->history.journal = &r->journal;
 	retain_init(&r->retain, &r->journal, r->config.journal_keep);
-	reserve_make(r->dir);
+	/* The other half is for the report. */
+	r->journal.held_max = reserve_make(r->dir) / 2;
 	channel_out_init(&r->own, -1, 0, 1);
 	r->merge = merge_create();
 	r->children = children_create(&hooks, r, fd);

@@ -113,7 +113,8 @@ pack(struct journal_writer *j, ZSTD_EndDirective how)
 static int
 put_out(struct journal_writer *j, ZSTD_EndDirective how)
 {
-	int err = j->is_cut ? -ENOBUFS : pack(j, how);
+	bool is_much = j->error < 0 && buf_len(&j->out) > j->held_max;
+	int err = j->is_cut || is_much ? -ENOBUFS : pack(j, how);
 
 	if (err < 0) {
 		j->is_cut = true;
@@ -167,10 +168,11 @@ writer_init(struct journal_writer *j, const char *dir, bool is_packed)
 	memset(j, 0, sizeof(*j));
 	j->fd = -1;
 	j->segment_max = JOURNAL_SEGMENT_MAX;
+	j->held_max = JOURNAL_HELD_MAX;
 	if (!text_copy(j->dir, sizeof(j->dir), dir))
 		return j->error = -ENAMETOOLONG;
 	buf_init(&j->buf, WRITE_BYTES + FRAME_MAX + MAGIC_BYTES);
-	buf_init(&j->out, JOURNAL_HELD_MAX);
+	buf_init(&j->out, JOURNAL_HELD_MAX + ZSTD_CStreamOutSize());
 	return j->error = is_packed ? codec_init(j) : 0;
 }
 

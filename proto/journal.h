@@ -15,7 +15,7 @@
 
 #define JOURNAL_PATH_MAX    768
 #define JOURNAL_SEGMENT_MAX ((uint64_t)64 << 20) /* before compression */
-#define JOURNAL_HELD_MAX    ((size_t)1 << 20)	 /* while the disk is full */
+#define JOURNAL_HELD_MAX    ((size_t)2 << 20)	 /* while the disk is full */
 
 struct journal_writer {
 	char dir[JOURNAL_PATH_MAX];
@@ -23,6 +23,7 @@ struct journal_writer {
 	int fd;
 	unsigned segment;
 	uint64_t segment_max;	/* bytes before compression; may be lowered */
+	size_t held_max;	/* bytes held back; may be lowered */
 	uint64_t segment_bytes; /* of this segment, before compression */
 	uint64_t segment_disk;	/* of this segment, on disk */
 	uint64_t bytes, events; /* of all, before compression */
@@ -42,7 +43,7 @@ int journal_create_plain(struct journal_writer *, const char *dir);
 
 /*
  * Append one frame. 0 or the first -errno that ever happened: the frame is
- * then held back in memory, up to JOURNAL_HELD_MAX, for journal_retry().
+ * then held back in memory, up to held_max, for journal_retry().
  */
 int journal_append(struct journal_writer *, const uint8_t *raw, size_t len);
 
