@@ -13,6 +13,7 @@
 #include "chaos/chaos.h"
 #include "orchestrator/check/judge.h"
 #include "orchestrator/cli.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
@@ -377,6 +378,18 @@ validate_kubernetes(const struct run_config *c)
 	return 0;
 }
 
+static int
+validate_status(const struct run_config *c)
+{
+	char value[32];
+
+	if (c->status_interval_ns == 0 || c->status_interval_ns >= CLOCK_S)
+		return 0;
+	text_from_duration(c->status_interval_ns, value, sizeof(value));
+	return cli_usage(
+	    "--status-interval \"%s\": must be 0 or from 1s to 1d", value);
+}
+
 int
 cli_validate(const struct run_config *c)
 {
@@ -386,6 +399,8 @@ cli_validate(const struct run_config *c)
 	int bad;
 
 	bad = validate_test(c);
+	if (bad == 0)
+		bad = validate_status(c);
 	if (bad == 0)
 		bad = validate_tolerate(c);
 	if (bad == 0)

@@ -36,7 +36,9 @@ struct run_config {
 	uint64_t quiet_ns; /* quiet phase before the first fault */
 	bool strict_availability, stop_on_anomaly;
 	bool json, quiet;
-	char metrics[128]; /* HOST:PORT, empty: none */
+	char metrics[128];	     /* HOST:PORT, empty: none */
+	uint64_t status_interval_ns; /* 0: no status */
+	uint64_t journal_keep;	     /* bytes; 0: everything */
 	/* local */
 	uint64_t servers;
 	char server_bin[CONFIG_LIST_MAX];

@@ -47,6 +47,7 @@ build_needs=(
 	'libcurl4-openssl-dev|libcurl4-gnutls-dev'
 	libxxhash-dev
 	libarchive-dev
+	libzstd-dev
 	libmicrohttpd-dev
 )
 

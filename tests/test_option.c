@@ -290,6 +290,9 @@ random_value(
 	case OPTION_RATE:
 		(void)text_add(out, size, "%llu/s", (unsigned long long)v);
 		break;
+	case OPTION_SIZE:
+		text_from_size(v, out, size);
+		break;
 	}
 }
 
