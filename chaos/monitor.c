@@ -93,6 +93,21 @@ on_bytes(char *data, size_t size, size_t n, void *arg)
 	return buf_append(&q->answer, data, size * n) == 0 ? size * n : 0;
 }
 
+/* What all requests have in common. */
+static void
+set_common(CURL *easy, const struct run_config *c)
+{
+	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	if (c->tls_ca[0] != '\0')
+		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, c->tls_ca);
+	if (c->tls_cert[0] == '\0')
+		return;
+	(void)curl_easy_setopt(easy, CURLOPT_SSLCERT, c->tls_cert);
+	(void)curl_easy_setopt(easy, CURLOPT_SSLKEY, c->tls_key);
+}
+
 static int
 query_init(struct monitor *m, struct query *q, unsigned node, enum page page)
 {
@@ -105,10 +120,7 @@ query_init(struct monitor *m, struct query *q, unsigned node, enum page page)
 	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, on_bytes);
 	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, q);
 	(void)curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);
-	(void)curl_easy_setopt(q->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-	(void)curl_easy_setopt(q->easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(q->easy, CURLOPT_NOPROXY, "*");
-	(void)m;
+	set_common(q->easy, m->cluster->config);
 	return 0;
 }
 
@@ -618,6 +630,48 @@ monitor_fewest_copies(const struct monitor *m, const char *prefix)
 	return fewest;
 }
 
+static size_t
+drop_bytes(char *data, size_t size, size_t n, void *arg)
+{
+	(void)data;
+	(void)arg;
+	return size * n;
+}
+
+int
+monitor_try(const struct cluster *c, unsigned node, char *why)
+{
+	const char *monitor = c->nodes[node - 1].monitor;
+	char url[CLUSTER_URL_MAX + 64] = "", text[CURL_ERROR_SIZE] = "";
+	CURL *easy = curl_easy_init();
+	CURLcode got;
+
+	if (easy == NULL)
+		return -ENOTCONN;
+	(void)text_add(url, sizeof(url), "%s/varz", monitor);
+	set_common(easy, c->config);
+	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_bytes);
+	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, text);
+	got = curl_easy_perform(easy);
+	curl_easy_cleanup(easy);
+	why[0] = '\0';
+	switch ((int)got) {
+	case CURLE_OK:
+		return 0;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_PEER_FAILED_VERIFICATION:
+		(void)text_add(why, CLUSTER_WHY_MAX,
+		    "no TLS with --monitor \"%.80s\": %.100s", monitor,
+		    text[0] != '\0' ? text : curl_easy_strerror(got));
+		return -EPROTO;
+	default:
+		return -ENOTCONN;
+	}
+}
+
 static bool
 save_page(CURL *easy, const char *monitor, const char *page, const char *path)
 {
@@ -630,9 +684,6 @@ save_page(CURL *easy, const char *monitor, const char *page, const char *path)
 	(void)text_add(url, sizeof(url), "%s/%s", monitor, page);
 	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
-	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	got = curl_easy_perform(easy);
 	return fclose(f) == 0 && got == CURLE_OK;
 }
@@ -651,6 +702,8 @@ monitor_dump(struct monitor *m, const char *dir)
 	CURL *easy = curl_easy_init();
 	unsigned i, p, saved = 0;
 
+	if (easy != NULL)
+		set_common(easy, m->cluster->config);
 	for (i = 0; easy != NULL && i < m->cluster->n; i++) {
 		if (m->cluster->nodes[i].monitor[0] == '\0')
 			continue;

@@ -123,7 +123,8 @@ make_bundle(const struct run *r, const cJSON *tree)
 	bool is_quiet = r->config.quiet || r->config.json;
 	char why[256];
 
-	if (bundle_write(&r->history, tree, r->dir, why, sizeof(why)) < 0)
+	if (bundle_write(
+		&r->history, tree, r->dir, &r->config, why, sizeof(why)) < 0)
 		fprintf(stderr, "natsburn: cannot write \"%s/%s\": %s\n",
 		    r->dir, BUNDLE_NAME, why);
 	else if (!is_quiet)

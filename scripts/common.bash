@@ -45,6 +45,7 @@ build_needs=(
 	'libmsgpack-dev|libmsgpack-c-dev'
 	libcjson-dev
 	'libcurl4-openssl-dev|libcurl4-gnutls-dev'
+	libssl-dev
 	libxxhash-dev
 	libarchive-dev
 	libmicrohttpd-dev

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "chaos/cluster.h"
+#include "chaos/monitor.h"
 #include "proto/base/text.h"
 
 #define INFO_MAX   32768
@@ -131,6 +132,22 @@ look_at(struct cluster_node *node, char *version, size_t version_size)
 	return err;
 }
 
+/*
+ * A monitoring port that doesn't answer now may do so later; one whose
+ * certificate isn't trusted won't.
+ */
+static int
+try_monitors(struct cluster *c)
+{
+	unsigned i;
+
+	for (i = 1; i <= c->n; i++)
+		if (strncmp(c->nodes[i - 1].monitor, "https:", 6) == 0 &&
+		    monitor_try(c, i, c->why) == -EPROTO)
+			return -EPROTO;
+	return 0;
+}
+
 static int
 external_up(struct cluster *c)
 {
@@ -155,7 +172,7 @@ external_up(struct cluster *c)
 			last = err;
 	}
 	if (reached > 0)
-		return 0;
+		return try_monitors(c);
 	(void)text_copy(shown, sizeof(shown), c->config->url);
 	config_hide_password(shown);
 	(void)text_add(c->why, sizeof(c->why),
