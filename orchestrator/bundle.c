@@ -30,8 +30,8 @@ struct bundle {
 	const struct history *h;
 	const cJSON *tree;
 	const char *dir;
-	const struct run_config *secrets; /* or NULL */
-	char top[128];			  /* folder that everything is in */
+	const struct run_config *secrets;
+	char top[128]; /* folder that everything is in */
 	struct archive *out;
 	struct redactor *redactor;
 	struct evidence_sieve sieve;
@@ -541,28 +541,18 @@ put_readme(struct bundle *b)
 	return err;
 }
 
-/* What is secret by the options of the run, and by the environment. */
+/* What is secret by the options of this call. */
 static void
 learn_options(struct bundle *b)
 {
-	static const char *const names[] = {
-	    "NATSBURN_PASSWORD", "NATSBURN_TOKEN"};
 	const struct option_spec *row;
 	char text[OPTION_VALUE_MAX];
-	const char *value;
-	size_t i;
 
-	for (row = config_options; b->secrets != NULL && row->name != NULL;
-	     row++) {
+	for (row = config_options; row->name != NULL; row++) {
 		if (!row->secret)
 			continue;
 		option_get(row, b->secrets, text, sizeof(text));
 		redact_secret(b->redactor, text, strlen(text));
-	}
-	for (i = 0; i < 2; i++) {
-		value = getenv(names[i]);
-		if (value != NULL)
-			redact_secret(b->redactor, value, strlen(value));
 	}
 }
 

@@ -111,16 +111,13 @@ take_option(struct run_config *c, int argc, char **argv, int i)
 	return took;
 }
 
-int
-cli_options(struct run_config *c, int argc, char **argv, const char **words,
+/* Options of argv; see cli_options(). */
+static int
+take_words(struct run_config *c, int argc, char **argv, const char **words,
     int max_words)
 {
-	struct run_config env;
 	int i = 0, n = 0, took;
 
-	if (from_environment(c) < 0)
-		return -EINVAL;
-	env = *c;
 	while (i < argc) {
 		if (argv[i][0] == '-' && argv[i][1] != '\0') {
 			took = take_option(c, argc, argv, i);
@@ -135,6 +132,31 @@ cli_options(struct run_config *c, int argc, char **argv, const char **words,
 		}
 		words[n++] = argv[i++];
 	}
+	return n;
+}
+
+int
+cli_options(struct run_config *c, int argc, char **argv, const char **words,
+    int max_words)
+{
+	if (from_environment(c) < 0)
+		return -EINVAL;
+	return take_words(c, argc, argv, words, max_words);
+}
+
+int
+cli_connect_options(struct run_config *c, int argc, char **argv,
+    const char **words, int max_words)
+{
+	struct run_config env;
+	int n;
+
+	if (from_environment(c) < 0)
+		return -EINVAL;
+	env = *c;
+	n = take_words(c, argc, argv, words, max_words);
+	if (n < 0)
+		return n;
 	return login_take(c, &env) == 0 ? n : -EINVAL;
 }
 

@@ -210,7 +210,7 @@ cmd_run(int argc, char **argv)
 	if (r == NULL)
 		return cli_usage("out of memory");
 	config_init(&r->config);
-	n = cli_options(&r->config, argc, argv, &word, 1);
+	n = cli_connect_options(&r->config, argc, argv, &word, 1);
 	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
 		code = cli_usage("unknown test \"%.60s\"", word);
 	else if (n >= 0)

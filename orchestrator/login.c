@@ -426,9 +426,9 @@ login_take(struct run_config *c, const struct run_config *env)
 	if (bad == 0)
 		bad = validate_monitors(c);
 	if (bad == 0)
-		bad = validate_ways(c);
-	if (bad == 0)
 		bad = validate_files(c);
+	if (bad == 0)
+		bad = validate_ways(c);
 	/* Whoever says something about TLS wants it. */
 	c->tls |= c->tls_ca[0] != '\0' || c->tls_cert[0] != '\0' ||
 		  c->tls_hostname[0] != '\0';

@@ -163,8 +163,8 @@ name_login(const struct run_config *c, char *out, size_t size)
 		(void)text_add(out, size, "the token");
 	for (i = 0; i < 4 && out[0] == '\0'; i++)
 		if (given[i][1][0] != '\0')
-			(void)text_add(out, size, "--%s \"%.60s\"", given[i][0],
-			    given[i][1]);
+			(void)text_add(out, size, "--%s \"%.100s\"",
+			    given[i][0], given[i][1]);
 	if (out[0] == '\0')
 		(void)text_add(out, size,
 		    "a client without --user, --token, --nkey or "
@@ -191,16 +191,15 @@ last_words(natsStatus st)
 static uint64_t
 refusal_patience(struct session *s, const struct run_config *c, natsStatus st)
 {
-	const char *verb = s->nurls > 1 ? " and the others refuse" : " refuses";
-	char login[128], *out = s->refusal;
+	char login[160], *out = s->refusal;
 	const size_t size = sizeof(s->refusal);
 
 	name_login(c, login, sizeof(login));
 	out[0] = '\0';
 	switch ((int)st) {
 	case NATS_CONNECTION_AUTH_FAILED:
-		(void)text_add(out, size, "\"%.60s\"%s %s: %.60s", s->urls[0],
-		    verb, login, last_words(st));
+		(void)text_add(out, size, "\"%.60s\" refuses %s: %.40s",
+		    s->urls[0], login, last_words(st));
 		return REFUSED_NS;
 	case NATS_SSL_ERROR:
 		(void)text_add(out, size, "no TLS with \"%.60s\": %.140s",
@@ -208,9 +207,9 @@ refusal_patience(struct session *s, const struct run_config *c, natsStatus st)
 		return REFUSED_NS;
 	case NATS_SECURE_CONNECTION_REQUIRED:
 		(void)text_add(out, size,
-		    "\"%.80s\"%s clients without TLS: give --tls or --tls-ca "
-		    "FILE",
-		    s->urls[0], verb);
+		    "\"%.80s\" refuses clients without TLS: give --tls or "
+		    "--tls-ca FILE",
+		    s->urls[0]);
 		return REFUSED_NS;
 	case NATS_SECURE_CONNECTION_WANTED:
 		(void)text_add(out, size,
@@ -241,8 +240,8 @@ refusal_patience(struct session *s, const struct run_config *c, natsStatus st)
 }
 
 /*
- * With several servers the status is the last one's. If that wasn't there,
- * others may have refused: each is asked by itself.
+ * With several servers the library's status may be any one's: each is asked
+ * by itself until one refuses, which is then named, or lets us in.
  */
 static uint64_t
 ask_each(struct session *s, struct child *child, const struct run_config *c)
@@ -281,7 +280,7 @@ session_open(struct session *s, struct child *child, const struct run_config *c,
 		session_close(s);
 		now = clock_mono_ns();
 		patience = refusal_patience(s, c, st);
-		if (patience == UINT64_MAX && s->gives_up && s->nurls > 1)
+		if (s->gives_up && s->nurls > 1)
 			patience = ask_each(s, child, c);
 		if (patience == UINT64_MAX)
 			refused_ns = 0;
