@@ -119,6 +119,9 @@ take_secrets(struct run_config *c, const struct run_config *env)
 		env->password, env->password_file},
 	    {"token", c->token, c->token_file, sizeof(c->token), env->token,
 		env->token_file},
+	    {"sys-password", c->sys_password, c->sys_password_file,
+		sizeof(c->sys_password), env->sys_password,
+		env->sys_password_file},
 	};
 	size_t i;
 	int bad = 0;
@@ -292,21 +295,15 @@ validate_monitors(const struct run_config *c)
 	return 0;
 }
 
-/* The ways to log in; one of them at most. */
+/* A way to log in, and what may be shown of it. */
+struct way {
+	const char *name, *value;
+	bool is_given;
+};
+
 static int
-validate_ways(const struct run_config *c)
+one_at_most(const struct way *ways, size_t n)
 {
-	/* name, what may be shown of it, is it given */
-	const struct {
-		const char *name, *value;
-		bool is_given;
-	} ways[] = {
-	    {"user", c->user, c->user[0] != '\0'},
-	    {"token", "...", c->token[0] != '\0'},
-	    {"nkey", c->nkey, c->nkey[0] != '\0'},
-	    {"creds", c->creds, c->creds[0] != '\0'},
-	};
-	const size_t n = sizeof(ways) / sizeof(ways[0]);
 	size_t i, k;
 
 	for (i = 0; i < n; i++)
@@ -317,10 +314,39 @@ validate_ways(const struct run_config *c)
 				    "there is one way to log in",
 				    ways[k].name, ways[k].value, ways[i].name,
 				    ways[i].value);
-	if (c->password[0] != '\0' && c->user[0] == '\0')
-		return cli_usage("--password%s: goes with --user NAME",
-		    strcmp(c->password_file, NO_FILE) == 0 ? "" : "-file");
 	return 0;
+}
+
+static int
+password_alone(const char *name, const char *file)
+{
+	return cli_usage("--%spassword%s: goes with --%suser NAME", name,
+	    strcmp(file, NO_FILE) == 0 ? "" : "-file", name);
+}
+
+static int
+validate_ways(const struct run_config *c)
+{
+	const struct way ways[] = {
+	    {"user", c->user, c->user[0] != '\0'},
+	    {"token", "...", c->token[0] != '\0'},
+	    {"nkey", c->nkey, c->nkey[0] != '\0'},
+	    {"creds", c->creds, c->creds[0] != '\0'},
+	};
+	const struct way system[] = {
+	    {"sys-user", c->sys_user, c->sys_user[0] != '\0'},
+	    {"sys-nkey", c->sys_nkey, c->sys_nkey[0] != '\0'},
+	    {"sys-creds", c->sys_creds, c->sys_creds[0] != '\0'},
+	};
+	int bad = one_at_most(ways, sizeof(ways) / sizeof(ways[0]));
+
+	if (bad == 0)
+		bad = one_at_most(system, sizeof(system) / sizeof(system[0]));
+	if (bad == 0 && c->password[0] != '\0' && c->user[0] == '\0')
+		bad = password_alone("", c->password_file);
+	if (bad == 0 && c->sys_password[0] != '\0' && c->sys_user[0] == '\0')
+		bad = password_alone("sys-", c->sys_password_file);
+	return bad;
 }
 
 /* A text file that must hold some words, and must not hold another. */
@@ -374,17 +400,18 @@ validate_ca(const char *path)
 }
 
 static int
-validate_nkey(const char *path)
+validate_nkey(const char *option, const char *path)
 {
 	char public[NKEY_PUBLIC_MAX];
 	int err = path[0] != '\0' ? nkey_public_of_file(path, public) : 0;
 
 	if (err == -EINVAL)
-		return cli_usage("--nkey \"%s\": must hold the seed of a user "
+		return cli_usage("--%s \"%s\": must hold the seed of a user "
 				 "nkey (SU...)",
-		    path);
-	return err < 0 ? cli_usage("--nkey \"%s\": %s", path, strerror(-err))
-		       : 0;
+		    option, path);
+	return err < 0
+		   ? cli_usage("--%s \"%s\": %s", option, path, strerror(-err))
+		   : 0;
 }
 
 static int
@@ -393,13 +420,18 @@ validate_files(const struct run_config *c)
 	const struct wanted wanted[] = {
 	    {"creds", c->creds, {"NATS USER JWT", "USER NKEY SEED"},
 		"a user's JWT and nkey seed"},
+	    {"sys-creds", c->sys_creds, {"NATS USER JWT", "USER NKEY SEED"},
+		"a user's JWT and nkey seed"},
 	    {"tls-cert", c->tls_cert, {"-----BEGIN CERTIFICATE-----", NULL},
 		"a certificate (PEM)"},
 	    {"tls-key", c->tls_key, {"PRIVATE KEY-----", NULL},
 		"a private key (PEM)"},
 	};
 	size_t i;
-	int bad = validate_nkey(c->nkey);
+	int bad = validate_nkey("nkey", c->nkey);
+
+	if (bad == 0)
+		bad = validate_nkey("sys-nkey", c->sys_nkey);
 
 	if (bad == 0)
 		bad = validate_ca(c->tls_ca);
@@ -440,23 +472,24 @@ login_validate(const struct run_config *c)
 {
 	static const char *const names[] = {"user", "password", "token", "nkey",
 	    "creds", "tls-ca", "tls-cert", "tls-hostname", "tls"};
+	bool is_kubernetes = strcmp(c->cluster, "kubernetes") == 0, is_system;
 	const struct option_spec *row;
 	char value[OPTION_VALUE_MAX];
 	size_t i;
 
-	if (strcmp(c->cluster, "external") == 0 ||
-	    strcmp(c->cluster, "kubernetes") == 0)
+	if (strcmp(c->cluster, "external") == 0)
 		return 0;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		row = option_find(config_options, names[i]);
-		if (option_is_default(row, c))
+		is_system = strncmp(names[i], "sys-", 4) == 0;
+		if (option_is_default(row, c) || (is_kubernetes && !is_system))
 			continue;
 		option_get(row, c, value, sizeof(value));
-		return cli_usage("--%s%s%s%s: goes with --cluster external or "
-				 "kubernetes, not %s",
+		return cli_usage("--%s%s%s%s: goes with --cluster external%s, "
+				 "not %s",
 		    names[i], row->secret ? "" : " \"",
 		    row->secret ? "" : value, row->secret ? "" : "\"",
-		    c->cluster);
+		    is_system ? "" : " or kubernetes", c->cluster);
 	}
 	return 0;
 }

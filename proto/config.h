@@ -48,6 +48,9 @@ struct run_config {
 	char password_file[CONFIG_PATH_MAX];
 	char token[CONFIG_LIST_MAX], token_file[CONFIG_PATH_MAX];
 	char nkey[CONFIG_PATH_MAX], creds[CONFIG_PATH_MAX];
+	char sys_user[128], sys_password[CONFIG_PASSWORD_MAX];
+	char sys_password_file[CONFIG_PATH_MAX];
+	char sys_nkey[CONFIG_PATH_MAX], sys_creds[CONFIG_PATH_MAX];
 	bool tls;
 	char tls_ca[CONFIG_PATH_MAX], tls_cert[CONFIG_PATH_MAX];
 	char tls_key[CONFIG_PATH_MAX], tls_hostname[256];

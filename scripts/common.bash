@@ -64,6 +64,7 @@ test_needs=(
 	xmllint=libxml2-utils
 	zstd=zstd
 	zsh=zsh
+	openssl=openssl
 	chromium=chromium
 	promtool=prometheus
 	python3-jsonschema
