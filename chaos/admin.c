@@ -23,8 +23,15 @@ struct admin {
 	natsConnection *nc;
 	enum admin_account account;
 	unsigned node;
+	/*
+	 * One subscription as long as the connection: the library (3.4.1)
+	 * may use one that is destroyed while answers still come.
+	 */
 	natsInbox *inbox;
-	natsSubscription *sub; /* of the open request */
+	natsSubscription *sub; /* to <inbox>.* */
+	bool is_asked;	       /* a request is open */
+	uint64_t asked;	       /* how many were made */
+	char reply[128];       /* <inbox>.<number> of the last one */
 };
 
 struct admin *
@@ -45,8 +52,12 @@ static void
 disconnect(struct admin *a)
 {
 	admin_done(a);
-	natsConnection_Destroy(a->nc);
+	natsConnection_Destroy(a->nc); /* nothing comes in any more */
+	natsSubscription_Destroy(a->sub);
+	natsInbox_Destroy(a->inbox);
 	a->nc = NULL;
+	a->sub = NULL;
+	a->inbox = NULL;
 }
 
 void
@@ -128,6 +139,18 @@ set_options(natsOptions *o, const char *url, const struct admin_login *login,
 	return s;
 }
 
+static natsStatus
+listen_for_answers(struct admin *a)
+{
+	natsStatus s = natsInbox_Create(&a->inbox);
+	char subject[128] = "";
+
+	if (s != NATS_OK)
+		return s;
+	(void)text_add(subject, sizeof(subject), "%s.*", a->inbox);
+	return natsConnection_SubscribeSync(&a->sub, a->nc, subject);
+}
+
 static int
 connect_to(struct admin *a, enum admin_account account, unsigned node)
 {
@@ -146,10 +169,12 @@ connect_to(struct admin *a, enum admin_account account, unsigned node)
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&a->nc, o);
 	natsOptions_Destroy(o);
+	if (s == NATS_OK)
+		s = listen_for_answers(a);
 	if (s != NATS_OK) {
 		log_warn("cannot connect to %s for a request: %s", n->name,
 		    natsStatus_GetText(s));
-		a->nc = NULL;
+		disconnect(a);
 		return -ENOTCONN;
 	}
 	a->account = account;
@@ -187,7 +212,7 @@ admin_request(struct admin *a, enum admin_account account, unsigned node,
 	natsStatus s;
 	int err;
 
-	if (a->sub != NULL)
+	if (a->is_asked)
 		return -EBUSY;
 	if (!can_log_in(&a->logins[account]))
 		return -EINVAL;
@@ -198,12 +223,11 @@ admin_request(struct admin *a, enum admin_account account, unsigned node,
 	err = connect_to(a, account, node);
 	if (err < 0)
 		return err;
-	s = natsInbox_Create(&a->inbox);
-	if (s == NATS_OK)
-		s = natsConnection_SubscribeSync(&a->sub, a->nc, a->inbox);
-	if (s == NATS_OK)
-		s = natsConnection_PublishRequestString(
-		    a->nc, subject, a->inbox, body);
+	a->reply[0] = '\0';
+	(void)text_add(a->reply, sizeof(a->reply), "%s.%llu", a->inbox,
+	    (unsigned long long)++a->asked);
+	s = natsConnection_PublishRequestString(a->nc, subject, a->reply, body);
+	a->is_asked = s == NATS_OK;
 	if (s == NATS_OK)
 		return 0;
 	disconnect(a);
@@ -217,9 +241,14 @@ admin_poll(struct admin *a, char *out, size_t size)
 	natsStatus s;
 	int len;
 
-	if (a->sub == NULL)
+	if (!a->is_asked)
 		return -ENOTCONN;
-	s = natsSubscription_NextMsg(&msg, a->sub, 1);
+	do {
+		natsMsg_Destroy(msg); /* a late answer to an earlier one */
+		msg = NULL;
+		s = natsSubscription_NextMsg(&msg, a->sub, 1);
+	} while (
+	    s == NATS_OK && strcmp(natsMsg_GetSubject(msg), a->reply) != 0);
 	if (s == NATS_TIMEOUT)
 		return natsConnection_IsClosed(a->nc) ? -ENOTCONN : -EAGAIN;
 	if (s != NATS_OK)
@@ -234,8 +263,5 @@ admin_poll(struct admin *a, char *out, size_t size)
 void
 admin_done(struct admin *a)
 {
-	natsSubscription_Destroy(a->sub);
-	natsInbox_Destroy(a->inbox);
-	a->sub = NULL;
-	a->inbox = NULL;
+	a->is_asked = false;
 }

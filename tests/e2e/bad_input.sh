@@ -213,6 +213,12 @@ logins()
 	refuse 64 '--password: goes with --user' run kv-cas --password hushhush
 	refuse 64 '--token: goes with --cluster external or kubernetes, not' \
 		run kv-cas --token hushhush
+	refuse 64 '--sys-creds "creds": goes without --sys-user "s"' \
+		$job $at --sys-creds creds --sys-user s
+	refuse 64 '--sys-password: goes with --sys-user NAME' \
+		$job $at --sys-password hushhush
+	refuse 64 '--sys-user "s": goes with --cluster external, not kubernetes' \
+		run kv-cas --cluster kubernetes --sys-user s
 	refuse 64 '--tls "true": goes with --cluster external' \
 		run kv-cas --tls
 	NATSBURN_PASSWORD=$(<long) refuse 64 \
