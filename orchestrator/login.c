@@ -471,7 +471,8 @@ int
 login_validate(const struct run_config *c)
 {
 	static const char *const names[] = {"user", "password", "token", "nkey",
-	    "creds", "tls-ca", "tls-cert", "tls-hostname", "tls"};
+	    "creds", "sys-user", "sys-password", "sys-nkey", "sys-creds",
+	    "tls-ca", "tls-cert", "tls-hostname", "tls"};
 	bool is_kubernetes = strcmp(c->cluster, "kubernetes") == 0, is_system;
 	const struct option_spec *row;
 	char value[OPTION_VALUE_MAX];

@@ -10,6 +10,7 @@ command -v openssl >/dev/null || skip "no openssl"
 command -v python3 >/dev/null || skip "no python3"
 "$tests_dir/tools/make_logins.py" "$work/keys" >"$work/keys.log" 2>&1 ||
 	fail "make_logins.py: $(<"$work/keys.log")"
+# shellcheck disable=SC2034 # for who sources this
 keys=$work/keys
 secret=hush$RANDOM${RANDOM}hush
 printf '%s\n' "$secret" >"$work/secret"
