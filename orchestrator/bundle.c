@@ -29,6 +29,7 @@ struct bundle {
 	const struct history *h;
 	const cJSON *tree;
 	const char *dir;
+	const struct run_config *secrets;
 	char top[128]; /* folder that everything is in */
 	struct archive *out;
 	struct redactor *redactor;
@@ -507,21 +508,18 @@ put_readme(struct bundle *b)
 	return err;
 }
 
-/* What is secret by the options of this call, and in its files. */
+/* What is secret by the options of this call. */
 static void
 learn_options(struct bundle *b)
 {
-	static const char *const names[] = {
-	    "NATSBURN_PASSWORD", "NATSBURN_TOKEN"};
-	const struct run_config *c = judge_config(b->h->judge);
-	const char *value;
-	size_t i;
+	const struct option_spec *row;
+	char text[OPTION_VALUE_MAX];
 
-	redact_secret(b->redactor, c->password, strlen(c->password));
-	for (i = 0; i < 2; i++) {
-		value = getenv(names[i]);
-		if (value != NULL)
-			redact_secret(b->redactor, value, strlen(value));
+	for (row = config_options; row->name != NULL; row++) {
+		if (!row->secret)
+			continue;
+		option_get(row, b->secrets, text, sizeof(text));
+		redact_secret(b->redactor, text, strlen(text));
 	}
 }
 
@@ -561,11 +559,15 @@ name_top(struct bundle *b)
 
 int
 bundle_write(const struct history *h, const cJSON *tree, const char *run_dir,
-    char *why, size_t size)
+    const struct run_config *secrets, char *why, size_t size)
 {
 	char path[PATH_MAX_] = "", temp[PATH_MAX_] = "";
-	struct bundle b = {
-	    .h = h, .tree = tree, .dir = run_dir, .why = why, .why_size = size};
+	struct bundle b = {.h = h,
+	    .tree = tree,
+	    .dir = run_dir,
+	    .secrets = secrets,
+	    .why = why,
+	    .why_size = size};
 	int err = 0;
 
 	name_top(&b);

@@ -151,7 +151,7 @@ dump(const struct history *h, const char *dir, const struct run_config *c)
 {
 	cJSON *tree = report_tree(h, dir);
 	char why[256] = "out of memory";
-	int err = tree != NULL ? bundle_write(h, tree, dir, why, sizeof(why))
+	int err = tree != NULL ? bundle_write(h, tree, dir, c, why, sizeof(why))
 			       : -ENOMEM;
 
 	cJSON_Delete(tree);

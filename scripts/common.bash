@@ -45,6 +45,7 @@ build_needs=(
 	'libmsgpack-dev|libmsgpack-c-dev'
 	libcjson-dev
 	'libcurl4-openssl-dev|libcurl4-gnutls-dev'
+	libssl-dev
 	libxxhash-dev
 	libarchive-dev
 	libzstd-dev
@@ -64,6 +65,7 @@ test_needs=(
 	xmllint=libxml2-utils
 	zstd=zstd
 	zsh=zsh
+	openssl=openssl
 	chromium=chromium
 	promtool=prometheus
 	python3-jsonschema

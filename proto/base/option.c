@@ -285,8 +285,11 @@ option_set(const struct option_spec *rows, void *base, const char *prefix,
 	if (err == 0)
 		return 0;
 	why[0] = '\0';
+	/* A URL may hold a password. */
 	(void)text_add(why, OPTION_WHY_MAX, "%s%s \"%.200s\": must be %s",
-	    prefix, name, row->secret ? "..." : value, allowed);
+	    prefix, name,
+	    row->secret || strstr(value, "://") != NULL ? "..." : value,
+	    allowed);
 	return err;
 }
 
