@@ -43,6 +43,20 @@ refused "$port. refuses --user" wrongword --password wrongword --user bob \
 refused 'refuses a client without --user, --token, --nkey or --creds' \
 	"$secret" --url "$url"
 
+# A matrix hands it on to its runs.
+for login in "--url $url --user bob --password-file $work/secret" \
+	"--url $url --user bob --password $secret" \
+	"--url nats://bob:$secret@127.0.0.1:$port"; do
+	rm -rf "$work/matrix"
+	# shellcheck disable=SC2086
+	natsburn matrix --tests durable-pull-consumer --cluster external \
+		--replicas 1 --consumers 1 --quiet-time 0 --rounds 10 \
+		$login --out "$work/matrix"
+	expect_code 0
+	! grep -rqa -- "$secret" "$work/matrix" "$work/out" "$work/err" ||
+		fail "the matrix shows the secret"
+done
+
 # A token.
 serve "$server" "authorization { token: \"$secret\" }"
 url=nats://127.0.0.1:$port
