@@ -233,7 +233,7 @@ test_torn_tail(void **state)
 			last = n;
 		else
 			assert_int_equal(n, last - 1);
-		assert_in_range(n, last - 1, last);
+		assert_between(n, last - 1, last);
 	}
 	cut(1, 0);
 	assert_int_equal(read_events(&n), JOURNAL_END);
@@ -494,7 +494,7 @@ test_full_for_long(void **state)
 		(void)journal_append(&j, frame, (size_t)len);
 	}
 	assert_true(j.is_cut);
-	assert_in_range(buf_len(&j.out), JOURNAL_HELD_MAX, j.out.max);
+	assert_between(buf_len(&j.out), JOURNAL_HELD_MAX, j.out.max);
 	close(j.fd);
 	j.fd = fd;
 	assert_int_equal(journal_retry(&j), -ENOSPC);
@@ -502,7 +502,7 @@ test_full_for_long(void **state)
 	assert_int_equal(journal_close(&j), -ENOSPC);
 	/* Plain, what was held may end with an event. */
 	assert_int_equal(read_any(&n), is_plain ? JOURNAL_END : JOURNAL_TORN);
-	assert_in_range(n, 1, i);
+	assert_between(n, 1, i);
 }
 
 /* A segment written anew takes the place of the old one, or leaves it. */
