@@ -660,6 +660,7 @@ monitor_dump(struct monitor *m, const char *dir)
 	CURL *easy = curl_easy_init();
 	unsigned i, p, saved = 0;
 
+	(void)mkdir(dir, 0755); /* the driver has made it, or nobody */
 	for (i = 0; easy != NULL && i < m->cluster->n; i++) {
 		if (m->cluster->nodes[i].monitor[0] == '\0')
 			continue;
