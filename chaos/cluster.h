@@ -18,9 +18,10 @@
 
 #include "proto/config.h"
 
-#define CLUSTER_NAME_MAX 128 /* without a name of its own: 56 */
-#define CLUSTER_URL_MAX	 256
-#define CLUSTER_WHY_MAX	 512
+#define CLUSTER_NAME_MAX    128 /* without a name of its own: 56 */
+#define CLUSTER_URL_MAX	    256
+#define CLUSTER_WHY_MAX	    512
+#define CLUSTER_REFUSED_MAX 128
 
 enum cluster_can {
 	CLUSTER_CAN_RESTART = 1 << 0,	  /* stop, kill and start a server */
@@ -34,6 +35,7 @@ enum cluster_can {
 	CLUSTER_CAN_FILL = 1 << 8,	  /* fill a server's disk */
 	CLUSTER_CAN_DROP = 1 << 9,	  /* lose packets between servers */
 	CLUSTER_CAN_DELETE = 1 << 16,	  /* delete a server's pod */
+	CLUSTER_CAN_SCALE = 1 << 17,	  /* have fewer servers for a while */
 };
 
 /* What happens to bytes on their way from one server to another. */
@@ -93,6 +95,9 @@ struct cluster {
 	char why[CLUSTER_WHY_MAX];		     /* of the last failure */
 	unsigned attempts;  /* times the cluster had to be formed */
 	uint64_t slower_ns; /* what it adds to the deadlines of modes */
+	/* What was asked for these servers was refused; bits as in faults. */
+	unsigned refused_nodes;
+	char refused[CLUSTER_REFUSED_MAX]; /* in whose words */
 };
 
 struct cluster_ops {
@@ -152,10 +157,17 @@ struct cluster_ops {
 	const char *(*node_how)(struct cluster *, unsigned node);
 	/* May count servers be taken out of service now? Optional. */
 	bool (*may_disrupt)(struct cluster *, unsigned count);
-	/* Restart all of them, one by one. Optional: the mode does it. */
-	int (*roll)(struct cluster *);
+	/*
+	 * Restart all of them, one by one, to run this binary from now on.
+	 * Optional: the mode does it.
+	 */
+	int (*roll)(struct cluster *, unsigned binary);
 	enum cluster_roll (*roll_state)(
 	    struct cluster *, char *how, size_t size);
+	/* Have so many servers: the last ones go, or come back. */
+	int (*scale)(struct cluster *, unsigned count);
+	/* Save what only the driver can see below dir. Optional. Files. */
+	unsigned (*dump)(struct cluster *, const char *dir);
 	/* Look for links that bypass the proxies. Optional. */
 	int (*links)(struct cluster *, unsigned *through, unsigned *past);
 	void (*down)(struct cluster *); /* safe after a partial up */

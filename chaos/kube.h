@@ -19,6 +19,8 @@
 #define KUBE_BODY_MAX	((size_t)4 << 20)
 #define KUBE_ARGS_MAX	16
 #define KUBE_MERGE_TYPE "application/merge-patch+json"
+/* As merge, but rows of lists by their names. */
+#define KUBE_ROWS_TYPE "application/strategic-merge-patch+json"
 
 struct kube;
 

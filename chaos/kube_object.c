@@ -234,12 +234,18 @@ kube_object_set(const cJSON *o, struct kube_set *s)
 	    strcmp(kube_object_text(o, "spec.updateStrategy.type"),
 		"OnDelete") == 0;
 	read_selector(o, s);
+	(void)text_copy(s->image_note, sizeof(s->image_note),
+	    kube_object_text(o, "metadata.annotations." KUBE_IMAGE_NOTE));
+	(void)text_copy(s->replicas_note, sizeof(s->replicas_note),
+	    kube_object_text(o, "metadata.annotations." KUBE_REPLICAS_NOTE));
 	if (s->name[0] == '\0' || s->uid[0] == '\0')
 		return -EINVAL;
 	if (container == NULL)
 		return 0;
 	(void)text_copy(s->container, sizeof(s->container),
 	    kube_object_text(container, "name"));
+	(void)text_copy(
+	    s->image, sizeof(s->image), kube_object_text(container, "image"));
 	s->client_port = find_port(container, "nats", CLIENT_PORT);
 	s->monitor_port = find_port(container, "monitor", MONITOR_PORT);
 	if (s->monitor_port == 0)

@@ -17,7 +17,11 @@
 #define KUBE_UID_MAX	  64
 #define KUBE_SELECTOR_MAX 512
 #define KUBE_ORIGINAL	  "natsburn/original" /* annotation: text of before */
-#define KUBE_CONFIG_MAX	  200000 /* annotations hold 256 KiB at most */
+/* Annotations of the StatefulSet: "BEFORE OURS", while ours is in force. */
+#define KUBE_IMAGE_NOTE	   "natsburn/image"
+#define KUBE_REPLICAS_NOTE "natsburn/replicas"
+#define KUBE_IMAGE_MAX	   256
+#define KUBE_CONFIG_MAX	   200000 /* annotations hold 256 KiB at most */
 
 struct kube_pod {
 	char name[KUBE_NAME_MAX], uid[KUBE_UID_MAX], ip[48];
@@ -36,8 +40,10 @@ struct kube_set {
 	unsigned start; /* number of its first pod */
 	unsigned replicas, ready, updated, partition;
 	bool is_on_delete;
+	char image_note[2 * KUBE_IMAGE_MAX], replicas_note[32];
 	/* of the container that serves clients */
 	char container[KUBE_NAME_MAX];
+	char image[KUBE_IMAGE_MAX];
 	unsigned client_port, monitor_port; /* client_port 0: serves none */
 	char config_path[256];		    /* empty: not known */
 	char config_map[KUBE_NAME_MAX], config_key[KUBE_NAME_MAX];
@@ -97,6 +103,15 @@ struct kube_right {
 };
 void kube_object_ask_right(const struct kube_right *, const char *ns,
     const char *name, char *out, size_t size);
+
+/*
+ * Take out of an object what may be a secret: literal values of environment
+ * variables, what names such as password or token stand before, keys and
+ * users in urls, and copies of the object in its annotations. The text is
+ * the caller's to free; NULL without memory.
+ */
+void kube_object_scrub(cJSON *);
+char *kube_object_scrub_text(const char *, bool is_config);
 
 /* The message of a Status object, else the beginning of the body. */
 void kube_object_message(const char *body, char *out, size_t size);

@@ -38,6 +38,8 @@ static const struct {
 	unsigned rights;
 } mode_rights[] = {
     {"rolling_restart", BIT(RIGHT_PATCH_SETS)},
+    {"rolling_upgrade", BIT(RIGHT_PATCH_SETS)},
+    {"scale", BIT(RIGHT_PATCH_SETS)},
     {"lame_duck", RIGHTS_EXEC},
 };
 
@@ -380,6 +382,47 @@ kube_site_find(struct cluster *c)
 	return err;
 }
 
+/* What this StatefulSet is not made for. */
+static int
+look_at_modes(struct cluster *c)
+{
+	const struct kubernetes *k = c->state;
+	const char *list = c->config->mayhem;
+	unsigned n = k->set.replicas;
+	bool is_rollout;
+	char mode[64];
+
+	while (text_next_item(&list, mode, sizeof(mode))) {
+		is_rollout = strcmp(mode, "rolling_restart") == 0 ||
+			     strcmp(mode, "rolling_upgrade") == 0;
+		if (is_rollout && (k->set.is_on_delete || k->set.partition > 0))
+			(void)text_add(c->why, sizeof(c->why),
+			    "mayhem %s can't be done: StatefulSet %s has %s",
+			    mode, k->set.name,
+			    k->set.is_on_delete
+				? "the update strategy OnDelete"
+				: "a partition in its update strategy");
+		else if (strcmp(mode, "scale") == 0 && n < 3)
+			(void)text_add(c->why, sizeof(c->why),
+			    "mayhem scale can't be done: one of %u pods less "
+			    "is no majority of them",
+			    n);
+		else if (strcmp(mode, "scale") == 0 && n <= c->config->replicas)
+			(void)text_add(c->why, sizeof(c->why),
+			    "mayhem scale can't be done: %u pods for "
+			    "--replicas %llu: it needs one more, or fewer "
+			    "replicas",
+			    n, (unsigned long long)c->config->replicas);
+		else if (strcmp(mode, "rolling_upgrade") == 0 &&
+			 strcmp(c->config->k8s_image, k->set.image) == 0)
+			(void)text_add(c->why, sizeof(c->why),
+			    "mayhem rolling_upgrade can't be done: StatefulSet "
+			    "%s has the image %s already",
+			    k->set.name, k->set.image);
+	}
+	return c->why[0] == '\0' ? 0 : -ENOTSUP;
+}
+
 int
 kube_site_take(struct cluster *c)
 {
@@ -401,16 +444,8 @@ kube_site_take(struct cluster *c)
 		    k->set.replicas);
 		return -EINVAL;
 	}
-	if (config_list_has(c->config->mayhem, "rolling_restart") &&
-	    (k->set.is_on_delete || k->set.partition > 0)) {
-		(void)text_add(c->why, sizeof(c->why),
-		    "mayhem rolling_restart can't be done: StatefulSet %s has "
-		    "%s",
-		    k->set.name,
-		    k->set.is_on_delete ? "the update strategy OnDelete"
-					: "a partition in its update strategy");
+	if (look_at_modes(c) < 0)
 		return -ENOTSUP;
-	}
 	c->n = k->set.replicas;
 	c->slower_ns = SLOWER_NS + c->n * SLOWER_POD_NS;
 	k->mark = MARK_BASE;

@@ -2,8 +2,9 @@
 /*
  * A StatefulSet of NATS as its driver knows it (chaos/cluster/kubernetes.c),
  * and the parts of the driver: how it is found and what RBAC allows
- * (kube_site.c), and its ConfigMap (kube_config.c). They wait for answers,
- * and so are for the start and the end of a run, but for kube_config_change.
+ * (kube_site.c), its ConfigMap (kube_config.c), its template and its size
+ * (kube_set.c), and what is saved of it (kube_dump.c). They wait for answers,
+ * and so are for the start and the end of a run, but for what changes it.
  */
 #ifndef CHAOS_KUBE_SITE_H
 #define CHAOS_KUBE_SITE_H
@@ -52,6 +53,7 @@ struct kube_site_pod {
 	char told[KUBE_ID_MAX];	 /* of the one that was told to end */
 	char asked[KUBE_ID_MAX]; /* of the one there was when a rollout began */
 	bool has_ended;		 /* the one that was told */
+	bool is_deleting;	 /* its pod, by us */
 	bool is_crashed;
 	bool has_shell;
 	unsigned pid; /* of the server in its container; 0 not known */
@@ -81,6 +83,11 @@ struct kubernetes {
 	enum cluster_roll roll;
 	uint64_t roll_generation; /* 0: not answered yet */
 	char roll_why[256];
+	unsigned roll_binary;
+	/* what the StatefulSet had before us, while it has ours */
+	char image_before[KUBE_IMAGE_MAX];
+	unsigned replicas_before;
+	bool is_image_ours, is_scaled;
 	/* the ConfigMap */
 	char *original; /* NULL: it isn't ours to change */
 	uint64_t mark;
@@ -132,6 +139,23 @@ int kube_config_restore(struct cluster *, const char *original);
 
 /* The servers that took our configuration take the old one again. */
 void kube_config_reload(struct cluster *);
+
+/*
+ * Begin to change the StatefulSet: restart its pods, with this image if it
+ * is another one; or have so many of them. done as of kube_request().
+ */
+int kube_set_roll(struct cluster *, const char *image, kube_done *done);
+int kube_set_scale(struct cluster *, unsigned count, kube_done *done);
+
+/*
+ * Put the StatefulSet back: what an earlier run left, by its annotations,
+ * at the start; or what we changed, at the end.
+ */
+void kube_set_look(struct cluster *);
+void kube_set_restore(struct cluster *);
+
+/* The driver's dump. */
+unsigned kube_dump(struct cluster *, const char *dir);
 
 /* What the servers of a run that was killed still have. 0. */
 int kube_config_finish(struct cluster *);

@@ -263,6 +263,8 @@ answer_dump(struct chaos *c)
 	(void)text_add(dir, sizeof(dir), "%s/servers", c->config.out);
 	if (c->cluster.monitor != NULL)
 		ev.u.dumped.files = monitor_dump(c->cluster.monitor, dir);
+	if (c->cluster.ops->dump != NULL)
+		ev.u.dumped.files += c->cluster.ops->dump(&c->cluster, dir);
 	child_emit(&c->child, &ev);
 	child_flush(&c->child);
 }

@@ -750,6 +750,7 @@ monitor_dump(struct monitor *m, const char *dir)
 
 	if (easy != NULL)
 		set_common(easy, m->cluster->config);
+	(void)mkdir(dir, 0755); /* the driver has made it, or nobody */
 	for (i = 0; easy != NULL && i < m->cluster->n; i++) {
 		if (m->cluster->nodes[i].monitor[0] == '\0')
 			continue;

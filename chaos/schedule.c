@@ -146,6 +146,7 @@ static const struct {
     {CLUSTER_CAN_FILL, "fill the disks of these servers"},
     {CLUSTER_CAN_DROP, "drop packets of these servers"},
     {CLUSTER_CAN_DELETE, "delete pods there"},
+    {CLUSTER_CAN_SCALE, "have fewer servers there"},
 };
 
 /* Those before passed: what is lacking now is for this mode. */
@@ -428,6 +429,7 @@ begin_fault(struct schedule *s, struct schedule_mode *m)
 	emit_planned(s, f);
 	m->stage = STAGE_APPLYING;
 	m->since_ns = clock_mono_ns();
+	s->cluster->refused_nodes &= ~fault_nodes(f);
 	err = f->ops->inject(f);
 	if (err == 0)
 		return;
@@ -443,9 +445,14 @@ step_applying(struct schedule *s, struct schedule_mode *m, uint64_t now)
 	struct fault *f = &m->fault;
 	uint64_t patience = f->ops->apply_ns + s->cluster->slower_ns;
 	bool applied = f->ops->is_applied(f);
+	bool refused = (fault_nodes(f) & s->cluster->refused_nodes) != 0;
 
-	if (!applied && now < m->since_ns + patience)
+	/* What was refused has no effect to wait for. */
+	if (!applied && !refused && now < m->since_ns + patience)
 		return;
+	if (!applied && refused)
+		(void)snprintf(
+		    f->how, sizeof(f->how), "%s", s->cluster->refused);
 	if (!applied && f->how[0] == '\0')
 		(void)snprintf(f->how, sizeof(f->how),
 		    "no effect was observed within %llu s",

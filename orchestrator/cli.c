@@ -390,6 +390,7 @@ validate_kubernetes(const struct run_config *c)
 	    {"k8s-context", c->k8s_context},
 	    {"k8s-kubeconfig", c->k8s_kubeconfig},
 	    {"k8s-reach", c->k8s_reach},
+	    {"k8s-image", c->k8s_image},
 	};
 	size_t i;
 	int bad;
@@ -401,10 +402,15 @@ validate_kubernetes(const struct run_config *c)
 		if (bad == 0)
 			bad =
 			    validate_file("k8s-kubeconfig", c->k8s_kubeconfig);
+		if (bad == 0 && strpbrk(c->k8s_image, " \t\n\"\\") != NULL)
+			return cli_usage("--k8s-image \"%s\": must be the name "
+					 "of an image, without blanks and "
+					 "quotes",
+			    c->k8s_image);
 		return bad;
 	}
 	if (strcmp(c->k8s_reach, "auto") == 0)
-		given[4][1] = "";
+		given[4][1] = ""; /* its default */
 	for (i = 0; i < sizeof(given) / sizeof(given[0]); i++)
 		if (given[i][1][0] != '\0')
 			return cli_usage("--%s \"%s\": goes with --cluster "

@@ -237,6 +237,11 @@ cmd_check(int argc, char **argv)
 int
 cmd_report(int argc, char **argv)
 {
+	int i;
+
+	for (i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--merge") == 0)
+			return cmd_merge(argc, argv);
 	return judge_command("report", argc, argv, WHAT_REPORT);
 }
 

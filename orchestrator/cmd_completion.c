@@ -10,6 +10,7 @@
 #include "chaos/chaos.h"
 #include "orchestrator/cli.h"
 #include "orchestrator/matrix.h"
+#include "orchestrator/shards.h"
 #include "worker/worker.h"
 
 static bool
@@ -171,6 +172,8 @@ bash_words(void)
 		printf(" --%s", row->name);
 	for (row = matrix_options; row->name != NULL; row++)
 		printf(" --%s", row->name);
+	for (row = shards_options; row->name != NULL; row++)
+		printf(" --%s", row->name);
 	puts("\"\n"
 	     "		fi");
 	fputs("		[ \"$prev\" = run ] && words=\"$words ", stdout);
@@ -192,6 +195,8 @@ bash(void)
 	for (row = config_options; row->name != NULL; row++)
 		bash_values(row);
 	for (row = matrix_options; row->name != NULL; row++)
+		bash_values(row);
+	for (row = shards_options; row->name != NULL; row++)
 		bash_values(row);
 	bash_words();
 	puts(bash_end);
@@ -258,6 +263,8 @@ zsh(void)
 	for (row = config_options; row->name != NULL; row++)
 		zsh_option(row);
 	for (row = matrix_options; row->name != NULL; row++)
+		zsh_option(row);
+	for (row = shards_options; row->name != NULL; row++)
 		zsh_option(row);
 	fputs("	'*-o[option of a test]:NAME.KEY=VALUE:compadd -S \"\" - ",
 	    stdout);

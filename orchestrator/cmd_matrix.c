@@ -18,6 +18,7 @@
 
 #include "orchestrator/check/judge.h"
 #include "orchestrator/cli.h"
+#include "orchestrator/forms.h"
 #include "orchestrator/matrix.h"
 #include "orchestrator/report.h"
 #include "orchestrator/term.h"
@@ -283,15 +284,6 @@ set_environment(const struct run_config *c)
 
 /* Showing it */
 
-static enum term_style
-style_of(const char *word)
-{
-	return strcmp(word, "pass") == 0      ? TERM_GREEN
-	       : strcmp(word, "FAIL") == 0    ? TERM_RED
-	       : strcmp(word, "skipped") == 0 ? TERM_PLAIN
-					      : TERM_YELLOW;
-}
-
 /* "[ 3/12] " of a cell. */
 static void
 show_place(const struct driver *d, const struct matrix_cell *cell, FILE *out)
@@ -320,8 +312,9 @@ show_cell(const struct driver *d, const struct matrix_cell *cell)
 	if (d->term.is_terminal)
 		fputs("\r\033[K", stderr);
 	show_place(d, cell, stderr);
-	fprintf(stderr, "%s%-12s%s  %-*s", term_style(&d->term, style_of(word)),
-	    word, term_plain(&d->term), (int)d->width, cell->name);
+	fprintf(stderr, "%s%-12s%s  %-*s",
+	    term_style(&d->term, forms_style(word)), word, term_plain(&d->term),
+	    (int)d->width, cell->name);
 	if (cell->outcome != NULL)
 		fprintf(stderr, "  %8.0f rounds %6.0f s %4.0f faults",
 		    outcome_number(cell, "rounds"),

@@ -11,6 +11,14 @@
 
 struct history;
 
+struct junit_tally {
+	unsigned tests, failures, errors, skipped;
+};
+
 void junit_write(const struct history *, const cJSON *tree, FILE *);
+
+/* The suite of one report, and what it holds. */
+void junit_suite(const cJSON *tree, const char *name, FILE *);
+struct junit_tally junit_count(const cJSON *tree);
 
 #endif

@@ -9,6 +9,7 @@
 #include "orchestrator/cli.h"
 #include "orchestrator/matrix.h"
 #include "orchestrator/report.h"
+#include "orchestrator/shards.h"
 #include "proto/base/template.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
@@ -43,6 +44,7 @@ help(FILE *out)
 	fputs("\noptions [default]\n", out);
 	option_help(config_options, "--", out);
 	option_help(matrix_options, "--", out);
+	option_help(shards_options, "--", out);
 	fputs("  -o NAME.KEY=VALUE            option of a test: see list\n"
 	      "\nexit codes: 0 every check holds, 1 violation, 2 "
 	      "inconclusive, 3 skipped,\n64 usage, 69 cluster, 70 harness\n",

@@ -11,12 +11,12 @@
 #include "orchestrator/binary.h"
 #include "orchestrator/check/judge.h"
 #include "orchestrator/cli.h"
+#include "orchestrator/forms.h"
 #include "orchestrator/matrix.h"
 #include "orchestrator/report.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
-#define REPORT_MAX (64 << 20) /* bytes of a report.json that is read */
 #define ROUNDS_MAX 1000
 
 const struct option_spec matrix_options[] = {
@@ -28,9 +28,6 @@ const struct option_spec matrix_options[] = {
 	"matrix: runs of each combination", false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
-
-const char *const matrix_words[] = {"FAIL", "harness", "cluster", "died",
-    "inconclusive", "skipped", "not run", "pass", NULL};
 
 /* The axes */
 
@@ -382,35 +379,6 @@ matrix_fini(struct matrix *m)
 
 /* What a cell's run left */
 
-static const char *
-text_of(const cJSON *o, const char *name)
-{
-	const char *text =
-	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
-
-	return text != NULL ? text : "";
-}
-
-static char *
-read_file(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	struct stat st;
-	char *text = NULL;
-	size_t n = 0;
-
-	if (f == NULL)
-		return NULL;
-	if (fstat(fileno(f), &st) == 0 && st.st_size <= REPORT_MAX)
-		text = malloc((size_t)st.st_size + 1);
-	if (text != NULL) {
-		n = fread(text, 1, (size_t)st.st_size, f);
-		text[n] = '\0';
-	}
-	(void)fclose(f); /* only read */
-	return text;
-}
-
 /* Was the run whose report this is asked the same as the cell is? */
 static bool
 agrees(const struct matrix *m, const struct matrix_cell *cell, const cJSON *o)
@@ -436,56 +404,10 @@ agrees(const struct matrix *m, const struct matrix_cell *cell, const cJSON *o)
 		same &= cJSON_Compare(want,
 		    cJSON_GetObjectItemCaseSensitive(got, want->string), true);
 	}
-	same = same && strcmp(text_of(o, "test"), c->test) == 0;
+	same = same && strcmp(forms_text(o, "test"), c->test) == 0;
 	cJSON_Delete(options);
 	free(c);
 	return same;
-}
-
-static void
-copy_field(cJSON *to, const cJSON *from, const char *name)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, name);
-
-	if (item != NULL)
-		(void)cJSON_AddItemToObject(
-		    to, name, cJSON_Duplicate(item, true));
-}
-
-/* Of the report what a table and a list of findings need. */
-static cJSON *
-outcome_of(const cJSON *report)
-{
-	static const char *const fields[] = {"verdict", "reasons", "seed",
-	    "started", "duration_s", "total_s", "rounds", "command"};
-	cJSON *o = cJSON_CreateObject(), *list, *item;
-	const cJSON *f, *a;
-	int applied = 0;
-	size_t i;
-
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		copy_field(o, report, fields[i]);
-	cJSON_ArrayForEach(
-	    f, cJSON_GetObjectItemCaseSensitive(report, "faults")) applied +=
-	    cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(f, "applied"));
-	(void)cJSON_AddNumberToObject(o, "faults", applied);
-	list = cJSON_AddArrayToObject(o, "anomalies");
-	cJSON_ArrayForEach(
-	    a, cJSON_GetObjectItemCaseSensitive(report, "anomalies"))
-	{
-		/* count is of the kind and class: one row of each is enough */
-		item = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
-		if (item != NULL &&
-		    strcmp(text_of(item, "kind"), text_of(a, "kind")) == 0 &&
-		    strcmp(text_of(item, "class"), text_of(a, "class")) == 0)
-			continue;
-		item = cJSON_CreateObject();
-		copy_field(item, a, "kind");
-		copy_field(item, a, "class");
-		copy_field(item, a, "count");
-		(void)cJSON_AddItemToArray(list, item);
-	}
-	return o;
 }
 
 bool
@@ -494,24 +416,20 @@ matrix_take(struct matrix *m, struct matrix_cell *cell)
 	char path[CONFIG_PATH_MAX + 32];
 	const cJSON *code;
 	cJSON *report;
-	char *text;
 	bool good;
 
 	matrix_path(m, cell, "interrupted", path, sizeof(path));
 	if (access(path, F_OK) == 0)
 		return false;
 	matrix_path(m, cell, "report.json", path, sizeof(path));
-	text = read_file(path);
-	report = text != NULL ? cJSON_Parse(text) : NULL;
-	free(text);
+	report = forms_load(path);
 	code = cJSON_GetObjectItemCaseSensitive(report, "exit_code");
-	good = cJSON_IsNumber(code) && text_of(report, "verdict")[0] != '\0' &&
-	       agrees(m, cell, report);
+	good = report != NULL && agrees(m, cell, report);
 	if (good) {
 		cell->state = CELL_FINISHED;
 		cell->exit_code = code->valueint;
 		cJSON_Delete(cell->outcome);
-		cell->outcome = outcome_of(report);
+		cell->outcome = forms_outcome(report);
 	}
 	cJSON_Delete(report);
 	return good;
@@ -526,20 +444,7 @@ matrix_word(const struct matrix_cell *cell)
 		return "died";
 	if (cell->state != CELL_FINISHED)
 		return "not run";
-	switch (cell->exit_code) {
-	case EXIT_PASS:
-		return "pass";
-	case EXIT_VIOLATION:
-		return "FAIL";
-	case EXIT_INCONCLUSIVE:
-		return "inconclusive";
-	case EXIT_SKIPPED:
-		return "skipped";
-	case EXIT_CLUSTER:
-		return "cluster";
-	default:
-		return "harness";
-	}
+	return forms_word(cell->exit_code);
 }
 
 unsigned
@@ -555,19 +460,13 @@ matrix_count(const struct matrix *m, const char *word)
 int
 matrix_exit_code(const struct matrix *m)
 {
-	static const struct {
-		const char *word;
-		int code;
-	} order[] = {{"FAIL", EXIT_VIOLATION}, {"harness", EXIT_HARNESS},
-	    {"died", EXIT_HARNESS}, {"cluster", EXIT_CLUSTER},
-	    {"inconclusive", EXIT_INCONCLUSIVE}, {"not run", EXIT_INCONCLUSIVE},
-	    {"skipped", EXIT_SKIPPED}};
-	size_t i;
+	int code = EXIT_PASS;
+	unsigned i;
 
-	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		if (matrix_count(m, order[i].word) > 0)
-			return order[i].code;
-	return EXIT_PASS;
+	for (i = 0; i < m->ncells; i++)
+		code = forms_worse(
+		    code, forms_word_code(matrix_word(&m->cells[i])));
+	return code;
 }
 
 const char *

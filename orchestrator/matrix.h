@@ -102,8 +102,8 @@ cJSON *matrix_tree(const struct matrix *);
 
 /* Write matrix.json, junit.xml and index.html. 0 or the first -errno. */
 int matrix_write(const struct matrix *);
-void matrix_junit(const struct matrix *, const cJSON *tree, FILE *);
-void matrix_page(const struct matrix *, const cJSON *tree, FILE *);
+void matrix_junit(const cJSON *tree, FILE *);
+void matrix_page(const cJSON *tree, FILE *);
 
 /* The table at the end, for a log or a terminal. */
 void matrix_say(const struct matrix *, FILE *);
@@ -113,8 +113,5 @@ const char *matrix_reason(const struct matrix_cell *);
 
 /* Cells that ended with this word of matrix_word(), of all of them. */
 unsigned matrix_count(const struct matrix *, const char *word);
-
-/* Words in the order of their weight, the worst first; NULL ends them. */
-extern const char *const matrix_words[];
 
 #endif

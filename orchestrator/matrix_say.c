@@ -2,6 +2,7 @@
 /* The table at the end of a matrix, and the command that goes on. */
 #include <string.h>
 
+#include "orchestrator/forms.h"
 #include "orchestrator/matrix.h"
 #include "orchestrator/report.h"
 #include "orchestrator/term.h"
@@ -9,15 +10,6 @@
 
 #define ENTRY_MAX 160
 #define FINDINGS  20 /* cells told of one by one */
-
-static enum term_style
-style_of(const char *word)
-{
-	return strcmp(word, "pass") == 0      ? TERM_GREEN
-	       : strcmp(word, "FAIL") == 0    ? TERM_RED
-	       : strcmp(word, "skipped") == 0 ? TERM_PLAIN
-					      : TERM_YELLOW;
-}
 
 /* All rounds of one combination: "pass", or "1 FAIL, 2 pass". */
 static const char *
@@ -28,21 +20,21 @@ entry(const struct matrix *m, const struct matrix_cell *like, char *out)
 	size_t w;
 
 	out[0] = '\0';
-	for (w = 0; matrix_words[w] != NULL; w++) {
+	for (w = 0; forms_words[w] != NULL; w++) {
 		for (i = 0, n = 0; i < m->ncells; i++)
 			n += m->cells[i].test == like->test &&
 			     m->cells[i].mayhem == like->mayhem &&
 			     m->cells[i].version == like->version &&
 			     strcmp(matrix_word(&m->cells[i]),
-				 matrix_words[w]) == 0;
+				 forms_words[w]) == 0;
 		if (n == 0)
 			continue;
-		worst = worst != NULL ? worst : matrix_words[w];
+		worst = worst != NULL ? worst : forms_words[w];
 		if (m->own.repeat == 1)
-			(void)text_add(out, ENTRY_MAX, "%s", matrix_words[w]);
+			(void)text_add(out, ENTRY_MAX, "%s", forms_words[w]);
 		else
 			(void)text_add(out, ENTRY_MAX, "%s%u %s",
-			    out[0] != '\0' ? ", " : "", n, matrix_words[w]);
+			    out[0] != '\0' ? ", " : "", n, forms_words[w]);
 	}
 	return worst != NULL ? worst : "";
 }
@@ -85,7 +77,7 @@ put_entry(const struct matrix *m, const struct matrix_cell *like,
 	char text[ENTRY_MAX];
 	const char *worst = entry(m, like, text);
 
-	fprintf(out, "  %s%s%s%*s", term_style(t, style_of(worst)), text,
+	fprintf(out, "  %s%s%s%*s", term_style(t, forms_style(worst)), text,
 	    term_plain(t), (int)(width - strlen(text)), "");
 }
 
@@ -151,7 +143,7 @@ say_findings(const struct matrix *m, const struct term *t, FILE *out)
 		    n++ >= FINDINGS)
 			continue;
 		fprintf(out, "  %s%s%s  %s: %s\n",
-		    term_style(t, style_of(word)), word, term_plain(t),
+		    term_style(t, forms_style(word)), word, term_plain(t),
 		    cell->name, matrix_reason(cell));
 	}
 	if (n > FINDINGS)
@@ -165,10 +157,10 @@ say_counts(const struct matrix *m, FILE *out)
 	size_t w;
 
 	fprintf(out, "%u cells", m->ncells);
-	for (w = 0; matrix_words[w] != NULL; w++) {
-		n = matrix_count(m, matrix_words[w]);
+	for (w = 0; forms_words[w] != NULL; w++) {
+		n = matrix_count(m, forms_words[w]);
 		if (n > 0)
-			fprintf(out, ", %u %s", n, matrix_words[w]);
+			fprintf(out, ", %u %s", n, forms_words[w]);
 	}
 	for (i = 0; i < m->ncells; i++)
 		kept += m->cells[i].was_kept;

@@ -149,6 +149,8 @@ const struct option_spec config_options[] = {
 	"kubernetes: kubeconfig; default as kubectl"),
     CHOICE("k8s-reach", k8s_reach, "auto", reaches, "HOW",
 	"kubernetes: pods by address (direct), port-forward (forward)"),
+    TEXT("k8s-image", k8s_image, "", "IMAGE",
+	"kubernetes: what rolling_upgrade changes to"),
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 

@@ -58,7 +58,7 @@ struct run_config {
 	char tls_key[CONFIG_PATH_MAX], tls_hostname[256];
 	/* kubernetes */
 	char k8s_statefulset[64], k8s_namespace[64], k8s_context[256];
-	char k8s_kubeconfig[CONFIG_PATH_MAX], k8s_reach[16];
+	char k8s_kubeconfig[CONFIG_PATH_MAX], k8s_reach[16], k8s_image[256];
 	/* -o NAME.KEY=VALUE, checked against the test's own rows */
 	char extras[CONFIG_EXTRAS_MAX][192];
 	size_t nextras;

@@ -504,6 +504,76 @@ test_heads(void **state)
 	}
 }
 
+static void
+test_scrub_text(void **state)
+{
+	static const struct {
+		const char *in, *config, *log;
+	} rows[] = {
+	    {"port: 4222\n", "port: 4222\n", "port: 4222\n"},
+	    {"password: s3cr3t\nport: 1", "password: [removed]\nport: 1",
+		"password: [removed]\nport: 1"},
+	    {"{user: a, password: \"x y\", b: 1}",
+		"{user: a, password: [removed], b: 1}",
+		"{user: a, password: [removed], b: 1}"},
+	    {"authorization { token hush }",
+		"authorization { token [removed] }",
+		"authorization { token hush }"},
+	    {"Authorization Violation", "Authorization [removed]",
+		"Authorization Violation"},
+	    {"nats://u:p@host:4222/", "nats://[removed]@host:4222/",
+		"nats://[removed]@host:4222/"},
+	    {"nats://host:4222", "nats://host:4222", "nats://host:4222"},
+	    {"x eyJ0eXAiOiJqd3QiLCJhbGciOiJlZDI1NTE5", "x [removed]",
+		"x [removed]"},
+	    {"SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY",
+		"[removed]", "[removed]"},
+	    {"tls: {\n cert: x\n", "tls: {\n cert: x\n", "tls: {\n cert: x\n"},
+	    {"", "", ""},
+	};
+	char *got;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		got = kube_object_scrub_text(rows[i].in, true);
+		assert_string_equal(got, rows[i].config);
+		free(got);
+		got = kube_object_scrub_text(rows[i].in, false);
+		assert_string_equal(got, rows[i].log);
+		free(got);
+	}
+}
+
+static void
+test_scrub_object(void **state)
+{
+	cJSON *o = cJSON_Parse(
+	    "{\"metadata\":{\"managedFields\":[1],\"annotations\":{"
+	    "\"kubectl.kubernetes.io/last-applied-configuration\":\"hush\","
+	    "\"natsburn/original\":\"hush\",\"k\":\"v\"}},"
+	    "\"data\":{\"nats.conf\":\"a: 1\\ntoken hush\"},"
+	    "\"spec\":{\"containers\":[{\"name\":\"n\",\"env\":["
+	    "{\"name\":\"X\",\"value\":\"hush\"},"
+	    "{\"name\":\"Y\",\"valueFrom\":{\"secretKeyRef\":{"
+	    "\"name\":\"s\",\"key\":\"k\"}}}],"
+	    "\"args\":[\"--pass\",\"hush\",\"--auth=hush\",\"-c\",\"f\"]}]}}");
+	char *text;
+
+	(void)state;
+	kube_object_scrub(o);
+	text = cJSON_PrintUnformatted(o);
+	assert_null(strstr(text, "hush"));
+	assert_null(strstr(text, "managedFields"));
+	assert_non_null(strstr(text, "\"k\":\"v\""));
+	assert_non_null(strstr(text, "a: 1"));
+	assert_non_null(strstr(text, "secretKeyRef"));
+	assert_non_null(strstr(text, "\"-c\",\"f\""));
+	cJSON_free(text);
+	cJSON_Delete(o);
+	kube_object_scrub(NULL);
+}
+
 int
 main(void)
 {
@@ -523,6 +593,8 @@ main(void)
 	    cmocka_unit_test(test_bad_frames),
 	    cmocka_unit_test(test_client_frame),
 	    cmocka_unit_test(test_heads),
+	    cmocka_unit_test(test_scrub_text),
+	    cmocka_unit_test(test_scrub_object),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

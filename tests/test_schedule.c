@@ -48,6 +48,7 @@ static struct world {
 	struct rng noise;
 	uint64_t quiet_until_ns; /* nothing is healthy before */
 	unsigned meta_size;
+	bool refuses; /* to end servers */
 	struct found found[FOUND_MAX];
 	unsigned nfound;
 } * world;
@@ -257,6 +258,11 @@ stub_signal(struct cluster *c, unsigned node, int sig)
 
 	if (!s->runs)
 		return -ESRCH;
+	if (world->refuses) {
+		c->refused_nodes |= 1U << (node - 1);
+		(void)text_copy(c->refused, sizeof(c->refused), "refused");
+		return 0;
+	}
 	if (sig == SIGSTOP)
 		s->is_stopped = true;
 	else if (sig == SIGCONT)
@@ -270,6 +276,17 @@ stub_signal(struct cluster *c, unsigned node, int sig)
 		s->is_told = true;
 		s->ends_ns = now_ns + some_time(CLOCK_S);
 	}
+	return 0;
+}
+
+/* The last ones go; they come back when they are started. */
+static int
+stub_scale(struct cluster *c, unsigned count)
+{
+	unsigned i;
+
+	for (i = count + 1; i <= c->n; i++)
+		(void)stub_signal(c, i, SIGTERM);
 	return 0;
 }
 
@@ -407,6 +424,7 @@ static const struct cluster_ops stub = {
     .node_clients = stub_clients,
     .drop = stub_drop,
     .dropped = stub_dropped,
+    .scale = stub_scale,
 };
 
 /* One run in the stub */
@@ -844,6 +862,33 @@ test_nothing_goes_down_beside_what_is_unhealed(void **state)
 	expect_all_undone(&s);
 }
 
+/* What can have no effect is not waited for: much shorter than apply_ns. */
+static void
+test_refused_is_not_awaited(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	uint64_t end;
+	unsigned i;
+
+	(void)state;
+	config_init(&c);
+	c.run = 1;
+	c.seed = 7;
+	c.servers = 3;
+	(void)text_copy(c.mayhem, sizeof(c.mayhem), "rolling_restart");
+	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
+	schedule_begin(&s, &c, 1);
+	world->refuses = true;
+	for (end = now_ns + 100 * CLOCK_S; now_ns < end;)
+		step(&s);
+	assert_true(world->nfound > 10);
+	for (i = 0; i + 1 < world->nfound; i++)
+		assert_true(world->found[i].healed_ns <
+			    world->found[i].begun_ns + 5 * CLOCK_S);
+	expect_all_undone(&s);
+}
+
 static int
 end_world(void **state)
 {
@@ -862,6 +907,7 @@ main(void)
 	    cmocka_unit_test(test_mixes),
 	    cmocka_unit_test(test_waiting_outage_is_not_starved),
 	    cmocka_unit_test(test_nothing_goes_down_beside_what_is_unhealed),
+	    cmocka_unit_test(test_refused_is_not_awaited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_world);

@@ -69,7 +69,7 @@ set_address(struct cluster *c, unsigned node)
 static void
 container_ended(struct kubernetes *k, struct kube_site_pod *p)
 {
-	p->is_stopped = p->is_marked = false;
+	p->is_stopped = p->is_marked = p->is_deleting = false;
 	if (p->told[0] != '\0' && strcmp(p->told, p->id) == 0)
 		p->has_ended = true;
 	else if (!k->is_rolling)
@@ -154,7 +154,7 @@ on_set(void *arg, enum kube_change change, const cJSON *object)
 	if (change != KUBE_IS_PUT || kube_object_set(object, &seen) < 0 ||
 	    strcmp(seen.name, k->set.name) != 0)
 		return;
-	if (seen.replicas != k->set.replicas)
+	if (seen.replicas != k->set.replicas && !k->is_scaled)
 		log_warn("StatefulSet %s has %u replicas now, not %u",
 		    seen.name, seen.replicas, k->set.replicas);
 	k->set = seen;
@@ -257,16 +257,35 @@ kubernetes_node_start(struct cluster *c, unsigned node)
 
 /* Faults */
 
+/* Nothing will come of what was asked: whoever waits for it is told. */
+static void
+tell_refused(struct cluster *c, unsigned nodes, int status, const char *body)
+{
+	char said[256] = "no answer";
+
+	if (status > 0)
+		kube_object_message(body, said, sizeof(said));
+	c->refused_nodes |= nodes;
+	c->refused[0] = '\0';
+	(void)text_add(c->refused, sizeof(c->refused),
+	    "the API refused (%d): %.90s", status, said);
+}
+
+/* The request says nothing of the pod: the one that is still awaited. */
 static void
 deleted(void *arg, int status, const char *body)
 {
-	char said[256];
+	struct cluster *c = arg;
+	struct kubernetes *k = c->state;
+	unsigned i, nodes = 0;
 
-	(void)arg;
-	if (status >= KUBE_OK && status < 300)
-		return;
-	kube_object_message(body, said, sizeof(said));
-	log_warn("a pod could not be deleted (%d): %s", status, said);
+	if ((status >= KUBE_OK && status < 300) || status <= 0)
+		return; /* without an answer it may have been done */
+	for (i = 0; i < c->n; i++)
+		if (k->nodes[i].is_deleting && !k->nodes[i].has_ended)
+			nodes |= 1U << i;
+	tell_refused(c, nodes, status, body);
+	log_warn("a pod could not be deleted: %s", c->refused);
 }
 
 static int
@@ -292,6 +311,7 @@ delete_pod(struct cluster *c, unsigned node, bool is_forced)
 	    is_forced ? "\"gracePeriodSeconds\":0," : "", p->seen.uid);
 	(void)text_copy(p->told, sizeof(p->told), p->id);
 	p->has_ended = false;
+	p->is_deleting = true;
 	p->how = is_forced ? "its pod was deleted with grace period 0; gone"
 			   : "its pod was deleted with its grace period; gone";
 	return kube_request(k->api, &ask);
@@ -445,6 +465,9 @@ take_exec(struct cluster *c, unsigned node)
 		log_warn("SIG%s in pod %s: %s %d: %.200s",
 		    signal_name(p->signal), p->seen.name,
 		    code > 0 ? "exit code" : "error", code, out);
+	if (p->signal != 0 && code == -EACCES)
+		tell_refused(c, 1U << (node - 1), 403,
+		    "{\"message\":\"commands in this pod\"}");
 	if (p->signal == SIGSTOP && code == 0)
 		p->is_stopped = strstr(out, "state T") != NULL;
 	if (p->signal == SIGCONT && code == 0)
@@ -467,34 +490,20 @@ rolled(void *arg, int status, const char *body)
 		k->roll = ROLL_FAILED;
 		k->is_rolling = false;
 		kube_object_message(body, k->roll_why, sizeof(k->roll_why));
+		tell_refused(c, (1U << c->n) - 1, status, body);
 	}
 	cJSON_Delete(o);
 }
 
 static int
-kubernetes_roll(struct cluster *c)
+kubernetes_roll(struct cluster *c, unsigned binary)
 {
 	struct kubernetes *k = c->state;
-	char path[KUBE_PATH_MAX] = "", body[256] = "", stamp[40];
-	struct kube_ask ask = {.method = "PATCH",
-	    .path = path,
-	    .body = body,
-	    .type = KUBE_MERGE_TYPE,
-	    .done = rolled,
-	    .arg = c};
-	struct tm tm;
-	time_t now = time(NULL);
+	const char *image = binary != 0	       ? c->config->k8s_image
+			    : k->is_image_ours ? k->image_before
+					       : k->set.image;
 	unsigned i;
 
-	(void)gmtime_r(&now, &tm); /* now is in range */
-	(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	(void)text_add(path, sizeof(path),
-	    "/apis/apps/v1/namespaces/%s/statefulsets/%s", k->ns, k->set.name);
-	/* As "kubectl rollout restart" does it. */
-	(void)text_add(body, sizeof(body),
-	    "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
-	    "\"kubectl.kubernetes.io/restartedAt\":\"%s\"}}}}}",
-	    stamp);
 	for (i = 0; i < c->n; i++)
 		(void)text_copy(k->nodes[i].asked, sizeof(k->nodes[i].asked),
 		    k->nodes[i].id);
@@ -502,7 +511,35 @@ kubernetes_roll(struct cluster *c)
 	k->roll = ROLL_ASKED;
 	k->roll_generation = 0;
 	k->roll_why[0] = '\0';
-	return kube_request(k->api, &ask);
+	k->roll_binary = binary;
+	return kube_set_roll(c, image, rolled);
+}
+
+static void
+scaled(void *arg, int status, const char *body)
+{
+	struct cluster *c = arg;
+
+	if (status == KUBE_OK)
+		return;
+	tell_refused(c, 1U << (c->n - 1), status, body);
+	log_warn("the StatefulSet could not be scaled: %s", c->refused);
+}
+
+static int
+kubernetes_scale(struct cluster *c, unsigned count)
+{
+	struct kubernetes *k = c->state;
+	struct kube_site_pod *p;
+	unsigned i;
+
+	for (i = count; i < c->n; i++) {
+		p = &k->nodes[i];
+		(void)text_copy(p->told, sizeof(p->told), p->id);
+		p->has_ended = false;
+		p->how = "the StatefulSet was scaled down; its pod is gone";
+	}
+	return kube_set_scale(c, count, scaled);
 }
 
 static void
@@ -530,6 +567,8 @@ look_at_roll(struct cluster *c)
 			return;
 	k->roll = ROLL_DONE;
 	k->is_rolling = false;
+	for (i = 0; i < c->n; i++)
+		c->nodes[i].binary = k->roll_binary;
 }
 
 static enum cluster_roll
@@ -783,6 +822,13 @@ look_inside(struct cluster *c)
 }
 
 static int
+look_at_set(struct cluster *c)
+{
+	kube_set_look(c);
+	return 0;
+}
+
+static int
 kubernetes_up(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
@@ -790,7 +836,7 @@ kubernetes_up(struct cluster *c)
 	    c->config->k8s_context, c->config->out, NULL};
 	static int (*const steps[])(struct cluster *) = {kube_site_namespace,
 	    kube_site_reach, kube_site_first_rights, kube_site_find,
-	    kube_site_rights, kube_site_take, kube_site_addresses,
+	    kube_site_rights, look_at_set, kube_site_take, kube_site_addresses,
 	    open_watches};
 	size_t i;
 	int err = 0;
@@ -922,6 +968,7 @@ kubernetes_down(struct cluster *c)
 	if (k->api == NULL)
 		return;
 	continue_all(c);
+	kube_set_restore(c);
 	if (k->is_changed) {
 		if (kube_config_restore(c, k->original) < 0)
 			log_warn("%s", c->why);
@@ -954,7 +1001,7 @@ const struct cluster_ops cluster_kubernetes = {
     .name = "kubernetes",
     .summary = "the pods of a StatefulSet, reached through kubectl",
     .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD | CLUSTER_CAN_PAUSE |
-	   CLUSTER_CAN_DELETE,
+	   CLUSTER_CAN_DELETE | CLUSTER_CAN_SCALE | CLUSTER_CAN_UPGRADE,
     .state_size = sizeof(struct kubernetes),
     .up = kubernetes_up,
     .tend = kubernetes_tend,
@@ -969,5 +1016,7 @@ const struct cluster_ops cluster_kubernetes = {
     .may_disrupt = kubernetes_may_disrupt,
     .roll = kubernetes_roll,
     .roll_state = kubernetes_roll_state,
+    .scale = kubernetes_scale,
+    .dump = kube_dump,
     .down = kubernetes_down,
 };

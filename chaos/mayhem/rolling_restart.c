@@ -45,7 +45,7 @@ rolling_inject(struct fault *f)
 	struct cluster *c = f->cluster;
 
 	if (f->is_rollout)
-		return c->ops->roll(c);
+		return c->ops->roll(c, c->nodes[0].binary);
 	return c->ops->node_signal(c, f->node, SIGTERM);
 }
 

@@ -4,10 +4,14 @@
  * --server-bin all servers begin with the first and come back, one by one,
  * as the second. With -o rolling_upgrade.back=true the next round takes
  * them back to the first, and so on.
+ *
+ * Where the cluster restarts its servers by itself (a StatefulSet) a round
+ * is one rollout of another image, from the one that it has to --k8s-image.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "chaos/cluster.h"
 #include "chaos/mayhem.h"
@@ -35,11 +39,18 @@ upgrade_check(const struct run_config *c, char *why)
 	char bin[CONFIG_PATH_MAX];
 	unsigned n = 0;
 
+	why[0] = '\0';
+	if (strcmp(c->cluster, "kubernetes") == 0) {
+		if (c->k8s_image[0] != '\0')
+			return 0;
+		(void)text_add(why, OPTION_WHY_MAX,
+		    "needs the image to change to, --k8s-image IMAGE");
+		return -EINVAL;
+	}
 	while (text_next_item(&list, bin, sizeof(bin)))
 		n++;
 	if (n == 2)
 		return 0;
-	why[0] = '\0';
 	(void)text_add(why, OPTION_WHY_MAX,
 	    "needs two binaries, --server-bin OLD,NEW, not %u", n);
 	return -EINVAL;
@@ -49,13 +60,25 @@ static void
 upgrade_plan(struct mayhem_plan *p, struct fault *f)
 {
 	if (p->left == 0) {
-		p->left = p->nodes;
+		p->left = p->rolls ? 1 : p->nodes;
 		p->round++;
 	}
 	f->round = p->round;
 	f->planned_ns = p->next_ns;
-	p->next_ns += SERVER_NS;
-	f->node = p->left--;
+	f->is_rollout = p->rolls;
+	p->next_ns += SERVER_NS * (p->rolls ? p->nodes : 1);
+	if (p->rolls)
+		f->nodes = (1U << p->nodes) - 1;
+	else
+		f->node = p->left;
+	p->left--;
+}
+
+/* In a rollout all are alike. */
+static unsigned
+one_of(const struct fault *f)
+{
+	return f->is_rollout ? 1 : f->node;
 }
 
 /* Without the way back, the new version stays. */
@@ -64,7 +87,7 @@ upgrade_aim(struct fault *f)
 {
 	const struct upgrade_options *o = f->options;
 
-	return o->back || f->cluster->nodes[f->node - 1].binary == 0;
+	return o->back || f->cluster->nodes[one_of(f) - 1].binary == 0;
 }
 
 static int
@@ -73,16 +96,26 @@ upgrade_inject(struct fault *f)
 	struct cluster *c = f->cluster;
 	struct monitor_varz v;
 
-	if (monitor_varz(c->monitor, f->node, &v))
+	if (monitor_varz(c->monitor, one_of(f), &v))
 		(void)text_copy(f->before, sizeof(f->before), v.version);
+	if (f->is_rollout)
+		return c->ops->roll(c, 1 - c->nodes[0].binary);
 	return c->ops->node_signal(c, f->node, SIGTERM);
 }
 
 static bool
 upgrade_is_applied(struct fault *f)
 {
+	struct cluster *c = f->cluster;
 	char how[FAULT_HOW_MAX];
+	enum cluster_roll state;
 
+	if (f->is_rollout) {
+		state = c->ops->roll_state(c, how, sizeof(how));
+		(void)snprintf(
+		    f->how, sizeof(f->how), "%.32s: %.100s", f->before, how);
+		return state == ROLL_GOING || state == ROLL_DONE;
+	}
 	(void)snprintf(
 	    how, sizeof(how), "%.32s: SIGTERM, exit seen", f->before);
 	return mayhem_all_ended(f, how);
@@ -94,10 +127,28 @@ upgrade_heal(struct fault *f)
 	struct cluster *c = f->cluster;
 	int err = 0;
 
+	if (f->is_rollout) {
+		f->mark = 0; /* what counts is asked after its end */
+		return 0;
+	}
 	if (!c->ops->node_runs(c, f->node) && f->mark == 0)
 		err = c->ops->node_binary(
 		    c, f->node, 1 - c->nodes[f->node - 1].binary);
 	return err < 0 ? err : mayhem_start_all(f);
+}
+
+/* It is over, well or badly; f->mark is when that was seen. */
+static bool
+is_rolled(struct fault *f)
+{
+	enum cluster_roll state =
+	    f->cluster->ops->roll_state(f->cluster, f->how, sizeof(f->how));
+
+	if (state == ROLL_ASKED || state == ROLL_GOING)
+		return false;
+	if (f->mark == 0)
+		f->mark = clock_mono_ns();
+	return true;
 }
 
 static bool
@@ -106,7 +157,9 @@ upgrade_is_healed(struct fault *f)
 	struct monitor_varz v;
 	char how[FAULT_HOW_MAX];
 
-	if (!monitor_varz(f->cluster->monitor, f->node, &v) ||
+	if (f->is_rollout && !is_rolled(f))
+		return false;
+	if (!monitor_varz(f->cluster->monitor, one_of(f), &v) ||
 	    v.asked_ns < f->mark)
 		v.version[0] = '\0';
 	(void)snprintf(how, sizeof(how),

@@ -104,6 +104,12 @@ usage()
 		refuse 64 "--k8s-namespace \"$bad\": must be letters a-z" \
 			$job --cluster kubernetes --k8s-namespace "$bad"
 	done
+	refuse 64 '--k8s-image "x": goes with --cluster kubernetes' \
+		$job --k8s-image x
+	refuse 64 '--k8s-image "a b": must be the name of an image' \
+		$job --cluster kubernetes --k8s-image "a b"
+	refuse 64 '--mayhem rolling_upgrade: needs the image .*--k8s-image' \
+		$job --cluster kubernetes --mayhem rolling_upgrade
 	refuse 64 '--k8s-kubeconfig "/nowhere": No such file' \
 		$job --cluster kubernetes --k8s-kubeconfig /nowhere
 	refuse 64 'cluster down --cluster local' \

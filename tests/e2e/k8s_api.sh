@@ -8,6 +8,7 @@
 	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
 	exit 77
 }
+kit_only="its API server is killed"
 # shellcheck source=tests/e2e/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
 

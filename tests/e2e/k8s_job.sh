@@ -7,26 +7,9 @@
 	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
 	exit 77
 }
+kit_only="images are put on its node"
 # shellcheck source=tests/e2e/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
-
-# An image of the binary and the libraries that it wants.
-make_image()
-{
-	local image=$work/image lib
-
-	mkdir -p "$image/usr/bin" "$image/etc" "$image/tmp"
-	cp "$NATSBURN" "$image/usr/bin/natsburn"
-	ldd "$NATSBURN" | grep -o '/[^ ]*' | sort -u | while read -r lib; do
-		mkdir -p "$image$(dirname "$lib")"
-		cp -L "$lib" "$image$lib"
-	done
-	"$kit/mkimage.sh" localhost/natsburn:test "$image" "$work/natsburn.tar" \
-		'["/usr/bin/natsburn"]' || fail "no image"
-	k8s ctr -a "$K8S_DIR/run/containerd/containerd.sock" -n k8s.io \
-		images import "$work/natsburn.tar" >/dev/null ||
-		fail "the image can't be imported"
-}
 
 # job TEST MAYHEM: sets $code, writes $work/job.log.
 job()

@@ -11,38 +11,6 @@
 # shellcheck source=tests/e2e/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
 
-# The pid here of the natsburn that runs inside.
-natsburn_pid()
-{
-	local one
-
-	for one in $(marked); do
-		[ "$(readlink "/proc/$one/exe")" = "$(readlink -f "$NATSBURN")" ] &&
-			tr '\0' '\n' <"/proc/$one/cmdline" | grep -qx run &&
-			printf '%s\n' "$one"
-	done
-}
-
-start_k8s()
-{
-	rm -rf "$work/run"
-	env NATSBURN_TEST_MARK="$mark" "$kit/cluster.sh" sh "$NATSBURN" \
-		run queue-group-consumer --consumers 2 --cluster kubernetes \
-		--k8s-reach direct --duration 10m --out "$work/run" "$@" \
-		>"$work/out" 2>"$work/err" &
-}
-
-kill_it()
-{
-	local victim
-
-	victim=$(natsburn_pid)
-	[ "$(printf '%s\n' "$victim" | wc -w)" -eq 1 ] ||
-		fail "not exactly one natsburn: $victim"
-	kill -9 "$victim"
-	expect_nothing_survives 10
-}
-
 one_is_ending()
 {
 	kubectl get pods -o 'jsonpath={.items[*].metadata.deletionTimestamp}' |
@@ -64,7 +32,7 @@ await 120 "the ConfigMap is changed" is_changed
 kill_it
 is_changed || fail "who has put the ConfigMap back?"
 rm -rf "$work/run"
-natsburn_k8s cluster down --k8s-reach direct
+natsburn_k8s cluster down --k8s-reach "$reach"
 expect_code 0
 expect_cluster_whole
 for pod in 0 1 2; do

@@ -14,7 +14,7 @@ refused()
 	shift 2
 	rm -rf "$work/run"
 	natsburn_k8s run queue-group-consumer --consumers 2 --duration 3s \
-		--k8s-reach direct "$@"
+		--k8s-reach "$reach" "$@"
 	expect_code "$want"
 	grep -q -e "$text" "$work/out" "$work/err" ||
 		fail "nothing says \"$text\": $(cat "$work/out" "$work/err")"
