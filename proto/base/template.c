@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -230,24 +231,37 @@ template_serve(int argc, char **main_argv, char **argv)
 	struct spawn_request r;
 	struct request q;
 	pid_t between, pid;
+	int32_t *born = mmap(NULL, sizeof(*born), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int err, i;
 
+	if (born == MAP_FAILED)
+		_exit(127);
 	for (;;) {
 		err = next_request(&q, &r);
+		*born = -ECHILD; /* if it is killed before it can say */
 		between = err < 0 ? err : fork();
 		if (between == 0) {
 			between = getpid();
 			pid = fork();
-			if (pid == 0)
+			if (pid == 0) {
+				(void)munmap(born, sizeof(*born));
 				return begin(
 				    &q, &r, between, argc, main_argv, argv);
-			answer(pid > 0 ? pid : -errno);
+			}
+			*born = pid > 0 ? pid : -errno;
 			_exit(0);
 		}
-		if (between < 0)
+		/*
+		 * Only when the one between is gone is the child the asker's
+		 * to wait for: told earlier, it would get ECHILD.
+		 */
+		if (between < 0) {
 			answer(err < 0 ? err : -errno);
-		else
+		} else {
 			(void)waitpid(between, NULL, 0); /* at once gone */
+			answer(*born);
+		}
 		for (i = 0; i < r.nfds; i++)
 			close(r.fds[i].from);
 	}

@@ -27,6 +27,13 @@ natsburn_with()
 	env NATSBURN_TEST_MARK="$mark" "${variables[@]}" "$NATSBURN" doctor \
 		--test "${command[2]}" "$@" >"$work/out" 2>"$work/err" || code=$?
 }
+for variable in "${variables[@]}"; do
+	option=${variable%%=*}
+	option=${option#NATSBURN_}
+	option=${option,,}
+	"$NATSBURN" --help | grep -q -- "^  --${option//_/-} " ||
+		fail "$variable is of no option"
+done
 natsburn_with "${command[@]:3}"
 [ "$code" -ne 64 ] || fail "natsburn refuses it: $(<"$work/err")"
 variables+=(NATSBURN_MIX=many)
