@@ -292,6 +292,8 @@ take_outcome(
 				  : EXIT_HARNESS;
 	const char *reason = report != NULL ? "" : why;
 
+	s->is_unfinished |= !cJSON_IsTrue(forms_get(report, "finished"));
+
 	(void)cJSON_AddItemToArray(member(s->tree, "shards"), row);
 	(void)cJSON_AddStringToObject(row, "folder", name);
 	(void)cJSON_AddStringToObject(
@@ -487,6 +489,7 @@ say_verdict(struct shards *s, int code)
 			 : code == EXIT_SKIPPED	  ? VERDICT_SKIPPED
 						  : VERDICT_INCONCLUSIVE));
 	(void)cJSON_AddNumberToObject(s->tree, "exit_code", code);
+	(void)cJSON_AddBoolToObject(s->tree, "finished", !s->is_unfinished);
 }
 
 int

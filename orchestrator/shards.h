@@ -25,6 +25,7 @@ struct shards {
 	cJSON *first;	/* report of the first shard that has one */
 	cJSON *counted; /* kind and class: in all */
 	bool has_missing;
+	bool is_unfinished; /* one of them is */
 };
 
 /* 0 or -ENOMEM. */
