@@ -174,7 +174,8 @@ remove_is_healed(struct fault *f)
 	if (size > c->n)
 		ask_to_remove(f, f->mark);
 	(void)snprintf(how, sizeof(how),
-	    "joined as %s; the meta group has %u members; all streams current "
+	    "joined as %.40s; the meta group has %u members; all streams "
+	    "current "
 	    "with all replicas",
 	    name, size);
 	if (!mayhem_is_whole(f, how))
