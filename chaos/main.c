@@ -123,14 +123,28 @@ emit_failed(struct chaos *c)
 }
 
 static void
+emit_settings(struct chaos *c, unsigned node, const struct monitor_varz *v)
+{
+	struct event ev = {.type = MESSAGE_NODE_SETTINGS};
+
+	ev.u.node_settings.node = node;
+	ev.u.node_settings.sync_always = v->sync_always;
+	ev.u.node_settings.sync_interval_ns = v->sync_interval_ns;
+	ev.u.node_settings.max_memory = v->max_memory;
+	ev.u.node_settings.max_storage = v->max_storage;
+	child_emit(&c->child, &ev);
+}
+
+static void
 emit_node(struct chaos *c, unsigned node)
 {
 	struct cluster_node *n = &c->cluster.nodes[node - 1];
 	struct event ev = {.type = MESSAGE_NODE};
 	struct monitor_varz v;
+	bool is_known = c->cluster.monitor != NULL &&
+			monitor_varz(c->cluster.monitor, node, &v);
 
-	if (c->cluster.monitor != NULL &&
-	    monitor_varz(c->cluster.monitor, node, &v))
+	if (is_known)
 		(void)text_copy(n->version, sizeof(n->version), v.version);
 	(void)text_copy(
 	    c->names[node - 1], sizeof(c->names[node - 1]), n->name);
@@ -143,6 +157,8 @@ emit_node(struct chaos *c, unsigned node)
 	(void)text_copy(
 	    ev.u.node.monitor, sizeof(ev.u.node.monitor), n->monitor);
 	child_emit(&c->child, &ev);
+	if (is_known)
+		emit_settings(c, node, &v);
 	(void)text_copy(c->urls[node - 1], sizeof(c->urls[0]), n->url);
 }
 

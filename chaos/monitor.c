@@ -364,18 +364,32 @@ take_jsz(struct monitor *m, struct watched *w, unsigned node, const cJSON *o)
 	cJSON_ArrayForEach(account, accounts) take_account(m, w, name, account);
 }
 
+static uint64_t
+count_of(const cJSON *o, const char *name)
+{
+	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	return cJSON_IsNumber(n) && n->valuedouble > 0
+		   ? (uint64_t)n->valuedouble
+		   : 0;
+}
+
 static void
 take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 {
-	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, "max_connections");
-
 	w->varz.asked_ns = asked_ns;
-	w->varz.max_connections =
-	    cJSON_IsNumber(n) ? (uint64_t)n->valuedouble : 0;
+	w->varz.max_connections = count_of(o, "max_connections");
 	(void)text_copy(
 	    w->varz.version, sizeof(w->varz.version), string_of(o, "version"));
 	(void)text_copy(w->varz.config_load_time,
 	    sizeof(w->varz.config_load_time), string_of(o, "config_load_time"));
+	o = cJSON_GetObjectItemCaseSensitive(
+	    cJSON_GetObjectItemCaseSensitive(o, "jetstream"), "config");
+	w->varz.sync_interval_ns = count_of(o, "sync_interval");
+	w->varz.sync_always =
+	    cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "sync_always"));
+	w->varz.max_memory = count_of(o, "max_memory");
+	w->varz.max_storage = count_of(o, "max_storage");
 }
 
 static void

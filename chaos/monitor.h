@@ -67,6 +67,9 @@ struct monitor_varz {
 	uint64_t max_connections;
 	char version[24];
 	char config_load_time[40];
+	/* of JetStream; 0 when it does not tell */
+	uint64_t sync_interval_ns, max_memory, max_storage;
+	bool sync_always;
 };
 bool monitor_varz(const struct monitor *, unsigned node, struct monitor_varz *);
 

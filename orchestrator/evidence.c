@@ -182,6 +182,7 @@ evidence_is_frame(const struct event *ev)
 	case MESSAGE_STREAM:
 	case MESSAGE_CONSUMER:
 	case MESSAGE_NODE:
+	case MESSAGE_NODE_SETTINGS:
 	case MESSAGE_CLUSTER_UP:
 	case MESSAGE_CLUSTER_FAILED:
 	case MESSAGE_SKIPPED:

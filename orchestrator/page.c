@@ -11,6 +11,7 @@
 #include "orchestrator/history.h"
 #include "orchestrator/markup.h"
 #include "orchestrator/page.h"
+#include "proto/base/text.h"
 
 #define CARDS_MAX   60 /* anomalies told in full */
 #define OPEN_MAX    3  /* of a kind that aren't folded */
@@ -839,6 +840,20 @@ setting(const struct page *p, const char *name, const char *value, bool is_set)
 }
 
 static void
+server_setting(const struct page *p, const cJSON *server)
+{
+	char text[128] = "";
+
+	(void)text_add(text, sizeof(text), "%s", text_of(server, "version"));
+	if (get(server, "sync") != NULL)
+		(void)text_add(text, sizeof(text), ", syncs every write");
+	else if (get(server, "sync_interval_s") != NULL)
+		(void)text_add(text, sizeof(text), ", sync_interval %.0f s",
+		    number_of(server, "sync_interval_s"));
+	setting(p, text_of(server, "name"), text, false);
+}
+
+static void
 write_settings(const struct page *p)
 {
 	const struct run_config *c = judge_config(p->h->judge);
@@ -850,8 +865,7 @@ write_settings(const struct page *p)
 	    p->out);
 	setting(p, "natsburn", text_of(p->tree, "natsburn"), false);
 	setting(p, "client library", text_of(p->tree, "client_library"), false);
-	cJSON_ArrayForEach(o, get(p->tree, "servers"))
-	    setting(p, text_of(o, "name"), text_of(o, "version"), false);
+	cJSON_ArrayForEach(o, get(p->tree, "servers")) server_setting(p, o);
 	cJSON_ArrayForEach(o, options)
 	{
 		row = option_find(config_options, o->string);

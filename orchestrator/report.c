@@ -163,6 +163,20 @@ add_versions(cJSON *o, const struct stats *s, const struct stats_server *v)
 	}
 }
 
+/* What the server told of JetStream; 2.9 does not tell when it syncs. */
+static void
+add_settings(cJSON *o, const struct stats_server *v)
+{
+	if (v->sync_always)
+		(void)cJSON_AddStringToObject(o, "sync", "always");
+	else if (v->sync_interval_ns != 0)
+		add_seconds(o, "sync_interval_s", v->sync_interval_ns);
+	if (v->max_memory != 0)
+		add_count(o, "max_memory", v->max_memory);
+	if (v->max_storage != 0)
+		add_count(o, "max_storage", v->max_storage);
+}
+
 static void
 add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 {
@@ -174,6 +188,7 @@ add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 	(void)cJSON_AddStringToObject(item, "name", v->name);
 	(void)cJSON_AddStringToObject(item, "version", v->version);
 	add_versions(item, s, v);
+	add_settings(item, v);
 	add_count(item, "faults", v->faults);
 	add_count(item, "ended", v->ended);
 	add_seconds(item, "faulty_s", v->faulty_ns);

@@ -397,6 +397,20 @@ on_node(struct stats *s, const struct msg_node *m, uint64_t now_ns)
 }
 
 static void
+on_node_settings(struct stats *s, const struct msg_node_settings *m)
+{
+	struct stats_server *v;
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+		return;
+	v = &s->servers[m->node - 1];
+	v->sync_always = m->sync_always;
+	v->sync_interval_ns = m->sync_interval_ns;
+	v->max_memory = m->max_memory;
+	v->max_storage = m->max_storage;
+}
+
+static void
 on_leader(struct stats *s, const struct msg_leader *m)
 {
 	unsigned i;
@@ -462,6 +476,9 @@ on_rare(struct stats *s, const struct event *ev)
 		break;
 	case MESSAGE_NODE:
 		on_node(s, &ev->u.node, ev->time_ns);
+		break;
+	case MESSAGE_NODE_SETTINGS:
+		on_node_settings(s, &ev->u.node_settings);
 		break;
 	case MESSAGE_RUN:
 		s->wall_ns = ev->u.run.wall_ns;

@@ -55,6 +55,8 @@ struct stats_server {
 	char name[32], version[32];
 	struct stats_version versions[STATS_VERSIONS_MAX];
 	unsigned nversions;
+	uint64_t sync_interval_ns, max_memory, max_storage; /* 0: not told */
+	bool sync_always;
 	char first[32];	 /* its first name; "n2" came back as "n2-2" */
 	uint64_t faults; /* that took effect on it */
 	uint64_t faulty_ns, ended;
