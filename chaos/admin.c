@@ -10,45 +10,41 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/nkey.h"
 
 #define CONNECT_MS 1000
 #define FRESH_NS   (3 * CLOCK_S) /* healthy not longer ago than this */
 #define ACCOUNTS   2
 
-struct login {
-	char user[64], password[128];
-};
-
 struct admin {
 	struct cluster *cluster;
-	struct login logins[ACCOUNTS];
+	struct admin_login logins[ACCOUNTS];
 	/* What is connected now: one connection, used over and over. */
 	natsConnection *nc;
 	enum admin_account account;
 	unsigned node;
+	/*
+	 * One subscription as long as the connection: the library (3.4.1)
+	 * may use one that is destroyed while answers still come.
+	 */
 	natsInbox *inbox;
-	natsSubscription *sub; /* of the open request */
+	natsSubscription *sub; /* to <inbox>.* */
+	bool is_asked;	       /* a request is open */
+	uint64_t asked;	       /* how many were made */
+	char reply[128];       /* <inbox>.<number> of the last one */
 };
 
 struct admin *
 admin_create(struct cluster *cluster, const struct admin_login *system,
     const struct admin_login *user)
 {
-	const struct admin_login *in[ACCOUNTS] = {system, user};
 	struct admin *a = calloc(1, sizeof(*a));
-	unsigned i;
 
 	if (a == NULL)
 		return NULL;
 	a->cluster = cluster;
-	for (i = 0; i < ACCOUNTS; i++) {
-		if (in[i]->user == NULL)
-			continue;
-		(void)text_copy(
-		    a->logins[i].user, sizeof(a->logins[i].user), in[i]->user);
-		(void)text_copy(a->logins[i].password,
-		    sizeof(a->logins[i].password), in[i]->password);
-	}
+	a->logins[ADMIN_SYSTEM] = *system;
+	a->logins[ADMIN_USER] = *user;
 	return a;
 }
 
@@ -56,8 +52,12 @@ static void
 disconnect(struct admin *a)
 {
 	admin_done(a);
-	natsConnection_Destroy(a->nc);
+	natsConnection_Destroy(a->nc); /* nothing comes in any more */
+	natsSubscription_Destroy(a->sub);
+	natsInbox_Destroy(a->inbox);
 	a->nc = NULL;
+	a->sub = NULL;
+	a->inbox = NULL;
 }
 
 void
@@ -66,17 +66,69 @@ admin_destroy(struct admin *a)
 	if (a == NULL)
 		return;
 	disconnect(a);
+	/*
+	 * After TLS, which a server may want without being asked for it, the
+	 * library (3.4.1) frees what OpenSSL frees once more at exit.
+	 */
+	if (strcmp(a->cluster->config->cluster, "local") == 0)
+		nats_Close();
 	free(a);
-	nats_Close();
+}
+
+static bool
+is_given(const char *text)
+{
+	return text != NULL && text[0] != '\0';
 }
 
 static natsStatus
-set_options(natsOptions *o, const char *url, const struct login *login)
+set_login(natsOptions *o, const struct admin_login *l)
+{
+	char public[NKEY_PUBLIC_MAX];
+
+	if (is_given(l->user))
+		return natsOptions_SetUserInfo(o, l->user, l->password);
+	if (is_given(l->token))
+		return natsOptions_SetToken(o, l->token);
+	if (is_given(l->creds))
+		return natsOptions_SetUserCredentialsFromFiles(
+		    o, l->creds, NULL);
+	if (!is_given(l->nkey))
+		return NATS_OK;
+	if (nkey_public_of_file(l->nkey, public) < 0)
+		return NATS_INVALID_ARG;
+	return natsOptions_SetNKeyFromSeed(o, public, l->nkey);
+}
+
+/* As clients do (worker/session.c). */
+static natsStatus
+set_tls(natsOptions *o, const struct run_config *c)
+{
+	natsStatus s;
+
+	if (!c->tls)
+		return NATS_OK;
+	s = natsOptions_SetSecure(o, true);
+	if (s == NATS_OK && c->tls_ca[0] != '\0')
+		s = natsOptions_LoadCATrustedCertificates(o, c->tls_ca);
+	if (s == NATS_OK && c->tls_cert[0] != '\0')
+		s = natsOptions_LoadCertificatesChain(
+		    o, c->tls_cert, c->tls_key);
+	if (s == NATS_OK && c->tls_hostname[0] != '\0')
+		s = natsOptions_SetExpectedHostname(o, c->tls_hostname);
+	return s;
+}
+
+static natsStatus
+set_options(natsOptions *o, const char *url, const struct admin_login *login,
+    const struct run_config *c)
 {
 	natsStatus s = natsOptions_SetURL(o, url);
 
 	if (s == NATS_OK)
-		s = natsOptions_SetUserInfo(o, login->user, login->password);
+		s = set_login(o, login);
+	if (s == NATS_OK)
+		s = set_tls(o, c);
 	if (s == NATS_OK)
 		s = natsOptions_SetName(o, "natsburn-chaos");
 	if (s == NATS_OK)
@@ -85,6 +137,18 @@ set_options(natsOptions *o, const char *url, const struct login *login)
 	if (s == NATS_OK)
 		s = natsOptions_SetAllowReconnect(o, false);
 	return s;
+}
+
+static natsStatus
+listen_for_answers(struct admin *a)
+{
+	natsStatus s = natsInbox_Create(&a->inbox);
+	char subject[128] = "";
+
+	if (s != NATS_OK)
+		return s;
+	(void)text_add(subject, sizeof(subject), "%s.*", a->inbox);
+	return natsConnection_SubscribeSync(&a->sub, a->nc, subject);
 }
 
 static int
@@ -100,14 +164,17 @@ connect_to(struct admin *a, enum admin_account account, unsigned node)
 	disconnect(a);
 	s = natsOptions_Create(&o);
 	if (s == NATS_OK)
-		s = set_options(o, n->direct, &a->logins[account]);
+		s = set_options(
+		    o, n->direct, &a->logins[account], a->cluster->config);
 	if (s == NATS_OK)
 		s = natsConnection_Connect(&a->nc, o);
 	natsOptions_Destroy(o);
+	if (s == NATS_OK)
+		s = listen_for_answers(a);
 	if (s != NATS_OK) {
 		log_warn("cannot connect to %s for a request: %s", n->name,
 		    natsStatus_GetText(s));
-		a->nc = NULL;
+		disconnect(a);
 		return -ENOTCONN;
 	}
 	a->account = account;
@@ -131,6 +198,13 @@ choose_node(const struct admin *a)
 	return 0;
 }
 
+static bool
+can_log_in(const struct admin_login *l)
+{
+	return l->is_open || is_given(l->user) || is_given(l->token) ||
+	       is_given(l->nkey) || is_given(l->creds);
+}
+
 int
 admin_request(struct admin *a, enum admin_account account, unsigned node,
     const char *subject, const char *body)
@@ -138,9 +212,9 @@ admin_request(struct admin *a, enum admin_account account, unsigned node,
 	natsStatus s;
 	int err;
 
-	if (a->sub != NULL)
+	if (a->is_asked)
 		return -EBUSY;
-	if (a->logins[account].user[0] == '\0')
+	if (!can_log_in(&a->logins[account]))
 		return -EINVAL;
 	if (node == 0)
 		node = choose_node(a);
@@ -149,12 +223,11 @@ admin_request(struct admin *a, enum admin_account account, unsigned node,
 	err = connect_to(a, account, node);
 	if (err < 0)
 		return err;
-	s = natsInbox_Create(&a->inbox);
-	if (s == NATS_OK)
-		s = natsConnection_SubscribeSync(&a->sub, a->nc, a->inbox);
-	if (s == NATS_OK)
-		s = natsConnection_PublishRequestString(
-		    a->nc, subject, a->inbox, body);
+	a->reply[0] = '\0';
+	(void)text_add(a->reply, sizeof(a->reply), "%s.%llu", a->inbox,
+	    (unsigned long long)++a->asked);
+	s = natsConnection_PublishRequestString(a->nc, subject, a->reply, body);
+	a->is_asked = s == NATS_OK;
 	if (s == NATS_OK)
 		return 0;
 	disconnect(a);
@@ -168,9 +241,14 @@ admin_poll(struct admin *a, char *out, size_t size)
 	natsStatus s;
 	int len;
 
-	if (a->sub == NULL)
+	if (!a->is_asked)
 		return -ENOTCONN;
-	s = natsSubscription_NextMsg(&msg, a->sub, 1);
+	do {
+		natsMsg_Destroy(msg); /* a late answer to an earlier one */
+		msg = NULL;
+		s = natsSubscription_NextMsg(&msg, a->sub, 1);
+	} while (
+	    s == NATS_OK && strcmp(natsMsg_GetSubject(msg), a->reply) != 0);
 	if (s == NATS_TIMEOUT)
 		return natsConnection_IsClosed(a->nc) ? -ENOTCONN : -EAGAIN;
 	if (s != NATS_OK)
@@ -185,8 +263,5 @@ admin_poll(struct admin *a, char *out, size_t size)
 void
 admin_done(struct admin *a)
 {
-	natsSubscription_Destroy(a->sub);
-	natsInbox_Destroy(a->inbox);
-	a->sub = NULL;
-	a->inbox = NULL;
+	a->is_asked = false;
 }

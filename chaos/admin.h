@@ -22,14 +22,21 @@ enum admin_account {
 	ADMIN_USER,   /* the account of the run's streams */
 };
 
-/* Who may log in: NULL texts are nobody's. */
+/*
+ * Who may log in, by one of these; NULL and empty texts are not given. Files
+ * are read by each connection.
+ */
 struct admin_login {
 	const char *user, *password;
+	const char *token;
+	const char *nkey, *creds; /* files */
+	bool is_open;		  /* nothing is asked for */
 };
 
 /*
- * NULL without memory. The logins of both accounts are copied; the cluster's
- * urls are used as they are at the time of a request.
+ * NULL without memory. The texts of the logins must outlive it; the cluster's
+ * urls are used as they are at the time of a request, with TLS as its
+ * configuration says.
  */
 struct admin *admin_create(struct cluster *, const struct admin_login *system,
     const struct admin_login *user);

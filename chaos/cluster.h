@@ -18,7 +18,7 @@
 
 #include "proto/config.h"
 
-#define CLUSTER_NAME_MAX    32
+#define CLUSTER_NAME_MAX    128 /* without a name of its own: 56 */
 #define CLUSTER_URL_MAX	    256
 #define CLUSTER_WHY_MAX	    512
 #define CLUSTER_REFUSED_MAX 128

@@ -43,6 +43,7 @@ struct query {
 	enum page page;
 	bool is_running;
 	uint64_t asked_ns, next_ns;
+	struct curl_slist *to; /* of the request, or NULL */
 	struct buf answer;
 };
 
@@ -94,6 +95,50 @@ on_bytes(char *data, size_t size, size_t n, void *arg)
 	return buf_append(&q->answer, data, size * n) == 0 ? size * n : 0;
 }
 
+/*
+ * What is asked for. With --tls-hostname it is that name that is asked, and
+ * only the connection goes to where the URL says; the list that says so is
+ * returned, to be freed after the request, or NULL.
+ */
+static struct curl_slist *
+set_url(CURL *easy, const struct run_config *c, const char *url)
+{
+	char renamed[CLUSTER_URL_MAX + 384] = "", to[CLUSTER_URL_MAX + 64] = "";
+	struct curl_slist *list = NULL;
+	const char *host = url + strlen("https://");
+	size_t all, name;
+
+	if (strncmp(url, "https://", 8) != 0 || c->tls_hostname[0] == '\0') {
+		(void)curl_easy_setopt(easy, CURLOPT_URL, url);
+		return NULL;
+	}
+	all = strcspn(host, "/");
+	name = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+	(void)text_add(
+	    to, sizeof(to), "::%.*s%s", (int)all, host, name == all ? ":" : "");
+	(void)text_add(renamed, sizeof(renamed), "https://%s%s",
+	    c->tls_hostname, host + name);
+	list = curl_slist_append(NULL, to);
+	(void)curl_easy_setopt(easy, CURLOPT_CONNECT_TO, list);
+	(void)curl_easy_setopt(easy, CURLOPT_URL, renamed);
+	return list;
+}
+
+/* What all requests have in common. */
+static void
+set_common(CURL *easy, const struct run_config *c)
+{
+	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	if (c->tls_ca[0] != '\0')
+		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, c->tls_ca);
+	if (c->tls_cert[0] == '\0')
+		return;
+	(void)curl_easy_setopt(easy, CURLOPT_SSLCERT, c->tls_cert);
+	(void)curl_easy_setopt(easy, CURLOPT_SSLKEY, c->tls_key);
+}
+
 static int
 query_init(struct monitor *m, struct query *q, unsigned node, enum page page)
 {
@@ -106,10 +151,7 @@ query_init(struct monitor *m, struct query *q, unsigned node, enum page page)
 	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, on_bytes);
 	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, q);
 	(void)curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);
-	(void)curl_easy_setopt(q->easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-	(void)curl_easy_setopt(q->easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(q->easy, CURLOPT_NOPROXY, "*");
-	(void)m;
+	set_common(q->easy, m->cluster->config);
 	return 0;
 }
 
@@ -154,6 +196,7 @@ monitor_destroy(struct monitor *m)
 				    m->multi, q->easy);
 			if (q->easy != NULL)
 				curl_easy_cleanup(q->easy);
+			curl_slist_free_all(q->to);
 			buf_fini(&q->answer);
 		}
 		free(m->nodes[i].groups);
@@ -371,7 +414,8 @@ query_start(struct monitor *m, struct query *q, uint64_t now)
 		return;
 	url[0] = '\0';
 	(void)text_add(url, sizeof(url), "%s%s", node->monitor, spec->path);
-	(void)curl_easy_setopt(q->easy, CURLOPT_URL, url);
+	curl_slist_free_all(q->to);
+	q->to = set_url(q->easy, m->cluster->config, url);
 	buf_consume(&q->answer, buf_len(&q->answer));
 	q->asked_ns = now;
 	q->is_running = curl_multi_add_handle(m->multi, q->easy) == CURLM_OK;
@@ -627,22 +671,66 @@ monitor_fewest_copies(const struct monitor *m, const char *prefix)
 	return fewest;
 }
 
+static size_t
+drop_bytes(char *data, size_t size, size_t n, void *arg)
+{
+	(void)data;
+	(void)arg;
+	return size * n;
+}
+
+int
+monitor_try(const struct cluster *c, unsigned node, char *why)
+{
+	const char *monitor = c->nodes[node - 1].monitor;
+	char url[CLUSTER_URL_MAX + 64] = "", text[CURL_ERROR_SIZE] = "";
+	CURL *easy = curl_easy_init();
+	struct curl_slist *to;
+	CURLcode got;
+
+	if (easy == NULL)
+		return -ENOTCONN;
+	(void)text_add(url, sizeof(url), "%s/varz", monitor);
+	set_common(easy, c->config);
+	to = set_url(easy, c->config, url);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_bytes);
+	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, text);
+	got = curl_easy_perform(easy);
+	curl_easy_cleanup(easy);
+	curl_slist_free_all(to);
+	why[0] = '\0';
+	switch ((int)got) {
+	case CURLE_OK:
+		return 0;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_PEER_FAILED_VERIFICATION:
+		(void)text_add(why, CLUSTER_WHY_MAX,
+		    "no TLS with --monitor \"%.80s\": %.100s", monitor,
+		    text[0] != '\0' ? text : curl_easy_strerror(got));
+		return -EPROTO;
+	default:
+		return -ENOTCONN;
+	}
+}
+
 static bool
-save_page(CURL *easy, const char *monitor, const char *page, const char *path)
+save_page(const struct monitor *m, CURL *easy, const char *monitor,
+    const char *page, const char *path)
 {
 	char url[CLUSTER_URL_MAX + 128] = "";
 	FILE *f = fopen(path, "we");
+	struct curl_slist *to;
 	CURLcode got;
 
 	if (f == NULL)
 		return false;
 	(void)text_add(url, sizeof(url), "%s/%s", monitor, page);
-	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
+	to = set_url(easy, m->cluster->config, url);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
-	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	got = curl_easy_perform(easy);
+	curl_slist_free_all(to);
 	return fclose(f) == 0 && got == CURLE_OK;
 }
 
@@ -660,6 +748,8 @@ monitor_dump(struct monitor *m, const char *dir)
 	CURL *easy = curl_easy_init();
 	unsigned i, p, saved = 0;
 
+	if (easy != NULL)
+		set_common(easy, m->cluster->config);
 	(void)mkdir(dir, 0755); /* the driver has made it, or nobody */
 	for (i = 0; easy != NULL && i < m->cluster->n; i++) {
 		if (m->cluster->nodes[i].monitor[0] == '\0')
@@ -672,8 +762,8 @@ monitor_dump(struct monitor *m, const char *dir)
 			path[0] = '\0';
 			(void)text_add(path, sizeof(path), "%s/%s/%s.json", dir,
 			    m->cluster->nodes[i].name, pages[p][1]);
-			saved += save_page(easy, m->cluster->nodes[i].monitor,
-			    pages[p][0], path);
+			saved += save_page(m, easy,
+			    m->cluster->nodes[i].monitor, pages[p][0], path);
 			child_beat(m->child);
 		}
 	}

@@ -79,6 +79,13 @@ unsigned monitor_meta_size(const struct monitor *, uint64_t since_ns);
  */
 unsigned monitor_fewest_copies(const struct monitor *, const char *prefix);
 
+/*
+ * Ask for a page of a node, once and at once (2 s at most). 0, or -EPROTO
+ * with why when it is https and TLS failed; -ENOTCONN for anything else that
+ * may pass.
+ */
+int monitor_try(const struct cluster *, unsigned node, char *why);
+
 /* Save all pages of all servers below dir; returns how many. */
 unsigned monitor_dump(struct monitor *, const char *dir);
 

@@ -21,15 +21,15 @@
 
 #define PATH_MAX_  (JOURNAL_PATH_MAX + 512)
 #define PART_DIR   ".bundle"
-#define BEFORE_NS  (10 * CLOCK_S) /* around an anomaly: AckWait and more */
-#define AFTER_NS   (2 * CLOCK_S)
 #define HEAD_BYTES ((size_t)1 << 20) /* of a file that is cut */
 #define LINE_MAX_  2048
+#define NAME_BYTES 64 /* of a segment in the bundle */
 
 struct bundle {
 	const struct history *h;
 	const cJSON *tree;
 	const char *dir;
+	const struct run_config *secrets;
 	char top[128]; /* folder that everything is in */
 	struct archive *out;
 	struct redactor *redactor;
@@ -246,55 +246,6 @@ redact_event(const struct bundle *b, struct event *ev)
 	}
 }
 
-/* What tells how the run went, without the messages themselves. */
-static bool
-is_frame_of_run(const struct event *ev)
-{
-	switch ((unsigned)ev->type) {
-	case MESSAGE_RUN:
-	case MESSAGE_OPTION:
-	case MESSAGE_PHASE:
-	case MESSAGE_CHILD_START:
-	case MESSAGE_CHILD_EXIT:
-	case MESSAGE_CHILD_GAP:
-	case MESSAGE_CHILD_SILENT:
-	case MESSAGE_INTERRUPT:
-	case MESSAGE_HARNESS:
-	case MESSAGE_DIAG:
-	case MESSAGE_STREAM:
-	case MESSAGE_CONSUMER:
-	case MESSAGE_NODE:
-	case MESSAGE_CLUSTER_UP:
-	case MESSAGE_CLUSTER_FAILED:
-	case MESSAGE_SKIPPED:
-	case MESSAGE_SETTLED:
-	case MESSAGE_FAULT_PLANNED:
-	case MESSAGE_FAULT_APPLIED:
-	case MESSAGE_FAULT_HEALED:
-	case MESSAGE_LEADER:
-		return true;
-	case MESSAGE_LOG:
-		return ev->u.log.level >= 2;
-	default:
-		return false;
-	}
-}
-
-static bool
-is_around(const struct bundle *b, const struct event *ev)
-{
-	bool may_bear = evidence_sieve_passes(&b->sieve, ev);
-	const struct anomaly *a;
-	size_t i;
-
-	for (i = 0; (a = judge_anomaly(b->h->judge, i)) != NULL; i++)
-		if ((ev->time_ns + BEFORE_NS >= a->time_ns &&
-			ev->time_ns <= a->time_ns + AFTER_NS) ||
-		    (may_bear && evidence_bears_on(b->h->judge, ev, a)))
-			return true;
-	return false;
-}
-
 static void
 print_event(const struct bundle *b, const struct event *ev, FILE *text)
 {
@@ -316,7 +267,8 @@ copy_journal(struct bundle *b, struct journal_reader *in,
 
 	while (journal_next(in, &ev, NULL, NULL) == JOURNAL_EVENT) {
 		b->events++;
-		is_near = is_frame_of_run(&ev) || is_around(b, &ev);
+		is_near = evidence_is_frame(&ev) ||
+			  evidence_is_around(b->h->judge, &b->sieve, &ev);
 		if (b->is_part && !is_near)
 			continue;
 		b->taken++;
@@ -352,23 +304,38 @@ put_segment(struct bundle *b, const char *name, const char *path)
 	return err;
 }
 
+static void
+part_path(const struct bundle *b, unsigned segment, char *name, char *path)
+{
+	name[0] = path[0] = '\0';
+	(void)text_add(name, NAME_BYTES, "journal/%06u.nbj", segment);
+	(void)text_add(path, PATH_MAX_, "%s/" PART_DIR "/%s", b->dir, name);
+}
+
 static int
 put_segments(struct bundle *b, unsigned n)
 {
-	char name[64], path[PATH_MAX_];
+	char name[NAME_BYTES], path[PATH_MAX_];
 	int err = 0;
 	unsigned i;
 
-	for (i = 1; i <= n; i++) {
-		(void)snprintf(name, sizeof(name), "journal/%06u.nbj", i);
-		path[0] = '\0';
-		(void)text_add(
-		    path, sizeof(path), "%s/" PART_DIR "/%s", b->dir, name);
-		if (err == 0)
-			err = put_segment(b, name, path);
-		(void)unlink(path);
+	for (i = 1; i <= n && err == 0; i++) {
+		part_path(b, i, name, path);
+		err = put_segment(b, name, path);
 	}
 	return err;
+}
+
+/* Whatever went wrong: on a full disk it would be in the way. */
+static void
+remove_segments(const struct bundle *b)
+{
+	char name[NAME_BYTES], path[PATH_MAX_];
+	unsigned i = 1;
+
+	do
+		part_path(b, i++, name, path);
+	while (unlink(path) == 0);
 }
 
 static int
@@ -387,7 +354,7 @@ put_journal(struct bundle *b)
 		return fail(b, -errno, part);
 	err = journal_open(&in, b->dir);
 	if (err == 0)
-		err = journal_create(&out, part);
+		err = journal_create_plain(&out, part);
 	if (err == 0) {
 		f = open_memstream(&text, &len);
 		err = f != NULL ? copy_journal(b, &in, &out, f) : -ENOMEM;
@@ -403,7 +370,8 @@ put_journal(struct bundle *b)
 		(void)fail(b, err, part);
 	free(text);
 	journal_reader_fini(&in);
-	(void)rmdir(sub); /* not empty only after an error that was said */
+	remove_segments(b);
+	(void)rmdir(sub);
 	(void)rmdir(part);
 	return err;
 }
@@ -540,39 +508,18 @@ put_readme(struct bundle *b)
 	return err;
 }
 
-/* What is secret by the options of this call, and in its files. */
+/* What is secret by the options of this call. */
 static void
 learn_options(struct bundle *b)
 {
-	static const char *const names[] = {
-	    "NATSBURN_PASSWORD", "NATSBURN_TOKEN"};
-	const struct run_config *c = judge_config(b->h->judge);
-	const char *value;
-	size_t i;
+	const struct option_spec *row;
+	char text[OPTION_VALUE_MAX];
 
-	redact_secret(b->redactor, c->password, strlen(c->password));
-	for (i = 0; i < 2; i++) {
-		value = getenv(names[i]);
-		if (value != NULL)
-			redact_secret(b->redactor, value, strlen(value));
-	}
-}
-
-static uint64_t
-journal_bytes(const char *dir)
-{
-	char path[PATH_MAX_];
-	uint64_t bytes = 0;
-	struct stat st;
-	unsigned i;
-
-	for (i = 1;; i++) {
-		path[0] = '\0';
-		(void)text_add(
-		    path, sizeof(path), "%s/journal/%06u.nbj", dir, i);
-		if (stat(path, &st) < 0)
-			return bytes;
-		bytes += (uint64_t)st.st_size;
+	for (row = config_options; row->name != NULL; row++) {
+		if (!row->secret)
+			continue;
+		option_get(row, b->secrets, text, sizeof(text));
+		redact_secret(b->redactor, text, strlen(text));
 	}
 }
 
@@ -612,15 +559,19 @@ name_top(struct bundle *b)
 
 int
 bundle_write(const struct history *h, const cJSON *tree, const char *run_dir,
-    char *why, size_t size)
+    const struct run_config *secrets, char *why, size_t size)
 {
 	char path[PATH_MAX_] = "", temp[PATH_MAX_] = "";
-	struct bundle b = {
-	    .h = h, .tree = tree, .dir = run_dir, .why = why, .why_size = size};
+	struct bundle b = {.h = h,
+	    .tree = tree,
+	    .dir = run_dir,
+	    .secrets = secrets,
+	    .why = why,
+	    .why_size = size};
 	int err = 0;
 
 	name_top(&b);
-	b.is_part = journal_bytes(run_dir) > BUNDLE_JOURNAL_MAX;
+	b.is_part = h->bytes > BUNDLE_JOURNAL_MAX;
 	(void)text_add(path, sizeof(path), "%s/" BUNDLE_NAME, run_dir);
 	(void)text_add(temp, sizeof(temp), "%s.new", path);
 	b.redactor = redact_create();

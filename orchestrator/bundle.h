@@ -16,10 +16,11 @@
 #define BUNDLE_FILE_MAX	   ((size_t)32 << 20)	/* larger ones are cut */
 
 /*
- * Write RUN_DIR/bundle.tar.zst, whole or not at all. 0 or -errno with why
+ * Write RUN_DIR/bundle.tar.zst, whole or not at all. secrets is the
+ * configuration of this call: the history's has none. 0 or -errno with why
  * (size bytes).
  */
 int bundle_write(const struct history *, const cJSON *tree, const char *run_dir,
-    char *why, size_t size);
+    const struct run_config *secrets, char *why, size_t size);
 
 #endif

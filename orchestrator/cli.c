@@ -13,6 +13,8 @@
 #include "chaos/chaos.h"
 #include "orchestrator/check/judge.h"
 #include "orchestrator/cli.h"
+#include "orchestrator/login.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
@@ -50,14 +52,19 @@ from_environment(struct run_config *c)
 {
 	const struct option_spec *row;
 	char name[80], why[OPTION_WHY_MAX];
-	const char *value;
+	char *value;
+	int err;
 
 	for (row = config_options; row->name != NULL; row++) {
 		cli_variable(row->name, name, sizeof(name));
 		value = getenv(name);
 		if (value == NULL)
 			continue;
-		if (config_set(c, row->name, value, why) < 0) {
+		err = config_set(c, row->name, value, why);
+		login_hide(row, value);
+		if (row->secret)
+			(void)unsetenv(name); /* children must not have it */
+		if (err < 0) {
 			(void)cli_usage(
 			    "in the environment, %s: %s", name, why);
 			return -EINVAL;
@@ -72,8 +79,9 @@ take_option(struct run_config *c, int argc, char **argv, int i)
 {
 	const struct option_spec *row;
 	char name[80], why[OPTION_WHY_MAX];
-	const char *word = argv[i], *value = NULL, *equals;
-	int took = 1;
+	char *word = argv[i], *value = NULL, *equals, yes[] = "true",
+	     none[] = "";
+	int took = 1, err;
 
 	if (strcmp(word, "-o") == 0)
 		(void)text_copy(name, sizeof(name), "o");
@@ -92,7 +100,7 @@ take_option(struct run_config *c, int argc, char **argv, int i)
 	}
 	row = option_find(config_options, name);
 	if (value == NULL && row != NULL && row->type == OPTION_FLAG)
-		value = "true";
+		value = yes;
 	if (value == NULL && (row != NULL || strcmp(name, "o") == 0)) {
 		if (i + 1 >= argc) {
 			(void)cli_usage("%s needs a value", word);
@@ -101,21 +109,24 @@ take_option(struct run_config *c, int argc, char **argv, int i)
 		value = argv[i + 1];
 		took = 2;
 	}
-	if (config_set(c, name, value != NULL ? value : "", why) < 0) {
+	value = value != NULL ? value : none;
+	err = config_set(c, name, value, why);
+	if (row != NULL)
+		login_hide(row, value);
+	if (err < 0) {
 		(void)cli_usage("%s", why);
 		return -EINVAL;
 	}
 	return took;
 }
 
-int
-cli_options(struct run_config *c, int argc, char **argv, const char **words,
+/* Options of argv; see cli_options(). */
+static int
+take_words(struct run_config *c, int argc, char **argv, const char **words,
     int max_words)
 {
 	int i = 0, n = 0, took;
 
-	if (from_environment(c) < 0)
-		return -EINVAL;
 	while (i < argc) {
 		if (argv[i][0] == '-' && argv[i][1] != '\0') {
 			took = take_option(c, argc, argv, i);
@@ -131,6 +142,31 @@ cli_options(struct run_config *c, int argc, char **argv, const char **words,
 		words[n++] = argv[i++];
 	}
 	return n;
+}
+
+int
+cli_options(struct run_config *c, int argc, char **argv, const char **words,
+    int max_words)
+{
+	if (from_environment(c) < 0)
+		return -EINVAL;
+	return take_words(c, argc, argv, words, max_words);
+}
+
+int
+cli_connect_options(struct run_config *c, int argc, char **argv,
+    const char **words, int max_words)
+{
+	struct run_config env;
+	int n;
+
+	if (from_environment(c) < 0)
+		return -EINVAL;
+	env = *c;
+	n = take_words(c, argc, argv, words, max_words);
+	if (n < 0)
+		return n;
+	return login_take(c, &env) == 0 ? n : -EINVAL;
 }
 
 static int
@@ -383,6 +419,18 @@ validate_kubernetes(const struct run_config *c)
 	return 0;
 }
 
+static int
+validate_status(const struct run_config *c)
+{
+	char value[32];
+
+	if (c->status_interval_ns == 0 || c->status_interval_ns >= CLOCK_S)
+		return 0;
+	text_from_duration(c->status_interval_ns, value, sizeof(value));
+	return cli_usage(
+	    "--status-interval \"%s\": must be 0 or from 1s to 1d", value);
+}
+
 int
 cli_validate(const struct run_config *c)
 {
@@ -392,6 +440,8 @@ cli_validate(const struct run_config *c)
 	int bad;
 
 	bad = validate_test(c);
+	if (bad == 0)
+		bad = validate_status(c);
 	if (bad == 0)
 		bad = validate_tolerate(c);
 	if (bad == 0)
@@ -406,13 +456,7 @@ cli_validate(const struct run_config *c)
 				 "%d bytes",
 		    c->server_conf, SERVER_CONF_MAX);
 	if (bad == 0)
-		bad = validate_file("creds", c->creds);
-	if (bad == 0)
-		bad = validate_file("tls-ca", c->tls_ca);
-	if (bad == 0)
-		bad = validate_file("tls-cert", c->tls_cert);
-	if (bad == 0)
-		bad = validate_file("tls-key", c->tls_key);
+		bad = login_validate(c);
 	if (bad == 0)
 		bad = validate_kubernetes(c);
 	if (bad != 0)

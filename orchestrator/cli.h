@@ -41,6 +41,13 @@ int cli_options(struct run_config *, int argc, char **argv, const char **words,
 /* The name of an option's variable in the environment. */
 void cli_variable(const char *option, char *out, size_t size);
 
+/*
+ * The same for commands that connect: what is needed to log in is looked at,
+ * and secrets are taken from their files (login.h).
+ */
+int cli_connect_options(struct run_config *, int argc, char **argv,
+    const char **words, int max_words);
+
 /* Print "natsburn: ..." and return EXIT_USAGE. */
 int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -13,6 +13,7 @@
 #include "orchestrator/bundle.h"
 #include "orchestrator/cli.h"
 #include "orchestrator/report.h"
+#include "orchestrator/run.h"
 
 enum what {
 	WHAT_CHECK,
@@ -20,17 +21,84 @@ enum what {
 	WHAT_DUMP
 };
 
+/* The phases that a run still had to go through when it was killed. */
 static void
-say_rest(const struct history *h)
+say_missing(const struct history *h)
+{
+	const struct stats *s = &h->stats;
+	double t = ((double)s->last_ns - (double)s->load_ns) / 1e9;
+	enum run_phase phase;
+	bool is_behind = false;
+
+	if (s->load_ns != 0)
+		fprintf(stderr,
+		    "natsburn: the journal ends in phase %s, %.1f s after the "
+		    "load began; missing:",
+		    s->phase, t);
+	else
+		fprintf(stderr,
+		    "natsburn: the journal ends in phase %s; missing:",
+		    s->phase[0] != '\0' ? s->phase : "up");
+	for (phase = PHASE_UP; phase < PHASES; phase++) {
+		if (is_behind)
+			fprintf(stderr, " %s", phase_name(phase));
+		is_behind |= strcmp(phase_name(phase), s->phase) == 0;
+	}
+	fputc('\n', stderr);
+}
+
+/* What the run itself said, where its journal can't say it any more. */
+static void
+say_recorded(const struct history *h, const char *dir)
+{
+	const struct dropped *d = &h->dropped;
+	double from = ((double)d->first_ns - (double)h->stats.load_ns) / 1e9;
+	double to = ((double)d->last_ns - (double)h->stats.load_ns) / 1e9;
+	cJSON *tree = report_read(dir);
+	const cJSON *finished =
+	    cJSON_GetObjectItemCaseSensitive(tree, "finished");
+	const char *verdict = cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(tree, "verdict"));
+
+	fprintf(stderr,
+	    "natsburn: the journal is not whole: --journal-keep dropped %llu "
+	    "of %llu events, in %llu places from %.1f s to %.1f s of the "
+	    "load\n",
+	    (unsigned long long)d->events, (unsigned long long)h->stats.events,
+	    (unsigned long long)d->places, from, to);
+	fputs("natsburn: judged again is all before that, and behind it what "
+	      "convicts without it\n",
+	    stderr);
+	if (verdict == NULL)
+		fputs("natsburn: there is no report.json that holds the "
+		      "verdict of the run itself\n",
+		    stderr);
+	else
+		fprintf(stderr,
+		    "natsburn: recorded in report.json by the run itself%s: "
+		    "%s (exit code %d)\n",
+		    cJSON_IsFalse(finished) ? ", before it was over" : "",
+		    verdict,
+		    (int)cJSON_GetNumberValue(
+			cJSON_GetObjectItemCaseSensitive(tree, "exit_code")));
+	cJSON_Delete(tree);
+}
+
+static void
+say_rest(const struct history *h, const char *dir)
 {
 	if (h->torn)
-		fputs("natsburn: the journal ends inside an event: its writer "
-		      "was killed; all before it was judged\n",
+		fputs("natsburn: the journal ends where its writer was "
+		      "killed; all before it was judged\n",
 		    stderr);
 	if (h->damaged)
 		fprintf(stderr,
 		    "natsburn: the journal is damaged after event %llu\n",
 		    (unsigned long long)h->stats.events);
+	if (!judge_saw_end(h->judge))
+		say_missing(h);
+	if (h->dropped.events > 0)
+		say_recorded(h, dir);
 }
 
 static void
@@ -43,12 +111,33 @@ print_json(const cJSON *tree)
 	free(json);
 }
 
+/*
+ * A journal that is not whole gives a poorer report than the run itself did.
+ */
+static bool
+keeps_report(const struct history *h, const char *dir)
+{
+	cJSON *tree = h->dropped.events > 0 ? report_read(dir) : NULL;
+	bool keeps = tree != NULL;
+
+	cJSON_Delete(tree);
+	if (keeps)
+		fprintf(stderr,
+		    "natsburn: the reports in \"%s\" are those of the run "
+		    "itself and are kept\n",
+		    dir);
+	return keeps;
+}
+
 /* Write the reports. 0, or -errno after it was said. */
 static int
 write_reports(const struct history *h, const cJSON *tree, const char *dir)
 {
-	int err = tree != NULL ? report_write(h, tree, dir) : -ENOMEM;
+	int err;
 
+	if (keeps_report(h, dir))
+		return 0;
+	err = tree != NULL ? report_write(h, tree, dir) : -ENOMEM;
 	if (err < 0)
 		fprintf(stderr,
 		    "natsburn: cannot write the report in \"%s\": %s\n", dir,
@@ -62,7 +151,7 @@ dump(const struct history *h, const char *dir, const struct run_config *c)
 {
 	cJSON *tree = report_tree(h, dir);
 	char why[256] = "out of memory";
-	int err = tree != NULL ? bundle_write(h, tree, dir, why, sizeof(why))
+	int err = tree != NULL ? bundle_write(h, tree, dir, c, why, sizeof(why))
 			       : -ENOMEM;
 
 	cJSON_Delete(tree);
@@ -111,7 +200,7 @@ judge_dir(const char *dir, const struct run_config *c, enum what what)
 		return cli_usage("\"%s\" holds no journal that can be read: %s",
 		    dir, strerror(-err));
 	}
-	say_rest(&h);
+	say_rest(&h, dir);
 	code = what == WHAT_DUMP ? dump(&h, dir, c)
 				 : show(&h, dir, c, what == WHAT_REPORT);
 	history_fini(&h);

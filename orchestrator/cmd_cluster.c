@@ -36,7 +36,7 @@ start_servers(int argc, char **argv)
 		return cli_usage("out of memory");
 	config_init(&r->config);
 	r->config.duration_ns = RUN_FOREVER_NS;
-	n = cli_options(&r->config, argc, argv, &word, 0);
+	n = cli_connect_options(&r->config, argc, argv, &word, 0);
 	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
 	if (n == 0)
 		code = run_configured(r);
@@ -202,7 +202,7 @@ put_back(int argc, char **argv)
 	if (r == NULL)
 		return cli_usage("out of memory");
 	config_init(&r->config);
-	n = cli_options(&r->config, argc, argv, &word, 0);
+	n = cli_connect_options(&r->config, argc, argv, &word, 0);
 	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
 	(void)text_copy(r->config.mayhem, sizeof(r->config.mayhem), "none");
 	r->config.duration_ns = CLOCK_S;

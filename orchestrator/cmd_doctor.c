@@ -114,7 +114,7 @@ cmd_doctor(int argc, char **argv)
 		return cli_usage("out of memory");
 	config_init(c);
 	(void)text_copy(c->test, sizeof(c->test), "queue-group-consumer");
-	if (cli_options(c, argc, argv, NULL, 0) >= 0 &&
+	if (cli_connect_options(c, argc, argv, NULL, 0) >= 0 &&
 	    workload_find(c->test) != NULL) {
 		code = look_at_servers(c);
 		bad = look_at_limits(c);

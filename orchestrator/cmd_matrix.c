@@ -101,7 +101,7 @@ take_options(struct matrix *m, int argc, char **argv)
 	if (bad != 0)
 		return bad;
 	config_init(&m->base);
-	n = cli_options(&m->base, argc, argv, &word, 1);
+	n = cli_connect_options(&m->base, argc, argv, &word, 1);
 	if (n < 0)
 		return EXIT_USAGE;
 	if (n == 1 || m->base.test[0] != '\0')
@@ -215,6 +215,15 @@ goes_by_environment(const struct option_spec *row)
 	       strcmp(row->name, "monitor") == 0;
 }
 
+/* The file of a secret, which was taken out of it. */
+static bool
+is_read(const struct option_spec *row)
+{
+	const char *end = strstr(row->name, "-file");
+
+	return end != NULL && end[5] == '\0';
+}
+
 static void
 add_option(void *arg, const char *name, const char *value)
 {
@@ -223,7 +232,7 @@ add_option(void *arg, const char *name, const char *value)
 	char flag[80] = "";
 
 	if (strcmp(name, "run") == 0 || strcmp(name, "test") == 0 ||
-	    (row != NULL && goes_by_environment(row)))
+	    (row != NULL && (goes_by_environment(row) || is_read(row))))
 		return;
 	(void)text_add(
 	    flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);

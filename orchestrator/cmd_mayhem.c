@@ -17,7 +17,7 @@ cmd_mayhem(int argc, char **argv)
 		return cli_usage("out of memory");
 	config_init(&r->config);
 	r->config.duration_ns = RUN_FOREVER_NS; /* until it is interrupted */
-	n = cli_options(&r->config, argc, argv, &word, 1);
+	n = cli_connect_options(&r->config, argc, argv, &word, 1);
 	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
 	if (n == 0)
 		code = cli_usage("which faults? natsburn mayhem MODE[,MODE]; "

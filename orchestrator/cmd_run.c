@@ -123,7 +123,8 @@ make_bundle(const struct run *r, const cJSON *tree)
 	bool is_quiet = r->config.quiet || r->config.json;
 	char why[256];
 
-	if (bundle_write(&r->history, tree, r->dir, why, sizeof(why)) < 0)
+	if (bundle_write(
+		&r->history, tree, r->dir, &r->config, why, sizeof(why)) < 0)
 		fprintf(stderr, "natsburn: cannot write \"%s/%s\": %s\n",
 		    r->dir, BUNDLE_NAME, why);
 	else if (!is_quiet)
@@ -209,7 +210,7 @@ cmd_run(int argc, char **argv)
 	if (r == NULL)
 		return cli_usage("out of memory");
 	config_init(&r->config);
-	n = cli_options(&r->config, argc, argv, &word, 1);
+	n = cli_connect_options(&r->config, argc, argv, &word, 1);
 	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
 		code = cli_usage("unknown test \"%.60s\"", word);
 	else if (n >= 0)

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "orchestrator/evidence.h"
+#include "proto/base/clock.h"
 #include "proto/journal.h"
 
 #define EXACT_MAX (UINT64_C(1) << 53)
+#define BEFORE_NS (10 * CLOCK_S) /* around an anomaly: AckWait and more */
+#define AFTER_NS  (2 * CLOCK_S)
 
 static void
 add_field(cJSON *o, const struct event *ev, const struct message_field *f)
@@ -158,6 +161,56 @@ evidence_sieve_passes(const struct evidence_sieve *s, const struct event *ev)
 		if (s->bits[at / 64] >> (at % 64) & 1)
 			return true;
 	}
+	return false;
+}
+
+bool
+evidence_is_frame(const struct event *ev)
+{
+	switch ((unsigned)ev->type) {
+	case MESSAGE_RUN:
+	case MESSAGE_OPTION:
+	case MESSAGE_PHASE:
+	case MESSAGE_CHILD_START:
+	case MESSAGE_CHILD_EXIT:
+	case MESSAGE_CHILD_GAP:
+	case MESSAGE_CHILD_SILENT:
+	case MESSAGE_INTERRUPT:
+	case MESSAGE_HARNESS:
+	case MESSAGE_DIAG:
+	case MESSAGE_DROPPED:
+	case MESSAGE_STREAM:
+	case MESSAGE_CONSUMER:
+	case MESSAGE_NODE:
+	case MESSAGE_CLUSTER_UP:
+	case MESSAGE_CLUSTER_FAILED:
+	case MESSAGE_SKIPPED:
+	case MESSAGE_SETTLED:
+	case MESSAGE_FAULT_PLANNED:
+	case MESSAGE_FAULT_APPLIED:
+	case MESSAGE_FAULT_HEALED:
+	case MESSAGE_LEADER:
+		return true;
+	case MESSAGE_LOG:
+		return ev->u.log.level >= 2;
+	default:
+		return false;
+	}
+}
+
+bool
+evidence_is_around(const struct judge *judge, const struct evidence_sieve *s,
+    const struct event *ev)
+{
+	bool may_bear = evidence_sieve_passes(s, ev);
+	const struct anomaly *a;
+	size_t i;
+
+	for (i = 0; (a = judge_anomaly(judge, i)) != NULL; i++)
+		if ((ev->time_ns + BEFORE_NS >= a->time_ns &&
+			ev->time_ns <= a->time_ns + AFTER_NS) ||
+		    (may_bear && evidence_bears_on(judge, ev, a)))
+			return true;
 	return false;
 }
 

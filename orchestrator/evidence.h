@@ -44,6 +44,16 @@ bool evidence_sieve_passes(const struct evidence_sieve *, const struct event *);
 bool evidence_bears_on(
     const struct judge *, const struct event *, const struct anomaly *);
 
+/* True when it tells how the run went, not of the messages themselves. */
+bool evidence_is_frame(const struct event *);
+
+/*
+ * True when it carries a key of an anomaly, or is from 10 s before to 2 s
+ * after one. The sieve is that of the judge's anomalies.
+ */
+bool evidence_is_around(
+    const struct judge *, const struct evidence_sieve *, const struct event *);
+
 /* An event as a JSON object, or NULL without memory. */
 cJSON *evidence_event(const struct event *, uint64_t start_ns);
 

@@ -40,12 +40,29 @@ history_enter(struct history *h, const struct event *ev, const uint8_t *raw,
 {
 	int err = 0;
 
+	h->bytes += raw_len;
 	if (h->journal != NULL)
 		err = journal_append(h->journal, raw, raw_len);
 	stats_event(&h->stats, judge_ledger(h->judge), ev);
 	/* Without memory the judge says so in its result. */
 	(void)judge_event(h->judge, ev);
 	return err;
+}
+
+void
+history_dropped(struct history *h, const struct msg_dropped *m)
+{
+	if (h->dropped.places++ == 0 || m->first_ns < h->dropped.first_ns)
+		h->dropped.first_ns = m->first_ns;
+	if (m->last_ns > h->dropped.last_ns)
+		h->dropped.last_ns = m->last_ns;
+	h->dropped.events += m->events;
+}
+
+void
+history_look(struct history *h)
+{
+	judge_look(h->judge, &h->result);
 }
 
 void
@@ -59,7 +76,9 @@ history_replay(struct history *h, const char *run_dir)
 {
 	struct journal_reader reader;
 	enum journal_state state;
+	const uint8_t *raw;
 	struct event ev;
+	size_t len;
 	int err;
 
 	err = journal_open(&reader, run_dir);
@@ -68,8 +87,11 @@ history_replay(struct history *h, const char *run_dir)
 		return err;
 	}
 	while (
-	    (state = journal_next(&reader, &ev, NULL, NULL)) == JOURNAL_EVENT)
-		(void)history_enter(h, &ev, NULL, 0); /* no journal: 0 */
+	    (state = journal_next(&reader, &ev, &raw, &len)) == JOURNAL_EVENT) {
+		if (ev.type == MESSAGE_DROPPED)
+			history_dropped(h, &ev.u.dropped);
+		(void)history_enter(h, &ev, raw, len); /* no journal: 0 */
+	}
 	h->torn = state == JOURNAL_TORN;
 	h->damaged = state == JOURNAL_DAMAGED;
 	if (h->damaged) {

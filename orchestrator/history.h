@@ -10,6 +10,12 @@
 #include "orchestrator/stats.h"
 #include "proto/journal.h"
 
+/* What the journal on disk no longer holds, because of --journal-keep. */
+struct dropped {
+	uint64_t events, places;
+	uint64_t first_ns, last_ns;
+};
+
 struct history {
 	struct stats stats;
 	struct judge *judge;
@@ -17,7 +23,9 @@ struct history {
 	void *notice_arg;
 	struct journal_writer *journal; /* NULL on replay; borrowed */
 	struct judge_result result;	/* after history_finish */
-	bool torn, damaged;		/* what a replay found at the end */
+	struct dropped dropped;
+	uint64_t bytes;	    /* of all frames; a replay's are those it read */
+	bool torn, damaged; /* what a replay found at the end */
 };
 
 /* 0 or -errno. */
@@ -27,6 +35,12 @@ void history_fini(struct history *);
 /* Enter one event with its frame. 0 or the journal's -errno. */
 int history_enter(
     struct history *, const struct event *, const uint8_t *raw, size_t raw_len);
+
+/* Note that events were dropped from the journal. */
+void history_dropped(struct history *, const struct msg_dropped *);
+
+/* Set the result to what can be said while the history goes on. */
+void history_look(struct history *);
 
 /* No more events: judge. */
 void history_finish(struct history *);

@@ -383,7 +383,9 @@ matrix_fini(struct matrix *m)
 static bool
 agrees(const struct matrix *m, const struct matrix_cell *cell, const cJSON *o)
 {
-	static const char free_to_differ[] = "out,json,quiet,metrics";
+	static const char free_to_differ[] =
+	    "out,json,quiet,metrics,password-file,token-file,"
+	    "sys-password-file";
 	struct run_config *c = calloc(1, sizeof(*c));
 	const cJSON *want,
 	    *got = cJSON_GetObjectItemCaseSensitive(o, "options");

@@ -119,8 +119,8 @@ write_run(const struct run *r, uint64_t now, FILE *out)
 	one(out, "events_waiting", "gauge",
 	    "Events that wait for their place in the history.",
 	    (double)merge_waiting(r->merge));
-	one(out, "journal_bytes", "gauge", "Size of the journal.",
-	    (double)r->journal.bytes);
+	one(out, "journal_bytes", "gauge", "Size of the journal on disk.",
+	    (double)retain_bytes(&r->retain, &r->journal));
 }
 
 static void

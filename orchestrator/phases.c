@@ -12,6 +12,8 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
+#define STARTS_AT_ONCE 32
+
 struct phase_ops {
 	const char *name;
 	uint64_t patience_ns; /* 0: it ends by itself */
@@ -42,22 +44,35 @@ say(struct run *r, struct child_slot *s, enum message_type type)
 }
 
 static struct child_slot *
-add_child(struct run *r, const char *program, const char *role, bool restarts)
+plan_child(struct run *r, const char *program, const char *role, bool restarts)
 {
 	struct child_slot *s =
 	    children_add(r->children, program, role, restarts);
-	int err;
 
-	if (s == NULL) {
+	if (s == NULL)
 		run_doom(r, "cannot add a process for %s", role);
-		return NULL;
-	}
-	err = children_start(r->children, s);
-	if (err < 0) {
-		s->state = CHILD_FINISHED;
-		run_doom(r, "cannot start a process for %s: %s", role,
-		    strerror(-err));
-	}
+	return s;
+}
+
+static void
+start_child(struct run *r, struct child_slot *s)
+{
+	int err = children_start(r->children, s);
+
+	if (err == 0)
+		return;
+	s->state = CHILD_FINISHED;
+	run_doom(
+	    r, "cannot start a process for %s: %s", s->role, strerror(-err));
+}
+
+static struct child_slot *
+add_child(struct run *r, const char *program, const char *role, bool restarts)
+{
+	struct child_slot *s = plan_child(r, program, role, restarts);
+
+	if (s != NULL)
+		start_child(r, s);
 	return s;
 }
 
@@ -149,7 +164,7 @@ start_enter(struct run *r)
 
 	for (role = r->workload->roles; role->name != NULL; role++)
 		for (i = 0; i < role_count(r, role) && !r->doomed; i++) {
-			s = add_child(r, "worker", role->name, true);
+			s = plan_child(r, "worker", role->name, true);
 			if (s == NULL)
 				return;
 			r->workers[s->source].is_load = true;
@@ -168,18 +183,27 @@ load_worker(const struct run *r, uint32_t source)
 	return children_slot(r->children, source);
 }
 
+/* Some at a time: those that run already must be heard meanwhile. */
 static bool
 start_is_over(struct run *r)
 {
 	struct child_slot *s;
+	unsigned started = 0;
+	bool all_ready = true;
 	uint32_t i;
 
-	for (i = 1; i <= r->nworkers; i++) {
+	for (i = 1; i <= r->nworkers && !r->doomed; i++) {
 		s = load_worker(r, i);
-		if (s != NULL && s->state != CHILD_READY)
-			return false;
+		if (s == NULL || s->state == CHILD_READY)
+			continue;
+		all_ready = false;
+		if (s->incarnation > 0)
+			continue;
+		start_child(r, s);
+		if (++started == STARTS_AT_ONCE)
+			break;
 	}
-	return true;
+	return all_ready;
 }
 
 static void
@@ -368,7 +392,8 @@ settle_is_over(struct run *r)
 
 /* audit: a fresh process scans every stream by a second path */
 
-#define AUDITS_MAX 3
+#define STARTS_AT_ONCE 32
+#define AUDITS_MAX     3
 
 static void
 audit_enter(struct run *r)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "orchestrator/progress.h"
 #include "orchestrator/run.h"
@@ -13,10 +14,11 @@
 #define PLAIN_NS    (5 * CLOCK_S)
 
 void
-progress_init(struct progress *p, bool quiet)
+progress_init(struct progress *p, bool quiet, uint64_t status_ns)
 {
 	memset(p, 0, sizeof(*p));
 	p->is_quiet = quiet;
+	p->status_ns = status_ns;
 	term_look(&p->term, stderr);
 }
 
@@ -201,6 +203,8 @@ progress_show(struct progress *p, const struct run *r, uint64_t now_ns)
 	if (p->is_quiet || now_ns < p->next_ns)
 		return;
 	p->next_ns = now_ns + (p->term.is_terminal ? TERMINAL_NS : PLAIN_NS);
+	if (!p->term.is_terminal && p->status_ns != 0)
+		return; /* it has lines of its own */
 	if (!p->term.is_terminal) {
 		compose_plain(plain, sizeof(plain), p, r, now_ns);
 		fprintf(stderr, "%s\n", plain);
@@ -212,4 +216,20 @@ progress_show(struct progress *p, const struct run *r, uint64_t now_ns)
 	fprintf(stderr, "\r%s%s", l.text, "\033[K");
 	(void)fflush(stderr); /* a picture, not a promise */
 	p->has_line = true;
+}
+
+void
+progress_status(struct progress *p, const struct run *r, uint64_t now_ns)
+{
+	time_t when = time(NULL);
+	char line[320], stamp[32] = "";
+	struct tm tm;
+
+	if (p->is_quiet)
+		return;
+	if (gmtime_r(&when, &tm) != NULL)
+		(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	compose_plain(line, sizeof(line), p, r, now_ns);
+	progress_say(p, "%s  %s  journal %.1f MiB", stamp, line,
+	    (double)retain_bytes(&r->retain, &r->journal) / 1048576);
 }

@@ -19,12 +19,16 @@ struct run;
 struct progress {
 	bool is_quiet, has_line;
 	struct term term;
-	uint64_t next_ns;
+	uint64_t next_ns, status_ns; /* status_ns: --status-interval */
 	uint64_t last_ns, last_rounds;
 	uint64_t anomalies;
 };
 
-void progress_init(struct progress *, bool quiet);
+/* With a status interval that alone says when there is a plain line. */
+void progress_init(struct progress *, bool quiet, uint64_t status_ns);
+
+/* A status line, with the time of day, that stays on a terminal as well. */
+void progress_status(struct progress *, const struct run *, uint64_t now_ns);
 
 /* Show where the run is, when it is time to. */
 void progress_show(struct progress *, const struct run *, uint64_t now_ns);

@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -109,6 +110,7 @@ add_run(cJSON *o, const struct history *h)
 	(void)cJSON_AddStringToObject(
 	    o, "verdict", verdict_name(h->result.verdict));
 	(void)cJSON_AddNumberToObject(o, "exit_code", h->result.exit_code);
+	(void)cJSON_AddBoolToObject(o, "finished", judge_saw_end(h->judge));
 	(void)cJSON_AddStringToObject(o, "test", c->test);
 	add_mayhem(o, c->mayhem);
 	add_count(o, "seed", c->seed);
@@ -476,7 +478,10 @@ add_anomalies(cJSON *o, const struct history *h, const char *run_dir)
 		found[i].events = cJSON_AddArrayToObject(item, "events");
 		(void)cJSON_AddItemToArray(list, item);
 	}
-	if (evidence_collect(h->judge, run_dir, found, n) < 0)
+	if (run_dir == NULL)
+		(void)cJSON_AddStringToObject(
+		    o, "evidence", "the events are read when the run is over");
+	else if (evidence_collect(h->judge, run_dir, found, n) < 0)
 		(void)cJSON_AddStringToObject(
 		    o, "evidence", "the journal can't be read");
 	item = list->child;
@@ -487,6 +492,24 @@ add_anomalies(cJSON *o, const struct history *h, const char *run_dir)
 		add_around(item, &h->stats, &found[i], a);
 	}
 	free(found);
+}
+
+/* What the journal on disk no longer holds. */
+static void
+add_dropped(cJSON *o, const struct history *h)
+{
+	const struct dropped *d = &h->dropped;
+	cJSON *item;
+
+	if (d->events == 0)
+		return;
+	item = cJSON_AddObjectToObject(o, "dropped");
+	add_count(item, "events", d->events);
+	add_count(item, "places", d->places);
+	(void)cJSON_AddNumberToObject(
+	    item, "from_t", since_load(&h->stats, d->first_ns));
+	(void)cJSON_AddNumberToObject(
+	    item, "to_t", since_load(&h->stats, d->last_ns));
 }
 
 cJSON *
@@ -521,6 +544,7 @@ report_tree(const struct history *h, const char *run_dir)
 	add_count(item, "workers_died", s->workers_died);
 	add_count(item, "events", s->events);
 	add_count(item, "gaps", s->gaps);
+	add_dropped(o, h);
 	return o;
 }
 
@@ -532,6 +556,27 @@ report_json(const struct history *h, const char *run_dir)
 
 	cJSON_Delete(o);
 	return text;
+}
+
+cJSON *
+report_read(const char *run_dir)
+{
+	char path[JOURNAL_PATH_MAX + 64] = "", *text = NULL;
+	cJSON *tree = NULL;
+	size_t room = 0;
+	ssize_t len;
+	FILE *f;
+
+	(void)text_add(path, sizeof(path), "%s/report.json", run_dir);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return NULL;
+	len = getdelim(&text, &room, '\0', f);
+	if (len > 0)
+		tree = cJSON_ParseWithLength(text, (size_t)len);
+	free(text);
+	fclose(f);
+	return tree;
 }
 
 static int

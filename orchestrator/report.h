@@ -17,8 +17,8 @@
 
 /*
  * The report, to be deleted by the caller; the evidence of the anomalies is
- * read from the journal in run_dir. NULL without memory. report_json() is
- * the same as text, to be freed.
+ * read from the journal in run_dir, or left out if that is NULL. NULL
+ * without memory. report_json() is the same as text, to be freed.
  */
 cJSON *report_tree(const struct history *, const char *run_dir);
 char *report_json(const struct history *, const char *run_dir);
@@ -46,6 +46,9 @@ int report_files(const struct history *, const cJSON *tree,
 /* Write them to run_dir. 0 or the first -errno; it goes on after one. */
 int report_write(
     const struct history *, const cJSON *tree, const char *run_dir);
+
+/* report.json as it stands there, to be deleted; NULL when there is none. */
+cJSON *report_read(const char *run_dir);
 
 /* Write RUN_DIR/NAME, whole or not at all. 0 or -errno. */
 int report_save(

@@ -6,10 +6,12 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "orchestrator/report.h"
+#include "orchestrator/reserve.h"
 #include "orchestrator/run.h"
 #include "orchestrator/servers.h"
 #include "proto/base/clock.h"
@@ -147,10 +149,13 @@ on_anomaly(void *arg, const struct anomaly *a)
 static void
 on_ready(struct run *r, struct child_slot *s)
 {
-	if (!r->workers[s->source].is_load)
+	const struct run_worker *w = &r->workers[s->source];
+
+	if (!w->is_load || s->state != CHILD_READY)
 		return;
-	/* One that was restarted joins the load that is going on. */
-	if (r->phase >= PHASE_QUIET && r->phase < PHASE_DRAIN)
+	/* One that was restarted joins the load, or what is left to consume. */
+	if (r->phase >= PHASE_QUIET &&
+	    r->phase < (w->produces ? PHASE_DRAIN : PHASE_SETTLE))
 		run_start_worker(r, s);
 }
 
@@ -408,6 +413,64 @@ flush_journal(struct run *r, uint64_t now)
 	    strerror(-err));
 }
 
+/*
+ * The servers' stores may be on the same disk, and a server that can't store
+ * looks like one that does not answer: the load ends before that convicts.
+ */
+static void
+look_at_disk(struct run *r)
+{
+	if (r->doomed || r->journal_failed || reserve_has_room(r->dir))
+		return;
+	r->journal_failed = true;
+	run_doom(r,
+	    "no room is left in \"%s\": %s; the load ends and what was seen "
+	    "so far is judged",
+	    r->dir, strerror(ENOSPC));
+}
+
+/* Keep the journal near its size; a bounded piece of work. */
+static void
+retain(struct run *r)
+{
+	int err = retain_poll(&r->retain, &r->history);
+
+	if (err < 0)
+		progress_say(&r->progress,
+		    "cannot drop old events of the journal in \"%s\": %s; it "
+		    "grows from here on",
+		    r->dir, strerror(-err));
+}
+
+/*
+ * What a person sees of a run of days, and a script in report.json. The
+ * evidence is left for the end: it takes a pass over the whole journal.
+ */
+static void
+status(struct run *r, uint64_t now)
+{
+	cJSON *tree;
+	char *text;
+	int err;
+
+	if (r->config.status_interval_ns == 0 || now < r->status_ns)
+		return;
+	r->status_ns = now + r->config.status_interval_ns;
+	progress_status(&r->progress, r, now);
+	history_look(&r->history);
+	tree = report_tree(&r->history, NULL);
+	text = tree != NULL ? cJSON_Print(tree) : NULL;
+	err = text != NULL
+		  ? report_save(text, strlen(text), r->dir, "report.json")
+		  : -ENOMEM;
+	free(text);
+	cJSON_Delete(tree);
+	if (err < 0 && !r->journal_failed)
+		progress_say(&r->progress,
+		    "cannot renew \"%s/report.json\": %s", r->dir,
+		    strerror(-err));
+}
+
 static void
 note_option(void *arg, const char *name, const char *value)
 {
@@ -453,12 +516,17 @@ run_prepare(struct run *r)
 		return err;
 	}
 	r->history.journal = &r->journal;
+	retain_init(&r->retain, &r->journal, r->config.journal_keep);
+	/* The other half is for the report. */
+	r->journal.held_max = reserve_make(r->dir) / 2;
 	channel_out_init(&r->own, -1, 0, 1);
 	r->merge = merge_create();
 	r->children = children_create(&hooks, r, fd);
 	if (r->merge == NULL || r->children == NULL)
 		return -ENOMEM;
-	progress_init(&r->progress, r->config.quiet);
+	progress_init(
+	    &r->progress, r->config.quiet, r->config.status_interval_ns);
+	r->status_ns = clock_mono_ns() + r->config.status_interval_ns;
 	return merge_open(r->merge, 0, clock_mono_ns());
 }
 
@@ -502,11 +570,14 @@ loop_once(struct run *r)
 	if (now >= r->tick_ns) {
 		r->tick_ns = now + TICK_NS;
 		note_silence(r, now);
+		look_at_disk(r);
 		run_note(r, &tick);
 	}
 	merge_mark(r->merge, 0, now);
 	release(r);
 	flush_journal(r, now);
+	retain(r);
+	status(r, now);
 	progress_show(&r->progress, r, now);
 	metrics_poll(r->metrics, now);
 }
@@ -525,8 +596,12 @@ run_conclude(struct run *r)
 	}
 	while (children_alive(r->children) > 0 && clock_mono_ns() < deadline)
 		loop_once(r);
+	/* Nobody is left who would take the room away again. */
+	reserve_release(r->dir);
+	(void)journal_retry(&r->journal);
 	merge_close(r->merge, 0);
 	release(r);
+	retain_fini(&r->retain);
 	(void)journal_close(&r->journal); /* its error stands in the journal */
 	r->history.journal = NULL;
 	history_finish(&r->history);

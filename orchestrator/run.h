@@ -11,6 +11,7 @@
 #include "orchestrator/merge.h"
 #include "orchestrator/metrics.h"
 #include "orchestrator/progress.h"
+#include "orchestrator/retain.h"
 #include "proto/base/clock.h"
 #include "worker/worker.h"
 
@@ -50,6 +51,7 @@ struct run {
 	struct merge *merge;
 	struct history history;
 	struct journal_writer journal;
+	struct retain retain;
 	struct progress progress;
 	struct metrics *metrics;		     /* NULL: not asked for */
 	struct run_worker workers[CHILDREN_MAX + 1]; /* by source */
@@ -63,7 +65,7 @@ struct run {
 	unsigned step;	      /* within the phase */
 
 	struct channel_out own; /* stamps our own events; never written */
-	uint64_t tick_ns, flush_ns;
+	uint64_t tick_ns, flush_ns, status_ns;
 	struct msg_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	bool is_up, all_healed, settled, is_unsettled, dumped;
 	bool interrupted, stopped, doomed, killed, concluding;

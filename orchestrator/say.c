@@ -127,13 +127,17 @@ say_figures(const struct history *h, FILE *out)
 
 	if (s->load_ns == 0)
 		return;
-	fprintf(out, "  rounds      %llu in %.1f s (%.0f/s)\n",
-	    (unsigned long long)s->rounds, load,
-	    load > 0 ? (double)s->rounds / load : 0.0);
-	say_messages(h, out);
-	say_others(s, out);
-	fprintf(out, "  stall       longest %.2f s\n",
-	    seconds(s->longest_stall_ns));
+	if (strcmp(judge_config(h->judge)->test, "none") == 0) {
+		fprintf(out, "  time        %.1f s, no load\n", load);
+	} else {
+		fprintf(out, "  rounds      %llu in %.1f s (%.0f/s)\n",
+		    (unsigned long long)s->rounds, load,
+		    load > 0 ? (double)s->rounds / load : 0.0);
+		say_messages(h, out);
+		say_others(s, out);
+		fprintf(out, "  stall       longest %.2f s\n",
+		    seconds(s->longest_stall_ns));
+	}
 	say_faults(s, out);
 	if (s->scanned + s->absent > 0)
 		fprintf(out,

@@ -491,6 +491,10 @@ on_rare(struct stats *s, const struct event *ev)
 	case MESSAGE_CHILD_GAP:
 		s->gaps++;
 		break;
+	case MESSAGE_DROPPED:
+		/* In place of so many; itself it never happened. */
+		s->events += ev->u.dropped.events - 1;
+		break;
 	case MESSAGE_BEHIND:
 		if (ev->u.behind.behind > s->behind)
 			s->behind = ev->u.behind.behind;

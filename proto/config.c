@@ -98,6 +98,11 @@ const struct option_spec config_options[] = {
     FLAG("quiet", quiet, "no progress; errors and the exit code only"),
     TEXT("metrics", metrics, "", "HOST:PORT",
 	"serve metrics for Prometheus here during the run"),
+    TIME("status-interval", status_interval_ns, "0", 0, DAY,
+	"between status lines, report.json is renewed; 0: neither"),
+    {"journal-keep", OPTION_SIZE, AT(journal_keep), "0", UINT64_C(1) << 20,
+	INT64_MAX, NULL, "SIZE",
+	"drop what nothing needs of a larger journal; 0 keeps all", false},
     NUMBER("servers", servers, "3", 1, CONFIG_NODES_MAX, "N",
 	"local: servers to start"),
     TEXT("server-bin", server_bin, "", "PATH[,PATH]",
@@ -107,12 +112,33 @@ const struct option_spec config_options[] = {
     TEXT("url", url, "", "URL[,URL]",
 	"external, kubernetes: where clients connect"),
     TEXT("monitor", monitor, "", "URL[,URL]", "external: monitoring addresses"),
-    SECRET("creds", creds, "FILE", "external: credentials file"),
-    SECRET("user", user, "NAME", "external: user name"),
-    SECRET("password", password, "TEXT", "external: password"),
-    TEXT("tls-ca", tls_ca, "", "FILE", "external: CA certificates"),
-    TEXT("tls-cert", tls_cert, "", "FILE", "external: client certificate"),
-    SECRET("tls-key", tls_key, "FILE", "external: client key"),
+    TEXT("user", user, "", "NAME", "external: user name"),
+    SECRET("password", password, "TEXT",
+	"external: its password; better by file or environment"),
+    TEXT("password-file", password_file, "", "FILE",
+	"external: file with the password"),
+    SECRET("token", token, "TEXT",
+	"external: token; better by file or environment"),
+    TEXT("token-file", token_file, "", "FILE", "external: file with the token"),
+    TEXT("nkey", nkey, "", "FILE", "external: file with a user nkey's seed"),
+    TEXT("creds", creds, "", "FILE", "external: credentials file (JWT, seed)"),
+    TEXT("sys-user", sys_user, "", "NAME",
+	"external: user of the system account, for faults"),
+    SECRET("sys-password", sys_password, "TEXT",
+	"external: its password; better by file or environment"),
+    TEXT("sys-password-file", sys_password_file, "", "FILE",
+	"external: file with that password"),
+    TEXT("sys-nkey", sys_nkey, "", "FILE",
+	"external: nkey seed of a user of the system account"),
+    TEXT("sys-creds", sys_creds, "", "FILE",
+	"external: credentials file of one"),
+    FLAG("tls", tls, "external: TLS, with the CAs of this host"),
+    TEXT("tls-ca", tls_ca, "", "FILE",
+	"external: CA certificates to trust; TLS"),
+    TEXT("tls-cert", tls_cert, "", "FILE", "external: client certificate; TLS"),
+    TEXT("tls-key", tls_key, "", "FILE", "external: its private key"),
+    TEXT("tls-hostname", tls_hostname, "", "NAME",
+	"external: name in the servers' certificates; TLS"),
     TEXT("k8s-statefulset", k8s_statefulset, "", "NAME",
 	"kubernetes: the servers; default the only one that serves NATS"),
     TEXT("k8s-namespace", k8s_namespace, "", "NAME",
@@ -169,15 +195,18 @@ void
 config_hide_password(char *value)
 {
 	char *begin, *at, *end;
+	size_t len;
 
 	for (begin = strstr(value, "://"); begin != NULL;
 	     begin = strstr(begin + 3, "://")) {
 		end = begin + 3 + strcspn(begin + 3, ",");
 		at = memrchr(begin + 3, '@', (size_t)(end - begin - 3));
-		if (at == NULL || at - begin < 6)
+		if (at == NULL)
 			continue;
-		memcpy(begin + 3, "...", 3);
-		memmove(begin + 6, at, strlen(at) + 1);
+		len =
+		    (size_t)(at - begin) - 3 < 3 ? (size_t)(at - begin) - 3 : 3;
+		memset(begin + 3, '.', len);
+		memmove(begin + 3 + len, at, strlen(at) + 1);
 	}
 }
 

@@ -9,11 +9,12 @@
 
 #include "proto/base/option.h"
 
-#define CONFIG_NAME_MAX	  32
-#define CONFIG_PATH_MAX	  512
-#define CONFIG_LIST_MAX	  1024
-#define CONFIG_EXTRAS_MAX 16
-#define CONFIG_NODES_MAX  9
+#define CONFIG_NAME_MAX	    32
+#define CONFIG_PATH_MAX	    512
+#define CONFIG_LIST_MAX	    1024
+#define CONFIG_EXTRAS_MAX   16
+#define CONFIG_NODES_MAX    9
+#define CONFIG_PASSWORD_MAX 256
 
 struct run_config {
 	char test[CONFIG_NAME_MAX];
@@ -36,17 +37,25 @@ struct run_config {
 	uint64_t quiet_ns; /* quiet phase before the first fault */
 	bool strict_availability, stop_on_anomaly;
 	bool json, quiet;
-	char metrics[128]; /* HOST:PORT, empty: none */
+	char metrics[128];	     /* HOST:PORT, empty: none */
+	uint64_t status_interval_ns; /* 0: no status */
+	uint64_t journal_keep;	     /* bytes; 0: everything */
 	/* local */
 	uint64_t servers;
 	char server_bin[CONFIG_LIST_MAX];
 	char server_conf[CONFIG_PATH_MAX];
 	/* external */
 	char url[CONFIG_LIST_MAX], monitor[CONFIG_LIST_MAX];
-	char creds[CONFIG_PATH_MAX];
-	char user[128], password[128];
+	char user[128], password[CONFIG_PASSWORD_MAX];
+	char password_file[CONFIG_PATH_MAX];
+	char token[CONFIG_LIST_MAX], token_file[CONFIG_PATH_MAX];
+	char nkey[CONFIG_PATH_MAX], creds[CONFIG_PATH_MAX];
+	char sys_user[128], sys_password[CONFIG_PASSWORD_MAX];
+	char sys_password_file[CONFIG_PATH_MAX];
+	char sys_nkey[CONFIG_PATH_MAX], sys_creds[CONFIG_PATH_MAX];
+	bool tls;
 	char tls_ca[CONFIG_PATH_MAX], tls_cert[CONFIG_PATH_MAX];
-	char tls_key[CONFIG_PATH_MAX];
+	char tls_key[CONFIG_PATH_MAX], tls_hostname[256];
 	/* kubernetes */
 	char k8s_statefulset[64], k8s_namespace[64], k8s_context[256];
 	char k8s_kubeconfig[CONFIG_PATH_MAX], k8s_reach[16], k8s_image[256];
@@ -85,7 +94,10 @@ void config_each(const struct run_config *, bool with_secrets,
 int config_extras(const struct run_config *, const char *scope,
     const struct option_spec *rows, void *state, char *why);
 
-/* nats://user:password@host becomes nats://...@host, in each of a list. */
+/*
+ * nats://user:password@host becomes nats://...@host, in each of a list. The
+ * text never gets longer.
+ */
 void config_hide_password(char *urls);
 
 /* True when name is one of the comma-separated items of list. */

@@ -45,8 +45,10 @@ build_needs=(
 	'libmsgpack-dev|libmsgpack-c-dev'
 	libcjson-dev
 	'libcurl4-openssl-dev|libcurl4-gnutls-dev'
+	libssl-dev
 	libxxhash-dev
 	libarchive-dev
+	libzstd-dev
 	libmicrohttpd-dev
 )
 
@@ -58,11 +60,14 @@ test_needs=(
 	mandoc=mandoc
 	python3=python3
 	shellcheck=shellcheck
+	file=file
 	git=git
+	lintian=lintian
 	ps=procps
 	xmllint=libxml2-utils
 	zstd=zstd
 	zsh=zsh
+	openssl=openssl
 	chromium=chromium
 	promtool=prometheus
 	python3-jsonschema
@@ -173,6 +178,26 @@ install_needs() {
 		need_is_met "$need" ||
 			die 69 "still missing after the installation: ${need#*=}"
 	done
+}
+
+# Addresses that this machine gets Debian's main packages from.
+mirrors() {
+	local codename
+	# shellcheck source=/dev/null
+	codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+	# The fields are apt's, not the shell's.
+	# shellcheck disable=SC2016
+	apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' \
+		'Created-By: Packages' 2>/dev/null |
+		awk -v codename="$codename" '$2 == "main" &&
+		    ($1 == codename || $1 ~ /^(stable|testing|unstable|sid)$/) {
+			if (!seen[$3]++)
+				print $3
+		    }' | awk '
+		    # A mirror of Debian itself before those of others.
+		    /\/debian\/?$/ { print; next }
+		    { others[n++] = $0 }
+		    END { for (i = 0; i < n; i++) print others[i] }'
 }
 
 # quietly LOG COMMAND...: output goes to LOG, and to stderr on failure.

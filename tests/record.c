@@ -90,11 +90,16 @@ record_cut(const char *path, long bytes)
 }
 
 void
-record_patch(const char *path, long at, uint8_t byte)
+record_damage(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat st;
+	uint8_t byte;
 
 	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(pread(fd, &byte, 1, st.st_size - 1), 1);
+	byte = (uint8_t)~byte;
+	assert_int_equal(pwrite(fd, &byte, 1, st.st_size - 1), 1);
 	close(fd);
 }

@@ -12,8 +12,8 @@
 /* Journal in dir/journal; the history is judged, history_fini() it. */
 void record(const struct story *, const char *dir, struct history *);
 
-/* Take bytes off the end of a file; put a byte at a place. */
+/* Take bytes off the end of a file; turn the last one over. */
 void record_cut(const char *path, long bytes);
-void record_patch(const char *path, long at, uint8_t byte);
+void record_damage(const char *path);
 
 #endif

@@ -108,8 +108,10 @@ option(struct story *s, const char *name, const char *value)
 	(void)text_copy(ev->u.option.value, sizeof(ev->u.option.value), value);
 }
 
+/* It takes so long to connect. */
 static void
-child_start(struct story *s, uint32_t source, const char *role)
+child_start(
+    struct story *s, uint32_t source, const char *role, uint64_t connects_ns)
 {
 	struct event *ev = story_add(s, 0, MESSAGE_CHILD_START);
 
@@ -122,6 +124,8 @@ child_start(struct story *s, uint32_t source, const char *role)
 	ev = story_add(s, source, MESSAGE_HELLO);
 	ev->u.hello.pid = 100 + source;
 	(void)text_copy(ev->u.hello.role, sizeof(ev->u.hello.role), role);
+	if (connects_ns > 0)
+		story_pass(s, connects_ns);
 	(void)story_add(s, source, MESSAGE_READY);
 }
 
@@ -148,13 +152,19 @@ story_kill(struct story *s, uint32_t source)
 }
 
 void
-story_restart(struct story *s, uint32_t source)
+story_restart_slowly(struct story *s, uint32_t source, uint64_t connects_ns)
 {
 	story_pass(s, CLOCK_S / 5);
 	s->incarnation[source]++;
 	s->sent[source] = 0;
-	child_start(
-	    s, source, source == STORY_PUBLISHER ? "publisher" : "consumer");
+	child_start(s, source,
+	    source == STORY_PUBLISHER ? "publisher" : "consumer", connects_ns);
+}
+
+void
+story_restart(struct story *s, uint32_t source)
+{
+	story_restart_slowly(s, source, 0);
 }
 
 static void
@@ -163,7 +173,7 @@ setup(struct story *s)
 	struct msg_stream *m;
 	struct msg_consumer *c;
 
-	child_start(s, STORY_SETUP, "setup");
+	child_start(s, STORY_SETUP, "setup", 0);
 	m = &story_add(s, STORY_SETUP, MESSAGE_STREAM)->u.stream;
 	m->created = s->created;
 	m->dedupe_ns = STORY_DEDUPE_NS;
@@ -193,16 +203,16 @@ story_open(struct story *s)
 	option(s, "run", "2827");
 	story_phase(s, "up");
 	(void)story_add(s, 0, MESSAGE_TICK);
-	child_start(s, STORY_CHAOS, "chaos");
+	child_start(s, STORY_CHAOS, "chaos", 0);
 	ev = story_add(s, STORY_CHAOS, MESSAGE_CLUSTER_UP);
 	ev->u.cluster_up.size = 3;
 	ev->u.cluster_up.attempts = 1;
 	story_phase(s, "setup");
 	setup(s);
 	story_phase(s, "start");
-	child_start(s, STORY_PUBLISHER, "publisher");
+	child_start(s, STORY_PUBLISHER, "publisher", 0);
 	for (i = 0; i < STORY_CONSUMERS; i++)
-		child_start(s, STORY_CONSUMER + i, "consumer");
+		child_start(s, STORY_CONSUMER + i, "consumer", 0);
 	story_leader(s, "n1");
 	story_phase(s, "quiet");
 }
@@ -510,7 +520,7 @@ story_close(struct story *s)
 	ev = story_add(s, STORY_CHAOS, MESSAGE_SETTLED);
 	ev->u.settled.ok = 1;
 	story_phase(s, "audit");
-	child_start(s, STORY_AUDIT, "audit");
+	child_start(s, STORY_AUDIT, "audit", 0);
 	if (!s->no_audit)
 		story_scan(s, STORY_AUDIT);
 	child_exit(s, STORY_AUDIT, 0);

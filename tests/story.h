@@ -140,6 +140,8 @@ uint32_t story_consumer(struct story *);
 /* A process is killed, and started again. */
 void story_kill(struct story *, uint32_t source);
 void story_restart(struct story *, uint32_t source);
+void story_restart_slowly(
+    struct story *, uint32_t source, uint64_t connects_ns);
 
 /* The scan of the stream alone, as story_close() does it. */
 void story_scan(struct story *, uint32_t source);

@@ -19,6 +19,15 @@
 
 #define SUPPORT_PATH_MAX 512
 
+/* cmocka 2 has other names for this one of cmocka 1, and warns of the old. */
+#define assert_between(n, least, most)                                         \
+	do {                                                                   \
+		const uintmax_t n_ = (uintmax_t)(n);                           \
+		if (n_ < (uintmax_t)(least) || n_ > (uintmax_t)(most))         \
+			fail_msg("%s is %ju: not within %ju and %ju", #n, n_,  \
+			    (uintmax_t)(least), (uintmax_t)(most));            \
+	} while (0)
+
 enum fill {
 	FILL_LEAST,  /* zeros and empty strings */
 	FILL_MOST,   /* largest numbers, longest strings */

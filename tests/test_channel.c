@@ -115,7 +115,7 @@ test_flush(void **state)
 			break;
 	}
 	n = read(p.fds[0], bytes, sizeof(bytes));
-	assert_in_range(n, 1, FRAME_MAX);
+	assert_between(n, 1, FRAME_MAX);
 	pair_close(&p);
 }
 

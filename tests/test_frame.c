@@ -75,7 +75,7 @@ there_and_back(const struct event *ev)
 	size_t used = 0;
 	int len = frame_encode(ev, frame);
 
-	assert_in_range(len, HEAD + STAMP, FRAME_MAX);
+	assert_between(len, HEAD + STAMP, FRAME_MAX);
 	memset(&back, 0, sizeof(back));
 	assert_int_equal(
 	    frame_decode(frame, (size_t)len, &back, &used), FRAME_WHOLE);

@@ -79,8 +79,7 @@ test_messages(void **state)
 		if (f == NULL)
 			fail_msg("no golden file for %s: BLESS=1 writes it",
 			    message_spec(support_type(i))->name);
-		memset(golden, 0, TEXT_MAX);
-		(void)fread(golden, 1, TEXT_MAX - 1, f);
+		golden[fread(golden, 1, TEXT_MAX - 1, f)] = '\0';
 		fclose(f);
 		if (strcmp(text, golden) != 0) {
 			print_message("%s differs\n", path);

@@ -586,6 +586,20 @@ dead_consumers_delay(struct story *s)
 	story_consume(s, seq);
 }
 
+/* Started again, they take longer to connect than a message may wait. */
+static void
+slow_consumers_delay(struct story *s)
+{
+	uint64_t seq = story_publish(s);
+	uint32_t i;
+
+	for (i = 0; i < STORY_CONSUMERS; i++)
+		story_kill(s, STORY_CONSUMER + i);
+	for (i = 0; i < STORY_CONSUMERS; i++)
+		story_restart_slowly(s, STORY_CONSUMER + i, 40 * CLOCK_S);
+	story_consume(s, seq);
+}
+
 /*
  * The whole host stood still (virtual machine paused, no CPU): no process
  * said anything, not even a tick of our own, for a minute.
@@ -660,6 +674,7 @@ static const struct oddity oddities[] = {
     {"15 outage stops the clock", outage_stops_the_clock, QUIETLY},
     {"15 outage delays consumption", outage_delays_consumption, QUIETLY},
     {"15 dead consumers of ours delay", dead_consumers_delay, QUIETLY},
+    {"15 slow consumers of ours delay", slow_consumers_delay, QUIETLY},
     {"15 the host stood still", host_stood_still, QUIETLY},
     {"15 a fault failed to heal", fault_failed_to_heal, CLASS_WARNING,
 	ANOMALY_STUCK},

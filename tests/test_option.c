@@ -290,6 +290,9 @@ random_value(
 	case OPTION_RATE:
 		(void)text_add(out, size, "%llu/s", (unsigned long long)v);
 		break;
+	case OPTION_SIZE:
+		text_from_size(v, out, size);
+		break;
 	}
 }
 
@@ -339,17 +342,39 @@ no_secret(void *arg, const char *name, const char *value)
 static void
 test_dump_without_secrets(void **state)
 {
-	static const char *const secrets[] = {
-	    "creds", "user", "password", "tls-key"};
+	static const char *const secrets[] = {"password", "token"};
 	char why[OPTION_WHY_MAX];
 	struct run_config c;
 	size_t i;
 
 	(void)state;
 	config_init(&c);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 2; i++)
 		assert_int_equal(config_set(&c, secrets[i], "hush", why), 0);
 	config_each(&c, false, no_secret, NULL);
+}
+
+static void
+test_hide_password(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"nats://a:1", "nats://a:1"},
+	    {"nats://hush:hush@a:1", "nats://...@a:1"},
+	    {"nats://hush@a:1,tls://hush:hu@sh@b",
+		"nats://...@a:1,tls://...@b"},
+	    {"nats://hu@a", "nats://..@a"},
+	    {"nats://h@a,nats://@b", "nats://.@a,nats://@b"},
+	    {"folder/a@b", "folder/a@b"},
+	};
+	char text[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		(void)text_copy(text, sizeof(text), rows[i][0]);
+		config_hide_password(text);
+		assert_string_equal(text, rows[i][1]);
+	}
 }
 
 static void
@@ -374,6 +399,7 @@ main(void)
 	    cmocka_unit_test(test_extras),
 	    cmocka_unit_test(test_dump_reads_back),
 	    cmocka_unit_test(test_dump_without_secrets),
+	    cmocka_unit_test(test_hide_password),
 	    cmocka_unit_test(test_list_has),
 	};
 

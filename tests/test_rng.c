@@ -51,7 +51,7 @@ test_below(void **state)
 	for (i = 0; i < 70000; i++)
 		seen[rng_below(&r, 7)]++;
 	for (i = 0; i < 7; i++)
-		assert_in_range(seen[i], 9400, 10600); /* 6 sigma */
+		assert_between(seen[i], 9400, 10600); /* 6 sigma */
 	assert_int_equal(rng_below(&r, 1), 0);
 	for (i = 0; i < 1000; i++)
 		assert_true(

@@ -180,6 +180,52 @@ test_nearest(void **state)
 	assert_null(text_nearest(word, names, 4));
 }
 
+static void
+test_sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		int err;
+		uint64_t bytes;
+		const char *back;
+	} rows[] = {
+	    {"0", 0, 0, "0"},
+	    {"1KiB", 0, 1024, "1KiB"},
+	    {"512MiB", 0, UINT64_C(512) << 20, "512MiB"},
+	    {"2GiB", 0, UINT64_C(2) << 30, "2GiB"},
+	    {"2048MiB", 0, UINT64_C(2) << 30, "2GiB"},
+	    {"1536KiB", 0, UINT64_C(1536) << 10, "1536KiB"},
+	    {"4096TiB", 0, UINT64_C(4096) << 40, "4096TiB"},
+	    {"8388607TiB", 0, UINT64_C(8388607) << 40, "8388607TiB"},
+	    {"8388608TiB", -ERANGE, 0, NULL},
+	    {"99999999999999999999KiB", -ERANGE, 0, NULL},
+	    {"1", -EINVAL, 0, NULL},
+	    {"2GB", -EINVAL, 0, NULL},
+	    {"2gib", -EINVAL, 0, NULL},
+	    {"1.5GiB", -EINVAL, 0, NULL},
+	    {"-1GiB", -EINVAL, 0, NULL},
+	    {" 1GiB", -EINVAL, 0, NULL},
+	    {"1GiB ", -EINVAL, 0, NULL},
+	    {"GiB", -EINVAL, 0, NULL},
+	    {"", -EINVAL, 0, NULL},
+	};
+	char text[32];
+	uint64_t bytes;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bytes = 0;
+		assert_int_equal(
+		    text_to_size(rows[i].text, &bytes), rows[i].err);
+		assert_true(bytes == rows[i].bytes);
+		if (rows[i].err != 0)
+			continue;
+		text_from_size(bytes, text, sizeof(text));
+		assert_string_equal(text, rows[i].back);
+	}
+}
+
 int
 main(void)
 {
@@ -187,6 +233,7 @@ main(void)
 	    cmocka_unit_test(test_numbers),
 	    cmocka_unit_test(test_durations),
 	    cmocka_unit_test(test_durations_come_back),
+	    cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_copy_and_add),
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_nearest),

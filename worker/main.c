@@ -136,6 +136,18 @@ prepare(struct worker *w)
 	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
 }
 
+/* Whoever comes first says that nobody gets in; that ends the run. */
+static void
+emit_refused(struct worker *w)
+{
+	struct event ev = {.type = MESSAGE_CLUSTER_FAILED};
+
+	(void)text_copy(ev.u.cluster_failed.why,
+	    sizeof(ev.u.cluster_failed.why), w->session.refusal);
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
+}
+
 static int
 play_setup(struct worker *w)
 {
@@ -221,9 +233,14 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	(void)text_copy(w->role, sizeof(w->role), role);
 	library_version(library, sizeof(library));
 	child_init(&w->child, w->role, library, source, incarnation);
+	w->session.gives_up = strcmp(role, "setup") == 0;
 	err = prepare(w);
 	if (err == 0)
 		err = play_role(w);
+	else if (err == -EACCES) {
+		emit_refused(w);
+		err = 0; /* said; that is no fault of this process */
+	}
 	if (err < 0)
 		log_error("%s ends: %s", role, strerror(-err));
 	session_close(&w->session);
@@ -231,11 +248,13 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	child_emit(&w->child, &bye);
 	child_flush(&w->child);
 	child_fini(&w->child);
+	/* After TLS the library (3.4.1) frees what OpenSSL frees at exit. */
+	if (strcmp(w->config.cluster, "local") == 0)
+		nats_Close();
 	free(w->targets);
 	free(w->state);
 	free(w->options);
 	free(w);
-	nats_Close();
 	frame_cleanup();
 	return err == 0 ? 0 : EXIT_FAILED;
 }

@@ -9,6 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/nkey.h"
 #include "worker/session.h"
 
 #define CONNECT_MS	    2000
@@ -16,6 +17,8 @@
 #define PING_MS		    2000 /* x 2 pings: a stopped server is left in 4-6 s */
 #define PINGS_OUT	    2
 #define DELIVERY_TOKENS_MAX 12
+#define REFUSED_NS	    (2 * CLOCK_S) /* it is said clearly */
+#define DOUBTED_NS	    (5 * CLOCK_S) /* it may be something else */
 
 /* JetStream's error codes that say for certain: not stored. */
 #define ERR_WRONG_LAST_SEQ	 10071
@@ -44,22 +47,47 @@ session_outcome(struct session *s, natsStatus status, jsErrCode code)
 }
 
 static natsStatus
-set_credentials(natsOptions *o, const struct run_config *c)
+set_nkey(natsOptions *o, const char *seed_file)
 {
-	natsStatus s = NATS_OK;
+	char public[NKEY_PUBLIC_MAX];
 
+	/* The seed is read anew for each connection, by the library. */
+	if (nkey_public_of_file(seed_file, public) < 0)
+		return NATS_INVALID_ARG;
+	return natsOptions_SetNKeyFromSeed(o, public, seed_file);
+}
+
+static natsStatus
+set_login(natsOptions *o, const struct run_config *c)
+{
 	if (c->user[0] != '\0')
-		s = natsOptions_SetUserInfo(o, c->user, c->password);
-	if (s == NATS_OK && c->creds[0] != '\0')
-		s = natsOptions_SetUserCredentialsFromFiles(o, c->creds, NULL);
-	if (s == NATS_OK && c->tls_ca[0] != '\0') {
-		s = natsOptions_SetSecure(o, true);
-		if (s == NATS_OK)
-			s = natsOptions_LoadCATrustedCertificates(o, c->tls_ca);
-	}
+		return natsOptions_SetUserInfo(o, c->user, c->password);
+	if (c->token[0] != '\0')
+		return natsOptions_SetToken(o, c->token);
+	if (c->nkey[0] != '\0')
+		return set_nkey(o, c->nkey);
+	if (c->creds[0] != '\0')
+		return natsOptions_SetUserCredentialsFromFiles(
+		    o, c->creds, NULL);
+	return NATS_OK;
+}
+
+/* Without a name of its own the library takes that in the URL. */
+static natsStatus
+set_tls(natsOptions *o, const struct run_config *c)
+{
+	natsStatus s;
+
+	if (!c->tls)
+		return NATS_OK;
+	s = natsOptions_SetSecure(o, true);
+	if (s == NATS_OK && c->tls_ca[0] != '\0')
+		s = natsOptions_LoadCATrustedCertificates(o, c->tls_ca);
 	if (s == NATS_OK && c->tls_cert[0] != '\0')
 		s = natsOptions_LoadCertificatesChain(
 		    o, c->tls_cert, c->tls_key);
+	if (s == NATS_OK && c->tls_hostname[0] != '\0')
+		s = natsOptions_SetExpectedHostname(o, c->tls_hostname);
 	return s;
 }
 
@@ -101,7 +129,9 @@ set_options(natsOptions *o, struct session *s, const struct child *child,
 	if (st == NATS_OK && strcmp(c->cluster, "kubernetes") == 0 &&
 	    strstr(s->urls[0], "//127.0.0.1:") != NULL)
 		st = natsOptions_SetIgnoreDiscoveredServers(o, true);
-	return st == NATS_OK ? set_credentials(o, c) : st;
+	if (st == NATS_OK)
+		st = set_login(o, c);
+	return st == NATS_OK ? set_tls(o, c) : st;
 }
 
 static natsStatus
@@ -120,10 +150,126 @@ connect_once(struct session *s, struct child *child, const struct run_config *c)
 	return st;
 }
 
+/* What a client shows of itself, as the option that says so. */
+static void
+name_login(const struct run_config *c, char *out, size_t size)
+{
+	const char *const given[][2] = {{"user", c->user}, {"nkey", c->nkey},
+	    {"creds", c->creds}, {"tls-cert", c->tls_cert}};
+	size_t i;
+
+	out[0] = '\0';
+	if (c->token[0] != '\0')
+		(void)text_add(out, size, "the token");
+	for (i = 0; i < 4 && out[0] == '\0'; i++)
+		if (given[i][1][0] != '\0')
+			(void)text_add(out, size, "--%s \"%.100s\"",
+			    given[i][0], given[i][1]);
+	if (out[0] == '\0')
+		(void)text_add(out, size,
+		    "a client without --user, --token, --nkey or "
+		    "--creds");
+}
+
+/* What the library said last, without its own place in the code. */
+static const char *
+last_words(natsStatus st)
+{
+	const char *last = nats_GetLastError(NULL), *colon;
+
+	if (last == NULL || last[0] == '\0')
+		return natsStatus_GetText(st);
+	colon = last[0] == '(' ? strstr(last, "): ") : NULL;
+	return colon != NULL ? colon + 3 : last;
+}
+
+/*
+ * For how long trying again is worth it when servers are reached but don't
+ * let us in: UINT64_MAX when it is something else, that may pass. Says in
+ * s->refusal what it is.
+ */
+static uint64_t
+refusal_patience(struct session *s, const struct run_config *c, natsStatus st)
+{
+	char login[160], *out = s->refusal;
+	const size_t size = sizeof(s->refusal);
+
+	name_login(c, login, sizeof(login));
+	out[0] = '\0';
+	switch ((int)st) {
+	case NATS_CONNECTION_AUTH_FAILED:
+		(void)text_add(out, size, "\"%.60s\" refuses %s: %.40s",
+		    s->urls[0], login, last_words(st));
+		return REFUSED_NS;
+	case NATS_SSL_ERROR:
+		(void)text_add(out, size, "no TLS with \"%.60s\": %.140s",
+		    s->urls[0], last_words(st));
+		return REFUSED_NS;
+	case NATS_SECURE_CONNECTION_REQUIRED:
+		(void)text_add(out, size,
+		    "\"%.80s\" refuses clients without TLS: give --tls or "
+		    "--tls-ca FILE",
+		    s->urls[0]);
+		return REFUSED_NS;
+	case NATS_SECURE_CONNECTION_WANTED:
+		(void)text_add(out, size,
+		    "\"%.80s\" has no TLS, which --tls, --tls-ca and the like "
+		    "ask for",
+		    s->urls[0]);
+		return REFUSED_NS;
+	case NATS_IO_ERROR:
+	case NATS_PROTOCOL_ERROR:
+		/* With TLS 1.3 it looks so when a server wants a certificate
+		   and got none, or one that it doesn't trust. */
+		if (!c->tls && st == NATS_IO_ERROR)
+			return UINT64_MAX;
+		(void)text_add(out, size,
+		    "\"%.80s\" ends the connection before it answers (%.60s); "
+		    "does it want another --tls-cert?",
+		    s->urls[0], last_words(st));
+		return DOUBTED_NS;
+	case NATS_ERR:
+	case NATS_INVALID_ARG:
+		(void)text_add(out, size,
+		    "cannot connect to \"%.60s\" with %s: %.60s", s->urls[0],
+		    login, last_words(st));
+		return DOUBTED_NS;
+	default:
+		return UINT64_MAX;
+	}
+}
+
+/*
+ * With several servers the library's status may be any one's: each is asked
+ * by itself until one refuses, which is then named, or lets us in.
+ */
+static uint64_t
+ask_each(struct session *s, struct child *child, const struct run_config *c)
+{
+	struct session one = {.nurls = 1};
+	uint64_t patience = UINT64_MAX;
+	natsStatus st;
+	unsigned i;
+
+	for (i = 0; i < s->nurls && patience == UINT64_MAX; i++) {
+		(void)text_copy(one.urls[0], sizeof(one.urls[0]), s->urls[i]);
+		child_beat(child);
+		st = connect_once(&one, child, c);
+		session_close(&one);
+		if (st == NATS_OK)
+			break;
+		patience = refusal_patience(&one, c, st);
+	}
+	(void)text_copy(s->refusal, sizeof(s->refusal), one.refusal);
+	return patience;
+}
+
 int
 session_open(struct session *s, struct child *child, const struct run_config *c,
     uint64_t deadline_ns)
 {
+	uint64_t refused_ns = 0; /* since when; 0: it isn't */
+	uint64_t patience, now;
 	struct backoff b = {0};
 	natsStatus st;
 
@@ -132,7 +278,17 @@ session_open(struct session *s, struct child *child, const struct run_config *c,
 		if (st == NATS_OK)
 			return 0;
 		session_close(s);
-		if (clock_mono_ns() >= deadline_ns)
+		now = clock_mono_ns();
+		patience = refusal_patience(s, c, st);
+		if (s->gives_up && s->nurls > 1)
+			patience = ask_each(s, child, c);
+		if (patience == UINT64_MAX)
+			refused_ns = 0;
+		else if (refused_ns == 0)
+			refused_ns = now;
+		else if (s->gives_up && now - refused_ns >= patience)
+			return -EACCES;
+		if (now >= deadline_ns)
 			break;
 		session_backoff(&b, child);
 	}

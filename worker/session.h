@@ -26,11 +26,15 @@ struct session {
 	char why[128]; /* text of the last outcome that isn't OK */
 	uint32_t code; /* JetStream's error code of it, or 0 */
 	natsStatus status;
+	bool gives_up;	   /* session_open: not for ever against a refusal */
+	char refusal[256]; /* why servers refused, for users; no secret */
 };
 
 /*
  * Connect, trying again until deadline_ns; beats on child meanwhile.
- * Reconnects by itself for ever afterwards. 0 or -errno (-ETIMEDOUT).
+ * Reconnects by itself for ever afterwards. 0 or -errno: -ETIMEDOUT, or with
+ * gives_up -EACCES when for some seconds servers were reached but let nobody
+ * in (login, TLS); refusal then says it.
  */
 int session_open(struct session *, struct child *, const struct run_config *,
     uint64_t deadline_ns);

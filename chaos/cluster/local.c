@@ -846,9 +846,10 @@ local_up(struct cluster *c)
 	if (err == 0) {
 		/* The monitor watches the nodes that now have addresses. */
 		c->monitor = monitor_create(c, chaos_child(c->chaos));
-		c->admin =
-		    admin_create(c, &(struct admin_login){"sys", l->password},
-			&(struct admin_login){"burn", "burn"});
+		c->admin = admin_create(c,
+		    &(struct admin_login){
+			.user = "sys", .password = l->password},
+		    &(struct admin_login){.user = "burn", .password = "burn"});
 		if (c->monitor == NULL || c->admin == NULL)
 			err = -ENOMEM;
 	}

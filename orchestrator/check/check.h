@@ -75,8 +75,19 @@ struct check_ops {
 	int (*init)(struct check *); /* optional; 0 or -errno */
 	/* Judge an event that the ledger has not entered yet. 0 or -errno. */
 	int (*event)(struct check *, const struct event *);
+	/*
+	 * Optional: true while the history may still say something about the
+	 * operation that this event is about, so that it must be kept.
+	 */
+	bool (*needs)(const struct check *, const struct event *);
 	void (*finish)(struct check *); /* optional; the history is over */
 	void (*fini)(struct check *);	/* optional; release the state */
+	/*
+	 * It convicts only by what the history holds, never by what it lacks,
+	 * so it goes on behind events that --journal-keep dropped. The others
+	 * end there.
+	 */
+	bool stands_alone;
 };
 
 /* What a running check sees. */
@@ -88,6 +99,7 @@ struct check {
 	const struct faults *faults;
 	struct judge *judge;
 	uint64_t now_ns; /* time of the last event of the history */
+	bool has_hole;	 /* events before this one were dropped */
 };
 
 /*

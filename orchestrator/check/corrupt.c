@@ -71,5 +71,6 @@ const struct check_ops check_corrupt = {
     .summary = "payloads arrive and are stored as they were published",
     .rule = "guarantees 2",
     .types = types,
+    .stands_alone = true,
     .event = corrupt_event,
 };

@@ -228,6 +228,7 @@ const struct check_ops check_divergence = {
     .summary = "all replicas of a stream hold the same after the load",
     .rule = "guarantees 13",
     .types = types,
+    .stands_alone = true,
     .state_size = sizeof(struct divergence),
     .event = divergence_event,
 };

@@ -17,6 +17,8 @@ struct facts {
 	uint64_t ok_ops, ok_under_fault;
 	struct seqmap begun, complete; /* streams whose scan was */
 	uint64_t gaps;
+	uint64_t load_ns; /* when the load began */
+	uint64_t dropped, holes, dropped_first_ns, dropped_last_ns;
 	bool lost_memory;
 	char harness[256], cluster[256], skipped[256], scan_why[160];
 	char settle_why[200];
@@ -279,6 +281,29 @@ note_stream(struct facts *f, struct seqmap *m, uint32_t stream)
 }
 
 static void
+note_phase(struct facts *f, const struct event *ev)
+{
+	f->saw_end |= strcmp(ev->u.phase.name, "end") == 0;
+	if (strcmp(ev->u.phase.name, "quiet") == 0)
+		f->load_ns = ev->time_ns;
+}
+
+/* What follows is judged only by checks that need nothing before it. */
+static void
+note_dropped(struct judge *j, const struct msg_dropped *m)
+{
+	struct facts *f = &j->facts;
+	size_t i;
+
+	if (f->holes++ == 0)
+		f->dropped_first_ns = m->first_ns;
+	f->dropped += m->events;
+	f->dropped_last_ns = m->last_ns;
+	for (i = 0; i < j->nchecks; i++)
+		j->checks[i].has_hole = true;
+}
+
+static void
 note_child_exit(struct facts *f, const struct msg_child_exit *m)
 {
 	char text[96] = "";
@@ -312,7 +337,10 @@ note_facts(struct judge *j, const struct event *ev)
 		f->saw_run = true;
 		break;
 	case MESSAGE_PHASE:
-		f->saw_end |= strcmp(ev->u.phase.name, "end") == 0;
+		note_phase(f, ev);
+		break;
+	case MESSAGE_DROPPED:
+		note_dropped(j, &ev->u.dropped);
 		break;
 	case MESSAGE_SCAN_BEGIN:
 		note_stream(f, &f->begun, ev->u.scan_begin.stream);
@@ -361,6 +389,12 @@ note_facts(struct judge *j, const struct event *ev)
 	}
 }
 
+static bool
+is_off(const struct check *c)
+{
+	return c->has_hole && !c->ops->stands_alone;
+}
+
 int
 judge_event(struct judge *j, const struct event *ev)
 {
@@ -371,7 +405,7 @@ judge_event(struct judge *j, const struct event *ev)
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
-		if (c->ops->event(c, ev) < 0)
+		if (!is_off(c) && c->ops->event(c, ev) < 0)
 			err = -ENOMEM;
 	}
 	faults_event(&j->faults, ev);
@@ -442,22 +476,58 @@ unaudited_stream(const struct judge *j, uint64_t *stream)
 	    &j->facts.begun, &j->facts.complete, 1, stream);
 }
 
+/* Seconds since the load began; negative before it. */
+static double
+since_load(const struct facts *f, uint64_t ns)
+{
+	return ((double)ns - (double)f->load_ns) / 1e9;
+}
+
 static void
-reasons_inconclusive(const struct judge *j, struct judge_result *r)
+reason_dropped(const struct facts *f, struct judge_result *r)
+{
+	reason(r,
+	    "the journal is not whole: --journal-keep dropped %llu events "
+	    "between %.1f s and %.1f s of the load; only what stands without "
+	    "them was judged again",
+	    (unsigned long long)f->dropped, since_load(f, f->dropped_first_ns),
+	    since_load(f, f->dropped_last_ns));
+}
+
+/* A run that can't show anything. What was dropped may have shown it. */
+static void
+reasons_idle(const struct judge *j, struct judge_result *r)
 {
 	const struct facts *f = &j->facts;
 	bool wants_faults = strcmp(j->config.mayhem, "none") != 0;
 	bool has_load = strcmp(j->config.test, "none") != 0;
-	uint64_t stream;
 
-	if (!f->saw_end)
-		reason(r, "the history ends before the run did");
 	if (has_load && f->ok_ops == 0)
 		reason(r, "no operation succeeded");
 	if (wants_faults && j->faults.applied == 0)
 		reason(r, "no fault took effect");
 	else if (has_load && wants_faults && f->ok_under_fault == 0)
 		reason(r, "no operation succeeded while a fault was in force");
+}
+
+static void
+reasons_inconclusive(
+    const struct judge *j, struct judge_result *r, bool is_over)
+{
+	const struct facts *f = &j->facts;
+	bool has_load = strcmp(j->config.test, "none") != 0;
+	uint64_t stream;
+
+	if (f->dropped > 0)
+		reason_dropped(f, r);
+	if (!f->saw_end && is_over)
+		reason(r, "the history ends before the run did");
+	if (!f->saw_end && !is_over) {
+		reason(r, "the run is not over");
+		return; /* the rest may still come */
+	}
+	if (f->dropped == 0)
+		reasons_idle(j, r);
 	if (f->settle_why[0] != '\0')
 		reason(r, "the cluster did not settle: %.190s", f->settle_why);
 	if (f->doubt[0] != '\0')
@@ -474,7 +544,8 @@ reasons_inconclusive(const struct judge *j, struct judge_result *r)
 		reason(r, "the audit is not complete: %.150s", f->scan_why);
 }
 
-static void judge_conclude(const struct judge *, struct judge_result *);
+static void judge_conclude(
+    const struct judge *, struct judge_result *, bool is_over);
 
 /*
  * Beside a violation the other reasons are not said, but whoever says that
@@ -486,7 +557,7 @@ is_whole(const struct judge *j)
 	struct judge_result rest = {0};
 
 	reasons_harness(j, &rest);
-	reasons_inconclusive(j, &rest);
+	reasons_inconclusive(j, &rest, true);
 	return rest.nreasons == 0 && j->facts.cluster[0] == '\0' &&
 	       j->facts.skipped[0] == '\0';
 }
@@ -498,10 +569,43 @@ judge_finish(struct judge *j, struct judge_result *r)
 
 	memset(r, 0, sizeof(*r));
 	for (i = 0; i < j->nchecks; i++)
-		if (j->checks[i].ops->finish != NULL)
+		if (j->checks[i].ops->finish != NULL && !is_off(&j->checks[i]))
 			j->checks[i].ops->finish(&j->checks[i]);
-	judge_conclude(j, r);
+	judge_conclude(j, r, true);
 	r->is_whole = is_whole(j);
+}
+
+void
+judge_look(const struct judge *j, struct judge_result *r)
+{
+	memset(r, 0, sizeof(*r));
+	judge_conclude(j, r, false);
+}
+
+bool
+judge_saw_end(const struct judge *j)
+{
+	return j->facts.saw_end;
+}
+
+bool
+judge_needs(const struct judge *j, const struct event *ev)
+{
+	const struct message_spec *spec = message_spec(ev->type);
+	const struct check *c;
+	unsigned i;
+
+	for (i = 0; i < j->nwants[ev->type]; i++) {
+		c = &j->checks[j->wants[ev->type][i]];
+		if (c->ops->needs != NULL && c->ops->needs(c, ev))
+			return true;
+	}
+	for (i = 0; i < spec->nfields; i++)
+		if (spec->fields[i].key == KEY_ID &&
+		    ledger_find(&j->ledger,
+			(uint64_t)message_get(ev, &spec->fields[i])) != NULL)
+			return true;
+	return false;
 }
 
 /*
@@ -509,7 +613,7 @@ judge_finish(struct judge *j, struct judge_result *r)
  * run did nothing, so nothing of it is inconclusive either.
  */
 static void
-judge_conclude(const struct judge *j, struct judge_result *r)
+judge_conclude(const struct judge *j, struct judge_result *r, bool is_over)
 {
 	r->verdict = VERDICT_FAIL;
 	r->exit_code = EXIT_VIOLATION;
@@ -533,7 +637,7 @@ judge_conclude(const struct judge *j, struct judge_result *r)
 		return;
 	}
 	r->exit_code = EXIT_INCONCLUSIVE;
-	reasons_inconclusive(j, r);
+	reasons_inconclusive(j, r, is_over);
 	if (r->nreasons > 0)
 		return;
 	r->verdict = VERDICT_PASS;

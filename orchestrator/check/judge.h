@@ -56,6 +56,18 @@ int judge_event(struct judge *, const struct event *);
 /* The history is over; further events are not allowed. */
 void judge_finish(struct judge *, struct judge_result *);
 
+/*
+ * What can be said while the history goes on: fail, or inconclusive for now.
+ * Changes nothing.
+ */
+void judge_look(const struct judge *, struct judge_result *);
+
+/* True when an open or UNKNOWN operation needs this earlier event. */
+bool judge_needs(const struct judge *, const struct event *);
+
+/* True when the history says that the run came to its end. */
+bool judge_saw_end(const struct judge *);
+
 /* Anomalies raised so far, by kind and class. */
 uint64_t judge_count(
     const struct judge *, enum anomaly_kind, enum anomaly_class);

@@ -1204,6 +1204,23 @@ kv_event(struct check *c, const struct event *ev)
 	}
 }
 
+/* An update that is open or unknown may turn up at any later time. */
+static bool
+kv_needs(const struct check *c, const struct event *ev)
+{
+	switch ((unsigned)ev->type) {
+	case MESSAGE_KV_UPDATE:
+		return update_find(c->state, ev->u.kv_update.id) != NULL;
+	case MESSAGE_KV_UPDATE_UNKNOWN:
+		return update_find(c->state, ev->u.kv_update_unknown.id) !=
+		       NULL;
+	case MESSAGE_KV_UPDATE_END:
+		return update_find(c->state, ev->u.kv_update_end.id) != NULL;
+	default:
+		return false;
+	}
+}
+
 static void
 kv_fini(struct check *c)
 {
@@ -1231,5 +1248,6 @@ const struct check_ops check_kv = {
     .types = types,
     .state_size = sizeof(struct kv_state),
     .event = kv_event,
+    .needs = kv_needs,
     .fini = kv_fini,
 };

@@ -188,6 +188,7 @@ const struct check_ops check_seq_reuse = {
     .summary = "a stream sequence belongs to one message for ever",
     .rule = "guarantees 2",
     .types = types,
+    .stands_alone = true,
     .state_size = sizeof(struct seq_reuse_state),
     .event = seq_reuse_event,
     .fini = seq_reuse_fini,

@@ -931,6 +931,38 @@ streams_finish(struct check *c)
 			}
 }
 
+/* An attempt that was not answered may take effect at any later time. */
+static bool
+is_open(const struct check *c, uint64_t id)
+{
+	const struct streams_state *st = c->state;
+	const struct stream *s;
+	unsigned i;
+
+	for (i = 0; i < BUCKETS; i++)
+		for (s = st->buckets[i]; s != NULL; s = s->next)
+			if (s->id == id && id != 0)
+				return s->adds_open > 0 || s->removes_open > 0;
+	return false;
+}
+
+static bool
+streams_needs(const struct check *c, const struct event *ev)
+{
+	switch ((unsigned)ev->type) {
+	case MESSAGE_STREAM_ADD:
+		return is_open(c, ev->u.stream_add.id);
+	case MESSAGE_STREAM_REMOVE:
+		return is_open(c, ev->u.stream_remove.id);
+	case MESSAGE_STREAM_OP_FAILED:
+		return is_open(c, ev->u.stream_op_failed.id);
+	case MESSAGE_STREAM_OP_END:
+		return is_open(c, ev->u.stream_op_end.id);
+	default:
+		return false;
+	}
+}
+
 static void
 streams_fini(struct check *c)
 {
@@ -962,6 +994,7 @@ const struct check_ops check_streams = {
     .types = types,
     .state_size = sizeof(struct streams_state),
     .event = streams_event,
+    .needs = streams_needs,
     .finish = streams_finish,
     .fini = streams_fini,
 };

@@ -11,10 +11,12 @@
  * leave a quorum at all times, elections take less than 10 s, and a
  * delivery that died with a connection comes again after the ack wait (5 s);
  * the others stop the clock. When a worker process of ours dies or starts,
- * the count begins anew: that is our failure and not the server's. Nothing
- * is judged once the consumers were told to end.
+ * the count begins anew: that is our failure and not the server's; until it
+ * is connected again nothing is judged. Neither once the consumers were told
+ * to end.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/check/check.h"
@@ -23,7 +25,8 @@ struct stuck_state {
 	struct seqmap told;    /* ids */
 	uint64_t disturbed_ns; /* a worker of ours came or went */
 	uint64_t disturbed_stood;
-	uint32_t nabsent; /* died and not yet started again */
+	bool *absent; /* by source: died and not yet connected again */
+	uint32_t n, nabsent;
 	bool over;
 };
 
@@ -92,19 +95,38 @@ judge_healed(struct check *c, const struct msg_fault_healed *m)
 	    m->fault, m->how);
 }
 
-/* A worker of ours came, went or stood still; restarts have a back-off. */
-static void
+static int
+note_absent(struct check *c, uint32_t child, bool is_absent)
+{
+	struct stuck_state *st = c->state;
+	bool *slot = check_slot(&st->absent, &st->n, child, sizeof(*slot));
+
+	if (slot == NULL)
+		return -ENOMEM;
+	if (is_absent && !*slot)
+		st->nabsent++;
+	else if (!is_absent && *slot)
+		st->nabsent--;
+	*slot = is_absent;
+	return 0;
+}
+
+/*
+ * A worker of ours came, went or stood still. Restarts have a back-off, and
+ * the one that comes has to connect first: it is there when it says READY.
+ */
+static int
 note_child(struct check *c, const struct event *ev)
 {
 	struct stuck_state *st = c->state;
 
 	st->disturbed_ns = ev->time_ns;
 	st->disturbed_stood = faults_stood(c->faults, ev->time_ns);
+	if (ev->type == MESSAGE_READY)
+		return note_absent(c, ev->source, false);
 	if (ev->type == MESSAGE_CHILD_EXIT && !ev->u.child_exit.expected)
-		st->nabsent++;
-	else if (ev->type == MESSAGE_CHILD_START &&
-		 ev->u.child_start.child_incarnation > 1 && st->nabsent > 0)
-		st->nabsent--;
+		return note_absent(c, ev->u.child_exit.child, true);
+	return 0;
 }
 
 static int
@@ -123,10 +145,8 @@ stuck_event(struct check *c, const struct event *ev)
 		return 0;
 	}
 	if (ev->type == MESSAGE_CHILD_EXIT || ev->type == MESSAGE_CHILD_START ||
-	    ev->type == MESSAGE_CHILD_SILENT) {
-		note_child(c, ev);
-		return 0;
-	}
+	    ev->type == MESSAGE_CHILD_SILENT || ev->type == MESSAGE_READY)
+		return note_child(c, ev);
 	/* While one is absent, what it should take waits for us. */
 	if (st->over || st->nabsent > 0)
 		return 0;
@@ -150,11 +170,12 @@ stuck_fini(struct check *c)
 	struct stuck_state *st = c->state;
 
 	seqmap_fini(&st->told);
+	free(st->absent);
 }
 
 static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_ACK_OK,
     MESSAGE_PHASE, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_START,
-    MESSAGE_CHILD_SILENT, MESSAGE_FAULT_HEALED, 0};
+    MESSAGE_CHILD_SILENT, MESSAGE_READY, MESSAGE_FAULT_HEALED, 0};
 
 const struct check_ops check_stuck = {
     .name = "stuck",

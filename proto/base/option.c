@@ -218,6 +218,25 @@ set_rate(const struct option_spec *row, void *base, const char *value,
 	return -EINVAL;
 }
 
+static int
+set_size(const struct option_spec *row, void *base, const char *value,
+    char *allowed, size_t size)
+{
+	char low[32], high[32];
+	uint64_t v;
+
+	if (text_to_size(value, &v) == 0 &&
+	    (v == 0 || (v >= row->min && v <= row->max))) {
+		*place_u64(row, base) = v;
+		return 0;
+	}
+	text_from_size(row->min, low, sizeof(low));
+	text_from_size(row->max, high, sizeof(high));
+	(void)text_add(allowed, size,
+	    "0 or a size such as 512MiB or 2GiB, from %s to %s", low, high);
+	return -EINVAL;
+}
+
 typedef int option_setter(const struct option_spec *, void *base,
     const char *value, char *allowed, size_t);
 
@@ -230,6 +249,7 @@ static option_setter *const setters[] = {
     [OPTION_CHOICE] = set_choice,
     [OPTION_RANGE] = set_range,
     [OPTION_RATE] = set_rate,
+    [OPTION_SIZE] = set_size,
 };
 
 static int
@@ -265,8 +285,11 @@ option_set(const struct option_spec *rows, void *base, const char *prefix,
 	if (err == 0)
 		return 0;
 	why[0] = '\0';
+	/* A URL may hold a password. */
 	(void)text_add(why, OPTION_WHY_MAX, "%s%s \"%.200s\": must be %s",
-	    prefix, name, row->secret ? "..." : value, allowed);
+	    prefix, name,
+	    row->secret || strstr(value, "://") != NULL ? "..." : value,
+	    allowed);
 	return err;
 }
 
@@ -320,6 +343,9 @@ option_get(
 		(void)text_add(out, size, "%llu%s",
 		    (unsigned long long)*place_u64(row, b),
 		    *place_u64(row, b) != 0 ? "/s" : "");
+		break;
+	case OPTION_SIZE:
+		text_from_size(*place_u64(row, b), out, size);
 		break;
 	}
 }

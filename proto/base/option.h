@@ -24,6 +24,7 @@ enum option_type {
 	OPTION_CHOICE,	 /* char[size], one of choices */
 	OPTION_RANGE,	 /* uint64_t[2]: least and most, N or N..N */
 	OPTION_RATE,	 /* uint64_t, a second; N/s, 0 for no limit */
+	OPTION_SIZE,	 /* uint64_t, bytes; 64MiB, 0 for no limit */
 };
 
 /* A time, or two with ".." between them: "5s", "2s..10s". Nanoseconds. */

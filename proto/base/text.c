@@ -115,6 +115,53 @@ text_from_duration(uint64_t ns, char *out, size_t size)
 	}
 }
 
+static const char *const sizes[] = {"KiB", "MiB", "GiB", "TiB"};
+
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+int
+text_to_size(const char *s, uint64_t *bytes)
+{
+	uint64_t n;
+	unsigned i;
+	int err;
+
+	if (strcmp(s, "0") == 0) {
+		*bytes = 0;
+		return 0;
+	}
+	err = read_digits(&s, INT64_MAX, &n);
+	if (err < 0)
+		return err;
+	for (i = 0; i < SIZES; i++)
+		if (strcmp(s, sizes[i]) == 0)
+			break;
+	if (i == SIZES)
+		return -EINVAL;
+	if (n > (uint64_t)INT64_MAX >> (10 * (i + 1)))
+		return -ERANGE;
+	*bytes = n << (10 * (i + 1));
+	return 0;
+}
+
+void
+text_from_size(uint64_t bytes, char *out, size_t size)
+{
+	uint64_t n = bytes >> 10;
+	unsigned i = 0;
+
+	while (i + 1 < SIZES && n > 0 && n % 1024 == 0) {
+		n >>= 10;
+		i++;
+	}
+	out[0] = '\0';
+	if (bytes == 0)
+		(void)text_add(out, size, "0");
+	else
+		(void)text_add(
+		    out, size, "%llu%s", (unsigned long long)n, sizes[i]);
+}
+
 bool
 text_copy(char *out, size_t size, const char *in)
 {

@@ -23,6 +23,15 @@ int text_to_duration(const char *, uint64_t *ns);
 /* Write a duration so that text_to_duration() reads it back. */
 void text_from_duration(uint64_t ns, char *out, size_t size);
 
+/*
+ * A size in bytes: 64KiB, 512MiB, 2GiB, 1TiB; a bare 0 is allowed, any
+ * other number needs its unit.
+ */
+int text_to_size(const char *, uint64_t *bytes);
+
+/* Write a size so that text_to_size() reads it back; KiB at the least. */
+void text_from_size(uint64_t bytes, char *out, size_t size);
+
 /* Copy, cutting to size - 1 bytes; returns true when nothing was cut. */
 bool text_copy(char *out, size_t size, const char *in);
 

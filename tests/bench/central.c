@@ -167,7 +167,7 @@ sweep(struct bench *b)
 
 	for (i = 1; i <= b->journal.segment; i++) {
 		(void)snprintf(
-		    path, sizeof(path), "%s/journal/%06u.nbj", b->dir, i);
+		    path, sizeof(path), "%s/journal/%06u.nbj.zst", b->dir, i);
 		(void)unlink(path); /* a temporary file */
 	}
 	(void)snprintf(path, sizeof(path), "%s/journal", b->dir);

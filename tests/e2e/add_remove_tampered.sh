@@ -121,7 +121,7 @@ await 20 "a stray stream is added" is_created "$stray"
 # The journal tells of it in listings, twice a second, and of its leader.
 is_told_of()
 {
-	[ "$(cat "$work"/run/journal/* | grep -ao "$1" | wc -l)" -ge 6 ]
+	[ "$(journal_text | grep -ao "$1" | wc -l)" -ge 6 ]
 }
 await 20 "listings show it" is_told_of "$stray"
 await 20 "the stray stream is deleted" is_deleted "$stray"

@@ -111,7 +111,7 @@ unpack "$work/cluster"
 
 # One that was killed, and one that is none.
 rm "$work/fail"/{report.json,report.html,junit.xml,bundle.tar.zst}
-truncate -s -7 "$work/fail/journal/000001.nbj"
+truncate -c -s -7 "$work/fail/journal/000001.nbj.zst"
 natsburn dump "$work/fail"
 expect_code 0
 [ -s "$work/fail/bundle.tar.zst" ] || fail "no bundle of a killed run"

@@ -20,13 +20,12 @@ for role in consumer consumer consumer publisher; do
 	victim=$(marked_with "--child=worker $role")
 	[ "$(printf '%s\n' "$victim" | wc -w)" -eq 1 ] ||
 		fail "not exactly one $role: $victim"
-	args=$(tr '\0' ' ' <"/proc/$victim/cmdline")
+	args=$(tr '\0' ' ' <"/proc/$victim/cmdline" | sed 's/ *$//')
 	kill -9 "$victim"
 	await 10 "$role dies" is_gone "$victim"
 	# Its arguments end in source and incarnation.
-	next=${args% }
 	await 20 "$role is started again" \
-		runs "${args% * } $((${next##* } + 1)) "
+		runs "${args% *} $((${args##* } + 1)) "
 	await_work
 done
 kill -INT "$pid"

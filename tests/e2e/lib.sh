@@ -228,7 +228,18 @@ runs()
 	[ -n "$(marked_with "$1")" ]
 }
 
-# Bytes of the run's journal: it grows by some 500 bytes a round, is written
+# The run's journal, unpacked; of a run that goes on up to what was written.
+journal_text()
+{
+	local one
+
+	command -v zstd >/dev/null || skip "zstd is not installed"
+	for one in "$work"/run/journal/*.zst; do
+		zstd -qdc "$one" 2>/dev/null
+	done
+}
+
+# Bytes of the run's journal: it grows by some 100 bytes a round, is written
 # once a second, and hardly grows while there are no rounds.
 journal_bytes()
 {

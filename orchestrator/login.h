@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How clients log in to a cluster that isn't ours: where secrets come from,
+ * what goes together, and that nothing of them stays where others look.
+ *
+ * A secret is in the configuration only, in members that are never stored
+ * (option rows with .secret), and goes to children through their pipes.
+ */
+#ifndef ORCHESTRATOR_LOGIN_H
+#define ORCHESTRATOR_LOGIN_H
+
+#include "proto/config.h"
+
+/*
+ * An option's value was taken: overwrite what ps shows of it (argv) or
+ * /proc/PID/environ (the environment), if it is or holds a secret.
+ */
+void login_hide(const struct option_spec *row, char *value);
+
+/*
+ * Take secrets out of files and URLs, and see that what was given is one way
+ * to log in, in files that can be used. env is the configuration as it was
+ * before the command line, which goes before the environment. 0 or
+ * EXIT_USAGE after the error was printed.
+ */
+int login_take(struct run_config *, const struct run_config *env);
+
+/* Does it suit the kind of cluster? 0 or EXIT_USAGE, said. */
+int login_validate(const struct run_config *);
+
+#endif

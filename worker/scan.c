@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+/* Reading a stream in the audit; see scan.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+#include "worker/scan.h"
+
+#define QUIET_POLLS 3 /* equal answers before it is quiet */
+#define FIRST_STEP  4 /* of the back-off: polls lie 160 ms and more apart */
+
+/* The stream's state now; false when it can't be told. */
+static bool
+ask_state(struct scan *s, struct scan *now)
+{
+	jsStreamInfo *si = NULL;
+	jsErrCode code = 0;
+	jsOptions jo;
+	natsStatus st;
+
+	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
+	jo.Wait = SCAN_REQUEST_MS;
+	st = js_GetStreamInfo(
+	    &si, s->w->session.js, s->target->name, &jo, &code);
+	if (st != NATS_OK) {
+		(void)session_outcome(&s->w->session, st, code);
+		(void)snprintf(s->why, sizeof(s->why), "no stream info: %.90s",
+		    s->w->session.why);
+		return false;
+	}
+	now->first = si->State.FirstSeq;
+	now->last = si->State.LastSeq;
+	now->messages = si->State.Msgs;
+	s->created = (uint64_t)si->Created;
+	jsStreamInfo_Destroy(si);
+	return true;
+}
+
+static int
+wait_quiet(struct scan *s)
+{
+	uint64_t deadline = clock_mono_ns() + SCAN_QUIET_NS;
+	struct backoff b = {.step = FIRST_STEP};
+	struct scan now = {0};
+	unsigned same = 0;
+
+	while (clock_mono_ns() < deadline) {
+		if (!ask_state(s, &now))
+			same = 0;
+		else if (same > 0 && now.first == s->first &&
+			 now.last == s->last && now.messages == s->messages)
+			same++;
+		else
+			same = 1;
+		if (same > 0) {
+			s->first = now.first;
+			s->last = now.last;
+			s->messages = now.messages;
+		}
+		if (same >= QUIET_POLLS)
+			return 0;
+		session_backoff(&b, &s->w->child);
+	}
+	return -ETIMEDOUT;
+}
+
+int
+scan_begin(struct scan *s)
+{
+	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
+	int err = wait_quiet(s);
+
+	ev.u.scan_begin.stream = s->target->stream;
+	ev.u.scan_begin.first = s->first;
+	ev.u.scan_begin.last = s->last;
+	ev.u.scan_begin.messages = s->messages;
+	ev.u.scan_begin.created = s->created;
+	child_emit(&s->w->child, &ev);
+	return err;
+}
+
+uint64_t
+scan_last(const struct scan *s)
+{
+	return s->last > s->target->last_acked ? s->last
+					       : s->target->last_acked;
+}
+
+void
+scan_message(struct scan *s, enum scan_path path, uint64_t seq,
+    int64_t stamp_ns, natsMsg *msg)
+{
+	struct event ev = {.type = MESSAGE_SCAN_MESSAGE};
+	struct msg_scan_message *m = &ev.u.scan_message;
+	struct payload p;
+
+	m->intact = payload_read(
+	    &p, natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
+	m->stream = s->target->stream;
+	m->path = (uint8_t)path;
+	m->seq = seq;
+	m->stamp_ns = stamp_ns;
+	m->id = p.id;
+	m->run = p.run;
+	m->sum = p.sum;
+	child_emit(&s->w->child, &ev);
+	s->read++;
+}
+
+int
+scan_get(struct scan *s, uint64_t seq)
+{
+	natsMsg *msg = NULL;
+	jsErrCode code = 0;
+	jsOptions jo;
+	natsStatus st;
+
+	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
+	jo.Wait = SCAN_REQUEST_MS;
+	st =
+	    js_GetMsg(&msg, s->w->session.js, s->target->name, seq, &jo, &code);
+	if (st == NATS_OK)
+		scan_message(s, SCAN_LEADER, seq, natsMsg_GetTime(msg), msg);
+	natsMsg_Destroy(msg);
+	child_beat(&s->w->child);
+	if (st == NATS_OK)
+		return 1;
+	if (st == NATS_NOT_FOUND || code == JSNoMessageFoundErr)
+		return 0;
+	(void)session_outcome(&s->w->session, st, code);
+	(void)snprintf(s->why, sizeof(s->why), "sequence %llu: %.80s",
+	    (unsigned long long)seq, s->w->session.why);
+	return -EIO;
+}
+
+void
+scan_end(struct scan *s, int err)
+{
+	struct event ev = {.type = MESSAGE_SCAN_END};
+	struct msg_scan_end *m = &ev.u.scan_end;
+
+	m->stream = s->target->stream;
+	m->complete = err == 0;
+	m->messages = s->read;
+	m->last = s->last;
+	if (err < 0)
+		(void)text_copy(m->why, sizeof(m->why),
+		    s->why[0] != '\0' ? s->why : strerror(-err));
+	child_emit(&s->w->child, &ev);
+	child_flush(&s->w->child);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What every way to read a stream in the audit has in common: wait until
+ * the stream is quiet, tell of the beginning, of each message and of the end
+ * (SCAN_BEGIN, SCAN_MESSAGE, SCAN_END).
+ */
+#ifndef WORKER_SCAN_H
+#define WORKER_SCAN_H
+
+#include "worker/internal.h"
+
+#define SCAN_REQUEST_MS 2000 /* of one request to the server */
+#define SCAN_QUIET_NS	(60 * CLOCK_S)
+
+struct scan {
+	struct worker *w;
+	const struct worker_target *target;
+	uint64_t first, last, messages, created; /* as the leader said */
+	uint64_t read;				 /* messages told of */
+	char why[128]; /* of the last failure, or empty */
+};
+
+/* By which way a message was read: SCAN_MESSAGE.path. */
+enum scan_path {
+	SCAN_CONSUMER = 1,
+	SCAN_LEADER = 2
+};
+
+/*
+ * Ask until the state is the same several times, for removal lags behind acks
+ * and the last entry may not be applied yet; then tell SCAN_BEGIN. 0 or
+ * -ETIMEDOUT after SCAN_QUIET_NS; the beginning is told all the same.
+ */
+int scan_begin(struct scan *);
+
+/* The highest sequence to look at: the end, or what was acknowledged. */
+uint64_t scan_last(const struct scan *);
+
+/* Tell of a message that was read. */
+void scan_message(
+    struct scan *, enum scan_path, uint64_t seq, int64_t stamp_ns, natsMsg *);
+
+/*
+ * Ask the leader for a sequence, and tell of what it has: 1, 0 when it says
+ * that there is no such message, -EIO for any other answer.
+ */
+int scan_get(struct scan *, uint64_t seq);
+
+/* Tell SCAN_END: complete when err is 0, otherwise why not. */
+void scan_end(struct scan *, int err);
+
+#endif
