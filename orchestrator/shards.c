@@ -383,6 +383,8 @@ shards_add(struct shards *s, const char *name, const cJSON *report, char *why,
 		s->first = cJSON_Duplicate(report, true);
 	cJSON_ArrayForEach(reason, forms_get(report, "reasons"))
 	    take_reason(s, name, cJSON_GetStringValue(reason));
+	if (cJSON_IsFalse(forms_get(report, "finished")))
+		s->has_unfinished = true;
 	take_modes(s, report);
 	take_options(s, report);
 	take_servers(s, report);
@@ -506,6 +508,8 @@ shards_finish(struct shards *s, const char *command)
 		    (cJSON *)(uintptr_t)row, "harness");
 	}
 	say_verdict(s, code);
+	(void)cJSON_AddBoolToObject(
+	    s->tree, "finished", !s->has_missing && !s->has_unfinished);
 	for (i = 0; i < sizeof(of_first) / sizeof(of_first[0]); i++)
 		forms_copy(s->tree, s->first, of_first[i]);
 	(void)cJSON_AddStringToObject(s->tree, "started", earliest(shards));
