@@ -151,16 +151,23 @@ judge_journal(const char *dir, char *why, size_t size)
 	return tree;
 }
 
+/* The journal knows more than a report that was written on the way. */
 static cJSON *
 read_shard(const char *dir, char *why, size_t size)
 {
 	char path[LINK_MAX] = "";
-	cJSON *tree = NULL;
+	cJSON *tree = NULL, *judged;
 
 	why[0] = '\0';
 	if (text_add(path, sizeof(path), "%s/report.json", dir))
 		tree = forms_load(path);
-	return tree != NULL ? tree : judge_journal(dir, why, size);
+	if (tree != NULL && !cJSON_IsFalse(forms_get(tree, "finished")))
+		return tree;
+	judged = judge_journal(dir, why, size);
+	if (judged == NULL)
+		return tree;
+	cJSON_Delete(tree);
+	return judged;
 }
 
 /* The path that leads from one folder to another, both absolute. */

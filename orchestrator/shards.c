@@ -292,8 +292,6 @@ take_outcome(
 				  : EXIT_HARNESS;
 	const char *reason = report != NULL ? "" : why;
 
-	s->is_unfinished |= !cJSON_IsTrue(forms_get(report, "finished"));
-
 	(void)cJSON_AddItemToArray(member(s->tree, "shards"), row);
 	(void)cJSON_AddStringToObject(row, "folder", name);
 	(void)cJSON_AddStringToObject(
@@ -385,6 +383,8 @@ shards_add(struct shards *s, const char *name, const cJSON *report, char *why,
 		s->first = cJSON_Duplicate(report, true);
 	cJSON_ArrayForEach(reason, forms_get(report, "reasons"))
 	    take_reason(s, name, cJSON_GetStringValue(reason));
+	if (cJSON_IsFalse(forms_get(report, "finished")))
+		s->has_unfinished = true;
 	take_modes(s, report);
 	take_options(s, report);
 	take_servers(s, report);
@@ -489,7 +489,6 @@ say_verdict(struct shards *s, int code)
 			 : code == EXIT_SKIPPED	  ? VERDICT_SKIPPED
 						  : VERDICT_INCONCLUSIVE));
 	(void)cJSON_AddNumberToObject(s->tree, "exit_code", code);
-	(void)cJSON_AddBoolToObject(s->tree, "finished", !s->is_unfinished);
 }
 
 int
@@ -509,6 +508,8 @@ shards_finish(struct shards *s, const char *command)
 		    (cJSON *)(uintptr_t)row, "harness");
 	}
 	say_verdict(s, code);
+	(void)cJSON_AddBoolToObject(
+	    s->tree, "finished", !s->has_missing && !s->has_unfinished);
 	for (i = 0; i < sizeof(of_first) / sizeof(of_first[0]); i++)
 		forms_copy(s->tree, s->first, of_first[i]);
 	(void)cJSON_AddStringToObject(s->tree, "started", earliest(shards));

@@ -24,8 +24,7 @@ struct shards {
 	cJSON *tree;	/* the merged report; whole after shards_finish() */
 	cJSON *first;	/* report of the first shard that has one */
 	cJSON *counted; /* kind and class: in all */
-	bool has_missing;
-	bool is_unfinished; /* one of them is */
+	bool has_missing, has_unfinished;
 };
 
 /* 0 or -ENOMEM. */

@@ -3,6 +3,7 @@
 #
 # What can't be done on a cluster is said at the start, with the reason: by
 # RBAC, by a PodDisruptionBudget, or because there is nothing to do it to.
+kit_only="service accounts get kubeconfigs of their own"
 # shellcheck source=tests/e2e/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
 

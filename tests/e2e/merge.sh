@@ -7,6 +7,7 @@
 # shellcheck source=tests/e2e/report_lib.sh
 . "$(dirname "$0")/report_lib.sh"
 
+command -v zstd >/dev/null || skip "no zstd"
 cd "$work" || exit 1
 m=$work/m
 
@@ -69,14 +70,13 @@ dirty()
 	grep -Eq "<$1" "$m/junit.xml" || fail "junit.xml has no $1"
 }
 
-# cut_journal RUN_DIR: as if its writer had been killed
+# cut_journal DIR: as a kill -9 leaves it
 cut_journal()
 {
-	zstd -qd --rm "$1/journal/000001.nbj.zst"
+	zstd -qd --rm "$1/journal/000001.nbj.zst" -o "$1/journal/000001.nbj" ||
+		fail "no journal"
 	truncate -s -3000 "$1/journal/000001.nbj"
 }
-
-command -v zstd >/dev/null || skip "zstd is not installed"
 
 refuse()
 {
@@ -99,6 +99,7 @@ for field in .rounds .counts.publish.ok .counts.ack.ok .harness.events; do
 	is "$field" "$(sum "$field" a "b c" c)"
 done
 is .verdict '"pass"'
+is .finished true
 is '[.checks[] | .says] | unique' '["holds"]'
 is .differs '[]'
 is .test '"liar"'
@@ -126,6 +127,7 @@ dirty error
 is .verdict '"inconclusive"'
 is '[.checks[] | .says] | unique' '["unproven"]'
 is '.shards[1].result' '"died"'
+is .finished false
 merge 1 bad empty
 dirty error
 dirty failure
@@ -148,6 +150,16 @@ cp -r "b c" cut
 rm cut/report.json
 cut_journal cut
 merge 2 a cut
+is .finished false
+# A report of the way says less than the journal behind it.
+cp -r c status
+jq '.finished = false | .verdict = "inconclusive" | .exit_code = 2 |
+	.rounds = 1' c/report.json >status/report.json
+merge 0 a status
+is .rounds "$(sum .rounds a c)"
+rm -r status/journal
+merge 2 a status
+is .finished false
 
 # The order is that of the exit codes: 1, 70, 69, 2, 3, 0.
 lie inconclusive 2 -o liar.plant=incomplete
