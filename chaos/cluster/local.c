@@ -10,11 +10,13 @@
 #include <ftw.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +59,8 @@ struct local {
 	char dir[CONFIG_PATH_MAX + 16]; /* RUN_DIR/servers */
 	char password[24];		/* of the system account */
 	struct local_node nodes[CONFIG_NODES_MAX];
+	int held[3 * CONFIG_NODES_MAX]; /* what keeps our ports from others */
+	unsigned nheld;
 };
 
 /* Ours already, though nobody listens there yet. */
@@ -72,6 +76,34 @@ is_assigned(const struct local *l, uint16_t port)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Several of us may begin at once, and a port is seen to be taken only when
+ * its server listens: each says by an abstract socket which ones it has
+ * chosen. That goes with the process, whatever ends it.
+ */
+static bool
+hold_port(struct local *l, uint16_t port)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd, len;
+
+	len = snprintf(
+	    a.sun_path + 1, sizeof(a.sun_path) - 1, "natsburn/port/%u", port);
+	if (l->nheld == sizeof(l->held) / sizeof(l->held[0]))
+		return true;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	if (bind(fd, (struct sockaddr *)&a,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+			    (size_t)len)) < 0) {
+		close(fd);
+		return false;
+	}
+	l->held[l->nheld++] = fd;
+	return true;
 }
 
 /* A port that is free now and that no outgoing connection will take. */
@@ -94,7 +126,7 @@ free_port(struct local *l)
 		a.sin_port = htons(port);
 		bound = bind(fd, (struct sockaddr *)&a, sizeof(a));
 		close(fd);
-		if (bound == 0)
+		if (bound == 0 && hold_port(l, port))
 			return port;
 	}
 	return 0;
@@ -874,6 +906,8 @@ local_down(struct cluster *c)
 	stop_servers(c, SIGTERM);
 	links_stop(&l->links);
 	loss_stop(&l->loss);
+	while (l->nheld > 0)
+		close(l->held[--l->nheld]);
 }
 
 const struct cluster_ops cluster_local = {

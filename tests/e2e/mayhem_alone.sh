@@ -26,6 +26,12 @@ await 60 "servers.json is there" is_up
 await 60 "all servers are healthy" is_healthy
 [ "$(grep -c ' healthy$' "$work/status")" -eq 3 ] ||
 	fail "status: $(cat "$work/status")"
+# Its ports are held against others that choose theirs at the same time.
+for port in $(jq -r '.servers[] | .url, .monitor | sub(".*:"; "")' \
+	"$work/run/servers.json"); do
+	grep -q "@natsburn/port/$port\$" /proc/net/unix ||
+		fail "port $port is not held"
+done
 url=$(jq -r '.servers[0].url' "$work/run/servers.json")
 grep -q "$url" "$work/err" || fail "does not say where clients connect"
 natsburn_pid=$pid
