@@ -14,6 +14,7 @@
 
 #define CONNECT_MS 1000
 #define FRESH_NS   (3 * CLOCK_S) /* healthy not longer ago than this */
+#define VARZ_NS	   (3 * CLOCK_S) /* it is asked for less often */
 #define ACCOUNTS   2
 
 struct admin {
@@ -182,12 +183,17 @@ connect_to(struct admin *a, enum admin_account account, unsigned node)
 	return 0;
 }
 
-/* The one connected to, if it still answers; else any that does. */
+/*
+ * The one connected to, if it still answers; else any that does. While
+ * streams come and go none may call itself healthy: then the one that
+ * answered last about anything.
+ */
 static unsigned
 choose_node(const struct admin *a)
 {
-	uint64_t since = clock_mono_ns() - FRESH_NS;
-	unsigned i;
+	uint64_t since = clock_mono_ns() - FRESH_NS, latest = 0;
+	struct monitor_varz v;
+	unsigned i, node = 0;
 
 	if (a->nc != NULL && a->node <= a->cluster->n &&
 	    monitor_node_is_ok(a->cluster->monitor, a->node, since))
@@ -195,7 +201,13 @@ choose_node(const struct admin *a)
 	for (i = 1; i <= a->cluster->n; i++)
 		if (monitor_node_is_ok(a->cluster->monitor, i, since))
 			return i;
-	return 0;
+	for (i = 1; i <= a->cluster->n; i++)
+		if (monitor_varz(a->cluster->monitor, i, &v) &&
+		    v.asked_ns > latest && v.asked_ns + VARZ_NS > since) {
+			latest = v.asked_ns;
+			node = i;
+		}
+	return node;
 }
 
 static bool
