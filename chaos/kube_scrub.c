@@ -171,7 +171,7 @@ scrub_env(cJSON *rows)
 static void
 scrub_words(cJSON *rows)
 {
-	bool was_name = false;
+	bool was_name = false, is_name;
 	const char *word;
 	cJSON *row;
 
@@ -180,12 +180,13 @@ scrub_words(cJSON *rows)
 		word = cJSON_GetStringValue(row);
 		if (word == NULL)
 			continue;
+		is_name = word[0] == '-' && strpbrk(word, "= ") == NULL &&
+			  is_secret_name(word, strlen(word));
 		if (was_name && word[0] != '-')
 			(void)cJSON_SetValuestring(row, REMOVED);
-		was_name = word[0] == '-' && strpbrk(word, "= ") == NULL &&
-			   is_secret_name(word, strlen(word));
-		if (cJSON_IsString(row))
+		else
 			scrub_string(row, false);
+		was_name = is_name; /* word may be gone */
 	}
 }
 
