@@ -11,9 +11,8 @@
 #define QUIET_POLLS 3 /* equal answers before it is quiet */
 #define FIRST_STEP  4 /* of the back-off: polls lie 160 ms and more apart */
 
-/* The stream's state now; false when it can't be told. */
-static bool
-ask_state(struct scan *s, struct scan *now)
+int
+scan_state(struct scan *s)
 {
 	jsStreamInfo *si = NULL;
 	jsErrCode code = 0;
@@ -28,14 +27,14 @@ ask_state(struct scan *s, struct scan *now)
 		(void)session_outcome(&s->w->session, st, code);
 		(void)snprintf(s->why, sizeof(s->why), "no stream info: %.90s",
 		    s->w->session.why);
-		return false;
+		return -EIO;
 	}
-	now->first = si->State.FirstSeq;
-	now->last = si->State.LastSeq;
-	now->messages = si->State.Msgs;
+	s->first = si->State.FirstSeq;
+	s->last = si->State.LastSeq;
+	s->messages = si->State.Msgs;
 	s->created = (uint64_t)si->Created;
 	jsStreamInfo_Destroy(si);
-	return true;
+	return 0;
 }
 
 static int
@@ -43,22 +42,20 @@ wait_quiet(struct scan *s)
 {
 	uint64_t deadline = clock_mono_ns() + SCAN_QUIET_NS;
 	struct backoff b = {.step = FIRST_STEP};
-	struct scan now = {0};
+	uint64_t first, last, messages;
 	unsigned same = 0;
 
 	while (clock_mono_ns() < deadline) {
-		if (!ask_state(s, &now))
+		first = s->first;
+		last = s->last;
+		messages = s->messages;
+		if (scan_state(s) < 0)
 			same = 0;
-		else if (same > 0 && now.first == s->first &&
-			 now.last == s->last && now.messages == s->messages)
+		else if (same > 0 && first == s->first && last == s->last &&
+			 messages == s->messages)
 			same++;
 		else
 			same = 1;
-		if (same > 0) {
-			s->first = now.first;
-			s->last = now.last;
-			s->messages = now.messages;
-		}
 		if (same >= QUIET_POLLS)
 			return 0;
 		session_backoff(&b, &s->w->child);
@@ -66,11 +63,10 @@ wait_quiet(struct scan *s)
 	return -ETIMEDOUT;
 }
 
-int
-scan_begin(struct scan *s)
+void
+scan_tell_begin(const struct scan *s)
 {
 	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
-	int err = wait_quiet(s);
 
 	ev.u.scan_begin.stream = s->target->stream;
 	ev.u.scan_begin.first = s->first;
@@ -78,6 +74,14 @@ scan_begin(struct scan *s)
 	ev.u.scan_begin.messages = s->messages;
 	ev.u.scan_begin.created = s->created;
 	child_emit(&s->w->child, &ev);
+}
+
+int
+scan_begin(struct scan *s)
+{
+	int err = wait_quiet(s);
+
+	scan_tell_begin(s);
 	return err;
 }
 

@@ -26,6 +26,12 @@ enum scan_path {
 	SCAN_LEADER = 2
 };
 
+/* Ask the leader for the stream's state: 0, or -EIO with why. */
+int scan_state(struct scan *);
+
+/* Tell SCAN_BEGIN, with the state as it was asked for last. */
+void scan_tell_begin(const struct scan *);
+
 /*
  * Ask until the state is the same several times, for removal lags behind acks
  * and the last entry may not be applied yet; then tell SCAN_BEGIN. 0 or

@@ -23,7 +23,7 @@
 #include "proto/base/log.h"
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
-#include "worker/internal.h"
+#include "worker/scan.h"
 
 #define KEYS_MAX    256
 #define SETUP_NS    (60 * CLOCK_S)
@@ -645,15 +645,12 @@ struct final {
 };
 
 struct audit {
-	struct worker *w;
-	const struct worker_target *target;
-	uint64_t first, last, messages, created;
+	struct scan scan;
 	struct session servers[CONFIG_NODES_MAX];
 	unsigned nservers, round;
 	struct final *finals; /* of this round */
 	size_t nfinals, room;
 	uint64_t latest[KEYS_MAX], before[KEYS_MAX]; /* by the leader */
-	char why[128];
 };
 
 static int
@@ -678,50 +675,27 @@ final_add(
 static int
 audit_fail(struct audit *a, const struct session *s, const char *what)
 {
-	(void)snprintf(a->why, sizeof(a->why), "%s: %.80s", what, s->why);
+	(void)snprintf(
+	    a->scan.why, sizeof(a->scan.why), "%s: %.80s", what, s->why);
 	return -EIO;
-}
-
-static int
-audit_state(struct audit *a)
-{
-	const struct kv_state *kv = a->w->state;
-	jsStreamInfo *si = NULL;
-	jsErrCode code = 0;
-	jsOptions jo;
-	natsStatus st;
-
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = SETUP_MS;
-	st = js_GetStreamInfo(&si, a->w->session.js, kv->stream, &jo, &code);
-	if (st != NATS_OK) {
-		(void)session_outcome(&a->w->session, st, code);
-		return audit_fail(a, &a->w->session, "no stream info");
-	}
-	a->first = si->State.FirstSeq;
-	a->last = si->State.LastSeq;
-	a->messages = si->State.Msgs;
-	a->created = (uint64_t)si->Created;
-	jsStreamInfo_Destroy(si);
-	return 0;
 }
 
 /* Every key by one request each, to the leader or by direct get. */
 static int
 audit_ask(struct audit *a, struct session *s, enum path path)
 {
-	const struct kv_options *o = a->w->options;
+	const struct kv_options *o = a->scan.w->options;
 	struct reading r;
 	uint32_t key;
 	int err = 0;
 
 	for (key = 0; err == 0 && key < o->keys; key++) {
-		if (get_value(s, a->w->state, key, path, &r) < 0)
+		if (get_value(s, a->scan.w->state, key, path, &r) < 0)
 			return audit_fail(a, s, "no answer");
 		if (path == PATH_LEADER)
 			a->latest[key] = r.revision;
 		err = final_add(a, key, path, &r);
-		child_beat(&a->w->child);
+		child_beat(&a->scan.w->child);
 	}
 	return err;
 }
@@ -730,7 +704,7 @@ audit_ask(struct audit *a, struct session *s, enum path path)
 static int
 key_of(const struct audit *a, const char *subject)
 {
-	const struct kv_options *o = a->w->options;
+	const struct kv_options *o = a->scan.w->options;
 	const char *k = strrchr(subject, 'k');
 	uint64_t key;
 
@@ -760,7 +734,7 @@ audit_receive(struct audit *a, natsSubscription *sub, uint64_t pending)
 		natsMsg_Destroy(msg);
 		msg = NULL;
 		wait_ms = NEXT_MS;
-		child_beat(&a->w->child);
+		child_beat(&a->scan.w->child);
 	}
 	return err;
 }
@@ -768,9 +742,9 @@ audit_receive(struct audit *a, natsSubscription *sub, uint64_t pending)
 static int
 audit_consume(struct audit *a)
 {
-	const struct kv_options *o = a->w->options;
-	const struct kv_state *kv = a->w->state;
-	struct session *s = &a->w->session;
+	const struct kv_options *o = a->scan.w->options;
+	const struct kv_state *kv = a->scan.w->state;
+	struct session *s = &a->scan.w->session;
 	natsSubscription *sub = NULL;
 	natsInbox *inbox = NULL;
 	jsConsumerInfo *ci = NULL;
@@ -783,7 +757,7 @@ audit_consume(struct audit *a)
 
 	(void)snprintf(filter, sizeof(filter), "$KV.%s.>", kv->bucket);
 	(void)snprintf(name, sizeof(name), "natsburn_audit_%u_%u_%u",
-	    a->w->source, a->w->incarnation, a->round);
+	    a->scan.w->source, a->scan.w->incarnation, a->round);
 	st = natsInbox_Create(&inbox);
 	if (st == NATS_OK)
 		st = natsConnection_SubscribeSync(&sub, s->nc, inbox);
@@ -795,7 +769,7 @@ audit_consume(struct audit *a)
 	/* "Last per subject" is refused without a filter. */
 	cc.FilterSubject = filter;
 	cc.AckPolicy = js_AckNone;
-	cc.Replicas = (int64_t)a->w->config.replicas;
+	cc.Replicas = (int64_t)a->scan.w->config.replicas;
 	cc.InactiveThreshold = (int64_t)INACTIVE_NS;
 	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
 	jo.Wait = SETUP_MS;
@@ -819,7 +793,7 @@ audit_consume(struct audit *a)
 static bool
 audit_agrees(struct audit *a)
 {
-	const struct kv_options *o = a->w->options;
+	const struct kv_options *o = a->scan.w->options;
 	uint64_t shown[KEYS_MAX] = {0};
 	bool same = a->round > 1;
 	const struct final *f;
@@ -840,7 +814,7 @@ audit_agrees(struct audit *a)
 		a->before[key] = a->latest[key];
 	}
 	/* What is known to be acknowledged has been applied here by now. */
-	return same && a->last >= a->target->last_acked;
+	return same && a->scan.last >= a->scan.target->last_acked;
 }
 
 static int
@@ -851,9 +825,9 @@ audit_round(struct audit *a)
 
 	a->round++;
 	a->nfinals = 0;
-	err = audit_state(a);
+	err = scan_state(&a->scan);
 	if (err == 0)
-		err = audit_ask(a, &a->w->session, PATH_LEADER);
+		err = audit_ask(a, &a->scan.w->session, PATH_LEADER);
 	if (err == 0)
 		err = audit_consume(a);
 	for (i = 0; err == 0 && i < a->nservers; i++)
@@ -865,15 +839,15 @@ audit_round(struct audit *a)
 static void
 audit_connect(struct audit *a)
 {
-	const struct kv_state *kv = a->w->state;
-	struct session *from = &a->w->session, *s;
+	const struct kv_state *kv = a->scan.w->state;
+	struct session *from = &a->scan.w->session, *s;
 	unsigned i;
 
 	for (i = 0; kv->mode != READ_LEADER && i < from->nurls; i++) {
 		s = &a->servers[a->nservers];
 		s->nurls = 1;
 		(void)text_copy(s->urls[0], sizeof(s->urls[0]), from->urls[i]);
-		if (session_open(s, &a->w->child, &a->w->config,
+		if (session_open(s, &a->scan.w->child, &a->scan.w->config,
 			clock_mono_ns() + 5 * CLOCK_S) == 0)
 			a->nservers++;
 	}
@@ -889,7 +863,7 @@ emit_finals(struct audit *a)
 
 	for (i = 0; i < a->nfinals; i++) {
 		f = &a->finals[i];
-		m->stream = a->target->stream;
+		m->stream = a->scan.target->stream;
 		m->key = f->key;
 		m->path = (uint8_t)f->path;
 		m->found = f->reading.found;
@@ -898,38 +872,8 @@ emit_finals(struct audit *a)
 		m->run = f->reading.payload.run;
 		m->sum = f->reading.payload.sum;
 		m->intact = f->reading.intact;
-		child_emit(&a->w->child, &ev);
+		child_emit(&a->scan.w->child, &ev);
 	}
-}
-
-static void
-emit_begin(struct audit *a)
-{
-	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
-
-	ev.u.scan_begin.stream = a->target->stream;
-	ev.u.scan_begin.first = a->first;
-	ev.u.scan_begin.last = a->last;
-	ev.u.scan_begin.messages = a->messages;
-	ev.u.scan_begin.created = a->created;
-	child_emit(&a->w->child, &ev);
-}
-
-static void
-emit_scan_end(struct audit *a, int err)
-{
-	struct event ev = {.type = MESSAGE_SCAN_END};
-	struct msg_scan_end *m = &ev.u.scan_end;
-
-	m->stream = a->target->stream;
-	m->complete = err == 0;
-	m->messages = a->nfinals;
-	m->last = a->last;
-	if (err < 0)
-		(void)text_copy(m->why, sizeof(m->why),
-		    a->why[0] != '\0' ? a->why : strerror(-err));
-	child_emit(&a->w->child, &ev);
-	child_flush(&a->w->child);
 }
 
 static void
@@ -944,8 +888,8 @@ audit_bucket(struct worker *w, const struct worker_target *target)
 		child_diag(&w->child, -ENOMEM, "cannot audit the bucket");
 		return;
 	}
-	a->w = w;
-	a->target = target;
+	a->scan.w = w;
+	a->scan.target = target;
 	audit_connect(a);
 	do {
 		if (a->round > 0)
@@ -955,10 +899,11 @@ audit_bucket(struct worker *w, const struct worker_target *target)
 			break;
 	} while (!w->child.stopping && clock_mono_ns() < deadline);
 	/* Disagreement that lasted is a result: the check judges it. */
-	emit_begin(a);
+	scan_tell_begin(&a->scan);
 	if (err == 0)
 		emit_finals(a);
-	emit_scan_end(a, err);
+	a->scan.read = a->nfinals;
+	scan_end(&a->scan, err);
 	for (i = 0; i < a->nservers; i++)
 		session_close(&a->servers[i]);
 	free(a->finals);
