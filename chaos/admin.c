@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Requests to the servers themselves; see admin.h. */
 #include <errno.h>
-#include <nats/nats.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
-#include "proto/nkey.h"
+#include "proto/nats_login.h"
 
 #define CONNECT_MS 1000
 #define FRESH_NS   (3 * CLOCK_S) /* healthy not longer ago than this */
@@ -19,7 +18,7 @@
 
 struct admin {
 	struct cluster *cluster;
-	struct admin_login logins[ACCOUNTS];
+	struct config_login logins[ACCOUNTS];
 	/* What is connected now: one connection, used over and over. */
 	natsConnection *nc;
 	enum admin_account account;
@@ -36,8 +35,8 @@ struct admin {
 };
 
 struct admin *
-admin_create(struct cluster *cluster, const struct admin_login *system,
-    const struct admin_login *user)
+admin_create(struct cluster *cluster, const struct config_login *system,
+    const struct config_login *user)
 {
 	struct admin *a = calloc(1, sizeof(*a));
 
@@ -76,60 +75,16 @@ admin_destroy(struct admin *a)
 	free(a);
 }
 
-static bool
-is_given(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
-
 static natsStatus
-set_login(natsOptions *o, const struct admin_login *l)
-{
-	char public[NKEY_PUBLIC_MAX];
-
-	if (is_given(l->user))
-		return natsOptions_SetUserInfo(o, l->user, l->password);
-	if (is_given(l->token))
-		return natsOptions_SetToken(o, l->token);
-	if (is_given(l->creds))
-		return natsOptions_SetUserCredentialsFromFiles(
-		    o, l->creds, NULL);
-	if (!is_given(l->nkey))
-		return NATS_OK;
-	if (nkey_public_of_file(l->nkey, public) < 0)
-		return NATS_INVALID_ARG;
-	return natsOptions_SetNKeyFromSeed(o, public, l->nkey);
-}
-
-/* As clients do (worker/session.c). */
-static natsStatus
-set_tls(natsOptions *o, const struct run_config *c)
-{
-	natsStatus s;
-
-	if (!c->tls)
-		return NATS_OK;
-	s = natsOptions_SetSecure(o, true);
-	if (s == NATS_OK && c->tls_ca[0] != '\0')
-		s = natsOptions_LoadCATrustedCertificates(o, c->tls_ca);
-	if (s == NATS_OK && c->tls_cert[0] != '\0')
-		s = natsOptions_LoadCertificatesChain(
-		    o, c->tls_cert, c->tls_key);
-	if (s == NATS_OK && c->tls_hostname[0] != '\0')
-		s = natsOptions_SetExpectedHostname(o, c->tls_hostname);
-	return s;
-}
-
-static natsStatus
-set_options(natsOptions *o, const char *url, const struct admin_login *login,
+set_options(natsOptions *o, const char *url, const struct config_login *login,
     const struct run_config *c)
 {
 	natsStatus s = natsOptions_SetURL(o, url);
 
 	if (s == NATS_OK)
-		s = set_login(o, login);
+		s = nats_login_set(o, login);
 	if (s == NATS_OK)
-		s = set_tls(o, c);
+		s = nats_login_set_tls(o, c);
 	if (s == NATS_OK)
 		s = natsOptions_SetName(o, "natsburn-chaos");
 	if (s == NATS_OK)
@@ -211,10 +166,9 @@ choose_node(const struct admin *a)
 }
 
 static bool
-can_log_in(const struct admin_login *l)
+can_log_in(const struct config_login *l)
 {
-	return l->is_open || is_given(l->user) || is_given(l->token) ||
-	       is_given(l->nkey) || is_given(l->creds);
+	return l->is_open || nats_login_is_given(l);
 }
 
 int

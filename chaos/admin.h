@@ -23,23 +23,12 @@ enum admin_account {
 };
 
 /*
- * Who may log in, by one of these; NULL and empty texts are not given. Files
- * are read by each connection.
- */
-struct admin_login {
-	const char *user, *password;
-	const char *token;
-	const char *nkey, *creds; /* files */
-	bool is_open;		  /* nothing is asked for */
-};
-
-/*
  * NULL without memory. The texts of the logins must outlive it; the cluster's
  * urls are used as they are at the time of a request, with TLS as its
  * configuration says.
  */
-struct admin *admin_create(struct cluster *, const struct admin_login *system,
-    const struct admin_login *user);
+struct admin *admin_create(struct cluster *, const struct config_login *system,
+    const struct config_login *user);
 void admin_destroy(struct admin *);
 
 /*

@@ -263,6 +263,15 @@ config_extras(const struct run_config *c, const char *scope,
 	return 0;
 }
 
+void
+config_stream_prefix(const struct run_config *c, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (strcmp(c->test, "none") != 0)
+		(void)text_add(
+		    out, size, "NB_%llX_", (unsigned long long)c->run);
+}
+
 bool
 config_list_has(const char *list, const char *name)
 {

@@ -66,6 +66,17 @@ struct run_config {
 	uint64_t run;
 };
 
+/*
+ * Who logs in, by one of these; NULL and empty texts are not given. Nothing is
+ * copied.
+ */
+struct config_login {
+	const char *user, *password;
+	const char *token;
+	const char *nkey, *creds; /* files */
+	bool is_open;		  /* nothing is asked for */
+};
+
 /* The rows of struct run_config. */
 extern const struct option_spec config_options[];
 
@@ -93,6 +104,12 @@ void config_each(const struct run_config *, bool with_secrets,
  */
 int config_extras(const struct run_config *, const char *scope,
     const struct option_spec *rows, void *state, char *why);
+
+/*
+ * How the names of the run's streams begin; the stream of a key-value bucket
+ * has KV_ before it. Of "none", whose load is somebody else's, it is empty.
+ */
+void config_stream_prefix(const struct run_config *, char *out, size_t size);
 
 /*
  * nats://user:password@host becomes nats://...@host, in each of a list. The

@@ -47,6 +47,10 @@ function acts(header) {
 	sub(/^[^"]*"/, "", header)
 	sub(/".*/, "", header)
 	folder = folder_of(FILENAME)
+	if (header == "proto/nats_login.h" && folder != "worker" &&
+	    FILENAME !~ /^(chaos\/admin|proto\/nats_login)\.c$/)
+		printf "%s:%d: only worker and chaos/admin.c may include \"%s\"\n",
+		    FILENAME, FNR, header
 	if (header !~ /\//)
 		printf "%s:%d: \"%s\" is not named from the project's root\n",
 		    FILENAME, FNR, header
@@ -61,9 +65,9 @@ function acts(header) {
 	sub(/>.*/, "", header)
 	folder = folder_of(FILENAME)
 	if (header ~ /^(nats\/)?(nats|adapters\/.*)\.h$/ && folder != "worker" &&
-	    FILENAME != "chaos/admin.c")
-		printf "%s:%d: only worker and chaos/admin.c may include <%s>\n", FILENAME, FNR,
-		    header
+	    FILENAME != "proto/nats_login.h")
+		printf "%s:%d: only worker and proto/nats_login.h may include <%s>\n", FILENAME,
+		    FNR, header
 	if (folder == "check" && acts(header))
 		printf "%s:%d: check must not include <%s>\n", FILENAME, FNR,
 		    header

@@ -22,9 +22,8 @@ void
 worker_stream_name(
     const struct worker *w, const char *suffix, char *out, size_t size)
 {
-	out[0] = '\0';
-	(void)text_add(
-	    out, size, "NB_%llX_%s", (unsigned long long)w->config.run, suffix);
+	config_stream_prefix(&w->config, out, size);
+	(void)text_add(out, size, "%s", suffix);
 }
 
 void

@@ -9,7 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
-#include "proto/nkey.h"
+#include "proto/nats_login.h"
 #include "worker/session.h"
 
 #define CONNECT_MS	    2000
@@ -47,54 +47,14 @@ session_outcome(struct session *s, natsStatus status, jsErrCode code)
 }
 
 static natsStatus
-set_nkey(natsOptions *o, const char *seed_file)
-{
-	char public[NKEY_PUBLIC_MAX];
-
-	/* The seed is read anew for each connection, by the library. */
-	if (nkey_public_of_file(seed_file, public) < 0)
-		return NATS_INVALID_ARG;
-	return natsOptions_SetNKeyFromSeed(o, public, seed_file);
-}
-
-static natsStatus
-set_login(natsOptions *o, const struct run_config *c)
-{
-	if (c->user[0] != '\0')
-		return natsOptions_SetUserInfo(o, c->user, c->password);
-	if (c->token[0] != '\0')
-		return natsOptions_SetToken(o, c->token);
-	if (c->nkey[0] != '\0')
-		return set_nkey(o, c->nkey);
-	if (c->creds[0] != '\0')
-		return natsOptions_SetUserCredentialsFromFiles(
-		    o, c->creds, NULL);
-	return NATS_OK;
-}
-
-/* Without a name of its own the library takes that in the URL. */
-static natsStatus
-set_tls(natsOptions *o, const struct run_config *c)
-{
-	natsStatus s;
-
-	if (!c->tls)
-		return NATS_OK;
-	s = natsOptions_SetSecure(o, true);
-	if (s == NATS_OK && c->tls_ca[0] != '\0')
-		s = natsOptions_LoadCATrustedCertificates(o, c->tls_ca);
-	if (s == NATS_OK && c->tls_cert[0] != '\0')
-		s = natsOptions_LoadCertificatesChain(
-		    o, c->tls_cert, c->tls_key);
-	if (s == NATS_OK && c->tls_hostname[0] != '\0')
-		s = natsOptions_SetExpectedHostname(o, c->tls_hostname);
-	return s;
-}
-
-static natsStatus
 set_options(natsOptions *o, struct session *s, const struct child *child,
     const struct run_config *c)
 {
+	struct config_login login = {.user = c->user,
+	    .password = c->password,
+	    .token = c->token,
+	    .nkey = c->nkey,
+	    .creds = c->creds};
 	const char *servers[CONFIG_NODES_MAX];
 	char name[80];
 	natsStatus st;
@@ -130,8 +90,8 @@ set_options(natsOptions *o, struct session *s, const struct child *child,
 	    strstr(s->urls[0], "//127.0.0.1:") != NULL)
 		st = natsOptions_SetIgnoreDiscoveredServers(o, true);
 	if (st == NATS_OK)
-		st = set_login(o, c);
-	return st == NATS_OK ? set_tls(o, c) : st;
+		st = nats_login_set(o, &login);
+	return st == NATS_OK ? nats_login_set_tls(o, c) : st;
 }
 
 static natsStatus

@@ -223,11 +223,11 @@ open_admin(struct cluster *c)
 	if ((c->needs & CLUSTER_CAN_ADMIN) == 0)
 		return 0;
 	c->admin = admin_create(c,
-	    &(struct admin_login){.user = o->sys_user,
+	    &(struct config_login){.user = o->sys_user,
 		.password = o->sys_password,
 		.nkey = o->sys_nkey,
 		.creds = o->sys_creds},
-	    &(struct admin_login){.user = o->user,
+	    &(struct config_login){.user = o->user,
 		.password = o->password,
 		.token = o->token,
 		.nkey = o->nkey,

@@ -879,9 +879,9 @@ local_up(struct cluster *c)
 		/* The monitor watches the nodes that now have addresses. */
 		c->monitor = monitor_create(c, chaos_child(c->chaos));
 		c->admin = admin_create(c,
-		    &(struct admin_login){
+		    &(struct config_login){
 			.user = "sys", .password = l->password},
-		    &(struct admin_login){.user = "burn", .password = "burn"});
+		    &(struct config_login){.user = "burn", .password = "burn"});
 		if (c->monitor == NULL || c->admin == NULL)
 			err = -ENOMEM;
 	}
