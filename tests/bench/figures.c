@@ -22,7 +22,7 @@ struct phase {
 struct figures {
 	struct phase phases[PHASES_MAX];
 	unsigned nphases;
-	uint64_t events, bytes, published, last_ns, formed_ns;
+	uint64_t events, bytes, packed, published, last_ns, formed_ns;
 	bool is_load;
 	uint64_t stored, confirmed; /* while the load ran */
 };
@@ -97,8 +97,10 @@ say(const struct figures *f)
 	printf("\n");
 	say_times(f);
 	printf("run: %llu events, %llu messages, %.0f bytes of journal a "
-	       "message (%.1f events of %.1f bytes)\n",
+	       "message (%.0f before it is compressed: %.1f events of %.1f "
+	       "bytes)\n",
 	    (unsigned long long)f->events, (unsigned long long)f->published,
+	    f->published > 0 ? (double)f->packed / (double)f->published : 0,
 	    f->published > 0 ? (double)f->bytes / (double)f->published : 0,
 	    f->published > 0 ? (double)f->events / (double)f->published : 0,
 	    (double)f->bytes / (double)f->events);
@@ -111,12 +113,15 @@ figures_say(const char *run_dir)
 	struct journal_reader reader;
 	const uint8_t *raw;
 	struct event ev;
+	unsigned segment;
 	size_t len;
 	int err = journal_open(&reader, run_dir);
 
 	while (
 	    err == 0 && journal_next(&reader, &ev, &raw, &len) == JOURNAL_EVENT)
 		count(&f, &ev, len);
+	for (segment = 1; err == 0 && segment <= reader.last; segment++)
+		f.packed += journal_segment_size(reader.dir, segment);
 	journal_reader_fini(&reader);
 	frame_cleanup();
 	if (err == 0 && f.events == 0)
