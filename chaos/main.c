@@ -16,6 +16,7 @@
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
 #include "chaos/schedule.h"
+#include "chaos/states.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/sig.h"
@@ -37,6 +38,7 @@ struct chaos {
 	bool failed;	    /* a part of the harness broke; was said */
 	bool healing;	    /* MAYHEM_STOP came; ALL_HEALED is owed */
 	uint64_t settle_ns; /* SETTLE came then; SETTLED is owed */
+	struct states states;
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
@@ -78,6 +80,9 @@ take_command(struct chaos *c, const struct event *cmd)
 		break;
 	case MESSAGE_SETTLE:
 		c->settle_ns = clock_mono_ns();
+		break;
+	case MESSAGE_COMPARE:
+		states_begin(&c->states);
 		break;
 	case MESSAGE_DUMP:
 		c->wants_dump = true;
@@ -293,13 +298,14 @@ serve(struct chaos *c)
 		schedule_step(&c->schedule);
 		if (c->cluster.monitor != NULL)
 			monitor_hurry(c->cluster.monitor,
-			    c->settle_ns != 0 ||
+			    c->settle_ns != 0 || c->states.begin_ns != 0 ||
 				!schedule_is_idle(&c->schedule));
 		if (clock_mono_ns() >= c->links_ns + LINKS_NS)
 			look_at_links(c);
 		look_at_servers(c);
 		answer_healed(c);
 		answer_settled(c);
+		(void)states_step(&c->states, &c->cluster, &c->child);
 		answer_dump(c);
 	}
 }

@@ -212,31 +212,16 @@ mayhem_leader_of(const struct fault *f, const char *of)
 }
 
 bool
-mayhem_prefix(const struct fault *f, char *out, size_t size)
-{
-	const struct run_config *config = f->cluster->config;
-
-	out[0] = '\0';
-	if (strcmp(config->test, "none") == 0)
-		return false;
-	(void)snprintf(out, size, "NB_%llX_", (unsigned long long)config->run);
-	return true;
-}
-
-bool
 mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 {
 	const struct monitor *m = f->cluster->monitor;
 	uint64_t since = clock_mono_ns() - KNOWN_NS;
-	char prefix[40];
 
-	/* Only what the run made: the rest of a cluster isn't ours. */
-	(void)mayhem_prefix(f, prefix, sizeof(prefix)); /* or empty: any */
 	f->before[0] = '\0';
 	f->node = 0;
 	if (of != LEADER_OF_META)
 		f->node = monitor_pick_group(m, of == LEADER_OF_CONSUMER,
-		    prefix, fault_dice(f, 1), f->before, sizeof(f->before));
+		    fault_dice(f, 1), f->before, sizeof(f->before));
 	if (f->node == 0) { /* a test without streams has this one at least */
 		of = LEADER_OF_META;
 		f->before[0] = '\0';

@@ -171,12 +171,6 @@ int mayhem_start_all(struct fault *);
 bool mayhem_is_whole(struct fault *, const char *how);
 
 /*
- * How the names of the run's streams begin: true, or false with an empty
- * text when it has none (a test by others).
- */
-bool mayhem_prefix(const struct fault *, char *out, size_t size);
-
-/*
  * Set the links between servers, or add up what they carried since then:
  * those directions for which is_in says so, or doesn't (NULL: all).
  */

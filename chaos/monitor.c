@@ -53,8 +53,10 @@ struct group {
 	bool is_led;	 /* by this very server */
 	bool is_current; /* all replicas are; known by the leader only */
 	bool is_consumer;
-	unsigned copies;	     /* replicas, itself included */
-	char name[MONITOR_NAME_MAX]; /* stream or stream/consumer */
+	unsigned copies;		/* replicas, itself included */
+	unsigned peers;			/* those that are nodes of ours, bits */
+	uint64_t first, last, messages; /* of a stream, by its own store */
+	char name[MONITOR_NAME_MAX];	/* stream or stream/consumer */
 };
 
 struct watched {
@@ -85,6 +87,7 @@ struct monitor {
 	struct watched nodes[CONFIG_NODES_MAX];
 	struct told told[LEADERS_SENT];
 	unsigned ntold;
+	char prefix[40]; /* of the run's streams */
 };
 
 static size_t
@@ -165,6 +168,7 @@ monitor_create(struct cluster *cluster, struct child *child)
 		return NULL;
 	m->cluster = cluster;
 	m->child = child;
+	config_stream_prefix(cluster->config, m->prefix, sizeof(m->prefix));
 	m->multi = curl_multi_init();
 	if (m->multi == NULL) {
 		monitor_destroy(m);
@@ -271,6 +275,36 @@ tell_leader(
 	child_emit(m->child, &ev);
 }
 
+static uint64_t
+count_of(const cJSON *o, const char *name)
+{
+	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	return cJSON_IsNumber(n) && n->valuedouble > 0
+		   ? (uint64_t)n->valuedouble
+		   : 0;
+}
+
+/* Bits of those servers of ours that a group's cluster rows name. */
+static unsigned
+peers_of(const struct monitor *m, const cJSON *cluster)
+{
+	const char *leader = string_of(cluster, "leader");
+	const cJSON *list, *row;
+	unsigned i, peers = 0;
+
+	list = cJSON_GetObjectItemCaseSensitive(cluster, "replicas");
+	for (i = 0; i < m->cluster->n; i++) {
+		if (strcmp(leader, m->cluster->nodes[i].name) == 0)
+			peers |= 1U << i;
+		cJSON_ArrayForEach(
+		    row, list) if (strcmp(string_of(row, "name"),
+				       m->cluster->nodes[i].name) == 0) peers |=
+		    1U << i;
+	}
+	return peers;
+}
+
 /* True when all rows of a group's replicas say they are current. */
 static bool
 replicas_current(const cJSON *cluster, unsigned *rows)
@@ -299,6 +333,7 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	    cJSON_GetObjectItemCaseSensitive(detail, "cluster");
 	const char *name = string_of(detail, "name");
 	const char *leader = string_of(cluster, "leader");
+	const cJSON *state = cJSON_GetObjectItemCaseSensitive(detail, "state");
 	struct group *g;
 	unsigned rows = 0;
 
@@ -311,7 +346,11 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	g->is_current =
 	    g->is_led && (cluster == NULL || replicas_current(cluster, &rows));
 	g->copies = rows + 1;
+	g->peers = peers_of(m, cluster);
 	g->is_consumer = stream[0] != '\0';
+	g->first = count_of(state, "first_seq");
+	g->last = count_of(state, "last_seq");
+	g->messages = count_of(state, "messages");
 	g->name[0] = '\0';
 	(void)text_add(g->name, sizeof(g->name), "%s%s%s", stream,
 	    g->is_consumer ? "/" : "", name);
@@ -362,16 +401,6 @@ take_jsz(struct monitor *m, struct watched *w, unsigned node, const cJSON *o)
 		tell_leader(m, 1, "", name);
 	accounts = cJSON_GetObjectItemCaseSensitive(o, "account_details");
 	cJSON_ArrayForEach(account, accounts) take_account(m, w, name, account);
-}
-
-static uint64_t
-count_of(const cJSON *o, const char *name)
-{
-	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
-
-	return cJSON_IsNumber(n) && n->valuedouble > 0
-		   ? (uint64_t)n->valuedouble
-		   : 0;
 }
 
 static void
@@ -594,16 +623,28 @@ monitor_meta_leader(const struct monitor *m, uint64_t since_ns)
 	return 0;
 }
 
+/* A stream or consumer that the run made: the rest isn't ours. */
 static bool
-is_pickable(const struct group *g, bool consumers, const char *prefix)
+is_ours(const struct monitor *m, const struct group *g)
+{
+	const char *name = g->name;
+
+	if (strncmp(name, "KV_", 3) == 0)
+		name += 3;
+	return m->prefix[0] != '\0' &&
+	       strncmp(name, m->prefix, strlen(m->prefix)) == 0;
+}
+
+static bool
+is_pickable(const struct monitor *m, const struct group *g, bool consumers)
 {
 	return g->is_led && g->is_consumer == consumers &&
-	       strncmp(g->name, prefix, strlen(prefix)) == 0;
+	       (m->prefix[0] == '\0' || is_ours(m, g));
 }
 
 unsigned
-monitor_pick_group(const struct monitor *m, bool consumers, const char *prefix,
-    uint64_t dice, char *name, size_t size)
+monitor_pick_group(const struct monitor *m, bool consumers, uint64_t dice,
+    char *name, size_t size)
 {
 	const struct watched *w;
 	unsigned i, k, pass;
@@ -614,8 +655,7 @@ monitor_pick_group(const struct monitor *m, bool consumers, const char *prefix,
 		for (i = 0; i < m->cluster->n; i++) {
 			w = &m->nodes[i];
 			for (k = 0; w->jsz_ns != 0 && k < w->ngroups; k++) {
-				if (!is_pickable(
-					&w->groups[k], consumers, prefix))
+				if (!is_pickable(m, &w->groups[k], consumers))
 					continue;
 				if (pass == 0) {
 					count++;
@@ -670,7 +710,7 @@ monitor_meta_size(const struct monitor *m, uint64_t since_ns)
 }
 
 unsigned
-monitor_fewest_copies(const struct monitor *m, const char *prefix)
+monitor_fewest_copies(const struct monitor *m)
 {
 	unsigned i, k, fewest = UINT_MAX;
 	const struct watched *w;
@@ -678,11 +718,75 @@ monitor_fewest_copies(const struct monitor *m, const char *prefix)
 	for (i = 0; i < m->cluster->n; i++) {
 		w = &m->nodes[i];
 		for (k = 0; k < w->ngroups; k++)
-			if (is_pickable(&w->groups[k], false, prefix) &&
+			if (w->groups[k].is_led && !w->groups[k].is_consumer &&
+			    is_ours(m, &w->groups[k]) &&
 			    w->groups[k].copies < fewest)
 				fewest = w->groups[k].copies;
 	}
 	return fewest;
+}
+
+static void
+stream_of(unsigned node, const struct group *g, struct monitor_stream *out)
+{
+	out->name = g->name;
+	out->first = g->first;
+	out->last = g->last;
+	out->messages = g->messages;
+	out->is_led = g->is_led;
+	/* What has one copy names nobody. */
+	out->peers = g->copies > 1 ? g->peers : 1U << (node - 1);
+}
+
+bool
+monitor_stream(const struct monitor *m, unsigned node, unsigned *i,
+    struct monitor_stream *out)
+{
+	const struct watched *w = &m->nodes[node - 1];
+	const struct group *g;
+
+	while (*i < w->ngroups) {
+		g = &w->groups[(*i)++];
+		if (g->is_consumer || !is_ours(m, g))
+			continue;
+		stream_of(node, g, out);
+		return true;
+	}
+	return false;
+}
+
+bool
+monitor_stream_of(const struct monitor *m, unsigned node, const char *name,
+    struct monitor_stream *out)
+{
+	const struct watched *w = &m->nodes[node - 1];
+	uint64_t hash = hash_name("", name);
+	unsigned k;
+
+	for (k = 0; k < w->ngroups; k++)
+		if (w->groups[k].hash == hash && !w->groups[k].is_consumer &&
+		    strcmp(w->groups[k].name, name) == 0) {
+			stream_of(node, &w->groups[k], out);
+			return true;
+		}
+	return false;
+}
+
+unsigned
+monitor_tells_streams(
+    const struct monitor *m, uint64_t since_ns, unsigned *silent)
+{
+	unsigned i, can = 0;
+
+	*silent = 0;
+	for (i = 0; i < m->cluster->n; i++) {
+		if (m->cluster->nodes[i].monitor[0] == '\0')
+			continue;
+		can++;
+		if (*silent == 0 && m->nodes[i].jsz_ns <= since_ns)
+			*silent = i + 1;
+	}
+	return can;
 }
 
 static size_t

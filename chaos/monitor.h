@@ -51,11 +51,11 @@ unsigned monitor_meta_leader(const struct monitor *, uint64_t since_ns);
 
 /*
  * A stream (or "stream/consumer") whose leader is known: the one that dice
- * choose among those whose name begins with prefix. Copies its name and
+ * choose among the run's (with test none: among all). Copies its name and
  * returns its leader, or 0 when there is none.
  */
 unsigned monitor_pick_group(const struct monitor *, bool consumers,
-    const char *prefix, uint64_t dice, char *name, size_t size);
+    uint64_t dice, char *name, size_t size);
 
 /* Who leads that one, as seen since then; 0 if nobody is known to. */
 unsigned monitor_group_leader(
@@ -77,10 +77,35 @@ bool monitor_varz(const struct monitor *, unsigned node, struct monitor_varz *);
 unsigned monitor_meta_size(const struct monitor *, uint64_t since_ns);
 
 /*
- * Replicas of the stream that has the fewest, as its leader sees it, of
- * those whose name begins with prefix; UINT_MAX when there is none.
+ * Replicas of the one of the run's streams that has the fewest, as its leader
+ * sees it; UINT_MAX when there is none.
  */
-unsigned monitor_fewest_copies(const struct monitor *, const char *prefix);
+unsigned monitor_fewest_copies(const struct monitor *);
+
+/*
+ * What a node tells of a stream of the run, by its own store: true, and is
+ * counted up, or false when there are no more. peers has a bit (node - 1) for
+ * each node of the cluster that is a replica, as this one sees it.
+ */
+struct monitor_stream {
+	const char *name; /* until the monitor is waited for */
+	uint64_t first, last, messages;
+	bool is_led; /* by this node, it says */
+	unsigned peers;
+};
+bool monitor_stream(const struct monitor *, unsigned node, unsigned *i,
+    struct monitor_stream *);
+
+/* The same of the stream of that name. */
+bool monitor_stream_of(const struct monitor *, unsigned node, const char *name,
+    struct monitor_stream *);
+
+/*
+ * Nodes that can be asked for their streams (0: none can), and the first of
+ * them that has not told them since then (0: all have).
+ */
+unsigned monitor_tells_streams(
+    const struct monitor *, uint64_t since_ns, unsigned *silent);
 
 /*
  * Ask for a page of a node, once and at once (2 s at most). 0, or -EPROTO

@@ -88,6 +88,12 @@ may_be_its_stream(const struct judge *judge, const struct anomaly *a,
 	return k == NULL || k->stream == a->stream;
 }
 
+static bool
+is_state(const struct event *ev)
+{
+	return ev->type == MESSAGE_STATE || ev->type == MESSAGE_STATES_DIFFER;
+}
+
 bool
 evidence_bears_on(
     const struct judge *judge, const struct event *ev, const struct anomaly *a)
@@ -100,6 +106,8 @@ evidence_bears_on(
 
 	if (ev->type == MESSAGE_SCAN_BEGIN || ev->type == MESSAGE_SCAN_END)
 		return ev->u.scan_begin.stream == a->stream;
+	if (is_state(ev)) /* there are none but of streams that differ */
+		return a->kind == ANOMALY_DIVERGENCE;
 	for (i = 0; i < spec->nfields; i++) {
 		f = &spec->fields[i];
 		v = (uint64_t)message_get(ev, f);
@@ -150,7 +158,8 @@ evidence_sieve_passes(const struct evidence_sieve *s, const struct event *ev)
 	uint64_t at;
 	unsigned i;
 
-	if (ev->type == MESSAGE_SCAN_BEGIN || ev->type == MESSAGE_SCAN_END)
+	if (ev->type == MESSAGE_SCAN_BEGIN || ev->type == MESSAGE_SCAN_END ||
+	    is_state(ev))
 		return true;
 	for (i = 0; i < spec->nfields; i++) {
 		f = &spec->fields[i];

@@ -390,16 +390,28 @@ settle_is_over(struct run *r)
 	return r->settled;
 }
 
-/* audit: a fresh process scans every stream by a second path */
+/*
+ * audit: a fresh process scans every stream by a second path, while chaos
+ * compares what the servers tell of them.
+ */
 
-#define STARTS_AT_ONCE 32
-#define AUDITS_MAX     3
+#define AUDITS_MAX 3
+
+static void
+start_audit(struct run *r)
+{
+	r->audits++;
+	r->audit = add_child(r, "worker", "audit", false);
+}
 
 static void
 audit_enter(struct run *r)
 {
-	r->audits++;
-	r->audit = add_child(r, "worker", "audit", false);
+	/* Of a cluster that does not settle nothing new would be known. */
+	r->compared = r->is_unsettled;
+	if (!r->compared)
+		say(r, r->chaos, MESSAGE_COMPARE);
+	start_audit(r);
 }
 
 /* Name every stream to a process, then let it begin. */
@@ -436,10 +448,10 @@ audit_is_over(struct run *r)
 	if (r->audit->state != CHILD_FINISHED)
 		return false;
 	if (!r->audit->bye_ok && !r->doomed && r->audits < AUDITS_MAX) {
-		audit_enter(r);
+		start_audit(r);
 		return false;
 	}
-	return true;
+	return r->compared || r->chaos->state == CHILD_FINISHED;
 }
 
 /* clean: leave nothing on a cluster that isn't ours, unless it is evidence */

@@ -38,6 +38,9 @@ retain_is_frame(const struct event *ev)
 	case MESSAGE_SCAN_ABSENT:
 	case MESSAGE_COPY:
 	case MESSAGE_COPIES_END:
+	case MESSAGE_STATE:
+	case MESSAGE_STATES_DIFFER:
+	case MESSAGE_COMPARED:
 		return true;
 	case MESSAGE_LOG: /* a thousand clients say much in a week */
 		return false;

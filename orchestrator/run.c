@@ -253,6 +253,9 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 		r->settled = true;
 		r->is_unsettled = !ev->u.settled.ok;
 		break;
+	case MESSAGE_COMPARED:
+		r->compared = true;
+		break;
 	case MESSAGE_DUMPED:
 		r->dumped = true;
 		break;

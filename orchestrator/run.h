@@ -67,7 +67,7 @@ struct run {
 	struct channel_out own; /* stamps our own events; never written */
 	uint64_t tick_ns, flush_ns, status_ns;
 	struct msg_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
-	bool is_up, all_healed, settled, is_unsettled, dumped;
+	bool is_up, all_healed, settled, is_unsettled, compared, dumped;
 	bool interrupted, stopped, doomed, killed, concluding;
 	bool journal_failed;
 };

@@ -179,6 +179,141 @@ test_unread(void **state)
 	assert_non_null(strstr(v.says, "2 of 3"));
 }
 
+/* What the servers tell: n2 lacks a message, n3 the stream. */
+
+static void
+tell_state(struct story *s, unsigned server, const char *stream,
+    uint64_t messages, bool leads)
+{
+	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_STATE);
+
+	ev->u.state.first = 1;
+	ev->u.state.last = 20;
+	ev->u.state.messages = messages;
+	ev->u.state.has_it = messages > 0;
+	ev->u.state.is_replica = 1;
+	ev->u.state.leads = leads;
+	(void)snprintf(
+	    ev->u.state.server, sizeof(ev->u.state.server), "n%u", server);
+	(void)text_copy(ev->u.state.stream, sizeof(ev->u.state.stream), stream);
+}
+
+static void
+tell_differ(struct story *s, const char *stream, uint64_t differed_ns)
+{
+	struct event *ev;
+
+	tell_state(s, 1, stream, 20, true);
+	tell_state(s, 2, stream, 19, false);
+	tell_state(s, 3, stream, 0, false);
+	ev = story_add(s, STORY_CHAOS, MESSAGE_STATES_DIFFER);
+	ev->u.states_differ.differed_ns = differed_ns;
+	(void)text_copy(ev->u.states_differ.stream,
+	    sizeof(ev->u.states_differ.stream), stream);
+}
+
+static void
+tell_compared(struct story *s, uint32_t differ, const char *why)
+{
+	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_COMPARED);
+
+	ev->u.compared.servers = COPIES;
+	ev->u.compared.streams = 2;
+	ev->u.compared.differ = differ;
+	(void)text_copy(ev->u.compared.why, sizeof(ev->u.compared.why), why);
+}
+
+static void
+test_states(void **state)
+{
+	struct story_verdict v;
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	tell_differ(&s, "NB_1_a", 61 * CLOCK_S);
+	tell_differ(&s, "NB_1_b", 60 * CLOCK_S);
+	tell_compared(&s, 2, "");
+	judged(&s, &v);
+	assert_int_equal(v.result.verdict, VERDICT_FAIL);
+	assert_int_equal(v.counts[ANOMALY_DIVERGENCE][CLASS_VIOLATION], 2);
+	assert_int_equal(story_other_violations(&v, ANOMALY_DIVERGENCE), 0);
+	if (strstr(v.says,
+		"stream NB_1_a: n1 1..20, 20 messages, leads; n2 1..20, 19 "
+		"messages; n3 lacks it") == NULL)
+		fail_msg("says: %s", v.says);
+}
+
+static void
+test_two_leaders(void **state)
+{
+	struct story_verdict v;
+	struct event *ev;
+	struct story s;
+	unsigned i;
+
+	(void)state;
+	begin(&s);
+	for (i = 1; i <= COPIES; i++)
+		tell_state(&s, i, "NB_1_a", 20, i != 2);
+	ev = story_add(&s, STORY_CHAOS, MESSAGE_STATES_DIFFER);
+	ev->u.states_differ.differed_ns = 70 * CLOCK_S;
+	(void)text_copy(ev->u.states_differ.stream,
+	    sizeof(ev->u.states_differ.stream), "NB_1_a");
+	tell_compared(&s, 1, "");
+	judged(&s, &v);
+	assert_int_equal(v.counts[ANOMALY_DIVERGENCE][CLASS_VIOLATION], 1);
+	if (strstr(v.says, "n3 1..20, 20 messages, leads") == NULL)
+		fail_msg("says: %s", v.says);
+}
+
+/* Legal: they agreed in the end, in time, or the cluster did not settle. */
+static void
+test_states_legal(void **state)
+{
+	static const uint64_t lasted[] = {1, 59 * CLOCK_S, 90 * CLOCK_S};
+	struct story_verdict v;
+	struct event *ev;
+	struct story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		begin(&s);
+		if (i == 2) {
+			ev = story_add(&s, STORY_CHAOS, MESSAGE_SETTLED);
+			(void)text_copy(
+			    ev->u.settled.why, sizeof(ev->u.settled.why), "n2");
+		}
+		tell_differ(&s, "NB_1_a", lasted[i]);
+		tell_compared(&s, 1, "");
+		judged(&s, &v);
+		assert_int_equal(
+		    v.counts[ANOMALY_DIVERGENCE][CLASS_VIOLATION], 0);
+		assert_int_equal(
+		    v.counts[ANOMALY_DIVERGENCE][CLASS_WARNING], 1);
+	}
+	begin(&s);
+	tell_compared(&s, 0, "");
+	judged(&s, &v);
+	assert_int_equal(v.result.verdict, VERDICT_PASS);
+}
+
+/* Not compared: no comfort. */
+static void
+test_states_unknown(void **state)
+{
+	struct story_verdict v;
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	tell_compared(&s, 0, "n2 does not tell its JetStream state");
+	judged(&s, &v);
+	assert_int_equal(v.result.verdict, VERDICT_INCONCLUSIVE);
+	assert_non_null(strstr(v.says, "n2 does not tell"));
+}
+
 int
 main(void)
 {
@@ -188,6 +323,10 @@ main(void)
 	    cmocka_unit_test(test_short),
 	    cmocka_unit_test(test_unsettled),
 	    cmocka_unit_test(test_unread),
+	    cmocka_unit_test(test_states),
+	    cmocka_unit_test(test_two_leaders),
+	    cmocka_unit_test(test_states_legal),
+	    cmocka_unit_test(test_states_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

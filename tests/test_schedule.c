@@ -157,12 +157,11 @@ monitor_meta_leader(const struct monitor *m, uint64_t since_ns)
 }
 
 unsigned
-monitor_pick_group(const struct monitor *m, bool consumers, const char *prefix,
-    uint64_t dice, char *name, size_t size)
+monitor_pick_group(const struct monitor *m, bool consumers, uint64_t dice,
+    char *name, size_t size)
 {
 	(void)m;
 	(void)consumers;
-	(void)prefix;
 	(void)dice;
 	(void)text_copy(name, size, "NB_1_s");
 	return any_running();
@@ -194,10 +193,9 @@ monitor_meta_size(const struct monitor *m, uint64_t since_ns)
 }
 
 unsigned
-monitor_fewest_copies(const struct monitor *m, const char *prefix)
+monitor_fewest_copies(const struct monitor *m)
 {
 	(void)m;
-	(void)prefix;
 	return 9;
 }
 

@@ -149,11 +149,8 @@ remove_heal(struct fault *f)
 static bool
 are_copies_whole(const struct fault *f)
 {
-	char prefix[40];
-
-	return !mayhem_prefix(f, prefix, sizeof(prefix)) ||
-	       monitor_fewest_copies(f->cluster->monitor, prefix) >=
-		   f->cluster->config->replicas;
+	return monitor_fewest_copies(f->cluster->monitor) >=
+	       f->cluster->config->replicas;
 }
 
 static bool

@@ -6,7 +6,8 @@
  * copies that differ in sequences or contents for 60 s of repeated reading
  * will differ for ever. The audit reads each server's copy by itself and
  * says how long they differed; shorter than that, or without a settled
- * cluster, it is a warning.
+ * cluster, it is a warning. So do the servers' own words about their stores
+ * (STATE), and two of them that lead the same stream.
  *
  * Why no legal behaviour trips it: a replica that catches up agrees in the
  * end; a copy that could not be read whole is compared with nothing; a
@@ -40,6 +41,8 @@ struct divergence {
 	unsigned nservers;
 	struct told told[MESSAGES_MAX];
 	unsigned ntold;
+	char states[256]; /* what the servers tell of one stream */
+	char state_of[80];
 };
 
 /* What is told of another stream begins anew. */
@@ -168,6 +171,15 @@ name_counts(const struct divergence *d, char *out, size_t size)
 		    (unsigned long long)d->counts[i]);
 }
 
+static enum anomaly_class
+class_of(const struct check *c, const struct divergence *d, uint64_t lasted_ns)
+{
+	return lasted_ns >= PERSIST_NS && d->is_settled &&
+		       !faults_active(c->faults)
+		   ? CLASS_VIOLATION
+		   : CLASS_WARNING;
+}
+
 static void
 on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 {
@@ -186,14 +198,64 @@ on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 	}
 	name_sequences(d, &a, sequences, sizeof(sequences));
 	name_counts(d, counts, sizeof(counts));
-	a.class = m->differed_ns >= PERSIST_NS && d->is_settled &&
-			  !faults_active(c->faults)
-		      ? CLASS_VIOLATION
-		      : CLASS_WARNING;
+	a.class = class_of(c, d, m->differed_ns);
 	check_raise(c, &a,
 	    "the copies of stream %u differed for %llu s: %s%s%s", m->stream,
 	    (unsigned long long)(m->differed_ns / CLOCK_S), counts,
 	    sequences[0] != '\0' ? "; sequence " : "", sequences);
+}
+
+static void
+on_state(struct divergence *d, const struct msg_state *m)
+{
+	size_t size = sizeof(d->states);
+
+	if (strcmp(d->state_of, m->stream) != 0) {
+		(void)text_copy(d->state_of, sizeof(d->state_of), m->stream);
+		d->states[0] = '\0';
+	}
+	if (!m->has_it && !m->is_replica)
+		return;
+	(void)text_add(
+	    d->states, size, "%s%s", d->states[0] ? "; " : "", m->server);
+	if (m->has_it)
+		(void)text_add(d->states, size, " %llu..%llu, %llu messages%s",
+		    (unsigned long long)m->first, (unsigned long long)m->last,
+		    (unsigned long long)m->messages,
+		    m->leads	     ? ", leads"
+		    : !m->is_replica ? ", no replica"
+				     : "");
+	else
+		(void)text_add(d->states, size, " lacks it");
+}
+
+static uint32_t
+stream_named(const struct check *c, const char *name)
+{
+	const struct ledger_stream *s;
+	uint32_t i;
+
+	for (i = 0; i < c->ledger->nstreams; i++) {
+		s = ledger_stream(c->ledger, i);
+		if (s != NULL && strcmp(s->name, name) == 0)
+			return i;
+	}
+	return UINT32_MAX; /* one that the checks do not number */
+}
+
+static void
+on_states_differ(
+    struct check *c, struct divergence *d, const struct msg_states_differ *m)
+{
+	struct anomaly a = {.kind = ANOMALY_DIVERGENCE,
+	    .stream = stream_named(c, m->stream),
+	    .class = class_of(c, d, m->differed_ns)};
+
+	check_raise(c, &a,
+	    "for %llu s the servers told different things of stream %s: %s",
+	    (unsigned long long)(m->differed_ns / CLOCK_S), m->stream,
+	    strcmp(d->state_of, m->stream) == 0 ? d->states : "");
+	d->state_of[0] = '\0';
 }
 
 static int
@@ -214,14 +276,28 @@ divergence_event(struct check *c, const struct event *ev)
 	case MESSAGE_COPIES_END:
 		on_end(c, d, &ev->u.copies_end);
 		break;
+	case MESSAGE_STATE:
+		on_state(d, &ev->u.state);
+		break;
+	case MESSAGE_STATES_DIFFER:
+		on_states_differ(c, d, &ev->u.states_differ);
+		break;
+	case MESSAGE_COMPARED:
+		if (ev->u.compared.why[0] != '\0')
+			check_doubt(c,
+			    "what the servers tell of the streams was not "
+			    "compared: %s",
+			    ev->u.compared.why);
+		break;
 	default:
 		break;
 	}
 	return 0;
 }
 
-static const enum message_type types[] = {
-    MESSAGE_SETTLED, MESSAGE_COPY, MESSAGE_COPY_MESSAGE, MESSAGE_COPIES_END, 0};
+static const enum message_type types[] = {MESSAGE_SETTLED, MESSAGE_COPY,
+    MESSAGE_COPY_MESSAGE, MESSAGE_COPIES_END, MESSAGE_STATE,
+    MESSAGE_STATES_DIFFER, MESSAGE_COMPARED, 0};
 
 const struct check_ops check_divergence = {
     .name = "divergence",

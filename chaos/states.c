@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: ISC */
+/* What the servers tell of the streams, compared; see states.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "chaos/monitor.h"
+#include "chaos/states.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+#include "proto/child.h"
+
+static bool
+is_same(const struct state_row *a, const struct state_row *b)
+{
+	return a->has_it && b->has_it && a->first == b->first &&
+	       a->last == b->last && a->messages == b->messages;
+}
+
+bool
+states_differ(const struct state_row *rows, unsigned n, unsigned peers)
+{
+	const struct state_row *leader = NULL;
+	bool differ = false;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		if (!rows[i].leads)
+			continue;
+		differ |= leader != NULL;
+		leader = &rows[i];
+	}
+	for (i = 0; leader != NULL && i < n; i++)
+		if ((peers & (1U << i)) != 0 && !is_same(leader, &rows[i]))
+			differ = true;
+	return differ;
+}
+
+void
+states_begin(struct states *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->begin_ns = s->asked_ns = clock_mono_ns();
+}
+
+/* One stream at all servers, and its replicas as this leader names them. */
+static unsigned
+gather(const struct cluster *c, const struct monitor_stream *led,
+    struct state_row *rows)
+{
+	struct monitor_stream at;
+	unsigned i, told = 0;
+
+	for (i = 0; i < c->n; i++) {
+		memset(&rows[i], 0, sizeof(rows[i]));
+		if (c->nodes[i].monitor[0] == '\0')
+			continue;
+		told |= 1U << i;
+		if (!monitor_stream_of(c->monitor, i + 1, led->name, &at))
+			continue;
+		rows[i].has_it = true;
+		rows[i].leads = at.is_led;
+		rows[i].first = at.first;
+		rows[i].last = at.last;
+		rows[i].messages = at.messages;
+	}
+	return led->peers & told;
+}
+
+/* Since when this one differs is kept from round to round. */
+static void
+note_open(struct states *s, const char *name)
+{
+	unsigned i;
+
+	s->differ++;
+	for (i = 0; i < s->nopen; i++)
+		if (strcmp(s->open[i].name, name) == 0)
+			break;
+	if (i == STATES_MAX)
+		return;
+	if (i == s->nopen) {
+		s->nopen++;
+		(void)text_copy(s->open[i].name, sizeof(s->open[i].name), name);
+		s->open[i].since_ns = clock_mono_ns();
+	}
+	s->open[i].seen_ns = s->asked_ns;
+	s->open[i].is_seen = true;
+}
+
+static void
+drop_closed(struct states *s)
+{
+	unsigned i, kept = 0;
+
+	for (i = 0; i < s->nopen; i++)
+		if (s->open[i].is_seen)
+			s->open[kept++] = s->open[i];
+	s->nopen = kept;
+}
+
+static bool
+is_led(const struct cluster *c, const char *name)
+{
+	struct monitor_stream at;
+	unsigned node;
+
+	for (node = 1; node <= c->n; node++)
+		if (monitor_stream_of(c->monitor, node, name, &at) && at.is_led)
+			return true;
+	return false;
+}
+
+/* All streams once, by what was told last. */
+static void
+compare(struct states *s, const struct cluster *c)
+{
+	struct state_row rows[CONFIG_NODES_MAX];
+	struct monitor_stream at;
+	unsigned node, i, peers;
+
+	s->streams = s->differ = s->leaderless = 0;
+	for (i = 0; i < s->nopen; i++)
+		s->open[i].is_seen = false;
+	for (node = 1; node <= c->n; node++) {
+		i = 0;
+		while (monitor_stream(c->monitor, node, &i, &at)) {
+			s->leaderless += !is_led(c, at.name);
+			if (!at.is_led)
+				continue;
+			s->streams++;
+			peers = gather(c, &at, rows);
+			if (states_differ(rows, c->n, peers))
+				note_open(s, at.name);
+		}
+	}
+	drop_closed(s);
+}
+
+static void
+tell_stream(const struct states *s, unsigned open, const struct cluster *c,
+    struct child *child)
+{
+	struct event ev = {.type = MESSAGE_STATE};
+	const char *name = s->open[open].name;
+	struct state_row rows[CONFIG_NODES_MAX];
+	uint64_t since_ns = s->open[open].since_ns;
+	uint64_t seen_ns = s->open[open].seen_ns;
+	struct monitor_stream at;
+	unsigned node, peers = 0;
+
+	for (node = 1; node <= c->n && peers == 0; node++)
+		if (monitor_stream_of(c->monitor, node, name, &at) && at.is_led)
+			peers = gather(c, &at, rows);
+	for (node = 1; node <= c->n && peers != 0; node++) {
+		if (c->nodes[node - 1].monitor[0] == '\0')
+			continue;
+		ev.u.state.first = rows[node - 1].first;
+		ev.u.state.last = rows[node - 1].last;
+		ev.u.state.messages = rows[node - 1].messages;
+		ev.u.state.has_it = rows[node - 1].has_it;
+		ev.u.state.leads = rows[node - 1].leads;
+		ev.u.state.is_replica = (peers & (1U << (node - 1))) != 0;
+		(void)text_copy(ev.u.state.server, sizeof(ev.u.state.server),
+		    c->nodes[node - 1].name);
+		(void)text_copy(
+		    ev.u.state.stream, sizeof(ev.u.state.stream), name);
+		child_emit(child, &ev);
+	}
+	memset(&ev, 0, sizeof(ev));
+	ev.type = MESSAGE_STATES_DIFFER;
+	ev.u.states_differ.differed_ns =
+	    seen_ns > since_ns ? seen_ns - since_ns : 0;
+	(void)text_copy(
+	    ev.u.states_differ.stream, sizeof(ev.u.states_differ.stream), name);
+	child_emit(child, &ev);
+}
+
+static bool
+answer(struct states *s, const struct cluster *c, unsigned servers,
+    struct child *child, const char *why)
+{
+	struct event ev = {.type = MESSAGE_COMPARED};
+	unsigned i;
+
+	for (i = 0; i < s->nopen; i++)
+		tell_stream(s, i, c, child);
+	ev.u.compared.servers = servers;
+	ev.u.compared.streams = s->streams;
+	ev.u.compared.differ = s->differ;
+	(void)text_copy(ev.u.compared.why, sizeof(ev.u.compared.why), why);
+	child_emit(child, &ev);
+	child_flush(child);
+	s->begin_ns = 0;
+	return true;
+}
+
+/* True when asking again would tell nothing new. */
+static bool
+is_plain(const struct states *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->nopen; i++)
+		if (s->open[i].seen_ns <
+		    s->open[i].since_ns + STATES_PERSIST_NS)
+			return false;
+	return s->leaderless == 0;
+}
+
+bool
+states_step(struct states *s, const struct cluster *c, struct child *child)
+{
+	unsigned servers = 0, silent = 0;
+	uint64_t now = clock_mono_ns();
+	char why[128] = "";
+
+	if (s->begin_ns == 0)
+		return false;
+	if (c->monitor != NULL)
+		servers =
+		    monitor_tells_streams(c->monitor, s->asked_ns, &silent);
+	if (servers == 0)
+		return answer(s, c, 0, child, "");
+	if (silent == 0) {
+		compare(s, c);
+		if (is_plain(s))
+			return answer(s, c, servers, child, "");
+		s->asked_ns = now;
+	}
+	if (now < s->begin_ns + STATES_GIVE_UP_NS)
+		return false;
+	if (silent != 0)
+		(void)text_add(why, sizeof(why),
+		    "%.60s does not tell its JetStream state",
+		    c->nodes[silent - 1].name);
+	else if (s->leaderless > 0)
+		(void)text_copy(
+		    why, sizeof(why), "there are streams that nobody leads");
+	return answer(s, c, servers, child, why);
+}
