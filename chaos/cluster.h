@@ -27,22 +27,25 @@ enum cluster_can {
 	CLUSTER_CAN_RESTART = 1 << 0,	  /* stop, kill and start a server */
 	CLUSTER_CAN_RELOAD = 1 << 1,	  /* change and reload a config */
 	CLUSTER_CAN_PAUSE = 1 << 2,	  /* stop a process and continue it */
-	CLUSTER_CAN_CUT = 1 << 3,	  /* cut and slow links of servers */
+	CLUSTER_CAN_CUT = 1 << 3,	  /* cut links of servers, both ways */
 	CLUSTER_CAN_CUT_CLIENTS = 1 << 4, /* cut clients' connections */
 	CLUSTER_CAN_ADMIN = 1 << 5,	  /* requests as system account */
 	CLUSTER_CAN_UPGRADE = 1 << 6,	  /* change a server's binary */
 	CLUSTER_CAN_WIPE = 1 << 7,	  /* replace a server by a new one */
 	CLUSTER_CAN_FILL = 1 << 8,	  /* fill a server's disk */
 	CLUSTER_CAN_DROP = 1 << 9,	  /* lose packets between servers */
-	CLUSTER_CAN_DELETE = 1 << 16,	  /* delete a server's pod */
-	CLUSTER_CAN_SCALE = 1 << 17,	  /* have fewer servers for a while */
+	CLUSTER_CAN_SHAPE = 1
+			    << 10, /* choose how: one way, held, slow, reset */
+	CLUSTER_CAN_DELETE = 1 << 16, /* delete a server's pod */
+	CLUSTER_CAN_SCALE = 1 << 17,  /* have fewer servers for a while */
 };
 
 /* What happens to bytes on their way from one server to another. */
 enum link_cut {
 	LINK_OPEN,
-	LINK_HOLD,  /* black hole: nothing comes through; held until opened */
-	LINK_REFUSE /* connections between the two are closed and refused */
+	LINK_HOLD,   /* black hole: nothing comes through; held until opened */
+	LINK_REFUSE, /* connections between the two are closed and refused */
+	LINK_CUT     /* nothing comes through, somehow; without CAN_SHAPE */
 };
 
 struct link_policy {
@@ -50,7 +53,7 @@ struct link_policy {
 	uint64_t delay_ns, jitter_ns; /* of what comes through */
 };
 
-/* What the proxies saw of one direction since its policy was set. */
+/* What was seen of one direction since its policy was set. */
 struct link_flow {
 	uint64_t passed, held, late; /* bytes; late ones passed after a delay */
 	uint64_t refused;	     /* connections */

@@ -373,6 +373,8 @@ run_cluster(struct chaos *c)
 	}
 	cl->n = 0;
 	err = cl->ops->up(cl);
+	if (err == 0)
+		err = schedule_fits(&c->schedule, cl->why);
 	if (err < 0) {
 		if (err == -ENOTSUP)
 			emit_skipped(c, cl->why);

@@ -288,24 +288,29 @@ mayhem_set_links(struct fault *f, mayhem_links *is_in, bool in,
 	return err;
 }
 
-void
+bool
 mayhem_sum_flows(
     struct fault *f, mayhem_links *is_in, bool in, struct link_flow *sum)
 {
 	struct cluster *c = f->cluster;
 	struct link_flow flow;
 	unsigned from, to;
+	bool all = true;
 
 	memset(sum, 0, sizeof(*sum));
 	for (from = 1; from <= c->n; from++)
 		for (to = 1; to <= c->n; to++) {
 			if (from == to ||
-			    (is_in != NULL && is_in(f, from, to) != in) ||
-			    !c->ops->link_flow(c, from, to, &flow))
+			    (is_in != NULL && is_in(f, from, to) != in))
 				continue;
+			if (!c->ops->link_flow(c, from, to, &flow)) {
+				all = false;
+				continue;
+			}
 			sum->passed += flow.passed;
 			sum->held += flow.held;
 			sum->late += flow.late;
 			sum->refused += flow.refused;
 		}
+	return all;
 }

@@ -104,6 +104,8 @@ struct mayhem_ops {
 	 * why (OPTION_WHY_MAX bytes). NULL is always.
 	 */
 	int (*check)(const struct run_config *, char *why);
+	/* Fewest servers that these options make sense with. NULL is 1. */
+	unsigned (*least)(const void *options);
 	/* Tell the cluster what the options need of it. NULL is nothing. */
 	void (*require)(struct cluster *, const void *options);
 	/* Draw the next fault: round, node or nodes, planned_ns, hold_ns. */
@@ -172,14 +174,15 @@ bool mayhem_is_whole(struct fault *, const char *how);
 
 /*
  * Set the links between servers, or add up what they carried since then:
- * those directions for which is_in says so, or doesn't (NULL: all).
+ * those directions for which is_in says so, or doesn't (NULL: all). The sum
+ * is whole (true) when the driver has told all of them.
  */
 struct link_policy;
 struct link_flow;
 typedef bool mayhem_links(const struct fault *, unsigned from, unsigned to);
 int mayhem_set_links(
     struct fault *, mayhem_links *is_in, bool in, const struct link_policy *);
-void mayhem_sum_flows(
+bool mayhem_sum_flows(
     struct fault *, mayhem_links *is_in, bool in, struct link_flow *sum);
 
 /* Stop f->node (SIGSTOP); see that it is; continue it; see that it runs. */

@@ -145,6 +145,7 @@ static const struct {
     {CLUSTER_CAN_WIPE, "replace these servers by new ones"},
     {CLUSTER_CAN_FILL, "fill the disks of these servers"},
     {CLUSTER_CAN_DROP, "drop packets of these servers"},
+    {CLUSTER_CAN_SHAPE, "slow or reset the links of these servers"},
     {CLUSTER_CAN_DELETE, "delete pods there"},
     {CLUSTER_CAN_SCALE, "have fewer servers there"},
 };
@@ -228,6 +229,27 @@ schedule_init(
 		    s->n <= SCHEDULE_MIX_ALL ? s->n : SCHEDULE_MIX_OF_ALL;
 	if (s->at_once > s->n)
 		s->at_once = s->n;
+	return 0;
+}
+
+int
+schedule_fits(const struct schedule *s, char *why)
+{
+	const struct mayhem_plan *p;
+	unsigned i, least;
+
+	for (i = 0; i < s->n; i++) {
+		p = &s->modes[i].plan;
+		least = p->ops->least != NULL ? p->ops->least(p->options) : 1;
+		if (s->cluster->n >= least)
+			continue;
+		why[0] = '\0';
+		(void)text_add(why, CLUSTER_WHY_MAX,
+		    "mayhem %s can't be done with these options on %u servers: "
+		    "it needs %u or more",
+		    p->ops->name, s->cluster->n, least);
+		return -ENOTSUP;
+	}
 	return 0;
 }
 

@@ -67,6 +67,9 @@ int schedule_init(
     struct schedule *, struct cluster *, struct child *, char *why);
 void schedule_fini(struct schedule *);
 
+/* How many servers there are is known now: 0, or -ENOTSUP with why. */
+int schedule_fits(const struct schedule *, char *why);
+
 void schedule_start(struct schedule *);
 
 /* No new faults; those in force are healed now. */

@@ -425,6 +425,15 @@ static const struct cluster_ops stub = {
     .scale = stub_scale,
 };
 
+static const struct cluster_ops *driver = &stub;
+
+const struct cluster_ops *
+cluster_find(const char *name)
+{
+	(void)name;
+	return driver;
+}
+
 /* One run in the stub */
 
 static void
@@ -436,7 +445,7 @@ world_begin(const struct run_config *config, uint64_t noise)
 	world = calloc(1, sizeof(*world));
 	assert_non_null(world);
 	world->config = *config;
-	world->cluster.ops = &stub;
+	world->cluster.ops = driver;
 	world->cluster.config = &world->config;
 	world->cluster.n = (unsigned)config->servers;
 	world->meta_size = world->cluster.n;
@@ -887,6 +896,94 @@ test_refused_is_not_awaited(void **state)
 	expect_all_undone(&s);
 }
 
+/*
+ * A driver that cuts links and can't choose how: both directions, nothing
+ * else, whatever the seed; and who asks for more is told.
+ */
+static void
+test_driver_that_only_cuts(void **state)
+{
+	static struct schedule s;
+	struct cluster_ops plain = stub;
+	char why[CLUSTER_WHY_MAX];
+	struct run_config c;
+	uint64_t end;
+	unsigned i, k, cuts = 0;
+
+	(void)state;
+	plain.can &= ~(unsigned)CLUSTER_CAN_SHAPE;
+	driver = &plain;
+	config_init(&c);
+	c.run = 1;
+	c.servers = 5;
+	(void)text_copy(c.mayhem, sizeof(c.mayhem), "partition");
+	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
+	for (c.seed = 1; c.seed <= 20; c.seed++) {
+		schedule_begin(&s, &c, c.seed);
+		assert_int_equal(schedule_fits(&s, why), 0);
+		for (end = now_ns + 200 * CLOCK_S; now_ns < end; step(&s))
+			for (i = 1; i <= world->cluster.n; i++)
+				for (k = 1; k <= world->cluster.n; k++) {
+					assert_int_equal(world->links[i][k].cut,
+					    world->links[k][i].cut);
+					cuts +=
+					    world->links[i][k].cut == LINK_CUT;
+				}
+		assert_true(world->nfound > 2);
+		expect_all_undone(&s);
+	}
+	assert_true(cuts > 1000);
+	(void)text_copy(
+	    c.extras[0], sizeof(c.extras[0]), "partition.shape=oneway");
+	c.nextras = 1;
+	world_begin(&c, 1);
+	assert_int_equal(
+	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
+	assert_non_null(strstr(why, "in which direction"));
+	schedule_fini(&s);
+	(void)text_copy(c.extras[0], sizeof(c.extras[0]), "partition.cut=hold");
+	c.nextras = 1;
+	world_begin(&c, 1);
+	assert_int_equal(
+	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
+	assert_non_null(strstr(why, "nobody may choose how"));
+	schedule_fini(&s);
+	c.nextras = 0;
+	(void)text_copy(c.mayhem, sizeof(c.mayhem), "slow_network");
+	world_begin(&c, 1);
+	assert_int_equal(
+	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
+	schedule_fini(&s);
+	driver = &stub;
+}
+
+/* Of servers whose number is known late there may be too few. */
+static void
+test_too_few_servers(void **state)
+{
+	static struct schedule s;
+	char why[CLUSTER_WHY_MAX];
+	struct run_config c;
+
+	(void)state;
+	config_init(&c);
+	c.run = 1;
+	c.servers = 5;
+	(void)text_copy(c.mayhem, sizeof(c.mayhem), "pause,partition");
+	(void)text_copy(
+	    c.extras[0], sizeof(c.extras[0]), "partition.shape=split");
+	c.nextras = 1;
+	world_begin(&c, 1);
+	assert_int_equal(schedule_init(&s, &world->cluster, NULL, why), 0);
+	assert_int_equal(schedule_fits(&s, why), 0);
+	world->cluster.n = 3;
+	assert_int_equal(schedule_fits(&s, why), -ENOTSUP);
+	assert_string_equal(why,
+	    "mayhem partition can't be done with these options on 3 servers: "
+	    "it needs 5 or more");
+	schedule_fini(&s);
+}
+
 static int
 end_world(void **state)
 {
@@ -906,6 +1003,8 @@ main(void)
 	    cmocka_unit_test(test_waiting_outage_is_not_starved),
 	    cmocka_unit_test(test_nothing_goes_down_beside_what_is_unhealed),
 	    cmocka_unit_test(test_refused_is_not_awaited),
+	    cmocka_unit_test(test_driver_that_only_cuts),
+	    cmocka_unit_test(test_too_few_servers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_world);

@@ -916,7 +916,7 @@ const struct cluster_ops cluster_local = {
     .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD | CLUSTER_CAN_PAUSE |
 	   CLUSTER_CAN_CUT | CLUSTER_CAN_CUT_CLIENTS | CLUSTER_CAN_ADMIN |
 	   CLUSTER_CAN_UPGRADE | CLUSTER_CAN_WIPE | CLUSTER_CAN_FILL |
-	   CLUSTER_CAN_DROP,
+	   CLUSTER_CAN_DROP | CLUSTER_CAN_SHAPE,
     .state_size = sizeof(struct local),
     .prepare = local_prepare,
     .up = local_up,

@@ -157,7 +157,7 @@ lossy_is_applied(struct fault *f)
 
 	if (is_real(f))
 		return loss_is_seen(f);
-	mayhem_sum_flows(f, NULL, true, &sum);
+	(void)mayhem_sum_flows(f, NULL, true, &sum);
 	if (sum.held + sum.refused == 0) {
 		lossy_step(f); /* the first may have hit a silent link */
 		return false;
@@ -200,7 +200,7 @@ const struct mayhem_ops mayhem_lossy_network = {
     .name = "lossy_network",
     .summary = "stall, reset and black out links between servers for a while",
     .promise = "nothing acknowledged is lost; slow, and elections may come",
-    .needs = CLUSTER_CAN_CUT,
+    .needs = CLUSTER_CAN_SHAPE,
     .touches = TOUCH_LINKS,
     .options = lossy_rows,
     .options_size = sizeof(struct lossy_options),

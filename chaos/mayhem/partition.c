@@ -11,7 +11,8 @@
  *		make a majority with it (four and more)
  *
  * A link that is refused is closed and can't be made; one that is held is a
- * black hole, whose bytes come late when it is opened, as with TCP.
+ * black hole, whose bytes come late when it is opened, as with TCP. A driver
+ * that can't choose cuts as it does, both ways.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -63,29 +64,61 @@ static const unsigned shape_nodes[SHAPES] = {
     [SHAPE_RING] = 4,
 };
 
+static bool
+can_shape(const struct cluster_ops *driver)
+{
+	return driver == NULL || (driver->can & CLUSTER_CAN_SHAPE) != 0;
+}
+
+static int
+look_at_shape(
+    const struct run_config *c, const struct partition_options *o, char *why)
+{
+	bool is_oneway = strcmp(o->shape, shapes[SHAPE_ONEWAY]) == 0;
+
+	if (can_shape(cluster_find(c->cluster)) ||
+	    (!is_oneway && strcmp(o->cut, "random") == 0))
+		return 0;
+	(void)text_add(why, OPTION_WHY_MAX,
+	    "-o partition.%s=%s can't be done with --cluster %s: links are cut "
+	    "there, but nobody may choose %s",
+	    is_oneway ? "shape" : "cut", is_oneway ? o->shape : o->cut,
+	    c->cluster, is_oneway ? "in which direction" : "how");
+	return -ENOTSUP;
+}
+
+static unsigned
+partition_least(const void *options)
+{
+	const struct partition_options *o = options;
+	unsigned i;
+
+	for (i = 0; i < SHAPES; i++)
+		if (strcmp(shapes[i], o->shape) == 0)
+			return shape_nodes[i];
+	return 2;
+}
+
 static int
 partition_check(const struct run_config *c, char *why)
 {
+	bool is_known = strcmp(c->cluster, "local") == 0; /* how many */
 	struct partition_options o;
-	unsigned i;
 
 	why[0] = '\0';
-	if (c->servers < 2) {
+	if (is_known && c->servers < 2) {
 		(void)text_add(why, OPTION_WHY_MAX,
 		    "with --servers 1 there are no links to cut");
 		return -EINVAL;
 	}
 	if (config_extras(c, "partition", partition_rows, &o, why) < 0)
 		return 0; /* is said where options are looked at */
-	for (i = 0; i < SHAPES; i++)
-		if (strcmp(shapes[i], o.shape) == 0 &&
-		    c->servers < shape_nodes[i]) {
-			(void)text_add(why, OPTION_WHY_MAX,
-			    "-o partition.shape=%s needs --servers %u or more",
-			    o.shape, shape_nodes[i]);
-			return -EINVAL;
-		}
-	return 0;
+	if (!is_known || c->servers >= partition_least(&o))
+		return look_at_shape(c, &o, why);
+	(void)text_add(why, OPTION_WHY_MAX,
+	    "-o partition.shape=%s needs --servers %u or more", o.shape,
+	    partition_least(&o));
+	return -EINVAL;
 }
 
 static enum shape
@@ -97,7 +130,8 @@ shape_of(const struct fault *f, unsigned n)
 	for (i = 0; i < SHAPES; i++) {
 		if (strcmp(o->shape, shapes[i]) == 0)
 			return (enum shape)i;
-		if (n >= shape_nodes[i])
+		if (n >= shape_nodes[i] &&
+		    (i != SHAPE_ONEWAY || can_shape(f->cluster->ops)))
 			possible[count++] = i;
 	}
 	return (enum shape)possible[fault_dice(f, 1) % count];
@@ -109,6 +143,8 @@ cut_of(const struct fault *f, unsigned n)
 {
 	const struct partition_options *o = f->options;
 
+	if (!can_shape(f->cluster->ops))
+		return LINK_CUT;
 	if (shape_of(f, n) == SHAPE_ONEWAY || strcmp(o->cut, "hold") == 0)
 		return LINK_HOLD;
 	if (strcmp(o->cut, "refuse") == 0)
@@ -146,7 +182,8 @@ is_cut(const struct fault *f, unsigned from, unsigned to)
 static void
 name_target(struct fault *f, unsigned n)
 {
-	static const char *const cut_names[] = {"open", "held", "refused"};
+	static const char *const cut_names[] = {
+	    "open", "held", "refused", "cut"};
 	enum shape shape = shape_of(f, n);
 	unsigned i;
 
@@ -228,8 +265,9 @@ partition_is_applied(struct fault *f)
 	bool has_open =
 	    f->cluster->n > 2 || shape_of(f, f->cluster->n) == SHAPE_ONEWAY;
 
-	mayhem_sum_flows(f, is_cut, true, &cut);
-	mayhem_sum_flows(f, is_cut, false, &open);
+	if (!mayhem_sum_flows(f, is_cut, true, &cut))
+		return false;
+	(void)mayhem_sum_flows(f, is_cut, false, &open);
 	if (cut.held + cut.refused == 0 || cut.passed > 0 ||
 	    (has_open && open.passed == 0))
 		return false;
@@ -255,7 +293,7 @@ partition_is_healed(struct fault *f)
 {
 	struct link_flow flow;
 
-	mayhem_sum_flows(f, is_cut, true, &flow);
+	(void)mayhem_sum_flows(f, is_cut, true, &flow);
 	if (flow.passed == 0) {
 		(void)text_copy(f->how, sizeof(f->how),
 		    "nothing came through the opened links yet");
@@ -277,6 +315,7 @@ const struct mayhem_ops mayhem_partition = {
     .apply_ns = 20 * CLOCK_S,
     .heal_ns = 120 * CLOCK_S,
     .check = partition_check,
+    .least = partition_least,
     .plan = partition_plan,
     .aim = partition_aim,
     .inject = partition_inject,

@@ -67,7 +67,7 @@ slow_is_applied(struct fault *f)
 {
 	struct link_flow sum;
 
-	mayhem_sum_flows(f, NULL, true, &sum);
+	(void)mayhem_sum_flows(f, NULL, true, &sum);
 	if (sum.late == 0)
 		return false;
 	(void)snprintf(f->how, sizeof(f->how),
@@ -96,7 +96,7 @@ const struct mayhem_ops mayhem_slow_network = {
     .name = "slow_network",
     .summary = "delay everything between servers for a while",
     .promise = "nothing acknowledged is lost; slow, and elections may come",
-    .needs = CLUSTER_CAN_CUT,
+    .needs = CLUSTER_CAN_SHAPE,
     .touches = TOUCH_LINKS,
     .options = slow_rows,
     .options_size = sizeof(struct slow_options),
