@@ -70,6 +70,25 @@ find_row(const cJSON *list, const char *key, const char *name)
 	return NULL;
 }
 
+/* All of them; the main one is the first, and may be the only one told. */
+static void
+read_addresses(const cJSON *o, struct kube_pod *p)
+{
+	const cJSON *list = kube_object_at(o, "status.podIPs"), *row;
+	const char *ip;
+	unsigned n = 0;
+
+	(void)text_copy(p->ips[n++], sizeof(p->ips[0]),
+	    kube_object_text(o, "status.podIP"));
+	cJSON_ArrayForEach(row, list)
+	{
+		ip = kube_object_text(row, "ip");
+		if (n < KUBE_IPS_MAX && ip[0] != '\0' &&
+		    strcmp(ip, p->ips[0]) != 0)
+			(void)text_copy(p->ips[n++], sizeof(p->ips[0]), ip);
+	}
+}
+
 int
 kube_object_pod(const cJSON *o, const char *container, struct kube_pod *p)
 {
@@ -87,8 +106,7 @@ kube_object_pod(const cJSON *o, const char *container, struct kube_pod *p)
 	p->ordinal = (unsigned)ordinal;
 	(void)text_copy(
 	    p->uid, sizeof(p->uid), kube_object_text(o, "metadata.uid"));
-	(void)text_copy(
-	    p->ip, sizeof(p->ip), kube_object_text(o, "status.podIP"));
+	read_addresses(o, p);
 	(void)text_copy(p->revision, sizeof(p->revision),
 	    kube_object_text(o, "metadata.labels.controller-revision-hash"));
 	p->is_ending =
@@ -255,27 +273,34 @@ kube_object_set(const cJSON *o, struct kube_set *s)
 	return 0;
 }
 
+bool
+kube_object_has_labels(const cJSON *labels, const cJSON *all_of)
+{
+	const cJSON *label, *has;
+
+	cJSON_ArrayForEach(label, all_of)
+	{
+		has = cJSON_GetObjectItemCaseSensitive(labels, label->string);
+		if (!cJSON_IsString(has) || !cJSON_IsString(label) ||
+		    strcmp(has->valuestring, label->valuestring) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* Labels with expressions (no matchLabels) may select anything: not ours. */
 int
 kube_object_budget(
     const cJSON *o, const cJSON *pod_labels, struct kube_budget *b)
 {
 	const cJSON *labels = kube_object_at(o, "spec.selector.matchLabels");
-	const cJSON *label, *ours;
 
 	memset(b, 0, sizeof(*b));
 	(void)text_copy(
 	    b->name, sizeof(b->name), kube_object_text(o, "metadata.name"));
 	b->allowed = small(o, "status.disruptionsAllowed");
-	b->is_ours = cJSON_GetArraySize(labels) > 0;
-	cJSON_ArrayForEach(label, labels)
-	{
-		ours =
-		    cJSON_GetObjectItemCaseSensitive(pod_labels, label->string);
-		if (!cJSON_IsString(ours) || !cJSON_IsString(label) ||
-		    strcmp(ours->valuestring, label->valuestring) != 0)
-			b->is_ours = false;
-	}
+	b->is_ours = cJSON_GetArraySize(labels) > 0 &&
+		     kube_object_has_labels(pod_labels, labels);
 	return b->name[0] != '\0' ? 0 : -EINVAL;
 }
 

@@ -16,6 +16,7 @@
 
 #define KUBE_UID_MAX	  64
 #define KUBE_SELECTOR_MAX 512
+#define KUBE_IPS_MAX	  2		      /* of a pod: one a family */
 #define KUBE_ORIGINAL	  "natsburn/original" /* annotation: text of before */
 /* Annotations of the StatefulSet: "BEFORE OURS", while ours is in force. */
 #define KUBE_IMAGE_NOTE	   "natsburn/image"
@@ -24,7 +25,8 @@
 #define KUBE_CONFIG_MAX	   200000 /* annotations hold 256 KiB at most */
 
 struct kube_pod {
-	char name[KUBE_NAME_MAX], uid[KUBE_UID_MAX], ip[48];
+	char name[KUBE_NAME_MAX], uid[KUBE_UID_MAX];
+	char ips[KUBE_IPS_MAX][48];   /* the first is its own, or empty */
 	char revision[KUBE_NAME_MAX]; /* of its template */
 	unsigned ordinal;	      /* behind the last dash */
 	unsigned restarts;	      /* of its container */
@@ -73,6 +75,9 @@ uint64_t kube_object_number(const cJSON *, const char *path);
 /* Of what a container (NULL: the first) of it says. -EINVAL: no pod. */
 int kube_object_pod(const cJSON *, const char *container, struct kube_pod *);
 int kube_object_set(const cJSON *, struct kube_set *);
+
+/* True when these labels have all of those (none: always). */
+bool kube_object_has_labels(const cJSON *labels, const cJSON *all_of);
 
 /* is_ours: its selector is one of labels that set's pods have. */
 int kube_object_budget(

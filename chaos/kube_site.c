@@ -15,6 +15,7 @@
 #define SLOWER_NS     (60 * CLOCK_S)
 #define SLOWER_POD_NS (60 * CLOCK_S)
 #define MARK_BASE     60000
+#define POLICIES      "networking.k8s.io", "networkpolicies"
 
 static const struct kube_right rights[RIGHTS] = {
     [RIGHT_LIST_PODS] = {"list", "", "pods", ""},
@@ -30,6 +31,10 @@ static const struct kube_right rights[RIGHTS] = {
     [RIGHT_WATCH_BUDGETS] = {"watch", "policy", "poddisruptionbudgets", ""},
     [RIGHT_GET_CONFIG] = {"get", "", "configmaps", ""},
     [RIGHT_PATCH_CONFIG] = {"patch", "", "configmaps", ""},
+    [RIGHT_LIST_POLICIES] = {"list", POLICIES, ""},
+    [RIGHT_CREATE_POLICIES] = {"create", POLICIES, ""},
+    [RIGHT_DELETE_POLICIES] = {"delete", POLICIES, ""},
+    [RIGHT_PATCH_PODS] = {"patch", "", "pods", ""},
 };
 
 /* What these modes need; others by their CLUSTER_CAN_*. */
@@ -124,6 +129,8 @@ rights_of_mode(const struct mayhem_ops *ops)
 		need |= BIT(RIGHT_DELETE_PODS);
 	if ((ops->needs & (CLUSTER_CAN_PAUSE | CLUSTER_CAN_RELOAD)) != 0)
 		need |= RIGHTS_EXEC;
+	if ((ops->needs & CLUSTER_CAN_CUT) != 0)
+		need |= RIGHTS_POLICIES;
 	return need;
 }
 

@@ -3,8 +3,9 @@
  * A StatefulSet of NATS as its driver knows it (chaos/cluster/kubernetes.c),
  * and the parts of the driver: how it is found and what RBAC allows
  * (kube_site.c), its ConfigMap (kube_config.c), its template and its size
- * (kube_set.c), and what is saved of it (kube_dump.c). They wait for answers,
- * and so are for the start and the end of a run, but for what changes it.
+ * (kube_set.c), its pods' links (kube_links.h), and what is saved of it
+ * (kube_dump.c). They wait for answers, and so are for the start and the end
+ * of a run, but for what changes it.
  */
 #ifndef CHAOS_KUBE_SITE_H
 #define CHAOS_KUBE_SITE_H
@@ -35,6 +36,10 @@ enum kube_site_right {
 	RIGHT_WATCH_BUDGETS,
 	RIGHT_GET_CONFIG,
 	RIGHT_PATCH_CONFIG,
+	RIGHT_LIST_POLICIES,
+	RIGHT_CREATE_POLICIES,
+	RIGHT_DELETE_POLICIES,
+	RIGHT_PATCH_PODS,
 	RIGHTS
 };
 #define BIT(r) (1U << (r))
@@ -44,6 +49,9 @@ enum kube_site_right {
 #define RIGHTS_EXEC    (BIT(RIGHT_CREATE_EXEC) | BIT(RIGHT_GET_EXEC))
 #define RIGHTS_BUDGETS (BIT(RIGHT_LIST_BUDGETS) | BIT(RIGHT_WATCH_BUDGETS))
 #define RIGHTS_CONFIG  (BIT(RIGHT_GET_CONFIG) | BIT(RIGHT_PATCH_CONFIG))
+#define RIGHTS_POLICIES                                                        \
+	(BIT(RIGHT_LIST_POLICIES) | BIT(RIGHT_CREATE_POLICIES) |               \
+	    BIT(RIGHT_DELETE_POLICIES) | BIT(RIGHT_PATCH_PODS))
 
 struct kube_site_pod {
 	struct kube_pod seen;
@@ -78,6 +86,7 @@ struct kubernetes {
 	struct kube_budget budget[KUBE_BUDGETS_MAX];
 	unsigned nbudgets;
 	cJSON *labels; /* of the pods' template */
+	struct kube_links *links;
 	/* the rollout */
 	bool is_rolling;
 	enum cluster_roll roll;
@@ -117,6 +126,13 @@ int kube_site_addresses(struct cluster *);
 
 /* Within the cluster its DNS names every pod. */
 bool kube_site_has_names(const struct cluster *);
+
+/* The server of a pod, from 1; 0 when it is none of ours. */
+unsigned kube_site_node(const struct cluster *, const struct kube_pod *);
+
+/* Nothing will come of what was asked for these servers (bits): is told. */
+void kube_site_refused(
+    struct cluster *, unsigned nodes, int status, const char *body);
 
 /*
  * Begin to send a signal by a command in the pod. wanted is the value that

@@ -32,7 +32,7 @@ test_pod(void **state)
 	assert_int_equal(kube_object_pod(o, "nats", &p), 0);
 	assert_string_equal(p.name, "my-nats-12");
 	assert_string_equal(p.uid, "u-1");
-	assert_string_equal(p.ip, "10.0.0.7");
+	assert_string_equal(p.ips[0], "10.0.0.7");
 	assert_string_equal(p.revision, "r2");
 	assert_int_equal(p.ordinal, 12);
 	assert_int_equal(p.restarts, 2);
@@ -68,7 +68,7 @@ test_no_pod(void **state)
 	o = cJSON_Parse("{\"metadata\":{\"name\":\"n-0\",\"uid\":\"u\"}}");
 	assert_int_equal(kube_object_pod(o, "nats", &p), 0);
 	assert_false(p.is_ready);
-	assert_string_equal(p.ip, "");
+	assert_string_equal(p.ips[0], "");
 	cJSON_Delete(o);
 }
 

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "chaos/internal.h"
+#include "chaos/kube_links.h"
 #include "chaos/kube_site.h"
 #include "chaos/mayhem.h"
 #include "chaos/monitor.h"
@@ -30,8 +31,8 @@
 
 /* Pods */
 
-static unsigned
-node_of(const struct cluster *c, const struct kube_pod *p)
+unsigned
+kube_site_node(const struct cluster *c, const struct kube_pod *p)
 {
 	const struct kubernetes *k = c->state;
 	size_t len = strlen(k->set.name);
@@ -49,15 +50,15 @@ set_address(struct cluster *c, unsigned node)
 	struct kubernetes *k = c->state;
 	struct kube_site_pod *p = &k->nodes[node - 1];
 	struct cluster_node *n = &c->nodes[node - 1];
-	bool is_v6 = strchr(p->seen.ip, ':') != NULL;
+	bool is_v6 = strchr(p->seen.ips[0], ':') != NULL;
 	const char *open = is_v6 ? "[" : "", *close = is_v6 ? "]" : "";
 
-	if (k->forwards || p->seen.ip[0] == '\0')
+	if (k->forwards || p->seen.ips[0][0] == '\0')
 		return;
 	(void)snprintf(n->direct, sizeof(n->direct), "nats://%s%s%s:%u", open,
-	    p->seen.ip, close, k->set.client_port);
+	    p->seen.ips[0], close, k->set.client_port);
 	(void)snprintf(n->monitor, sizeof(n->monitor), "http://%s%s%s:%u", open,
-	    p->seen.ip, close, k->set.monitor_port);
+	    p->seen.ips[0], close, k->set.monitor_port);
 	/* Another pod has another address; only its name stays the same. */
 	if (kube_site_has_names(c))
 		(void)snprintf(n->url, sizeof(n->url), "nats://%s.%s.%s.svc:%u",
@@ -81,7 +82,7 @@ static void
 put_pod(struct cluster *c, const struct kube_pod *seen)
 {
 	struct kubernetes *k = c->state;
-	unsigned node = node_of(c, seen);
+	unsigned node = kube_site_node(c, seen);
 	struct kube_site_pod *p = &k->nodes[node > 0 ? node - 1 : 0];
 	char id[KUBE_ID_MAX] = "";
 	bool is_other;
@@ -92,7 +93,7 @@ put_pod(struct cluster *c, const struct kube_pod *seen)
 	if (p->id[0] != '\0' && strcmp(p->id, id) != 0)
 		container_ended(k, p);
 	is_other = strcmp(p->seen.uid, seen->uid) != 0 ||
-		   strcmp(p->seen.ip, seen->ip) != 0 ||
+		   strcmp(p->seen.ips[0], seen->ips[0]) != 0 ||
 		   p->seen.restarts != seen->restarts;
 	(void)text_copy(p->id, sizeof(p->id), id);
 	p->seen = *seen;
@@ -134,10 +135,10 @@ on_pod(void *arg, enum kube_change change, const cJSON *object)
 	if (change == KUBE_IS_PUT)
 		put_pod(c, &seen);
 	/* Of a pod that has a successor already nothing is new. */
-	else if (node_of(c, &seen) != 0 &&
-		 strcmp(k->nodes[node_of(c, &seen) - 1].seen.uid, seen.uid) ==
-		     0)
-		drop_pod(c, node_of(c, &seen));
+	else if (kube_site_node(c, &seen) != 0 &&
+		 strcmp(k->nodes[kube_site_node(c, &seen) - 1].seen.uid,
+		     seen.uid) == 0)
+		drop_pod(c, kube_site_node(c, &seen));
 }
 
 static void
@@ -257,9 +258,9 @@ kubernetes_node_start(struct cluster *c, unsigned node)
 
 /* Faults */
 
-/* Nothing will come of what was asked: whoever waits for it is told. */
-static void
-tell_refused(struct cluster *c, unsigned nodes, int status, const char *body)
+void
+kube_site_refused(
+    struct cluster *c, unsigned nodes, int status, const char *body)
 {
 	char said[256] = "no answer";
 
@@ -284,7 +285,7 @@ deleted(void *arg, int status, const char *body)
 	for (i = 0; i < c->n; i++)
 		if (k->nodes[i].is_deleting && !k->nodes[i].has_ended)
 			nodes |= 1U << i;
-	tell_refused(c, nodes, status, body);
+	kube_site_refused(c, nodes, status, body);
 	log_warn("a pod could not be deleted: %s", c->refused);
 }
 
@@ -466,7 +467,7 @@ take_exec(struct cluster *c, unsigned node)
 		    signal_name(p->signal), p->seen.name,
 		    code > 0 ? "exit code" : "error", code, out);
 	if (p->signal != 0 && code == -EACCES)
-		tell_refused(c, 1U << (node - 1), 403,
+		kube_site_refused(c, 1U << (node - 1), 403,
 		    "{\"message\":\"commands in this pod\"}");
 	if (p->signal == SIGSTOP && code == 0)
 		p->is_stopped = strstr(out, "state T") != NULL;
@@ -490,7 +491,7 @@ rolled(void *arg, int status, const char *body)
 		k->roll = ROLL_FAILED;
 		k->is_rolling = false;
 		kube_object_message(body, k->roll_why, sizeof(k->roll_why));
-		tell_refused(c, (1U << c->n) - 1, status, body);
+		kube_site_refused(c, (1U << c->n) - 1, status, body);
 	}
 	cJSON_Delete(o);
 }
@@ -522,7 +523,7 @@ scaled(void *arg, int status, const char *body)
 
 	if (status == KUBE_OK)
 		return;
-	tell_refused(c, 1U << (c->n - 1), status, body);
+	kube_site_refused(c, 1U << (c->n - 1), status, body);
 	log_warn("the StatefulSet could not be scaled: %s", c->refused);
 }
 
@@ -828,6 +829,16 @@ look_at_set(struct cluster *c)
 	return 0;
 }
 
+/* A server that was cut off may have begun an election since. */
+static int
+prove_cuts(struct cluster *c)
+{
+	int err = kube_links_prove(c);
+
+	return err == 0 && (c->needs & CLUSTER_CAN_CUT) != 0 ? wait_healthy(c)
+							     : err;
+}
+
 static int
 kubernetes_up(struct cluster *c)
 {
@@ -837,7 +848,7 @@ kubernetes_up(struct cluster *c)
 	static int (*const steps[])(struct cluster *) = {kube_site_namespace,
 	    kube_site_reach, kube_site_first_rights, kube_site_find,
 	    kube_site_rights, look_at_set, kube_site_take, kube_site_addresses,
-	    open_watches};
+	    kube_links_look, open_watches};
 	size_t i;
 	int err = 0;
 
@@ -857,6 +868,8 @@ kubernetes_up(struct cluster *c)
 		err = look_at_names(c);
 	if (err == 0)
 		err = look_at_budgets(c);
+	if (err == 0)
+		err = prove_cuts(c);
 	if (err == 0)
 		err = look_inside(c);
 	if (err == 0)
@@ -902,7 +915,8 @@ tend_forward(struct cluster *c, unsigned node)
 		kube_forward_renew(&p->forward);
 		p->renewed_ns = clock_mono_ns();
 	}
-	kube_forward_step(&p->forward, p->is_there && p->seen.ip[0] != '\0');
+	kube_forward_step(
+	    &p->forward, p->is_there && p->seen.ips[0][0] != '\0');
 	if (n->monitor[0] != '\0' || !kube_forward_is_open(&p->forward))
 		return;
 	(void)snprintf(n->direct, sizeof(n->direct), "nats://127.0.0.1:%u",
@@ -935,6 +949,7 @@ kubernetes_tend(struct cluster *c)
 		    kube_exec_step(k->nodes[i - 1].exec))
 			take_exec(c, i);
 	}
+	kube_links_step(c);
 	look_at_roll(c);
 }
 
@@ -968,6 +983,7 @@ kubernetes_down(struct cluster *c)
 	if (k->api == NULL)
 		return;
 	continue_all(c);
+	kube_links_restore(c);
 	kube_set_restore(c);
 	if (k->is_changed) {
 		if (kube_config_restore(c, k->original) < 0)
@@ -989,7 +1005,9 @@ kubernetes_down(struct cluster *c)
 	kube_watch_destroy(k->sets);
 	kube_watch_destroy(k->budgets);
 	kube_destroy(k->api);
+	kube_links_destroy(k->links);
 	k->api = NULL;
+	k->links = NULL;
 	k->pods = k->sets = k->budgets = NULL;
 	cJSON_Delete(k->labels);
 	k->labels = NULL;
@@ -1001,7 +1019,8 @@ const struct cluster_ops cluster_kubernetes = {
     .name = "kubernetes",
     .summary = "the pods of a StatefulSet, reached through kubectl",
     .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD | CLUSTER_CAN_PAUSE |
-	   CLUSTER_CAN_DELETE | CLUSTER_CAN_SCALE | CLUSTER_CAN_UPGRADE,
+	   CLUSTER_CAN_DELETE | CLUSTER_CAN_SCALE | CLUSTER_CAN_UPGRADE |
+	   CLUSTER_CAN_CUT,
     .state_size = sizeof(struct kubernetes),
     .up = kubernetes_up,
     .tend = kubernetes_tend,
@@ -1017,6 +1036,8 @@ const struct cluster_ops cluster_kubernetes = {
     .roll = kubernetes_roll,
     .roll_state = kubernetes_roll_state,
     .scale = kubernetes_scale,
+    .link_set = kube_links_set,
+    .link_flow = kube_links_flow,
     .dump = kube_dump,
     .down = kubernetes_down,
 };

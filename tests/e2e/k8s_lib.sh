@@ -219,6 +219,11 @@ expect_cluster_whole()
 	[ "$(set_image)" = "$image" ] || fail "another image"
 	! kubectl get sts nats -o json | jq -r '.metadata.annotations | keys[]' |
 		grep natsburn/ || fail "the StatefulSet has our annotation"
+	[ -z "$(kubectl get netpol -l \
+		'natsburn/set' -o name 2>/dev/null)" ] ||
+		fail "there is a NetworkPolicy of ours"
+	[ -z "$(kubectl get pods -l natsburn/server -o name)" ] ||
+		fail "a pod has our label"
 }
 
 # The pid here of the natsburn that runs inside.

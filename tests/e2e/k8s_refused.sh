@@ -27,7 +27,12 @@ refused 69 'has no StatefulSet "other" .* there is nats' \
 	--k8s-statefulset other
 refused 69 'no StatefulSet of namespace kube-system' \
 	--k8s-namespace kube-system
-refused 3 'may not cut the links' --mayhem partition
+refused 3 'may not slow or reset the links' --mayhem slow_network
+refused 3 'may not slow or reset the links' --mayhem lossy_network
+refused 3 'shape=oneway .*choose in which direction' --mayhem partition \
+	-o partition.shape=oneway
+refused 3 'cut=refuse .*choose how' --mayhem partition \
+	-o partition.cut=refuse
 
 # A service account that may look, and no more.
 kubectl create sa looker >/dev/null
@@ -48,6 +53,8 @@ looker="--k8s-kubeconfig $work/looker"
 	refused 3 'random_reload .* create pods/exec' $looker \
 		--mayhem random_reload
 	refused 3 'pod_delete .* delete pods' $looker --mayhem pod_delete
+	refused 3 'partition .* list networkpolicies, create .*patch pods' \
+		$looker --mayhem partition
 	refused 3 'reach forward .* create pods/portforward' $looker \
 		--k8s-reach forward
 }
