@@ -156,6 +156,8 @@ struct cluster_ops {
 	bool (*dropped)(struct cluster *, uint64_t *packets);
 	/* Ready by what the driver itself knows of it. Optional. */
 	bool (*node_is_ready)(struct cluster *, unsigned node);
+	/* How it was reloaded last, for reports. Optional. */
+	const char *(*reload_how)(struct cluster *, unsigned node);
 	/* How it ended, for reports. Optional: as the mode says. */
 	const char *(*node_how)(struct cluster *, unsigned node);
 	/* May count servers be taken out of service now? Optional. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "chaos/admin.h"
 #include "chaos/internal.h"
 #include "chaos/kube_site.h"
 #include "chaos/mayhem.h"
@@ -117,9 +118,9 @@ kube_site_explain(
 /* Rights */
 
 static unsigned
-rights_of_mode(const struct mayhem_ops *ops)
+rights_of_mode(const struct run_config *c, const struct mayhem_ops *ops)
 {
-	unsigned need = 0;
+	unsigned need = 0, by_exec = CLUSTER_CAN_PAUSE;
 	size_t i;
 
 	for (i = 0; i < sizeof(mode_rights) / sizeof(mode_rights[0]); i++)
@@ -127,7 +128,10 @@ rights_of_mode(const struct mayhem_ops *ops)
 			return mode_rights[i].rights;
 	if ((ops->needs & (CLUSTER_CAN_RESTART | CLUSTER_CAN_DELETE)) != 0)
 		need |= BIT(RIGHT_DELETE_PODS);
-	if ((ops->needs & (CLUSTER_CAN_PAUSE | CLUSTER_CAN_RELOAD)) != 0)
+	/* The system account may reload servers, too. */
+	if (!admin_is_given(c))
+		by_exec |= CLUSTER_CAN_RELOAD;
+	if ((ops->needs & by_exec) != 0)
 		need |= RIGHTS_EXEC;
 	if ((ops->needs & CLUSTER_CAN_CUT) != 0)
 		need |= RIGHTS_POLICIES;
@@ -224,7 +228,7 @@ kube_site_rights(struct cluster *c)
 		ops = mayhem_find(mode);
 		(void)snprintf(what, sizeof(what), "mayhem %s", mode);
 		if (ops != NULL)
-			err = refuse(c, what, rights_of_mode(ops));
+			err = refuse(c, what, rights_of_mode(c->config, ops));
 	}
 	return err;
 }

@@ -67,6 +67,8 @@ struct kube_site_pod {
 	unsigned pid; /* of the server in its container; 0 not known */
 	bool is_stopped;
 	bool is_marked; /* it runs with a configuration of ours */
+	const char *reload_how;
+	uint64_t reload_ns; /* its reload request waits since then */
 	struct kube_exec *exec;
 	int signal;	 /* what exec is for */
 	const char *how; /* it was told to end */
@@ -100,8 +102,9 @@ struct kubernetes {
 	/* the ConfigMap */
 	char *original; /* NULL: it isn't ours to change */
 	uint64_t mark;
-	bool is_changed;  /* by us */
-	bool is_restored; /* what an earlier run left */
+	bool is_changed;   /* by us */
+	bool is_restored;  /* what an earlier run left */
+	unsigned reloaded; /* server that a request was sent to, 0 none */
 	uint64_t begin_ns, begin_requests;
 };
 
@@ -155,6 +158,15 @@ int kube_config_restore(struct cluster *, const char *original);
 
 /* The servers that took our configuration take the old one again. */
 void kube_config_reload(struct cluster *);
+
+/*
+ * A reload without commands in pods: by the request of the system account
+ * that 2.10 and later take. Can it be done where it has to? 0, or -ENOTSUP
+ * with why. Begin it; do what is due.
+ */
+int kube_reload_look(struct cluster *);
+void kube_reload_ask(struct cluster *, unsigned node);
+void kube_reload_step(struct cluster *);
 
 /*
  * Begin to change the StatefulSet: restart its pods, with this image if it

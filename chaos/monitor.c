@@ -410,6 +410,8 @@ take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 	w->varz.max_connections = count_of(o, "max_connections");
 	(void)text_copy(
 	    w->varz.version, sizeof(w->varz.version), string_of(o, "version"));
+	(void)text_copy(
+	    w->varz.id, sizeof(w->varz.id), string_of(o, "server_id"));
 	(void)text_copy(w->varz.config_load_time,
 	    sizeof(w->varz.config_load_time), string_of(o, "config_load_time"));
 	o = cJSON_GetObjectItemCaseSensitive(

@@ -65,7 +65,7 @@ unsigned monitor_group_leader(
 struct monitor_varz {
 	uint64_t asked_ns;
 	uint64_t max_connections;
-	char version[24];
+	char version[24], id[64];
 	char config_load_time[40];
 	/* of JetStream; 0 when it does not tell */
 	uint64_t sync_interval_ns, max_memory, max_storage;

@@ -473,24 +473,23 @@ login_validate(const struct run_config *c)
 	static const char *const names[] = {"user", "password", "token", "nkey",
 	    "creds", "sys-user", "sys-password", "sys-nkey", "sys-creds",
 	    "tls-ca", "tls-cert", "tls-hostname", "tls"};
-	bool is_kubernetes = strcmp(c->cluster, "kubernetes") == 0, is_system;
 	const struct option_spec *row;
 	char value[OPTION_VALUE_MAX];
 	size_t i;
 
-	if (strcmp(c->cluster, "external") == 0)
+	if (strcmp(c->cluster, "external") == 0 ||
+	    strcmp(c->cluster, "kubernetes") == 0)
 		return 0;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		row = option_find(config_options, names[i]);
-		is_system = strncmp(names[i], "sys-", 4) == 0;
-		if (option_is_default(row, c) || (is_kubernetes && !is_system))
+		if (option_is_default(row, c))
 			continue;
 		option_get(row, c, value, sizeof(value));
-		return cli_usage("--%s%s%s%s: goes with --cluster external%s, "
-				 "not %s",
+		return cli_usage("--%s%s%s%s: goes with --cluster external or "
+				 "kubernetes, not %s",
 		    names[i], row->secret ? "" : " \"",
 		    row->secret ? "" : value, row->secret ? "" : "\"",
-		    is_system ? "" : " or kubernetes", c->cluster);
+		    c->cluster);
 	}
 	return 0;
 }

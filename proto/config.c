@@ -123,7 +123,7 @@ const struct option_spec config_options[] = {
     TEXT("nkey", nkey, "", "FILE", "external: file with a user nkey's seed"),
     TEXT("creds", creds, "", "FILE", "external: credentials file (JWT, seed)"),
     TEXT("sys-user", sys_user, "", "NAME",
-	"external: user of the system account, for faults"),
+	"external, kubernetes: user of the system account, for faults"),
     SECRET("sys-password", sys_password, "TEXT",
 	"external: its password; better by file or environment"),
     TEXT("sys-password-file", sys_password_file, "", "FILE",

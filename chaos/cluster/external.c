@@ -23,7 +23,6 @@
 
 #define INFO_MAX   32768
 #define CONNECT_MS 5000
-#define SYSTEM_NS  (2 * CLOCK_S)
 
 /* Host and port of nats://user:pass@host:port. */
 static void
@@ -153,89 +152,6 @@ try_monitors(struct cluster *c)
 	return 0;
 }
 
-/* What needs to be asked of the servers, and how that is seen. */
-static int
-external_prepare(struct cluster *c)
-{
-	const struct run_config *o = c->config;
-
-	if ((c->needs & CLUSTER_CAN_ADMIN) == 0)
-		return 0;
-	if (o->monitor[0] != '\0' &&
-	    (o->sys_user[0] != '\0' || o->sys_nkey[0] != '\0' ||
-		o->sys_creds[0] != '\0'))
-		return 0;
-	(void)text_add(c->why, sizeof(c->why),
-	    "mayhem %s on a cluster that isn't natsburn's needs --monitor and "
-	    "the system account: --sys-user, --sys-nkey or --sys-creds",
-	    o->mayhem);
-	return -ENOTSUP;
-}
-
-/* Does it answer what only the system account may ask? */
-static bool
-answers_system(struct cluster *c, unsigned node)
-{
-	uint64_t deadline = clock_mono_ns() + SYSTEM_NS;
-	char answer[256];
-	int n = -EAGAIN;
-
-	if (admin_request(
-		c->admin, ADMIN_SYSTEM, node, "$SYS.REQ.SERVER.PING", "") < 0)
-		return false;
-	while (n == -EAGAIN && clock_mono_ns() < deadline) {
-		chaos_wait(c->chaos, 0);
-		n = admin_poll(c->admin, answer, sizeof(answer));
-	}
-	admin_done(c->admin);
-	return n > 0 && strstr(answer, "\"server\"") != NULL;
-}
-
-/* Better said now than by faults that don't happen. */
-static int
-try_system(struct cluster *c)
-{
-	const struct run_config *o = c->config;
-	unsigned i;
-
-	if (c->admin == NULL)
-		return 0;
-	for (i = 1; i <= c->n; i++)
-		if (answers_system(c, i))
-			return 0;
-	(void)text_add(c->why, sizeof(c->why),
-	    "no server takes --sys-%s \"%.100s\": it must be a user of the "
-	    "system account, with the right password or key",
-	    o->sys_user[0] != '\0'   ? "user"
-	    : o->sys_nkey[0] != '\0' ? "nkey"
-				     : "creds",
-	    o->sys_user[0] != '\0'   ? o->sys_user
-	    : o->sys_nkey[0] != '\0' ? o->sys_nkey
-				     : o->sys_creds);
-	return -EACCES;
-}
-
-static int
-open_admin(struct cluster *c)
-{
-	const struct run_config *o = c->config;
-
-	if ((c->needs & CLUSTER_CAN_ADMIN) == 0)
-		return 0;
-	c->admin = admin_create(c,
-	    &(struct config_login){.user = o->sys_user,
-		.password = o->sys_password,
-		.nkey = o->sys_nkey,
-		.creds = o->sys_creds},
-	    &(struct config_login){.user = o->user,
-		.password = o->password,
-		.token = o->token,
-		.nkey = o->nkey,
-		.creds = o->creds,
-		.is_open = true});
-	return c->admin != NULL ? 0 : -ENOMEM;
-}
-
 static int
 external_up(struct cluster *c)
 {
@@ -260,12 +176,12 @@ external_up(struct cluster *c)
 		else
 			last = err;
 	}
-	err = open_admin(c);
+	err = (c->needs & CLUSTER_CAN_ADMIN) != 0 ? admin_open(c) : 0;
 	if (err < 0)
 		return err;
 	if (reached > 0) {
 		err = try_monitors(c);
-		return err < 0 ? err : try_system(c);
+		return err < 0 ? err : admin_try(c);
 	}
 	(void)text_copy(shown, sizeof(shown), c->config->url);
 	config_hide_password(shown);
@@ -287,7 +203,6 @@ const struct cluster_ops cluster_external = {
     .summary = "a running cluster of somebody else's: --url; its leaders can "
 	       "be asked to step down",
     .can = CLUSTER_CAN_ADMIN,
-    .prepare = external_prepare,
     .up = external_up,
     .down = external_down,
 };

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "chaos/admin.h"
 #include "chaos/internal.h"
 #include "chaos/kube_links.h"
 #include "chaos/kube_site.h"
@@ -201,7 +202,7 @@ kubernetes_may_disrupt(struct cluster *c, unsigned count)
 static bool
 is_refusal(const struct kube_watch *w)
 {
-	int error = kube_watch_error(w);
+	int error = w != NULL ? kube_watch_error(w) : 0; /* not yet begun */
 
 	return error == 401 || error == 403;
 }
@@ -409,6 +410,10 @@ kubernetes_node_signal(struct cluster *c, unsigned node, int sig)
 		return -ESRCH;
 	if (sig == SIGTERM)
 		return delete_pod(c, node, false);
+	if (sig == SIGHUP && (k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC) {
+		kube_reload_ask(c, node);
+		return 0;
+	}
 	/*
 	 * Nobody may kill process 1 from within its own container; and a
 	 * kubelet waits longer with every restart, but not with a new pod.
@@ -423,6 +428,10 @@ kubernetes_node_signal(struct cluster *c, unsigned node, int sig)
 			     ? "SIGKILL in its container, which has ended"
 			     : "SIGUSR2 in its container, which has ended";
 	}
+	if (sig == SIGHUP)
+		p->reload_how = k->original != NULL && p->has_shell
+				    ? "ConfigMap changed, SIGHUP in the pod"
+				    : "SIGHUP in the pod";
 	if (sig == SIGHUP && k->original != NULL && p->has_shell) {
 		(void)text_add(wanted, sizeof(wanted), "%llu",
 		    (unsigned long long)c->nodes[node - 1].config_mark);
@@ -440,6 +449,14 @@ kubernetes_node_how(struct cluster *c, unsigned node)
 	if (p->how != NULL)
 		return p->how;
 	return "its container was restarted";
+}
+
+static const char *
+kubernetes_reload_how(struct cluster *c, unsigned node)
+{
+	const struct kubernetes *k = c->state;
+
+	return k->nodes[node - 1].reload_how;
 }
 
 static void
@@ -775,6 +792,9 @@ look_at_names(struct cluster *c)
 			    k->nodes[i].seen.name);
 		(void)text_copy(
 		    c->nodes[i].name, sizeof(c->nodes[i].name), name);
+		(void)text_copy(c->nodes[i].version,
+		    sizeof(c->nodes[i].version),
+		    kube_object_text(o, "version"));
 		cJSON_Delete(o);
 		free(answer);
 	}
@@ -829,6 +849,22 @@ look_at_set(struct cluster *c)
 	return 0;
 }
 
+/* What is asked as the system account, if there is a login of it. */
+static int
+look_at_system(struct cluster *c)
+{
+	const struct kubernetes *k = c->state;
+	unsigned needs = CLUSTER_CAN_ADMIN;
+	int err;
+
+	if ((k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC)
+		needs |= CLUSTER_CAN_RELOAD;
+	if ((c->needs & needs) == 0 || !admin_is_given(c->config))
+		return 0;
+	err = admin_open(c);
+	return err < 0 ? err : admin_try(c);
+}
+
 /* A server that was cut off may have begun an election since. */
 static int
 prove_cuts(struct cluster *c)
@@ -866,6 +902,10 @@ kubernetes_up(struct cluster *c)
 	}
 	if (err == 0)
 		err = look_at_names(c);
+	if (err == 0)
+		err = look_at_system(c);
+	if (err == 0)
+		err = kube_reload_look(c);
 	if (err == 0)
 		err = look_at_budgets(c);
 	if (err == 0)
@@ -950,6 +990,7 @@ kubernetes_tend(struct cluster *c)
 			take_exec(c, i);
 	}
 	kube_links_step(c);
+	kube_reload_step(c);
 	look_at_roll(c);
 }
 
@@ -1020,7 +1061,7 @@ const struct cluster_ops cluster_kubernetes = {
     .summary = "the pods of a StatefulSet, reached through kubectl",
     .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD | CLUSTER_CAN_PAUSE |
 	   CLUSTER_CAN_DELETE | CLUSTER_CAN_SCALE | CLUSTER_CAN_UPGRADE |
-	   CLUSTER_CAN_CUT,
+	   CLUSTER_CAN_CUT | CLUSTER_CAN_ADMIN,
     .state_size = sizeof(struct kubernetes),
     .up = kubernetes_up,
     .tend = kubernetes_tend,
@@ -1032,6 +1073,7 @@ const struct cluster_ops cluster_kubernetes = {
     .node_reconfigure = kube_config_change,
     .node_is_ready = kubernetes_node_is_ready,
     .node_how = kubernetes_node_how,
+    .reload_how = kubernetes_reload_how,
     .may_disrupt = kubernetes_may_disrupt,
     .roll = kubernetes_roll,
     .roll_state = kubernetes_roll_state,

@@ -27,12 +27,30 @@ static const struct option_spec stepdown_rows[] = {
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
+/* Somebody else's servers: who asks, and how is the answer seen? */
+static int
+look_at_login(const struct run_config *c, char *why)
+{
+	bool is_blind =
+	    strcmp(c->cluster, "external") == 0 && c->monitor[0] == '\0';
+
+	if (admin_is_given(c) && !is_blind)
+		return 0;
+	(void)text_add(why, OPTION_WHY_MAX,
+	    "mayhem leader_stepdown on a cluster that isn't natsburn's needs "
+	    "%sthe system account: --sys-user, --sys-nkey or --sys-creds",
+	    strcmp(c->cluster, "external") == 0 ? "--monitor and " : "");
+	return -ENOTSUP;
+}
+
 static int
 stepdown_check(const struct run_config *c, char *why)
 {
-	if (strcmp(c->cluster, "local") != 0 || c->servers > 1)
-		return 0;
 	why[0] = '\0';
+	if (strcmp(c->cluster, "local") != 0)
+		return look_at_login(c, why);
+	if (c->servers > 1)
+		return 0;
 	(void)text_add(why, OPTION_WHY_MAX,
 	    "with --servers 1 there is nobody else to lead");
 	return -EINVAL;

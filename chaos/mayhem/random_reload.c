@@ -36,14 +36,19 @@ static bool
 reload_is_applied(struct fault *f)
 {
 	const struct cluster_node *n = cluster_node(f->cluster, f->node);
+	const struct cluster_ops *driver = f->cluster->ops;
+	const char *how = NULL;
 	struct monitor_varz v;
 
 	if (!monitor_varz(f->cluster->monitor, f->node, &v) ||
 	    v.asked_ns < f->mark || v.max_connections != n->config_mark ||
 	    strcmp(v.config_load_time, f->before) == 0)
 		return false;
+	if (driver->reload_how != NULL)
+		how = driver->reload_how(f->cluster, f->node);
 	(void)snprintf(f->how, sizeof(f->how),
-	    "max_connections is %llu, config_load_time %.32s",
+	    "%s%smax_connections is %llu, config_load_time %.32s",
+	    how != NULL ? how : "", how != NULL ? "; " : "",
 	    (unsigned long long)v.max_connections, v.config_load_time);
 	return true;
 }

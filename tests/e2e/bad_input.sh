@@ -223,8 +223,8 @@ logins()
 		$job $at --sys-creds creds --sys-user s
 	refuse 64 '--sys-password: goes with --sys-user NAME' \
 		$job $at --sys-password hushhush
-	refuse 64 '--sys-user "s": goes with --cluster external, not kubernetes' \
-		run kv-cas --cluster kubernetes --sys-user s
+	refuse 64 '--sys-user "s": goes with --cluster external or kubernetes' \
+		run kv-cas --sys-user s
 	refuse 64 '--tls "true": goes with --cluster external' \
 		run kv-cas --tls
 	NATSBURN_PASSWORD=$(<long) refuse 64 \

@@ -63,10 +63,7 @@ expect_nothing_survives 5
 expect_cluster_whole
 
 # natsburn's own Role, taken away in the middle.
-token=$(kubectl get secret "$(kubectl get sa natsburn \
-	-o 'jsonpath={.secrets[0].name}')" -o 'jsonpath={.data.token}' |
-	base64 -d)
-sed "s/admintoken/$token/" "$K8S_DIR/run/kubeconfig" >"$work/natsburn.conf"
+kubeconfig_of natsburn "$work/natsburn.conf"
 start_k8s --k8s-kubeconfig "$work/natsburn.conf" --k8s-reach direct \
 	--mayhem random_reload --duration 40s --fault-interval 3s
 await 120 "there is a fault" fault_seen

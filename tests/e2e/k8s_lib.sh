@@ -185,6 +185,18 @@ config_note()
 		-o 'jsonpath={.metadata.annotations.natsburn/original}'
 }
 
+# kubeconfig_of SERVICE-ACCOUNT FILE: the kit's, as that account.
+kubeconfig_of()
+{
+	local token
+
+	token=$(kubectl get secret "$(kubectl get sa "$1" \
+		-o 'jsonpath={.secrets[0].name}')" -o 'jsonpath={.data.token}' |
+		base64 -d)
+	[ -n "$token" ] || fail "service account $1 has no token"
+	sed "s/admintoken/$token/" "$K8S_DIR/run/kubeconfig" >"$2"
+}
+
 # An image of the binary, the libraries that it wants, and a shell.
 make_image()
 {

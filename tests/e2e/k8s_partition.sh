@@ -78,8 +78,8 @@ kubectl apply -f "$work/other.yaml" >/dev/null || fail "no policy"
 refused 'NetworkPolicy theirs may allow them'
 kubectl delete -f "$work/other.yaml" >/dev/null
 
-# Really cut.
-partitioned --duration 120s
+# Really cut; what servers tell of each other comes by port-forwards.
+partitioned --duration 120s --k8s-reach forward
 say "exit code $code: $(jq -c '[.rounds, .longest_stall_ms, [.faults[] |
 	[.target, .applied, .healed, .heal_s, .applied_how]]]' \
 	"$work/run/report.json")"

@@ -40,10 +40,7 @@ kubectl create role looker --verb=get,list,watch \
 	--resource=pods,statefulsets.apps >/dev/null
 kubectl create rolebinding looker --role=looker \
 	--serviceaccount=default:looker >/dev/null
-token=$(kubectl get secret "$(kubectl get sa looker \
-	-o 'jsonpath={.secrets[0].name}')" -o 'jsonpath={.data.token}' |
-	base64 -d)
-sed "s/admintoken/$token/" "$K8S_DIR/run/kubeconfig" >"$work/looker"
+kubeconfig_of looker "$work/looker"
 looker="--k8s-kubeconfig $work/looker"
 # shellcheck disable=SC2086
 {
