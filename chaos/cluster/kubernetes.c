@@ -737,6 +737,18 @@ all_ready(struct cluster *c, char *why)
 	return true;
 }
 
+/* Some versions form a group of two of three, for good. */
+static void
+tell_meta_size(struct cluster *c, uint64_t since_ns)
+{
+	unsigned size =
+	    c->monitor != NULL ? monitor_meta_size(c->monitor, since_ns) : 0;
+
+	if (size > 0 && size < c->n)
+		(void)text_add(c->why, sizeof(c->why),
+		    "; it has %u of %u servers in its meta group", size, c->n);
+}
+
 /* Until pods are ready, and then until their servers are healthy. */
 static int
 wait_healthy(struct cluster *c)
@@ -760,6 +772,7 @@ wait_healthy(struct cluster *c)
 			continue;
 		(void)text_add(c->why, sizeof(c->why), "after %llu s %s",
 		    (unsigned long long)(READY_NS / CLOCK_S), why);
+		tell_meta_size(c, begin);
 		return -ETIMEDOUT;
 	}
 	return 0;

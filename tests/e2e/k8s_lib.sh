@@ -147,6 +147,7 @@ k8s_up()
 	undo=k8s_down
 	LD_LIBRARY_PATH=$libraries "$kit/cluster.sh" up >"$work/up.log" 2>&1 ||
 		fail "the cluster does not come up: $(tail -n 1 "$work/up.log")"
+	${before_servers:-:} # a test's own, which may choose their image
 	apply_servers
 	await 300 "three servers are ready" pods_ready
 }
@@ -197,6 +198,27 @@ kubeconfig_of()
 	sed "s/admintoken/$token/" "$K8S_DIR/run/kubeconfig" >"$2"
 }
 
+# import_image FILE: onto the kit's node.
+import_image()
+{
+	k8s ctr -a "$K8S_DIR/run/containerd/containerd.sock" -n k8s.io \
+		images import "$1" >/dev/null ||
+		fail "the image $1 can't be imported"
+}
+
+# make_server_image NAME BINARY: the kit's own image with another server.
+make_server_image()
+{
+	local root=$work/server-image
+
+	rm -rf "$root"
+	cp -a "$K8S_DIR/img/nats" "$root" || fail "the kit has no image"
+	cp "$2" "$root/usr/bin/nats-server" || fail "no server $2"
+	"$kit/mkimage.sh" "$1" "$root" "$work/server.tar" \
+		'["/usr/bin/nats-server"]' || fail "no image"
+	import_image "$work/server.tar"
+}
+
 # An image of the binary, the libraries that it wants, and a shell.
 make_image()
 {
@@ -214,9 +236,7 @@ make_image()
 	done
 	"$kit/mkimage.sh" localhost/natsburn:test "$image" "$work/natsburn.tar" \
 		'["/usr/bin/natsburn"]' || fail "no image"
-	k8s ctr -a "$K8S_DIR/run/containerd/containerd.sock" -n k8s.io \
-		images import "$work/natsburn.tar" >/dev/null ||
-		fail "the image can't be imported"
+	import_image "$work/natsburn.tar"
 }
 
 # Nothing of natsburn is left in the cluster, and all of it is ready.
