@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 #
-# scripts/k8s/Dockerfile can't be built where there is no docker. What can be
-# known of it all the same: its packages are those of Debian's that this
+# scripts/k8s/Dockerfile is built by k8s_image.sh, where that can run. What is
+# known of it everywhere: its packages are those of Debian's that this
 # binary is linked with and was built with, and its commands are a shell's.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
