@@ -89,6 +89,8 @@ struct cluster {
 	const struct run_config *config;
 	struct chaos *chaos;
 	struct monitor *monitor;
+	/* Unix socket that monitors are reached through, or NULL. */
+	const char *monitor_socket;
 	struct admin *admin; /* NULL when the driver can't */
 	unsigned needs;	     /* CLUSTER_CAN_* that the run's faults use */
 	uint64_t disk_bytes; /* of each store, with CLUSTER_CAN_FILL */

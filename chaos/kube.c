@@ -243,6 +243,12 @@ kube_is_inside(const struct kube *k)
 	return k->is_inside;
 }
 
+const char *
+kube_socket(const struct kube *k)
+{
+	return k->socket;
+}
+
 uint64_t
 kube_requests(const struct kube *k)
 {

@@ -73,6 +73,9 @@ bool kube_is_running(const struct kube *);
 /* True when natsburn runs in a pod and uses its service account. */
 bool kube_is_inside(const struct kube *);
 
+/* Where kubectl proxy listens: a unix socket of ours; empty without one. */
+const char *kube_socket(const struct kube *);
+
 /* Ask something. 0 or -errno; done is called later, never from here. */
 int kube_request(struct kube *, const struct kube_ask *);
 

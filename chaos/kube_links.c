@@ -436,9 +436,7 @@ ask_pages(struct cluster *c)
 		if (p->is_page_asked || now < p->page_ns + PAGE_NS ||
 		    c->nodes[i].monitor[0] == '\0')
 			continue;
-		path[0] = '\0';
-		(void)text_add(
-		    path, sizeof(path), "%s/routez", c->nodes[i].monitor);
+		kube_site_page(c, i + 1, "/routez", path, sizeof(path));
 		ask.arg = p;
 		p->page_ns = now;
 		p->is_page_asked = kube_request(k->api, &ask) == 0;

@@ -11,11 +11,13 @@
 #include "chaos/internal.h"
 #include "chaos/kube_site.h"
 #include "chaos/mayhem.h"
+#include "proto/base/log.h"
 #include "proto/base/text.h"
 
 #define SLOWER_NS     (60 * CLOCK_S)
 #define SLOWER_POD_NS (60 * CLOCK_S)
 #define MARK_BASE     60000
+#define API	      "http://localhost" /* by kubectl proxy's socket */
 #define POLICIES      "networking.k8s.io", "networkpolicies"
 
 static const struct kube_right rights[RIGHTS] = {
@@ -28,6 +30,7 @@ static const struct kube_right rights[RIGHTS] = {
     [RIGHT_CREATE_EXEC] = {"create", "", "pods", "exec"},
     [RIGHT_GET_EXEC] = {"get", "", "pods", "exec"},
     [RIGHT_FORWARD] = {"create", "", "pods", "portforward"},
+    [RIGHT_PROXY] = {"get", "", "pods", "proxy"},
     [RIGHT_LIST_BUDGETS] = {"list", "policy", "poddisruptionbudgets", ""},
     [RIGHT_WATCH_BUDGETS] = {"watch", "policy", "poddisruptionbudgets", ""},
     [RIGHT_GET_CONFIG] = {"get", "", "configmaps", ""},
@@ -209,10 +212,31 @@ kube_site_first_rights(struct cluster *c)
 	return err < 0 ? err : refuse(c, "--cluster kubernetes", RIGHTS_ALWAYS);
 }
 
+/* With addresses for clients only the monitoring has to be reached. */
+static int
+choose_reach(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	bool is_auto = strcmp(c->config->k8s_reach, "auto") == 0;
+
+	if (k->proxies)
+		return refuse(c, "--k8s-reach proxy", BIT(RIGHT_PROXY));
+	if (k->forwards && is_auto && c->config->url[0] != '\0' &&
+	    (k->allowed & BIT(RIGHT_FORWARD)) == 0 &&
+	    (k->allowed & BIT(RIGHT_PROXY)) != 0) {
+		log_info("port-forwards are not allowed: the servers' "
+			 "monitoring is reached through the API");
+		k->forwards = false;
+		k->proxies = true;
+	}
+	return k->forwards
+		   ? refuse(c, "--k8s-reach forward", BIT(RIGHT_FORWARD))
+		   : 0;
+}
+
 int
 kube_site_rights(struct cluster *c)
 {
-	struct kubernetes *k = c->state;
 	const char *list = c->config->mayhem;
 	const struct mayhem_ops *ops;
 	char mode[64], what[80];
@@ -222,8 +246,8 @@ kube_site_rights(struct cluster *c)
 	for (r = 0; r < RIGHTS && err == 0; r++)
 		if ((RIGHTS_ALWAYS & BIT(r)) == 0)
 			err = ask_right(c, (enum kube_site_right)r);
-	if (err == 0 && k->forwards)
-		err = refuse(c, "--k8s-reach forward", BIT(RIGHT_FORWARD));
+	if (err == 0)
+		err = choose_reach(c);
 	while (err == 0 && text_next_item(&list, mode, sizeof(mode))) {
 		ops = mayhem_find(mode);
 		(void)snprintf(what, sizeof(what), "mayhem %s", mode);
@@ -434,6 +458,34 @@ look_at_modes(struct cluster *c)
 	return c->why[0] == '\0' ? 0 : -ENOTSUP;
 }
 
+/* A pod's name is its address here: it never changes. */
+static void
+set_proxied(struct cluster *c, unsigned node)
+{
+	const struct kubernetes *k = c->state;
+	struct cluster_node *n = &c->nodes[node - 1];
+
+	c->monitor_socket = kube_socket(k->api);
+	n->monitor[0] = '\0';
+	(void)text_add(n->monitor, sizeof(n->monitor),
+	    API "/api/v1/namespaces/%s/pods/%s:%u/proxy", k->ns,
+	    k->nodes[node - 1].seen.name, k->set.monitor_port);
+	(void)text_copy(n->direct, sizeof(n->direct), n->url);
+}
+
+void
+kube_site_page(const struct cluster *c, unsigned node, const char *page,
+    char *out, size_t size)
+{
+	const struct kubernetes *k = c->state;
+	const char *base = c->nodes[node - 1].monitor;
+
+	out[0] = '\0';
+	if (k->proxies)
+		base += strlen(API);
+	(void)text_add(out, size, "%s%s", base, page);
+}
+
 int
 kube_site_take(struct cluster *c)
 {
@@ -473,6 +525,8 @@ kube_site_take(struct cluster *c)
 		    k->ns, k->nodes[i].seen.name);
 		k->nodes[i].forward.ports[0] = k->set.client_port;
 		k->nodes[i].forward.ports[1] = k->set.monitor_port;
+		if (k->proxies)
+			set_proxied(c, i + 1);
 	}
 	return 0;
 }

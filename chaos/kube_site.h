@@ -32,6 +32,7 @@ enum kube_site_right {
 	RIGHT_CREATE_EXEC,
 	RIGHT_GET_EXEC,
 	RIGHT_FORWARD,
+	RIGHT_PROXY,
 	RIGHT_LIST_BUDGETS,
 	RIGHT_WATCH_BUDGETS,
 	RIGHT_GET_CONFIG,
@@ -79,8 +80,8 @@ struct kube_site_pod {
 struct kubernetes {
 	struct kube *api;
 	char ns[KUBE_NAME_MAX];
-	unsigned allowed; /* rights that we have, as bits */
-	bool forwards;
+	unsigned allowed;	/* rights that we have, as bits */
+	bool forwards, proxies; /* how pods are reached; neither: directly */
 	struct kube_set set;
 	bool has_set;
 	struct kube_watch *sets, *pods, *budgets;
@@ -126,6 +127,10 @@ int kube_site_find(struct cluster *);
 int kube_site_rights(struct cluster *); /* of the run's modes */
 int kube_site_take(struct cluster *);
 int kube_site_addresses(struct cluster *);
+
+/* The address of a server's monitoring page, for kube_request(). */
+void kube_site_page(const struct cluster *, unsigned node, const char *page,
+    char *out, size_t size);
 
 /* Within the cluster its DNS names every pod. */
 bool kube_site_has_names(const struct cluster *);

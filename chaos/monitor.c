@@ -129,8 +129,13 @@ set_url(CURL *easy, const struct run_config *c, const char *url)
 
 /* What all requests have in common. */
 static void
-set_common(CURL *easy, const struct run_config *c)
+set_common(CURL *easy, const struct cluster *cluster)
 {
+	const struct run_config *c = cluster->config;
+
+	if (cluster->monitor_socket != NULL)
+		(void)curl_easy_setopt(
+		    easy, CURLOPT_UNIX_SOCKET_PATH, cluster->monitor_socket);
 	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
@@ -154,7 +159,7 @@ query_init(struct monitor *m, struct query *q, unsigned node, enum page page)
 	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, on_bytes);
 	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, q);
 	(void)curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);
-	set_common(q->easy, m->cluster->config);
+	set_common(q->easy, m->cluster);
 	return 0;
 }
 
@@ -811,7 +816,7 @@ monitor_try(const struct cluster *c, unsigned node, char *why)
 	if (easy == NULL)
 		return -ENOTCONN;
 	(void)text_add(url, sizeof(url), "%s/varz", monitor);
-	set_common(easy, c->config);
+	set_common(easy, c);
 	to = set_url(easy, c->config, url);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_bytes);
 	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, text);
@@ -869,7 +874,7 @@ monitor_dump(struct monitor *m, const char *dir)
 	unsigned i, p, saved = 0;
 
 	if (easy != NULL)
-		set_common(easy, m->cluster->config);
+		set_common(easy, m->cluster);
 	(void)mkdir(dir, 0755); /* the driver has made it, or nobody */
 	for (i = 0; easy != NULL && i < m->cluster->n; i++) {
 		if (m->cluster->nodes[i].monitor[0] == '\0')

@@ -402,6 +402,11 @@ validate_kubernetes(const struct run_config *c)
 		if (bad == 0)
 			bad =
 			    validate_file("k8s-kubeconfig", c->k8s_kubeconfig);
+		if (bad == 0 && strcmp(c->k8s_reach, "proxy") == 0 &&
+		    c->url[0] == '\0')
+			return cli_usage("--k8s-reach proxy: goes with --url "
+					 "nats://..., for clients can't go "
+					 "through the API");
 		if (bad == 0 && strpbrk(c->k8s_image, " \t\n\"\\") != NULL)
 			return cli_usage("--k8s-image \"%s\": must be the name "
 					 "of an image, without blanks and "

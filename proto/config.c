@@ -13,7 +13,8 @@
 #define DAY (86400 * CLOCK_S)
 
 static const char *const storages[] = {"file", "memory", NULL};
-static const char *const reaches[] = {"auto", "direct", "forward", NULL};
+static const char *const reaches[] = {
+    "auto", "direct", "forward", "proxy", NULL};
 static const char *const clusters[] = {
     "local", "external", "kubernetes", "null", NULL};
 
@@ -148,7 +149,7 @@ const struct option_spec config_options[] = {
     TEXT("k8s-kubeconfig", k8s_kubeconfig, "", "FILE",
 	"kubernetes: kubeconfig; default as kubectl"),
     CHOICE("k8s-reach", k8s_reach, "auto", reaches, "HOW",
-	"kubernetes: pods by address (direct), port-forward (forward)"),
+	"kubernetes: pods direct, by port-forward, or by the API (proxy)"),
     TEXT("k8s-image", k8s_image, "", "IMAGE",
 	"kubernetes: what rolling_upgrade changes to"),
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},

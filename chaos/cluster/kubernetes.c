@@ -54,7 +54,7 @@ set_address(struct cluster *c, unsigned node)
 	bool is_v6 = strchr(p->seen.ips[0], ':') != NULL;
 	const char *open = is_v6 ? "[" : "", *close = is_v6 ? "]" : "";
 
-	if (k->forwards || p->seen.ips[0][0] == '\0')
+	if (k->forwards || k->proxies || p->seen.ips[0][0] == '\0')
 		return;
 	(void)snprintf(n->direct, sizeof(n->direct), "nats://%s%s%s:%u", open,
 	    p->seen.ips[0], close, k->set.client_port);
@@ -321,8 +321,8 @@ delete_pod(struct cluster *c, unsigned node, bool is_forced)
 
 /*
  * $1 is the signal. Prints the server's process id in its container and its
- * state after the signal. A stopped server is continued later by the script
- * itself, whatever has become of us.
+ * state after the signal, which takes its time to reach all threads. A stopped
+ * server is continued later by the script itself, whatever has become of us.
  */
 static const char signal_script[] =
     "for d in /proc/[0-9]*; do\n"
@@ -347,9 +347,15 @@ static const char signal_script[] =
     "(sleep " CONTINUE_S "; kill -CONT $p) </dev/null >/dev/null 2>&1 &\n"
     "fi\n"
     "[ \"$1\" = KILL ] && exit 0\n"
+    "i=0\n"
+    "while [ $i -lt 50 ]; do\n"
     "read -r l </proc/$p/stat\n"
     "l=${l##*) }\n"
-    "echo state ${l%% *}\n";
+    "l=${l%% *}\n"
+    "case $1$l in STOPT|CONT[!T]|[!SC]*) break ;; esac\n"
+    "i=$((i+1)); sleep 0.1 || sleep 1\n"
+    "done\n"
+    "echo state $l\n";
 
 static const struct {
 	int sig;
@@ -790,9 +796,7 @@ look_at_names(struct cluster *c)
 	unsigned i;
 
 	for (i = 0; i < c->n; i++) {
-		url[0] = '\0';
-		(void)text_add(
-		    url, sizeof(url), "%s/varz", c->nodes[i].monitor);
+		kube_site_page(c, i + 1, "/varz", url, sizeof(url));
 		o = kube_site_ask(c, &ask, &answer) == KUBE_OK
 			? cJSON_Parse(answer)
 			: NULL;
@@ -907,6 +911,13 @@ kubernetes_up(struct cluster *c)
 	k->forwards = strcmp(c->config->k8s_reach, "forward") == 0 ||
 		      (strcmp(c->config->k8s_reach, "auto") == 0 &&
 			  !kube_is_inside(k->api));
+	k->proxies = strcmp(c->config->k8s_reach, "proxy") == 0;
+	if (k->proxies && kube_is_inside(k->api)) {
+		(void)text_add(c->why, sizeof(c->why),
+		    "--k8s-reach proxy: in a pod the others are reached "
+		    "directly");
+		return -EINVAL;
+	}
 	for (i = 0; err == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		err = steps[i](c);
 	if (err == 0) {
@@ -1061,6 +1072,7 @@ kubernetes_down(struct cluster *c)
 	kube_destroy(k->api);
 	kube_links_destroy(k->links);
 	k->api = NULL;
+	c->monitor_socket = NULL;
 	k->links = NULL;
 	k->pods = k->sets = k->budgets = NULL;
 	cJSON_Delete(k->labels);

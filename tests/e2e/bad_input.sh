@@ -225,6 +225,8 @@ logins()
 		$job $at --sys-password hushhush
 	refuse 64 '--sys-user "s": goes with --cluster external or kubernetes' \
 		run kv-cas --sys-user s
+	refuse 64 '--k8s-reach proxy: goes with --url' \
+		run kv-cas --cluster kubernetes --k8s-reach proxy
 	refuse 64 '--tls "true": goes with --cluster external' \
 		run kv-cas --tls
 	NATSBURN_PASSWORD=$(<long) refuse 64 \
