@@ -17,12 +17,14 @@
 #define READ_SIZE 4096
 #define SWITCHING 101
 #define KEY_BYTES 16
+#define REASON_NS CLOCK_S /* for a refusal's body to come */
 
 enum exec_state {
 	EXEC_CONNECTING,
 	EXEC_SENDING, /* the request's head */
 	EXEC_HEAD,    /* waiting for the answer's */
 	EXEC_FRAMES,
+	EXEC_REFUSED, /* its reason comes */
 	EXEC_OVER
 };
 
@@ -38,6 +40,7 @@ struct kube_exec {
 	struct kube *kube;
 	enum exec_state state;
 	uint64_t deadline_ns;
+	int refused; /* HTTP status */
 	struct buf out, in;
 	int channel; /* of a message that goes on */
 	char output[KUBE_OUTPUT_MAX];
@@ -197,10 +200,11 @@ read_some(struct kube_exec *x)
 	return buf_append(&x->in, bytes, n);
 }
 
-/* The API's own words, as far as they came with the head. */
+/* The API's own words, as far as they came. */
 static void
-refuse(struct kube_exec *x, int status)
+refuse(struct kube_exec *x)
 {
+	int status = x->refused;
 	char body[KUBE_OUTPUT_MAX] = "";
 
 	(void)text_add(body, sizeof(body), "%.*s", (int)buf_len(&x->in),
@@ -215,6 +219,7 @@ refuse(struct kube_exec *x, int status)
 static void
 take_head(struct kube_exec *x)
 {
+	uint64_t deadline;
 	size_t len;
 	int status;
 
@@ -224,8 +229,24 @@ take_head(struct kube_exec *x)
 	buf_consume(&x->in, len);
 	if (status == SWITCHING)
 		x->state = EXEC_FRAMES;
-	else
-		refuse(x, status);
+	else {
+		x->state = EXEC_REFUSED;
+		x->refused = status;
+		deadline = clock_mono_ns() + REASON_NS;
+		if (deadline < x->deadline_ns)
+			x->deadline_ns = deadline;
+	}
+}
+
+static bool
+has_reason(const struct kube_exec *x)
+{
+	cJSON *o = cJSON_ParseWithLength(
+	    (const char *)buf_data(&x->in), buf_len(&x->in));
+	bool is_whole = o != NULL;
+
+	cJSON_Delete(o);
+	return is_whole;
 }
 
 static void
@@ -299,6 +320,8 @@ exchange(struct kube_exec *x)
 		take_head(x);
 	if (x->state == EXEC_FRAMES)
 		take_frames(x);
+	if (x->state == EXEC_REFUSED && (err != -EAGAIN || has_reason(x)))
+		refuse(x);
 	if (err != -EAGAIN && x->state != EXEC_OVER)
 		conclude(x, err);
 }
@@ -308,7 +331,11 @@ kube_exec_step(struct kube_exec *x)
 {
 	if (x->state != EXEC_CONNECTING && x->state != EXEC_OVER)
 		exchange(x);
-	if (x->state != EXEC_OVER && clock_mono_ns() >= x->deadline_ns)
+	if (x->state == EXEC_OVER || clock_mono_ns() < x->deadline_ns)
+		return x->state == EXEC_OVER;
+	if (x->state == EXEC_REFUSED)
+		refuse(x);
+	else
 		finish(x, -ETIMEDOUT);
 	return x->state == EXEC_OVER;
 }

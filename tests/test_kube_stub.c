@@ -445,6 +445,9 @@ test_exec(void **state)
 	    {STATUS(403, "pods a-0 is forbidden"), -EACCES,
 		"pods a-0 is forbidden"},
 	    {STATUS(500, "oops"), -EPROTO, "oops"},
+	    /* The connection stays, and so does a body that never ends. */
+	    {STATUS(403, "still no") "...", -EACCES, "still no"},
+	    {"HTTP/1.1 403 No\r\n\r\nbecause...", -EACCES, "because"},
 	    {"HTTP/1.1 101 Switch", -ECONNRESET, ""},
 	    {"", -ECONNRESET, ""},
 	    {UPGRADE OUT_FRAME "...", -ETIMEDOUT, "pid"},
