@@ -100,6 +100,7 @@ struct cluster {
 	char why[CLUSTER_WHY_MAX];		     /* of the last failure */
 	unsigned attempts;  /* times the cluster had to be formed */
 	uint64_t slower_ns; /* what it adds to the deadlines of modes */
+	unsigned most_out;  /* servers its owners let be out at once; 0: any */
 	/* What was asked for these servers was refused; bits as in faults. */
 	unsigned refused_nodes;
 	char refused[CLUSTER_REFUSED_MAX]; /* in whose words */

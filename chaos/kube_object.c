@@ -299,6 +299,10 @@ kube_object_budget(
 	(void)text_copy(
 	    b->name, sizeof(b->name), kube_object_text(o, "metadata.name"));
 	b->allowed = small(o, "status.disruptionsAllowed");
+	b->most = small(o, "status.expectedPods");
+	b->most -= b->most < small(o, "status.desiredHealthy")
+		       ? b->most
+		       : small(o, "status.desiredHealthy");
 	b->is_ours = cJSON_GetArraySize(labels) > 0 &&
 		     kube_object_has_labels(pod_labels, labels);
 	return b->name[0] != '\0' ? 0 : -EINVAL;

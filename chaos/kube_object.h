@@ -54,6 +54,7 @@ struct kube_set {
 struct kube_budget {
 	char name[KUBE_NAME_MAX];
 	unsigned allowed; /* pods that may be disrupted now */
+	unsigned most;	  /* ... when all are well */
 	bool is_ours;	  /* it selects our pods */
 };
 

@@ -262,10 +262,24 @@ schedule_fini(struct schedule *s)
 		free(s->modes[i].options);
 }
 
+/* The cluster's owners may tolerate less than natsburn's user. */
+static unsigned
+tolerated(const struct cluster *c)
+{
+	unsigned bound = mayhem_tolerated(c->config, c->n);
+
+	if (c->most_out == 0 || bound <= c->most_out)
+		return bound;
+	log_info("%u of %u servers at most may be out at once: more is not "
+		 "allowed here",
+	    c->most_out, c->n);
+	return c->most_out;
+}
+
 void
 schedule_start(struct schedule *s)
 {
-	s->tolerated = mayhem_tolerated(s->cluster->config, s->cluster->n);
+	s->tolerated = tolerated(s->cluster);
 	s->start_ns = clock_mono_ns();
 	rng_init(&s->rng, s->cluster->config->seed, "mixes");
 	shuffle(s);

@@ -164,14 +164,21 @@ test_budget(void **state)
 		(void)snprintf(text, sizeof(text),
 		    "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"selector\":{"
 		    "\"matchLabels\":%s}},\"status\":{"
-		    "\"disruptionsAllowed\":1}}",
+		    "\"disruptionsAllowed\":1,\"expectedPods\":5,"
+		    "\"desiredHealthy\":3}}",
 		    rows[i].labels);
 		o = cJSON_Parse(text);
 		assert_int_equal(kube_object_budget(o, ours, &b), 0);
 		assert_int_equal(b.is_ours, rows[i].is_ours);
 		assert_int_equal(b.allowed, 1);
+		assert_int_equal(b.most, 2);
 		cJSON_Delete(o);
 	}
+	o = cJSON_Parse("{\"metadata\":{\"name\":\"p\"},\"status\":{"
+			"\"expectedPods\":2,\"desiredHealthy\":3}}");
+	assert_int_equal(kube_object_budget(o, ours, &b), 0);
+	assert_int_equal(b.most, 0);
+	cJSON_Delete(o);
 	cJSON_Delete(ours);
 }
 

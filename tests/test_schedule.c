@@ -964,6 +964,36 @@ test_driver_that_only_cuts(void **state)
 	driver = &stub;
 }
 
+/* What the owners of the cluster allow is less than --tolerate. */
+static void
+test_owners_bound(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	char why[CLUSTER_WHY_MAX];
+	uint64_t end;
+	unsigned most = 0;
+
+	(void)state;
+	config_init(&c);
+	c.run = 1;
+	c.servers = 5;
+	(void)text_copy(
+	    c.mayhem, sizeof(c.mayhem), "random_hard_kill,pause,partition");
+	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
+	for (c.seed = 1; c.seed <= 20; c.seed++) {
+		world_begin(&c, c.seed);
+		world->cluster.most_out = 1;
+		assert_int_equal(
+		    schedule_init(&s, &world->cluster, NULL, why), 0);
+		schedule_start(&s);
+		for (end = now_ns + 100 * CLOCK_S; now_ns < end; step(&s))
+			most = count_out() > most ? count_out() : most;
+		expect_all_undone(&s);
+	}
+	assert_int_equal(most, 1);
+}
+
 /* Of servers whose number is known late there may be too few. */
 static void
 test_too_few_servers(void **state)
@@ -1011,6 +1041,7 @@ main(void)
 	    cmocka_unit_test(test_nothing_goes_down_beside_what_is_unhealed),
 	    cmocka_unit_test(test_refused_is_not_awaited),
 	    cmocka_unit_test(test_driver_that_only_cuts),
+	    cmocka_unit_test(test_owners_bound),
 	    cmocka_unit_test(test_too_few_servers),
 	};
 

@@ -717,6 +717,8 @@ look_at_budgets(struct cluster *c)
 	       clock_mono_ns() < deadline && !chaos_is_stopping(c->chaos))
 		chaos_wait(c->chaos, 20);
 	for (i = 0; i < k->nbudgets; i++) {
+		if (c->most_out == 0 || k->budget[i].most < c->most_out)
+			c->most_out = k->budget[i].most;
 		if (width <= k->budget[i].allowed)
 			continue;
 		(void)text_add(c->why, sizeof(c->why),
