@@ -10,12 +10,8 @@
 	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
 	exit 77
 }
-kit_only="policies are enforced by a stub in its node"
-# shellcheck source=tests/e2e/k8s_lib.sh
-. "$(dirname "$0")/k8s_lib.sh"
-command -v nft >/dev/null || skip "the stub needs nft"
-k8s nft add table inet natsburn_test_try 2>"$work/nft" ||
-	skip "nft does not work in the kit's node: $(<"$work/nft")"
+# shellcheck source=tests/e2e/k8s_stub_lib.sh
+. "$(dirname "$0")/k8s_stub_lib.sh"
 
 partitioned()
 {
@@ -35,28 +31,6 @@ refused()
 	expect_cluster_whole
 }
 
-stub_says()
-{
-	[ -s "$work/stub.log" ]
-}
-
-stub()
-{
-	touch "$work/stub"
-	: >"$work/stub.log"
-	k8s "$tests_dir/e2e/k8s_netpol_stub" "$work/stub" "$@" \
-		>"$work/stub.log" 2>&1 &
-	stub_pid=$!
-	await 20 "the stub runs" stub_says
-}
-
-stub_ends()
-{
-	rm "$work/stub"
-	await 20 "the stub ends" is_gone "$stub_pid"
-	wait "$stub_pid" || fail "the stub: $(<"$work/stub.log")"
-}
-
 # As it is; then with a plugin that only stops what is new.
 refused 'nats-[0-2] off was accepted, but in 30 s [0-9]* bytes came through'
 stub established
@@ -64,7 +38,7 @@ refused 'open connections are left alone'
 stub_ends
 
 # Somebody else's policy lets in what ours would not.
-stub
+stub ""
 cat >"$work/other.yaml" <<-END
 	apiVersion: networking.k8s.io/v1
 	kind: NetworkPolicy
