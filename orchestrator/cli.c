@@ -566,8 +566,8 @@ cli_find_server(struct run_config *c)
 	int bad;
 
 	if (list[0] == '\0') {
-		if (cli_find_program("nats-server", c->server_bin,
-			sizeof(c->server_bin)))
+		if (cli_find_program(
+			"nats-server", c->server_bin, sizeof(c->server_bin)))
 			return 0;
 		(void)cli_usage("no nats-server on PATH: install the package "
 				"nats-server or name one with --server-bin");

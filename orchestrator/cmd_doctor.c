@@ -129,8 +129,8 @@ cmd_doctor(int argc, char **argv)
 	if (cli_connect_options(c, argc, argv, NULL, 0) >= 0 &&
 	    cli_expand_mayhem(c) == 0 && cli_validate(c) == 0) {
 		code = 0;
-		bad[0] = strcmp(c->cluster, "local") == 0 ? look_at_servers(c)
-							  : 0;
+		bad[0] =
+		    strcmp(c->cluster, "local") == 0 ? look_at_servers(c) : 0;
 		bad[1] = look_at_limits(c);
 		bad[2] = look_at_room(c);
 		(void)look_at_ports();

@@ -70,8 +70,8 @@ struct bound {
 };
 
 static void
-bound_take(struct bound *b, unsigned long limit, unsigned long used,
-    const char *name)
+bound_take(
+    struct bound *b, unsigned long limit, unsigned long used, const char *name)
 {
 	unsigned long left = limit > used ? limit - used : 0;
 
@@ -167,8 +167,7 @@ look_at_group(struct bound *b, const char *root, char *path)
 
 	for (;;) {
 		name[0] = current[0] = '\0';
-		(void)text_add(
-		    name, sizeof(name), "%s%s/pids.max", root, path);
+		(void)text_add(name, sizeof(name), "%s%s/pids.max", root, path);
 		(void)text_add(
 		    current, sizeof(current), "%s%s/pids.current", root, path);
 		if (read_number(name, &limit) && read_number(current, &used))
@@ -222,8 +221,8 @@ limits_tasks(const struct run_config *c, char says[LIMITS_SAYS_MAX])
 		return 0;
 	}
 	(void)text_add(says, LIMITS_SAYS_MAX,
-	    "%lu allowed by %s, %lu in use, for %lu", b.limit, b.name,
-	    b.used, need);
+	    "%lu allowed by %s, %lu in use, for %lu", b.limit, b.name, b.used,
+	    need);
 	if (b.limit - b.used >= need)
 		return 0;
 	return cli_usage("%lu children and the servers need some %lu processes "

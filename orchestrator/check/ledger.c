@@ -12,7 +12,7 @@
 #define SOURCES_MAX (1u << 20)
 #define MASK_BITS   64
 #define NEIGHBOURS  UINT64_C(16)
-#define ROOM_KEPT   16384 /* entries that are not given back */
+#define ROOM_KEPT   16384	   /* entries that are not given back */
 #define PARK_NS	    (15 * CLOCK_S) /* most have come again by then */
 #define PARKING_NS  (5 * CLOCK_S)  /* from one look to the next */
 

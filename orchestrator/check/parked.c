@@ -124,7 +124,6 @@ parked_take(struct parked *p, uint64_t id, uint64_t *confirmed)
 	if (set == NULL)
 		return false;
 	*confirmed = set->confirmed;
-	roaring_bitmap_remove(
-	    set->counters, (uint32_t)message_id_counter(id));
+	roaring_bitmap_remove(set->counters, (uint32_t)message_id_counter(id));
 	return true;
 }
