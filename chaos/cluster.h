@@ -77,6 +77,7 @@ struct cluster_node {
 	pid_t pid;		       /* 0 when it isn't ours or not up */
 	unsigned binary;	       /* which of several, from 0 */
 	char version[24];	       /* as far as known, or empty */
+	uint64_t disk_bytes;	       /* of its store, if it has its own */
 	uint64_t config_mark; /* a value in the config that each change moves */
 };
 
@@ -93,7 +94,7 @@ struct cluster {
 	const char *monitor_socket;
 	struct admin *admin; /* NULL when the driver can't */
 	unsigned needs;	     /* CLUSTER_CAN_* that the run's faults use */
-	uint64_t disk_bytes; /* of each store, with CLUSTER_CAN_FILL */
+	uint64_t disk_bytes; /* of a store at first, with CLUSTER_CAN_FILL */
 	unsigned n;
 	struct cluster_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	void *state;				     /* the driver's own */

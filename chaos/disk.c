@@ -87,6 +87,37 @@ disk_mount(const char *dir, uint64_t bytes)
 		   : 0;
 }
 
+/* Memory that can be had without pushing anybody's out; 0: not known. */
+static uint64_t
+memory_left(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kib = 0;
+	char line[128];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+			break;
+	if (f != NULL)
+		(void)fclose(f);
+	return kib << 10;
+}
+
+int
+disk_grow(const char *dir, uint64_t from_bytes, uint64_t to_bytes)
+{
+	char options[64];
+
+	if (memory_left() / 2 < to_bytes - from_bytes)
+		return -ENOMEM;
+	(void)snprintf(options, sizeof(options), "size=%llu",
+	    (unsigned long long)to_bytes);
+	return mount(NULL, dir, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV,
+		   options) < 0
+		   ? -errno
+		   : 0;
+}
+
 void
 disk_unmount(const char *dir)
 {

@@ -23,6 +23,12 @@ int disk_mount(const char *dir, uint64_t bytes);
 void disk_unmount(const char *dir); /* also when nothing is mounted */
 
 /*
+ * Make the disk mounted there larger. 0; -ENOMEM when the host has not twice
+ * as much memory left as that adds; -errno.
+ */
+int disk_grow(const char *dir, uint64_t from_bytes, uint64_t to_bytes);
+
+/*
  * Take all the space that is left on the disk of a folder, or give it back.
  * 0 or -errno. Space that others free meanwhile is taken by the next call.
  */

@@ -2,11 +2,11 @@
 /* The command line; see cli.h. */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,8 +20,7 @@
 
 #define SERVER_CONF_MAX 65536
 #define NAMES_MAX	64
-#define FDS_A_CHILD	2
-#define FDS_OF_OUR_OWN	96 /* spawning parks some above 64 for a moment */
+#define TYPO		9 /* in so many letters one may be wrong */
 
 int
 cli_usage(const char *fmt, ...)
@@ -47,6 +46,52 @@ cli_variable(const char *option, char *out, size_t size)
 		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
 }
 
+/* The option's variable that is nearest to a word, and how far it is. */
+static unsigned
+nearest_variable(const char *word, char *out, size_t size)
+{
+	const struct option_spec *row;
+	unsigned best = UINT_MAX, d;
+	char name[80];
+
+	for (row = config_options; row->name != NULL; row++) {
+		cli_variable(row->name, name, sizeof(name));
+		d = text_distance(word, name);
+		if (d >= best)
+			continue;
+		best = d;
+		(void)text_copy(out, size, name);
+	}
+	return best;
+}
+
+/*
+ * A variable that is nearly an option's was meant as one. Others that begin
+ * like it are somebody's own.
+ */
+static int
+look_for_misspelt(void)
+{
+	char word[80], near[80];
+	unsigned d;
+	char **var;
+
+	for (var = environ; *var != NULL; var++) {
+		if (strncmp(*var, "NATSBURN_", 9) != 0)
+			continue;
+		(void)text_copy(word, sizeof(word), *var);
+		word[strcspn(word, "=")] = '\0';
+		d = nearest_variable(word, near, sizeof(near));
+		if (d == 0 || d > strlen(near) / TYPO)
+			continue;
+		(void)cli_usage("in the environment, %s: no such option; did "
+				"you mean %s?",
+		    word, near);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int
 from_environment(struct run_config *c)
 {
@@ -55,6 +100,8 @@ from_environment(struct run_config *c)
 	char *value;
 	int err;
 
+	if (look_for_misspelt() < 0)
+		return -EINVAL;
 	for (row = config_options; row->name != NULL; row++) {
 		cli_variable(row->name, name, sizeof(name));
 		value = getenv(name);
@@ -497,9 +544,8 @@ check_binary(const char *path)
 	return 0;
 }
 
-/* The first nats-server on PATH, or where Debian puts it. */
-static bool
-search_server(char *out, size_t size)
+bool
+cli_find_program(const char *name, char *out, size_t size)
 {
 	const char *path = getenv("PATH"), *end;
 	char list[4096] = "";
@@ -509,7 +555,7 @@ search_server(char *out, size_t size)
 	for (path = list; (end = strchr(path, ':')) != NULL; path = end + 1) {
 		out[0] = '\0';
 		(void)text_add(
-		    out, size, "%.*s/nats-server", (int)(end - path), path);
+		    out, size, "%.*s/%s", (int)(end - path), path, name);
 		if (end > path && access(out, X_OK) == 0)
 			return true;
 	}
@@ -525,7 +571,8 @@ cli_find_server(struct run_config *c)
 	int bad;
 
 	if (list[0] == '\0') {
-		if (search_server(c->server_bin, sizeof(c->server_bin)))
+		if (cli_find_program(
+			"nats-server", c->server_bin, sizeof(c->server_bin)))
 			return 0;
 		(void)cli_usage("no nats-server on PATH: install the package "
 				"nats-server or name one with --server-bin");
@@ -540,40 +587,5 @@ cli_find_server(struct run_config *c)
 	if (n > 1 && n > c->servers)
 		return cli_usage("--server-bin: %u binaries for %llu servers",
 		    n, (unsigned long long)c->servers);
-	return 0;
-}
-
-unsigned long
-cli_processes(const struct run_config *c)
-{
-	const struct workload_ops *w = workload_find(c->test);
-	const struct workload_role *role;
-	unsigned long n = 3; /* chaos, setup, audit */
-
-	for (role = w->roles; role->name != NULL; role++)
-		n += role->count == WORKLOAD_CONSUMERS ? c->consumers
-		     : role->count == WORKLOAD_CLIENTS ? c->clients
-						       : 1;
-	return n;
-}
-
-int
-cli_descriptors(unsigned long n)
-{
-	struct rlimit limit;
-	rlim_t need = n * FDS_A_CHILD + FDS_OF_OUR_OWN;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 0; /* then spawning says what is wrong */
-	if (limit.rlim_max < need)
-		return cli_usage("%lu processes need %lu file descriptors but "
-				 "the limit is %lu: raise it (ulimit -n %lu) "
-				 "or ask for fewer --consumers",
-		    n, (unsigned long)need, (unsigned long)limit.rlim_max,
-		    (unsigned long)need);
-	if (limit.rlim_cur < need) {
-		limit.rlim_cur = need;
-		(void)setrlimit(RLIMIT_NOFILE, &limit); /* within the hard */
-	}
 	return 0;
 }

@@ -63,16 +63,13 @@ int cli_validate(const struct run_config *);
  */
 int cli_expand_mayhem(struct run_config *);
 
+/* The first of that name on PATH, or where Debian puts daemons. */
+bool cli_find_program(const char *name, char *out, size_t size);
+
 /*
  * Resolve server binaries: config's list, or nats-server from PATH and the
  * usual places. Fills config->server_bin. 0 or an exit code, said.
  */
 int cli_find_server(struct run_config *);
-
-/* Raise the descriptor limit to what n children need: 0 or EXIT_USAGE. */
-int cli_descriptors(unsigned long n);
-
-/* Processes of the workload that a run with this configuration starts. */
-unsigned long cli_processes(const struct run_config *);
 
 #endif

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "orchestrator/binary.h"
 #include "orchestrator/check/judge.h"
 #include "orchestrator/cli.h"
+#include "orchestrator/limits.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
@@ -48,19 +48,14 @@ look_at_servers(struct run_config *c)
 static int
 look_at_limits(const struct run_config *c)
 {
-	char text[160];
-	unsigned long n = cli_processes(c);
-	struct rlimit files;
+	char says[LIMITS_SAYS_MAX];
+	int descriptors, tasks;
 
-	if (cli_descriptors(n) != 0) {
-		say("BAD", "descriptors", "too few: see above");
-		return EXIT_USAGE;
-	}
-	(void)getrlimit(RLIMIT_NOFILE, &files); /* valid arguments */
-	(void)snprintf(text, sizeof(text), "%lu allowed, for %lu processes",
-	    (unsigned long)files.rlim_max, n);
-	say("ok", "descriptors", text);
-	return 0;
+	descriptors = limits_descriptors(c, says);
+	say(descriptors == 0 ? "ok" : "BAD", "descriptors", says);
+	tasks = limits_tasks(c, says);
+	say(tasks == 0 ? "ok" : "BAD", "processes", says);
+	return descriptors != 0 ? descriptors : tasks;
 }
 
 static int
@@ -104,26 +99,44 @@ look_at_ports(void)
 	return 0;
 }
 
+static int
+look_at_kubectl(const struct run_config *c)
+{
+	char path[CONFIG_PATH_MAX];
+	bool is_needed = strcmp(c->cluster, "kubernetes") == 0 &&
+			 getenv("KUBERNETES_SERVICE_HOST") == NULL;
+
+	if (cli_find_program("kubectl", path, sizeof(path))) {
+		say("ok", "kubectl", path);
+		return 0;
+	}
+	say(is_needed ? "BAD" : "none", "kubectl",
+	    "not on PATH; needed for --cluster kubernetes only, outside of a "
+	    "pod");
+	return is_needed ? EXIT_CLUSTER : 0;
+}
+
 int
 cmd_doctor(int argc, char **argv)
 {
 	struct run_config *c = calloc(1, sizeof(*c));
-	int code = EXIT_USAGE, bad;
+	int code = EXIT_USAGE, bad[4], i;
 
 	if (c == NULL)
 		return cli_usage("out of memory");
 	config_init(c);
 	(void)text_copy(c->test, sizeof(c->test), "queue-group-consumer");
 	if (cli_connect_options(c, argc, argv, NULL, 0) >= 0 &&
-	    workload_find(c->test) != NULL) {
-		code = look_at_servers(c);
-		bad = look_at_limits(c);
-		code = code != 0 ? code : bad;
-		bad = look_at_room(c);
-		code = code != 0 ? code : bad;
+	    cli_expand_mayhem(c) == 0 && cli_validate(c) == 0) {
+		code = 0;
+		bad[0] =
+		    strcmp(c->cluster, "local") == 0 ? look_at_servers(c) : 0;
+		bad[1] = look_at_limits(c);
+		bad[2] = look_at_room(c);
 		(void)look_at_ports();
-		say(access("/usr/bin/kubectl", X_OK) == 0 ? "ok" : "none",
-		    "kubectl", "needed for --cluster kubernetes only");
+		bad[3] = look_at_kubectl(c);
+		for (i = 0; i < 4 && code == 0; i++)
+			code = bad[i];
 	}
 	free(c);
 	return code;

@@ -10,6 +10,7 @@
 
 #include "orchestrator/bundle.h"
 #include "orchestrator/cli.h"
+#include "orchestrator/limits.h"
 #include "orchestrator/report.h"
 #include "orchestrator/run.h"
 #include "proto/base/rng.h"
@@ -79,7 +80,7 @@ prepare(struct run *r)
 	if (bad == 0 && strcmp(r->config.cluster, "local") == 0)
 		bad = cli_find_server(&r->config);
 	if (bad == 0)
-		bad = cli_descriptors(cli_processes(&r->config));
+		bad = limits_check(&r->config);
 	if (bad == 0)
 		bad = open_metrics(r);
 	if (bad == 0)

@@ -12,6 +12,7 @@
 #include "orchestrator/check/judge.h"
 #include "orchestrator/cli.h"
 #include "orchestrator/forms.h"
+#include "orchestrator/limits.h"
 #include "orchestrator/matrix.h"
 #include "orchestrator/report.h"
 #include "proto/base/text.h"
@@ -289,7 +290,7 @@ check_cell(const struct matrix *m, const struct matrix_cell *cell)
 	/* Still "all": why it can't be expanded was said. */
 	bad = strcmp(c->mayhem, "all") == 0 ? EXIT_USAGE : cli_validate(c);
 	if (bad == 0)
-		bad = cli_descriptors(cli_processes(c));
+		bad = limits_check(c);
 	free(c);
 	return bad;
 }

@@ -328,7 +328,8 @@ count_open_unknown(
 	const struct ledger_entry *e;
 	size_t i;
 
-	*recovered = *never_seen = 0;
+	*recovered = l->recovered;
+	*never_seen = 0;
 	for (i = 0; i < l->room; i++) {
 		e = ledger_slot(l, i);
 		if (e == NULL || !e->is_unknown || e->is_acked)

@@ -71,14 +71,18 @@ say_anomalies(
 static void
 say_faults(const struct stats *s, FILE *out)
 {
-	size_t i, applied = 0, healed = 0;
+	uint64_t planned = 0, applied = 0, healed = 0;
+	unsigned i;
 
-	for (i = 0; i < s->nfaults; i++) {
-		applied += s->faults[i].applied;
-		healed += s->faults[i].healed;
+	/* Not by the rows, of which a long run has left some out. */
+	for (i = 0; i < s->nmodes; i++) {
+		planned += s->modes[i].planned;
+		applied += s->modes[i].applied;
+		healed += s->modes[i].healed;
 	}
-	fprintf(out, "  faults      %zu planned, %zu applied, %zu healed\n",
-	    s->nfaults, applied, healed);
+	fprintf(out, "  faults      %llu planned, %llu applied, %llu healed\n",
+	    (unsigned long long)planned, (unsigned long long)applied,
+	    (unsigned long long)healed);
 }
 
 static void

@@ -120,7 +120,7 @@ on_publish_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 static void
 consumed(struct stats *s, const struct ledger_entry *e, const struct event *ev)
 {
-	if (e->is_acked) {
+	if (e->is_acked && !e->was_parked) {
 		hist_add(&s->consume, ev->time_ns - e->acked_ns);
 		series_latency(s->series, SERIES_CONSUME, ev->time_ns,
 		    ev->time_ns - e->acked_ns);
@@ -292,6 +292,8 @@ on_fault_planned(struct stats *s, const struct event *ev)
 	}
 	if (s->nfaults == s->faults_room) {
 		room = s->faults_room ? s->faults_room * 2 : 64;
+		if (room > STATS_FAULTS_MAX)
+			room = STATS_FAULTS_MAX;
 		rows = realloc(s->faults, room * sizeof(*rows));
 		if (rows == NULL) {
 			s->faults_omitted++;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Frames: how an event travels; see frame.h. */
+#include <endian.h>
 #include <errno.h>
 #include <msgpack.h>
 #include <stdlib.h>
@@ -145,11 +146,17 @@ struct reader {
 static uint64_t
 get_be(struct reader *r, unsigned bytes)
 {
+	size_t left = (size_t)(r->end - r->at);
 	uint64_t v = 0;
 
-	if ((size_t)(r->end - r->at) < bytes) {
+	if (left < bytes) {
 		r->bad = true;
 		return 0;
+	}
+	if (left >= sizeof(v)) { /* the usual case: one load */
+		memcpy(&v, r->at, sizeof(v));
+		r->at += bytes;
+		return be64toh(v) >> (64 - 8 * bytes);
 	}
 	while (bytes-- > 0)
 		v = v << 8 | *r->at++;

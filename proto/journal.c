@@ -18,8 +18,9 @@
 #define WRITE_BYTES ((size_t)64 << 10)
 #define READ_BYTES  ((size_t)256 << 10)
 #define PATH_BYTES  (JOURNAL_PATH_MAX + 48)
-/* The cheapest level: events of one kind resemble each other very much. */
-#define LEVEL	    1
+/* As small as level 1 makes them, for events of one kind resemble each other.
+ */
+#define LEVEL	    (-1)
 #define WINDOW_LOG  23 /* a reader takes no file that wants more memory */
 #define FIRST_BYTES 16 /* to look at the head of a compressed file */
 #define PACKED	    ".nbj.zst"

@@ -46,6 +46,7 @@ build_needs=(
 	libcjson-dev
 	'libcurl4-openssl-dev|libcurl4-gnutls-dev'
 	libssl-dev
+	libroaring-dev
 	libxxhash-dev
 	libarchive-dev
 	libzstd-dev

@@ -477,8 +477,8 @@ pipe_ack_ok(struct pipe_story *s, uint32_t durable, uint32_t reader,
 	s->stored[p->seq].acked |= (uint8_t)(1u << durable);
 }
 
-static void
-ack_unknown(struct pipe_story *s, uint32_t durable, uint32_t reader,
+void
+pipe_ack_unknown(struct pipe_story *s, uint32_t durable, uint32_t reader,
     const struct pipe_parcel *p)
 {
 	struct event ev;
@@ -593,7 +593,7 @@ ack_held(struct pipe_story *s, uint32_t k, uint32_t reader, unsigned keep)
 			continue;
 		}
 		if (s->acks == 1)
-			ack_unknown(s, k, reader, &p);
+			pipe_ack_unknown(s, k, reader, &p);
 		lose_ack(s, k, &p);
 	}
 	memmove(held->at, &held->at[n], (held->n - n) * sizeof(held->at[0]));

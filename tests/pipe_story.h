@@ -125,6 +125,8 @@ void pipe_acks_begin(
     struct pipe_story *, uint32_t durable, uint32_t reader, uint32_t count);
 void pipe_ack_ok(struct pipe_story *, uint32_t durable, uint32_t reader,
     const struct pipe_parcel *);
+void pipe_ack_unknown(struct pipe_story *, uint32_t durable, uint32_t reader,
+    const struct pipe_parcel *);
 
 /* Everything that is stored was delivered and acked, and nothing is open. */
 void pipe_catch_up(struct pipe_story *);

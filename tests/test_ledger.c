@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "orchestrator/check/ledger.h"
+#include "proto/base/clock.h"
 
 #define PUBLISHER 3
 
@@ -197,6 +198,133 @@ test_worker_dies(void **state)
 	assert_false(find(1)->is_unknown);
 }
 
+static void
+acked_unheard(uint64_t counter)
+{
+	struct event ev = event_of(MESSAGE_ACK_UNKNOWN);
+
+	ev.u.ack_unknown.id = message_id(PUBLISHER, counter);
+	ev.u.ack_unknown.gave_up = 1;
+	enter(&ev);
+}
+
+static void
+delivered(uint64_t counter, uint64_t seq)
+{
+	struct event ev = event_of(MESSAGE_DELIVER);
+
+	ev.u.deliver.id = message_id(PUBLISHER, counter);
+	ev.u.deliver.seq = seq;
+	ev.u.deliver.sum = counter * 3;
+	ev.u.deliver.intact = 1;
+	enter(&ev);
+}
+
+static void
+minute(void)
+{
+	struct event ev;
+
+	now += 60 * CLOCK_S;
+	ev = event_of(MESSAGE_TICK);
+	enter(&ev);
+}
+
+/* An ack that may have been committed: parked, and back when it comes again. */
+static void
+test_parked(void **state)
+{
+	uint64_t confirmed, missing;
+	struct event ev;
+
+	(void)state;
+	stream(true);
+	ev = event_of(MESSAGE_CONSUMER_RULES);
+	ev.u.consumer_rules.acks = ACKS_CONFIRMED;
+	enter(&ev);
+	invoke(1);
+	ok(1, 1, false);
+	invoke(2);
+	ok(2, 2, false);
+	delivered(1, 1);
+	acked_unheard(1);
+	assert_false(ledger_awaits(find(1), &missing));
+	minute();
+	assert_null(find(1));
+	assert_non_null(find(2)); /* somebody waits for it */
+	assert_true(
+	    ledger_is_parked(&ledger, message_id(PUBLISHER, 1), &confirmed));
+	assert_int_equal(confirmed, 0);
+	assert_false(
+	    ledger_was_confirmed(&ledger, 0, message_id(PUBLISHER, 1)));
+	delivered(1, 1);
+	assert_false(
+	    ledger_is_parked(&ledger, message_id(PUBLISHER, 1), &confirmed));
+	assert_true(ledger_awaits(find(1), &missing) && missing == 1);
+	assert_int_equal(find(1)->seq, 1);
+	acked_unheard(1);
+	minute(); /* a second time */
+	assert_null(find(1));
+	delivered(1, 1);
+	ev = event_of(MESSAGE_ACK_OK);
+	ev.u.ack_ok.id = message_id(PUBLISHER, 1);
+	enter(&ev);
+	assert_null(find(1));
+	assert_true(ledger_was_confirmed(&ledger, 0, message_id(PUBLISHER, 1)));
+}
+
+/* One whose outcome nobody knows leaves when it was read and confirmed. */
+static void
+test_recovered(void **state)
+{
+	(void)state;
+	stream(true);
+	invoke(1);
+	end(1, 2);
+	delivered(1, 1);
+	assert_true(find(1)->is_unknown && find(1)->seq == 1);
+	confirmed(1);
+	assert_null(find(1));
+	assert_int_equal(ledger.recovered, 1);
+	invoke(2);
+	delivered(2, 2);
+	confirmed(2);
+	assert_non_null(find(2)); /* its publisher still tries */
+	end(2, 2);
+	minute();
+	assert_null(find(2));
+	assert_int_equal(ledger.recovered, 2);
+	invoke(3);
+	end(3, 2);
+	minute();
+	assert_non_null(find(3)); /* it may still turn up */
+}
+
+/* What a backlog took is given back. */
+static void
+test_shrinks(void **state)
+{
+	uint64_t k, n = 100000;
+	int i;
+
+	(void)state;
+	stream(true);
+	for (k = 1; k <= n; k++)
+		invoke(k);
+	assert_true(ledger.room >= 2 * n);
+	for (k = 1; k <= n; k++) {
+		ok(k, k, false);
+		if (k % 1000 != 0)
+			confirmed(k);
+	}
+	for (i = 0; i < 6; i++)
+		minute();
+	assert_true(ledger.room <= 16384);
+	assert_int_equal(ledger.nentries, n / 1000);
+	for (k = 1; k <= n; k++)
+		assert_int_equal(find(k) != NULL, k % 1000 == 0);
+}
+
 /* Open addressing with removal: random against a plain array. */
 static void
 test_random_table(void **state)
@@ -296,6 +424,9 @@ main(void)
 	    FRESH(test_outcomes),
 	    FRESH(test_floor),
 	    FRESH(test_worker_dies),
+	    FRESH(test_parked),
+	    FRESH(test_recovered),
+	    FRESH(test_shrinks),
 	    FRESH(test_ack_by_sequence),
 	    FRESH(test_random_table),
 	};

@@ -256,6 +256,77 @@ plant_redelivered_old(struct pipe_story *s)
 	}
 }
 
+/* Delivered by a durable, as the number that comes next. */
+static void
+deliver_next(struct pipe_story *s, uint32_t durable, struct pipe_parcel *p)
+{
+	p->number = ++s->durable[durable].number;
+	pipe_deliver(s, durable, 0, p);
+	pipe_acks_begin(s, durable, 0, 1);
+}
+
+/*
+ * Durable 0 confirmed it, nobody heard whether 1 did; and long after that one
+ * of them delivers it again.
+ */
+static void
+redeliver_unsure(struct pipe_story *s, uint32_t durable)
+{
+	struct pipe_parcel p = {.delivered = 1};
+
+	pipe_catch_up(s);
+	p.seq = publish(s, 0);
+	s->durable[0].cursor++;
+	s->durable[1].cursor++;
+	deliver_next(s, 0, &p);
+	pipe_ack_ok(s, 0, 0, &p);
+	deliver_next(s, 1, &p);
+	pipe_ack_unknown(s, 1, 0, &p);
+	pipe_pass(s, 40 * CLOCK_S);
+	(void)publish(s, 1);
+	pipe_catch_up(s);
+	p.delivered = 2;
+	deliver_next(s, durable, &p);
+	s->stored[p.seq].acked |= 3;
+}
+
+static void
+plant_redelivered_unsure(struct pipe_story *s)
+{
+	int i;
+
+	redeliver_unsure(s, 0);
+	for (i = 0; i < 3; i++) {
+		(void)publish(s, 1);
+		pipe_catch_up(s);
+	}
+}
+
+/* It came again, and then nothing more is heard of it. */
+static void
+plant_stuck_again(struct pipe_story *s)
+{
+	redeliver_unsure(s, 1);
+	pipe_pass(s, 32 * CLOCK_S);
+}
+
+/* Legal: its ack was lost after all, and it is acked now. */
+static void
+plant_unsure_again(struct pipe_story *s)
+{
+	struct pipe_parcel p = {.delivered = 2};
+	int i;
+
+	redeliver_unsure(s, 1);
+	p.seq = s->last - 1; /* behind it one more was published */
+	p.number = s->durable[1].number;
+	pipe_ack_ok(s, 1, 0, &p);
+	for (i = 0; i < 3; i++) {
+		(void)publish(s, 1);
+		pipe_catch_up(s);
+	}
+}
+
 static void
 plant_skipped(struct pipe_story *s)
 {
@@ -338,8 +409,12 @@ static const struct plant {
 	ANOMALY_REDELIVERED_AFTER_ACK, 3, 0, plant_redelivered},
     {"redelivered, acked long ago", ANOMALY_REDELIVERED_AFTER_ACK,
 	ANOMALY_REDELIVERED_AFTER_ACK, 3, 0, plant_redelivered_old},
+    {"redelivered, another one's ack unknown", ANOMALY_REDELIVERED_AFTER_ACK,
+	ANOMALY_REDELIVERED_AFTER_ACK, 3, 0, plant_redelivered_unsure},
     {"skipped", ANOMALY_SKIPPED, ANOMALY_SKIPPED, 3, 0, plant_skipped},
     {"stuck", ANOMALY_STUCK, ANOMALY_SKIPPED, 3, 0, plant_stuck},
+    {"stuck when it came again", ANOMALY_STUCK, ANOMALY_STUCK, 3, 0,
+	plant_stuck_again},
     {"MaxAckPending", ANOMALY_LIMIT_EXCEEDED, ANOMALY_LIMIT_EXCEEDED, 1, 0,
 	plant_pending},
     {"MaxDeliver", ANOMALY_LIMIT_EXCEEDED, ANOMALY_LIMIT_EXCEEDED, 3, 0,
@@ -423,6 +498,27 @@ test_legal_long(void **state)
 			    v.result.exit_code, v.result.reasons[0], v.says);
 		pipe_story_fini(&s);
 	}
+}
+
+/* A message whose ack may have been committed comes again a minute later. */
+static void
+test_legal_unsure(void **state)
+{
+	struct pipe_story s;
+	struct finding v;
+
+	(void)state;
+	pipe_story_init(&s, support_seed());
+	s.messages = 10000;
+	s.plant = plant_unsure_again;
+	s.nplants = 3;
+	s.plant_at[1] = 5000;
+	s.plant_at[2] = UINT64_MAX;
+	tell(&s, &v);
+	if (v.result.exit_code != EXIT_PASS)
+		fail_msg("exit %d: %s\n%s", v.result.exit_code,
+		    v.result.reasons[0], v.says);
+	pipe_story_fini(&s);
 }
 
 /* Of long and short histories the judge needs the same memory. */
@@ -869,6 +965,7 @@ main(void)
 {
 	static const struct CMUnitTest others[] = {
 	    cmocka_unit_test(test_legal_long),
+	    cmocka_unit_test(test_legal_unsure),
 	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_random),
 	};

@@ -116,12 +116,12 @@ pipe_publisher_begin(struct worker *w, struct pipe_publisher **out)
 
 /* The share of the rate, and where the counters begin: known at START. */
 static void
-publisher_start(struct worker *w, struct pipe_publisher *p)
+publisher_start(struct worker *w, struct pipe_publisher *p, uint64_t now)
 {
 	const struct run_config *c = &w->config;
 
 	p->next = w->counter;
-	p->start_ns = clock_mono_ns();
+	p->start_ns = now;
 	p->rate = c->rate / c->clients + (w->index < c->rate % c->clients);
 }
 
@@ -521,7 +521,7 @@ pipe_publisher_step(struct worker *w, struct pipe_publisher *p)
 	int got;
 
 	if (p->next == 0)
-		publisher_start(w, p);
+		publisher_start(w, p, now);
 	look_at_connection(w, p);
 	take_lags(p, now);
 	look_at_flights(w, p, now);

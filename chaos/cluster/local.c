@@ -41,6 +41,7 @@
 #define STOP_NS		 (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
 #define CONNECTIONS_BASE 60000
 #define CONFIG_MAX	 65536
+#define DISK_LOW	 4  /* when less than such a part is free it grows */
 #define DISK_SHARE	 20 /* less than such a part free is too little */
 
 struct local_node {
@@ -426,20 +427,37 @@ local_node_room(struct cluster *c, unsigned node)
 	return disk_room(dir);
 }
 
-/* A disk that the load itself fills would be blamed on the servers. */
+/*
+ * A disk that the load itself fills would be blamed on the servers: in time
+ * it is made twice as large.
+ */
+static void
+look_at_disk(struct cluster *c, unsigned node)
+{
+	struct cluster_node *n = &c->nodes[node - 1];
+	int64_t room = local_node_room(c, node);
+	char dir[CONFIG_PATH_MAX + 16];
+
+	if (room < 0 || (uint64_t)room >= n->disk_bytes / DISK_LOW)
+		return;
+	store_dir(c, node, dir, sizeof(dir));
+	if (disk_grow(dir, n->disk_bytes, 2 * n->disk_bytes) == 0)
+		n->disk_bytes *= 2;
+	else if ((uint64_t)room < n->disk_bytes / DISK_SHARE)
+		chaos_fail(c->chaos,
+		    "a store's disk is almost full without a fault, and there "
+		    "is no memory for a larger one: it takes less load");
+}
+
 static void
 look_at_disks(struct cluster *c)
 {
-	struct local *l = c->state;
+	const struct local *l = c->state;
 	unsigned i;
 
 	for (i = 1; i <= c->n && has_disks(c); i++)
-		if (!l->nodes[i - 1].is_full &&
-		    local_node_room(c, i) <
-			(int64_t)(c->disk_bytes / DISK_SHARE))
-			chaos_fail(c->chaos,
-			    "a store's disk is almost full without a fault: "
-			    "-o disk_full.size is too small");
+		if (!l->nodes[i - 1].is_full)
+			look_at_disk(c, i);
 }
 
 /* Packets between the servers: what goes to or comes from the fronts. */
@@ -542,6 +560,7 @@ make_dirs(struct cluster *c, unsigned node)
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	store_dir(c, node, dir, sizeof(dir));
+	c->nodes[node - 1].disk_bytes = c->disk_bytes;
 	return has_disks(c) ? disk_mount(dir, c->disk_bytes) : 0;
 }
 

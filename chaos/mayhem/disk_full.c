@@ -39,7 +39,8 @@ struct full_options {
 static const struct option_spec full_rows[] = {
     {"size", OPTION_U64, offsetof(struct full_options, size), sizeof(uint64_t),
 	"256", 16, 65536, NULL, "MIB",
-	"size of a store's disk; memory is used as far as it is full", false},
+	"size of a store's disk at first; it grows with the load, in memory",
+	false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
@@ -88,7 +89,7 @@ full_is_applied(struct fault *f)
 	}
 	(void)snprintf(f->how, sizeof(f->how),
 	    "0 of %llu MiB are left on the disk of its store",
-	    (unsigned long long)(c->disk_bytes / MIB));
+	    (unsigned long long)(c->nodes[f->node - 1].disk_bytes / MIB));
 	return true;
 }
 

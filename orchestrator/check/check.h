@@ -61,7 +61,7 @@ struct anomaly {
 	uint32_t stream;
 	uint64_t ids[2], seqs[2]; /* 0: none */
 	uint32_t fault;
-	char says[400]; /* one sentence with the numbers */
+	char *says; /* one sentence with the numbers; the judge's own */
 };
 
 struct check;

@@ -10,6 +10,7 @@
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
+#define SAYS_MAX   400
 
 /* What the verdict rests on besides the anomalies. */
 struct facts {
@@ -131,6 +132,8 @@ judge_destroy(struct judge *j)
 	seqmap_fini(&j->facts.begun);
 	seqmap_fini(&j->facts.complete);
 	ledger_fini(&j->ledger);
+	for (i = 0; i < j->nkept; i++)
+		free(j->kept[i].says);
 	free(j->kept);
 	free(j);
 }
@@ -140,22 +143,28 @@ static void
 judge_keep(struct judge *j, const struct anomaly *a)
 {
 	struct anomaly *kept;
+	char *says;
 
 	if (j->counts[a->kind][a->class] > JUDGE_KEEP)
 		return;
 	kept = realloc(j->kept, (j->nkept + 1) * sizeof(*kept));
-	if (kept == NULL) {
+	says = strdup(a->says);
+	if (kept != NULL)
+		j->kept = kept;
+	if (kept == NULL || says == NULL) {
+		free(says);
 		j->facts.lost_memory = true;
 		return;
 	}
-	j->kept = kept;
-	j->kept[j->nkept++] = *a;
+	j->kept[j->nkept] = *a;
+	j->kept[j->nkept++].says = says;
 }
 
 void
 check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 {
 	struct anomaly a = *proto;
+	char says[SAYS_MAX];
 	va_list ap;
 
 	if (a.rule == NULL)
@@ -172,8 +181,9 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	    strcmp(c->config->storage, "memory") == 0)
 		a.class = CLASS_DOCUMENTED;
 	va_start(ap, fmt);
-	(void)vsnprintf(a.says, sizeof(a.says), fmt, ap); /* cut is fine */
+	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
 	va_end(ap);
+	a.says = says;
 	c->judge->counts[a.kind][a.class]++;
 	c->judge->check_counts[c - c->judge->checks][a.class]++;
 	judge_keep(c->judge, &a);

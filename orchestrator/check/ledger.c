@@ -5,12 +5,16 @@
 #include <string.h>
 
 #include "orchestrator/check/ledger.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 
 #define ROOM_FIRST  64
 #define SOURCES_MAX (1u << 20)
 #define MASK_BITS   64
 #define NEIGHBOURS  UINT64_C(16)
+#define ROOM_KEPT   16384	   /* entries that are not given back */
+#define PARK_NS	    (15 * CLOCK_S) /* most have come again by then */
+#define PARKING_NS  (5 * CLOCK_S)  /* from one look to the next */
 
 void
 ledger_init(struct ledger *l)
@@ -33,6 +37,7 @@ ledger_fini(struct ledger *l)
 	free(l->entries);
 	free(l->hint);
 	free(l->invoked);
+	parked_fini(&l->parked);
 	ledger_init(l);
 }
 
@@ -70,10 +75,11 @@ ledger_slot(const struct ledger *l, size_t i)
 	return l->entries[i].id != 0 ? &l->entries[i] : NULL;
 }
 
+/* Give the table another size, a power of two. */
 static int
-entries_grow(struct ledger *l)
+entries_resize(struct ledger *l, size_t room)
 {
-	size_t room = l->room ? l->room * 2 : ROOM_FIRST, i, old = l->room, at;
+	size_t i, old = l->room, at;
 	struct ledger_entry *entries = calloc(room, sizeof(*entries));
 	struct ledger_entry *from = l->entries;
 
@@ -94,7 +100,14 @@ entries_grow(struct ledger *l)
 		entries[at] = from[i];
 	}
 	free(from);
+	*l->hint = (struct ledger_hint){0, NULL};
 	return 0;
+}
+
+static int
+entries_grow(struct ledger *l)
+{
+	return entries_resize(l, l->room ? l->room * 2 : ROOM_FIRST);
 }
 
 static struct ledger_entry *
@@ -243,16 +256,25 @@ ledger_was_confirmed(const struct ledger *l, uint32_t consumer, uint64_t id)
 {
 	const struct ledger_consumer *c = ledger_consumer(l, consumer);
 	const struct ledger_entry *e = ledger_find(l, id);
+	uint64_t confirmed;
 
 	if (c == NULL || (c->has_rules && c->acks != ACKS_CONFIRMED))
 		return false;
 	if (e != NULL)
 		return c->bit != 0 ? (e->confirmed & c->bit) != 0
 				   : e->is_confirmed;
+	if (ledger_is_parked(l, id, &confirmed))
+		return (confirmed & c->bit) != 0;
 	/* Settled: whoever had to confirm it did. */
 	return ledger_was_invoked(l, id) &&
 	       (c->bit == 0 ||
 		   (ledger_required(l, c->stream, id) & c->bit) != 0);
+}
+
+bool
+ledger_is_parked(const struct ledger *l, uint64_t id, uint64_t *confirmed)
+{
+	return parked_find(&l->parked, id, confirmed);
 }
 
 bool
@@ -337,14 +359,25 @@ enter_invoke(struct ledger *l, const struct faults *f, const struct event *ev)
 		e->required = ledger_required(l, m->stream, m->id);
 }
 
-/* A message leaves when nothing about it is open any more. */
-static void
+/* Nobody will ever hear that it was stored, but it was read. */
+static bool
+is_recovered(const struct ledger_entry *e)
+{
+	return e->is_unknown && e->is_ended && !e->is_acked && e->seq != 0;
+}
+
+/* A message leaves when nothing about it is open any more: true then. */
+static bool
 entry_settle(struct ledger *l, struct ledger_entry *e)
 {
 	const struct ledger_stream *s = ledger_stream(l, e->stream);
 
-	if (e->is_acked && (e->is_confirmed || s == NULL || s->consumers == 0))
-		entry_remove(l, e);
+	if ((!e->is_acked && !is_recovered(e)) ||
+	    (!e->is_confirmed && s != NULL && s->consumers > 0))
+		return false;
+	l->recovered += is_recovered(e);
+	entry_remove(l, e);
+	return true;
 }
 
 /* A consumer had it confirmed: by its bit, or 0 where anybody will do. */
@@ -354,7 +387,7 @@ entry_confirm(struct ledger *l, struct ledger_entry *e, uint64_t bit)
 	e->confirmed |= bit;
 	if ((e->required & ~e->confirmed) == 0)
 		e->is_confirmed = true;
-	entry_settle(l, e);
+	(void)entry_settle(l, e);
 }
 
 static void
@@ -381,7 +414,7 @@ enter_ok(struct ledger *l, const struct faults *f, const struct event *ev)
 	e->acked_ns = ev->time_ns;
 	e->acked_stood = faults_stood(f, ev->time_ns);
 	e->seq = m->seq;
-	entry_settle(l, e);
+	(void)entry_settle(l, e);
 }
 
 static void
@@ -430,17 +463,84 @@ enter_ack(struct ledger *l, const struct msg_ack_ok *m)
 		entry_confirm(l, e, bit_of(l, m->consumer));
 }
 
+/* A message that was parked comes again: it may have to be acked after all. */
+static void
+entry_unpark(struct ledger *l, const struct faults *f, const struct event *ev)
+{
+	const struct msg_deliver *m = &ev->u.deliver;
+	struct ledger_entry *e;
+	uint64_t confirmed;
+
+	if (ledger_find(l, m->id) != NULL ||
+	    !parked_take(&l->parked, m->id, &confirmed))
+		return;
+	e = entry_add(l, m->id);
+	if (e == NULL)
+		return;
+	e->stream = m->stream;
+	e->sum = m->sum;
+	e->is_acked = e->is_ended = e->ack_unknown = e->was_parked = true;
+	e->acked_ns = ev->time_ns;
+	e->acked_stood = faults_stood(f, ev->time_ns);
+	e->required = ledger_required(l, m->stream, m->id);
+	e->confirmed = confirmed;
+	/* All of them had received it: that is why nobody waited. */
+	e->delivered = e->required;
+	e->unsure = e->required & ~confirmed;
+}
+
+static bool
+is_parkable(const struct ledger_entry *e, uint64_t now_ns)
+{
+	uint64_t missing;
+
+	return e->is_acked && !e->is_confirmed &&
+	       now_ns > e->acked_ns + PARK_NS && !ledger_awaits(e, &missing);
+}
+
+/* Now and then: entries are for what still has to happen. */
+static void
+park(struct ledger *l, uint64_t now_ns)
+{
+	struct ledger_entry *e;
+	size_t i = 0;
+	int err = 0;
+
+	if (now_ns < l->park_ns)
+		return;
+	l->park_ns = now_ns + PARKING_NS;
+	while (i < l->room && err != -ENOMEM) {
+		e = ledger_slot(l, i++);
+		if (e == NULL)
+			continue;
+		if (!entry_settle(l, e)) {
+			if (!is_parkable(e, now_ns))
+				continue;
+			err = parked_put(&l->parked, e->id, e->confirmed);
+			if (err < 0)
+				continue;
+			entry_remove(l, e);
+		}
+		i--; /* another one may stand here now */
+	}
+	if (l->room > ROOM_KEPT && l->nentries * 8 < l->room && err == 0)
+		err = entries_resize(l, l->room / 2);
+	l->no_memory |= err == -ENOMEM;
+}
+
 /* What a delivery tells of its consumer, and of who waits for it. */
 static void
-enter_deliver(struct ledger *l, const struct event *ev)
+enter_deliver(struct ledger *l, const struct faults *f, const struct event *ev)
 {
 	const struct msg_deliver *m = &ev->u.deliver;
 	struct ledger_consumer *c = consumer_at(l, m->consumer);
 	struct ledger_entry *e;
 	uint64_t *readers;
 
-	if (m->intact)
+	if (m->intact) {
+		entry_unpark(l, f, ev);
 		enter_read(l, m->stream, m->seq, m->id, m->stamp_ns);
+	}
 	if (c == NULL || c->bit == 0)
 		return;
 	c->moved_ns = ev->time_ns;
@@ -606,7 +706,7 @@ ledger_event(struct ledger *l, const struct faults *f, const struct event *ev)
 	else if (ev->type == MESSAGE_PUBLISH_OK)
 		enter_ok(l, f, ev);
 	else if (ev->type == MESSAGE_DELIVER)
-		enter_deliver(l, ev);
+		enter_deliver(l, f, ev);
 	else if (ev->type == MESSAGE_ACK_OK)
 		enter_ack(l, &ev->u.ack_ok);
 	else if (ev->type == MESSAGE_ACK_INVOKE ||
@@ -617,6 +717,8 @@ ledger_event(struct ledger *l, const struct faults *f, const struct event *ev)
 	else if (ev->type == MESSAGE_PUBLISH_UNKNOWN ||
 		 ev->type == MESSAGE_PUBLISH_END)
 		enter_outcome(l, ev);
+	else if (ev->type == MESSAGE_TICK)
+		park(l, ev->time_ns);
 	else if (ev->type == MESSAGE_CHILD_EXIT)
 		enter_exit(l, ev->u.child_exit.child);
 	else if (ev->type == MESSAGE_RUN)

@@ -7,7 +7,9 @@
  *
  * Memory: one entry for each message that is open (not yet acked, or not
  * yet confirmed by every consumer that has to) or whose outcome is unknown;
- * everything settled shrinks to runs of sequences, or to digests.
+ * everything settled shrinks to runs of sequences, or to digests. What nobody
+ * waits for but may come again, because an ack was perhaps committed unheard,
+ * is parked after a while (see parked.h) and entered again when it comes.
  */
 #ifndef CHECK_LEDGER_H
 #define CHECK_LEDGER_H
@@ -15,6 +17,7 @@
 #include <stdbool.h>
 
 #include "orchestrator/check/faults.h"
+#include "orchestrator/check/parked.h"
 #include "orchestrator/check/seqlog.h"
 #include "orchestrator/check/seqmap.h"
 #include "proto/message.h"
@@ -37,7 +40,7 @@ struct ledger_entry {
 	bool is_acked, is_ended, is_confirmed;
 	uint32_t acking;  /* source that has an ack open; 0 none */
 	bool ack_unknown; /* an ack may have been committed unheard */
-	bool told;	  /* a liveness anomaly was raised for it */
+	bool was_parked;  /* acked_ns is only when it came again */
 	/* Where consumers have rules: bits of consumers, see ledger_consumer */
 	uint64_t required;  /* have to confirm it; 0: anybody, once */
 	uint64_t delivered; /* have received it */
@@ -99,6 +102,9 @@ struct ledger {
 	uint64_t run;
 	struct ledger_entry *entries; /* open addressing by id */
 	size_t nentries, room;
+	struct parked parked;
+	uint64_t recovered; /* settled without an ack of their publish */
+	uint64_t park_ns;   /* when to look again for what can be parked */
 	struct ledger_hint *hint; /* made with the first entries */
 	struct ledger_stream *streams;
 	uint32_t nstreams;
@@ -127,6 +133,12 @@ const struct ledger_stream *ledger_stream(
 /* The consumer, or NULL when no CONSUMER event named it. */
 const struct ledger_consumer *ledger_consumer(
     const struct ledger *, uint32_t consumer);
+
+/*
+ * Of a message without an entry: true when it isn't settled, for not all who
+ * had to confirm it did. Those who did are *confirmed.
+ */
+bool ledger_is_parked(const struct ledger *, uint64_t id, uint64_t *confirmed);
 
 /* Bits of the consumers that message id of a stream has to reach. */
 uint64_t ledger_required(const struct ledger *, uint32_t stream, uint64_t id);

@@ -40,6 +40,7 @@ was_confirmed(
 {
 	const struct ledger_entry *e = ledger_find(c->ledger, m->id);
 	const struct ledger_consumer *k;
+	uint64_t confirmed;
 	uint32_t i;
 
 	for (i = 0; i < c->ledger->nconsumers; i++) {
@@ -50,6 +51,8 @@ was_confirmed(
 	}
 	if (e != NULL)
 		return e->seq == m->seq && (required & ~e->confirmed) == 0;
+	if (ledger_is_parked(c->ledger, m->id, &confirmed))
+		return false;
 	return ledger_was_invoked(c->ledger, m->id);
 }
 

@@ -41,7 +41,7 @@
 #define SUSPECTS_MAX 4096
 #define KEEP	     4096  /* numbers and confirmations, at least */
 #define BACK_MAX     KEEP  /* numbers looked at to find M1 */
-#define RUNS_MAX     65536 /* of confirmed sequences; then half are dropped */
+#define RUNS_MAX     16384 /* of confirmed sequences; then half are dropped */
 #define BLOCK	     1024  /* sequences that share a time of confirmation */
 
 struct suspect {

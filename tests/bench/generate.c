@@ -280,9 +280,12 @@ ack(struct generator *g, uint32_t source, enum message_type type,
 	ev.u.ack_invoke.id = round_id(g->round);
 	if (type == MESSAGE_ACK_INVOKE)
 		ev.u.ack_invoke.attempt = 1;
-	else if (type == MESSAGE_ACK_UNKNOWN)
+	else if (type == MESSAGE_ACK_UNKNOWN) {
+		/* The message comes to another one before it tries again. */
+		ev.u.ack_unknown.gave_up = 1;
 		(void)text_copy(ev.u.ack_unknown.why,
 		    sizeof(ev.u.ack_unknown.why), "Timeout");
+	}
 	emit(g, source, type, &ev);
 }
 

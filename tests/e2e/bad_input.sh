@@ -73,6 +73,13 @@ usage()
 		cluster down empty
 	refuse 64 '--mahyem; did you mean --mayhem\?' $job --mahyem none
 	refuse 64 '-duration' $job -duration 3s
+	export NATSBURN_FAULT_INTERVL=3s
+	refuse 64 'INTERVL: no .*; did you mean NATSBURN_FAULT_INTERVAL\?' $job
+	unset NATSBURN_FAULT_INTERVL
+	NATSBURN_SERVICE_PORT=1 natsburn doctor --test liar --cluster null
+	expect_code 0
+	refuse 64 'unknown mayhem mode "pauze"; did you mean pause' \
+		doctor --mayhem pauze
 	refuse 64 '--duration needs a value' $job --duration
 	for bad in 10x -1s 1.5 "" 5 99999999999h; do
 		refuse 64 "--duration \"$bad\": must be a duration" \
@@ -301,9 +308,32 @@ descriptors()
 		fail "64 descriptors: exit code $code"
 }
 
+# A limit of processes has a name. Root has none: somebody else then.
+processes()
+{
+	local -a as=()
+
+	if [ "$(id -u)" -eq 0 ]; then
+		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+		"${as[@]}" test -x "$NATSBURN" || return 0
+	fi
+	code=0
+	(
+		cd / || exit
+		ulimit -u 20
+		exec "${as[@]}" env NATSBURN_TEST_MARK="$mark" "$NATSBURN" \
+			doctor --test liar --cluster null
+	) >"$work/out" 2>"$work/err" || code=$?
+	expect_code 64
+	grep -q 'but ulimit -u of this user allows 20, ' "$work/err" ||
+		fail "says \"$(cat "$work/err")\""
+	grep -q '^BAD *processes ' "$work/out" || fail "the doctor is content"
+}
+
 usage
 paths
 logins
 cluster
 descriptors
+processes
 expect_nothing_survives 5

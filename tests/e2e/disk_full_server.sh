@@ -95,6 +95,19 @@ if unshare -Ur true 2>/dev/null; then
 	tested=1
 fi
 
+# A load that fills a small disk by itself is given more.
+if [ "$(id -u)" -eq 0 ]; then
+	natsburn run pipeline --mayhem disk_full -o disk_full.size=16 \
+		--fault-interval 1s --fault-duration 1s --quiet-time 3s \
+		--duration 15s --server-bin "$server" --quiet \
+		--out "$work/grown"
+	expect '.harness.workers_died == 0' "the disks were too small" \
+		"$work/grown/report.json"
+	expect 'any(.faults[]; .applied and
+		(.applied_how | test("^0 of (32|64|128|256) MiB")))' \
+		"no disk grew" "$work/grown/report.json"
+fi
+
 # kill -9 in the middle: nothing is left, neither process nor mount.
 if [ "$(id -u)" -eq 0 ]; then
 	start run queue-group-consumer --mayhem disk_full \

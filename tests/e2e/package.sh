@@ -127,7 +127,7 @@ esac
 depends=$(field Depends | tr ',' '\n' | sed 's/^ *//; s/ .*//; s/:.*//')
 readelf -d "$usr/bin/natsburn" |
 	sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p' >"$work/needed"
-for library in nats curl msgpack cjson zstd microhttpd archive xxhash; do
+for library in nats curl msgpack cjson zstd microhttpd archive roaring xxhash; do
 	grep -q "^lib$library" "$work/needed" ||
 		fail "is not linked with lib$library"
 	grep -q "^lib$library" <<<"$depends" ||

@@ -12,7 +12,7 @@ new=$(server_of 2.15) || skip "no nats-server 2.15 in NATSBURN_SERVERS_DIR"
 start run queue-group-consumer --mayhem rolling_upgrade \
 	-o rolling_upgrade.back=true --consumers 2 --duration 45s \
 	--server-bin "$old,$new" --out "$work/run"
-finished 300
+finished 450 # five minutes until it is given up
 expect '[.anomalies[] | select(.class == "violation")] == []' "no violation"
 expect '[.faults[] | select(.applied_how | startswith("2.10."))] |
 	length == 3' "three servers left the old version"

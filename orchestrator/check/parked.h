@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages that nobody waits for and that are not settled either: for some
+ * consumers the ack may have been committed unheard. Mostly it was, and they
+ * never come again; a soak has many, so only their numbers and who confirmed
+ * them are kept, as runs. Embedded in its owner.
+ */
+#ifndef CHECK_PARKED_H
+#define CHECK_PARKED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PARKED_MASKS_MAX 64 /* different sets of consumers, by publisher */
+
+struct roaring_bitmap_s;
+
+struct parked_set {
+	uint64_t confirmed;		   /* bits of consumers */
+	struct roaring_bitmap_s *counters; /* of its messages */
+};
+
+struct parked_source {
+	struct parked_set *sets;
+	uint32_t n;
+};
+
+struct parked {
+	struct parked_source *sources; /* by publisher */
+	uint32_t n;
+};
+
+void parked_init(struct parked *);
+void parked_fini(struct parked *);
+
+/*
+ * Keep the message of that id, which these consumers confirmed. 0; -ENOSPC
+ * when its publisher has too many different sets already, or its counter has
+ * more than 32 bits; -ENOMEM.
+ */
+int parked_put(struct parked *, uint64_t id, uint64_t confirmed);
+
+bool parked_find(const struct parked *, uint64_t id, uint64_t *confirmed);
+
+/* The same, and forget it. */
+bool parked_take(struct parked *, uint64_t id, uint64_t *confirmed);
+
+#endif
