@@ -16,13 +16,14 @@
 int
 consume_deliver(struct worker *w, struct consumption *c, natsMsg *msg)
 {
-	struct event ev = {.type = MESSAGE_DELIVER};
+	struct event ev; /* too large to be cleared for each message */
 	struct msg_deliver *m = &ev.u.deliver;
 
 	if (session_delivery(natsMsg_GetReply(msg), &c->delivery) < 0)
 		return -EINVAL;
 	c->intact = payload_read(&c->payload, natsMsg_GetData(msg),
 	    (size_t)natsMsg_GetDataLength(msg));
+	ev.type = MESSAGE_DELIVER;
 	m->stream = c->stream;
 	m->consumer = c->consumer;
 	m->seq = c->delivery.seq;

@@ -9,6 +9,11 @@
  * worker/session.c, worker/pipe_publisher.c and worker/pipe_consumer.c; who
  * changes those changes these. Failures are not retried: it is for quiet
  * clusters.
+ *
+ * Which servers lead the stream and its consumers is chance, and decides more
+ * of the speed than anything else here. So --show-leaders tells it of a
+ * running natsburn, and with --leaders stream and consumers are made again
+ * until they are led alike.
  */
 #include <errno.h>
 #include <nats/nats.h>
@@ -39,6 +44,8 @@
 #define LAG_NS	    (50 * CLOCK_MS)
 #define TELL_NS	    (50 * CLOCK_MS)
 #define SIZE_MOST   ((uint64_t)1 << 20)
+#define FORMS_MAX   500 /* of 27 with three servers */
+#define LEAD_NS	    (2 * CLOCK_S)
 #define DURABLES    2
 #define WHAT_READY  100
 #define WHAT_STORED 101 /* below: confirmed, of that durable */
@@ -50,7 +57,7 @@ struct told {
 struct bare {
 	char urls[URLS_MAX][256];
 	unsigned nurls;
-	char tag[32];
+	char tag[32], leaders[128]; /* of stream and durables: "n1 n2 n1" */
 	uint64_t consumers, clients, size, seconds, window, batch, backlog;
 	natsConnection *nc;
 	jsCtx *js;
@@ -373,6 +380,79 @@ set_up_once(struct bare *b)
 	return st;
 }
 
+/* Who leads it, as --leaders wants it; false while one has no leader. */
+static bool
+leaders_of(struct bare *b, const char *name, char *out, size_t size)
+{
+	jsStreamInfo *si = NULL;
+	jsConsumerInfo *ci;
+	char durable[16];
+	unsigned k;
+	bool ok;
+
+	out[0] = '\0';
+	ok = js_GetStreamInfo(&si, b->js, name, NULL, NULL) == NATS_OK &&
+	     si->Cluster != NULL && si->Cluster->Leader != NULL &&
+	     text_add(out, size, "%s", si->Cluster->Leader);
+	jsStreamInfo_Destroy(si);
+	for (k = 0; k < DURABLES && ok; k++) {
+		ci = NULL;
+		(void)snprintf(durable, sizeof(durable), "pipe%u", k);
+		ok = js_GetConsumerInfo(
+			 &ci, b->js, name, durable, NULL, NULL) == NATS_OK &&
+		     ci->Cluster != NULL && ci->Cluster->Leader != NULL &&
+		     text_add(out, size, " %s", ci->Cluster->Leader);
+		jsConsumerInfo_Destroy(ci);
+	}
+	return ok;
+}
+
+/* The leaders of the first stream of natsburn's that has two durables. */
+static int
+show_leaders(struct bare *b)
+{
+	jsStreamNamesList *names = NULL;
+	char leaders[sizeof(b->leaders)];
+	bool is_found = false;
+	int i;
+
+	if (connect_to(b, 3) < 0 ||
+	    js_StreamNames(&names, b->js, NULL, NULL) != NATS_OK)
+		return 1;
+	for (i = 0; i < names->Count && !is_found; i++)
+		is_found =
+		    strncmp(names->List[i], "NB_", 3) == 0 &&
+		    leaders_of(b, names->List[i], leaders, sizeof(leaders));
+	jsStreamNamesList_Destroy(names);
+	if (is_found)
+		puts(leaders);
+	return is_found ? 0 : 1;
+}
+
+/* Again and again, until the leaders are those that are wanted. */
+static natsStatus
+set_up_alike(struct bare *b, const char *name)
+{
+	char leaders[sizeof(b->leaders)];
+	natsStatus st = NATS_OK;
+	uint64_t deadline;
+	unsigned i;
+
+	for (i = 0; i < FORMS_MAX && st == NATS_OK; i++) {
+		st = set_up_once(b);
+		if (st != NATS_OK || b->leaders[0] == '\0')
+			return st;
+		deadline = clock_mono_ns() + LEAD_NS;
+		while (!leaders_of(b, name, leaders, sizeof(leaders)) &&
+		       clock_mono_ns() < deadline)
+			(void)poll(NULL, 0, 10);
+		if (strcmp(leaders, b->leaders) == 0)
+			return NATS_OK;
+		st = js_DeleteStream(b->js, name, NULL, NULL);
+	}
+	return st != NATS_OK ? st : NATS_TIMEOUT;
+}
+
 static int
 spawn_role(
     struct bare *b, const char *role, unsigned source, int fd, const char *urls)
@@ -469,7 +549,9 @@ first_main(struct bare *b, const char *urls)
 
 	if (err < 0)
 		return 1;
-	while ((st = set_up_once(b)) != NATS_OK && clock_mono_ns() < deadline)
+	(void)text_add(name, sizeof(name), "BARE_%s", b->tag);
+	while ((st = set_up_alike(b, name)) != NATS_OK &&
+	       clock_mono_ns() < deadline)
 		(void)poll(NULL, 0, 100);
 	err = st == NATS_OK ? start_processes(b, urls)
 			    : fail("make stream and consumers", st);
@@ -483,7 +565,6 @@ first_main(struct bare *b, const char *urls)
 		printf("bare: %.1f stored/s, %.1f confirmed/s\n",
 		    (double)b->stored / (double)b->seconds,
 		    (double)(b->sums[0] + b->sums[1]) / (double)b->seconds);
-	(void)text_add(name, sizeof(name), "BARE_%s", b->tag);
 	(void)js_DeleteStream(b->js, name, NULL, NULL); /* tidiness */
 	return err == 0 ? 0 : 1;
 }
@@ -502,6 +583,9 @@ static const struct option_spec options[] = {
     ROW("window", window, "256", 1, 65536, "publishes in flight"),
     ROW("batch", batch, "100", 1, 500, "messages of a pull"),
     ROW("backlog", backlog, "20000", 1, 1000000000, "publishers wait beyond"),
+    {"leaders", OPTION_STRING, offsetof(struct bare, leaders),
+	sizeof(((struct bare *)NULL)->leaders), "", 0, 0, NULL, "NAMES",
+	"who leads the stream and each durable", false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
@@ -544,6 +628,10 @@ main(int argc, char **argv)
 	option_defaults(options, b);
 	if (argc == 9)
 		return play_role(b, argv);
+	if (argc == 3 && strcmp(argv[1], "--show-leaders") == 0) {
+		take_urls(b, argv[2]);
+		return show_leaders(b);
+	}
 	for (i = 1; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2)
 		if (option_set(
 			options, b, "--", argv[i] + 2, argv[i + 1], why) < 0) {
@@ -553,7 +641,8 @@ main(int argc, char **argv)
 	if (i + 1 != argc) {
 		fputs("bench_bare_pipe [--seconds N] [--consumers N] "
 		      "[--clients N] [--size N] [--window N] [--batch N] "
-		      "[--backlog N] URL[,URL...]\n",
+		      "[--backlog N] [--leaders NAMES] URL[,URL...]\n"
+		      "bench_bare_pipe --show-leaders URL[,URL...]\n",
 		    stderr);
 		return 64;
 	}
