@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 #
-# scripts/k8s/Dockerfile is built by k8s_image.sh, where that can run. What is
+# scripts/k8s/Dockerfile is built by docker.sh, where that can run. What is
 # known of it everywhere: its packages are those of Debian's that this
 # binary is linked with and was built with, and its commands are a shell's.
 # shellcheck source=tests/e2e/lib.sh
