@@ -4,6 +4,7 @@
  * for START, works step by step until STOP, settles, says BYE.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,20 @@ take_config(struct worker *w)
 	return 0;
 }
 
+/*
+ * Whoever wakes up for each message takes the processor from a server that
+ * was about to send more of them, and finds one. As a batch process it waits
+ * for its turn and finds many (sched(7)). The library's threads inherit it.
+ */
+static void
+gather(void)
+{
+	const struct sched_param none = {0};
+
+	if (sched_setscheduler(0, SCHED_BATCH, &none) < 0)
+		log_debug("no batch scheduling: %s", strerror(errno));
+}
+
 static int
 prepare(struct worker *w)
 {
@@ -131,6 +146,8 @@ prepare(struct worker *w)
 	    why);
 	if (err < 0 || w->ops->needs_no_cluster)
 		return err;
+	if (w->ops->is_bulk)
+		gather();
 	return session_open(
 	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
 }

@@ -415,6 +415,7 @@ const struct workload_ops workload_pipeline = {
     .options_size = sizeof(struct pipe_options),
     .state_size = sizeof(struct pipe_state),
     .takes_rate = true,
+    .is_bulk = true,
     .validate = pipeline_validate,
     .setup = pipeline_setup,
     .audit = pipeline_audit,
