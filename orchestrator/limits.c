@@ -2,7 +2,6 @@
 /* What the system allows; see limits.h. */
 #include <ctype.h>
 #include <dirent.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

@@ -295,21 +295,15 @@ tile_messages(const struct page *p)
 static void
 tile_faults(const struct page *p)
 {
-	const struct stats *s = &p->h->stats;
-	uint64_t applied = 0, healed = 0, planned = 0;
-	unsigned i;
+	struct stats_totals all = stats_faults(&p->h->stats);
 
-	for (i = 0; i < s->nmodes; i++) {
-		planned += s->modes[i].planned;
-		applied += s->modes[i].applied;
-		healed += s->modes[i].healed;
-	}
-	tile_begin(p, "faults", applied < planned || healed < planned);
-	put_count(p, (double)applied);
+	tile_begin(
+	    p, "faults", all.applied < all.planned || all.healed < all.planned);
+	put_count(p, (double)all.applied);
 	fputs("</b><small>", p->out);
-	put_count(p, (double)planned);
+	put_count(p, (double)all.planned);
 	fputs(" planned · ", p->out);
-	put_count(p, (double)healed);
+	put_count(p, (double)all.healed);
 	fputs(" healed</small></div>\n", p->out);
 }
 

@@ -71,18 +71,11 @@ say_anomalies(
 static void
 say_faults(const struct stats *s, FILE *out)
 {
-	uint64_t planned = 0, applied = 0, healed = 0;
-	unsigned i;
+	struct stats_totals all = stats_faults(s);
 
-	/* Not by the rows, of which a long run has left some out. */
-	for (i = 0; i < s->nmodes; i++) {
-		planned += s->modes[i].planned;
-		applied += s->modes[i].applied;
-		healed += s->modes[i].healed;
-	}
 	fprintf(out, "  faults      %llu planned, %llu applied, %llu healed\n",
-	    (unsigned long long)planned, (unsigned long long)applied,
-	    (unsigned long long)healed);
+	    (unsigned long long)all.planned, (unsigned long long)all.applied,
+	    (unsigned long long)all.healed);
 }
 
 static void

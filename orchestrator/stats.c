@@ -641,3 +641,17 @@ stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 		break;
 	}
 }
+
+struct stats_totals
+stats_faults(const struct stats *s)
+{
+	struct stats_totals all = {0};
+	unsigned i;
+
+	for (i = 0; i < s->nmodes; i++) {
+		all.planned += s->modes[i].planned;
+		all.applied += s->modes[i].applied;
+		all.healed += s->modes[i].healed;
+	}
+	return all;
+}

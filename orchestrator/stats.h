@@ -78,6 +78,11 @@ struct stats_phase {
 	uint64_t begin_ns;
 };
 
+/* Faults of all modes, those without a row too. */
+struct stats_totals {
+	uint64_t planned, applied, healed;
+};
+
 struct stats {
 	uint64_t first_ns, last_ns;    /* of the history */
 	uint64_t load_ns, load_end_ns; /* phases quiet and drain begin */
@@ -124,6 +129,8 @@ void stats_anomaly(struct stats *);
 
 /* True when the target of a fault names server i (from 0). */
 bool stats_hits(const struct stats *, unsigned i, const char *target);
+
+struct stats_totals stats_faults(const struct stats *);
 
 /* Count an event that the ledger has not entered yet. */
 void stats_event(struct stats *, const struct ledger *, const struct event *);

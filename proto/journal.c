@@ -18,8 +18,7 @@
 #define WRITE_BYTES ((size_t)64 << 10)
 #define READ_BYTES  ((size_t)256 << 10)
 #define PATH_BYTES  (JOURNAL_PATH_MAX + 48)
-/* As small as level 1 makes them, for events of one kind resemble each other.
- */
+/* As small as level 1 makes them: events of one kind resemble each other. */
 #define LEVEL	    (-1)
 #define WINDOW_LOG  23 /* a reader takes no file that wants more memory */
 #define FIRST_BYTES 16 /* to look at the head of a compressed file */

@@ -400,7 +400,7 @@ look_at_flights(struct worker *w, struct pipe_publisher *p, uint64_t now)
 static void
 look_at_connection(struct worker *w, struct pipe_publisher *p)
 {
-	struct event ev = {.type = MESSAGE_RECONNECTED};
+	struct event ev; /* too large to be cleared at each step */
 	uint64_t in, in_bytes, out, out_bytes, times = 0;
 
 	if (natsConnection_GetStats(w->session.nc, p->stats) != NATS_OK ||
@@ -410,6 +410,7 @@ look_at_connection(struct worker *w, struct pipe_publisher *p)
 	if (times == p->reconnects)
 		return;
 	p->reconnects = times;
+	ev.type = MESSAGE_RECONNECTED;
 	ev.u.reconnected.times = times;
 	child_emit(&w->child, &ev);
 }
@@ -462,11 +463,12 @@ due_by_rate(const struct pipe_publisher *p, uint64_t now)
 static void
 tell_behind(struct worker *w, struct pipe_publisher *p, uint64_t now)
 {
-	struct event ev = {.type = MESSAGE_BEHIND};
+	struct event ev;
 
 	if (p->rate == 0 || now < p->behind_ns)
 		return;
 	p->behind_ns = now + CLOCK_S;
+	ev.type = MESSAGE_BEHIND;
 	ev.u.behind.behind = due_by_rate(p, now);
 	if (ev.u.behind.behind > p->rate / 10 + 1)
 		child_emit(&w->child, &ev);
