@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "chaos/cluster.h"
+#include "chaos/cluster/cluster.h"
 
 struct admin;
 

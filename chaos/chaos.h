@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 
 /* Main of the chaos process; returns its exit code. */
 int chaos_main(uint32_t source, uint32_t incarnation);

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "chaos/cluster.h"
+#include "chaos/cluster/cluster.h"
 
 struct monitor;
 struct child;

@@ -14,8 +14,8 @@
 #ifndef CHAOS_SCHEDULE_H
 #define CHAOS_SCHEDULE_H
 
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/child.h"
 
 #define SCHEDULE_MODES_MAX  48

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "chaos/cluster.h"
+#include "chaos/cluster/cluster.h"
 
 #define STATES_PERSIST_NS (60 * CLOCK_S) /* guarantees 13 */
 #define STATES_GIVE_UP_NS (100 * CLOCK_S)

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "chaos/chaos.h"
-#include "orchestrator/check/judge.h"
-#include "orchestrator/cli.h"
-#include "orchestrator/matrix.h"
-#include "orchestrator/report.h"
-#include "orchestrator/shards.h"
+#include "orchestrator/command/cli.h"
+#include "orchestrator/judge/judge.h"
+#include "orchestrator/many/matrix.h"
+#include "orchestrator/many/shards.h"
+#include "orchestrator/report/report.h"
 #include "proto/base/template.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"

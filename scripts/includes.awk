@@ -6,8 +6,8 @@
 function folder_of(file) {
 	if (file ~ /^proto\/base\//)
 		return "base"
-	if (file ~ /^orchestrator\/check\//)
-		return "check"
+	if (file ~ /^orchestrator\/(check|judge)\//)
+		return "judge"
 	sub(/\/.*/, "", file)
 	return file
 }
@@ -22,8 +22,8 @@ function may_include(folder, header) {
 		return header ~ /^(worker|proto)\//
 	if (folder == "chaos")
 		return header ~ /^(chaos|proto)\//
-	if (folder == "check") {
-		if (header ~ /^orchestrator\/check\//)
+	if (folder == "judge") {
+		if (header ~ /^orchestrator\/judge\//)
 			return 1
 		# Nothing that could act: no process, no pipe, no journal.
 		return header ~ /^proto\/(base\/(buf|clock|hist|text)|config|message)\.h$/ ||
@@ -32,7 +32,7 @@ function may_include(folder, header) {
 	if (folder == "orchestrator")
 		return header ~ /^(orchestrator|proto)\// ||
 		    header == "worker/worker.h" ||
-		    header ~ /^chaos\/(chaos|cluster|mayhem)\.h$/
+		    header ~ /^chaos\/(chaos|cluster\/cluster|mayhem\/mayhem)\.h$/
 	return 1
 }
 
@@ -68,7 +68,7 @@ function acts(header) {
 	    FILENAME != "proto/nats_login.h")
 		printf "%s:%d: only worker and proto/nats_login.h may include <%s>\n", FILENAME,
 		    FNR, header
-	if (folder == "check" && acts(header))
-		printf "%s:%d: check must not include <%s>\n", FILENAME, FNR,
+	if (folder == "judge" && acts(header))
+		printf "%s:%d: a judge must not include <%s>\n", FILENAME, FNR,
 		    header
 }

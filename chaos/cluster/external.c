@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "chaos/admin.h"
-#include "chaos/cluster.h"
+#include "chaos/cluster/cluster.h"
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"

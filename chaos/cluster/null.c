@@ -2,7 +2,7 @@
 /* null: no servers at all; tests natsburn itself with the liar workload. */
 #include <stdio.h>
 
-#include "chaos/cluster.h"
+#include "chaos/cluster/cluster.h"
 
 static int
 null_up(struct cluster *c)

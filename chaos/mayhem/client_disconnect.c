@@ -6,8 +6,8 @@
  */
 #include <stdio.h>
 
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
 #define LOW_NS	(CLOCK_S / 2)

@@ -2,17 +2,17 @@
 /*
  * disk_full: the disk of a random server's store is filled to the last byte
  * and freed again some seconds later. The stores are on small disks of their
- * own in memory (chaos/disk.h). A server that can't write may switch its
- * JetStream off until it is started again, which then is done; or hang for
- * good (2.9.10 does), deaf to SIGTERM, and then it is killed.
+ * own in memory (chaos/cluster/local/disk.h). A server that can't write may
+ * switch its JetStream off until it is started again, which then is done; or
+ * hang for good (2.9.10 does), deaf to SIGTERM, and then it is killed.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
 

@@ -5,8 +5,8 @@
  * the page cache, so no acknowledged message may be lost. Needs --tolerate
  * none.
  */
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
 #define DOWN_LOW_NS  (CLOCK_S / 2)

@@ -6,8 +6,8 @@
  */
 #include <signal.h>
 
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
 #define DOWN_HIGH_NS (5 * CLOCK_S)

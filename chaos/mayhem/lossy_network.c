@@ -4,12 +4,13 @@
  * that loses packets, seen from above TCP: a link stalls for as long as a
  * few retransmissions, a connection is reset, all links are dark for a
  * moment. With -o lossy_network.nft=true a share of the packets between
- * servers is really dropped instead (chaos/loss.h), which needs root.
+ * servers is really dropped instead (chaos/cluster/local/loss.h), which needs
+ * root.
  */
 #include <stdio.h>
 
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
 #define LOW_NS	    (8 * CLOCK_S)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* none: no fault. */
-#include "chaos/mayhem.h"
+#include "chaos/mayhem/mayhem.h"
 
 const struct mayhem_ops mayhem_none = {
     .name = "none",

@@ -4,8 +4,8 @@
  * a time that may be shorter or longer than an election takes. It comes
  * back with its memory of a world that has moved on.
  */
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
 #define LOW_NS	(CLOCK_S / 2)

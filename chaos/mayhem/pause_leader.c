@@ -4,8 +4,8 @@
  * is stopped (SIGSTOP) and continued (SIGCONT) later. When it comes back it
  * still believes that it leads.
  */
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
 #define LOW_NS	(CLOCK_S / 2)

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "chaos/admin.h"
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"

@@ -4,8 +4,8 @@
  * after a random pause. What it had written stays in the page cache, so no
  * acknowledged message may be lost.
  */
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
 #define DOWN_LOW_NS  (CLOCK_S / 2)

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"

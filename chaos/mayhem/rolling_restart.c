@@ -13,8 +13,8 @@
  */
 #include <signal.h>
 
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
 #define SERVER_NS (4 * CLOCK_S) /* a server's share of a round, at least */

@@ -5,8 +5,8 @@
  * the streams' groups still count it: that is an outage of one server, which
  * comes back with what it had.
  */
-#include "chaos/cluster.h"
-#include "chaos/mayhem.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
 #define LOW_NS	(5 * CLOCK_S)

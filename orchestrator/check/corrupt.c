@@ -12,7 +12,7 @@
  */
 #include <stddef.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 struct reading {
 	uint32_t stream;

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 

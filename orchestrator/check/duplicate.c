@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 #define MARGIN_NS UINT64_C(1000000000)
 #define PAIRS_MAX 4096

@@ -33,7 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 #include "proto/base/clock.h"
 
 #define LINKS_MAX   4096

@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 struct limit_consumer {
 	uint64_t out;

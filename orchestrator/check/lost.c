@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 struct lost_stream {
 	struct seqmap covered; /* sequences that the scan settled */

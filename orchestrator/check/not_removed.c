@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 struct not_removed_state {
 	uint64_t drained; /* bits of the consumers that have nothing left */

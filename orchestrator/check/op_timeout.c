@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 /* An ack that a worker tries to have confirmed. */
 struct open_ack {

@@ -13,7 +13,7 @@
  */
 #include <stddef.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 static void
 judge_message(

@@ -34,8 +34,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/check/check.h"
-#include "orchestrator/check/order.h"
+#include "orchestrator/judge/check.h"
+#include "orchestrator/judge/order.h"
 
 #define PASSES	     3 /* numbers on the way have arrived by then */
 #define SUSPECTS_MAX 4096

@@ -27,8 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/check/check.h"
-#include "orchestrator/check/order.h"
+#include "orchestrator/judge/check.h"
+#include "orchestrator/judge/order.h"
 
 struct inversion {
 	uint64_t time_ns;

@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 /* What the scan read of a stream's folded sequences. */
 struct reread {

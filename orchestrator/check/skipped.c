@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 struct skipped_state {
 	bool is_unsettled;

@@ -32,7 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/check/check.h"
+#include "orchestrator/judge/check.h"
 
 struct stuck_state {
 	struct seqmap told;    /* ids */

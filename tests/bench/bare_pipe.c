@@ -6,9 +6,9 @@
  * and wait for the confirmation of each ack. Each process tells the first
  * one through a shared pipe how many were confirmed; that is all. Stream,
  * consumers, connections and requests are those of worker/setup.c,
- * worker/session.c, worker/pipe_publisher.c and worker/pipe_consumer.c; who
- * changes those changes these. Failures are not retried: it is for quiet
- * clusters.
+ * worker/session.c, worker/workloads/pipeline/pipe_publisher.c and
+ * worker/workloads/pipeline/pipe_consumer.c; who changes those changes these.
+ * Failures are not retried: it is for quiet clusters.
  *
  * Which servers lead the stream and its consumers is chance, and decides more
  * of the speed than anything else here. So --show-leaders tells it of a

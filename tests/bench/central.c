@@ -15,8 +15,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "orchestrator/history.h"
-#include "orchestrator/merge.h"
+#include "orchestrator/history/history.h"
+#include "orchestrator/live/merge.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/channel.h"

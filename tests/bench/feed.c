@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/merge.h"
+#include "orchestrator/live/merge.h"
 #include "proto/child.h"
 #include "proto/journal.h"
 #include "tests/bench/central.h"

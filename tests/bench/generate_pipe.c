@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A journal as a run of pipeline leaves it, of any length: the histories of
- * tests/pipe_story.c with some trouble, written as they are told.
+ * tests/stories/pipe_story.c with some trouble, written as they are told.
  */
 #include <errno.h>
 
 #include "proto/journal.h"
 #include "tests/bench/central.h"
-#include "tests/pipe_story.h"
+#include "tests/stories/pipe_story.h"
 
 #define EVENTS_A_MESSAGE 8
 #define SEED		 UINT64_C(1)

@@ -15,6 +15,7 @@ export LC_ALL=C
 NATSBURN=${NATSBURN:?must name the natsburn binary to test}
 servers_dir=${NATSBURN_SERVERS_DIR:-}
 tests_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$tests_dir/.." && pwd)
 test_name=$(basename "$0" .sh)
 work=$(mktemp -d "${TMPDIR:-/tmp}/natsburn-$test_name.XXXXXX") || exit 1
 mark=$(basename "$work")
@@ -185,7 +186,7 @@ expect_valid_report()
 
 	command -v python3 >/dev/null || return 0
 	python3 "$tests_dir/validate_report.py" \
-		"$tests_dir/../docs/report.schema.json" "$1/report.json" \
+		"$root/docs/report.schema.json" "$1/report.json" \
 		>"$work/invalid" || code=$?
 	[ "$code" -eq 0 ] || [ "$code" -eq 77 ] ||
 		fail "report.json: $(<"$work/invalid")"

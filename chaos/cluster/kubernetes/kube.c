@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: ISC */
+/* The API of a Kubernetes cluster; see kube.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "chaos/cluster/kubernetes/kube.h"
+#include "proto/base/buf.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/spawn.h"
+#include "proto/base/text.h"
+#include "proto/config.h"
+
+#define TIMEOUT_MS 10000L
+#define RETRY_NS   CLOCK_S /* before kubectl is started again */
+#define TOKEN_MAX  8192
+#define LINE_MAX_  512
+#define DIR_FD	   6 /* the run folder's descriptor in kubectl */
+#define SOCKET	   "kubectl.sock"
+#define ACCOUNT	   "/var/run/secrets/kubernetes.io/serviceaccount"
+
+struct call {
+	struct kube_job job;
+	struct kube *kube;
+	struct buf answer;
+	kube_done *done;
+	void *arg;
+	struct call *next;
+};
+
+struct kube {
+	CURLM *multi;
+	char kubeconfig[CONFIG_PATH_MAX], context[256];
+	char dir[CONFIG_PATH_MAX];
+	char socket[64], base[256];
+	bool is_inside;
+	bool is_plain; /* a test's own */
+	int dir_fd;
+	pid_t proxy;
+	uint64_t died_ns;
+	struct call *calls;
+	uint64_t requests;
+};
+
+/* Inside of a pod: what it says there is true, nobody else sets it. */
+static bool
+find_account(struct kube *k)
+{
+	const char *host = getenv("KUBERNETES_SERVICE_HOST");
+	const char *port = getenv("KUBERNETES_SERVICE_PORT");
+	bool is_v6;
+
+	if (k->kubeconfig[0] != '\0' || k->context[0] != '\0' || host == NULL ||
+	    port == NULL || getenv("KUBECONFIG") != NULL ||
+	    access(ACCOUNT "/token", R_OK) < 0)
+		return false;
+	is_v6 = strchr(host, ':') != NULL;
+	return text_add(k->base, sizeof(k->base), "https://%s%s%s:%s",
+	    is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+}
+
+struct kube *
+kube_create(const struct kube_login *login)
+{
+	struct kube *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return NULL;
+	k->dir_fd = -1;
+	(void)text_copy(
+	    k->kubeconfig, sizeof(k->kubeconfig), login->kubeconfig);
+	(void)text_copy(k->context, sizeof(k->context), login->context);
+	(void)text_copy(k->dir, sizeof(k->dir), login->dir);
+	k->multi = curl_multi_init();
+	if (k->multi == NULL) {
+		free(k);
+		return NULL;
+	}
+	k->is_plain = login->base != NULL;
+	if (k->is_plain)
+		(void)text_copy(k->base, sizeof(k->base), login->base);
+	else
+		k->is_inside = find_account(k);
+	return k;
+}
+
+static void
+call_destroy(struct call *call)
+{
+	struct call **at = &call->kube->calls;
+
+	while (*at != NULL && *at != call)
+		at = &(*at)->next;
+	if (*at == call)
+		*at = call->next;
+	kube_release(call->kube, &call->job);
+	buf_fini(&call->answer);
+	free(call);
+}
+
+void
+kube_destroy(struct kube *k)
+{
+	char path[CONFIG_PATH_MAX + 32] = "";
+
+	if (k == NULL)
+		return;
+	while (k->calls != NULL)
+		call_destroy(k->calls);
+	(void)curl_multi_cleanup(k->multi);
+	if (k->proxy > 0) {
+		(void)kill(k->proxy, SIGKILL); /* not reaped: still ours */
+		(void)waitpid(k->proxy, NULL, 0);
+		(void)text_add(path, sizeof(path), "%s/" SOCKET, k->dir);
+		(void)unlink(path); /* a killed proxy leaves it */
+	}
+	if (k->dir_fd >= 0)
+		close(k->dir_fd);
+	free(k);
+}
+
+/* The first kubectl on PATH. */
+static bool
+search_kubectl(char *out, size_t size)
+{
+	const char *path = getenv("PATH"), *end;
+	char list[4096] = "";
+
+	(void)text_add(list, sizeof(list),
+	    "%s:/usr/local/bin:/usr/bin:", path != NULL ? path : "");
+	for (path = list; (end = strchr(path, ':')) != NULL; path = end + 1) {
+		out[0] = '\0';
+		(void)text_add(
+		    out, size, "%.*s/kubectl", (int)(end - path), path);
+		if (end > path && access(out, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+pid_t
+kube_spawn(const struct kube *k, const char *const *args, const char *output)
+{
+	char path[CONFIG_PATH_MAX], config[CONFIG_PATH_MAX + 16] = "",
+							     context[300] = "";
+	char *argv[KUBE_ARGS_MAX + 4];
+	struct spawn_request r = {.path = path, .argv = argv};
+	int n = 0, fd;
+	pid_t pid;
+
+	if (!search_kubectl(path, sizeof(path)))
+		return -ENOENT;
+	argv[n++] = path;
+	(void)text_add(
+	    config, sizeof(config), "--kubeconfig=%s", k->kubeconfig);
+	(void)text_add(context, sizeof(context), "--context=%s", k->context);
+	if (k->kubeconfig[0] != '\0')
+		argv[n++] = config;
+	if (k->context[0] != '\0')
+		argv[n++] = context;
+	while (*args != NULL && n < KUBE_ARGS_MAX + 3)
+		argv[n++] = (char *)(uintptr_t)*args++; /* exec won't write */
+	argv[n] = NULL;
+	fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r.fds[r.nfds++] = (struct spawn_fd){fd, 1};
+	r.fds[r.nfds++] = (struct spawn_fd){fd, 2};
+	if (k->dir_fd >= 0)
+		r.fds[r.nfds++] = (struct spawn_fd){k->dir_fd, DIR_FD};
+	pid = spawn(&r);
+	close(fd);
+	return pid;
+}
+
+void
+kube_last_line(const char *path, char *out, size_t size)
+{
+	char line[LINE_MAX_];
+	FILE *f = fopen(path, "re");
+
+	out[0] = '\0';
+	if (f == NULL)
+		return;
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (line[0] != '\n')
+			(void)text_copy(out, size, line);
+	(void)fclose(f);
+	out[strcspn(out, "\n")] = '\0';
+}
+
+/*
+ * The socket is in the run folder: only we may connect to it, unlike to a
+ * port. Its name is one of a descriptor, for a run folder's own may be longer
+ * than a socket's name can be.
+ */
+static int
+start_proxy(struct kube *k)
+{
+	static const char *const args[] = {"proxy",
+	    "--unix-socket=/proc/self/fd/6/" SOCKET,
+	    "--reject-paths=^$", /* or exec is refused */
+	    "--reject-methods=^$", NULL};
+	char path[CONFIG_PATH_MAX + 32] = "", log[CONFIG_PATH_MAX + 32] = "";
+
+	(void)text_add(path, sizeof(path), "%s/" SOCKET, k->dir);
+	(void)text_add(log, sizeof(log), "%s/kubectl.log", k->dir);
+	(void)unlink(path); /* none, mostly */
+	k->proxy = kube_spawn(k, args, log);
+	return k->proxy > 0 ? 0 : (int)k->proxy;
+}
+
+int
+kube_start(struct kube *k)
+{
+	if (k->is_inside || k->is_plain)
+		return 0;
+	if (k->dir_fd < 0)
+		k->dir_fd = open(k->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (k->dir_fd < 0)
+		return -errno;
+	(void)snprintf(k->socket, sizeof(k->socket), "/proc/self/fd/%d/" SOCKET,
+	    k->dir_fd);
+	(void)text_copy(k->base, sizeof(k->base), "http://localhost");
+	return start_proxy(k);
+}
+
+bool
+kube_is_running(const struct kube *k)
+{
+	return k->is_inside || k->is_plain || k->proxy > 0;
+}
+
+bool
+kube_is_inside(const struct kube *k)
+{
+	return k->is_inside;
+}
+
+const char *
+kube_socket(const struct kube *k)
+{
+	return k->socket;
+}
+
+uint64_t
+kube_requests(const struct kube *k)
+{
+	return k->requests;
+}
+
+/* "Authorization: Bearer ...", read anew: tokens rotate. */
+static void
+read_token(char *out, size_t size)
+{
+	char token[TOKEN_MAX] = "";
+	int fd = open(ACCOUNT "/token", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, token, sizeof(token) - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	token[n > 0 ? n : 0] = '\0';
+	token[strcspn(token, "\r\n")] = '\0';
+	(void)text_copy(out, size, "Authorization: Bearer ");
+	(void)text_add(out, size, "%s", token);
+}
+
+void
+kube_head(const struct kube *k, char *out, size_t size)
+{
+	const char *host = strstr(k->base, "://");
+	char token[TOKEN_MAX + 32];
+
+	out[0] = '\0';
+	(void)text_add(
+	    out, size, "Host: %s\r\n", host != NULL ? host + 3 : "localhost");
+	if (!k->is_inside)
+		return;
+	read_token(token, sizeof(token));
+	(void)text_add(out, size, "%s\r\n", token);
+}
+
+int
+kube_prepare(struct kube *k, struct kube_job *job, const char *path)
+{
+	char url[KUBE_PATH_MAX + 256] = "";
+	bool is_ours = path[0] == '/';
+
+	job->easy = curl_easy_init();
+	if (job->easy == NULL)
+		return -ENOMEM;
+	(void)text_add(url, sizeof(url), "%s%s", is_ours ? k->base : "", path);
+	(void)curl_easy_setopt(job->easy, CURLOPT_URL, url);
+	(void)curl_easy_setopt(job->easy, CURLOPT_PRIVATE, job);
+	(void)curl_easy_setopt(job->easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(job->easy, CURLOPT_NOPROXY, "*");
+	(void)curl_easy_setopt(
+	    job->easy, CURLOPT_CONNECTTIMEOUT_MS, TIMEOUT_MS);
+	if (is_ours && k->is_inside)
+		(void)curl_easy_setopt(
+		    job->easy, CURLOPT_CAINFO, ACCOUNT "/ca.crt");
+	else if (is_ours && !k->is_plain)
+		(void)curl_easy_setopt(
+		    job->easy, CURLOPT_UNIX_SOCKET_PATH, k->socket);
+	return 0;
+}
+
+int
+kube_run(struct kube *k, struct kube_job *job)
+{
+	if (curl_multi_add_handle(k->multi, job->easy) != CURLM_OK)
+		return -ENOMEM;
+	job->is_running = true;
+	k->requests++;
+	return 0;
+}
+
+void
+kube_release(struct kube *k, struct kube_job *job)
+{
+	if (job->easy == NULL)
+		return;
+	(void)curl_multi_remove_handle(k->multi, job->easy); /* if it is in */
+	curl_easy_cleanup(job->easy);
+	curl_slist_free_all(job->headers);
+	job->headers = NULL;
+	job->easy = NULL;
+	job->is_running = false;
+}
+
+static size_t
+on_bytes(char *data, size_t size, size_t n, void *arg)
+{
+	struct call *call = arg;
+
+	return buf_append(&call->answer, data, size * n) == 0 ? size * n : 0;
+}
+
+static void
+call_finished(struct kube_job *job, int status)
+{
+	struct call *call = (struct call *)job;
+
+	/* Every answer has a body: this one broke in the middle of its head. */
+	if (status >= 200 && status < 300 && buf_len(&call->answer) == 0)
+		status = -EPROTO;
+	if (buf_append(&call->answer, "", 1) < 0)
+		status = -ENOMEM;
+	if (call->done != NULL)
+		call->done(call->arg, status,
+		    status > 0 ? (const char *)buf_data(&call->answer) : "");
+	call_destroy(call);
+}
+
+static struct curl_slist *
+make_headers(const struct kube *k, const struct kube_ask *ask)
+{
+	struct curl_slist *list = NULL;
+	char line[TOKEN_MAX + 64];
+
+	if (ask->body != NULL) {
+		line[0] = '\0';
+		(void)text_add(line, sizeof(line), "Content-Type: %s",
+		    ask->type != NULL ? ask->type : "application/json");
+		list = curl_slist_append(list, line);
+	}
+	if (k->is_inside && ask->path[0] == '/') {
+		read_token(line, sizeof(line));
+		list = curl_slist_append(list, line);
+	}
+	return curl_slist_append(list, "Expect:");
+}
+
+int
+kube_request(struct kube *k, const struct kube_ask *ask)
+{
+	struct call *call = calloc(1, sizeof(*call));
+	CURL *easy;
+	int err;
+
+	if (call == NULL)
+		return -ENOMEM;
+	call->kube = k;
+	call->done = ask->done;
+	call->arg = ask->arg;
+	call->job.finished = call_finished;
+	buf_init(&call->answer, KUBE_BODY_MAX);
+	call->next = k->calls;
+	k->calls = call;
+	err = kube_prepare(k, &call->job, ask->path);
+	if (err < 0)
+		goto fail;
+	easy = call->job.easy;
+	call->job.headers = make_headers(k, ask);
+	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->job.headers);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+	    ask->timeout_ms > 0 ? ask->timeout_ms : TIMEOUT_MS);
+	if (ask->body != NULL)
+		(void)curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, ask->body);
+	if (ask->method != NULL)
+		(void)curl_easy_setopt(
+		    easy, CURLOPT_CUSTOMREQUEST, ask->method);
+	err = kube_run(k, &call->job);
+	if (err == 0)
+		return 0;
+fail:
+	call_destroy(call);
+	return err;
+}
+
+void
+kube_forget(struct kube *k, const void *arg)
+{
+	struct call *call;
+
+	for (call = k->calls; call != NULL; call = call->next)
+		if (call->arg == arg)
+			call->done = NULL;
+}
+
+static int
+status_of(CURL *easy, CURLcode result)
+{
+	long code = 0;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
+	if (result == CURLE_OPERATION_TIMEDOUT)
+		return -ETIMEDOUT;
+	if (result == CURLE_COULDNT_CONNECT)
+		return -ECONNREFUSED;
+	if (result != CURLE_OK)
+		return -ECONNRESET;
+	return (int)code;
+}
+
+static void
+take_finished(struct kube *k)
+{
+	struct kube_job *job;
+	CURLcode result;
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(k->multi, &left)) != NULL) {
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		job = NULL;
+		result = msg->data.result;
+		(void)curl_easy_getinfo(
+		    msg->easy_handle, CURLINFO_PRIVATE, &job);
+		job->is_running = false;
+		job->finished(job, status_of(msg->easy_handle, result));
+	}
+}
+
+/* A proxy that ended is started again: the API may be away for a while. */
+static void
+tend_proxy(struct kube *k)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (k->is_inside || k->dir_fd < 0)
+		return;
+	if (k->proxy > 0 && waitpid(k->proxy, NULL, WNOHANG) == k->proxy) {
+		k->proxy = 0;
+		k->died_ns = now;
+		log_warn("kubectl proxy ended by itself; see kubectl.log");
+	}
+	if (k->proxy <= 0 && now >= k->died_ns + RETRY_NS) {
+		k->died_ns = now;
+		(void)start_proxy(k); /* else again later */
+	}
+}
+
+void
+kube_step(struct kube *k)
+{
+	int running;
+
+	tend_proxy(k);
+	(void)curl_multi_perform(k->multi, &running);
+	take_finished(k);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/* The ConfigMap of a StatefulSet of NATS; see kube_site.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/cluster/kubernetes/kube_site.h"
+#include "chaos/internal.h"
+#include "chaos/monitor.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define BACK_NS (60 * CLOCK_S) /* to put everything back */
+
+static void
+config_path(const struct kubernetes *k, char *out, size_t size)
+{
+	out[0] = '\0';
+	(void)text_add(out, size, "/api/v1/namespaces/%s/configmaps/%s", k->ns,
+	    k->set.config_map);
+}
+
+/* A merge patch that sets the text, and the original or that there is none. */
+static char *
+config_patch(const struct kubernetes *k, const char *text, const char *original)
+{
+	cJSON *o = cJSON_CreateObject(), *meta, *notes, *data;
+	char *out;
+
+	meta = cJSON_AddObjectToObject(o, "metadata");
+	notes = cJSON_AddObjectToObject(meta, "annotations");
+	if (original != NULL)
+		(void)cJSON_AddStringToObject(notes, KUBE_ORIGINAL, original);
+	else
+		(void)cJSON_AddNullToObject(notes, KUBE_ORIGINAL);
+	if (text != NULL) {
+		data = cJSON_AddObjectToObject(o, "data");
+		(void)cJSON_AddStringToObject(data, k->set.config_key, text);
+	}
+	out = cJSON_PrintUnformatted(o);
+	cJSON_Delete(o);
+	return out;
+}
+
+static void
+patched(void *arg, int status, const char *body)
+{
+	char said[256];
+
+	(void)arg;
+	if (status == KUBE_OK)
+		return;
+	kube_object_message(body, said, sizeof(said));
+	log_warn("the ConfigMap could not be changed (%d): %s", status, said);
+}
+
+int
+kube_config_change(struct cluster *c, unsigned node)
+{
+	struct kubernetes *k = c->state;
+	char path[KUBE_PATH_MAX], *text, *body = NULL;
+	struct kube_ask ask = {.method = "PATCH",
+	    .path = path,
+	    .type = KUBE_MERGE_TYPE,
+	    .done = patched,
+	    .arg = c};
+	struct monitor_varz v;
+	int err = -ENOMEM;
+
+	if (k->original == NULL || !k->nodes[node - 1].has_shell) {
+		/* Only the signal then; config_load_time will tell. */
+		if (monitor_varz(c->monitor, node, &v))
+			c->nodes[node - 1].config_mark = v.max_connections;
+		return 0;
+	}
+	c->nodes[node - 1].config_mark = ++k->mark;
+	config_path(k, path, sizeof(path));
+	text = kube_object_mark(k->original, k->mark);
+	if (text != NULL)
+		body = config_patch(k, text, k->original);
+	if (body != NULL) {
+		k->is_changed = true;
+		ask.body = body;
+		err = kube_request(k->api, &ask);
+	}
+	free(text);
+	cJSON_free(body);
+	return err;
+}
+
+/* Put the text back that the annotation holds. 0, or -errno with why. */
+int
+kube_config_restore(struct cluster *c, const char *original)
+{
+	struct kubernetes *k = c->state;
+	char path[KUBE_PATH_MAX], *answer = NULL,
+				  *body = config_patch(k, original, NULL);
+	struct kube_ask ask = {.method = "PATCH",
+	    .path = path,
+	    .body = body,
+	    .type = KUBE_MERGE_TYPE};
+	int status;
+
+	config_path(k, path, sizeof(path));
+	status = body != NULL ? kube_site_ask(c, &ask, &answer) : -ENOMEM;
+	if (status != KUBE_OK)
+		(void)kube_site_explain(
+		    c, "cannot put the ConfigMap back", status, answer);
+	cJSON_free(body);
+	free(answer);
+	return status == KUBE_OK ? 0 : -EIO;
+}
+
+/*
+ * What the ConfigMap holds; what an earlier run left in it is undone first.
+ * Without the right to it nothing is changed: reloads only send SIGHUP.
+ */
+void
+kube_config_look(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	char path[KUBE_PATH_MAX], *answer = NULL;
+	struct kube_ask ask = {.path = path};
+	const char *text, *before;
+	const cJSON *data;
+	cJSON *o = NULL;
+
+	if (k->set.config_map[0] == '\0' ||
+	    (k->allowed & RIGHTS_CONFIG) != RIGHTS_CONFIG)
+		return;
+	config_path(k, path, sizeof(path));
+	if (kube_site_ask(c, &ask, &answer) == KUBE_OK)
+		o = cJSON_Parse(answer);
+	free(answer);
+	data = kube_object_at(o, "data");
+	text = cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(data, k->set.config_key));
+	before = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
+	    kube_object_at(o, "metadata.annotations"), KUBE_ORIGINAL));
+	if (before != NULL && text != NULL) {
+		/* Somebody may have written another one since. */
+		if (strstr(text, "# natsburn") == NULL)
+			before = text;
+		log_warn("ConfigMap %s holds what an earlier run left: it is "
+			 "put back",
+		    k->set.config_map);
+		if (kube_config_restore(c, before) == 0) {
+			text = before;
+			k->is_restored = true;
+		} else
+			log_warn("%s", c->why);
+		c->why[0] = '\0'; /* said already, and no reason to end */
+	}
+	if (text != NULL && strlen(text) < KUBE_CONFIG_MAX &&
+	    (c->needs & CLUSTER_CAN_RELOAD) != 0)
+		k->original = strdup(text);
+	cJSON_Delete(o);
+}
+
+/* The servers that took our configuration take the old one again. */
+void
+kube_config_reload(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	uint64_t deadline = clock_mono_ns() + BACK_NS;
+	unsigned i, left = 0;
+
+	for (i = 1; i <= c->n; i++)
+		if (k->nodes[i - 1].is_marked && k->nodes[i - 1].is_there)
+			(void)kube_site_signal(c, i, SIGHUP, "-");
+	do {
+		chaos_wait(c->chaos, 20);
+		for (i = 0, left = 0; i < c->n; i++)
+			left += k->nodes[i].exec != NULL;
+	} while (left > 0 && clock_mono_ns() < deadline);
+	for (i = 0; i < c->n; i++)
+		k->nodes[i].is_marked = false;
+	if (left > 0)
+		log_warn("%u servers keep natsburn's max_connections until "
+			 "they are reloaded or restarted",
+		    left);
+}
+
+/* What the servers of a run that was killed still have. */
+int
+kube_config_finish(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	unsigned i;
+
+	for (i = 0; i < c->n && k->is_restored; i++)
+		k->nodes[i].is_marked = k->nodes[i].has_shell;
+	if (k->is_restored)
+		kube_config_reload(c);
+	return 0;
+}

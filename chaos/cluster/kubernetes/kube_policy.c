@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+/* NetworkPolicies as text; see kube_policy.h. */
+#include <string.h>
+
+#include "chaos/cluster/kubernetes/kube_policy.h"
+#include "proto/base/text.h"
+
+static void
+add_labels(cJSON *parent, const char *of, const char *name, const char *value)
+{
+	(void)cJSON_AddStringToObject(
+	    cJSON_AddObjectToObject(parent, of), name, value);
+}
+
+static cJSON *
+add_row(cJSON *list)
+{
+	cJSON *row = cJSON_CreateObject();
+
+	(void)cJSON_AddItemToArray(list, row);
+	return row;
+}
+
+/* Pods of any namespace that don't have one of the labels. */
+static void
+add_pods(cJSON *from, const struct kube_policy *p)
+{
+	cJSON *row = add_row(from), *pods, *rule, *values;
+	unsigned i;
+
+	(void)cJSON_AddObjectToObject(row, "namespaceSelector");
+	pods = cJSON_AddObjectToObject(row, "podSelector");
+	rule = add_row(cJSON_AddArrayToObject(pods, "matchExpressions"));
+	(void)cJSON_AddStringToObject(rule, "key", KUBE_SERVER_LABEL);
+	(void)cJSON_AddStringToObject(rule, "operator", "NotIn");
+	values = cJSON_AddArrayToObject(rule, "values");
+	for (i = 0; i < p->n; i++)
+		(void)cJSON_AddItemToArray(
+		    values, cJSON_CreateString(p->from[i]->name));
+}
+
+static void
+except_address(cJSON *list, const char *ip, bool is_v6)
+{
+	char cidr[64] = "";
+
+	if (ip[0] == '\0' || (strchr(ip, ':') != NULL) != is_v6)
+		return;
+	(void)text_add(cidr, sizeof(cidr), "%s/%d", ip, is_v6 ? 128 : 32);
+	(void)cJSON_AddItemToArray(list, cJSON_CreateString(cidr));
+}
+
+/* All addresses but theirs. */
+static void
+add_block(cJSON *from, const struct kube_policy *p, bool is_v6)
+{
+	cJSON *block = cJSON_AddObjectToObject(add_row(from), "ipBlock");
+	cJSON *list;
+	unsigned i, k;
+
+	(void)cJSON_AddStringToObject(
+	    block, "cidr", is_v6 ? "::/0" : "0.0.0.0/0");
+	list = cJSON_CreateArray();
+	for (i = 0; i < p->n; i++)
+		for (k = 0; k < KUBE_IPS_MAX; k++)
+			except_address(list, p->from[i]->ips[k], is_v6);
+	if (cJSON_GetArraySize(list) > 0)
+		(void)cJSON_AddItemToObject(block, "except", list);
+	else
+		cJSON_Delete(list);
+}
+
+char *
+kube_policy_text(const struct kube_policy *p)
+{
+	cJSON *o = cJSON_CreateObject(), *meta, *spec, *list;
+	char *out;
+
+	(void)cJSON_AddStringToObject(o, "apiVersion", "networking.k8s.io/v1");
+	(void)cJSON_AddStringToObject(o, "kind", "NetworkPolicy");
+	meta = cJSON_AddObjectToObject(o, "metadata");
+	(void)cJSON_AddStringToObject(meta, "name", p->name);
+	add_labels(meta, "labels", KUBE_SET_LABEL, p->set);
+	spec = cJSON_AddObjectToObject(o, "spec");
+	add_labels(cJSON_AddObjectToObject(spec, "podSelector"), "matchLabels",
+	    KUBE_SERVER_LABEL, p->pod);
+	list = cJSON_AddArrayToObject(spec, "policyTypes");
+	(void)cJSON_AddItemToArray(list, cJSON_CreateString("Ingress"));
+	list = cJSON_AddArrayToObject(
+	    add_row(cJSON_AddArrayToObject(spec, "ingress")), "from");
+	add_pods(list, p);
+	add_block(list, p, false);
+	add_block(list, p, true);
+	out = cJSON_PrintUnformatted(o);
+	cJSON_Delete(o);
+	return out;
+}
+
+char *
+kube_policy_label(const struct kube_pod *pod, bool is_given)
+{
+	cJSON *o = cJSON_CreateObject(), *meta, *labels;
+	char *out;
+
+	meta = cJSON_AddObjectToObject(o, "metadata");
+	/* One that has followed it meanwhile is another one: a conflict. */
+	(void)cJSON_AddStringToObject(meta, "uid", pod->uid);
+	labels = cJSON_AddObjectToObject(meta, "labels");
+	if (is_given)
+		(void)cJSON_AddStringToObject(
+		    labels, KUBE_SERVER_LABEL, pod->name);
+	else
+		(void)cJSON_AddNullToObject(labels, KUBE_SERVER_LABEL);
+	out = cJSON_PrintUnformatted(o);
+	cJSON_Delete(o);
+	return out;
+}
+
+bool
+kube_policy_selects(const cJSON *policy, const cJSON *labels)
+{
+	const cJSON *list = kube_object_at(policy, "spec.policyTypes"), *type;
+	bool limits = cJSON_GetArraySize(list) == 0; /* the default */
+
+	cJSON_ArrayForEach(type, list) limits |=
+	    strcmp(kube_object_text(type, ""), "Ingress") == 0;
+	return limits &&
+	       kube_object_has_labels(labels,
+		   kube_object_at(policy, "spec.podSelector.matchLabels"));
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+/* Reloads as the system account; see kube_site.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chaos/admin.h"
+#include "chaos/cluster/kubernetes/kube_site.h"
+#include "chaos/monitor.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define ANSWER_NS  (5 * CLOCK_S)
+#define PENDING_NS (15 * CLOCK_S) /* till the request can be made at all */
+#define ANSWER_MAX 1024
+
+/* 2.9 and before know no such request. */
+static bool
+is_older(const char *version)
+{
+	unsigned major, minor;
+
+	return sscanf(version, "%3u.%3u", &major, &minor) == 2 &&
+	       (major < 2 || (major == 2 && minor < 10));
+}
+
+int
+kube_reload_look(struct cluster *c)
+{
+	const struct kubernetes *k = c->state;
+	unsigned i;
+
+	if ((c->needs & CLUSTER_CAN_RELOAD) == 0 ||
+	    (k->allowed & RIGHTS_EXEC) == RIGHTS_EXEC)
+		return 0;
+	for (i = 0; i < c->n; i++) {
+		if (!is_older(c->nodes[i].version))
+			continue;
+		(void)text_add(c->why, sizeof(c->why),
+		    "mayhem random_reload can't be done: RBAC does not allow "
+		    "natsburn to create pods/exec, and %s (%s) is older than "
+		    "2.10 and takes no reload from the system account",
+		    c->nodes[i].name, c->nodes[i].version);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+void
+kube_reload_ask(struct cluster *c, unsigned node)
+{
+	struct kubernetes *k = c->state;
+
+	k->nodes[node - 1].reload_ns = clock_mono_ns();
+	k->nodes[node - 1].reload_how = "reload request of the system account";
+}
+
+/* That it took effect is seen elsewhere; only a refusal is worth telling. */
+static void
+take_answer(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	struct kube_site_pod *p = &k->nodes[k->reloaded - 1];
+	char answer[ANSWER_MAX];
+	int n = admin_poll(c->admin, answer, sizeof(answer));
+	bool is_late = clock_mono_ns() >= p->reload_ns + ANSWER_NS;
+
+	if (n == -EAGAIN && !is_late)
+		return;
+	admin_done(c->admin);
+	if (n >= 0 && strstr(answer, "\"error\"") != NULL) {
+		c->refused_nodes |= 1U << (k->reloaded - 1);
+		c->refused[0] = '\0';
+		(void)text_add(c->refused, sizeof(c->refused),
+		    "the server refused to reload: %.90s",
+		    strstr(answer, "\"error\""));
+	} else if (n <= 0)
+		log_warn("%s does not answer the reload request of the system "
+			 "account",
+		    c->nodes[k->reloaded - 1].name);
+	p->reload_ns = 0;
+	k->reloaded = 0;
+}
+
+static void
+send_request(struct cluster *c, unsigned node)
+{
+	struct kubernetes *k = c->state;
+	struct kube_site_pod *p = &k->nodes[node - 1];
+	char subject[128] = "";
+	struct monitor_varz v;
+	int err = -ENOTCONN;
+
+	if (monitor_varz(c->monitor, node, &v) && v.id[0] != '\0') {
+		(void)text_add(subject, sizeof(subject),
+		    "$SYS.REQ.SERVER.%s.RELOAD", v.id);
+		err = admin_request(c->admin, ADMIN_SYSTEM, 0, subject, "");
+	}
+	if (err == 0) {
+		k->reloaded = node;
+		p->reload_ns = clock_mono_ns();
+	} else if (clock_mono_ns() >= p->reload_ns + PENDING_NS) {
+		log_warn("%s could not be asked to reload: %s",
+		    c->nodes[node - 1].name, strerror(-err));
+		p->reload_ns = 0;
+	}
+}
+
+void
+kube_reload_step(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	unsigned i;
+
+	if (c->admin == NULL)
+		return;
+	if (k->reloaded != 0)
+		take_answer(c);
+	/* One at a time; another fault's request may be open as well. */
+	for (i = 1; i <= c->n && k->reloaded == 0; i++)
+		if (k->nodes[i - 1].reload_ns != 0)
+			send_request(c, i);
+}

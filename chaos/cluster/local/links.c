@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: ISC */
+/* Front proxies, seen from chaos; see links.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "chaos/cluster/local/links.h"
+#include "proto/base/log.h"
+#include "proto/base/spawn.h"
+#include "proto/base/text.h"
+#include "proto/child.h"
+
+#define LEAKS_MAX   256
+#define ESTABLISHED 1
+
+int
+links_start(struct links *l)
+{
+	char name[] = "natsburn-links", program[] = "--child=links",
+	     role[] = "links", source[] = "1", incarnation[] = "1";
+	char *argv[] = {name, program, role, source, incarnation, NULL};
+	struct spawn_request r = {.path = "/proc/self/exe", .argv = argv};
+	int up[2], down[2], err;
+	pid_t pid;
+
+	memset(l, 0, sizeof(*l));
+	err = spawn_pipe(up);
+	if (err < 0)
+		return err;
+	err = spawn_pipe(down);
+	if (err < 0) {
+		close(up[0]);
+		close(up[1]);
+		return err;
+	}
+	r.fds[r.nfds++] = (struct spawn_fd){down[0], CHILD_DOWN};
+	r.fds[r.nfds++] = (struct spawn_fd){up[1], CHILD_UP};
+	r.fds[r.nfds++] = (struct spawn_fd){2, 2};
+	pid = spawn(&r);
+	close(up[1]);
+	close(down[0]);
+	if (pid < 0) {
+		close(up[0]);
+		close(down[1]);
+		return (int)pid;
+	}
+	l->pid = pid;
+	channel_in_init(&l->up, up[0]);
+	channel_out_init(&l->down, down[1], 0, 1);
+	(void)fcntl(up[0], F_SETFL, O_NONBLOCK); /* a pipe: can't fail */
+	return 0;
+}
+
+int
+links_open(struct links *l, unsigned node, const char *name, uint16_t real_port,
+    bool clients)
+{
+	struct event ev = {.type = MESSAGE_LINK_OPEN};
+	int err;
+
+	ev.u.link_open.node = node;
+	ev.u.link_open.port = real_port;
+	ev.u.link_open.clients = clients;
+	(void)text_copy(ev.u.link_open.name, sizeof(ev.u.link_open.name), name);
+	err = channel_send(&l->down, &ev);
+	return err < 0 ? err : channel_flush(&l->down);
+}
+
+static bool
+is_pair(unsigned from, unsigned to)
+{
+	return from <= CONFIG_NODES_MAX && to <= CONFIG_NODES_MAX && from != to;
+}
+
+int
+links_set(struct links *l, unsigned from, unsigned to,
+    const struct link_policy *policy)
+{
+	struct event ev = {.type = MESSAGE_LINK_SET};
+	int err;
+
+	if (!is_pair(from, to))
+		return -EINVAL;
+	l->states[from][to].set++;
+	ev.u.link_set.from = from;
+	ev.u.link_set.to = to;
+	ev.u.link_set.cut = (uint8_t)policy->cut;
+	ev.u.link_set.delay_ns = policy->delay_ns;
+	ev.u.link_set.jitter_ns = policy->jitter_ns;
+	err = channel_send(&l->down, &ev);
+	return err < 0 ? err : channel_flush(&l->down);
+}
+
+int
+links_reset(struct links *l, unsigned a, unsigned b, unsigned percent)
+{
+	struct event ev = {.type = MESSAGE_LINK_RESET};
+	int err;
+
+	if (!is_pair(a, b))
+		return -EINVAL;
+	l->states[a][b].set++;
+	l->states[b][a].set++;
+	ev.u.link_reset.a = a;
+	ev.u.link_reset.b = b;
+	ev.u.link_reset.percent = percent;
+	err = channel_send(&l->down, &ev);
+	return err < 0 ? err : channel_flush(&l->down);
+}
+
+bool
+links_flow(
+    const struct links *l, unsigned from, unsigned to, struct link_flow *out)
+{
+	const struct link_state *s;
+
+	if (!is_pair(from, to))
+		return false;
+	s = &l->states[from][to];
+	*out = s->flow;
+	return s->told == s->set && s->set != 0;
+}
+
+static void
+take_flow(struct links *l, const struct msg_link_flow *m)
+{
+	struct link_state *s;
+
+	if (!is_pair(m->from, m->to))
+		return;
+	s = &l->states[m->from][m->to];
+	s->told = m->epoch;
+	s->flow = (struct link_flow){m->passed, m->held, m->late, m->refused};
+}
+
+static void
+take_peer(struct links *l, const struct msg_link_peer *m)
+{
+	unsigned *count;
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+		return;
+	count = strcmp(m->from, LINKS_CLIENT) == 0 ? l->clients : l->open;
+	count += m->node - 1;
+	if (m->up)
+		(*count)++;
+	else if (*count > 0)
+		(*count)--;
+}
+
+static void
+take_event(struct links *l, const struct event *ev)
+{
+	unsigned node;
+
+	if (ev->type == MESSAGE_LINK_FRONT) {
+		node = ev->u.link_front.node;
+		if (node >= 1 && node <= CONFIG_NODES_MAX)
+			*(ev->u.link_front.clients ? &l->client_fronts[node - 1]
+						   : &l->fronts[node - 1]) =
+			    ev->u.link_front.port;
+	} else if (ev->type == MESSAGE_LINK_FLOW) {
+		take_flow(l, &ev->u.link_flow);
+	} else if (ev->type == MESSAGE_LINK_PEER) {
+		take_peer(l, &ev->u.link_peer);
+	} else if (ev->type == MESSAGE_LOG && ev->u.log.level >= LOG_WARN)
+		log_warn("links: %s", ev->u.log.text);
+}
+
+bool
+links_read(struct links *l)
+{
+	const uint8_t *raw;
+	struct event ev;
+	size_t len;
+	int n;
+
+	if (l->pid == 0)
+		return true; /* never started, or stopped by us */
+	while ((n = channel_fill(&l->up)) > 0)
+		while (channel_next(&l->up, &ev, &raw, &len) == FRAME_WHOLE)
+			take_event(l, &ev);
+	return n == -EAGAIN;
+}
+
+bool
+links_are_open(const struct links *l, unsigned n, bool clients)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (l->fronts[i] == 0 || (clients && l->client_fronts[i] == 0))
+			return false;
+	return true;
+}
+
+void
+links_stop(struct links *l)
+{
+	if (l->pid == 0)
+		return;
+	/* It holds nothing that wants an orderly end. */
+	(void)kill(l->pid, SIGKILL);
+	(void)waitpid(l->pid, NULL, 0);
+	close(l->up.fd);
+	close(l->down.fd);
+	channel_in_fini(&l->up);
+	channel_out_fini(&l->down);
+	l->pid = 0;
+}
+
+/* Inodes of established connections to one of the ports. */
+static int
+read_tcp(const uint16_t *ports, unsigned n, unsigned long *inodes)
+{
+	char line[512];
+	unsigned remote, state, i, found = 0;
+	unsigned long inode;
+	FILE *f = fopen("/proc/self/net/tcp", "re");
+
+	if (f == NULL)
+		return -errno;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line,
+			" %*d: %*x:%*x %*x:%x %x %*x:%*x %*x:%*x %*x %*u %*u "
+			"%lu",
+			&remote, &state, &inode) != 3 ||
+		    state != ESTABLISHED || inode == 0)
+			continue;
+		for (i = 0; i < n && found < LEAKS_MAX; i++)
+			if (ports[i] == remote)
+				inodes[found++] = inode;
+	}
+	(void)fclose(f);
+	return (int)found;
+}
+
+/* How many of the inodes are sockets of this process. */
+static int
+count_owned(pid_t pid, const unsigned long *inodes, int n)
+{
+	char path[64], target[64];
+	struct dirent *e;
+	unsigned long inode;
+	ssize_t len;
+	int owned = 0, i;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (dir == NULL)
+		return 0; /* gone: it has no connections */
+	while ((e = readdir(dir)) != NULL) {
+		len = readlinkat(
+		    dirfd(dir), e->d_name, target, sizeof(target) - 1);
+		if (len <= 0)
+			continue;
+		target[len] = '\0';
+		if (sscanf(target, "socket:[%lu]", &inode) != 1)
+			continue;
+		for (i = 0; i < n; i++)
+			owned += inodes[i] == inode;
+	}
+	(void)closedir(dir);
+	return owned;
+}
+
+int
+links_count_leaks(const pid_t *pids, const uint16_t *real_ports, unsigned n)
+{
+	unsigned long inodes[LEAKS_MAX];
+	int found = read_tcp(real_ports, n, inodes), leaks = 0;
+	unsigned i;
+
+	if (found < 0)
+		return found;
+	for (i = 0; i < n; i++)
+		if (pids[i] > 0)
+			leaks += count_owned(pids[i], inodes, found);
+	return leaks;
+}

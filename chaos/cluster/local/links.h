@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The links between local servers go through front proxies, so that one can
+ * be cut, slowed or stopped without root. The proxies live in a process of
+ * their own (link_main), so that chaos may wait for anything without
+ * holding up raft. One front a destination server: every server's routes
+ * name the fronts, and its front is what it advertises, for route gossip
+ * dials the real port otherwise.
+ */
+#ifndef CHAOS_LINKS_H
+#define CHAOS_LINKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "chaos/cluster/cluster.h"
+#include "proto/channel.h"
+#include "proto/config.h"
+
+#define LINKS_CLIENT "a client" /* who dials a front for clients */
+
+struct links {
+	pid_t pid; /* of the proxy process, 0 when it doesn't run */
+	struct channel_out down;
+	struct channel_in up;
+	uint16_t fronts[CONFIG_NODES_MAX]; /* ports, 0 not yet */
+	uint16_t client_fronts[CONFIG_NODES_MAX];
+	struct link_state {
+		uint32_t set, told; /* epochs: asked for, and of flow */
+		struct link_flow flow;
+	} states[CONFIG_NODES_MAX + 1][CONFIG_NODES_MAX + 1]; /* from, to */
+	unsigned open[CONFIG_NODES_MAX];    /* links to each server now */
+	unsigned clients[CONFIG_NODES_MAX]; /* clients of each, likewise */
+};
+
+/* Start the proxy process: 0 or -errno. */
+int links_start(struct links *);
+
+/*
+ * Ask for a front before a server's real port, for other servers or for
+ * clients. A server names itself so when it dials another.
+ */
+int links_open(struct links *, unsigned node, const char *name,
+    uint16_t real_port, bool clients);
+
+/* Take in what the proxies say. False once their process is gone. */
+bool links_read(struct links *);
+
+/* True once every one of n servers has its front (both, with clients). */
+bool links_are_open(const struct links *, unsigned n, bool clients);
+
+/*
+ * Say what happens to bytes from one server to another; end connections;
+ * ask what was seen since. As cluster_ops.link_set and its neighbours.
+ */
+int links_set(
+    struct links *, unsigned from, unsigned to, const struct link_policy *);
+int links_reset(struct links *, unsigned a, unsigned b, unsigned percent);
+bool links_flow(
+    const struct links *, unsigned from, unsigned to, struct link_flow *);
+
+/* End and reap the process; safe when it never ran. */
+void links_stop(struct links *);
+
+/*
+ * Established connections of the processes pids[0..n) that end at one of
+ * the real route ports: each is a leak. -errno when /proc can't be read.
+ */
+int links_count_leaks(
+    const pid_t *pids, const uint16_t *real_ports, unsigned n);
+
+#endif

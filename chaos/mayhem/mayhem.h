@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Faults. A mayhem mode is one file under chaos/mayhem that ends in one
+ * struct mayhem_ops named mayhem_<file name>; the build finds it. Faults
+ * speak to the cluster driver only (chaos/cluster/cluster.h).
+ *
+ * The life of a fault, driven by chaos/schedule.c:
+ *
+ *	plan	the next one of this mode is drawn from the seed
+ *	aim	when it is due: find what it hits, if that depends on the
+ *		cluster's state (a leader)
+ *	inject	do it; then is_applied is asked until it is true: what was
+ *		done is never believed before its effect was observed
+ *	hold	hold_ns pass; step is called meanwhile
+ *	heal	undo it; then is_healed is asked until it is true
+ *
+ * heal is called on every path once inject was called, also when the effect
+ * could not be verified, and may be called twice. Hooks return at once.
+ */
+#ifndef CHAOS_MAYHEM_H
+#define CHAOS_MAYHEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/option.h"
+#include "proto/base/rng.h"
+
+#define FAULT_HOW_MAX	 160
+#define FAULT_TARGET_MAX 96
+
+struct cluster;
+struct run_config;
+
+/* What a fault lays hands on; no two at once on the same of a server. */
+enum mayhem_touch {
+	TOUCH_SERVER = 1 << 0,	/* its process, configuration or store */
+	TOUCH_LINKS = 1 << 1,	/* its routes to other servers */
+	TOUCH_CLIENTS = 1 << 2, /* its clients' connections */
+	TOUCH_LEADERS = 1 << 3, /* who leads what */
+};
+
+/* Servers that a fault puts out of service at once. */
+enum mayhem_outage {
+	OUTAGE_NONE,
+	OUTAGE_ONE,
+	OUTAGE_MINORITY, /* at most as many as --tolerate allows */
+	OUTAGE_MAJORITY,
+	OUTAGE_ALL
+};
+
+struct fault {
+	const struct mayhem_ops *ops;
+	const void *options; /* the mode's own, by its rows */
+	struct cluster *cluster;
+	uint32_t number;     /* in the run, from 1 */
+	uint32_t round;	     /* of its mode, from 1 */
+	unsigned node;	     /* target server, from 1; 0: see nodes */
+	unsigned nodes;	     /* several targets: bit i - 1 is server i */
+	bool is_mild;	     /* no target is out of service by it */
+	bool is_rollout;     /* its targets are out one by one */
+	uint64_t planned_ns; /* offset from the start of its mix */
+	uint64_t hold_ns;
+	uint64_t dice;	  /* drawn by plan, for choices that aim makes */
+	uint64_t mark;	  /* the mode's own: what inject remembers */
+	uint64_t next_ns; /* likewise, of step */
+	char before[80];  /* likewise, as text */
+	char target[FAULT_TARGET_MAX]; /* for the report, if not its servers */
+	char how[FAULT_HOW_MAX];       /* what was observed, for the report */
+};
+
+/* A mode's generator of faults; the same seed draws the same faults. */
+struct mayhem_plan {
+	const struct mayhem_ops *ops;
+	const void *options;
+	struct rng rng;
+	unsigned nodes;			    /* servers of the cluster */
+	unsigned tolerated;		    /* of them may be out at once */
+	struct option_times interval, hold; /* --fault-interval, -duration */
+	uint64_t next_ns; /* the mode's own: offset of its next round */
+	uint32_t round;
+	unsigned left; /* the mode's own: faults left in the round */
+	bool rolls;    /* the driver restarts all servers by itself */
+};
+
+struct mayhem_ops {
+	const char *name;    /* as on the command line */
+	const char *summary; /* one sentence for users */
+	const char *promise; /* what it does to JetStream's promises */
+	unsigned needs;	     /* CLUSTER_CAN_* that the driver must have */
+	unsigned touches;    /* enum mayhem_touch */
+	enum mayhem_outage outage;
+	bool ends_server;  /* a server's process ends */
+	bool is_graceful;  /* R3 serves on: the availability clock runs */
+	bool stands_alone; /* no other fault on servers or links beside it */
+	bool is_on_demand; /* not one of --mayhem all */
+	const struct option_spec *options; /* -o name.key=value, or NULL */
+	size_t options_size;
+	uint64_t apply_ns, heal_ns; /* deadlines */
+	/*
+	 * Can it be done with this configuration? 0; -EINVAL when the user
+	 * must change an option, -ENOTSUP when it can't be done here, with
+	 * why (OPTION_WHY_MAX bytes). NULL is always.
+	 */
+	int (*check)(const struct run_config *, char *why);
+	/* Fewest servers that these options make sense with. NULL is 1. */
+	unsigned (*least)(const void *options);
+	/* Tell the cluster what the options need of it. NULL is nothing. */
+	void (*require)(struct cluster *, const void *options);
+	/* Draw the next fault: round, node or nodes, planned_ns, hold_ns. */
+	void (*plan)(struct mayhem_plan *, struct fault *);
+	bool (*aim)(struct fault *);   /* false: not now, ask again */
+	int (*inject)(struct fault *); /* 0 or -errno with f->how */
+	bool (*is_applied)(struct fault *);
+	void (*step)(struct fault *);
+	int (*heal)(struct fault *);
+	bool (*is_healed)(struct fault *);
+};
+
+/* All modes, NULL-terminated, in the order of their file names. */
+extern const struct mayhem_ops *const mayhem_table[];
+
+/* The mode of that name, or NULL. */
+const struct mayhem_ops *mayhem_find(const char *name);
+
+/* Servers that --tolerate allows to be out at once, of n; UINT_MAX: any. */
+unsigned mayhem_tolerated(const struct run_config *, unsigned n);
+
+/* Fewest servers that a fault of this mode puts out at once, of n. */
+unsigned mayhem_width(const struct mayhem_ops *, unsigned n);
+
+/* The servers of a fault, as bits. */
+unsigned fault_nodes(const struct fault *);
+
+/* Number of bits. */
+unsigned fault_count(unsigned nodes);
+
+/* What modes share (chaos/mayhem/mayhem.c) */
+
+/*
+ * The usual plan: the next round, --fault-interval after the one before (a
+ * single time is the mean of an exponential distribution), dice thrown.
+ */
+void mayhem_plan_next(struct mayhem_plan *, struct fault *);
+
+/* A time from --fault-duration, or uniform from [low, high]. */
+uint64_t mayhem_draw_hold(struct mayhem_plan *, uint64_t low, uint64_t high);
+
+/* count different servers, as bits. */
+unsigned mayhem_draw_nodes(struct mayhem_plan *, unsigned count);
+
+/* A random number that depends on nothing but f->dice and salt. */
+uint64_t fault_dice(const struct fault *, uint64_t salt);
+
+/* The usual plan with one random server. */
+void mayhem_plan_one(struct mayhem_plan *, struct fault *);
+
+/* Send the targets SIGKILL. 0 or -errno of the last that could not be. */
+int mayhem_kill_targets(struct fault *);
+
+/* True when every target's process is gone; notes how. */
+bool mayhem_all_ended(struct fault *, const char *how);
+
+/* Start the targets that don't run; sets f->mark for mayhem_is_whole. */
+int mayhem_start_all(struct fault *);
+
+/*
+ * True when, asked after f->mark, all servers are healthy and all streams
+ * and consumers current; then notes how, else what is missing. Starts what
+ * ended late.
+ */
+bool mayhem_is_whole(struct fault *, const char *how);
+
+/*
+ * Set the links between servers, or add up what they carried since then:
+ * those directions for which is_in says so, or doesn't (NULL: all). The sum
+ * is whole (true) when the driver has told all of them.
+ */
+struct link_policy;
+struct link_flow;
+typedef bool mayhem_links(const struct fault *, unsigned from, unsigned to);
+int mayhem_set_links(
+    struct fault *, mayhem_links *is_in, bool in, const struct link_policy *);
+bool mayhem_sum_flows(
+    struct fault *, mayhem_links *is_in, bool in, struct link_flow *sum);
+
+/* Stop f->node (SIGSTOP); see that it is; continue it; see that it runs. */
+int mayhem_pause_node(struct fault *);
+bool mayhem_is_paused(struct fault *);
+int mayhem_continue_node(struct fault *);
+bool mayhem_is_continued(struct fault *);
+
+/*
+ * Aim at the leader of the meta group, of a stream or of a consumer of the
+ * run: sets node, before (the group's name, empty for meta) and target.
+ * False while it is not known who leads.
+ */
+enum mayhem_leader {
+	LEADER_OF_META,
+	LEADER_OF_STREAM,
+	LEADER_OF_CONSUMER
+};
+bool mayhem_aim_leader(struct fault *, enum mayhem_leader);
+
+/*
+ * The option "of" of modes that aim at leaders: what it allows, and the one
+ * that a fault aims at, drawn from its dice where that is "any".
+ */
+extern const char *const mayhem_leader_names[];
+enum mayhem_leader mayhem_leader_of(const struct fault *, const char *of);
+
+#endif

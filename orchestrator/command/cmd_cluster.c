@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * natsburn cluster: servers alone. "up" is a run without load and faults
+ * that goes on until it is interrupted; "status" and "down" find it by the
+ * servers.json of its folder.
+ */
+#include <cjson/cJSON.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "orchestrator/command/cli.h"
+#include "orchestrator/live/run.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define FILE_MAX_  65536
+#define TIMEOUT_MS 2000L
+#define DOWN_MS	   120000 /* heal, settle and end, at most */
+
+static int
+start_servers(int argc, char **argv)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	const char *word = NULL;
+	int n, code = EXIT_USAGE;
+
+	if (r == NULL)
+		return cli_usage("out of memory");
+	config_init(&r->config);
+	r->config.duration_ns = RUN_FOREVER_NS;
+	n = cli_connect_options(&r->config, argc, argv, &word, 0);
+	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
+	if (n == 0)
+		code = run_configured(r);
+	free(r);
+	return code;
+}
+
+/* The servers.json of a run folder; NULL after the error was said. */
+static cJSON *
+read_servers(const char *dir)
+{
+	char path[CONFIG_PATH_MAX + 32] = "", *text = calloc(1, FILE_MAX_);
+	cJSON *o = NULL;
+	int fd, err = 0;
+
+	if (text == NULL)
+		return NULL;
+	(void)text_add(path, sizeof(path), "%s/servers.json", dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, FILE_MAX_ - 1) < 0)
+		err = errno;
+	if (fd >= 0)
+		close(fd);
+	if (err == 0)
+		o = cJSON_Parse(text);
+	free(text);
+	if (err == ENOENT)
+		(void)cli_usage("\"%s\": no cluster of natsburn is up there "
+				"(it has no servers.json)",
+		    dir);
+	else if (err != 0)
+		(void)cli_usage("\"%s\": %s", path, strerror(err));
+	else if (o == NULL)
+		(void)cli_usage("\"%s\": is not JSON", path);
+	return o;
+}
+
+static const char *
+string_of(const cJSON *o, const char *name)
+{
+	const char *s =
+	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
+
+	return s != NULL ? s : "";
+}
+
+static size_t
+drop(char *data, size_t size, size_t n, void *arg)
+{
+	(void)data;
+	(void)arg;
+	return size * n;
+}
+
+static bool
+is_healthy(const char *monitor)
+{
+	char url[512] = "";
+	CURL *easy = curl_easy_init();
+	CURLcode got;
+	long code = 0;
+
+	if (easy == NULL)
+		return false;
+	(void)text_add(url, sizeof(url), "%s/healthz", monitor);
+	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop);
+	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	got = curl_easy_perform(easy);
+	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
+	curl_easy_cleanup(easy);
+	return got == CURLE_OK && code == 200;
+}
+
+/* Exit code 0 when every server is healthy, 69 when one is not. */
+static int
+cluster_status(const char *dir)
+{
+	cJSON *o = read_servers(dir);
+	const cJSON *list, *row;
+	const char *monitor;
+	bool ok, all = true;
+
+	if (o == NULL)
+		return EXIT_USAGE;
+	list = cJSON_GetObjectItemCaseSensitive(o, "servers");
+	cJSON_ArrayForEach(row, list)
+	{
+		monitor = string_of(row, "monitor");
+		ok = is_healthy(monitor);
+		all &= ok;
+		printf("%-8s %-10s %-28s %-28s %s\n", string_of(row, "name"),
+		    string_of(row, "version"), string_of(row, "url"), monitor,
+		    ok ? "healthy" : "NOT HEALTHY");
+	}
+	cJSON_Delete(o);
+	return all ? 0 : EXIT_CLUSTER;
+}
+
+/* Is this process natsburn, and not another that got its number? */
+static bool
+is_natsburn(pid_t pid)
+{
+	char path[64], name[32] = "";
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, name, sizeof(name) - 1);
+	close(fd);
+	return n > 0 && strncmp(name, "natsburn", 8) == 0;
+}
+
+static int
+cluster_down(const char *dir)
+{
+	cJSON *o = read_servers(dir);
+	const cJSON *number;
+	struct pollfd p = {.events = POLLIN};
+	pid_t pid;
+	int n;
+
+	if (o == NULL)
+		return EXIT_USAGE;
+	number = cJSON_GetObjectItemCaseSensitive(o, "pid");
+	pid = cJSON_IsNumber(number) ? (pid_t)number->valueint : 0;
+	cJSON_Delete(o);
+	/* The descriptor names this very process, whatever comes after it. */
+	p.fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	if (p.fd < 0 || !is_natsburn(pid)) {
+		if (p.fd >= 0)
+			close(p.fd);
+		return cli_usage("\"%s\": its natsburn (process %d) is gone, "
+				 "and its servers with it",
+		    dir, (int)pid);
+	}
+	n = (int)syscall(SYS_pidfd_send_signal, p.fd, SIGINT, NULL, 0);
+	if (n == 0)
+		n = poll(&p, 1, DOWN_MS);
+	close(p.fd);
+	if (n == 1)
+		return 0;
+	fprintf(stderr, "natsburn: process %d does not end: %s\n", (int)pid,
+	    n < 0 ? strerror(errno) : "it still heals its faults");
+	return EXIT_CLUSTER;
+}
+
+/*
+ * A cluster that isn't ours is not ended: what a run that was killed left on
+ * it is put back, which is the first thing that any run does.
+ */
+static int
+put_back(int argc, char **argv)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	const char *word = NULL;
+	int n, code = EXIT_USAGE;
+
+	if (r == NULL)
+		return cli_usage("out of memory");
+	config_init(&r->config);
+	n = cli_connect_options(&r->config, argc, argv, &word, 0);
+	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
+	(void)text_copy(r->config.mayhem, sizeof(r->config.mayhem), "none");
+	r->config.duration_ns = CLOCK_S;
+	r->config.quiet_ns = 0;
+	if (n == 0 && strcmp(r->config.cluster, "kubernetes") != 0)
+		code = cli_usage("cluster down --cluster %s: what runs left "
+				 "is put back on kubernetes only; \"cluster "
+				 "down DIR\" ends one of \"cluster up\"",
+		    r->config.cluster);
+	else if (n == 0)
+		code = run_configured(r);
+	free(r);
+	return code;
+}
+
+int
+cmd_cluster(int argc, char **argv)
+{
+	if (argc >= 1 && strcmp(argv[0], "up") == 0)
+		return start_servers(argc - 1, argv + 1);
+	if (argc == 2 && strcmp(argv[0], "status") == 0)
+		return cluster_status(argv[1]);
+	if (argc >= 2 && strcmp(argv[0], "down") == 0 && argv[1][0] == '-')
+		return put_back(argc - 1, argv + 1);
+	if (argc == 2 && strcmp(argv[0], "down") == 0)
+		return cluster_down(argv[1]);
+	return cli_usage("cluster%s%s: must be \"cluster up [options]\", "
+			 "\"cluster status DIR\", \"cluster down DIR\" or "
+			 "\"cluster down --cluster kubernetes [options]\"",
+	    argc > 0 ? " " : "", argc > 0 ? argv[0] : "");
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/* natsburn doctor: is this host ready for a run? Changes nothing. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "orchestrator/command/binary.h"
+#include "orchestrator/command/cli.h"
+#include "orchestrator/command/limits.h"
+#include "orchestrator/judge/judge.h"
+#include "proto/base/text.h"
+#include "worker/worker.h"
+
+#define ROOM_NEEDED ((unsigned long long)1 << 30)
+
+static void
+say(const char *state, const char *what, const char *text)
+{
+	printf("%-5s %-12s %s\n", state, what, text);
+}
+
+static int
+look_at_servers(struct run_config *c)
+{
+	char path[CONFIG_LIST_MAX], version[200], text[CONFIG_LIST_MAX + 256];
+	const char *list;
+	int code = cli_find_server(c), err;
+
+	if (code != 0) {
+		say("BAD", "server", "no usable nats-server: see above");
+		return EXIT_CLUSTER;
+	}
+	for (list = c->server_bin; text_next_item(&list, path, sizeof(path));) {
+		err = binary_version(path, version, sizeof(version));
+		(void)snprintf(text, sizeof(text), "%s: %s", path,
+		    err == 0 ? version : strerror(-err));
+		say(err == 0 ? "ok" : "BAD", "server", text);
+		if (err < 0)
+			code = EXIT_CLUSTER;
+	}
+	return code;
+}
+
+static int
+look_at_limits(const struct run_config *c)
+{
+	char says[LIMITS_SAYS_MAX];
+	int descriptors, tasks;
+
+	descriptors = limits_descriptors(c, says);
+	say(descriptors == 0 ? "ok" : "BAD", "descriptors", says);
+	tasks = limits_tasks(c, says);
+	say(tasks == 0 ? "ok" : "BAD", "processes", says);
+	return descriptors != 0 ? descriptors : tasks;
+}
+
+static int
+look_at_room(const struct run_config *c)
+{
+	const char *dir = c->out[0] != '\0' ? c->out : ".";
+	unsigned long long room;
+	struct statvfs v;
+	char text[128];
+
+	if (statvfs(dir, &v) < 0) {
+		(void)snprintf(
+		    text, sizeof(text), "%.60s: %.40s", dir, strerror(errno));
+		say("BAD", "disk", text);
+		return EXIT_USAGE;
+	}
+	room = (unsigned long long)v.f_bavail * v.f_frsize;
+	(void)snprintf(
+	    text, sizeof(text), "%llu MiB free in %.60s", room >> 20, dir);
+	say(room < ROOM_NEEDED ? "LOW" : "ok", "disk", text);
+	return 0;
+}
+
+static int
+look_at_ports(void)
+{
+	unsigned low = 0, high = 0;
+	char text[128], line[64] = "";
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+
+	if (f != NULL && fgets(line, sizeof(line), f) != NULL &&
+	    sscanf(line, "%u %u", &low, &high) == 2)
+		(void)snprintf(text, sizeof(text),
+		    "servers listen below %u, where the kernel picks none",
+		    low);
+	else
+		(void)snprintf(text, sizeof(text), "range not known");
+	if (f != NULL)
+		(void)fclose(f);
+	say(low == 0 || low > 12000 ? "ok" : "LOW", "ports", text);
+	return 0;
+}
+
+static int
+look_at_kubectl(const struct run_config *c)
+{
+	char path[CONFIG_PATH_MAX];
+	bool is_needed = strcmp(c->cluster, "kubernetes") == 0 &&
+			 getenv("KUBERNETES_SERVICE_HOST") == NULL;
+
+	if (cli_find_program("kubectl", path, sizeof(path))) {
+		say("ok", "kubectl", path);
+		return 0;
+	}
+	say(is_needed ? "BAD" : "none", "kubectl",
+	    "not on PATH; needed for --cluster kubernetes only, outside of a "
+	    "pod");
+	return is_needed ? EXIT_CLUSTER : 0;
+}
+
+int
+cmd_doctor(int argc, char **argv)
+{
+	struct run_config *c = calloc(1, sizeof(*c));
+	int code = EXIT_USAGE, bad[4], i;
+
+	if (c == NULL)
+		return cli_usage("out of memory");
+	config_init(c);
+	(void)text_copy(c->test, sizeof(c->test), "queue-group-consumer");
+	if (cli_connect_options(c, argc, argv, NULL, 0) >= 0 &&
+	    cli_expand_mayhem(c) == 0 && cli_validate(c) == 0) {
+		code = 0;
+		bad[0] =
+		    strcmp(c->cluster, "local") == 0 ? look_at_servers(c) : 0;
+		bad[1] = look_at_limits(c);
+		bad[2] = look_at_room(c);
+		(void)look_at_ports();
+		bad[3] = look_at_kubectl(c);
+		for (i = 0; i < 4 && code == 0; i++)
+			code = bad[i];
+	}
+	free(c);
+	return code;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+/* natsburn list: what there is, each with one sentence. */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/chaos.h"
+#include "orchestrator/command/cli.h"
+#include "orchestrator/judge/judge.h"
+#include "worker/worker.h"
+
+struct item {
+	const char *name, *summary, *more;
+};
+
+static struct item
+item_test(size_t i)
+{
+	const struct workload_ops *w = workload_table[i];
+
+	if (w == NULL)
+		return (struct item){NULL, NULL, NULL};
+	return (struct item){w->name, w->summary, NULL};
+}
+
+static struct item
+item_mayhem(size_t i)
+{
+	const struct mayhem_ops *m = mayhem_table[i];
+
+	if (m == NULL)
+		return (struct item){NULL, NULL, NULL};
+	return (struct item){m->name, m->summary, m->promise};
+}
+
+static struct item
+item_check(size_t i)
+{
+	const struct check_ops *c = check_table[i];
+
+	if (c == NULL)
+		return (struct item){NULL, NULL, NULL};
+	return (struct item){c->name, c->summary, c->rule};
+}
+
+static struct item
+item_cluster(size_t i)
+{
+	const struct cluster_ops *c = cluster_table[i];
+
+	if (c == NULL)
+		return (struct item){NULL, NULL, NULL};
+	return (struct item){c->name, c->summary, NULL};
+}
+
+static const struct section {
+	const char *name;
+	struct item (*get)(size_t);
+} sections[] = {
+    {"tests", item_test},
+    {"mayhem", item_mayhem},
+    {"checks", item_check},
+    {"clusters", item_cluster},
+};
+
+#define SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
+/* The options of a test or a mode. */
+static void
+list_options(const char *name, const struct option_spec *rows)
+{
+	char prefix[64];
+
+	if (rows == NULL)
+		return;
+	(void)snprintf(prefix, sizeof(prefix), "    -o %s.", name);
+	option_help(rows, prefix, stdout);
+}
+
+static void
+list_text(const struct section *s)
+{
+	struct item it;
+	size_t i;
+
+	printf("%s\n", s->name);
+	for (i = 0; (it = s->get(i)).name != NULL; i++) {
+		printf("  %-24s %s", it.name, it.summary);
+		if (it.more != NULL)
+			printf(" (%s)", it.more);
+		putchar('\n');
+		if (s->get == item_test)
+			list_options(it.name, workload_table[i]->options);
+		else if (s->get == item_mayhem)
+			list_options(it.name, mayhem_table[i]->options);
+	}
+}
+
+static void
+list_json(cJSON *o, const struct section *s)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, s->name), *item;
+	struct item it;
+	size_t i;
+
+	for (i = 0; (it = s->get(i)).name != NULL; i++) {
+		item = cJSON_CreateObject();
+		(void)cJSON_AddStringToObject(item, "name", it.name);
+		(void)cJSON_AddStringToObject(item, "summary", it.summary);
+		if (it.more != NULL)
+			(void)cJSON_AddStringToObject(item, "more", it.more);
+		(void)cJSON_AddItemToArray(list, item);
+	}
+}
+
+static int
+list_sections(const char *only, bool json)
+{
+	cJSON *o = json ? cJSON_CreateObject() : NULL;
+	size_t i, shown = 0;
+	char *text;
+
+	for (i = 0; i < SECTIONS; i++) {
+		if (only != NULL && strcmp(only, sections[i].name) != 0)
+			continue;
+		shown++;
+		if (json)
+			list_json(o, &sections[i]);
+		else
+			list_text(&sections[i]);
+	}
+	text = json ? cJSON_Print(o) : NULL;
+	if (text != NULL)
+		puts(text);
+	free(text);
+	cJSON_Delete(o);
+	if (shown == 0)
+		return cli_usage("list \"%s\": must be one of tests, mayhem, "
+				 "checks, clusters",
+		    only);
+	return 0;
+}
+
+int
+cmd_list(int argc, char **argv)
+{
+	struct run_config *c = calloc(1, sizeof(*c));
+	const char *only = NULL;
+	int n, code = EXIT_USAGE;
+
+	if (c == NULL)
+		return cli_usage("out of memory");
+	config_init(c);
+	n = cli_options(c, argc, argv, &only, 1);
+	if (n >= 0)
+		code = list_sections(n == 1 ? only : NULL, c->json);
+	free(c);
+	return code;
+}

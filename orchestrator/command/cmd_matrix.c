@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * natsburn matrix: all combinations one after the other, each a "natsburn
+ * run" of its own. What is finished is kept when the command is given
+ * again; nothing that a run left is ever deleted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "orchestrator/command/cli.h"
+#include "orchestrator/judge/judge.h"
+#include "orchestrator/many/forms.h"
+#include "orchestrator/many/matrix.h"
+#include "orchestrator/report/report.h"
+#include "orchestrator/report/term.h"
+#include "proto/base/clock.h"
+#include "proto/base/sig.h"
+#include "proto/base/spawn.h"
+#include "proto/base/text.h"
+
+#define RUNS_DIR  "natsburn-runs"
+#define WORDS_MAX (2 * 96 + 2 * CONFIG_EXTRAS_MAX)
+#define LOG_NAME  "output.log"
+#define SHOW_MS	  500
+#define ASIDE_MAX 1000
+
+struct driver {
+	struct matrix *m;
+	struct term term;
+	int signals; /* signalfd */
+	int dir_fd;  /* holds the lock */
+	bool is_quiet, killed;
+	unsigned width; /* of the longest test-mayhem-version-k */
+};
+
+/* Command line */
+
+static void
+drop_word(int *argc, char **argv, int i, int n)
+{
+	memmove(&argv[i], &argv[i + n],
+	    (size_t)(*argc - i - n + 1) * sizeof(argv[0]));
+	*argc -= n;
+}
+
+/* Take --tests and --repeat out of argv; the rest are options of run. */
+static int
+take_own(struct matrix *m, int *argc, char **argv)
+{
+	const struct option_spec *row;
+	char name[32], variable[80], why[OPTION_WHY_MAX];
+	const char *value;
+	int i = 0, n;
+
+	option_defaults(matrix_options, &m->own);
+	for (row = matrix_options; row->name != NULL; row++) {
+		cli_variable(row->name, variable, sizeof(variable));
+		value = getenv(variable);
+		if (value != NULL && option_set(matrix_options, &m->own, "--",
+					 row->name, value, why) < 0)
+			return cli_usage(
+			    "in the environment, %s: %s", variable, why);
+	}
+	while (i < *argc) {
+		value = strchr(argv[i], '=');
+		name[0] = '\0';
+		if (strncmp(argv[i], "--", 2) == 0)
+			(void)text_add(name, sizeof(name), "%.*s",
+			    (int)strcspn(argv[i] + 2, "="), argv[i] + 2);
+		if (option_find(matrix_options, name) == NULL) {
+			i++;
+			continue;
+		}
+		n = value != NULL ? 1 : 2;
+		if (i + n > *argc)
+			return cli_usage("--%s needs a value", name);
+		value = value != NULL ? value + 1 : argv[i + 1];
+		if (option_set(
+			matrix_options, &m->own, "--", name, value, why) < 0)
+			return cli_usage("%s", why);
+		drop_word(argc, argv, i, n);
+	}
+	return 0;
+}
+
+static int
+take_options(struct matrix *m, int argc, char **argv)
+{
+	const char *word = NULL;
+	int bad = take_own(m, &argc, argv), n;
+
+	if (bad != 0)
+		return bad;
+	config_init(&m->base);
+	n = cli_connect_options(&m->base, argc, argv, &word, 1);
+	if (n < 0)
+		return EXIT_USAGE;
+	if (n == 1 || m->base.test[0] != '\0')
+		return cli_usage("matrix: \"%s\": name tests with --tests",
+		    n == 1 ? word : m->base.test);
+	return 0;
+}
+
+/* The folder */
+
+static int
+make_dir(struct driver *d)
+{
+	struct matrix *m = d->m;
+	char stamp[32], path[CONFIG_PATH_MAX + 32] = "";
+	time_t now = time(NULL);
+	struct tm tm;
+
+	(void)gmtime_r(&now, &tm); /* now is in range */
+	(void)strftime(
+	    m->started, sizeof(m->started), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (m->base.out[0] == '\0') {
+		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
+			return cli_usage("cannot make the folder %s here: %s",
+			    RUNS_DIR, strerror(errno));
+		(void)text_add(m->base.out, sizeof(m->base.out),
+		    "%s/%s-matrix-%d", RUNS_DIR, stamp, (int)getpid());
+	}
+	if (strpbrk(m->base.out, "\"\\\n") != NULL)
+		return cli_usage("--out \"%s\": quotes, backslashes and line "
+				 "ends can't stand in a server's configuration",
+		    m->base.out);
+	(void)text_copy(m->dir, sizeof(m->dir), m->base.out);
+	(void)text_add(path, sizeof(path), "%s/journal", m->dir);
+	if (access(path, F_OK) == 0)
+		return cli_usage(
+		    "--out \"%s\": is the folder of a single run", m->dir);
+	return 0;
+}
+
+/* From here on something is done: make the folder and hold it. */
+static int
+lock_dir(struct driver *d)
+{
+	const char *dir = d->m->dir;
+
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		    dir, strerror(errno));
+	d->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->dir_fd < 0 || access(dir, W_OK | X_OK) < 0)
+		return cli_usage("--out \"%s\": cannot be written: %s", dir,
+		    strerror(errno));
+	if (flock(d->dir_fd, LOCK_EX | LOCK_NB) < 0)
+		return cli_usage(
+		    "--out \"%s\": another natsburn matrix works there", dir);
+	return 0;
+}
+
+/* Whatever stands where the cell is to run is kept beside it. */
+static int
+set_aside(const struct matrix *m, const struct matrix_cell *cell)
+{
+	char path[CONFIG_PATH_MAX], aside[CONFIG_PATH_MAX + 16];
+	int i;
+
+	matrix_path(m, cell, NULL, path, sizeof(path));
+	if (access(path, F_OK) < 0)
+		return 0;
+	for (i = 1; i <= ASIDE_MAX; i++) {
+		aside[0] = '\0';
+		(void)text_add(aside, sizeof(aside), "%s.old%d", path, i);
+		if (access(aside, F_OK) < 0)
+			return rename(path, aside) < 0 ? -errno : 0;
+	}
+	return -EEXIST;
+}
+
+/* The command of a cell */
+
+struct words {
+	char *argv[WORDS_MAX + 1];
+	int n;
+	bool is_short_of_memory;
+};
+
+static void
+add_word(struct words *w, const char *word)
+{
+	char *copy = w->n < WORDS_MAX ? strdup(word) : NULL;
+
+	if (copy == NULL)
+		w->is_short_of_memory = true;
+	else
+		w->argv[w->n++] = copy;
+}
+
+static void
+free_words(struct words *w)
+{
+	while (w->n > 0)
+		free(w->argv[--w->n]);
+}
+
+/* Others can read a command line, but not the environment. */
+static bool
+goes_by_environment(const struct option_spec *row)
+{
+	return row->secret || strcmp(row->name, "url") == 0 ||
+	       strcmp(row->name, "monitor") == 0;
+}
+
+/* The file of a secret, which was taken out of it. */
+static bool
+is_read(const struct option_spec *row)
+{
+	const char *end = strstr(row->name, "-file");
+
+	return end != NULL && end[5] == '\0';
+}
+
+static void
+add_option(void *arg, const char *name, const char *value)
+{
+	const struct option_spec *row = option_find(config_options, name);
+	struct words *w = arg;
+	char flag[80] = "";
+
+	if (strcmp(name, "run") == 0 || strcmp(name, "test") == 0 ||
+	    (row != NULL && (goes_by_environment(row) || is_read(row))))
+		return;
+	(void)text_add(
+	    flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
+	add_word(w, flag);
+	if (row == NULL || row->type != OPTION_FLAG)
+		add_word(w, value);
+}
+
+static void
+cell_command(
+    const struct matrix *m, const struct matrix_cell *cell, struct words *w)
+{
+	struct run_config *c = calloc(1, sizeof(*c));
+
+	memset(w, 0, sizeof(*w));
+	if (c == NULL) {
+		w->is_short_of_memory = true;
+		return;
+	}
+	matrix_config(m, cell, c);
+	add_word(w, "natsburn");
+	add_word(w, "run");
+	add_word(w, c->test);
+	config_each(c, true, add_option, w);
+	free(c);
+}
+
+/*
+ * The variables of our own environment are in base already, and a cell must
+ * not see those that the command line has overruled.
+ */
+static int
+set_environment(const struct run_config *c)
+{
+	const struct option_spec *row;
+	char name[80], value[OPTION_VALUE_MAX];
+	int err = 0;
+
+	for (row = config_options; row->name != NULL; row++) {
+		cli_variable(row->name, name, sizeof(name));
+		option_get(row, c, value, sizeof(value));
+		if (goes_by_environment(row) && value[0] != '\0')
+			err |= setenv(name, value, 1);
+		else
+			err |= unsetenv(name);
+	}
+	return err == 0 ? 0 : -ENOMEM;
+}
+
+/* Showing it */
+
+/* "[ 3/12] " of a cell. */
+static void
+show_place(const struct driver *d, const struct matrix_cell *cell, FILE *out)
+{
+	int digits = d->m->ncells < 10 ? 1 : d->m->ncells < 100 ? 2 : 4;
+
+	fprintf(out, "[%*u/%u] ", digits, (unsigned)(cell - d->m->cells) + 1,
+	    d->m->ncells);
+}
+
+static double
+outcome_number(const struct matrix_cell *cell, const char *name)
+{
+	const cJSON *n = cJSON_GetObjectItemCaseSensitive(cell->outcome, name);
+
+	return cJSON_IsNumber(n) ? n->valuedouble : 0;
+}
+
+static void
+show_cell(const struct driver *d, const struct matrix_cell *cell)
+{
+	const char *word = matrix_word(cell);
+
+	if (d->is_quiet)
+		return;
+	if (d->term.is_terminal)
+		fputs("\r\033[K", stderr);
+	show_place(d, cell, stderr);
+	fprintf(stderr, "%s%-12s%s  %-*s",
+	    term_style(&d->term, forms_style(word)), word, term_plain(&d->term),
+	    (int)d->width, cell->name);
+	if (cell->outcome != NULL)
+		fprintf(stderr, "  %8.0f rounds %6.0f s %4.0f faults",
+		    outcome_number(cell, "rounds"),
+		    outcome_number(cell, "duration_s"),
+		    outcome_number(cell, "faults"));
+	if (matrix_reason(cell)[0] != '\0')
+		fprintf(stderr, "  %s", matrix_reason(cell));
+	fprintf(stderr, "%s\n", cell->was_kept ? "  (kept)" : "");
+}
+
+/* The last whole line of a file's end. */
+static void
+last_line(const char *path, char *out, size_t size)
+{
+	char tail[1024];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+	off_t from =
+	    end > (off_t)sizeof(tail) - 1 ? end - (off_t)sizeof(tail) + 1 : 0;
+	ssize_t n = fd >= 0 ? pread(fd, tail, sizeof(tail) - 1, from) : 0;
+	char *line;
+
+	if (fd >= 0)
+		close(fd);
+	out[0] = '\0';
+	while (n > 0 && tail[n - 1] == '\n')
+		n--;
+	if (n <= 0)
+		return;
+	tail[n] = '\0';
+	line = strrchr(tail, '\n');
+	(void)text_copy(out, size, line != NULL ? line + 1 : tail);
+}
+
+/* On a terminal: the line of the cell that runs, renewed. */
+static void
+show_running(const struct driver *d, const struct matrix_cell *cell)
+{
+	char path[CONFIG_PATH_MAX + 32], line[512] = "", said[256];
+	int digits = d->m->ncells < 10 ? 1 : d->m->ncells < 100 ? 2 : 4;
+
+	if (d->is_quiet || !d->term.is_terminal)
+		return;
+	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
+	last_line(path, said, sizeof(said));
+	(void)text_add(line, sizeof(line), "[%*u/%u] %-12s  %-*s  %s", digits,
+	    (unsigned)(cell - d->m->cells) + 1, d->m->ncells,
+	    d->m->interrupted ? "ending" : "running", (int)d->width, cell->name,
+	    said);
+	fprintf(stderr, "\r%.*s\033[K", (int)d->term.width - 1, line);
+	(void)fflush(stderr); /* a picture, not a promise */
+}
+
+/* Running it */
+
+static void
+mark_interrupted(const struct matrix *m, const struct matrix_cell *cell)
+{
+	char path[CONFIG_PATH_MAX + 32];
+	int fd;
+
+	/* Before the signal: whatever comes, this cell is run again. */
+	matrix_path(m, cell, "interrupted", path, sizeof(path));
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd >= 0)
+		close(fd);
+	else
+		fprintf(stderr, "natsburn: cannot write \"%s\": %s\n", path,
+		    strerror(errno));
+}
+
+static void
+on_signal(struct driver *d, const struct matrix_cell *cell, pid_t pid)
+{
+	if (d->term.is_terminal && !d->is_quiet)
+		fputc('\n', stderr);
+	if (!d->m->interrupted) {
+		mark_interrupted(d->m, cell);
+		if (!d->is_quiet)
+			fputs("interrupted: this run ends in order (once more "
+			      "kills it)\n",
+			    stderr);
+	} else
+		d->killed = true;
+	d->m->interrupted = true;
+	(void)kill(pid, SIGINT); /* our child, not reaped yet */
+}
+
+/* Wait for the cell's process; show it, and hand signals on. */
+static int
+follow(struct driver *d, const struct matrix_cell *cell, pid_t pid)
+{
+	struct pollfd p = {.fd = d->signals, .events = POLLIN};
+	int status = 0, sig;
+
+	for (;;) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+		show_running(d, cell);
+		(void)poll(&p, 1, SHOW_MS); /* any answer: look again */
+		while ((sig = sig_next(d->signals)) > 0)
+			if (sig != SIGCHLD)
+				on_signal(d, cell, pid);
+	}
+}
+
+static void
+died(struct matrix_cell *cell, const char *how, const char *last)
+{
+	cell->state = CELL_DIED;
+	cell->exit_code = EXIT_HARNESS;
+	cell->why[0] = '\0';
+	(void)text_add(cell->why, sizeof(cell->why), "%s%s%s", how,
+	    last[0] != '\0' ? ": " : "", last);
+}
+
+static void
+judge_cell(struct driver *d, struct matrix_cell *cell, int status)
+{
+	char path[CONFIG_PATH_MAX + 32], last[200], how[64] = "";
+
+	if (d->m->interrupted) {
+		cell->state = CELL_INTERRUPTED;
+		return;
+	}
+	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
+	last_line(path, last, sizeof(last));
+	if (WIFSIGNALED(status))
+		(void)text_add(
+		    how, sizeof(how), "killed by signal %d", WTERMSIG(status));
+	else
+		(void)text_add(how, sizeof(how),
+		    "exit code %d without a report", WEXITSTATUS(status));
+	if (WIFSIGNALED(status) || !matrix_take(d->m, cell))
+		died(cell, how, last);
+	else
+		cell->exit_code = WEXITSTATUS(status);
+}
+
+static pid_t
+spawn_cell(const struct matrix *m, const struct matrix_cell *cell, int log)
+{
+	struct spawn_request r = {.path = "/proc/self/exe"};
+	struct words w;
+	pid_t pid;
+
+	cell_command(m, cell, &w);
+	r.argv = w.argv;
+	r.fds[r.nfds++] = (struct spawn_fd){log, 1};
+	r.fds[r.nfds++] = (struct spawn_fd){log, 2};
+	pid = w.is_short_of_memory ? -ENOMEM : spawn(&r);
+	free_words(&w);
+	return pid;
+}
+
+static void
+run_cell(struct driver *d, struct matrix_cell *cell)
+{
+	char path[CONFIG_PATH_MAX + 32];
+	int err = set_aside(d->m, cell), log = -1;
+	pid_t pid = 0;
+
+	matrix_path(d->m, cell, NULL, path, sizeof(path));
+	if (err == 0 && mkdir(path, 0755) < 0)
+		err = -errno;
+	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
+	if (err == 0)
+		log =
+		    open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (err == 0 && log < 0)
+		err = -errno;
+	if (err == 0) {
+		pid = spawn_cell(d->m, cell, log);
+		close(log);
+		err = pid < 0 ? (int)pid : 0;
+	}
+	if (err < 0)
+		died(cell, "cannot be started", strerror(-err));
+	else
+		judge_cell(d, cell, follow(d, cell, pid));
+	show_cell(d, cell);
+}
+
+/* What an earlier matrix left: kept, before anything is started. */
+static void
+keep_finished(struct driver *d)
+{
+	struct matrix *m = d->m;
+	unsigned i, n = 0;
+
+	for (i = 0; i < m->ncells; i++) {
+		m->cells[i].was_kept = matrix_take(m, &m->cells[i]);
+		n += m->cells[i].was_kept;
+		if (strlen(m->cells[i].name) > d->width)
+			d->width = (unsigned)strlen(m->cells[i].name);
+	}
+	if (d->is_quiet)
+		return;
+	fprintf(stderr, "natsburn %s: matrix of %u cells, folder %s",
+	    NATSBURN_VERSION, m->ncells, m->dir);
+	fprintf(stderr, n > 0 ? ", %u of them finished already\n" : "\n", n);
+}
+
+static void
+write_forms(const struct driver *d)
+{
+	int err = matrix_write(d->m);
+
+	if (err < 0)
+		fprintf(stderr, "natsburn: cannot write in \"%s\": %s\n",
+		    d->m->dir, strerror(-err));
+}
+
+static void
+run_cells(struct driver *d)
+{
+	struct matrix *m = d->m;
+	unsigned i;
+	int sig;
+
+	for (i = 0; i < m->ncells; i++) {
+		while ((sig = sig_next(d->signals)) > 0)
+			m->interrupted |= sig != SIGCHLD;
+		if (m->cells[i].was_kept)
+			show_cell(d, &m->cells[i]);
+		else if (!m->interrupted) {
+			run_cell(d, &m->cells[i]);
+			write_forms(d);
+		}
+	}
+}
+
+static int
+conclude(const struct driver *d)
+{
+	cJSON *tree;
+	char *text;
+
+	write_forms(d);
+	if (d->m->base.json) {
+		tree = matrix_tree(d->m);
+		text = tree != NULL ? cJSON_Print(tree) : NULL;
+		if (text != NULL)
+			puts(text);
+		free(text);
+		cJSON_Delete(tree);
+	} else if (!d->is_quiet)
+		matrix_say(d->m, stdout);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fputs("natsburn: cannot write to stdout\n", stderr);
+		return EXIT_HARNESS;
+	}
+	return d->killed ? EXIT_KILLED : matrix_exit_code(d->m);
+}
+
+static int
+drive(struct driver *d)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+	int bad = make_dir(d), err;
+	char *full;
+
+	if (bad == 0)
+		bad = matrix_init(d->m);
+	if (bad == 0)
+		bad = lock_dir(d);
+	if (bad != 0)
+		return bad;
+	full = realpath(d->m->dir, NULL);
+	if (full != NULL && strlen(full) < CONFIG_PATH_MAX - MATRIX_NAME_MAX)
+		(void)text_copy(d->m->dir, sizeof(d->m->dir), full);
+	free(full);
+	err = set_environment(&d->m->base);
+	d->signals = sig_open(signals, 4);
+	if (err < 0 || d->signals < 0) {
+		fputs("natsburn: cannot begin the matrix\n", stderr);
+		return EXIT_HARNESS;
+	}
+	keep_finished(d);
+	run_cells(d);
+	return conclude(d);
+}
+
+int
+cmd_matrix(int argc, char **argv)
+{
+	struct driver d = {.signals = -1, .dir_fd = -1};
+	int code;
+
+	d.m = calloc(1, sizeof(*d.m));
+	if (d.m == NULL)
+		return cli_usage("out of memory");
+	term_look(&d.term, stderr);
+	code = take_options(d.m, argc, argv);
+	d.is_quiet = d.m->base.quiet;
+	if (code == 0)
+		code = drive(&d);
+	matrix_fini(d.m);
+	free(d.m);
+	if (d.signals >= 0)
+		close(d.signals);
+	if (d.dir_fd >= 0)
+		close(d.dir_fd);
+	return code;
+}

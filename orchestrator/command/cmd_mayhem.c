@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/* natsburn mayhem: faults alone, beside somebody's own load. */
+#include <stdlib.h>
+
+#include "orchestrator/command/cli.h"
+#include "orchestrator/live/run.h"
+#include "proto/base/text.h"
+
+int
+cmd_mayhem(int argc, char **argv)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	const char *word = NULL;
+	int n, code = EXIT_USAGE;
+
+	if (r == NULL)
+		return cli_usage("out of memory");
+	config_init(&r->config);
+	r->config.duration_ns = RUN_FOREVER_NS; /* until it is interrupted */
+	n = cli_connect_options(&r->config, argc, argv, &word, 1);
+	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
+	if (n == 0)
+		code = cli_usage("which faults? natsburn mayhem MODE[,MODE]; "
+				 "\"natsburn list mayhem\" names them");
+	else if (n == 1 &&
+		 !text_copy(r->config.mayhem, sizeof(r->config.mayhem), word))
+		code = cli_usage("\"%.60s...\": too many modes", word);
+	else if (n == 1)
+		code = run_configured(r);
+	free(r);
+	return code;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * natsburn report --merge DIR...: the reports of a soak's shards as one. A
+ * shard that left no report is judged from its journal; one that left
+ * nothing makes the whole inconclusive. Nothing is written before all of
+ * them are read, and nothing but in the folder of the merged report.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "orchestrator/command/cli.h"
+#include "orchestrator/judge/judge.h"
+#include "orchestrator/many/forms.h"
+#include "orchestrator/many/shards.h"
+#include "orchestrator/report/junit.h"
+#include "orchestrator/report/report.h"
+#include "proto/base/text.h"
+
+#define RUNS_DIR "natsburn-runs"
+#define LINK_MAX 4096
+
+struct merger {
+	struct run_config config;
+	struct shards shards;
+	const char *dirs[SHARDS_MAX];
+	int n;
+	char *full; /* of the folder it goes to */
+	char *suites;
+	size_t suites_len;
+	FILE *junit; /* writes suites */
+	struct junit_tally tally;
+	double seconds;
+};
+
+/* Which folders */
+
+static int
+check_dir(const struct merger *m, int i)
+{
+	struct stat st, other;
+	int k;
+
+	if (stat(m->dirs[i], &st) < 0)
+		return cli_usage(
+		    "--merge \"%s\": %s", m->dirs[i], strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return cli_usage("--merge \"%s\": is not a folder; name the "
+				 "run folders of the shards",
+		    m->dirs[i]);
+	for (k = 0; k < i; k++)
+		if (stat(m->dirs[k], &other) == 0 &&
+		    st.st_ino == other.st_ino && st.st_dev == other.st_dev)
+			return cli_usage(
+			    "--merge \"%s\": is named twice", m->dirs[i]);
+	return 0;
+}
+
+static int
+take_words(struct merger *m, int argc, char **argv)
+{
+	int i, k = 0, bad = 0;
+
+	for (i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--merge") != 0)
+			argv[k++] = argv[i];
+	config_init(&m->config);
+	m->n = cli_options(&m->config, k, argv, m->dirs, SHARDS_MAX);
+	if (m->n < 0)
+		return EXIT_USAGE;
+	if (m->n == 0)
+		return cli_usage("report --merge: which run folders?");
+	for (i = 0; i < m->n && bad == 0; i++)
+		bad = check_dir(m, i);
+	return bad;
+}
+
+/* Not the folder of a run: its own report would be lost. */
+static int
+check_out(const struct merger *m)
+{
+	char path[CONFIG_PATH_MAX + 32] = "", report[CONFIG_PATH_MAX + 32] = "";
+	const char *out = m->config.out;
+	struct stat st;
+	cJSON *there;
+	bool is_run;
+
+	if (out[0] == '\0')
+		return 0;
+	if (stat(out, &st) == 0 && !S_ISDIR(st.st_mode))
+		return cli_usage("--out \"%s\": is not a folder", out);
+	(void)text_add(path, sizeof(path), "%s/journal", out);
+	(void)text_add(report, sizeof(report), "%s/report.json", out);
+	there = forms_load(report);
+	is_run = access(path, F_OK) == 0 ||
+		 (there != NULL && forms_get(there, "shards") == NULL);
+	cJSON_Delete(there);
+	return is_run ? cli_usage(
+			    "--out \"%s\": is the folder of a single run", out)
+		      : 0;
+}
+
+static int
+make_out(struct merger *m)
+{
+	char *out = m->config.out, stamp[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (out[0] == '\0') {
+		(void)gmtime_r(&now, &tm); /* now is in range */
+		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
+			return cli_usage("cannot make the folder %s here: %s",
+			    RUNS_DIR, strerror(errno));
+		(void)text_add(out, sizeof(m->config.out), "%s/%s-merged-%d",
+		    RUNS_DIR, stamp, (int)getpid());
+	}
+	if (mkdir(out, 0755) < 0 && errno != EEXIST)
+		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		    out, strerror(errno));
+	m->full = realpath(out, NULL);
+	if (m->full == NULL || access(out, W_OK | X_OK) < 0)
+		return cli_usage("--out \"%s\": cannot be written: %s", out,
+		    strerror(errno));
+	return 0;
+}
+
+/* What they left */
+
+/* Of a run that was killed: what its journal still says. */
+static cJSON *
+judge_journal(const char *dir, char *why, size_t size)
+{
+	struct history h;
+	cJSON *tree = NULL;
+	int err = history_init(&h, NULL, NULL);
+
+	if (err == 0)
+		err = history_replay(&h, dir);
+	if (err == 0)
+		tree = report_tree(&h, dir);
+	else
+		(void)text_add(why, size,
+		    "left no report, and no journal that can be read: %s",
+		    strerror(-err));
+	history_fini(&h);
+	return tree;
+}
+
+/* The journal knows more than a report that was written on the way. */
+static cJSON *
+read_shard(const char *dir, char *why, size_t size)
+{
+	char path[LINK_MAX] = "";
+	cJSON *tree = NULL, *judged;
+
+	why[0] = '\0';
+	if (text_add(path, sizeof(path), "%s/report.json", dir))
+		tree = forms_load(path);
+	if (tree != NULL && !cJSON_IsFalse(forms_get(tree, "finished")))
+		return tree;
+	judged = judge_journal(dir, why, size);
+	if (judged == NULL)
+		return tree;
+	cJSON_Delete(tree);
+	return judged;
+}
+
+/* The path that leads from one folder to another, both absolute. */
+static void
+path_between(const char *from, const char *to, char *out, size_t size)
+{
+	size_t same = 0, i;
+
+	out[0] = '\0';
+	for (i = 0;; i++) {
+		if ((from[i] == '/' || from[i] == '\0') &&
+		    (to[i] == '/' || to[i] == '\0'))
+			same = i;
+		if (from[i] != to[i] || from[i] == '\0')
+			break;
+	}
+	for (i = same; from[i] != '\0'; i++)
+		if (from[i] == '/' && from[i + 1] != '\0')
+			(void)text_add(out, size, "../");
+	(void)text_add(out, size, "%s", to[same] == '/' ? to + same + 1 : "");
+}
+
+static void
+link_shard(struct merger *m, int i)
+{
+	const char *dir = m->dirs[i];
+	char path[LINK_MAX] = "", *full = realpath(dir, NULL);
+
+	(void)text_add(path, sizeof(path), "%s/report.html", dir);
+	if (full != NULL && access(path, R_OK) == 0) {
+		path_between(m->full, full, path, sizeof(path));
+		shards_link(&m->shards, i, path);
+	}
+	free(full);
+}
+
+/* A suite of junit.xml. */
+static void
+write_suite(struct merger *m, const char *dir, const cJSON *report)
+{
+	struct junit_tally t = junit_count(report);
+	char name[CONFIG_PATH_MAX + 80] = "";
+
+	(void)text_add(
+	    name, sizeof(name), "%s %s", forms_text(report, "test"), dir);
+	junit_suite(report, name, m->junit);
+	m->tally.tests += t.tests;
+	m->tally.failures += t.failures;
+	m->tally.errors += t.errors;
+	m->seconds += forms_number(report, "total_s");
+}
+
+static void
+write_missing(struct merger *m, const char *dir, const char *why)
+{
+	cJSON *o = cJSON_CreateObject(), *list;
+
+	(void)cJSON_AddStringToObject(o, "test",
+	    m->shards.first != NULL ? forms_text(m->shards.first, "test")
+				    : "shard");
+	(void)cJSON_AddStringToObject(o, "verdict", "inconclusive");
+	list = cJSON_AddArrayToObject(o, "reasons");
+	(void)cJSON_AddItemToArray(list, cJSON_CreateString(why));
+	write_suite(m, dir, o);
+	cJSON_Delete(o);
+}
+
+static int
+take_shard(struct merger *m, const char *dir)
+{
+	char why[256];
+	cJSON *report = read_shard(dir, why, sizeof(why));
+	int bad = 0;
+
+	if (shards_add(&m->shards, dir, report, why, sizeof(why)) < 0)
+		bad = cli_usage("--merge \"%s\": %s", dir, why);
+	else if (report != NULL)
+		write_suite(m, dir, report);
+	else
+		write_missing(m, dir, why);
+	cJSON_Delete(report);
+	return bad;
+}
+
+/* What comes of it */
+
+static int
+write_junit(struct merger *m)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int err = -ENOMEM;
+
+	if (out == NULL || fflush(m->junit) != 0)
+		goto out;
+	fprintf(out,
+	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+	    "<testsuites name=\"natsburn shards\" tests=\"%u\" "
+	    "failures=\"%u\" errors=\"%u\" time=\"%.3f\">\n",
+	    m->tally.tests, m->tally.failures, m->tally.errors, m->seconds);
+	fwrite(m->suites, 1, m->suites_len, out);
+	fputs("</testsuites>\n", out);
+	if (fclose(out) == 0)
+		err = report_save(text, len, m->config.out, "junit.xml");
+	out = NULL;
+out:
+	if (out != NULL)
+		(void)fclose(out); /* it is given up */
+	free(text);
+	return err;
+}
+
+static void
+make_command(const struct merger *m, char *out)
+{
+	int i;
+
+	out[0] = '\0';
+	(void)text_add(out, REPORT_COMMAND_MAX, "natsburn report --merge");
+	for (i = 0; i < m->n; i++)
+		report_word(out, m->dirs[i]);
+}
+
+static int
+conclude(struct merger *m, const char *command)
+{
+	int code = shards_finish(&m->shards, command), err, first;
+	const cJSON *tree = m->shards.tree;
+	const char *dir = m->config.out;
+
+	first = forms_save(tree, dir, "report.json", forms_json);
+	err = write_junit(m);
+	first = first < 0 ? first : err;
+	err = forms_save(tree, dir, "report.html", shards_page);
+	first = first < 0 ? first : err;
+	if (first < 0) {
+		fprintf(stderr, "natsburn: cannot write in \"%s\": %s\n", dir,
+		    strerror(-first));
+		code = EXIT_HARNESS;
+	}
+	if (m->config.json)
+		forms_json(tree, stdout);
+	else if (!m->config.quiet)
+		shards_say(tree, dir, stdout);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fputs("natsburn: cannot write to stdout\n", stderr);
+		code = EXIT_HARNESS;
+	}
+	return code;
+}
+
+static int
+merge(struct merger *m)
+{
+	char command[REPORT_COMMAND_MAX];
+	int i, bad = check_out(m);
+
+	for (i = 0; i < m->n && bad == 0; i++)
+		bad = take_shard(m, m->dirs[i]);
+	if (bad == 0 && m->shards.first == NULL)
+		bad = cli_usage(
+		    "report --merge: no report and no journal in any of these "
+		    "folders");
+	if (bad == 0)
+		bad = make_out(m);
+	if (bad != 0)
+		return bad;
+	for (i = 0; i < m->n; i++)
+		link_shard(m, i);
+	make_command(m, command);
+	return conclude(m, command);
+}
+
+int
+cmd_merge(int argc, char **argv)
+{
+	struct merger *m = calloc(1, sizeof(*m));
+	int code;
+
+	if (m == NULL)
+		return cli_usage("out of memory");
+	m->junit = open_memstream(&m->suites, &m->suites_len);
+	if (m->junit == NULL || shards_init(&m->shards) < 0)
+		code = cli_usage("out of memory");
+	else
+		code = take_words(m, argc, argv);
+	if (code == 0)
+		code = merge(m);
+	if (m->junit != NULL)
+		(void)fclose(m->junit); /* what it wrote was taken */
+	free(m->suites);
+	free(m->full);
+	shards_fini(&m->shards);
+	free(m);
+	return code;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC */
+/* natsburn run: from the command line to the exit code. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "orchestrator/command/cli.h"
+#include "orchestrator/command/limits.h"
+#include "orchestrator/live/run.h"
+#include "orchestrator/report/bundle.h"
+#include "orchestrator/report/report.h"
+#include "proto/base/rng.h"
+#include "proto/base/text.h"
+
+#define RUNS_DIR "natsburn-runs"
+
+/* Make the run folder; it must not hold an earlier run. */
+static int
+make_run_dir(struct run *r)
+{
+	char path[CONFIG_PATH_MAX + 32] = "", stamp[32];
+	struct tm tm;
+	time_t now = time(NULL);
+
+	if (r->config.out[0] == '\0') {
+		(void)gmtime_r(&now, &tm); /* now is in range */
+		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
+			return cli_usage("cannot make the folder %s here: %s",
+			    RUNS_DIR, strerror(errno));
+		(void)text_add(r->config.out, sizeof(r->config.out),
+		    "%s/%s-%s-%d", RUNS_DIR, stamp, r->config.test,
+		    (int)getpid());
+	}
+	if (strpbrk(r->config.out, "\"\\\n") != NULL)
+		return cli_usage("--out \"%s\": quotes, backslashes and line "
+				 "ends can't stand in a server's configuration",
+		    r->config.out);
+	(void)text_copy(r->dir, sizeof(r->dir), r->config.out);
+	if (mkdir(r->dir, 0755) < 0 && errno != EEXIST)
+		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		    r->dir, strerror(errno));
+	(void)text_add(path, sizeof(path), "%s/journal", r->dir);
+	if (access(path, F_OK) == 0)
+		return cli_usage(
+		    "--out \"%s\": holds an earlier run already", r->dir);
+	if (access(r->dir, W_OK | X_OK) < 0)
+		return cli_usage("--out \"%s\": cannot be written: %s", r->dir,
+		    strerror(errno));
+	return 0;
+}
+
+static int
+open_metrics(struct run *r)
+{
+	char why[160];
+
+	if (r->config.metrics[0] == '\0')
+		return 0;
+	r->metrics = metrics_open(r->config.metrics, r, why, sizeof(why));
+	if (r->metrics == NULL)
+		return cli_usage(
+		    "--metrics \"%s\": %s", r->config.metrics, why);
+	return 0;
+}
+
+/* What the options mean, and whether they can be meant. */
+static int
+prepare(struct run *r)
+{
+	int bad;
+
+	bad = cli_expand_mayhem(&r->config);
+	if (bad == 0)
+		bad = cli_validate(&r->config);
+	if (bad == 0 && strcmp(r->config.cluster, "local") == 0)
+		bad = cli_find_server(&r->config);
+	if (bad == 0)
+		bad = limits_check(&r->config);
+	if (bad == 0)
+		bad = open_metrics(r);
+	if (bad == 0)
+		bad = make_run_dir(r);
+	if (bad != 0)
+		return bad;
+	r->workload = workload_find(r->config.test);
+	if (r->config.seed == 0)
+		r->config.seed = rng_fresh_seed();
+	r->config.run = rng_fresh_seed();
+	return 0;
+}
+
+/* The absolute path, so that children need not care where they stand. */
+static void
+resolve_dir(struct run *r)
+{
+	char *full = realpath(r->dir, NULL);
+
+	if (full != NULL && strlen(full) < sizeof(r->dir)) {
+		(void)text_copy(r->dir, sizeof(r->dir), full);
+		(void)text_copy(r->config.out, sizeof(r->config.out), full);
+	}
+	free(full);
+}
+
+static void
+print_json(const cJSON *tree)
+{
+	char *json = cJSON_Print(tree);
+
+	if (json != NULL)
+		puts(json);
+	free(json);
+}
+
+/* A violation is there to be shown to somebody. */
+static void
+make_bundle(const struct run *r, const cJSON *tree)
+{
+	bool is_quiet = r->config.quiet || r->config.json;
+	char why[256];
+
+	if (bundle_write(
+		&r->history, tree, r->dir, &r->config, why, sizeof(why)) < 0)
+		fprintf(stderr, "natsburn: cannot write \"%s/%s\": %s\n",
+		    r->dir, BUNDLE_NAME, why);
+	else if (!is_quiet)
+		printf("  to attach   %s/%s\n", r->dir, BUNDLE_NAME);
+}
+
+static int
+conclude(struct run *r)
+{
+	cJSON *tree = report_tree(&r->history, r->dir);
+	int err =
+	    tree != NULL ? report_write(&r->history, tree, r->dir) : -ENOMEM;
+
+	if (err < 0)
+		fprintf(stderr,
+		    "natsburn: cannot write the report in \"%s\": %s\n", r->dir,
+		    strerror(-err));
+	if (r->config.json)
+		print_json(tree);
+	else if (!r->config.quiet)
+		report_say(&r->history, r->dir, stdout);
+	if (r->history.result.verdict == VERDICT_FAIL && tree != NULL &&
+	    !r->killed)
+		make_bundle(r, tree);
+	cJSON_Delete(tree);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "natsburn: cannot write to stdout: %s\n",
+		    strerror(errno));
+		err = -EIO;
+	}
+	if (r->killed)
+		return EXIT_KILLED;
+	if (err < 0 && r->history.result.exit_code != EXIT_VIOLATION)
+		return EXIT_HARNESS;
+	return (int)r->history.result.exit_code;
+}
+
+static int
+execute(struct run *r)
+{
+	int err, code;
+
+	resolve_dir(r);
+	if (!r->config.quiet)
+		fprintf(stderr,
+		    "natsburn %s: test %s, mayhem %s, cluster %s, seed %llu\n"
+		    "run folder %s\n",
+		    NATSBURN_VERSION, r->config.test, r->config.mayhem,
+		    r->config.cluster, (unsigned long long)r->config.seed,
+		    r->dir);
+	if (r->metrics != NULL && !r->config.quiet)
+		fprintf(stderr, "metrics at port %u, /metrics\n",
+		    metrics_port(r->metrics));
+	err = run_execute(r);
+	if (err < 0) {
+		fprintf(stderr, "natsburn: cannot run in \"%s\": %s\n", r->dir,
+		    strerror(-err));
+		code = EXIT_HARNESS;
+	} else
+		code = conclude(r);
+	run_fini(r);
+	return code;
+}
+
+int
+run_configured(struct run *r)
+{
+	int code = prepare(r);
+
+	if (code == 0)
+		code = execute(r);
+	metrics_close(r->metrics);
+	return code;
+}
+
+int
+cmd_run(int argc, char **argv)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	const char *word = NULL;
+	int n, code = EXIT_USAGE;
+
+	if (r == NULL)
+		return cli_usage("out of memory");
+	config_init(&r->config);
+	n = cli_connect_options(&r->config, argc, argv, &word, 1);
+	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
+		code = cli_usage("unknown test \"%.60s\"", word);
+	else if (n >= 0)
+		code = run_configured(r);
+	free(r);
+	return code;
+}

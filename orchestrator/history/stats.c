@@ -1,0 +1,657 @@
+/* SPDX-License-Identifier: ISC */
+/* Figures of a history; see stats.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/history/stats.h"
+#include "proto/base/text.h"
+
+void
+stats_init(struct stats *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->series = series_create(); /* without it there is no picture */
+}
+
+void
+stats_fini(struct stats *s)
+{
+	free(s->faults);
+	free(s->workers);
+	series_destroy(s->series);
+	s->faults = NULL;
+	s->workers = NULL;
+	s->series = NULL;
+}
+
+void
+stats_anomaly(struct stats *s)
+{
+	s->anomalies++;
+	series_anomaly(s->series, s->last_ns);
+}
+
+/* The worker of a source, or NULL. */
+static struct stats_worker *
+worker_of(struct stats *s, uint32_t source)
+{
+	struct stats_worker *grown;
+	uint32_t room = s->nworkers ? s->nworkers : 16;
+
+	if (source < s->nworkers)
+		return &s->workers[source];
+	if (source >= STATS_WORKERS_MAX)
+		return NULL;
+	while (room <= source)
+		room *= 2;
+	grown = realloc(s->workers, room * sizeof(*grown));
+	if (grown == NULL)
+		return NULL;
+	memset(grown + s->nworkers, 0, (room - s->nworkers) * sizeof(*grown));
+	s->workers = grown;
+	s->nworkers = room;
+	return &grown[source];
+}
+
+static bool
+is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool
+is_named(const char *target, const char *name)
+{
+	size_t len = strlen(name);
+	const char *at;
+
+	if (len == 0)
+		return false;
+	for (at = strstr(target, name); at != NULL; at = strstr(at + 1, name))
+		if ((at == target || !is_word(at[-1])) && !is_word(at[len]))
+			return true;
+	return false;
+}
+
+bool
+stats_hits(const struct stats *s, unsigned i, const char *target)
+{
+	/* Behind its first name a hyphen and a number may follow. */
+	return is_named(target, s->servers[i].first) ||
+	       is_named(target, s->servers[i].name);
+}
+
+static void
+round_done(struct stats *s, uint64_t now)
+{
+	uint64_t since = s->last_round_ns ? s->last_round_ns : s->load_ns;
+
+	s->rounds++;
+	s->last_round_ns = now;
+	if (s->load_ns == 0 || s->load_end_ns != 0)
+		return;
+	hist_add(&s->round, now - since);
+	series_round(s->series, now);
+	series_stall(s->series, since, now);
+	if (now - since > s->longest_stall_ns)
+		s->longest_stall_ns = now - since;
+}
+
+static void
+on_publish_ok(struct stats *s, const struct ledger *l, const struct event *ev)
+{
+	const struct msg_publish_ok *m = &ev->u.publish_ok;
+	const struct ledger_stream *stream = ledger_stream(l, m->stream);
+	const struct ledger_entry *e = ledger_find(l, m->id);
+
+	s->publish_ok++;
+	if (e != NULL) {
+		hist_add(&s->publish, ev->time_ns - e->invoked_ns);
+		series_latency(s->series, SERIES_ASK, ev->time_ns,
+		    ev->time_ns - e->invoked_ns);
+	}
+	if (stream == NULL || stream->consumers == 0)
+		round_done(s, ev->time_ns);
+}
+
+/* A message is done, now that this event says so. */
+static void
+consumed(struct stats *s, const struct ledger_entry *e, const struct event *ev)
+{
+	if (e->is_acked && !e->was_parked) {
+		hist_add(&s->consume, ev->time_ns - e->acked_ns);
+		series_latency(s->series, SERIES_CONSUME, ev->time_ns,
+		    ev->time_ns - e->acked_ns);
+	}
+	round_done(s, ev->time_ns);
+}
+
+static void
+on_ack_ok(struct stats *s, const struct ledger *l, const struct event *ev)
+{
+	const struct ledger_entry *e = ledger_find(l, ev->u.ack_ok.id);
+	const struct ledger_consumer *k =
+	    ledger_consumer(l, ev->u.ack_ok.consumer);
+
+	s->ack_ok++;
+	if (e == NULL || e->is_confirmed)
+		return; /* confirmed before: the same message once more */
+	if (k != NULL && (e->required & ~(e->confirmed | k->bit)) != 0)
+		return; /* others have to confirm it as well */
+	consumed(s, e, ev);
+}
+
+/* Where nothing is confirmed, a message is done when it was delivered. */
+static void
+on_deliver(struct stats *s, const struct ledger *l, const struct event *ev)
+{
+	const struct msg_deliver *m = &ev->u.deliver;
+	const struct ledger_consumer *k = ledger_consumer(l, m->consumer);
+	const struct ledger_entry *e;
+
+	s->deliver++;
+	s->redeliver += m->delivered > 1;
+	if (k == NULL || !k->has_rules || k->acks == ACKS_CONFIRMED)
+		return;
+	e = ledger_find(l, m->id);
+	if (e == NULL || e->is_confirmed ||
+	    (e->required & ~(e->confirmed | k->bit)) != 0)
+		return;
+	consumed(s, e, ev);
+}
+
+static struct stats_fault *
+fault_row(struct stats *s, uint32_t fault)
+{
+	size_t i;
+
+	for (i = s->nfaults; i-- > 0;)
+		if (s->faults[i].fault == fault)
+			return &s->faults[i];
+	return NULL;
+}
+
+static struct stats_mode *
+mode_of(struct stats *s, const char *name)
+{
+	struct stats_mode *m;
+	unsigned i;
+
+	for (i = 0; i < s->nmodes; i++)
+		if (strcmp(s->modes[i].name, name) == 0)
+			return &s->modes[i];
+	if (s->nmodes == STATS_MODES_MAX)
+		return &s->modes[STATS_MODES_MAX - 1];
+	m = &s->modes[s->nmodes++];
+	(void)text_copy(m->name, sizeof(m->name),
+	    s->nmodes == STATS_MODES_MAX ? "others" : name);
+	return m;
+}
+
+static struct stats_open *
+open_of(struct stats *s, uint32_t fault)
+{
+	unsigned i;
+
+	for (i = 0; i < STATS_OPEN_MAX; i++)
+		if (s->open[i].fault == fault)
+			return &s->open[i];
+	return NULL;
+}
+
+static void
+open_planned(struct stats *s, const struct msg_fault_planned *m)
+{
+	struct stats_open *o = open_of(s, 0);
+
+	mode_of(s, m->mode)->planned++;
+	if (o == NULL)
+		return;
+	memset(o, 0, sizeof(*o));
+	o->fault = m->fault;
+	o->ends_server = m->ends_server;
+	(void)text_copy(o->mode, sizeof(o->mode), m->mode);
+	(void)text_copy(o->target, sizeof(o->target), m->target);
+}
+
+/* A fault begins or ends on the servers that its target names. */
+static void
+open_lanes(struct stats *s, const struct stats_open *o, uint64_t now)
+{
+	struct stats_server *v;
+	bool hit = false;
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX; i++) {
+		if (!stats_hits(s, i, o->target))
+			continue;
+		hit = true;
+		v = &s->servers[i];
+		if (o->in_force) {
+			v->faults++;
+			v->ended += o->ends_server;
+		} else
+			v->faulty_ns += now - o->since_ns;
+		series_fault(s->series, now, o->mode, i, o->in_force);
+	}
+	if (!hit)
+		series_fault(
+		    s->series, now, o->mode, SERIES_OTHER, o->in_force);
+}
+
+static void
+open_outcome(struct stats *s, const struct event *ev)
+{
+	bool is_applied = ev->type == MESSAGE_FAULT_APPLIED;
+	bool ok = is_applied ? ev->u.fault_applied.ok : ev->u.fault_healed.ok;
+	uint32_t fault =
+	    is_applied ? ev->u.fault_applied.fault : ev->u.fault_healed.fault;
+	struct stats_open *o = fault != 0 ? open_of(s, fault) : NULL;
+	struct stats_mode *m;
+
+	if (o == NULL)
+		return;
+	m = mode_of(s, o->mode);
+	if (is_applied) {
+		m->applied += ok;
+		m->failed += !ok;
+		if (!ok || o->in_force)
+			return;
+		o->in_force = true;
+		o->since_ns = ev->time_ns;
+		s->in_force++;
+		open_lanes(s, o, ev->time_ns);
+		return;
+	}
+	m->healed += ok;
+	m->unhealed += !ok;
+	if (o->in_force) {
+		o->in_force = false;
+		s->in_force--;
+		open_lanes(s, o, ev->time_ns);
+	}
+	o->fault = 0;
+}
+
+static void
+on_fault_planned(struct stats *s, const struct event *ev)
+{
+	const struct msg_fault_planned *m = &ev->u.fault_planned;
+	struct stats_fault *rows, *f;
+	size_t room;
+
+	open_planned(s, m);
+
+	(void)snprintf(
+	    s->fault_now, sizeof(s->fault_now), "%s %s", m->mode, m->target);
+	if (s->nfaults == STATS_FAULTS_MAX) {
+		s->faults_omitted++;
+		return;
+	}
+	if (s->nfaults == s->faults_room) {
+		room = s->faults_room ? s->faults_room * 2 : 64;
+		if (room > STATS_FAULTS_MAX)
+			room = STATS_FAULTS_MAX;
+		rows = realloc(s->faults, room * sizeof(*rows));
+		if (rows == NULL) {
+			s->faults_omitted++;
+			return;
+		}
+		s->faults = rows;
+		s->faults_room = room;
+	}
+	f = &s->faults[s->nfaults++];
+	memset(f, 0, sizeof(*f));
+	f->fault = m->fault;
+	f->planned_ns = m->planned_ns;
+	f->due_ns = ev->time_ns;
+	(void)text_copy(f->mode, sizeof(f->mode), m->mode);
+	(void)text_copy(f->target, sizeof(f->target), m->target);
+}
+
+static void
+on_fault_outcome(struct stats *s, const struct event *ev)
+{
+	struct stats_fault *f;
+
+	open_outcome(s, ev);
+	if (ev->type == MESSAGE_FAULT_APPLIED) {
+		f = fault_row(s, ev->u.fault_applied.fault);
+		if (f == NULL)
+			return;
+		f->applied = ev->u.fault_applied.ok;
+		f->applied_ns = ev->time_ns;
+		(void)text_copy(f->applied_how, sizeof(f->applied_how),
+		    ev->u.fault_applied.how);
+		return;
+	}
+	s->fault_now[0] = '\0';
+	f = fault_row(s, ev->u.fault_healed.fault);
+	if (f == NULL)
+		return;
+	f->healed = ev->u.fault_healed.ok;
+	f->healed_ns = ev->time_ns;
+	(void)text_copy(
+	    f->healed_how, sizeof(f->healed_how), ev->u.fault_healed.how);
+}
+
+static void
+on_phase(struct stats *s, const struct event *ev)
+{
+	const char *name = ev->u.phase.name;
+
+	(void)text_copy(s->phase, sizeof(s->phase), name);
+	if (s->nphases < STATS_PHASES_MAX) {
+		(void)text_copy(s->phases[s->nphases].name,
+		    sizeof(s->phases[0].name), name);
+		s->phases[s->nphases++].begin_ns = ev->time_ns;
+	}
+	if (strcmp(name, "quiet") == 0) {
+		s->load_ns = ev->time_ns;
+		series_begin(s->series, ev->time_ns);
+	} else if (strcmp(name, "mayhem") == 0)
+		s->mayhem_ns = ev->time_ns;
+	else if (strcmp(name, "drain") == 0 && s->load_ns != 0 &&
+		 s->load_end_ns == 0) {
+		uint64_t since =
+		    s->last_round_ns ? s->last_round_ns : s->load_ns;
+
+		s->load_end_ns = ev->time_ns;
+		series_stall(s->series, since, ev->time_ns);
+		/* A stall that lasts until the end counts as well. */
+		if (ev->time_ns - since > s->longest_stall_ns)
+			s->longest_stall_ns = ev->time_ns - since;
+	}
+}
+
+/* It runs another version than before, or the first. */
+static void
+add_version(struct stats_server *v, const char *version, uint64_t now_ns)
+{
+	struct stats_version *row;
+
+	if (v->nversions == STATS_VERSIONS_MAX) {
+		memmove(&v->versions[1], &v->versions[2],
+		    (STATS_VERSIONS_MAX - 2) * sizeof(v->versions[0]));
+		v->nversions--;
+	}
+	row = &v->versions[v->nversions++];
+	row->since_ns = now_ns;
+	(void)text_copy(row->version, sizeof(row->version), version);
+	(void)text_copy(v->version, sizeof(v->version), version);
+}
+
+static void
+on_node(struct stats *s, const struct msg_node *m, uint64_t now_ns)
+{
+	struct stats_server *v;
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+		return;
+	v = &s->servers[m->node - 1];
+	(void)text_copy(v->name, sizeof(v->name), m->name);
+	if (v->first[0] == '\0')
+		(void)text_copy(v->first, sizeof(v->first), m->name);
+	if (m->version[0] != '\0' && strcmp(m->version, v->version) != 0)
+		add_version(v, m->version, now_ns);
+}
+
+static void
+on_node_settings(struct stats *s, const struct msg_node_settings *m)
+{
+	struct stats_server *v;
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+		return;
+	v = &s->servers[m->node - 1];
+	v->sync_always = m->sync_always;
+	v->sync_interval_ns = m->sync_interval_ns;
+	v->max_memory = m->max_memory;
+	v->max_storage = m->max_storage;
+}
+
+static void
+on_leader(struct stats *s, const struct msg_leader *m)
+{
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX && m->what < 4; i++)
+		if (m->leader[0] != '\0' &&
+		    strcmp(s->servers[i].name, m->leader) == 0)
+			s->servers[i].leads[m->what]++;
+}
+
+static void
+on_child(struct stats *s, const struct event *ev)
+{
+	struct stats_worker *w;
+
+	if (ev->type == MESSAGE_CHILD_START) {
+		w = worker_of(s, ev->u.child_start.child);
+		if (w == NULL)
+			return;
+		(void)text_copy(
+		    w->role, sizeof(w->role), ev->u.child_start.role);
+		w->incarnations++;
+		w->alive = true;
+		return;
+	}
+	s->workers_died += !ev->u.child_exit.expected;
+	w = worker_of(s, ev->u.child_exit.child);
+	if (w == NULL)
+		return;
+	w->died += !ev->u.child_exit.expected;
+	w->alive = false;
+}
+
+/* Key updates and listings: a client has one open at a time. */
+static void
+on_asked(struct stats *s, const struct event *ev, bool is_answer)
+{
+	struct stats_worker *w = worker_of(s, ev->source);
+
+	if (w == NULL)
+		return;
+	if (!is_answer) {
+		/* From the first attempt on. */
+		if (ev->type != MESSAGE_KV_UPDATE ||
+		    ev->u.kv_update.attempt <= 1 || w->asked_ns == 0)
+			w->asked_ns = ev->time_ns;
+		return;
+	}
+	if (w->asked_ns == 0)
+		return;
+	hist_add(&s->other, ev->time_ns - w->asked_ns);
+	series_latency(
+	    s->series, SERIES_ASK, ev->time_ns, ev->time_ns - w->asked_ns);
+	w->asked_ns = 0;
+}
+
+static void
+on_rare(struct stats *s, const struct event *ev)
+{
+	switch ((unsigned)ev->type) {
+	case MESSAGE_PHASE:
+		on_phase(s, ev);
+		break;
+	case MESSAGE_NODE:
+		on_node(s, &ev->u.node, ev->time_ns);
+		break;
+	case MESSAGE_NODE_SETTINGS:
+		on_node_settings(s, &ev->u.node_settings);
+		break;
+	case MESSAGE_RUN:
+		s->wall_ns = ev->u.run.wall_ns;
+		break;
+	case MESSAGE_HELLO:
+		if (ev->u.hello.library[0] != '\0')
+			(void)text_copy(s->library, sizeof(s->library),
+			    ev->u.hello.library);
+		break;
+	case MESSAGE_FAULT_PLANNED:
+		on_fault_planned(s, ev);
+		break;
+	case MESSAGE_FAULT_APPLIED:
+	case MESSAGE_FAULT_HEALED:
+		on_fault_outcome(s, ev);
+		break;
+	case MESSAGE_CHILD_START:
+	case MESSAGE_CHILD_EXIT:
+		on_child(s, ev);
+		break;
+	case MESSAGE_LEADER:
+		on_leader(s, &ev->u.leader);
+		break;
+	case MESSAGE_TICK:
+		series_pass(s->series, ev->time_ns);
+		break;
+	case MESSAGE_CHILD_GAP:
+		s->gaps++;
+		break;
+	case MESSAGE_DROPPED:
+		/* In place of so many; itself it never happened. */
+		s->events += ev->u.dropped.events - 1;
+		break;
+	case MESSAGE_BEHIND:
+		if (ev->u.behind.behind > s->behind)
+			s->behind = ev->u.behind.behind;
+		break;
+	case MESSAGE_SCAN_ABSENT:
+		s->absent++;
+		break;
+	case MESSAGE_KV_READ_FAILED:
+		s->reads_failed++;
+		break;
+	case MESSAGE_KV_UPDATE_END:
+		s->updates_unknown += ev->u.kv_update_end.outcome == 2;
+		break;
+	case MESSAGE_STREAM_ADD:
+		s->stream_ops_retries += ev->u.stream_add.attempt > 1;
+		break;
+	case MESSAGE_STREAM_REMOVE:
+		s->stream_ops_retries += ev->u.stream_remove.attempt > 1;
+		break;
+	case MESSAGE_STREAM_OP_END:
+		s->stream_ops_unknown += ev->u.stream_op_end.outcome == 2;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+count_worker(struct stats *s, const struct event *ev)
+{
+	struct stats_worker *w = worker_of(s, ev->source);
+
+	if (w == NULL)
+		return;
+	w->events++;
+	w->last_ns = ev->time_ns;
+	switch ((unsigned)ev->type) {
+	case MESSAGE_PUBLISH_OK:
+	case MESSAGE_ACK_OK:
+	case MESSAGE_KV_VALUE:
+	case MESSAGE_KV_UPDATE_OK:
+	case MESSAGE_STREAM_ADD_OK:
+	case MESSAGE_STREAM_REMOVE_OK:
+	case MESSAGE_STREAM_LIST_END:
+	case MESSAGE_SCAN_MESSAGE:
+		w->ok++;
+		break;
+	case MESSAGE_PUBLISH_UNKNOWN:
+	case MESSAGE_ACK_UNKNOWN:
+	case MESSAGE_KV_UPDATE_UNKNOWN:
+		w->unknown++;
+		break;
+	case MESSAGE_DELIVER:
+		w->deliver++;
+		w->redeliver += ev->u.deliver.delivered > 1;
+		break;
+	default:
+		break;
+	}
+}
+
+void
+stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
+{
+	if (s->events++ == 0)
+		s->first_ns = ev->time_ns;
+	s->last_ns = ev->time_ns;
+	count_worker(s, ev);
+	switch ((unsigned)ev->type) {
+	case MESSAGE_PUBLISH_INVOKE:
+		s->publish_retries += ev->u.publish_invoke.attempt > 1;
+		break;
+	case MESSAGE_PUBLISH_OK:
+		on_publish_ok(s, l, ev);
+		break;
+	case MESSAGE_PUBLISH_END:
+		s->publish_fail += ev->u.publish_end.outcome == 1;
+		s->publish_unknown += ev->u.publish_end.outcome == 2;
+		break;
+	case MESSAGE_DELIVER:
+		on_deliver(s, l, ev);
+		break;
+	case MESSAGE_ACK_OK:
+		on_ack_ok(s, l, ev);
+		break;
+	case MESSAGE_ACK_UNKNOWN:
+		s->ack_unknown += ev->u.ack_unknown.gave_up;
+		break;
+	case MESSAGE_SCAN_MESSAGE:
+		s->scanned++;
+		break;
+	case MESSAGE_KV_UPDATE_OK:
+		s->updates++;
+		on_asked(s, ev, true);
+		round_done(s, ev->time_ns);
+		break;
+	case MESSAGE_KV_UPDATE:
+		s->updates_retries += ev->u.kv_update.attempt > 1;
+		on_asked(s, ev, false);
+		break;
+	case MESSAGE_STREAM_LIST:
+		on_asked(s, ev, false);
+		break;
+	case MESSAGE_KV_UPDATE_REJECTED:
+		s->rejected++;
+		break;
+	case MESSAGE_KV_VALUE:
+		s->reads++;
+		break;
+	case MESSAGE_STREAM_ADD_OK:
+		s->streams_added++;
+		break;
+	case MESSAGE_STREAM_REMOVE_OK:
+		s->streams_removed++;
+		break;
+	case MESSAGE_STREAM_LIST_END:
+		s->listings += ev->u.stream_list_end.ok;
+		s->listings_failed += !ev->u.stream_list_end.ok;
+		on_asked(s, ev, ev->u.stream_list_end.ok);
+		if (ev->u.stream_list_end.ok)
+			round_done(s, ev->time_ns);
+		break;
+	default:
+		on_rare(s, ev);
+		break;
+	}
+}
+
+struct stats_totals
+stats_faults(const struct stats *s)
+{
+	struct stats_totals all = {0};
+	unsigned i;
+
+	for (i = 0; i < s->nmodes; i++) {
+		all.planned += s->modes[i].planned;
+		all.applied += s->modes[i].applied;
+		all.healed += s->modes[i].healed;
+	}
+	return all;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Figures of a history: counts, latencies, stalls, faults, servers. Fed
+ * with the same events as the judge, just before it, so a recorded run has
+ * the same figures as the live one. Judges nothing.
+ */
+#ifndef ORCHESTRATOR_STATS_H
+#define ORCHESTRATOR_STATS_H
+
+#include <stdbool.h>
+
+#include "orchestrator/history/series.h"
+#include "orchestrator/judge/ledger.h"
+#include "proto/base/hist.h"
+#include "proto/config.h"
+#include "proto/message.h"
+
+#define STATS_FAULTS_MAX  10000 /* rows kept for the report */
+#define STATS_OPEN_MAX	  64	/* faults in force at once */
+#define STATS_PHASES_MAX  16
+#define STATS_MODES_MAX	  SERIES_MODES
+#define STATS_WORKERS_MAX 8192
+
+struct stats_fault {
+	uint32_t fault;
+	char mode[32], target[96];
+	uint64_t planned_ns;			/* offset in the schedule */
+	uint64_t due_ns, applied_ns, healed_ns; /* times, 0: not yet */
+	bool applied, healed;
+	char applied_how[160], healed_how[160];
+};
+
+/* A fault whose end is not known yet. */
+struct stats_open {
+	uint32_t fault; /* 0: free */
+	bool in_force, ends_server;
+	uint64_t since_ns;
+	char mode[32], target[32];
+};
+
+/* Faults of a mode. */
+struct stats_mode {
+	char name[32];
+	uint64_t planned, applied, failed, healed, unhealed;
+};
+
+#define STATS_VERSIONS_MAX 32 /* of one server: the first, and the latest */
+
+struct stats_version {
+	uint64_t since_ns;
+	char version[32];
+};
+
+struct stats_server {
+	char name[32], version[32];
+	struct stats_version versions[STATS_VERSIONS_MAX];
+	unsigned nversions;
+	uint64_t sync_interval_ns, max_memory, max_storage; /* 0: not told */
+	bool sync_always;
+	char first[32];	 /* its first name; "n2" came back as "n2-2" */
+	uint64_t faults; /* that took effect on it */
+	uint64_t faulty_ns, ended;
+	uint64_t leads[4]; /* times it came to lead: by msg_leader.what */
+};
+
+/* A child process, by its source. */
+struct stats_worker {
+	char role[32]; /* empty: never started */
+	uint32_t incarnations, died;
+	bool alive;
+	uint64_t events, ok, unknown, deliver, redeliver;
+	uint64_t last_ns;
+	uint64_t asked_ns; /* when its open key update or listing began */
+};
+
+struct stats_phase {
+	char name[16];
+	uint64_t begin_ns;
+};
+
+/* Faults of all modes, those without a row too. */
+struct stats_totals {
+	uint64_t planned, applied, healed;
+};
+
+struct stats {
+	uint64_t first_ns, last_ns;    /* of the history */
+	uint64_t load_ns, load_end_ns; /* phases quiet and drain begin */
+	uint64_t mayhem_ns;	       /* phase mayhem begins */
+	int64_t wall_ns;
+	uint64_t events;
+	uint64_t publish_ok, publish_fail, publish_unknown, publish_retries;
+	uint64_t behind; /* most messages that a publisher's rate lacked */
+	uint64_t deliver, redeliver, ack_ok, ack_unknown;
+	uint64_t scanned, absent;
+	uint64_t reads, updates, rejected; /* of keys */
+	uint64_t reads_failed, updates_unknown, updates_retries;
+	uint64_t streams_added, streams_removed, listings;
+	uint64_t stream_ops_unknown, stream_ops_retries, listings_failed;
+	uint64_t rounds;
+	uint64_t anomalies;
+	uint64_t last_round_ns, longest_stall_ns;
+	struct hist publish, consume, round; /* nanoseconds */
+	struct hist other;		     /* key updates, listings */
+	struct series *series;		     /* NULL without memory */
+	struct stats_worker *workers;
+	uint32_t nworkers;
+	struct stats_phase phases[STATS_PHASES_MAX];
+	size_t nphases;
+	struct stats_open open[STATS_OPEN_MAX];
+	struct stats_mode modes[STATS_MODES_MAX];
+	unsigned nmodes;
+	uint64_t in_force;
+	struct stats_fault *faults;
+	size_t nfaults, faults_room;
+	uint64_t faults_omitted;
+	struct stats_server servers[CONFIG_NODES_MAX];
+	char library[32];
+	uint64_t workers_died, gaps;
+	char phase[16];
+	char fault_now[136]; /* for the progress line */
+};
+
+void stats_init(struct stats *);
+void stats_fini(struct stats *);
+
+/* An anomaly was raised. */
+void stats_anomaly(struct stats *);
+
+/* True when the target of a fault names server i (from 0). */
+bool stats_hits(const struct stats *, unsigned i, const char *target);
+
+struct stats_totals stats_faults(const struct stats *);
+
+/* Count an event that the ledger has not entered yet. */
+void stats_event(struct stats *, const struct ledger *, const struct event *);
+
+#endif

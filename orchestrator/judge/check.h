@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Checks: pure judges of the one history. A check sees events in order,
+ * reads the ledger, and raises anomalies; it has no clock, does no I/O and
+ * knows no process, so it judges a recorded run exactly as the live one.
+ *
+ * A new check is one file here: its private state, its event hook, the rule
+ * it stands on (docs/guarantees.md), and one const struct check_ops named
+ * check_<file name> at the bottom. The build finds it.
+ */
+#ifndef CHECK_CHECK_H
+#define CHECK_CHECK_H
+
+#include "orchestrator/judge/faults.h"
+#include "orchestrator/judge/ledger.h"
+#include "proto/config.h"
+#include "proto/message.h"
+
+/* X(KIND, kind): the anomaly kinds of report.json. */
+#define ANOMALY_KINDS(X)                                                       \
+	X(LOST, lost)                                                          \
+	X(PHANTOM, phantom)                                                    \
+	X(DUPLICATE, duplicate)                                                \
+	X(REORDER, reorder)                                                    \
+	X(CORRUPT, corrupt)                                                    \
+	X(SEQ_REUSE, seq_reuse)                                                \
+	X(REDELIVERED_AFTER_ACK, redelivered_after_ack)                        \
+	X(SKIPPED, skipped)                                                    \
+	X(STALE_READ, stale_read)                                              \
+	X(LOST_UPDATE, lost_update)                                            \
+	X(CAS_VIOLATED, cas_violated)                                          \
+	X(STREAM_MISSING, stream_missing)                                      \
+	X(STREAM_RESURRECTED, stream_resurrected)                              \
+	X(DIVERGENCE, divergence)                                              \
+	X(STUCK, stuck)                                                        \
+	X(OP_TIMEOUT, op_timeout)                                              \
+	X(LIMIT_EXCEEDED, limit_exceeded)                                      \
+	X(NOT_REMOVED, not_removed)
+
+enum anomaly_kind {
+#define X(KIND, kind) ANOMALY_##KIND,
+	ANOMALY_KINDS(X)
+#undef X
+	ANOMALY_COUNT
+};
+
+enum anomaly_class {
+	CLASS_VIOLATION,  /* a promise was broken: the run fails */
+	CLASS_DOCUMENTED, /* a loss or weakness that the documents allow */
+	CLASS_WARNING,	  /* not sound evidence by itself */
+	CLASS_COUNT
+};
+
+/* One anomaly. The keys find the events that show it in the journal. */
+struct anomaly {
+	enum anomaly_kind kind;
+	enum anomaly_class class;
+	const char *rule;  /* the paragraph it stands on */
+	const char *check; /* name of the check that raised it */
+	uint64_t time_ns;  /* of the event that completed the evidence */
+	uint32_t stream;
+	uint64_t ids[2], seqs[2]; /* 0: none */
+	uint32_t fault;
+	char *says; /* one sentence with the numbers; the judge's own */
+};
+
+struct check;
+
+struct check_ops {
+	const char *name;    /* file name, and first kind it raises */
+	const char *summary; /* one sentence for users */
+	const char *rule;    /* paragraph of docs/guarantees.md */
+	const enum message_type *types; /* events it wants; 0 ends */
+	size_t state_size;
+	int (*init)(struct check *); /* optional; 0 or -errno */
+	/* Judge an event that the ledger has not entered yet. 0 or -errno. */
+	int (*event)(struct check *, const struct event *);
+	/*
+	 * Optional: true while the history may still say something about the
+	 * operation that this event is about, so that it must be kept.
+	 */
+	bool (*needs)(const struct check *, const struct event *);
+	void (*finish)(struct check *); /* optional; the history is over */
+	void (*fini)(struct check *);	/* optional; release the state */
+	/*
+	 * It convicts only by what the history holds, never by what it lacks,
+	 * so it goes on behind events that --journal-keep dropped. The others
+	 * end there.
+	 */
+	bool stands_alone;
+};
+
+/* What a running check sees. */
+struct check {
+	const struct check_ops *ops;
+	void *state; /* state_size bytes, zeroed at first */
+	const struct run_config *config;
+	const struct ledger *ledger;
+	const struct faults *faults;
+	struct judge *judge;
+	uint64_t now_ns; /* time of the last event of the history */
+	bool has_hole;	 /* events before this one were dropped */
+};
+
+/*
+ * Raise an anomaly: kind, class and keys from proto, its sentence from
+ * the format. Time and rule are filled in when they are 0.
+ */
+void check_raise(struct check *, const struct anomaly *proto, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * Say that the history can't decide something that this check answers for:
+ * the run is then inconclusive unless something worse applies.
+ */
+void check_doubt(struct check *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Element i of a growing array of size-byte elements, zeroed when new:
+ * *array and *n are replaced as needed. NULL beyond CHECK_SLOTS_MAX or
+ * without memory.
+ */
+#define CHECK_SLOTS_MAX 65536
+void *check_slot(void *array_pointer, uint32_t *n, uint32_t i, size_t size);
+
+/* True when the payload is whole and of this run: its id can be trusted. */
+bool check_is_ours(const struct check *, uint64_t run, unsigned intact);
+
+/* Time of the availability clock since an operation's start. */
+uint64_t check_available_ns(
+    const struct check *, uint64_t start_ns, uint64_t start_stood);
+
+/* When a worker of ours last stood still (CHILD_SILENT); zeroed: never. */
+struct check_silence {
+	uint64_t ns, stood;
+};
+
+void check_silence_note(const struct check *, struct check_silence *);
+
+/* The same, but since that worker moved again if that is later. */
+uint64_t check_waited_ns(const struct check *, const struct check_silence *,
+    uint64_t start_ns, uint64_t start_stood);
+
+const char *anomaly_kind_name(enum anomaly_kind);
+const char *anomaly_class_name(enum anomaly_class);
+
+/* All checks, NULL-terminated, in the order of their file names. */
+extern const struct check_ops *const check_table[];
+
+#endif

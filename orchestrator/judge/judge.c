@@ -1,0 +1,698 @@
+/* SPDX-License-Identifier: ISC */
+/* The judge; see judge.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/judge/judge.h"
+#include "proto/base/text.h"
+
+#define CHECKS_MAX 32
+#define SAYS_MAX   400
+
+/* What the verdict rests on besides the anomalies. */
+struct facts {
+	bool saw_run, saw_end;
+	uint64_t ok_ops, ok_under_fault;
+	struct seqmap begun, complete; /* streams whose scan was */
+	uint64_t gaps;
+	uint64_t load_ns; /* when the load began */
+	uint64_t dropped, holes, dropped_first_ns, dropped_last_ns;
+	bool lost_memory;
+	char harness[256], cluster[256], skipped[256], scan_why[160];
+	char settle_why[200];
+	char doubt[256];
+};
+
+struct judge {
+	struct run_config config;
+	struct ledger ledger;
+	struct faults faults;
+	struct check checks[CHECKS_MAX];
+	size_t nchecks;
+	/* by message type: indices of the checks that want it */
+	uint8_t wants[MESSAGE_TYPES][CHECKS_MAX];
+	uint8_t nwants[MESSAGE_TYPES];
+	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
+	uint64_t check_counts[CHECKS_MAX][CLASS_COUNT];
+	struct anomaly *kept;
+	size_t nkept;
+	judge_notice *notice;
+	void *notice_arg;
+	struct facts facts;
+};
+
+static const char *const kind_names[] = {
+#define X(KIND, kind) #kind,
+    ANOMALY_KINDS(X)
+#undef X
+};
+
+const char *
+anomaly_kind_name(enum anomaly_kind kind)
+{
+	return kind < ANOMALY_COUNT ? kind_names[kind] : "?";
+}
+
+const char *anomaly_class_name(enum anomaly_class class)
+{
+	static const char *const names[CLASS_COUNT] = {
+	    "violation", "documented", "warning"};
+
+	return class < CLASS_COUNT ? names[class] : "?";
+}
+
+const char *
+verdict_name(enum verdict v)
+{
+	static const char *const names[VERDICT_COUNT] = {
+	    "pass", "fail", "inconclusive", "skipped"};
+
+	return v < VERDICT_COUNT ? names[v] : "?";
+}
+
+static int
+check_add(struct judge *j, const struct check_ops *ops)
+{
+	struct check *c = &j->checks[j->nchecks];
+	const enum message_type *t;
+
+	if (j->nchecks == CHECKS_MAX)
+		return -E2BIG;
+	c->ops = ops;
+	c->config = &j->config;
+	c->ledger = &j->ledger;
+	c->faults = &j->faults;
+	c->judge = j;
+	c->state = calloc(1, ops->state_size ? ops->state_size : 1);
+	if (c->state == NULL)
+		return -ENOMEM;
+	j->nchecks++;
+	for (t = ops->types; *t != 0; t++)
+		j->wants[*t][j->nwants[*t]++] = (uint8_t)(j->nchecks - 1);
+	return ops->init != NULL ? ops->init(c) : 0;
+}
+
+struct judge *
+judge_create(judge_notice *notice, void *arg)
+{
+	struct judge *j = calloc(1, sizeof(*j));
+	size_t i;
+
+	if (j == NULL)
+		return NULL;
+	config_init(&j->config);
+	ledger_init(&j->ledger);
+	faults_init(&j->faults);
+	j->notice = notice;
+	j->notice_arg = arg;
+	for (i = 0; check_table[i] != NULL; i++)
+		if (check_add(j, check_table[i]) < 0) {
+			judge_destroy(j);
+			errno = ENOMEM;
+			return NULL;
+		}
+	return j;
+}
+
+void
+judge_destroy(struct judge *j)
+{
+	size_t i;
+
+	if (j == NULL)
+		return;
+	for (i = 0; i < j->nchecks; i++) {
+		if (j->checks[i].ops->fini != NULL)
+			j->checks[i].ops->fini(&j->checks[i]);
+		free(j->checks[i].state);
+	}
+	seqmap_fini(&j->facts.begun);
+	seqmap_fini(&j->facts.complete);
+	ledger_fini(&j->ledger);
+	for (i = 0; i < j->nkept; i++)
+		free(j->kept[i].says);
+	free(j->kept);
+	free(j);
+}
+
+/* Keep the first of each kind and class: they carry the evidence. */
+static void
+judge_keep(struct judge *j, const struct anomaly *a)
+{
+	struct anomaly *kept;
+	char *says;
+
+	if (j->counts[a->kind][a->class] > JUDGE_KEEP)
+		return;
+	kept = realloc(j->kept, (j->nkept + 1) * sizeof(*kept));
+	says = strdup(a->says);
+	if (kept != NULL)
+		j->kept = kept;
+	if (kept == NULL || says == NULL) {
+		free(says);
+		j->facts.lost_memory = true;
+		return;
+	}
+	j->kept[j->nkept] = *a;
+	j->kept[j->nkept++].says = says;
+}
+
+void
+check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
+{
+	struct anomaly a = *proto;
+	char says[SAYS_MAX];
+	va_list ap;
+
+	if (a.rule == NULL)
+		a.rule = c->ops->rule;
+	if (a.time_ns == 0)
+		a.time_ns = c->now_ns;
+	a.check = c->ops->name;
+	/*
+	 * Memory storage may lose what it holds when servers restart
+	 * (guarantees 1), and a stream that lost its end numbers anew: then
+	 * nothing that follows convicts the server.
+	 */
+	if (a.class == CLASS_VIOLATION && c->faults->servers_ended > 0 &&
+	    strcmp(c->config->storage, "memory") == 0)
+		a.class = CLASS_DOCUMENTED;
+	va_start(ap, fmt);
+	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
+	va_end(ap);
+	a.says = says;
+	c->judge->counts[a.kind][a.class]++;
+	c->judge->check_counts[c - c->judge->checks][a.class]++;
+	judge_keep(c->judge, &a);
+	if (c->judge->notice != NULL)
+		c->judge->notice(c->judge->notice_arg, &a);
+}
+
+void
+check_doubt(struct check *c, const char *fmt, ...)
+{
+	struct facts *f = &c->judge->facts;
+	va_list ap;
+
+	if (f->doubt[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(f->doubt, sizeof(f->doubt), fmt, ap); /* cut is fine */
+	va_end(ap);
+}
+
+void *
+check_slot(void *array_pointer, uint32_t *n, uint32_t i, size_t size)
+{
+	char *array, *grown;
+
+	memcpy(&array, array_pointer, sizeof(array));
+	if (i >= CHECK_SLOTS_MAX)
+		return NULL;
+	if (i >= *n) {
+		grown = realloc(array, (i + 1) * size);
+		if (grown == NULL)
+			return NULL;
+		memset(grown + *n * size, 0, (i + 1 - *n) * size);
+		array = grown;
+		memcpy(array_pointer, &array, sizeof(array));
+		*n = i + 1;
+	}
+	return array + i * size;
+}
+
+bool
+check_is_ours(const struct check *c, uint64_t run, unsigned intact)
+{
+	return intact && run == c->ledger->run;
+}
+
+uint64_t
+check_available_ns(
+    const struct check *c, uint64_t start_ns, uint64_t start_stood)
+{
+	uint64_t stood = faults_stood(c->faults, c->now_ns) - start_stood;
+	uint64_t passed = c->now_ns - start_ns;
+
+	return passed > stood ? passed - stood : 0;
+}
+
+void
+check_silence_note(const struct check *c, struct check_silence *s)
+{
+	s->ns = c->now_ns;
+	s->stood = faults_stood(c->faults, c->now_ns);
+}
+
+uint64_t
+check_waited_ns(const struct check *c, const struct check_silence *s,
+    uint64_t start_ns, uint64_t start_stood)
+{
+	if (s->ns > start_ns)
+		return check_available_ns(c, s->ns, s->stood);
+	return check_available_ns(c, start_ns, start_stood);
+}
+
+static void
+note_ok(struct judge *j)
+{
+	j->facts.ok_ops++;
+	if (faults_in_effect(&j->faults))
+		j->facts.ok_under_fault++;
+}
+
+/* The first reason of its kind is the one that explains. */
+static void
+note_text(char *out, size_t size, const char *prefix, const char *text)
+{
+	if (out[0] == '\0')
+		(void)text_add(out, size, "%s%s", prefix, text);
+}
+
+static void
+note_option(struct judge *j, const struct msg_option *m)
+{
+	char why[OPTION_WHY_MAX];
+
+	/* An option that this version doesn't know changes no verdict. */
+	(void)config_set(&j->config, m->name, m->value, why);
+	j->faults.strict = j->config.strict_availability;
+}
+
+static void
+note_stream(struct facts *f, struct seqmap *m, uint32_t stream)
+{
+	/* Keys begin at 1: the map's searches start there. */
+	if (seqmap_add(m, stream + UINT64_C(1), stream) == -ENOMEM)
+		f->lost_memory = true;
+}
+
+static void
+note_phase(struct facts *f, const struct event *ev)
+{
+	f->saw_end |= strcmp(ev->u.phase.name, "end") == 0;
+	if (strcmp(ev->u.phase.name, "quiet") == 0)
+		f->load_ns = ev->time_ns;
+}
+
+/* What follows is judged only by checks that need nothing before it. */
+static void
+note_dropped(struct judge *j, const struct msg_dropped *m)
+{
+	struct facts *f = &j->facts;
+	size_t i;
+
+	if (f->holes++ == 0)
+		f->dropped_first_ns = m->first_ns;
+	f->dropped += m->events;
+	f->dropped_last_ns = m->last_ns;
+	for (i = 0; i < j->nchecks; i++)
+		j->checks[i].has_hole = true;
+}
+
+static void
+note_child_exit(struct facts *f, const struct msg_child_exit *m)
+{
+	char text[96] = "";
+
+	if (m->expected || m->child != 1)
+		return;
+	(void)text_add(
+	    text, sizeof(text), "exit code %u, signal %u", m->code, m->signal);
+	note_text(
+	    f->harness, sizeof(f->harness), "the chaos process died: ", text);
+}
+
+/* Facts that decide between pass and inconclusive, harness or skipped. */
+static void
+note_facts(struct judge *j, const struct event *ev)
+{
+	struct facts *f = &j->facts;
+
+	switch ((unsigned)ev->type) {
+	case MESSAGE_PUBLISH_OK:
+	case MESSAGE_ACK_OK:
+	case MESSAGE_KV_UPDATE_OK:
+	case MESSAGE_STREAM_ADD_OK:
+	case MESSAGE_STREAM_REMOVE_OK:
+		note_ok(j);
+		break;
+	case MESSAGE_OPTION:
+		note_option(j, &ev->u.option);
+		break;
+	case MESSAGE_RUN:
+		f->saw_run = true;
+		break;
+	case MESSAGE_PHASE:
+		note_phase(f, ev);
+		break;
+	case MESSAGE_DROPPED:
+		note_dropped(j, &ev->u.dropped);
+		break;
+	case MESSAGE_SCAN_BEGIN:
+		note_stream(f, &f->begun, ev->u.scan_begin.stream);
+		break;
+	case MESSAGE_SCAN_END:
+		if (ev->u.scan_end.complete)
+			note_stream(f, &f->complete, ev->u.scan_end.stream);
+		else
+			note_text(f->scan_why, sizeof(f->scan_why), "",
+			    ev->u.scan_end.why);
+		break;
+	case MESSAGE_SETTLED:
+		if (!ev->u.settled.ok)
+			note_text(f->settle_why, sizeof(f->settle_why), "",
+			    ev->u.settled.why[0] != '\0' ? ev->u.settled.why
+							 : "no reason given");
+		break;
+	case MESSAGE_CHILD_GAP:
+		f->gaps++;
+		break;
+	case MESSAGE_DIAG:
+		note_text(f->harness, sizeof(f->harness), "", ev->u.diag.text);
+		break;
+	case MESSAGE_HARNESS:
+		note_text(
+		    f->harness, sizeof(f->harness), "", ev->u.harness.why);
+		break;
+	case MESSAGE_LINKS:
+		if (ev->u.links.bypassing > 0)
+			note_text(f->harness, sizeof(f->harness), "",
+			    "a link between servers bypasses its proxy");
+		break;
+	case MESSAGE_CHILD_EXIT:
+		note_child_exit(f, &ev->u.child_exit);
+		break;
+	case MESSAGE_CLUSTER_FAILED:
+		note_text(f->cluster, sizeof(f->cluster), "",
+		    ev->u.cluster_failed.why);
+		break;
+	case MESSAGE_SKIPPED:
+		note_text(
+		    f->skipped, sizeof(f->skipped), "", ev->u.skipped.why);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool
+is_off(const struct check *c)
+{
+	return c->has_hole && !c->ops->stands_alone;
+}
+
+int
+judge_event(struct judge *j, const struct event *ev)
+{
+	struct check *c;
+	unsigned i;
+	int err = 0;
+
+	for (i = 0; i < j->nwants[ev->type]; i++) {
+		c = &j->checks[j->wants[ev->type][i]];
+		c->now_ns = ev->time_ns;
+		if (!is_off(c) && c->ops->event(c, ev) < 0)
+			err = -ENOMEM;
+	}
+	faults_event(&j->faults, ev);
+	ledger_event(&j->ledger, &j->faults, ev);
+	note_facts(j, ev);
+	if (err < 0 || j->ledger.no_memory)
+		j->facts.lost_memory = true;
+	return j->facts.lost_memory ? -ENOMEM : 0;
+}
+
+static void reason(struct judge_result *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+reason(struct judge_result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (r->nreasons == JUDGE_REASONS)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(
+	    r->reasons[r->nreasons++], sizeof(r->reasons[0]), fmt, ap);
+	va_end(ap);
+}
+
+static void
+reasons_violation(const struct judge *j, struct judge_result *r)
+{
+	unsigned k;
+
+	for (k = 0; k < ANOMALY_COUNT; k++)
+		if (j->counts[k][CLASS_VIOLATION] > 0)
+			reason(r, "%s: %llu", kind_names[k],
+			    (unsigned long long)j->counts[k][CLASS_VIOLATION]);
+}
+
+static void
+reasons_harness(const struct judge *j, struct judge_result *r)
+{
+	const struct facts *f = &j->facts;
+
+	if (f->harness[0] != '\0')
+		reason(r, "harness: %.230s", f->harness);
+	if (f->gaps > 0)
+		reason(r, "harness: %llu gaps in the history",
+		    (unsigned long long)f->gaps);
+	if (f->lost_memory)
+		reason(r, "harness: out of memory while judging");
+	if (!f->saw_run)
+		reason(r, "harness: the history has no head");
+}
+
+/* A stream that exists, or whose scan began, without a complete scan. */
+static bool
+unaudited_stream(const struct judge *j, uint64_t *stream)
+{
+	uint64_t id;
+	uint32_t i;
+
+	for (i = 0; i < j->ledger.nstreams; i++) {
+		*stream = i;
+		if (ledger_stream(&j->ledger, i) != NULL &&
+		    !seqmap_find(&j->facts.complete, i + UINT64_C(1), &id))
+			return true;
+	}
+	return seqmap_first_missing(
+	    &j->facts.begun, &j->facts.complete, 1, stream);
+}
+
+/* Seconds since the load began; negative before it. */
+static double
+since_load(const struct facts *f, uint64_t ns)
+{
+	return ((double)ns - (double)f->load_ns) / 1e9;
+}
+
+static void
+reason_dropped(const struct facts *f, struct judge_result *r)
+{
+	reason(r,
+	    "the journal is not whole: --journal-keep dropped %llu events "
+	    "between %.1f s and %.1f s of the load; only what stands without "
+	    "them was judged again",
+	    (unsigned long long)f->dropped, since_load(f, f->dropped_first_ns),
+	    since_load(f, f->dropped_last_ns));
+}
+
+/* A run that can't show anything. What was dropped may have shown it. */
+static void
+reasons_idle(const struct judge *j, struct judge_result *r)
+{
+	const struct facts *f = &j->facts;
+	bool wants_faults = strcmp(j->config.mayhem, "none") != 0;
+	bool has_load = strcmp(j->config.test, "none") != 0;
+
+	if (has_load && f->ok_ops == 0)
+		reason(r, "no operation succeeded");
+	if (wants_faults && j->faults.applied == 0)
+		reason(r, "no fault took effect");
+	else if (has_load && wants_faults && f->ok_under_fault == 0)
+		reason(r, "no operation succeeded while a fault was in force");
+}
+
+static void
+reasons_inconclusive(
+    const struct judge *j, struct judge_result *r, bool is_over)
+{
+	const struct facts *f = &j->facts;
+	bool has_load = strcmp(j->config.test, "none") != 0;
+	uint64_t stream;
+
+	if (f->dropped > 0)
+		reason_dropped(f, r);
+	if (!f->saw_end && is_over)
+		reason(r, "the history ends before the run did");
+	if (!f->saw_end && !is_over) {
+		reason(r, "the run is not over");
+		return; /* the rest may still come */
+	}
+	if (f->dropped == 0)
+		reasons_idle(j, r);
+	if (f->settle_why[0] != '\0')
+		reason(r, "the cluster did not settle: %.190s", f->settle_why);
+	if (f->doubt[0] != '\0')
+		reason(r, "%.250s", f->doubt);
+	if (!has_load) {
+		if (j->faults.unhealed > 0)
+			reason(r, "faults that could not be undone: %llu",
+			    (unsigned long long)j->faults.unhealed);
+		return;
+	}
+	if (f->begun.count == 0)
+		reason(r, "no stream was audited");
+	else if (unaudited_stream(j, &stream))
+		reason(r, "the audit is not complete: %.150s", f->scan_why);
+}
+
+static void judge_conclude(
+    const struct judge *, struct judge_result *, bool is_over);
+
+/*
+ * Beside a violation the other reasons are not said, but whoever says that
+ * the other checks hold has to know whether they could have seen.
+ */
+static bool
+is_whole(const struct judge *j)
+{
+	struct judge_result rest = {0};
+
+	reasons_harness(j, &rest);
+	reasons_inconclusive(j, &rest, true);
+	return rest.nreasons == 0 && j->facts.cluster[0] == '\0' &&
+	       j->facts.skipped[0] == '\0';
+}
+
+void
+judge_finish(struct judge *j, struct judge_result *r)
+{
+	size_t i;
+
+	memset(r, 0, sizeof(*r));
+	for (i = 0; i < j->nchecks; i++)
+		if (j->checks[i].ops->finish != NULL && !is_off(&j->checks[i]))
+			j->checks[i].ops->finish(&j->checks[i]);
+	judge_conclude(j, r, true);
+	r->is_whole = is_whole(j);
+}
+
+void
+judge_look(const struct judge *j, struct judge_result *r)
+{
+	memset(r, 0, sizeof(*r));
+	judge_conclude(j, r, false);
+}
+
+bool
+judge_saw_end(const struct judge *j)
+{
+	return j->facts.saw_end;
+}
+
+bool
+judge_needs(const struct judge *j, const struct event *ev)
+{
+	const struct message_spec *spec = message_spec(ev->type);
+	const struct check *c;
+	unsigned i;
+
+	for (i = 0; i < j->nwants[ev->type]; i++) {
+		c = &j->checks[j->wants[ev->type][i]];
+		if (c->ops->needs != NULL && c->ops->needs(c, ev))
+			return true;
+	}
+	for (i = 0; i < spec->nfields; i++)
+		if (spec->fields[i].key == KEY_ID &&
+		    ledger_find(&j->ledger,
+			(uint64_t)message_get(ev, &spec->fields[i])) != NULL)
+			return true;
+	return false;
+}
+
+/*
+ * Where several apply: violation, harness, cluster, inconclusive. A skipped
+ * run did nothing, so nothing of it is inconclusive either.
+ */
+static void
+judge_conclude(const struct judge *j, struct judge_result *r, bool is_over)
+{
+	r->verdict = VERDICT_FAIL;
+	r->exit_code = EXIT_VIOLATION;
+	reasons_violation(j, r);
+	if (r->nreasons > 0)
+		return;
+	r->verdict = VERDICT_INCONCLUSIVE;
+	r->exit_code = EXIT_HARNESS;
+	reasons_harness(j, r);
+	if (r->nreasons > 0)
+		return;
+	r->exit_code = EXIT_CLUSTER;
+	if (j->facts.cluster[0] != '\0') {
+		reason(r, "cluster: %.230s", j->facts.cluster);
+		return;
+	}
+	if (j->facts.skipped[0] != '\0') {
+		r->verdict = VERDICT_SKIPPED;
+		r->exit_code = EXIT_SKIPPED;
+		reason(r, "skipped: %.230s", j->facts.skipped);
+		return;
+	}
+	r->exit_code = EXIT_INCONCLUSIVE;
+	reasons_inconclusive(j, r, is_over);
+	if (r->nreasons > 0)
+		return;
+	r->verdict = VERDICT_PASS;
+	r->exit_code = EXIT_PASS;
+}
+
+uint64_t
+judge_count(
+    const struct judge *j, enum anomaly_kind kind, enum anomaly_class class)
+{
+	return j->counts[kind][class];
+}
+
+uint64_t
+judge_check_count(const struct judge *j, const struct check_ops *ops,
+    enum anomaly_class class)
+{
+	size_t i;
+
+	for (i = 0; i < j->nchecks; i++)
+		if (j->checks[i].ops == ops)
+			return j->check_counts[i][class];
+	return 0;
+}
+
+const struct anomaly *
+judge_anomaly(const struct judge *j, size_t i)
+{
+	return i < j->nkept ? &j->kept[i] : NULL;
+}
+
+const struct ledger *
+judge_ledger(const struct judge *j)
+{
+	return &j->ledger;
+}
+
+const struct faults *
+judge_faults(const struct judge *j)
+{
+	return &j->faults;
+}
+
+const struct run_config *
+judge_config(const struct judge *j)
+{
+	return &j->config;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The judge feeds one history to the ledger and to every check, keeps the
+ * anomalies and says the verdict. The live run and "natsburn check" use the
+ * same judge on the same events, so they can't disagree.
+ */
+#ifndef CHECK_JUDGE_H
+#define CHECK_JUDGE_H
+
+#include "orchestrator/judge/check.h"
+
+#define JUDGE_KEEP    16 /* anomalies of one kind and class kept whole */
+#define JUDGE_REASONS 16
+
+enum verdict {
+	VERDICT_PASS,
+	VERDICT_FAIL,
+	VERDICT_INCONCLUSIVE,
+	VERDICT_SKIPPED,
+	VERDICT_COUNT
+};
+
+/* Exit codes, a contract with scripts: see docs/verdicts.md. */
+enum exit_code {
+	EXIT_PASS = 0,
+	EXIT_VIOLATION = 1,
+	EXIT_INCONCLUSIVE = 2,
+	EXIT_SKIPPED = 3,
+	EXIT_USAGE = 64,
+	EXIT_CLUSTER = 69,
+	EXIT_HARNESS = 70,
+	EXIT_KILLED = 130
+};
+
+struct judge_result {
+	enum verdict verdict;
+	enum exit_code exit_code;
+	unsigned nreasons;
+	char reasons[JUDGE_REASONS][256]; /* why it isn't a pass */
+	/* True when checks that found nothing have seen all they need. */
+	bool is_whole;
+};
+
+typedef void judge_notice(void *arg, const struct anomaly *);
+
+/* notice is called for each anomaly as it is raised; may be NULL. */
+struct judge *judge_create(judge_notice *notice, void *arg);
+void judge_destroy(struct judge *);
+
+/*
+ * The next event of the history. 0, or -ENOMEM: the judge then no longer
+ * knows everything and says so in its result.
+ */
+int judge_event(struct judge *, const struct event *);
+
+/* The history is over; further events are not allowed. */
+void judge_finish(struct judge *, struct judge_result *);
+
+/*
+ * What can be said while the history goes on: fail, or inconclusive for now.
+ * Changes nothing.
+ */
+void judge_look(const struct judge *, struct judge_result *);
+
+/* True when an open or UNKNOWN operation needs this earlier event. */
+bool judge_needs(const struct judge *, const struct event *);
+
+/* True when the history says that the run came to its end. */
+bool judge_saw_end(const struct judge *);
+
+/* Anomalies raised so far, by kind and class. */
+uint64_t judge_count(
+    const struct judge *, enum anomaly_kind, enum anomaly_class);
+
+/* The same of one check, by class. */
+uint64_t judge_check_count(
+    const struct judge *, const struct check_ops *, enum anomaly_class);
+
+/* The i-th anomaly kept (at most JUDGE_KEEP a kind and class), or NULL. */
+const struct anomaly *judge_anomaly(const struct judge *, size_t i);
+
+/* What the history has shown so far; borrowed. */
+const struct ledger *judge_ledger(const struct judge *);
+const struct faults *judge_faults(const struct judge *);
+const struct run_config *judge_config(const struct judge *);
+
+const char *verdict_name(enum verdict);
+
+#endif

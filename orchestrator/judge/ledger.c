@@ -1,0 +1,734 @@
+/* SPDX-License-Identifier: ISC */
+/* What the history has established; see ledger.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/judge/ledger.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define ROOM_FIRST  64
+#define SOURCES_MAX (1u << 20)
+#define MASK_BITS   64
+#define NEIGHBOURS  UINT64_C(16)
+#define ROOM_KEPT   16384	   /* entries that are not given back */
+#define PARK_NS	    (15 * CLOCK_S) /* most have come again by then */
+#define PARKING_NS  (5 * CLOCK_S)  /* from one look to the next */
+
+void
+ledger_init(struct ledger *l)
+{
+	memset(l, 0, sizeof(*l));
+}
+
+void
+ledger_fini(struct ledger *l)
+{
+	uint32_t i;
+
+	for (i = 0; i < l->nstreams; i++) {
+		seqmap_fini(&l->streams[i].acked);
+		seqlog_fini(&l->streams[i].known);
+	}
+	free(l->streams);
+	free(l->consumers);
+	free(l->readers);
+	free(l->entries);
+	free(l->hint);
+	free(l->invoked);
+	parked_fini(&l->parked);
+	ledger_init(l);
+}
+
+static size_t
+slot_of(const struct ledger *l, uint64_t id)
+{
+	/* Ids that follow each other are neighbours: so are their events. */
+	uint64_t h = (id / NEIGHBOURS) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (size_t)((h >> 20) * NEIGHBOURS + id % NEIGHBOURS) &
+	       (l->room - 1);
+}
+
+struct ledger_entry *
+ledger_find(const struct ledger *l, uint64_t id)
+{
+	struct ledger_entry *e;
+	size_t i;
+
+	if (l->room == 0)
+		return NULL;
+	if (l->hint->id == id)
+		return l->hint->entry;
+	i = slot_of(l, id);
+	while (l->entries[i].id != 0 && l->entries[i].id != id)
+		i = (i + 1) & (l->room - 1);
+	e = l->entries[i].id != 0 ? &l->entries[i] : NULL;
+	*l->hint = (struct ledger_hint){id, e};
+	return e;
+}
+
+struct ledger_entry *
+ledger_slot(const struct ledger *l, size_t i)
+{
+	return l->entries[i].id != 0 ? &l->entries[i] : NULL;
+}
+
+/* Give the table another size, a power of two. */
+static int
+entries_resize(struct ledger *l, size_t room)
+{
+	size_t i, old = l->room, at;
+	struct ledger_entry *entries = calloc(room, sizeof(*entries));
+	struct ledger_entry *from = l->entries;
+
+	if (l->hint == NULL)
+		l->hint = calloc(1, sizeof(*l->hint));
+	if (entries == NULL || l->hint == NULL) {
+		free(entries);
+		return -ENOMEM;
+	}
+	l->entries = entries;
+	l->room = room;
+	for (i = 0; i < old; i++) {
+		if (from[i].id == 0)
+			continue;
+		for (at = slot_of(l, from[i].id); entries[at].id != 0;
+		     at = (at + 1) & (room - 1))
+			;
+		entries[at] = from[i];
+	}
+	free(from);
+	*l->hint = (struct ledger_hint){0, NULL};
+	return 0;
+}
+
+static int
+entries_grow(struct ledger *l)
+{
+	return entries_resize(l, l->room ? l->room * 2 : ROOM_FIRST);
+}
+
+static struct ledger_entry *
+entry_add(struct ledger *l, uint64_t id)
+{
+	size_t i;
+
+	if ((l->nentries + 1) * 2 > l->room && entries_grow(l) < 0) {
+		l->no_memory = true;
+		return NULL;
+	}
+	for (i = slot_of(l, id); l->entries[i].id != 0;
+	     i = (i + 1) & (l->room - 1))
+		;
+	l->entries[i].id = id;
+	l->nentries++;
+	*l->hint = (struct ledger_hint){0, NULL};
+	return &l->entries[i];
+}
+
+/* Remove by shifting back what would otherwise not be found any more. */
+static void
+entry_remove(struct ledger *l, struct ledger_entry *e)
+{
+	size_t mask = l->room - 1, hole = (size_t)(e - l->entries), i, home;
+
+	for (i = (hole + 1) & mask; l->entries[i].id != 0; i = (i + 1) & mask) {
+		home = slot_of(l, l->entries[i].id);
+		if (((i - home) & mask) >= ((i - hole) & mask)) {
+			l->entries[hole] = l->entries[i];
+			hole = i;
+		}
+	}
+	memset(&l->entries[hole], 0, sizeof(l->entries[hole]));
+	l->nentries--;
+	*l->hint = (struct ledger_hint){0, NULL};
+}
+
+static struct ledger_stream *
+stream_at(struct ledger *l, uint32_t stream)
+{
+	struct ledger_stream *streams;
+	uint32_t n = l->nstreams;
+
+	if (stream < n)
+		return &l->streams[stream];
+	if (stream >= LEDGER_STREAMS_MAX)
+		return NULL;
+	streams = realloc(l->streams, (stream + 1) * sizeof(*streams));
+	if (streams == NULL) {
+		l->no_memory = true;
+		return NULL;
+	}
+	memset(streams + n, 0, (stream + 1 - n) * sizeof(*streams));
+	l->streams = streams;
+	l->nstreams = stream + 1;
+	return &streams[stream];
+}
+
+const struct ledger_stream *
+ledger_stream(const struct ledger *l, uint32_t stream)
+{
+	if (stream >= l->nstreams || !l->streams[stream].exists)
+		return NULL;
+	return &l->streams[stream];
+}
+
+/* Element i of a growing array, zeroed when new; NULL beyond max. */
+static void *
+slot_at(void *array_pointer, uint32_t *n, uint32_t i, size_t size)
+{
+	char *array, *grown;
+	uint32_t room = i + 1;
+
+	memcpy(&array, array_pointer, sizeof(array));
+	if (i < *n)
+		return array + i * size;
+	if (i >= SOURCES_MAX)
+		return NULL;
+	grown = realloc(array, room * size);
+	if (grown == NULL)
+		return NULL;
+	memset(grown + *n * size, 0, (room - *n) * size);
+	memcpy(array_pointer, &grown, sizeof(grown));
+	*n = room;
+	return grown + i * size;
+}
+
+static struct ledger_consumer *
+consumer_at(struct ledger *l, uint32_t consumer)
+{
+	struct ledger_consumer *c =
+	    slot_at(&l->consumers, &l->nconsumers, consumer, sizeof(*c));
+
+	l->no_memory |= c == NULL && consumer < SOURCES_MAX;
+	return c;
+}
+
+const struct ledger_consumer *
+ledger_consumer(const struct ledger *l, uint32_t consumer)
+{
+	if (consumer >= l->nconsumers || !l->consumers[consumer].exists)
+		return NULL;
+	return &l->consumers[consumer];
+}
+
+static uint64_t
+bit_of(const struct ledger *l, uint32_t consumer)
+{
+	const struct ledger_consumer *c = ledger_consumer(l, consumer);
+
+	return c != NULL ? c->bit : 0;
+}
+
+uint64_t
+ledger_required(const struct ledger *l, uint32_t stream, uint64_t id)
+{
+	const struct ledger_stream *s = ledger_stream(l, stream);
+	const struct ledger_consumer *c;
+	uint64_t bits = 0;
+	uint32_t i;
+
+	if (s == NULL || s->bits == 0)
+		return 0;
+	for (i = 0; i < l->nconsumers; i++) {
+		c = &l->consumers[i];
+		if (c->bit != 0 && c->stream == stream &&
+		    (!c->is_filtered || s->subjects == 0 ||
+			message_id_counter(id) % s->subjects == c->subject))
+			bits |= c->bit;
+	}
+	return bits;
+}
+
+bool
+ledger_awaits(const struct ledger_entry *e, uint64_t *missing)
+{
+	*missing = e->required & ~e->confirmed & ~e->unsure;
+	if (!e->is_acked || e->is_confirmed)
+		return false;
+	return e->required != 0 ? *missing != 0 : !e->ack_unknown;
+}
+
+bool
+ledger_was_confirmed(const struct ledger *l, uint32_t consumer, uint64_t id)
+{
+	const struct ledger_consumer *c = ledger_consumer(l, consumer);
+	const struct ledger_entry *e = ledger_find(l, id);
+	uint64_t confirmed;
+
+	if (c == NULL || (c->has_rules && c->acks != ACKS_CONFIRMED))
+		return false;
+	if (e != NULL)
+		return c->bit != 0 ? (e->confirmed & c->bit) != 0
+				   : e->is_confirmed;
+	if (ledger_is_parked(l, id, &confirmed))
+		return (confirmed & c->bit) != 0;
+	/* Settled: whoever had to confirm it did. */
+	return ledger_was_invoked(l, id) &&
+	       (c->bit == 0 ||
+		   (ledger_required(l, c->stream, id) & c->bit) != 0);
+}
+
+bool
+ledger_is_parked(const struct ledger *l, uint64_t id, uint64_t *confirmed)
+{
+	return parked_find(&l->parked, id, confirmed);
+}
+
+bool
+ledger_was_invoked(const struct ledger *l, uint64_t id)
+{
+	uint32_t source = message_id_source(id);
+
+	return source < l->nsources && message_id_counter(id) != 0 &&
+	       message_id_counter(id) <= l->invoked[source];
+}
+
+static void
+note_invoked(struct ledger *l, uint64_t id)
+{
+	uint32_t source = message_id_source(id), n;
+	uint64_t *invoked;
+
+	if (source >= SOURCES_MAX)
+		return;
+	if (source >= l->nsources) {
+		n = source + 1;
+		invoked = realloc(l->invoked, n * sizeof(*invoked));
+		if (invoked == NULL) {
+			l->no_memory = true;
+			return;
+		}
+		memset(invoked + l->nsources, 0,
+		    (n - l->nsources) * sizeof(*invoked));
+		l->invoked = invoked;
+		l->nsources = n;
+	}
+	if (message_id_counter(id) > l->invoked[source])
+		l->invoked[source] = message_id_counter(id);
+}
+
+static void
+note_known(struct ledger *l, struct ledger_stream *s, uint64_t seq, uint64_t id)
+{
+	if (id != 0 && seqlog_add(&s->known, seq, id) == -ENOMEM)
+		l->no_memory = true;
+}
+
+static void
+enter_stream(struct ledger *l, const struct msg_stream *m)
+{
+	struct ledger_stream *s = stream_at(l, m->stream);
+
+	if (s == NULL)
+		return;
+	s->exists = true;
+	s->created = m->created;
+	s->dedupe_ns = m->dedupe_ns;
+	s->replicas = m->replicas;
+	(void)text_copy(s->name, sizeof(s->name), m->name);
+	(void)text_copy(s->storage, sizeof(s->storage), m->storage);
+}
+
+static void
+enter_invoke(struct ledger *l, const struct faults *f, const struct event *ev)
+{
+	const struct msg_publish_invoke *m = &ev->u.publish_invoke;
+	struct ledger_stream *s = stream_at(l, m->stream);
+	struct ledger_entry *e = ledger_find(l, m->id);
+
+	if (s == NULL)
+		return;
+	if (e != NULL) {
+		e->attempts++;
+		return;
+	}
+	note_invoked(l, m->id);
+	e = entry_add(l, m->id);
+	if (e == NULL)
+		return;
+	e->stream = m->stream;
+	e->attempts = 1;
+	e->sum = m->sum;
+	e->invoked_ns = ev->time_ns;
+	e->invoked_stood = faults_stood(f, ev->time_ns);
+	e->floor = s->max_acked;
+	if (s->bits != 0)
+		e->required = ledger_required(l, m->stream, m->id);
+}
+
+/* Nobody will ever hear that it was stored, but it was read. */
+static bool
+is_recovered(const struct ledger_entry *e)
+{
+	return e->is_unknown && e->is_ended && !e->is_acked && e->seq != 0;
+}
+
+/* A message leaves when nothing about it is open any more: true then. */
+static bool
+entry_settle(struct ledger *l, struct ledger_entry *e)
+{
+	const struct ledger_stream *s = ledger_stream(l, e->stream);
+
+	if ((!e->is_acked && !is_recovered(e)) ||
+	    (!e->is_confirmed && s != NULL && s->consumers > 0))
+		return false;
+	l->recovered += is_recovered(e);
+	entry_remove(l, e);
+	return true;
+}
+
+/* A consumer had it confirmed: by its bit, or 0 where anybody will do. */
+static void
+entry_confirm(struct ledger *l, struct ledger_entry *e, uint64_t bit)
+{
+	e->confirmed |= bit;
+	if ((e->required & ~e->confirmed) == 0)
+		e->is_confirmed = true;
+	(void)entry_settle(l, e);
+}
+
+static void
+enter_ok(struct ledger *l, const struct faults *f, const struct event *ev)
+{
+	const struct msg_publish_ok *m = &ev->u.publish_ok;
+	struct ledger_stream *s = stream_at(l, m->stream);
+	struct ledger_entry *e = ledger_find(l, m->id);
+
+	if (s == NULL)
+		return;
+	/*
+	 * A duplicate's ack names the first copy, which is ours as well (ids
+	 * are unique): both count as "stored there, promised to stay".
+	 */
+	note_known(l, s, m->seq, m->id);
+	if (seqmap_add(&s->acked, m->seq, m->seq) == -ENOMEM)
+		l->no_memory = true;
+	if (!m->duplicate && m->seq > s->max_acked)
+		s->max_acked = m->seq;
+	if (e == NULL)
+		return;
+	e->is_acked = true;
+	e->acked_ns = ev->time_ns;
+	e->acked_stood = faults_stood(f, ev->time_ns);
+	e->seq = m->seq;
+	(void)entry_settle(l, e);
+}
+
+static void
+enter_read(struct ledger *l, uint32_t stream, uint64_t seq, uint64_t id,
+    int64_t stamp_ns)
+{
+	struct ledger_stream *s = stream_at(l, stream);
+	struct ledger_entry *e = ledger_find(l, id);
+
+	if (s == NULL)
+		return;
+	note_known(l, s, seq, id);
+	if (e != NULL && e->stream == stream && e->seq == 0)
+		e->seq = seq;
+	if (e != NULL && e->seq == seq)
+		e->stamp_ns = stamp_ns;
+}
+
+/* A payload that could not be read was acked all the same: by sequence. */
+static struct ledger_entry *
+find_by_seq(const struct ledger *l, uint32_t consumer, uint64_t seq)
+{
+	const struct ledger_consumer *c = ledger_consumer(l, consumer);
+	struct ledger_entry *e;
+	size_t i;
+
+	if (c == NULL)
+		return NULL; /* of a stream that nobody named */
+	for (i = 0; i < l->room; i++) {
+		e = ledger_slot(l, i);
+		if (e != NULL && e->is_acked && e->seq == seq &&
+		    e->stream == c->stream)
+			return e;
+	}
+	return NULL;
+}
+
+static void
+enter_ack(struct ledger *l, const struct msg_ack_ok *m)
+{
+	struct ledger_entry *e = m->id != 0
+				     ? ledger_find(l, m->id)
+				     : find_by_seq(l, m->consumer, m->seq);
+
+	if (e != NULL)
+		entry_confirm(l, e, bit_of(l, m->consumer));
+}
+
+/* A message that was parked comes again: it may have to be acked after all. */
+static void
+entry_unpark(struct ledger *l, const struct faults *f, const struct event *ev)
+{
+	const struct msg_deliver *m = &ev->u.deliver;
+	struct ledger_entry *e;
+	uint64_t confirmed;
+
+	if (ledger_find(l, m->id) != NULL ||
+	    !parked_take(&l->parked, m->id, &confirmed))
+		return;
+	e = entry_add(l, m->id);
+	if (e == NULL)
+		return;
+	e->stream = m->stream;
+	e->sum = m->sum;
+	e->is_acked = e->is_ended = e->ack_unknown = e->was_parked = true;
+	e->acked_ns = ev->time_ns;
+	e->acked_stood = faults_stood(f, ev->time_ns);
+	e->required = ledger_required(l, m->stream, m->id);
+	e->confirmed = confirmed;
+	/* All of them had received it: that is why nobody waited. */
+	e->delivered = e->required;
+	e->unsure = e->required & ~confirmed;
+}
+
+static bool
+is_parkable(const struct ledger_entry *e, uint64_t now_ns)
+{
+	uint64_t missing;
+
+	return e->is_acked && !e->is_confirmed &&
+	       now_ns > e->acked_ns + PARK_NS && !ledger_awaits(e, &missing);
+}
+
+/* Now and then: entries are for what still has to happen. */
+static void
+park(struct ledger *l, uint64_t now_ns)
+{
+	struct ledger_entry *e;
+	size_t i = 0;
+	int err = 0;
+
+	if (now_ns < l->park_ns)
+		return;
+	l->park_ns = now_ns + PARKING_NS;
+	while (i < l->room && err != -ENOMEM) {
+		e = ledger_slot(l, i++);
+		if (e == NULL)
+			continue;
+		if (!entry_settle(l, e)) {
+			if (!is_parkable(e, now_ns))
+				continue;
+			err = parked_put(&l->parked, e->id, e->confirmed);
+			if (err < 0)
+				continue;
+			entry_remove(l, e);
+		}
+		i--; /* another one may stand here now */
+	}
+	if (l->room > ROOM_KEPT && l->nentries * 8 < l->room && err == 0)
+		err = entries_resize(l, l->room / 2);
+	l->no_memory |= err == -ENOMEM;
+}
+
+/* What a delivery tells of its consumer, and of who waits for it. */
+static void
+enter_deliver(struct ledger *l, const struct faults *f, const struct event *ev)
+{
+	const struct msg_deliver *m = &ev->u.deliver;
+	struct ledger_consumer *c = consumer_at(l, m->consumer);
+	struct ledger_entry *e;
+	uint64_t *readers;
+
+	if (m->intact) {
+		entry_unpark(l, f, ev);
+		enter_read(l, m->stream, m->seq, m->id, m->stamp_ns);
+	}
+	if (c == NULL || c->bit == 0)
+		return;
+	c->moved_ns = ev->time_ns;
+	if (m->seq > c->frontier)
+		c->frontier = m->seq;
+	readers =
+	    slot_at(&l->readers, &l->nreaders, ev->source, sizeof(*readers));
+	if (readers != NULL)
+		*readers |= c->bit;
+	else
+		l->no_memory = true;
+	e = m->intact ? ledger_find(l, m->id) : NULL;
+	if (e == NULL)
+		return;
+	e->delivered |= c->bit;
+	e->unsure &= ~c->bit; /* it came again, or for the first time */
+	/* Whoever acks without confirmation is done as far as one can tell. */
+	if (c->acks != ACKS_CONFIRMED)
+		entry_confirm(l, e, c->bit);
+}
+
+static void
+enter_scan(struct ledger *l, const struct msg_scan_message *m)
+{
+	struct ledger_stream *s = stream_at(l, m->stream);
+
+	if (s == NULL || !m->intact)
+		return;
+	enter_read(l, m->stream, m->seq, m->id, m->stamp_ns);
+}
+
+/* What happened to a message's attempts. */
+static void
+enter_outcome(struct ledger *l, const struct event *ev)
+{
+	struct ledger_entry *e;
+
+	if (ev->type == MESSAGE_PUBLISH_UNKNOWN) {
+		e = ledger_find(l, ev->u.publish_unknown.id);
+		if (e != NULL)
+			e->is_unknown = true;
+		return;
+	}
+	e = ledger_find(l, ev->u.publish_end.id);
+	if (e == NULL)
+		return;
+	e->is_ended = true;
+	if (ev->u.publish_end.outcome == 2)
+		e->is_unknown = true;
+	else if (!e->is_unknown)
+		entry_remove(l, e); /* every attempt certainly failed */
+}
+
+/*
+ * An ack whose answer nobody heard may have been committed: the server then
+ * owes no further delivery. A new attempt by somebody begins anew.
+ */
+static void
+enter_ack_attempt(struct ledger *l, const struct event *ev)
+{
+	struct ledger_entry *e;
+
+	/* Type after type the id has its own place. */
+	if (ev->type == MESSAGE_ACK_INVOKE) {
+		e = ledger_find(l, ev->u.ack_invoke.id);
+		if (e != NULL) {
+			e->acking = ev->source;
+			e->ack_unknown = false;
+		}
+		return;
+	}
+	e = ledger_find(l, ev->u.ack_unknown.id);
+	if (e == NULL || !ev->u.ack_unknown.gave_up)
+		return;
+	if (e->required != 0) {
+		e->unsure |= bit_of(l, ev->u.ack_unknown.consumer);
+		return;
+	}
+	e->acking = 0;
+	e->ack_unknown = true;
+}
+
+/* What a process had open when it ended stays unknown for ever. */
+static void
+enter_exit(struct ledger *l, uint32_t source)
+{
+	struct ledger_entry *e;
+	uint64_t bits = source < l->nreaders ? l->readers[source] : 0;
+	size_t i;
+
+	for (i = 0; i < l->room; i++) {
+		e = ledger_slot(l, i);
+		/* It may have sent the ack of whatever was delivered. */
+		if (e != NULL)
+			e->unsure |= bits & e->delivered & ~e->confirmed;
+		if (e != NULL && e->acking == source) {
+			e->acking = 0;
+			e->ack_unknown = true;
+		}
+		if (e == NULL || message_id_source(e->id) != source ||
+		    e->is_acked || e->is_ended)
+			continue;
+		e->is_unknown = e->is_ended = true;
+	}
+}
+
+static void
+enter_consumer(struct ledger *l, const struct msg_consumer *m)
+{
+	struct ledger_stream *s = stream_at(l, m->stream);
+	struct ledger_consumer *c = consumer_at(l, m->consumer);
+
+	if (s == NULL || c == NULL)
+		return;
+	/* An ordered consumer is told anew by each incarnation. */
+	if (!c->exists)
+		s->consumers++;
+	c->exists = true;
+	c->stream = m->stream;
+	c->frontier = 0;
+	(void)text_copy(c->name, sizeof(c->name), m->name);
+}
+
+static void
+enter_consumer_rules(struct ledger *l, const struct msg_consumer_rules *m)
+{
+	struct ledger_consumer *c = consumer_at(l, m->consumer);
+	struct ledger_stream *s;
+
+	if (c == NULL || !c->exists)
+		return;
+	s = stream_at(l, c->stream);
+	if (s == NULL)
+		return;
+	/* Beyond that many a message is done when one confirms it. */
+	if (!c->has_rules && s->bits < MASK_BITS)
+		c->bit = UINT64_C(1) << s->bits++;
+	c->has_rules = true;
+	c->kind = (enum ledger_kind)m->kind;
+	c->acks = (enum ledger_acks)m->acks;
+	c->is_filtered = m->filtered;
+	c->subject = m->subject;
+	c->max_ack_pending = m->max_ack_pending;
+	c->max_deliver = m->max_deliver;
+}
+
+static void
+enter_stream_rules(struct ledger *l, const struct msg_stream_rules *m)
+{
+	struct ledger_stream *s = stream_at(l, m->stream);
+
+	if (s == NULL)
+		return;
+	s->retention = (enum ledger_retention)m->retention;
+	s->subjects = m->subjects;
+}
+
+void
+ledger_event(struct ledger *l, const struct faults *f, const struct event *ev)
+{
+	if (ev->type == MESSAGE_PUBLISH_INVOKE)
+		enter_invoke(l, f, ev);
+	else if (ev->type == MESSAGE_PUBLISH_OK)
+		enter_ok(l, f, ev);
+	else if (ev->type == MESSAGE_DELIVER)
+		enter_deliver(l, f, ev);
+	else if (ev->type == MESSAGE_ACK_OK)
+		enter_ack(l, &ev->u.ack_ok);
+	else if (ev->type == MESSAGE_ACK_INVOKE ||
+		 ev->type == MESSAGE_ACK_UNKNOWN)
+		enter_ack_attempt(l, ev);
+	else if (ev->type == MESSAGE_SCAN_MESSAGE)
+		enter_scan(l, &ev->u.scan_message);
+	else if (ev->type == MESSAGE_PUBLISH_UNKNOWN ||
+		 ev->type == MESSAGE_PUBLISH_END)
+		enter_outcome(l, ev);
+	else if (ev->type == MESSAGE_TICK)
+		park(l, ev->time_ns);
+	else if (ev->type == MESSAGE_CHILD_EXIT)
+		enter_exit(l, ev->u.child_exit.child);
+	else if (ev->type == MESSAGE_RUN)
+		l->run = ev->u.run.run;
+	else if (ev->type == MESSAGE_STREAM)
+		enter_stream(l, &ev->u.stream);
+	else if (ev->type == MESSAGE_CONSUMER)
+		enter_consumer(l, &ev->u.consumer);
+	else if (ev->type == MESSAGE_CONSUMER_RULES)
+		enter_consumer_rules(l, &ev->u.consumer_rules);
+	else if (ev->type == MESSAGE_STREAM_RULES)
+		enter_stream_rules(l, &ev->u.stream_rules);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The ledger: what the history has established so far about streams and
+ * messages. The judge lets the checks see an event first and enters it
+ * here afterwards, so a check compares an event with what was known before
+ * it. Checks read the ledger and never write it.
+ *
+ * Memory: one entry for each message that is open (not yet acked, or not
+ * yet confirmed by every consumer that has to) or whose outcome is unknown;
+ * everything settled shrinks to runs of sequences, or to digests. What nobody
+ * waits for but may come again, because an ack was perhaps committed unheard,
+ * is parked after a while (see parked.h) and entered again when it comes.
+ */
+#ifndef CHECK_LEDGER_H
+#define CHECK_LEDGER_H
+
+#include <stdbool.h>
+
+#include "orchestrator/judge/faults.h"
+#include "orchestrator/judge/parked.h"
+#include "orchestrator/judge/seqlog.h"
+#include "orchestrator/judge/seqmap.h"
+#include "proto/message.h"
+
+#define LEDGER_STREAMS_MAX 65536
+
+/* A message that isn't settled. */
+struct ledger_entry {
+	uint64_t id; /* 0: free slot */
+	uint32_t stream;
+	uint32_t attempts;
+	uint64_t sum;		/* of the payload */
+	uint64_t invoked_ns;	/* first attempt */
+	uint64_t invoked_stood; /* availability clock then */
+	uint64_t acked_ns, acked_stood;
+	uint64_t floor;	  /* highest sequence acked before the first attempt */
+	uint64_t seq;	  /* where it was seen or acked; 0 not yet */
+	int64_t stamp_ns; /* the server's time of that copy; 0 not known */
+	bool is_unknown;  /* an attempt's outcome is unknown */
+	bool is_acked, is_ended, is_confirmed;
+	uint32_t acking;  /* source that has an ack open; 0 none */
+	bool ack_unknown; /* an ack may have been committed unheard */
+	bool was_parked;  /* acked_ns is only when it came again */
+	/* Where consumers have rules: bits of consumers, see ledger_consumer */
+	uint64_t required;  /* have to confirm it; 0: anybody, once */
+	uint64_t delivered; /* have received it */
+	uint64_t confirmed; /* have had it confirmed, or ack without */
+	uint64_t unsure;    /* may have had an ack committed unheard */
+};
+
+enum ledger_acks {
+	ACKS_CONFIRMED = 1,
+	ACKS_PLAIN = 2,
+	ACKS_NONE = 3
+};
+enum ledger_kind {
+	KIND_PULL = 1,
+	KIND_PUSH = 2,
+	KIND_ORDERED = 3
+};
+
+struct ledger_consumer {
+	bool exists, has_rules;
+	uint32_t stream;
+	char name[64];
+	uint64_t bit; /* in the masks of entries, 0 without rules */
+	enum ledger_kind kind;
+	enum ledger_acks acks;
+	bool is_filtered;
+	uint32_t subject; /* when it is filtered */
+	uint64_t max_ack_pending, max_deliver;
+	uint64_t frontier; /* highest sequence that it has delivered */
+	uint64_t moved_ns; /* when it delivered something last */
+};
+
+enum ledger_retention {
+	RETENTION_LIMITS,
+	RETENTION_WORKQUEUE,
+	RETENTION_INTEREST
+};
+
+struct ledger_stream {
+	bool exists;
+	char name[64], storage[16];
+	uint64_t created, dedupe_ns;
+	uint32_t replicas, consumers;
+	enum ledger_retention retention;
+	uint32_t subjects;   /* message n is of subject n % this */
+	uint32_t bits;	     /* given to consumers with rules */
+	struct seqlog known; /* what its sequences hold, acked or read */
+	struct seqmap acked; /* set of the sequences that were acked */
+	uint64_t max_acked;
+};
+
+/* What was looked for last: all checks ask for the same message. */
+struct ledger_hint {
+	uint64_t id;
+	struct ledger_entry *entry;
+};
+
+struct ledger {
+	uint64_t run;
+	struct ledger_entry *entries; /* open addressing by id */
+	size_t nentries, room;
+	struct parked parked;
+	uint64_t recovered; /* settled without an ack of their publish */
+	uint64_t park_ns;   /* when to look again for what can be parked */
+	struct ledger_hint *hint; /* made with the first entries */
+	struct ledger_stream *streams;
+	uint32_t nstreams;
+	struct ledger_consumer *consumers;
+	uint32_t nconsumers;
+	uint64_t *readers; /* by source: bits of the consumers it read */
+	uint32_t nreaders;
+	uint64_t *invoked; /* highest counter invoked, by source */
+	uint32_t nsources;
+	bool no_memory; /* something could not be entered */
+};
+
+void ledger_init(struct ledger *);
+void ledger_fini(struct ledger *);
+
+/* Enter an event. */
+void ledger_event(struct ledger *, const struct faults *, const struct event *);
+
+/* The open or unknown message, or NULL. Valid until the next event. */
+struct ledger_entry *ledger_find(const struct ledger *, uint64_t id);
+
+/* The stream, or NULL when no STREAM event named it. */
+const struct ledger_stream *ledger_stream(
+    const struct ledger *, uint32_t stream);
+
+/* The consumer, or NULL when no CONSUMER event named it. */
+const struct ledger_consumer *ledger_consumer(
+    const struct ledger *, uint32_t consumer);
+
+/*
+ * Of a message without an entry: true when it isn't settled, for not all who
+ * had to confirm it did. Those who did are *confirmed.
+ */
+bool ledger_is_parked(const struct ledger *, uint64_t id, uint64_t *confirmed);
+
+/* Bits of the consumers that message id of a stream has to reach. */
+uint64_t ledger_required(const struct ledger *, uint32_t stream, uint64_t id);
+
+/*
+ * True while an acknowledged message waits for a consumer: *missing are the
+ * bits of those, or 0 where consumers have no rules.
+ */
+bool ledger_awaits(const struct ledger_entry *, uint64_t *missing);
+
+/*
+ * True when message id, which was delivered, was confirmed before by this
+ * consumer, as far as the ledger can tell: not where acks are plain.
+ */
+bool ledger_was_confirmed(
+    const struct ledger *, uint32_t consumer, uint64_t id);
+
+/* True when this run did invoke a publish of id. */
+bool ledger_was_invoked(const struct ledger *, uint64_t id);
+
+/* The i-th slot: NULL when it is free; i below room. */
+struct ledger_entry *ledger_slot(const struct ledger *, size_t i);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+/* Messages that may have been acked unheard; see parked.h. */
+#include <errno.h>
+#include <roaring/roaring.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/judge/parked.h"
+#include "proto/message.h"
+
+#define SOURCES_MAX (1u << 20)
+
+void
+parked_init(struct parked *p)
+{
+	memset(p, 0, sizeof(*p));
+}
+
+void
+parked_fini(struct parked *p)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < p->n; i++) {
+		for (k = 0; k < p->sources[i].n; k++)
+			roaring_bitmap_free(p->sources[i].sets[k].counters);
+		free(p->sources[i].sets);
+	}
+	free(p->sources);
+	parked_init(p);
+}
+
+static struct parked_source *
+source_at(struct parked *p, uint32_t source)
+{
+	struct parked_source *sources;
+	uint32_t n = source + 1;
+
+	if (source < p->n)
+		return &p->sources[source];
+	if (source >= SOURCES_MAX)
+		return NULL;
+	sources = realloc(p->sources, n * sizeof(*sources));
+	if (sources == NULL)
+		return NULL;
+	memset(sources + p->n, 0, (n - p->n) * sizeof(*sources));
+	p->sources = sources;
+	p->n = n;
+	return &sources[source];
+}
+
+static struct parked_set *
+set_at(struct parked_source *s, uint64_t confirmed)
+{
+	struct parked_set *sets, *set;
+	uint32_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->sets[i].confirmed == confirmed)
+			return &s->sets[i];
+	sets = realloc(s->sets, (s->n + 1) * sizeof(*sets));
+	if (sets == NULL)
+		return NULL;
+	s->sets = sets;
+	set = &sets[s->n];
+	set->confirmed = confirmed;
+	set->counters = roaring_bitmap_create();
+	if (set->counters == NULL)
+		return NULL;
+	s->n++;
+	return set;
+}
+
+static struct parked_set *
+set_with(const struct parked *p, uint64_t id)
+{
+	uint64_t counter = message_id_counter(id);
+	uint32_t i, source = message_id_source(id);
+	struct parked_set *set;
+
+	if (source >= p->n || counter > UINT32_MAX)
+		return NULL;
+	for (i = 0; i < p->sources[source].n; i++) {
+		set = &p->sources[source].sets[i];
+		if (roaring_bitmap_contains(set->counters, (uint32_t)counter))
+			return set;
+	}
+	return NULL;
+}
+
+int
+parked_put(struct parked *p, uint64_t id, uint64_t confirmed)
+{
+	struct parked_source *s = source_at(p, message_id_source(id));
+	uint64_t counter = message_id_counter(id);
+	struct parked_set *set;
+
+	if (s == NULL)
+		return -ENOMEM;
+	if (s->n >= PARKED_MASKS_MAX || counter > UINT32_MAX)
+		return -ENOSPC;
+	set = set_at(s, confirmed);
+	if (set == NULL)
+		return -ENOMEM;
+	roaring_bitmap_add(set->counters, (uint32_t)counter);
+	return 0;
+}
+
+bool
+parked_find(const struct parked *p, uint64_t id, uint64_t *confirmed)
+{
+	const struct parked_set *set = set_with(p, id);
+
+	if (set != NULL)
+		*confirmed = set->confirmed;
+	return set != NULL;
+}
+
+bool
+parked_take(struct parked *p, uint64_t id, uint64_t *confirmed)
+{
+	struct parked_set *set = set_with(p, id);
+
+	if (set == NULL)
+		return false;
+	*confirmed = set->confirmed;
+	roaring_bitmap_remove(set->counters, (uint32_t)message_id_counter(id));
+	return true;
+}

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The phases of a run (docs/architecture.md). Each has a way in, a question
+ * whether it is over, and a patience after which it is given up: a run ends,
+ * whatever the cluster does.
+ */
+#include <string.h>
+#include <sys/wait.h>
+
+#include "orchestrator/live/run.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define STARTS_AT_ONCE 32
+
+struct phase_ops {
+	const char *name;
+	uint64_t patience_ns; /* 0: it ends by itself */
+	void (*enter)(struct run *);
+	bool (*is_over)(struct run *);
+	void (*late)(struct run *); /* patience is over; then is_over counts */
+};
+
+/* Somebody else's cluster, in which a server takes its time to come back. */
+static bool
+is_slow(const struct run *r)
+{
+	return strcmp(r->config.cluster, "kubernetes") == 0;
+}
+
+static uint64_t
+patience_of(const struct run *r, const struct phase_ops *p)
+{
+	return is_slow(r) ? 3 * p->patience_ns : p->patience_ns;
+}
+
+static void
+say(struct run *r, struct child_slot *s, enum message_type type)
+{
+	struct event ev = {.type = type};
+
+	children_send(r->children, s, &ev);
+}
+
+static struct child_slot *
+plan_child(struct run *r, const char *program, const char *role, bool restarts)
+{
+	struct child_slot *s =
+	    children_add(r->children, program, role, restarts);
+
+	if (s == NULL)
+		run_doom(r, "cannot add a process for %s", role);
+	return s;
+}
+
+static void
+start_child(struct run *r, struct child_slot *s)
+{
+	int err = children_start(r->children, s);
+
+	if (err == 0)
+		return;
+	s->state = CHILD_FINISHED;
+	run_doom(
+	    r, "cannot start a process for %s: %s", s->role, strerror(-err));
+}
+
+static struct child_slot *
+add_child(struct run *r, const char *program, const char *role, bool restarts)
+{
+	struct child_slot *s = plan_child(r, program, role, restarts);
+
+	if (s != NULL)
+		start_child(r, s);
+	return s;
+}
+
+static void
+fail_cluster(struct run *r, const char *why)
+{
+	struct event ev = {.type = MESSAGE_CLUSTER_FAILED};
+
+	(void)text_copy(
+	    ev.u.cluster_failed.why, sizeof(ev.u.cluster_failed.why), why);
+	run_note(r, &ev);
+	r->doomed = true;
+}
+
+/* up: the chaos process forms the cluster */
+
+static void
+up_enter(struct run *r)
+{
+	r->chaos = add_child(r, "chaos", "chaos", false);
+}
+
+static bool
+up_is_over(struct run *r)
+{
+	return r->is_up;
+}
+
+static void
+up_late(struct run *r)
+{
+	fail_cluster(r, "the cluster was not up in time");
+}
+
+/* setup: a short-lived worker makes streams and consumers */
+
+static void
+setup_enter(struct run *r)
+{
+	r->setup = add_child(r, "worker", "setup", false);
+}
+
+static bool
+setup_is_over(struct run *r)
+{
+	struct child_slot *s = r->setup;
+
+	if (s == NULL)
+		return true;
+	if (s->state == CHILD_READY)
+		run_start_worker(r, s);
+	if (s->state != CHILD_FINISHED)
+		return false;
+	if (!s->bye_ok && !r->doomed && WIFSIGNALED(s->wait_status))
+		run_doom(r, "the setup process was killed by signal %d",
+		    WTERMSIG(s->wait_status));
+	else if (!s->bye_ok && !r->doomed)
+		fail_cluster(r,
+		    "the test's streams could not be made: see the log lines "
+		    "of \"setup\"");
+	return true;
+}
+
+static void
+setup_late(struct run *r)
+{
+	children_kill(r->children, r->setup);
+	fail_cluster(r, "the test's streams could not be made in time");
+}
+
+/* start: every worker of the workload connects */
+
+static unsigned
+role_count(const struct run *r, const struct workload_role *role)
+{
+	if (role->count == WORKLOAD_CONSUMERS)
+		return (unsigned)r->config.consumers;
+	if (role->count == WORKLOAD_CLIENTS)
+		return (unsigned)r->config.clients;
+	return 1;
+}
+
+static void
+start_enter(struct run *r)
+{
+	const struct workload_role *role;
+	struct child_slot *s;
+	unsigned i;
+
+	for (role = r->workload->roles; role->name != NULL; role++)
+		for (i = 0; i < role_count(r, role) && !r->doomed; i++) {
+			s = plan_child(r, "worker", role->name, true);
+			if (s == NULL)
+				return;
+			r->workers[s->source].is_load = true;
+			r->workers[s->source].index = i;
+			r->workers[s->source].produces = role->produces;
+			r->nworkers = s->source;
+		}
+}
+
+/* The i-th load worker's slot, or NULL when source i isn't one. */
+static struct child_slot *
+load_worker(const struct run *r, uint32_t source)
+{
+	if (!r->workers[source].is_load)
+		return NULL;
+	return children_slot(r->children, source);
+}
+
+/* Some at a time: those that run already must be heard meanwhile. */
+static bool
+start_is_over(struct run *r)
+{
+	struct child_slot *s;
+	unsigned started = 0;
+	bool all_ready = true;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers && !r->doomed; i++) {
+		s = load_worker(r, i);
+		if (s == NULL || s->state == CHILD_READY)
+			continue;
+		all_ready = false;
+		if (s->incarnation > 0)
+			continue;
+		start_child(r, s);
+		if (++started == STARTS_AT_ONCE)
+			break;
+	}
+	return all_ready;
+}
+
+static void
+start_late(struct run *r)
+{
+	run_doom(r, "not all workers were ready in time");
+}
+
+/* quiet and mayhem: the load runs */
+
+static void
+quiet_enter(struct run *r)
+{
+	struct child_slot *s;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++) {
+		s = load_worker(r, i);
+		if (s != NULL && s->state == CHILD_READY)
+			run_start_worker(r, s);
+	}
+}
+
+/* Time since the load began, which was when quiet began. */
+static bool
+load_is_over(const struct run *r)
+{
+	const struct stats *s = &r->history.stats;
+
+	if (r->interrupted || r->stopped)
+		return true;
+	if (r->config.rounds != 0 && s->rounds >= r->config.rounds)
+		return true;
+	return s->load_ns != 0 &&
+	       clock_mono_ns() >= s->load_ns + r->config.duration_ns;
+}
+
+static bool
+quiet_is_over(struct run *r)
+{
+	return load_is_over(r) ||
+	       clock_mono_ns() >= r->phase_ns + r->config.quiet_ns;
+}
+
+static void
+mayhem_enter(struct run *r)
+{
+	if (!load_is_over(r))
+		say(r, r->chaos, MESSAGE_MAYHEM_START);
+}
+
+static bool
+mayhem_is_over(struct run *r)
+{
+	return load_is_over(r);
+}
+
+/* heal: the load goes on until no fault is in force */
+
+static void
+heal_enter(struct run *r)
+{
+	r->all_healed = false;
+	say(r, r->chaos, MESSAGE_MAYHEM_STOP);
+}
+
+static bool
+heal_is_over(struct run *r)
+{
+	return r->all_healed;
+}
+
+static void
+give_up(struct run *r)
+{
+	log_warn("phase %s was given up after %llu s", phase_name(r->phase),
+	    (unsigned long long)((clock_mono_ns() - r->phase_ns) / CLOCK_S));
+	r->all_healed = r->settled = r->dumped = true;
+	r->cleaner = NULL;
+}
+
+/* drain: producers end, then the rest when nothing is left to consume */
+
+static void
+stop_workers(struct run *r, bool produces)
+{
+	struct child_slot *s;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++) {
+		s = load_worker(r, i);
+		if (s != NULL && r->workers[i].produces == produces)
+			children_stop(r->children, s,
+			    r->config.op_timeout_ns + 30 * CLOCK_S);
+	}
+}
+
+static bool
+workers_finished(const struct run *r, bool produces)
+{
+	const struct child_slot *s;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++) {
+		s = load_worker(r, i);
+		if (s != NULL && r->workers[i].produces == produces &&
+		    s->state != CHILD_FINISHED)
+			return false;
+	}
+	return true;
+}
+
+/* True when nothing acknowledged waits for a consumer any more. */
+static bool
+is_consumed(const struct run *r)
+{
+	const struct ledger *l = judge_ledger(r->history.judge);
+	const struct ledger_entry *e;
+	uint64_t missing;
+	size_t i;
+
+	for (i = 0; i < l->room; i++) {
+		e = ledger_slot(l, i);
+		if (e != NULL && ledger_awaits(e, &missing))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * False when every load worker produces: then all of them have ended, each
+ * has drained what it made, and nothing is gained by waiting. The wait would
+ * even convict: with nobody left to take it, a message looks stuck.
+ */
+static bool
+has_takers(const struct run *r)
+{
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++)
+		if (load_worker(r, i) != NULL && !r->workers[i].produces)
+			return true;
+	return false;
+}
+
+static void
+drain_enter(struct run *r)
+{
+	stop_workers(r, true);
+}
+
+static bool
+drain_is_over(struct run *r)
+{
+	uint64_t patience = r->config.consume_timeout_ns + 30 * CLOCK_S;
+
+	if (r->step == 0 && workers_finished(r, true)) {
+		r->step = 1;
+		r->phase_ns = clock_mono_ns();
+	}
+	/* merge_waiting: what has arrived may not be in the ledger yet. */
+	if (r->step == 1 &&
+	    (!has_takers(r) ||
+		(merge_waiting(r->merge) == 0 && is_consumed(r)) ||
+		clock_mono_ns() >= r->phase_ns + patience)) {
+		r->step = 2;
+		stop_workers(r, false);
+	}
+	return r->step == 2 && workers_finished(r, false);
+}
+
+/* settle: chaos says when the cluster is healthy and current */
+
+static void
+settle_enter(struct run *r)
+{
+	r->settled = false;
+	say(r, r->chaos, MESSAGE_SETTLE);
+}
+
+static bool
+settle_is_over(struct run *r)
+{
+	return r->settled;
+}
+
+/*
+ * audit: a fresh process scans every stream by a second path, while chaos
+ * compares what the servers tell of them.
+ */
+
+#define AUDITS_MAX 3
+
+static void
+start_audit(struct run *r)
+{
+	r->audits++;
+	r->audit = add_child(r, "worker", "audit", false);
+}
+
+static void
+audit_enter(struct run *r)
+{
+	/* Of a cluster that does not settle nothing new would be known. */
+	r->compared = r->is_unsettled;
+	if (!r->compared)
+		say(r, r->chaos, MESSAGE_COMPARE);
+	start_audit(r);
+}
+
+/* Name every stream to a process, then let it begin. */
+static void
+send_streams(struct run *r, struct child_slot *to)
+{
+	const struct ledger *l = judge_ledger(r->history.judge);
+	const struct ledger_stream *s;
+	struct event ev;
+	uint32_t i;
+
+	for (i = 0; i < l->nstreams; i++) {
+		s = ledger_stream(l, i);
+		if (s == NULL)
+			continue;
+		memset(&ev, 0, sizeof(ev));
+		ev.type = MESSAGE_AUDIT_STREAM;
+		ev.u.audit_stream.stream = i;
+		ev.u.audit_stream.last_acked = seqmap_last(&s->acked);
+		(void)text_copy(ev.u.audit_stream.name,
+		    sizeof(ev.u.audit_stream.name), s->name);
+		children_send(r->children, to, &ev);
+	}
+	run_start_worker(r, to);
+}
+
+static bool
+audit_is_over(struct run *r)
+{
+	if (r->audit == NULL)
+		return true;
+	if (r->audit->state == CHILD_READY)
+		send_streams(r, r->audit);
+	if (r->audit->state != CHILD_FINISHED)
+		return false;
+	if (!r->audit->bye_ok && !r->doomed && r->audits < AUDITS_MAX) {
+		start_audit(r);
+		return false;
+	}
+	return r->compared || r->chaos->state == CHILD_FINISHED;
+}
+
+/* clean: leave nothing on a cluster that isn't ours, unless it is evidence */
+
+static bool
+has_violation(const struct run *r)
+{
+	unsigned k;
+
+	for (k = 0; k < ANOMALY_COUNT; k++)
+		if (judge_count(r->history.judge, k, CLASS_VIOLATION) > 0)
+			return true;
+	return false;
+}
+
+static void
+clean_enter(struct run *r)
+{
+	if (strcmp(r->config.cluster, "external") != 0 && !is_slow(r))
+		return;
+	if (has_violation(r))
+		progress_say(&r->progress,
+		    "the run's streams (NB_%llX_...) are kept as evidence",
+		    (unsigned long long)r->config.run);
+	else
+		r->cleaner = add_child(r, "worker", "clean", false);
+}
+
+static bool
+clean_is_over(struct run *r)
+{
+	if (r->cleaner == NULL)
+		return true;
+	if (r->cleaner->state == CHILD_READY)
+		send_streams(r, r->cleaner);
+	return r->cleaner->state == CHILD_FINISHED;
+}
+
+/* down: save what the servers can tell, then end them */
+
+static bool
+wants_dump(const struct run *r)
+{
+	unsigned k;
+
+	if (r->doomed || !r->is_up)
+		return false;
+	if (has_violation(r) || r->is_unsettled)
+		return true;
+	for (k = 0; k < ANOMALY_COUNT; k++)
+		if (judge_count(r->history.judge, k, CLASS_WARNING) > 0)
+			return true;
+	return false;
+}
+
+static void
+down_enter(struct run *r)
+{
+	stop_workers(r, true);
+	stop_workers(r, false);
+	if (r->setup != NULL)
+		children_stop(r->children, r->setup, CLOCK_S);
+	if (r->audit != NULL)
+		children_stop(r->children, r->audit, CLOCK_S);
+	if (wants_dump(r))
+		say(r, r->chaos, MESSAGE_DUMP);
+	else
+		r->dumped = true;
+}
+
+static bool
+down_is_over(struct run *r)
+{
+	if (r->chaos == NULL || r->chaos->state == CHILD_FINISHED)
+		r->dumped = true;
+	if (!r->dumped)
+		return false;
+	if (r->step == 0 && r->chaos != NULL) {
+		/* After a failure workers may still hang: don't wait. */
+		/* On Kubernetes what was changed is put back now. */
+		children_stop(
+		    r->children, r->chaos, (is_slow(r) ? 90 : 20) * CLOCK_S);
+		r->step = 1;
+	}
+	return r->chaos == NULL || r->chaos->state == CHILD_FINISHED;
+}
+
+static const struct phase_ops phases[PHASES] = {
+    [PHASE_UP] = {"up", 90 * CLOCK_S, up_enter, up_is_over, up_late},
+    [PHASE_SETUP] = {"setup", 90 * CLOCK_S, setup_enter, setup_is_over,
+	setup_late},
+    [PHASE_START] = {"start", 90 * CLOCK_S, start_enter, start_is_over,
+	start_late},
+    [PHASE_QUIET] = {"quiet", 0, quiet_enter, quiet_is_over, NULL},
+    [PHASE_MAYHEM] = {"mayhem", 0, mayhem_enter, mayhem_is_over, NULL},
+    [PHASE_HEAL] = {"heal", 240 * CLOCK_S, heal_enter, heal_is_over, give_up},
+    [PHASE_DRAIN] = {"drain", 0, drain_enter, drain_is_over, NULL},
+    [PHASE_SETTLE] = {"settle", 180 * CLOCK_S, settle_enter, settle_is_over,
+	give_up},
+    [PHASE_AUDIT] = {"audit", 0, audit_enter, audit_is_over, NULL},
+    [PHASE_CLEAN] = {"clean", 60 * CLOCK_S, clean_enter, clean_is_over,
+	give_up},
+    [PHASE_DOWN] = {"down", 60 * CLOCK_S, down_enter, down_is_over, give_up},
+    [PHASE_END] = {"end", 0, NULL, NULL, NULL},
+};
+
+const char *
+phase_name(enum run_phase phase)
+{
+	return phases[phase].name;
+}
+
+void
+phase_enter(struct run *r, enum run_phase phase)
+{
+	const struct phase_ops *p = &phases[phase];
+	struct event ev = {.type = MESSAGE_PHASE};
+
+	r->phase = phase;
+	r->phase_ns = clock_mono_ns();
+	r->deadline_ns = p->patience_ns ? r->phase_ns + patience_of(r, p) : 0;
+	r->step = 0;
+	ev.u.phase.phase = (uint8_t)phase;
+	(void)text_copy(ev.u.phase.name, sizeof(ev.u.phase.name), p->name);
+	run_note(r, &ev);
+	if (p->enter != NULL)
+		p->enter(r);
+}
+
+void
+phase_prolong(struct run *r, enum run_phase phase)
+{
+	if (r->phase == phase && r->deadline_ns != 0)
+		r->deadline_ns =
+		    clock_mono_ns() + patience_of(r, &phases[phase]);
+}
+
+void
+phase_poll(struct run *r)
+{
+	const struct phase_ops *p = &phases[r->phase];
+
+	if (r->deadline_ns != 0 && clock_mono_ns() >= r->deadline_ns) {
+		r->deadline_ns = 0;
+		p->late(r);
+	}
+	if (r->doomed && r->phase < PHASE_DOWN) {
+		phase_enter(r, PHASE_DOWN);
+		return;
+	}
+	/* Before there is load there is nothing to heal or judge. */
+	if (r->interrupted && r->phase < PHASE_QUIET) {
+		phase_enter(r, PHASE_DOWN);
+		return;
+	}
+	if (p->is_over(r))
+		phase_enter(r, r->phase + 1);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+/* Where a run's servers are; see servers.h. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "orchestrator/live/run.h"
+#include "orchestrator/live/servers.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define SERVERS_FILE "servers.json"
+
+static char *
+servers_text(const struct run *r)
+{
+	cJSON *o = cJSON_CreateObject(), *list, *row;
+	const struct msg_node *n;
+	char *text;
+	unsigned i;
+
+	(void)cJSON_AddNumberToObject(o, "pid", (double)getpid());
+	list = cJSON_AddArrayToObject(o, "servers");
+	for (i = 0; i < CONFIG_NODES_MAX; i++) {
+		n = &r->nodes[i];
+		if (n->node == 0)
+			continue;
+		row = cJSON_CreateObject();
+		(void)cJSON_AddStringToObject(row, "name", n->name);
+		(void)cJSON_AddStringToObject(row, "version", n->version);
+		(void)cJSON_AddStringToObject(row, "url", n->url);
+		(void)cJSON_AddStringToObject(row, "monitor", n->monitor);
+		(void)cJSON_AddItemToArray(list, row);
+	}
+	text = cJSON_Print(o);
+	cJSON_Delete(o);
+	return text;
+}
+
+void
+servers_write(struct run *r)
+{
+	char path[CONFIG_PATH_MAX + 32] = "", temp[CONFIG_PATH_MAX + 40] = "";
+	char *text = servers_text(r);
+	FILE *f;
+	int err = 0;
+
+	(void)text_add(path, sizeof(path), "%s/" SERVERS_FILE, r->dir);
+	(void)text_add(temp, sizeof(temp), "%s.new", path);
+	f = text != NULL ? fopen(temp, "we") : NULL;
+	if (f == NULL || fputs(text, f) < 0 || fputc('\n', f) < 0)
+		err = errno;
+	if (f != NULL && fclose(f) != 0 && err == 0)
+		err = errno;
+	if (err == 0 && f != NULL && rename(temp, path) < 0)
+		err = errno;
+	if (err != 0)
+		log_warn("cannot write \"%s\": %s", path, strerror(err));
+	free(text);
+}
+
+void
+servers_remove(struct run *r)
+{
+	char path[CONFIG_PATH_MAX + 32] = "";
+
+	(void)text_add(path, sizeof(path), "%s/" SERVERS_FILE, r->dir);
+	(void)unlink(path); /* never written, if it never was up */
+}
+
+void
+servers_urls(const struct run *r, char *out, unsigned long size)
+{
+	unsigned i;
+
+	out[0] = '\0';
+	for (i = 0; i < CONFIG_NODES_MAX; i++)
+		if (r->nodes[i].url[0] != '\0')
+			(void)text_add(out, size, "%s%s",
+			    out[0] != '\0' ? "," : "", r->nodes[i].url);
+}

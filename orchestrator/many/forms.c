@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: ISC */
+/* What is made of many runs' reports; see forms.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "orchestrator/judge/judge.h"
+#include "orchestrator/many/forms.h"
+#include "orchestrator/report/markup.h"
+#include "orchestrator/report/report.h"
+
+#define REPORT_MAX (64 << 20) /* bytes of a report.json that is read */
+
+extern const char page_style[];
+
+const cJSON *
+forms_get(const cJSON *o, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(o, name);
+}
+
+const char *
+forms_text(const cJSON *o, const char *name)
+{
+	const char *text = cJSON_GetStringValue(forms_get(o, name));
+
+	return text != NULL ? text : "";
+}
+
+double
+forms_number(const cJSON *o, const char *name)
+{
+	const cJSON *item = forms_get(o, name);
+
+	return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+void
+forms_copy(cJSON *to, const cJSON *from, const char *name)
+{
+	const cJSON *item = forms_get(from, name);
+
+	if (item != NULL)
+		(void)cJSON_AddItemToObject(
+		    to, name, cJSON_Duplicate(item, true));
+}
+
+/* Reports */
+
+static char *
+read_file(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	struct stat st;
+	char *text = NULL;
+	size_t n = 0;
+
+	if (f == NULL)
+		return NULL;
+	if (fstat(fileno(f), &st) == 0 && st.st_size <= REPORT_MAX)
+		text = malloc((size_t)st.st_size + 1);
+	if (text != NULL) {
+		n = fread(text, 1, (size_t)st.st_size, f);
+		text[n] = '\0';
+	}
+	(void)fclose(f); /* only read */
+	return text;
+}
+
+cJSON *
+forms_load(const char *path)
+{
+	char *text = read_file(path);
+	cJSON *report = text != NULL ? cJSON_Parse(text) : NULL;
+
+	free(text);
+	if (cJSON_IsNumber(forms_get(report, "exit_code")) &&
+	    forms_text(report, "verdict")[0] != '\0')
+		return report;
+	cJSON_Delete(report);
+	return NULL;
+}
+
+cJSON *
+forms_outcome(const cJSON *report)
+{
+	static const char *const fields[] = {"verdict", "reasons", "seed",
+	    "started", "duration_s", "total_s", "rounds", "command"};
+	cJSON *o = cJSON_CreateObject(), *list, *item;
+	const cJSON *f, *a;
+	int applied = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		forms_copy(o, report, fields[i]);
+	cJSON_ArrayForEach(f, forms_get(report, "faults")) applied +=
+	    cJSON_IsTrue(forms_get(f, "applied"));
+	(void)cJSON_AddNumberToObject(o, "faults", applied);
+	list = cJSON_AddArrayToObject(o, "anomalies");
+	cJSON_ArrayForEach(a, forms_get(report, "anomalies"))
+	{
+		/* count is of the kind and class: one row of each is enough */
+		item = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
+		if (item != NULL &&
+		    strcmp(forms_text(item, "kind"), forms_text(a, "kind")) ==
+			0 &&
+		    strcmp(forms_text(item, "class"), forms_text(a, "class")) ==
+			0)
+			continue;
+		item = cJSON_CreateObject();
+		forms_copy(item, a, "kind");
+		forms_copy(item, a, "class");
+		forms_copy(item, a, "count");
+		(void)cJSON_AddItemToArray(list, item);
+	}
+	return o;
+}
+
+/* Results */
+
+const char *const forms_words[] = {"FAIL", "harness", "cluster", "died",
+    "inconclusive", "skipped", "not run", "pass", NULL};
+
+/* The first word of a code is what a run with it is called. */
+static const struct {
+	const char *word;
+	int code;
+} order[] = {{"FAIL", EXIT_VIOLATION}, {"harness", EXIT_HARNESS},
+    {"died", EXIT_HARNESS}, {"cluster", EXIT_CLUSTER},
+    {"inconclusive", EXIT_INCONCLUSIVE}, {"not run", EXIT_INCONCLUSIVE},
+    {"skipped", EXIT_SKIPPED}, {"pass", EXIT_PASS}};
+
+#define ORDERED (sizeof(order) / sizeof(order[0]))
+
+const char *
+forms_word(int exit_code)
+{
+	size_t i;
+
+	for (i = 0; i < ORDERED; i++)
+		if (order[i].code == exit_code)
+			return order[i].word;
+	return "harness";
+}
+
+int
+forms_word_code(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < ORDERED; i++)
+		if (strcmp(order[i].word, word) == 0)
+			return order[i].code;
+	return EXIT_HARNESS;
+}
+
+int
+forms_worse(int a, int b)
+{
+	size_t i;
+
+	for (i = 0; i < ORDERED; i++)
+		if (order[i].code == a || order[i].code == b)
+			return order[i].code;
+	return EXIT_HARNESS;
+}
+
+static int
+count_rows(const cJSON *rows, const char *word)
+{
+	const cJSON *row;
+	int n = 0;
+
+	cJSON_ArrayForEach(row, rows) n +=
+	    strcmp(forms_text(row, "result"), word) == 0;
+	return n;
+}
+
+const char *
+forms_worst(const cJSON *rows)
+{
+	size_t w;
+
+	for (w = 0; forms_words[w] != NULL; w++)
+		if (count_rows(rows, forms_words[w]) > 0)
+			return forms_words[w];
+	return "pass";
+}
+
+/* Files */
+
+int
+forms_save(const cJSON *tree, const char *dir, const char *name,
+    void (*form)(const cJSON *, FILE *))
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int err = -ENOMEM;
+
+	if (out == NULL)
+		return err;
+	form(tree, out);
+	if (fclose(out) == 0 && len > 0)
+		err = report_save(text, len, dir, name);
+	free(text);
+	return err;
+}
+
+void
+forms_json(const cJSON *tree, FILE *out)
+{
+	char *text = cJSON_Print(tree);
+
+	if (text != NULL)
+		fprintf(out, "%s\n", text);
+	free(text);
+}
+
+void
+forms_attribute(FILE *out, const char *name, const char *value)
+{
+	fprintf(out, " %s=\"", name);
+	markup_text(out, value);
+	fputc('"', out);
+}
+
+enum term_style
+forms_style(const char *word)
+{
+	return strcmp(word, "pass") == 0      ? TERM_GREEN
+	       : strcmp(word, "FAIL") == 0    ? TERM_RED
+	       : strcmp(word, "skipped") == 0 ? TERM_PLAIN
+					      : TERM_YELLOW;
+}
+
+/* Pages */
+
+const char *
+forms_tone(const char *word)
+{
+	static const char *const tones[][2] = {{"pass", "pass"},
+	    {"FAIL", "fail"}, {"skipped", "skipped"}, {"not run", "skipped"}};
+	size_t i;
+
+	for (i = 0; i < sizeof(tones) / sizeof(tones[0]); i++)
+		if (strcmp(tones[i][0], word) == 0)
+			return tones[i][1];
+	return "inconclusive";
+}
+
+void
+forms_page_begin(
+    const cJSON *tree, const cJSON *rows, const char *name, FILE *out)
+{
+	const char *word = forms_worst(rows);
+
+	fprintf(out,
+	    "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
+	    "<meta name=viewport content=\"width=device-width, "
+	    "initial-scale=1\">\n"
+	    "<meta http-equiv=Content-Security-Policy content=\"default-src "
+	    "'none'; style-src 'unsafe-inline'\">\n"
+	    "<meta name=generator content=\"natsburn %s\">\n"
+	    "<title>%s: %s – natsburn</title>\n<style>\n%s</style>\n"
+	    "</head>\n<body>\n",
+	    forms_text(tree, "natsburn"), word, name, page_style);
+	fprintf(out,
+	    "<header class=%s><div>\n<h1 class=verdict><span class=badge>%s"
+	    "</span>%s</h1>\n<p class=what>",
+	    forms_tone(word), word,
+	    strcmp(word, "pass") == 0	? "Every check holds in every run"
+	    : strcmp(word, "FAIL") == 0 ? "JetStream broke a promise"
+					: "Not every run passed");
+}
+
+void
+forms_page_main(FILE *out)
+{
+	fputs("</p></div></header>\n<main>\n", out);
+}
+
+void
+forms_page_end(const cJSON *tree, const char *json, FILE *out)
+{
+	fprintf(out,
+	    "</main>\n<footer>natsburn %s. The same as data: %s, junit.xml."
+	    "</footer>\n</body>\n</html>\n",
+	    forms_text(tree, "natsburn"), json);
+}
+
+void
+forms_page_tiles(const cJSON *rows, const char *label, FILE *out)
+{
+	size_t w;
+	int n;
+
+	fprintf(out,
+	    "<div class=tiles>\n<div class=tile><span>%s</span><b>%d</b>"
+	    "</div>\n",
+	    label, cJSON_GetArraySize(rows));
+	for (w = 0; forms_words[w] != NULL; w++) {
+		n = count_rows(rows, forms_words[w]);
+		if (n > 0)
+			fprintf(out,
+			    "<div class=\"tile%s\"><span>%s</span><b>%d</b>"
+			    "</div>\n",
+			    strcmp(forms_words[w], "FAIL") == 0 ? " bad" : "",
+			    forms_words[w], n);
+	}
+	fputs("</div>\n", out);
+}
+
+/* What a path may have that a link may not have. */
+static void
+put_link(const char *path, FILE *out)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				   "-._~/+,";
+
+	for (; *path != '\0'; path++)
+		if (strchr(safe, *path) != NULL)
+			fputc(*path, out);
+		else
+			fprintf(out, "%%%02X", (unsigned char)*path);
+}
+
+void
+forms_page_chip(const cJSON *row, const char *link, FILE *out)
+{
+	const char *word = forms_text(row, "result");
+
+	if (link != NULL) {
+		fputs("<a href=\"", out);
+		put_link(link, out);
+		fputs("/report.html\">", out);
+	}
+	fprintf(out, "<span class=\"chip %s\"", forms_tone(word));
+	forms_attribute(out, "title", forms_text(row, "reason"));
+	fprintf(out, ">%s</span>%s ", word, link != NULL ? "</a>" : "");
+}

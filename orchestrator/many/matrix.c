@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: ISC */
+/* The cells of a matrix; see matrix.h. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "orchestrator/command/binary.h"
+#include "orchestrator/command/cli.h"
+#include "orchestrator/command/limits.h"
+#include "orchestrator/judge/judge.h"
+#include "orchestrator/many/forms.h"
+#include "orchestrator/many/matrix.h"
+#include "orchestrator/report/report.h"
+#include "proto/base/text.h"
+#include "worker/worker.h"
+
+#define ROUNDS_MAX 1000
+
+const struct option_spec matrix_options[] = {
+    {"tests", OPTION_STRING, offsetof(struct matrix_options, tests),
+	CONFIG_LIST_MAX, "", 0, 0, NULL, "TEST[,TEST]",
+	"matrix: tests to combine with --mayhem and --server-bin", false},
+    {"repeat", OPTION_U64, offsetof(struct matrix_options, repeat),
+	sizeof(uint64_t), "1", 1, ROUNDS_MAX, NULL, "N",
+	"matrix: runs of each combination", false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+/* The axes */
+
+/* Lists of a list: a comma separates alternatives, + what is together. */
+static void
+plus_to_comma(char *list)
+{
+	for (; *list != '\0'; list++)
+		if (*list == '+')
+			*list = ',';
+}
+
+static int
+axis_add(struct matrix_axis *axis, const char *option, const char *value,
+    const char *label)
+{
+	struct matrix_item *item = &axis->items[axis->n];
+	unsigned i;
+
+	if (axis->n == MATRIX_AXIS_MAX)
+		return cli_usage(
+		    "--%s: more than %d of them", option, MATRIX_AXIS_MAX);
+	for (i = 0; i < axis->n; i++)
+		if (strcmp(axis->items[i].value, value) == 0)
+			return cli_usage(
+			    "--%s: \"%s\" is named twice", option, value);
+	if (!text_copy(item->label, sizeof(item->label), label))
+		return cli_usage("--%s \"%s\": is too long to name a folder: "
+				 "at most %d bytes",
+		    option, label, MATRIX_LABEL_MAX - 1);
+	(void)text_copy(item->value, sizeof(item->value), value);
+	axis->n++;
+	return 0;
+}
+
+static int
+take_tests(struct matrix *m)
+{
+	const char *list = m->own.tests;
+	char test[CONFIG_NAME_MAX + 1];
+	int bad = 0;
+
+	while (bad == 0 && text_next_item(&list, test, sizeof(test)))
+		bad = axis_add(&m->tests, "tests", test, test);
+	if (bad == 0 && m->tests.n == 0)
+		return cli_usage("matrix: which tests? --tests TEST[,TEST]; "
+				 "\"natsburn list\" names them");
+	return bad;
+}
+
+static int
+take_mayhem(struct matrix *m)
+{
+	const char *list = m->base.mayhem;
+	char item[sizeof(m->base.mayhem)], label[sizeof(item)];
+	int bad = 0;
+
+	while (bad == 0 && text_next_item(&list, item, sizeof(item))) {
+		(void)text_copy(label, sizeof(label), item);
+		plus_to_comma(item);
+		bad = axis_add(&m->mayhems, "mayhem", item, label);
+	}
+	if (bad == 0 && m->mayhems.n == 0)
+		return cli_usage("--mayhem \"\": must name a mode, or none");
+	return bad;
+}
+
+/* The first word that begins like 2.10 or v2.10, or else all of it. */
+static const char *
+find_version(const char *said)
+{
+	const char *word, *digit;
+
+	for (word = said; *word != '\0'; word += strcspn(word, " ")) {
+		word += strspn(word, " ");
+		digit = *word == 'v' ? word + 1 : word;
+		if (isdigit((unsigned char)*digit))
+			return digit;
+	}
+	return said;
+}
+
+/* "nats-server: v2.10.27" says 2.10.27; what can't name a folder goes. */
+static void
+version_label(const char *said, char *out, size_t size)
+{
+	const char *word = find_version(said);
+	size_t n = 0;
+	bool fits;
+
+	for (; *word != '\0' && *word != ' ' && n < size - 1; word++) {
+		fits = isalnum((unsigned char)*word) ||
+		       (n > 0 && strchr(".-_", *word) != NULL);
+		out[n++] = fits ? *word : '_';
+	}
+	out[n] = '\0';
+}
+
+/* The versions of the binaries of one alternative, each once. */
+static int
+ask_versions(const char *list, char *label, size_t size)
+{
+	char path[CONFIG_LIST_MAX], said[200], one[48], last[48] = "";
+	int err;
+
+	label[0] = '\0';
+	while (text_next_item(&list, path, sizeof(path))) {
+		err = binary_version(path, said, sizeof(said));
+		if (err < 0 || said[0] == '\0')
+			return cli_usage("--server-bin \"%s\": does not tell "
+					 "its version: %s",
+			    path,
+			    err < 0 && err != -EIO ? strerror(-err)
+			    : said[0] != '\0'	   ? said
+						   : "it says nothing");
+		version_label(said, one, sizeof(one));
+		if (strcmp(one, last) != 0)
+			(void)text_add(label, size, "%s%s",
+			    label[0] != '\0' ? "+" : "", one);
+		(void)text_copy(last, sizeof(last), one);
+	}
+	return 0;
+}
+
+/* Other builds of a version: 2.10.27, 2.10.27_2, 2.10.27_3. */
+static void
+tell_apart(const struct matrix_axis *axis, char *label, size_t size)
+{
+	unsigned i, same = 1;
+
+	for (i = 0; i < axis->n; i++)
+		if (strncmp(axis->items[i].label, label, strlen(label)) == 0 &&
+		    strchr("_", axis->items[i].label[strlen(label)]) != NULL)
+			same++;
+	if (same > 1)
+		(void)text_add(label, size, "_%u", same);
+}
+
+static int
+take_server(struct matrix *m, const char *item)
+{
+	struct run_config c = m->base;
+	char label[MATRIX_LABEL_MAX + 16];
+	int bad;
+
+	(void)text_copy(c.server_bin, sizeof(c.server_bin), item);
+	/* A + may also stand in a path. */
+	if (access(c.server_bin, F_OK) < 0)
+		plus_to_comma(c.server_bin);
+	bad = cli_find_server(&c);
+	if (bad == 0)
+		bad = ask_versions(c.server_bin, label, sizeof(label));
+	if (bad != 0)
+		return bad;
+	tell_apart(&m->versions, label, sizeof(label));
+	return axis_add(&m->versions, "server-bin", c.server_bin, label);
+}
+
+static int
+take_servers(struct matrix *m)
+{
+	const char *list = m->base.server_bin;
+	char item[CONFIG_LIST_MAX];
+	int bad = 0;
+
+	if (strcmp(m->base.cluster, "local") != 0)
+		return axis_add(
+		    &m->versions, "server-bin", "", m->base.cluster);
+	if (list[0] == '\0')
+		return take_server(m, "");
+	while (bad == 0 && text_next_item(&list, item, sizeof(item)))
+		bad = take_server(m, item);
+	return bad;
+}
+
+/* The cells */
+
+static bool
+applies(const char *extra, const struct run_config *c)
+{
+	size_t len = strcspn(extra, ".");
+	char scope[64];
+
+	if (extra[len] == '\0' || len >= sizeof(scope))
+		return true; /* the check of the options complains */
+	(void)text_copy(scope, len + 1, extra);
+	return strcmp(scope, c->test) == 0 || config_list_has(c->mayhem, scope);
+}
+
+/* -o NAME.KEY=VALUE is for the cells of that test or mode. */
+static void
+drop_extras(struct run_config *c)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < c->nextras; i++)
+		if (applies(c->extras[i], c) && n++ != i)
+			memcpy(c->extras[n - 1], c->extras[i],
+			    sizeof(c->extras[0]));
+	c->nextras = n;
+}
+
+void
+matrix_config(const struct matrix *m, const struct matrix_cell *cell,
+    struct run_config *c)
+{
+	*c = m->base;
+	(void)text_copy(
+	    c->test, sizeof(c->test), m->tests.items[cell->test].value);
+	(void)text_copy(
+	    c->mayhem, sizeof(c->mayhem), m->mayhems.items[cell->mayhem].value);
+	(void)text_copy(c->server_bin, sizeof(c->server_bin),
+	    m->versions.items[cell->version].value);
+	(void)cli_expand_mayhem(c); /* matrix_init() saw that it can be */
+	drop_extras(c);
+	matrix_path(m, cell, NULL, c->out, sizeof(c->out));
+	if (c->seed != 0)
+		c->seed += cell->round - 1;
+	c->json = false;
+	c->quiet = false;
+}
+
+void
+matrix_path(const struct matrix *m, const struct matrix_cell *cell,
+    const char *file, char *out, size_t size)
+{
+	out[0] = '\0';
+	(void)text_add(out, size, "%s/%s%s%s", m->dir, cell->name,
+	    file != NULL ? "/" : "", file != NULL ? file : "");
+}
+
+static int
+name_cell(const struct matrix *m, struct matrix_cell *cell)
+{
+	const char *test = m->tests.items[cell->test].label;
+	const char *mayhem = m->mayhems.items[cell->mayhem].label;
+	const char *version = m->versions.items[cell->version].label;
+
+	cell->name[0] = '\0';
+	if (!text_add(cell->name, sizeof(cell->name), "%s-%s-%s-%u", test,
+		mayhem, version, cell->round))
+		return cli_usage("\"%s-%s-%s\": is too long to name a folder",
+		    test, mayhem, version);
+	if (strlen(m->dir) + sizeof(cell->name) + 32 >= CONFIG_PATH_MAX)
+		return cli_usage("--out \"%s\": is too long", m->dir);
+	return 0;
+}
+
+/* Can this be run at all? */
+static int
+check_cell(const struct matrix *m, const struct matrix_cell *cell)
+{
+	struct run_config *c = calloc(1, sizeof(*c));
+	int bad;
+
+	if (c == NULL)
+		return cli_usage("out of memory");
+	matrix_config(m, cell, c);
+	/* Still "all": why it can't be expanded was said. */
+	bad = strcmp(c->mayhem, "all") == 0 ? EXIT_USAGE : cli_validate(c);
+	if (bad == 0)
+		bad = limits_check(c);
+	free(c);
+	return bad;
+}
+
+static int
+make_cells(struct matrix *m)
+{
+	uint64_t n =
+	    (uint64_t)m->tests.n * m->mayhems.n * m->versions.n * m->own.repeat;
+	struct matrix_cell *cell;
+	unsigned i;
+	int bad = 0;
+
+	if (n > MATRIX_CELLS_MAX)
+		return cli_usage("%llu cells: at most %d can be run",
+		    (unsigned long long)n, MATRIX_CELLS_MAX);
+	m->cells = calloc(n, sizeof(*m->cells));
+	if (m->cells == NULL)
+		return cli_usage("out of memory");
+	m->ncells = (unsigned)n;
+	for (i = 0; i < m->ncells && bad == 0; i++) {
+		cell = &m->cells[i];
+		cell->version = i % m->versions.n;
+		cell->mayhem = i / m->versions.n % m->mayhems.n;
+		cell->test = i / m->versions.n / m->mayhems.n % m->tests.n;
+		cell->round = 1 + i / m->versions.n / m->mayhems.n / m->tests.n;
+		bad = name_cell(m, cell);
+		if (bad == 0 && cell->round == 1)
+			bad = check_cell(m, cell);
+	}
+	return bad;
+}
+
+/* An option of a test or mode that no cell has is a mistake. */
+static int
+check_extras(const struct matrix *m)
+{
+	struct run_config *c = calloc(1, sizeof(*c));
+	bool used[CONFIG_EXTRAS_MAX] = {false};
+	unsigned i;
+	size_t k;
+
+	if (c == NULL)
+		return cli_usage("out of memory");
+	for (i = 0; i < m->ncells && m->base.nextras > 0; i++) {
+		matrix_config(m, &m->cells[i], c);
+		for (k = 0; k < m->base.nextras; k++)
+			used[k] |= applies(m->base.extras[k], c);
+	}
+	free(c);
+	for (k = 0; k < m->base.nextras; k++)
+		if (!used[k])
+			return cli_usage(
+			    "-o \"%s\": is of no test or mayhem mode in this "
+			    "matrix",
+			    m->base.extras[k]);
+	return 0;
+}
+
+int
+matrix_init(struct matrix *m)
+{
+	int bad = take_tests(m);
+
+	if (bad == 0)
+		bad = take_mayhem(m);
+	if (bad == 0)
+		bad = take_servers(m);
+	if (bad == 0)
+		bad = make_cells(m);
+	if (bad == 0)
+		bad = check_extras(m);
+	return bad;
+}
+
+void
+matrix_fini(struct matrix *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->ncells; i++)
+		cJSON_Delete(m->cells[i].outcome);
+	free(m->cells);
+	m->cells = NULL;
+	m->ncells = 0;
+}
+
+/* What a cell's run left */
+
+/* Was the run whose report this is asked the same as the cell is? */
+static bool
+agrees(const struct matrix *m, const struct matrix_cell *cell, const cJSON *o)
+{
+	static const char free_to_differ[] =
+	    "out,json,quiet,metrics,password-file,token-file,"
+	    "sys-password-file";
+	struct run_config *c = calloc(1, sizeof(*c));
+	const cJSON *want,
+	    *got = cJSON_GetObjectItemCaseSensitive(o, "options");
+	cJSON *options;
+	bool same = c != NULL && got != NULL;
+
+	if (c == NULL)
+		return false;
+	matrix_config(m, cell, c);
+	options = report_options(c);
+	cJSON_ArrayForEach(want, options)
+	{
+		if (config_list_has(free_to_differ, want->string) ||
+		    (strcmp(want->string, "seed") == 0 && c->seed == 0))
+			continue;
+		same &= cJSON_Compare(want,
+		    cJSON_GetObjectItemCaseSensitive(got, want->string), true);
+	}
+	same = same && strcmp(forms_text(o, "test"), c->test) == 0;
+	cJSON_Delete(options);
+	free(c);
+	return same;
+}
+
+bool
+matrix_take(struct matrix *m, struct matrix_cell *cell)
+{
+	char path[CONFIG_PATH_MAX + 32];
+	const cJSON *code;
+	cJSON *report;
+	bool good;
+
+	matrix_path(m, cell, "interrupted", path, sizeof(path));
+	if (access(path, F_OK) == 0)
+		return false;
+	matrix_path(m, cell, "report.json", path, sizeof(path));
+	report = forms_load(path);
+	code = cJSON_GetObjectItemCaseSensitive(report, "exit_code");
+	good = report != NULL && agrees(m, cell, report);
+	if (good) {
+		cell->state = CELL_FINISHED;
+		cell->exit_code = code->valueint;
+		cJSON_Delete(cell->outcome);
+		cell->outcome = forms_outcome(report);
+	}
+	cJSON_Delete(report);
+	return good;
+}
+
+/* What it all means */
+
+const char *
+matrix_word(const struct matrix_cell *cell)
+{
+	if (cell->state == CELL_DIED)
+		return "died";
+	if (cell->state != CELL_FINISHED)
+		return "not run";
+	return forms_word(cell->exit_code);
+}
+
+unsigned
+matrix_count(const struct matrix *m, const char *word)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < m->ncells; i++)
+		n += strcmp(matrix_word(&m->cells[i]), word) == 0;
+	return n;
+}
+
+int
+matrix_exit_code(const struct matrix *m)
+{
+	int code = EXIT_PASS;
+	unsigned i;
+
+	for (i = 0; i < m->ncells; i++)
+		code = forms_worse(
+		    code, forms_word_code(matrix_word(&m->cells[i])));
+	return code;
+}
+
+const char *
+matrix_reason(const struct matrix_cell *cell)
+{
+	const char *first = cJSON_GetStringValue(cJSON_GetArrayItem(
+	    cJSON_GetObjectItemCaseSensitive(cell->outcome, "reasons"), 0));
+
+	if (cell->state == CELL_DIED)
+		return cell->why;
+	if (cell->state == CELL_INTERRUPTED)
+		return "interrupted";
+	if (cell->state == CELL_WAITING)
+		return "not run yet";
+	return first != NULL ? first : "";
+}

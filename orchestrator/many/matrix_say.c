@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+/* The table at the end of a matrix, and the command that goes on. */
+#include <string.h>
+
+#include "orchestrator/many/forms.h"
+#include "orchestrator/many/matrix.h"
+#include "orchestrator/report/report.h"
+#include "orchestrator/report/term.h"
+#include "proto/base/text.h"
+
+#define ENTRY_MAX 160
+#define FINDINGS  20 /* cells told of one by one */
+
+/* All rounds of one combination: "pass", or "1 FAIL, 2 pass". */
+static const char *
+entry(const struct matrix *m, const struct matrix_cell *like, char *out)
+{
+	const char *worst = NULL;
+	unsigned i, n;
+	size_t w;
+
+	out[0] = '\0';
+	for (w = 0; forms_words[w] != NULL; w++) {
+		for (i = 0, n = 0; i < m->ncells; i++)
+			n += m->cells[i].test == like->test &&
+			     m->cells[i].mayhem == like->mayhem &&
+			     m->cells[i].version == like->version &&
+			     strcmp(matrix_word(&m->cells[i]),
+				 forms_words[w]) == 0;
+		if (n == 0)
+			continue;
+		worst = worst != NULL ? worst : forms_words[w];
+		if (m->own.repeat == 1)
+			(void)text_add(out, ENTRY_MAX, "%s", forms_words[w]);
+		else
+			(void)text_add(out, ENTRY_MAX, "%s%u %s",
+			    out[0] != '\0' ? ", " : "", n, forms_words[w]);
+	}
+	return worst != NULL ? worst : "";
+}
+
+struct widths {
+	size_t test, mayhem, version; /* version: of every column */
+};
+
+static size_t
+widest(const struct matrix_axis *axis)
+{
+	size_t i, max = 0;
+
+	for (i = 0; i < axis->n; i++)
+		if (strlen(axis->items[i].label) > max)
+			max = strlen(axis->items[i].label);
+	return max;
+}
+
+static struct widths
+measure(const struct matrix *m)
+{
+	struct widths w = {
+	    widest(&m->tests), widest(&m->mayhems), widest(&m->versions)};
+	char text[ENTRY_MAX];
+	unsigned i;
+
+	for (i = 0; i < m->ncells; i++) {
+		(void)entry(m, &m->cells[i], text);
+		if (strlen(text) > w.version)
+			w.version = strlen(text);
+	}
+	return w;
+}
+
+static void
+put_entry(const struct matrix *m, const struct matrix_cell *like,
+    const struct term *t, size_t width, FILE *out)
+{
+	char text[ENTRY_MAX];
+	const char *worst = entry(m, like, text);
+
+	fprintf(out, "  %s%s%s%*s", term_style(t, forms_style(worst)), text,
+	    term_plain(t), (int)(width - strlen(text)), "");
+}
+
+static void
+put_names(const struct matrix *m, const struct matrix_cell *cell,
+    const struct widths *w, FILE *out)
+{
+	fprintf(out, "%-*s  %-*s", (int)w->test,
+	    m->tests.items[cell->test].label, (int)w->mayhem,
+	    m->mayhems.items[cell->mayhem].label);
+}
+
+/* A column a version. */
+static void
+say_wide(const struct matrix *m, const struct term *t, const struct widths *w,
+    FILE *out)
+{
+	unsigned i, v;
+
+	fprintf(out, "%*s", (int)(w->test + 2 + w->mayhem), "");
+	for (v = 0; v < m->versions.n; v++)
+		fprintf(
+		    out, "  %-*s", (int)w->version, m->versions.items[v].label);
+	fputc('\n', out);
+	for (i = 0; i < m->ncells; i++) {
+		if (m->cells[i].round > 1)
+			break;
+		if (m->cells[i].version == 0)
+			put_names(m, &m->cells[i], w, out);
+		put_entry(m, &m->cells[i], t, w->version, out);
+		if (m->cells[i].version + 1 == m->versions.n)
+			fputc('\n', out);
+	}
+}
+
+/* For a narrow terminal: a line a combination. */
+static void
+say_narrow(const struct matrix *m, const struct term *t, const struct widths *w,
+    FILE *out)
+{
+	unsigned i;
+
+	for (i = 0; i < m->ncells && m->cells[i].round == 1; i++) {
+		put_names(m, &m->cells[i], w, out);
+		fprintf(
+		    out, "  %s", m->versions.items[m->cells[i].version].label);
+		put_entry(m, &m->cells[i], t, w->version, out);
+		fputc('\n', out);
+	}
+}
+
+static void
+say_findings(const struct matrix *m, const struct term *t, FILE *out)
+{
+	const struct matrix_cell *cell;
+	const char *word;
+	unsigned i, n = 0;
+
+	for (i = 0; i < m->ncells; i++) {
+		cell = &m->cells[i];
+		word = matrix_word(cell);
+		if (cell->exit_code == 0 || strcmp(word, "not run") == 0 ||
+		    n++ >= FINDINGS)
+			continue;
+		fprintf(out, "  %s%s%s  %s: %s\n",
+		    term_style(t, forms_style(word)), word, term_plain(t),
+		    cell->name, matrix_reason(cell));
+	}
+	if (n > FINDINGS)
+		fprintf(out, "  and %u more\n", n - FINDINGS);
+}
+
+static void
+say_counts(const struct matrix *m, FILE *out)
+{
+	unsigned i, kept = 0, n;
+	size_t w;
+
+	fprintf(out, "%u cells", m->ncells);
+	for (w = 0; forms_words[w] != NULL; w++) {
+		n = matrix_count(m, forms_words[w]);
+		if (n > 0)
+			fprintf(out, ", %u %s", n, forms_words[w]);
+	}
+	for (i = 0; i < m->ncells; i++)
+		kept += m->cells[i].was_kept;
+	if (kept > 0)
+		fprintf(out, "; %u kept of an earlier matrix", kept);
+	fprintf(out, " (exit code %d)\n", matrix_exit_code(m));
+}
+
+void
+matrix_say(const struct matrix *m, FILE *out)
+{
+	struct widths w = measure(m);
+	char command[REPORT_COMMAND_MAX];
+	struct term t;
+
+	term_look(&t, out);
+	if (!t.is_terminal ||
+	    w.test + 2 + w.mayhem + m->versions.n * (w.version + 2) <= t.width)
+		say_wide(m, &t, &w, out);
+	else
+		say_narrow(m, &t, &w, out);
+	say_counts(m, out);
+	say_findings(m, &t, out);
+	fprintf(out, "  report  %s/index.html\n", m->dir);
+	if (matrix_count(m, "not run") == 0)
+		return;
+	matrix_command(m, command);
+	fprintf(out, "  to go on: %s\n", command);
+}
+
+void
+matrix_command(const struct matrix *m, char *out)
+{
+	struct run_config c = m->base;
+
+	out[0] = '\0';
+	(void)text_add(out, REPORT_COMMAND_MAX, "natsburn matrix --tests %s",
+	    m->own.tests);
+	if (m->own.repeat != 1)
+		(void)text_add(out, REPORT_COMMAND_MAX, " --repeat %llu",
+		    (unsigned long long)m->own.repeat);
+	report_command(out, &c);
+	(void)text_add(out, REPORT_COMMAND_MAX, " --out");
+	report_word(out, m->dir);
+}

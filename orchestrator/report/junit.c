@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The report as JUnit XML; see junit.h.
+ *
+ *   a check found a violation           failure, with the evidence
+ *   the run is not whole (inconclusive,
+ *   harness, cluster)                   case "run": error; a check that
+ *                                       found nothing: skipped
+ *   skipped                             everything skipped
+ *
+ * A reader that counts failures and errors is then never green when
+ * natsburn's exit code is not 0 or 3.
+ */
+#include <string.h>
+
+#include "orchestrator/many/forms.h"
+#include "orchestrator/report/junit.h"
+#include "orchestrator/report/markup.h"
+
+static void
+property(FILE *out, const char *name, const char *value)
+{
+	fputs("      <property", out);
+	forms_attribute(out, "name", name);
+	forms_attribute(out, "value", value);
+	fputs("/>\n", out);
+}
+
+static void
+properties(const cJSON *tree, FILE *out)
+{
+	const cJSON *servers = forms_get(tree, "servers");
+	const cJSON *v;
+	char seed[32];
+
+	(void)snprintf(seed, sizeof(seed), "%.0f", forms_number(tree, "seed"));
+	fputs("    <properties>\n", out);
+	property(out, "natsburn", forms_text(tree, "natsburn"));
+	property(out, "verdict", forms_text(tree, "verdict"));
+	property(out, "seed", seed);
+	property(out, "command", forms_text(tree, "command"));
+	cJSON_ArrayForEach(v, servers)
+	    property(out, forms_text(v, "name"), forms_text(v, "version"));
+	fputs("    </properties>\n", out);
+}
+
+/* The sentences and the events of a check's anomalies. */
+static void
+evidence(const cJSON *tree, const char *check, bool violations, FILE *out)
+{
+	const cJSON *anomalies = forms_get(tree, "anomalies");
+	const cJSON *a, *ev;
+	char *line;
+
+	cJSON_ArrayForEach(a, anomalies)
+	{
+		if (strcmp(forms_text(a, "check"), check) != 0 ||
+		    (strcmp(forms_text(a, "class"), "violation") == 0) !=
+			violations)
+			continue;
+		fprintf(out, "%s (%s, ", forms_text(a, "kind"),
+		    forms_text(a, "class"));
+		markup_text(out, forms_text(a, "rule"));
+		fprintf(out, ") at %.3f s: ", forms_number(a, "t"));
+		markup_text(out, forms_text(a, "says"));
+		fputc('\n', out);
+		cJSON_ArrayForEach(ev, forms_get(a, "events"))
+		{
+			line = cJSON_PrintUnformatted(ev);
+			fputs("  ", out);
+			markup_text(out, line != NULL ? line : "?");
+			fputc('\n', out);
+			cJSON_free(line);
+		}
+	}
+}
+
+static const char *
+first_sentence(const cJSON *tree, const char *check, const char **kind)
+{
+	const cJSON *a;
+
+	cJSON_ArrayForEach(a,
+	    forms_get(tree,
+		"anomalies")) if (strcmp(forms_text(a, "check"), check) == 0 &&
+				  strcmp(forms_text(a, "class"), "violation") ==
+				      0)
+	{
+		*kind = forms_text(a, "kind");
+		return forms_text(a, "says");
+	}
+	return "";
+}
+
+static bool
+is_verdict(const cJSON *tree, const char *verdict)
+{
+	return strcmp(forms_text(tree, "verdict"), verdict) == 0;
+}
+
+/* Only in a run that is not whole nothing found proves nothing. */
+static bool
+is_whole(const cJSON *tree)
+{
+	const cJSON *check;
+
+	cJSON_ArrayForEach(check, forms_get(tree, "checks"))
+	{
+		if (strcmp(forms_text(check, "says"), "unproven") == 0)
+			return false;
+	}
+	return true;
+}
+
+static const char *
+first_reason(const cJSON *tree)
+{
+	const char *first = cJSON_GetStringValue(
+	    cJSON_GetArrayItem(forms_get(tree, "reasons"), 0));
+
+	return first != NULL	? first
+	       : is_whole(tree) ? "no reason given"
+				: "the run is not whole: see the case \"run\"";
+}
+
+static void
+begin_case(const cJSON *tree, const char *name, double seconds, FILE *out)
+{
+	fputs("    <testcase", out);
+	forms_attribute(out, "name", name);
+	fputs(" classname=\"natsburn.", out);
+	markup_text(out, forms_text(tree, "test"));
+	fprintf(out, "\" time=\"%.3f\">\n", seconds);
+}
+
+static void
+write_check(const cJSON *tree, const cJSON *check, FILE *out)
+{
+	const char *name = forms_text(check, "name"), *kind = "", *says;
+	bool remarks = forms_number(check, "documented") +
+			   forms_number(check, "warnings") >
+		       0;
+
+	begin_case(tree, name, 0, out);
+	if (strcmp(forms_text(check, "says"), "broken") == 0) {
+		says = first_sentence(tree, name, &kind);
+		fputs("      <failure", out);
+		forms_attribute(out, "message", says);
+		forms_attribute(out, "type", kind);
+		fputc('>', out);
+		evidence(tree, name, true, out);
+		fputs("</failure>\n", out);
+	} else if (strcmp(forms_text(check, "says"), "unproven") == 0) {
+		fputs("      <skipped", out);
+		forms_attribute(out, "message",
+		    is_verdict(tree, "fail")
+			? "found nothing, in a run that is not whole"
+			: first_reason(tree));
+		fputs("/>\n", out);
+	}
+	if (remarks) {
+		fputs("      <system-out>", out);
+		evidence(tree, name, false, out);
+		fputs("</system-out>\n", out);
+	}
+	fputs("    </testcase>\n", out);
+}
+
+static bool
+is_error(const cJSON *tree)
+{
+	return is_verdict(tree, "inconclusive") ||
+	       (is_verdict(tree, "fail") && !is_whole(tree));
+}
+
+/* Did the run do what it takes to say anything? */
+static void
+write_run(const cJSON *tree, FILE *out)
+{
+	const cJSON *reason;
+
+	begin_case(tree, "run", forms_number(tree, "total_s"), out);
+	if (is_verdict(tree, "skipped")) {
+		fputs("      <skipped", out);
+		forms_attribute(out, "message", first_reason(tree));
+		fputs("/>\n", out);
+	} else if (is_error(tree)) {
+		fputs("      <error", out);
+		forms_attribute(out, "message",
+		    is_verdict(tree, "fail")
+			? "beside the violations: the run is not whole"
+			: first_reason(tree));
+		forms_attribute(out, "type", forms_text(tree, "verdict"));
+		fputc('>', out);
+		cJSON_ArrayForEach(reason, forms_get(tree, "reasons"))
+		{
+			markup_text(out, cJSON_GetStringValue(reason));
+			fputc('\n', out);
+		}
+		fputs("</error>\n", out);
+	}
+	fputs("    </testcase>\n", out);
+}
+
+struct junit_tally
+junit_count(const cJSON *tree)
+{
+	struct junit_tally t = {.tests = 1};
+	const cJSON *check;
+
+	t.errors = is_error(tree);
+	t.skipped = is_verdict(tree, "skipped");
+	cJSON_ArrayForEach(check, forms_get(tree, "checks"))
+	{
+		t.tests++;
+		t.failures += strcmp(forms_text(check, "says"), "broken") == 0;
+		t.skipped += strcmp(forms_text(check, "says"), "unproven") == 0;
+	}
+	return t;
+}
+
+void
+junit_suite(const cJSON *tree, const char *name, FILE *out)
+{
+	struct junit_tally t = junit_count(tree);
+	const char *started = forms_text(tree, "started");
+	const cJSON *check;
+
+	fputs("  <testsuite", out);
+	forms_attribute(out, "name", name);
+	fprintf(out,
+	    " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" "
+	    "time=\"%.3f\"",
+	    t.tests, t.failures, t.errors, t.skipped,
+	    forms_number(tree, "total_s"));
+	/* Readers want a local time without a zone. */
+	if (strlen(started) > 1)
+		fprintf(out, " timestamp=\"%.*s\"", (int)strlen(started) - 1,
+		    started);
+	fputs(">\n", out);
+	properties(tree, out);
+	write_run(tree, out);
+	cJSON_ArrayForEach(check, forms_get(tree, "checks"))
+	    write_check(tree, check, out);
+	fputs("  </testsuite>\n", out);
+}
+
+void
+junit_write(const struct history *h, const cJSON *tree, FILE *out)
+{
+	struct junit_tally t = junit_count(tree);
+
+	(void)h; /* the page needs it, and both are made alike */
+	fprintf(out,
+	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+	    "<testsuites name=\"natsburn\" tests=\"%u\" failures=\"%u\" "
+	    "errors=\"%u\" time=\"%.3f\">\n",
+	    t.tests, t.failures, t.errors, forms_number(tree, "total_s"));
+	junit_suite(tree, forms_text(tree, "test"), out);
+	fputs("</testsuites>\n", out);
+}

@@ -1,0 +1,700 @@
+/* SPDX-License-Identifier: ISC */
+/* What a run leaves for people and scripts; see report.h. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "orchestrator/history/evidence.h"
+#include "orchestrator/report/junit.h"
+#include "orchestrator/report/page.h"
+#include "orchestrator/report/report.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define COMMAND_MAX REPORT_COMMAND_MAX
+#define AROUND_MAX  8 /* faults around an anomaly */
+#define AROUND_NS   CLOCK_S
+
+/* JSON of seconds with three digits: nobody reads nanoseconds. */
+static void
+add_seconds(cJSON *o, const char *name, uint64_t ns)
+{
+	(void)cJSON_AddNumberToObject(o, name, (double)(ns / CLOCK_MS) / 1e3);
+}
+
+static void
+add_count(cJSON *o, const char *name, uint64_t n)
+{
+	(void)cJSON_AddNumberToObject(o, name, (double)n);
+}
+
+static void
+add_mayhem(cJSON *o, const char *list)
+{
+	cJSON *modes = cJSON_AddArrayToObject(o, "mayhem");
+	char mode[64];
+
+	while (text_next_item(&list, mode, sizeof(mode)))
+		(void)cJSON_AddItemToArray(modes, cJSON_CreateString(mode));
+}
+
+/* One word of a command line, quoted for a shell where it needs it. */
+void
+report_word(char *out, const char *value)
+{
+	const char *safe = "abcdefghijklmnopqrstuvwxyz"
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			   "_-+=:,./@%";
+	const char *p;
+
+	(void)text_add(out, COMMAND_MAX, " ");
+	if (value[0] != '\0' && value[strspn(value, safe)] == '\0') {
+		(void)text_add(out, COMMAND_MAX, "%s", value);
+		return;
+	}
+	(void)text_add(out, COMMAND_MAX, "'");
+	for (p = value; *p != '\0'; p++)
+		(void)text_add(
+		    out, COMMAND_MAX, *p == '\'' ? "'\\''" : "%c", *p);
+	(void)text_add(out, COMMAND_MAX, "'");
+}
+
+static void
+command_option(void *arg, const char *name, const char *value)
+{
+	const struct option_spec *row = option_find(config_options, name);
+	char flag[80];
+
+	if (strcmp(name, "run") == 0 || strcmp(name, "test") == 0 ||
+	    strcmp(name, "out") == 0)
+		return;
+	flag[0] = '\0';
+	(void)text_add(
+	    flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
+	(void)text_add(arg, COMMAND_MAX, " %s", flag);
+	if (row == NULL || row->type != OPTION_FLAG)
+		report_word(arg, value);
+}
+
+void
+report_command(char *out, const struct run_config *c)
+{
+	config_each(c, false, command_option, out);
+}
+
+static void
+add_started(cJSON *o, int64_t wall_ns)
+{
+	time_t when = (time_t)(wall_ns / (int64_t)CLOCK_S);
+	char text[32] = "";
+	struct tm tm;
+
+	if (wall_ns > 0 && gmtime_r(&when, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)cJSON_AddStringToObject(o, "started", text);
+}
+
+static void
+add_run(cJSON *o, const struct history *h)
+{
+	const struct run_config *c = judge_config(h->judge);
+	const struct stats *s = &h->stats;
+	char command[COMMAND_MAX] = "natsburn run ";
+	uint64_t end = s->load_end_ns ? s->load_end_ns : s->last_ns;
+
+	(void)cJSON_AddStringToObject(
+	    o, "verdict", verdict_name(h->result.verdict));
+	(void)cJSON_AddNumberToObject(o, "exit_code", h->result.exit_code);
+	(void)cJSON_AddBoolToObject(o, "finished", judge_saw_end(h->judge));
+	(void)cJSON_AddStringToObject(o, "test", c->test);
+	add_mayhem(o, c->mayhem);
+	add_count(o, "seed", c->seed);
+	add_started(o, s->wall_ns);
+	(void)text_add(command, sizeof(command), "%s", c->test);
+	report_command(command, c);
+	(void)cJSON_AddStringToObject(o, "command", command);
+	(void)cJSON_AddStringToObject(o, "cluster", c->cluster);
+	add_count(o, "replicas", c->replicas);
+	(void)cJSON_AddStringToObject(o, "storage", c->storage);
+	(void)cJSON_AddStringToObject(o, "client_library", s->library);
+	add_seconds(o, "duration_s", s->load_ns != 0 ? end - s->load_ns : 0);
+	add_seconds(o, "total_s", s->last_ns - s->first_ns);
+	add_count(o, "rounds", s->rounds);
+}
+
+static void
+add_reasons(cJSON *o, const struct history *h)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "reasons");
+	unsigned i;
+
+	for (i = 0; i < h->result.nreasons; i++)
+		(void)cJSON_AddItemToArray(
+		    list, cJSON_CreateString(h->result.reasons[i]));
+}
+
+/* Seconds since the load began; negative before it. */
+static double
+since_load(const struct stats *s, uint64_t ns)
+{
+	int64_t ms = ((int64_t)ns - (int64_t)s->load_ns) / (int64_t)CLOCK_MS;
+
+	return s->load_ns != 0 ? (double)ms / 1e3 : 0.0;
+}
+
+static void
+add_versions(cJSON *o, const struct stats *s, const struct stats_server *v)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "versions"), *item;
+	unsigned i;
+
+	for (i = 0; i < v->nversions; i++) {
+		item = cJSON_CreateObject();
+		(void)cJSON_AddNumberToObject(
+		    item, "t", since_load(s, v->versions[i].since_ns));
+		(void)cJSON_AddStringToObject(
+		    item, "version", v->versions[i].version);
+		(void)cJSON_AddItemToArray(list, item);
+	}
+}
+
+/* What the server told of JetStream; 2.9 does not tell when it syncs. */
+static void
+add_settings(cJSON *o, const struct stats_server *v)
+{
+	if (v->sync_always)
+		(void)cJSON_AddStringToObject(o, "sync", "always");
+	else if (v->sync_interval_ns != 0)
+		add_seconds(o, "sync_interval_s", v->sync_interval_ns);
+	if (v->max_memory != 0)
+		add_count(o, "max_memory", v->max_memory);
+	if (v->max_storage != 0)
+		add_count(o, "max_storage", v->max_storage);
+}
+
+static void
+add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
+{
+	static const char *const what[] = {
+	    NULL, "meta", "streams", "consumers"};
+	cJSON *item = cJSON_CreateObject(), *leads;
+	unsigned i;
+
+	(void)cJSON_AddStringToObject(item, "name", v->name);
+	(void)cJSON_AddStringToObject(item, "version", v->version);
+	add_versions(item, s, v);
+	add_settings(item, v);
+	add_count(item, "faults", v->faults);
+	add_count(item, "ended", v->ended);
+	add_seconds(item, "faulty_s", v->faulty_ns);
+	leads = cJSON_AddObjectToObject(item, "led");
+	for (i = 1; i < 4; i++)
+		add_count(leads, what[i], v->leads[i]);
+	(void)cJSON_AddItemToArray(list, item);
+}
+
+static void
+add_servers(cJSON *o, const struct stats *s)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "servers");
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX; i++)
+		if (s->servers[i].name[0] != '\0')
+			add_server(list, s, &s->servers[i]);
+}
+
+static void
+add_workers(cJSON *o, const struct stats *s)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "workers"), *item;
+	const struct stats_worker *w;
+	uint64_t n = 0;
+	uint32_t i;
+
+	for (i = 1; i < s->nworkers; i++) {
+		w = &s->workers[i];
+		if (w->role[0] == '\0' || n++ >= REPORT_WORKERS_MAX)
+			continue;
+		item = cJSON_CreateObject();
+		add_count(item, "source", i);
+		(void)cJSON_AddStringToObject(item, "role", w->role);
+		add_count(item, "processes", w->incarnations);
+		add_count(item, "died", w->died);
+		add_count(item, "events", w->events);
+		add_count(item, "ok", w->ok);
+		add_count(item, "unknown", w->unknown);
+		add_count(item, "deliver", w->deliver);
+		add_count(item, "redeliver", w->redeliver);
+		(void)cJSON_AddItemToArray(list, item);
+	}
+	if (n > REPORT_WORKERS_MAX)
+		add_count(o, "workers_omitted", n - REPORT_WORKERS_MAX);
+}
+
+static void
+add_option(cJSON *o, const struct run_config *c, const struct option_spec *row)
+{
+	char value[OPTION_VALUE_MAX];
+
+	option_get(row, c, value, sizeof(value));
+	config_hide_password(value);
+	(void)cJSON_AddStringToObject(o, row->name, value);
+}
+
+/* All that are in force, defaults too; secrets are left out. */
+cJSON *
+report_options(const struct run_config *c)
+{
+	cJSON *options = cJSON_CreateObject(), *extras;
+	const struct option_spec *row;
+	size_t i;
+
+	for (row = config_options; row->name != NULL; row++)
+		if (!row->secret)
+			add_option(options, c, row);
+	extras = cJSON_AddArrayToObject(options, "o");
+	for (i = 0; i < c->nextras; i++)
+		(void)cJSON_AddItemToArray(
+		    extras, cJSON_CreateString(c->extras[i]));
+	return options;
+}
+
+static void
+add_times(cJSON *o, const struct stats *s)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "phases"), *item;
+	const struct series *e = s->series;
+	size_t i;
+
+	for (i = 0; i < s->nphases; i++) {
+		item = cJSON_CreateObject();
+		(void)cJSON_AddStringToObject(item, "name", s->phases[i].name);
+		(void)cJSON_AddNumberToObject(
+		    item, "t", since_load(s, s->phases[i].begin_ns));
+		(void)cJSON_AddItemToArray(list, item);
+	}
+	list = cJSON_AddArrayToObject(o, "stalls");
+	for (i = 0; e != NULL && i < e->nstalls; i++) {
+		item = cJSON_CreateObject();
+		(void)cJSON_AddNumberToObject(
+		    item, "t", since_load(s, e->stalls[i].begin_ns));
+		add_seconds(
+		    item, "s", e->stalls[i].end_ns - e->stalls[i].begin_ns);
+		(void)cJSON_AddItemToArray(list, item);
+	}
+	add_count(o, "stalls_seen", e != NULL ? e->stalls_seen : 0);
+	add_seconds(o, "stalled_s", e != NULL ? e->stalled_ns : 0);
+}
+
+static void
+add_checks(cJSON *o, const struct history *h)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "checks"), *item;
+	const struct check_ops *c;
+	uint64_t n;
+	size_t i;
+
+	for (i = 0; (c = check_table[i]) != NULL; i++) {
+		item = cJSON_CreateObject();
+		n = judge_check_count(h->judge, c, CLASS_VIOLATION);
+		(void)cJSON_AddStringToObject(item, "name", c->name);
+		(void)cJSON_AddStringToObject(item, "summary", c->summary);
+		(void)cJSON_AddStringToObject(item, "rule", c->rule);
+		/* Finding nothing proves something only in a whole run. */
+		(void)cJSON_AddStringToObject(item, "says",
+		    n > 0		 ? "broken"
+		    : h->result.is_whole ? "holds"
+					 : "unproven");
+		add_count(item, "violations", n);
+		add_count(item, "documented",
+		    judge_check_count(h->judge, c, CLASS_DOCUMENTED));
+		add_count(item, "warnings",
+		    judge_check_count(h->judge, c, CLASS_WARNING));
+		(void)cJSON_AddItemToArray(list, item);
+	}
+}
+
+/* Messages that stay unknown: those that were read all the same, and not. */
+static void
+count_open_unknown(
+    const struct ledger *l, uint64_t *recovered, uint64_t *never_seen)
+{
+	const struct ledger_entry *e;
+	size_t i;
+
+	*recovered = l->recovered;
+	*never_seen = 0;
+	for (i = 0; i < l->room; i++) {
+		e = ledger_slot(l, i);
+		if (e == NULL || !e->is_unknown || e->is_acked)
+			continue;
+		*recovered += e->seq != 0;
+		*never_seen += e->seq == 0;
+	}
+}
+
+uint64_t
+report_open_unknown(const struct ledger *l)
+{
+	uint64_t recovered, never_seen;
+
+	count_open_unknown(l, &recovered, &never_seen);
+	return recovered + never_seen;
+}
+
+static void
+add_counts(cJSON *o, const struct history *h)
+{
+	const struct stats *s = &h->stats;
+	cJSON *counts = cJSON_AddObjectToObject(o, "counts");
+	cJSON *publish = cJSON_AddObjectToObject(counts, "publish"), *ack;
+	uint64_t recovered, never_seen;
+
+	add_count(publish, "ok", s->publish_ok);
+	add_count(publish, "fail", s->publish_fail);
+	count_open_unknown(judge_ledger(h->judge), &recovered, &never_seen);
+	add_count(publish, "unknown", recovered + never_seen);
+	add_count(publish, "recovered", recovered);
+	add_count(publish, "never_seen", never_seen);
+	add_count(publish, "retries", s->publish_retries);
+	add_count(publish, "behind", s->behind);
+	add_count(counts, "deliver", s->deliver);
+	add_count(counts, "redeliver", s->redeliver);
+	ack = cJSON_AddObjectToObject(counts, "ack");
+	add_count(ack, "ok", s->ack_ok);
+	add_count(ack, "unknown", s->ack_unknown);
+	add_count(counts, "scanned", s->scanned);
+	add_count(counts, "absent", s->absent);
+	add_count(counts, "reads", s->reads);
+	add_count(counts, "updates", s->updates);
+	add_count(counts, "rejected", s->rejected);
+	add_count(counts, "reads_failed", s->reads_failed);
+	add_count(counts, "updates_unknown", s->updates_unknown);
+	add_count(counts, "updates_retries", s->updates_retries);
+	add_count(counts, "streams_added", s->streams_added);
+	add_count(counts, "streams_removed", s->streams_removed);
+	add_count(counts, "listings", s->listings);
+	add_count(counts, "stream_ops_unknown", s->stream_ops_unknown);
+	add_count(counts, "stream_ops_retries", s->stream_ops_retries);
+	add_count(counts, "listings_failed", s->listings_failed);
+}
+
+static void
+add_latency(cJSON *o, const char *name, const struct hist *h)
+{
+	cJSON *item = cJSON_AddObjectToObject(o, name);
+
+	(void)cJSON_AddNumberToObject(
+	    item, "p50", (double)(hist_quantile(h, 0.50) / 1000) / 1e3);
+	(void)cJSON_AddNumberToObject(
+	    item, "p99", (double)(hist_quantile(h, 0.99) / 1000) / 1e3);
+	(void)cJSON_AddNumberToObject(
+	    item, "max", (double)(h->max / 1000) / 1e3);
+}
+
+static void
+add_fault(cJSON *list, const struct stats *s, const struct stats_fault *f)
+{
+	cJSON *item = cJSON_CreateObject();
+	uint64_t start = s->load_ns;
+
+	add_count(item, "fault", f->fault);
+	add_seconds(item, "t", f->due_ns > start ? f->due_ns - start : 0);
+	(void)cJSON_AddStringToObject(item, "mode", f->mode);
+	(void)cJSON_AddStringToObject(item, "target", f->target);
+	(void)cJSON_AddBoolToObject(item, "applied", f->applied);
+	(void)cJSON_AddBoolToObject(item, "healed", f->healed);
+	add_seconds(item, "heal_s",
+	    f->healed && f->applied_ns ? f->healed_ns - f->applied_ns : 0);
+	add_seconds(item, "planned_t", f->planned_ns);
+	(void)cJSON_AddStringToObject(item, "applied_how", f->applied_how);
+	(void)cJSON_AddStringToObject(item, "healed_how", f->healed_how);
+	(void)cJSON_AddItemToArray(list, item);
+}
+
+static void
+add_faults(cJSON *o, const struct stats *s)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "faults");
+	size_t i;
+
+	for (i = 0; i < s->nfaults; i++)
+		add_fault(list, s, &s->faults[i]);
+	if (s->faults_omitted > 0)
+		add_count(o, "faults_omitted", s->faults_omitted);
+}
+
+/*
+ * Faults that were in force while it came about, or just before; if there
+ * was none, the last one before it.
+ */
+static void
+add_around(cJSON *item, const struct stats *s, const struct evidence *e,
+    const struct anomaly *a)
+{
+	cJSON *list = cJSON_AddArrayToObject(item, "faults");
+	uint64_t from = e->first_ns ? e->first_ns : a->time_ns;
+	const struct stats_fault *f, *before = NULL;
+	size_t i;
+
+	for (i = 0; i < s->nfaults; i++) {
+		f = &s->faults[i];
+		if (f->due_ns > a->time_ns)
+			break;
+		before = f;
+		if (f->healed_ns != 0 && f->healed_ns + AROUND_NS < from)
+			continue;
+		if (cJSON_GetArraySize(list) == AROUND_MAX)
+			cJSON_DeleteItemFromArray(list, 0);
+		(void)cJSON_AddItemToArray(list, cJSON_CreateNumber(f->fault));
+	}
+	if (before != NULL && cJSON_GetArraySize(list) == 0)
+		(void)cJSON_AddItemToArray(
+		    list, cJSON_CreateNumber(before->fault));
+}
+
+static cJSON *
+anomaly_item(const struct history *h, const struct anomaly *a)
+{
+	cJSON *item = cJSON_CreateObject();
+
+	(void)cJSON_AddStringToObject(item, "kind", anomaly_kind_name(a->kind));
+	(void)cJSON_AddStringToObject(
+	    item, "class", anomaly_class_name(a->class));
+	add_count(item, "count", judge_count(h->judge, a->kind, a->class));
+	(void)cJSON_AddStringToObject(item, "check", a->check);
+	(void)cJSON_AddStringToObject(item, "rule", a->rule);
+	(void)cJSON_AddStringToObject(item, "says", a->says);
+	add_seconds(item, "t",
+	    a->time_ns > h->stats.load_ns ? a->time_ns - h->stats.load_ns : 0);
+	return item;
+}
+
+static void
+add_anomalies(cJSON *o, const struct history *h, const char *run_dir)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "anomalies"), *item;
+	const struct anomaly *a;
+	struct evidence *found;
+	size_t n, i;
+
+	for (n = 0; judge_anomaly(h->judge, n) != NULL; n++)
+		;
+	found = calloc(n + 1, sizeof(*found));
+	if (found == NULL)
+		return;
+	for (i = 0; i < n; i++) {
+		item = anomaly_item(h, judge_anomaly(h->judge, i));
+		found[i].events = cJSON_AddArrayToObject(item, "events");
+		(void)cJSON_AddItemToArray(list, item);
+	}
+	if (run_dir == NULL)
+		(void)cJSON_AddStringToObject(
+		    o, "evidence", "the events are read when the run is over");
+	else if (evidence_collect(h->judge, run_dir, found, n) < 0)
+		(void)cJSON_AddStringToObject(
+		    o, "evidence", "the journal can't be read");
+	item = list->child;
+	for (i = 0; i < n && item != NULL; i++, item = item->next) {
+		a = judge_anomaly(h->judge, i);
+		if (found[i].omitted > 0)
+			add_count(item, "events_omitted", found[i].omitted);
+		add_around(item, &h->stats, &found[i], a);
+	}
+	free(found);
+}
+
+/* What the journal on disk no longer holds. */
+static void
+add_dropped(cJSON *o, const struct history *h)
+{
+	const struct dropped *d = &h->dropped;
+	cJSON *item;
+
+	if (d->events == 0)
+		return;
+	item = cJSON_AddObjectToObject(o, "dropped");
+	add_count(item, "events", d->events);
+	add_count(item, "places", d->places);
+	(void)cJSON_AddNumberToObject(
+	    item, "from_t", since_load(&h->stats, d->first_ns));
+	(void)cJSON_AddNumberToObject(
+	    item, "to_t", since_load(&h->stats, d->last_ns));
+}
+
+cJSON *
+report_tree(const struct history *h, const char *run_dir)
+{
+	const struct stats *s = &h->stats;
+	cJSON *o = cJSON_CreateObject(), *item;
+
+	if (o == NULL)
+		return NULL;
+	(void)cJSON_AddNumberToObject(o, "schema", 1);
+	(void)cJSON_AddStringToObject(o, "natsburn", NATSBURN_VERSION);
+	add_run(o, h);
+	add_reasons(o, h);
+	add_servers(o, s);
+	add_counts(o, h);
+	item = cJSON_AddObjectToObject(o, "latency_ms");
+	add_latency(item, "publish", &s->publish);
+	add_latency(item, "consume", &s->consume);
+	add_latency(item, "round", &s->round);
+	add_latency(item, "operation", &s->other);
+	(void)cJSON_AddNumberToObject(
+	    o, "longest_stall_ms", (double)(s->longest_stall_ns / CLOCK_MS));
+	add_faults(o, s);
+	add_anomalies(o, h, run_dir);
+	add_checks(o, h);
+	add_times(o, s);
+	add_workers(o, s);
+	(void)cJSON_AddItemToObject(
+	    o, "options", report_options(judge_config(h->judge)));
+	item = cJSON_AddObjectToObject(o, "harness");
+	add_count(item, "workers_died", s->workers_died);
+	add_count(item, "events", s->events);
+	add_count(item, "gaps", s->gaps);
+	add_dropped(o, h);
+	return o;
+}
+
+char *
+report_json(const struct history *h, const char *run_dir)
+{
+	cJSON *o = report_tree(h, run_dir);
+	char *text = o != NULL ? cJSON_Print(o) : NULL;
+
+	cJSON_Delete(o);
+	return text;
+}
+
+cJSON *
+report_read(const char *run_dir)
+{
+	char path[JOURNAL_PATH_MAX + 64] = "", *text = NULL;
+	cJSON *tree = NULL;
+	size_t room = 0;
+	ssize_t len;
+	FILE *f;
+
+	(void)text_add(path, sizeof(path), "%s/report.json", run_dir);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return NULL;
+	len = getdelim(&text, &room, '\0', f);
+	if (len > 0)
+		tree = cJSON_ParseWithLength(text, (size_t)len);
+	free(text);
+	fclose(f);
+	return tree;
+}
+
+static int
+write_all(int fd, const char *text, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, text, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+report_save(const char *text, size_t len, const char *run_dir, const char *name)
+{
+	char path[JOURNAL_PATH_MAX + 64] = "", temp[JOURNAL_PATH_MAX + 64] = "";
+	int fd, err;
+
+	(void)text_add(path, sizeof(path), "%s/%s", run_dir, name);
+	(void)text_add(temp, sizeof(temp), "%s/%s.new", run_dir, name);
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, text, len);
+	if (close(fd) < 0 && err == 0)
+		err = -errno;
+	if (err == 0 && rename(temp, path) < 0)
+		err = -errno;
+	if (err < 0)
+		(void)unlink(temp); /* half a report is worse than none */
+	return err;
+}
+
+/* Render one of the forms of the report. NULL without memory. */
+static char *
+render(const struct history *h, const cJSON *tree, size_t *len,
+    void (*form)(const struct history *, const cJSON *, FILE *))
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, len);
+
+	if (out == NULL)
+		return NULL;
+	form(h, tree, out);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static void
+form_json(const struct history *h, const cJSON *tree, FILE *out)
+{
+	char *text = cJSON_Print(tree);
+
+	(void)h;
+	if (text != NULL)
+		fprintf(out, "%s\n", text);
+	free(text);
+}
+
+int
+report_files(const struct history *h, const cJSON *tree,
+    int (*put)(void *arg, const char *name, const char *text, size_t len),
+    void *arg)
+{
+	static const struct {
+		const char *name;
+		void (*form)(const struct history *, const cJSON *, FILE *);
+	} forms[] = {{"report.json", form_json}, {"junit.xml", junit_write},
+	    {"report.html", page_write}};
+	size_t i, len = 0;
+	int err = 0, first = 0;
+	char *text;
+
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		text = render(h, tree, &len, forms[i].form);
+		err = text == NULL || len == 0
+			  ? -ENOMEM
+			  : put(arg, forms[i].name, text, len);
+		free(text);
+		if (first == 0)
+			first = err;
+	}
+	return first;
+}
+
+static int
+save_file(void *arg, const char *name, const char *text, size_t len)
+{
+	return report_save(text, len, arg, name);
+}
+
+int
+report_write(const struct history *h, const cJSON *tree, const char *run_dir)
+{
+	return report_files(h, tree, save_file, (void *)(uintptr_t)run_dir);
+}

@@ -1,0 +1,1049 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The schedule with all real modes over a cluster that is a stub, in a time
+ * of the test's own: thousands of random schedules. What is looked at is
+ * the stub, never the schedule's own book-keeping.
+ */
+#include "tests/support.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/admin.h"
+#include "chaos/cluster/cluster.h"
+#include "chaos/monitor.h"
+#include "chaos/schedule.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define STEP_NS	  (50 * CLOCK_MS)
+#define FOUND_MAX 4096
+#define MODES_MAX SCHEDULE_MODES_MAX
+
+/* The stub: servers, their links, and how long everything takes. */
+struct server {
+	bool runs, is_stopped, is_told; /* told to end, by ends_ns */
+	uint64_t ends_ns, well_ns;	/* healthy again since */
+	struct monitor_varz varz;
+};
+
+/* A fault as the history has it. */
+struct found {
+	uint32_t number;
+	char mode[32], target[FAULT_TARGET_MAX];
+	uint64_t planned_ns, begun_ns, healed_ns;
+};
+
+static uint64_t now_ns;
+static struct world {
+	struct cluster cluster;
+	struct run_config config;
+	struct server servers[CONFIG_NODES_MAX];
+	struct link_policy links[CONFIG_NODES_MAX + 1][CONFIG_NODES_MAX + 1];
+	uint64_t links_ns; /* when one was set last */
+	struct rng noise;
+	uint64_t quiet_until_ns; /* nothing is healthy before */
+	unsigned meta_size;
+	bool refuses; /* to end servers */
+	struct found found[FOUND_MAX];
+	unsigned nfound;
+} * world;
+
+/* The time, and what goes up the pipe */
+
+uint64_t __wrap_clock_mono_ns(void);
+void __wrap_child_emit(struct child *, struct event *);
+void __wrap_child_flush(struct child *);
+
+uint64_t
+__wrap_clock_mono_ns(void)
+{
+	return now_ns;
+}
+
+void
+__wrap_child_emit(struct child *c, struct event *ev)
+{
+	struct found *f;
+	unsigned i;
+
+	(void)c;
+	if (ev->type == MESSAGE_FAULT_PLANNED) {
+		assert_true(world->nfound < FOUND_MAX);
+		f = &world->found[world->nfound++];
+		f->number = ev->u.fault_planned.fault;
+		(void)text_copy(
+		    f->mode, sizeof(f->mode), ev->u.fault_planned.mode);
+		(void)text_copy(
+		    f->target, sizeof(f->target), ev->u.fault_planned.target);
+		f->planned_ns = ev->u.fault_planned.planned_ns;
+		f->begun_ns = now_ns;
+	} else if (ev->type == MESSAGE_FAULT_HEALED) {
+		for (i = 0; i < world->nfound; i++)
+			if (world->found[i].number == ev->u.fault_healed.fault)
+				world->found[i].healed_ns = now_ns;
+	}
+}
+
+void
+__wrap_child_flush(struct child *c)
+{
+	(void)c;
+}
+
+/* The monitor of the stub */
+
+static uint64_t
+some_time(uint64_t most_ns)
+{
+	return rng_below(&world->noise, most_ns + 1);
+}
+
+bool
+monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
+{
+	unsigned i;
+
+	(void)m;
+	(void)text_copy(why, CLUSTER_WHY_MAX, "the stub says no");
+	for (i = 0; i < world->cluster.n; i++)
+		if (!world->servers[i].runs || world->servers[i].is_stopped ||
+		    world->servers[i].well_ns > now_ns)
+			return false;
+	return since_ns + 10 * CLOCK_MS < now_ns &&
+	       world->meta_size == world->cluster.n;
+}
+
+bool
+monitor_node_is_ok(const struct monitor *m, unsigned node, uint64_t since_ns)
+{
+	const struct server *s = &world->servers[node - 1];
+
+	(void)m;
+	return s->runs && !s->is_stopped && s->well_ns <= now_ns &&
+	       since_ns < now_ns;
+}
+
+bool
+monitor_node_is_bad(const struct monitor *m, unsigned node, uint64_t since_ns)
+{
+	return !monitor_node_is_ok(m, node, since_ns);
+}
+
+static unsigned
+any_running(void)
+{
+	unsigned i, first = (unsigned)some_time(world->cluster.n - 1), node;
+
+	for (i = 0; i < world->cluster.n; i++) {
+		node = (first + i) % world->cluster.n;
+		if (world->servers[node].runs &&
+		    !world->servers[node].is_stopped)
+			return node + 1;
+	}
+	return 0;
+}
+
+unsigned
+monitor_meta_leader(const struct monitor *m, uint64_t since_ns)
+{
+	(void)m;
+	(void)since_ns;
+	return any_running();
+}
+
+unsigned
+monitor_pick_group(const struct monitor *m, bool consumers, uint64_t dice,
+    char *name, size_t size)
+{
+	(void)m;
+	(void)consumers;
+	(void)dice;
+	(void)text_copy(name, size, "NB_1_s");
+	return any_running();
+}
+
+unsigned
+monitor_group_leader(
+    const struct monitor *m, const char *name, uint64_t since_ns)
+{
+	(void)name;
+	return monitor_meta_leader(m, since_ns);
+}
+
+bool
+monitor_varz(const struct monitor *m, unsigned node, struct monitor_varz *out)
+{
+	(void)m;
+	*out = world->servers[node - 1].varz;
+	out->asked_ns = now_ns;
+	return world->servers[node - 1].runs;
+}
+
+unsigned
+monitor_meta_size(const struct monitor *m, uint64_t since_ns)
+{
+	(void)m;
+	(void)since_ns;
+	return world->meta_size;
+}
+
+unsigned
+monitor_fewest_copies(const struct monitor *m)
+{
+	(void)m;
+	return 9;
+}
+
+int
+admin_request(struct admin *a, enum admin_account account, unsigned node,
+    const char *subject, const char *body)
+{
+	(void)a;
+	(void)account;
+	(void)node;
+	(void)body;
+	if (strcmp(subject, "$JS.API.SERVER.REMOVE") == 0)
+		world->meta_size = world->cluster.n - 1;
+	return 0;
+}
+
+int
+admin_poll(struct admin *a, char *out, size_t size)
+{
+	(void)a;
+	return snprintf(out, size, "{}");
+}
+
+bool
+admin_is_given(const struct run_config *c)
+{
+	(void)c;
+	return true;
+}
+
+void
+admin_done(struct admin *a)
+{
+	(void)a;
+}
+
+struct cluster_node *
+cluster_node(struct cluster *c, unsigned node)
+{
+	return &c->nodes[node - 1];
+}
+
+/* The driver of the stub */
+
+static int
+stub_start(struct cluster *c, unsigned node)
+{
+	struct server *s = &world->servers[node - 1];
+
+	(void)c;
+	if (s->runs)
+		return 0;
+	s->runs = true;
+	s->is_stopped = s->is_told = false;
+	s->well_ns = now_ns + some_time(4 * CLOCK_S);
+	(void)snprintf(s->varz.version, sizeof(s->varz.version), "9.%u.9",
+	    c->nodes[node - 1].binary);
+	return 0;
+}
+
+static int
+stub_signal(struct cluster *c, unsigned node, int sig)
+{
+	struct server *s = &world->servers[node - 1];
+
+	if (!s->runs)
+		return -ESRCH;
+	if (world->refuses) {
+		c->refused_nodes |= 1U << (node - 1);
+		(void)text_copy(c->refused, sizeof(c->refused), "refused");
+		return 0;
+	}
+	if (sig == SIGSTOP)
+		s->is_stopped = true;
+	else if (sig == SIGCONT)
+		s->is_stopped = false;
+	else if (sig == SIGHUP) {
+		s->varz.max_connections = c->nodes[node - 1].config_mark;
+		(void)snprintf(s->varz.config_load_time,
+		    sizeof(s->varz.config_load_time), "%llu",
+		    (unsigned long long)now_ns);
+	} else {
+		s->is_told = true;
+		s->ends_ns = now_ns + some_time(CLOCK_S);
+	}
+	return 0;
+}
+
+/* The last ones go; they come back when they are started. */
+static int
+stub_scale(struct cluster *c, unsigned count)
+{
+	unsigned i;
+
+	for (i = count + 1; i <= c->n; i++)
+		(void)stub_signal(c, i, SIGTERM);
+	return 0;
+}
+
+static bool
+stub_runs(struct cluster *c, unsigned node)
+{
+	struct server *s = &world->servers[node - 1];
+
+	(void)c;
+	if (s->runs && s->is_told && now_ns >= s->ends_ns)
+		s->runs = false;
+	return s->runs;
+}
+
+static bool
+stub_is_stopped(struct cluster *c, unsigned node)
+{
+	(void)c;
+	return world->servers[node - 1].is_stopped;
+}
+
+static int
+stub_reconfigure(struct cluster *c, unsigned node)
+{
+	c->nodes[node - 1].config_mark++;
+	return 0;
+}
+
+static int
+stub_binary(struct cluster *c, unsigned node, unsigned binary)
+{
+	c->nodes[node - 1].binary = binary;
+	return 0;
+}
+
+static int
+stub_renew(struct cluster *c, unsigned node)
+{
+	char *name = c->nodes[node - 1].name;
+
+	(void)text_add(name, CLUSTER_NAME_MAX, "x");
+	world->meta_size = c->n;
+	return 0;
+}
+
+static int
+stub_fill(struct cluster *c, unsigned node, bool full)
+{
+	(void)c;
+	/* A full one is out: it serves no more. */
+	world->servers[node - 1].well_ns = full ? UINT64_MAX : now_ns;
+	return 0;
+}
+
+static int64_t
+stub_room(struct cluster *c, unsigned node)
+{
+	(void)c;
+	return world->servers[node - 1].well_ns == UINT64_MAX ? 0 : 1;
+}
+
+static int
+stub_link_set(
+    struct cluster *c, unsigned from, unsigned to, const struct link_policy *p)
+{
+	(void)c;
+	world->links[from][to] = *p;
+	return 0;
+}
+
+static int
+stub_link_reset(struct cluster *c, unsigned a, unsigned b, unsigned percent)
+{
+	(void)c;
+	(void)a;
+	(void)b;
+	(void)percent;
+	return 0;
+}
+
+static bool
+stub_link_flow(
+    struct cluster *c, unsigned from, unsigned to, struct link_flow *out)
+{
+	const struct link_policy *p = &world->links[from][to];
+
+	(void)c;
+	*out = (struct link_flow){0};
+	out->held = p->cut == LINK_HOLD;
+	out->refused = p->cut != LINK_HOLD;
+	out->passed = p->cut == LINK_OPEN;
+	out->late = p->delay_ns > 0;
+	return true;
+}
+
+static unsigned
+stub_clients(struct cluster *c, unsigned node)
+{
+	(void)c;
+	(void)node;
+	return 1;
+}
+
+static int
+stub_drop(struct cluster *c, unsigned share)
+{
+	(void)c;
+	(void)share;
+	return 0;
+}
+
+static bool
+stub_dropped(struct cluster *c, uint64_t *packets)
+{
+	(void)c;
+	*packets = 1;
+	return true;
+}
+
+static const struct cluster_ops stub = {
+    .name = "stub",
+    .can = ~0U,
+    .node_start = stub_start,
+    .node_signal = stub_signal,
+    .node_runs = stub_runs,
+    .node_is_stopped = stub_is_stopped,
+    .node_reconfigure = stub_reconfigure,
+    .node_binary = stub_binary,
+    .node_renew = stub_renew,
+    .node_fill = stub_fill,
+    .node_room = stub_room,
+    .link_set = stub_link_set,
+    .link_reset = stub_link_reset,
+    .link_flow = stub_link_flow,
+    .node_clients = stub_clients,
+    .drop = stub_drop,
+    .dropped = stub_dropped,
+    .scale = stub_scale,
+};
+
+static const struct cluster_ops *driver = &stub;
+
+const struct cluster_ops *
+cluster_find(const char *name)
+{
+	(void)name;
+	return driver;
+}
+
+/* One run in the stub */
+
+static void
+world_begin(const struct run_config *config, uint64_t noise)
+{
+	unsigned i;
+
+	free(world);
+	world = calloc(1, sizeof(*world));
+	assert_non_null(world);
+	world->config = *config;
+	world->cluster.ops = driver;
+	world->cluster.config = &world->config;
+	world->cluster.n = (unsigned)config->servers;
+	world->meta_size = world->cluster.n;
+	rng_init(&world->noise, noise, "noise");
+	now_ns = 1000 * CLOCK_S;
+	for (i = 0; i < world->cluster.n; i++) {
+		(void)snprintf(world->cluster.nodes[i].name, CLUSTER_NAME_MAX,
+		    "n%u", i + 1);
+		world->servers[i].runs = true;
+		(void)text_copy(world->servers[i].varz.version,
+		    sizeof(world->servers[i].varz.version), "9.0.9");
+	}
+}
+
+/*
+ * Out of service: it does not run, or sees too few others, in either
+ * direction, for a majority.
+ */
+static bool
+is_out(unsigned node)
+{
+	const struct server *s = &world->servers[node - 1];
+	unsigned i, heard = 1, n = world->cluster.n;
+
+	if (!s->runs || s->is_stopped || s->well_ns == UINT64_MAX)
+		return true;
+	for (i = 1; i <= n; i++)
+		heard += i != node && world->links[node][i].cut == LINK_OPEN &&
+			 world->links[i][node].cut == LINK_OPEN;
+	return n > 2 && heard < n / 2 + 1;
+}
+
+static unsigned
+count_out(void)
+{
+	unsigned i, out = 0;
+
+	for (i = 1; i <= world->cluster.n; i++) {
+		(void)stub_runs(&world->cluster, i);
+		out += is_out(i);
+	}
+	return out;
+}
+
+static void
+step(struct schedule *s)
+{
+	now_ns += STEP_NS / 2 + some_time(STEP_NS);
+	schedule_step(s);
+}
+
+/* Random modes that these servers and this --tolerate allow. */
+static void
+draw_modes(struct rng *rng, struct run_config *c, unsigned share)
+{
+	const struct mayhem_ops *const *m;
+	char why[OPTION_WHY_MAX];
+	unsigned n = (unsigned)c->servers;
+
+	c->mayhem[0] = '\0';
+	for (m = mayhem_table; *m != NULL; m++) {
+		/* Its black-outs are short, but do cut everybody off. */
+		if ((*m)->plan == NULL ||
+		    strcmp((*m)->name, "lossy_network") == 0 ||
+		    mayhem_width(*m, n) > mayhem_tolerated(c, n) ||
+		    ((*m)->check != NULL && (*m)->check(c, why) < 0) ||
+		    rng_below(rng, 100) >= share)
+			continue;
+		(void)text_add(c->mayhem, sizeof(c->mayhem), "%s%s",
+		    c->mayhem[0] != '\0' ? "," : "", (*m)->name);
+	}
+	if (c->mayhem[0] == '\0')
+		(void)text_copy(c->mayhem, sizeof(c->mayhem), "pause");
+}
+
+static void
+draw_config(struct rng *rng, struct run_config *c)
+{
+	static const char *const bounds[] = {"minority", "none", "1", "2"};
+
+	config_init(c);
+	c->run = 1;
+	c->seed = rng_next(rng);
+	c->servers = 1 + rng_below(rng, CONFIG_NODES_MAX);
+	c->replicas = c->servers < 3 ? 1 : 3;
+	(void)text_copy(c->test, sizeof(c->test), "queue-group-consumer");
+	(void)text_copy(c->server_bin, sizeof(c->server_bin), "/old,/new");
+	(void)text_copy(
+	    c->tolerate, sizeof(c->tolerate), bounds[rng_below(rng, 4)]);
+	c->fault_interval.low = (1 + rng_below(rng, 50)) * CLOCK_S / 10;
+	c->fault_interval.high =
+	    c->fault_interval.low * (1 + rng_below(rng, 2));
+	if (rng_below(rng, 2) == 0) {
+		c->fault_duration.low = (1 + rng_below(rng, 30)) * CLOCK_S / 10;
+		c->fault_duration.high = c->fault_duration.low * 3;
+	}
+	c->mix = rng_below(rng, 6);
+	c->mix_time_ns = (5 + rng_below(rng, 30)) * CLOCK_S;
+	c->quiet_ns = rng_below(rng, 5) * CLOCK_S;
+	draw_modes(rng, c, 10 + (unsigned)rng_below(rng, 90));
+}
+
+static void
+schedule_begin(struct schedule *s, const struct run_config *c, uint64_t noise)
+{
+	char why[CLUSTER_WHY_MAX];
+
+	world_begin(c, noise);
+	assert_int_equal(schedule_init(s, &world->cluster, NULL, why), 0);
+	schedule_start(s);
+}
+
+/* Nothing is in force and nothing is left behind. */
+static void
+expect_all_undone(struct schedule *s)
+{
+	uint64_t deadline = now_ns + 1000 * CLOCK_S;
+	unsigned i, k;
+
+	schedule_stop(s);
+	while (!schedule_is_idle(s)) {
+		assert_true(now_ns < deadline);
+		step(s);
+	}
+	for (i = 1; i <= world->cluster.n; i++) {
+		assert_true(world->servers[i - 1].runs);
+		assert_false(world->servers[i - 1].is_stopped);
+		assert_true(world->servers[i - 1].well_ns < UINT64_MAX);
+		for (k = 0; k <= world->cluster.n; k++) {
+			assert_int_equal(world->links[i][k].cut, LINK_OPEN);
+			assert_int_equal(world->links[k][i].cut, LINK_OPEN);
+			assert_int_equal(world->links[i][k].delay_ns, 0);
+		}
+	}
+	for (i = 0; i < world->nfound; i++)
+		assert_true(world->found[i].healed_ns > 0);
+	schedule_fini(s);
+}
+
+static void
+test_bound_is_never_exceeded(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	struct rng rng;
+	unsigned i, most, bound, reached = 0, faults = 0;
+	uint64_t end;
+
+	(void)state;
+	rng_init(&rng, support_seed(), "bounds");
+	for (i = 0; i < 3000; i++) {
+		draw_config(&rng, &c);
+		schedule_begin(&s, &c, rng_next(&rng));
+		bound = mayhem_tolerated(&c, world->cluster.n);
+		most = 0;
+		for (end = now_ns + 60 * CLOCK_S; now_ns < end; step(&s))
+			most = count_out() > most ? count_out() : most;
+		if (most > bound)
+			fail_msg("%u of %u servers out with --tolerate %s: %s",
+			    most, world->cluster.n, c.tolerate, c.mayhem);
+		reached += most == bound || most == world->cluster.n;
+		expect_all_undone(&s);
+		faults += world->nfound;
+	}
+	/* The bounds were put to the test. */
+	assert_true(reached > 1000);
+	assert_true(faults > 10000);
+}
+
+/* Which mix a fault is of, by its planned offset. */
+static uint64_t
+mix_of(
+    const struct run_config *c, const struct schedule *s, const struct found *f)
+{
+	return s->at_once == s->n
+		   ? 0
+		   : f->planned_ns / (c->mix_time_ns + c->quiet_ns);
+}
+
+/* The faults of a mode and mix, in order. */
+static unsigned
+pick(const struct found *all, unsigned n, const struct run_config *c,
+    const struct schedule *s, const char *mode, uint64_t mix,
+    const struct found **out)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(all[i].mode, mode) == 0 &&
+		    mix_of(c, s, &all[i]) == mix)
+			out[count++] = &all[i];
+	return count;
+}
+
+/* Modes that choose by what they find are not the seed's alone. */
+static bool
+is_aimed(const char *mode, const char *target)
+{
+	return mayhem_find(mode)->aim != NULL &&
+	       strcmp(mode, "rolling_upgrade") != 0 &&
+	       strstr(target, "leader") != NULL;
+}
+
+static unsigned
+compare_modes(const struct found *a, unsigned na, const struct found *b,
+    unsigned nb, const struct run_config *c, const struct schedule *s)
+{
+	static const struct found *x[FOUND_MAX], *y[FOUND_MAX];
+	const char *list = c->mayhem;
+	char mode[32];
+	unsigned i, nx, ny, same = 0;
+	uint64_t mix;
+
+	while (text_next_item(&list, mode, sizeof(mode)))
+		for (mix = 0; mix < 20; mix++) {
+			nx = pick(a, na, c, s, mode, mix, x);
+			ny = pick(b, nb, c, s, mode, mix, y);
+			for (i = 0; i < nx && i < ny; i++) {
+				assert_int_equal(
+				    x[i]->planned_ns, y[i]->planned_ns);
+				if (!is_aimed(mode, x[i]->target))
+					assert_string_equal(
+					    x[i]->target, y[i]->target);
+				same++;
+			}
+		}
+	return same;
+}
+
+static void
+test_same_seed_same_schedule(void **state)
+{
+	static struct found kept[FOUND_MAX];
+	static struct schedule s;
+	struct run_config c;
+	struct rng rng;
+	unsigned i, nkept = 0, pass, same = 0, differ = 0;
+	uint64_t end;
+
+	(void)state;
+	rng_init(&rng, support_seed(), "seeds");
+	for (i = 0; i < 300; i++) {
+		draw_config(&rng, &c);
+		/* A renewed server has another name: that is its history. */
+		if (config_list_has(c.mayhem, "peer_remove"))
+			continue;
+		for (pass = 0; pass < 3; pass++) {
+			c.seed += pass == 2; /* another one, at last */
+			schedule_begin(&s, &c, rng_next(&rng));
+			for (end = now_ns + 100 * CLOCK_S; now_ns < end;)
+				step(&s);
+			expect_all_undone(&s);
+			if (pass == 0) {
+				memcpy(kept, world->found, sizeof(kept));
+				nkept = world->nfound;
+			} else if (pass == 1)
+				same += compare_modes(kept, nkept, world->found,
+				    world->nfound, &c, &s);
+			else if (nkept > 3 && world->nfound > 3)
+				differ += kept[3].planned_ns !=
+					  world->found[3].planned_ns;
+		}
+	}
+	assert_true(same > 2000);
+	assert_true(differ > 100);
+}
+
+/* A new mix: each mode has come once before any comes again. */
+static void
+expect_fair_deal(const struct schedule *s, unsigned *dealt)
+{
+	unsigned k, least = UINT_MAX;
+
+	for (k = 0; k < s->n; k++) {
+		dealt[k] += s->modes[k].in_mix;
+		least = dealt[k] < least ? dealt[k] : least;
+	}
+	for (k = 0; k < s->n; k++)
+		assert_true(dealt[k] <= least + 1);
+}
+
+/* One run through so many mixes that each mode comes three times. */
+static void
+check_mixes(struct schedule *s, const struct run_config *c)
+{
+	unsigned dealt[MODES_MAX] = {0}, mixes = 0;
+	uint64_t busy_ns = now_ns;
+
+	assert_true(s->n > s->at_once && s->at_once == c->mix);
+	while (mixes < 3 * s->n) {
+		if (s->mix == mixes) {
+			expect_fair_deal(s, dealt);
+			/* Quiet before it, but for the first one. */
+			assert_true(
+			    mixes == 0 || now_ns - busy_ns >= c->quiet_ns);
+			mixes++;
+		}
+		step(s);
+		if (!schedule_is_idle(s))
+			busy_ns = now_ns;
+	}
+	assert_true(world->nfound > 0);
+}
+
+static void
+test_mixes(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	struct rng rng;
+	unsigned i;
+
+	(void)state;
+	rng_init(&rng, support_seed(), "mixes");
+	for (i = 0; i < 200; i++) {
+		draw_config(&rng, &c);
+		c.servers = 5;
+		c.mix = 1 + rng_below(&rng, 4);
+		draw_modes(&rng, &c, 100);
+		schedule_begin(&s, &c, rng_next(&rng));
+		check_mixes(&s, &c);
+		expect_all_undone(&s);
+	}
+}
+
+/*
+ * An outage that is due and has no room is not overtaken by outages that
+ * were to come later; and its turn comes.
+ */
+static void
+test_waiting_outage_is_not_starved(void **state)
+{
+	static struct schedule s;
+	struct schedule_mode *wide = NULL;
+	struct run_config c;
+	struct rng rng;
+	unsigned i, k, seen, before = 0, waited = 0;
+	uint64_t end, due;
+
+	(void)state;
+	rng_init(&rng, support_seed(), "starving");
+	for (i = 0; i < 200; i++) {
+		config_init(&c);
+		c.run = 1;
+		c.seed = rng_next(&rng);
+		c.servers = 5;
+		c.replicas = 3;
+		c.mix = 9;
+		(void)text_copy(c.tolerate, sizeof(c.tolerate), "none");
+		(void)text_copy(c.mayhem, sizeof(c.mayhem),
+		    i % 2 ? "kill_all,random_hard_kill,pause,rolling_restart"
+			  : "peer_remove,slow_network,random_hard_kill,pause");
+		c.fault_interval.low = c.fault_interval.high = CLOCK_S / 2;
+		c.fault_duration.low = CLOCK_S;
+		c.fault_duration.high = 4 * CLOCK_S;
+		schedule_begin(&s, &c, rng_next(&rng));
+		wide = &s.modes[0];
+		seen = 0;
+		for (end = now_ns + 120 * CLOCK_S; now_ns < end;) {
+			due = wide->stage == STAGE_NONE &&
+				      s.start_ns + wide->fault.planned_ns <=
+					  now_ns
+				  ? wide->fault.planned_ns
+				  : UINT64_MAX;
+			before = world->nfound;
+			step(&s);
+			waited += due != UINT64_MAX;
+			for (k = before; k < world->nfound; k++)
+				if (strcmp(world->found[k].mode,
+					wide->plan.ops->name) == 0)
+					seen++;
+				else if (world->found[k].planned_ns > due)
+					fail_msg("%s, due at %llu ms, was "
+						 "overtaken by %s of %llu ms",
+					    wide->plan.ops->name,
+					    (unsigned long long)(due /
+								 CLOCK_MS),
+					    world->found[k].mode,
+					    (unsigned long long)(world->found[k]
+								     .planned_ns /
+								 CLOCK_MS));
+		}
+		assert_true(seen >= 2);
+		expect_all_undone(&s);
+	}
+	assert_true(waited > 1000); /* it had to wait at all */
+}
+
+/* A fault that could not be undone keeps the others' hands off servers. */
+static void
+test_nothing_goes_down_beside_what_is_unhealed(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	struct rng rng;
+	uint64_t end;
+	unsigned before;
+
+	(void)state;
+	rng_init(&rng, support_seed(), "unhealed");
+	config_init(&c);
+	c.run = 1;
+	c.seed = 7;
+	c.servers = 5;
+	(void)text_copy(c.mayhem, sizeof(c.mayhem), "random_hard_kill,pause");
+	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
+	c.fault_duration.low = c.fault_duration.high = CLOCK_S;
+	schedule_begin(&s, &c, 1);
+	while (world->nfound == 0)
+		step(&s);
+	world->meta_size = 4; /* whole no more */
+	for (end = now_ns + 300 * CLOCK_S; now_ns < end;)
+		step(&s);
+	before = world->nfound;
+	assert_true(before <= 4); /* what was in force, or began with it */
+	assert_false(s.all_ok);
+	world->meta_size = 5;
+	for (end = now_ns + 60 * CLOCK_S; now_ns < end;)
+		step(&s);
+	assert_true(world->nfound > before + 5);
+	expect_all_undone(&s);
+}
+
+/* What can have no effect is not waited for: much shorter than apply_ns. */
+static void
+test_refused_is_not_awaited(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	uint64_t end;
+	unsigned i;
+
+	(void)state;
+	config_init(&c);
+	c.run = 1;
+	c.seed = 7;
+	c.servers = 3;
+	(void)text_copy(c.mayhem, sizeof(c.mayhem), "rolling_restart");
+	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
+	schedule_begin(&s, &c, 1);
+	world->refuses = true;
+	for (end = now_ns + 100 * CLOCK_S; now_ns < end;)
+		step(&s);
+	assert_true(world->nfound > 10);
+	for (i = 0; i + 1 < world->nfound; i++)
+		assert_true(world->found[i].healed_ns <
+			    world->found[i].begun_ns + 5 * CLOCK_S);
+	expect_all_undone(&s);
+}
+
+/*
+ * A driver that cuts links and can't choose how: both directions, nothing
+ * else, whatever the seed; and who asks for more is told.
+ */
+static void
+test_driver_that_only_cuts(void **state)
+{
+	static struct schedule s;
+	struct cluster_ops plain = stub;
+	char why[CLUSTER_WHY_MAX];
+	struct run_config c;
+	uint64_t end;
+	unsigned i, k, cuts = 0;
+
+	(void)state;
+	plain.can &= ~(unsigned)CLUSTER_CAN_SHAPE;
+	driver = &plain;
+	config_init(&c);
+	c.run = 1;
+	c.servers = 5;
+	(void)text_copy(c.mayhem, sizeof(c.mayhem), "partition");
+	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
+	for (c.seed = 1; c.seed <= 20; c.seed++) {
+		schedule_begin(&s, &c, c.seed);
+		assert_int_equal(schedule_fits(&s, why), 0);
+		for (end = now_ns + 200 * CLOCK_S; now_ns < end; step(&s))
+			for (i = 1; i <= world->cluster.n; i++)
+				for (k = 1; k <= world->cluster.n; k++) {
+					assert_int_equal(world->links[i][k].cut,
+					    world->links[k][i].cut);
+					cuts +=
+					    world->links[i][k].cut == LINK_CUT;
+				}
+		assert_true(world->nfound > 2);
+		expect_all_undone(&s);
+	}
+	assert_true(cuts > 1000);
+	(void)text_copy(
+	    c.extras[0], sizeof(c.extras[0]), "partition.shape=oneway");
+	c.nextras = 1;
+	world_begin(&c, 1);
+	assert_int_equal(
+	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
+	assert_non_null(strstr(why, "in which direction"));
+	schedule_fini(&s);
+	(void)text_copy(c.extras[0], sizeof(c.extras[0]), "partition.cut=hold");
+	c.nextras = 1;
+	world_begin(&c, 1);
+	assert_int_equal(
+	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
+	assert_non_null(strstr(why, "nobody may choose how"));
+	schedule_fini(&s);
+	c.nextras = 0;
+	(void)text_copy(c.mayhem, sizeof(c.mayhem), "slow_network");
+	world_begin(&c, 1);
+	assert_int_equal(
+	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
+	schedule_fini(&s);
+	driver = &stub;
+}
+
+/* What the owners of the cluster allow is less than --tolerate. */
+static void
+test_owners_bound(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	char why[CLUSTER_WHY_MAX];
+	uint64_t end;
+	unsigned most = 0;
+
+	(void)state;
+	config_init(&c);
+	c.run = 1;
+	c.servers = 5;
+	(void)text_copy(
+	    c.mayhem, sizeof(c.mayhem), "random_hard_kill,pause,partition");
+	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
+	for (c.seed = 1; c.seed <= 20; c.seed++) {
+		world_begin(&c, c.seed);
+		world->cluster.most_out = 1;
+		assert_int_equal(
+		    schedule_init(&s, &world->cluster, NULL, why), 0);
+		schedule_start(&s);
+		for (end = now_ns + 100 * CLOCK_S; now_ns < end; step(&s))
+			most = count_out() > most ? count_out() : most;
+		expect_all_undone(&s);
+	}
+	assert_int_equal(most, 1);
+}
+
+/* Of servers whose number is known late there may be too few. */
+static void
+test_too_few_servers(void **state)
+{
+	static struct schedule s;
+	char why[CLUSTER_WHY_MAX];
+	struct run_config c;
+
+	(void)state;
+	config_init(&c);
+	c.run = 1;
+	c.servers = 5;
+	(void)text_copy(c.mayhem, sizeof(c.mayhem), "pause,partition");
+	(void)text_copy(
+	    c.extras[0], sizeof(c.extras[0]), "partition.shape=split");
+	c.nextras = 1;
+	world_begin(&c, 1);
+	assert_int_equal(schedule_init(&s, &world->cluster, NULL, why), 0);
+	assert_int_equal(schedule_fits(&s, why), 0);
+	world->cluster.n = 3;
+	assert_int_equal(schedule_fits(&s, why), -ENOTSUP);
+	assert_string_equal(why,
+	    "mayhem partition can't be done with these options on 3 servers: "
+	    "it needs 5 or more");
+	schedule_fini(&s);
+}
+
+static int
+end_world(void **state)
+{
+	(void)state;
+	free(world);
+	world = NULL;
+	return 0;
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_bound_is_never_exceeded),
+	    cmocka_unit_test(test_same_seed_same_schedule),
+	    cmocka_unit_test(test_mixes),
+	    cmocka_unit_test(test_waiting_outage_is_not_starved),
+	    cmocka_unit_test(test_nothing_goes_down_beside_what_is_unhealed),
+	    cmocka_unit_test(test_refused_is_not_awaited),
+	    cmocka_unit_test(test_driver_that_only_cuts),
+	    cmocka_unit_test(test_owners_bound),
+	    cmocka_unit_test(test_too_few_servers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, end_world);
+}

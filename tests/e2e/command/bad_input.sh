@@ -1,0 +1,339 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+#
+# Bad input gets one line that names the option and its value and says what
+# to do, and the right exit code; nothing is started and nothing is left.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+cd "$work" || exit 1
+touch plain
+mkdir -p empty
+: >executable
+chmod +x executable
+
+# refuse EXIT_CODE PATTERN ARGUMENTS...
+refuse()
+{
+	local want=$1 pattern=$2
+
+	shift 2
+	natsburn "$@"
+	[ "$code" -eq "$want" ] ||
+		fail "natsburn $*: exit code $code instead of $want"
+	[ "$(wc -l <"$work/err")" -eq 1 ] ||
+		fail "natsburn $*: says $(wc -l <"$work/err") lines"
+	grep -Eq -- "$pattern" "$work/err" ||
+		fail "natsburn $*: says \"$(cat "$work/err")\""
+	[ ! -s "$work/out" ] || fail "natsburn $*: writes to stdout"
+	! grep -q hush "$work/err" || fail "natsburn $*: says \"$(cat "$work/err")\""
+}
+
+job="run queue-group-consumer"
+
+# shellcheck disable=SC2086
+usage()
+{
+	refuse 64 '"quue-group.*did you mean queue-group-consumer\?' \
+		run quue-group-consumer
+	refuse 64 '"xyzzy-plugh".*natsburn list' run xyzzy-plugh
+	refuse 64 'which test' run
+	refuse 64 'did you mean run' runn queue-group-consumer
+	refuse 64 'one word too many' $job kv-cas
+	refuse 64 '"rolling_restrat".*did you mean rolling_restart\?' \
+		$job --mayhem rolling_restrat
+	refuse 64 '--mayhem.*none stands alone' \
+		$job --mayhem none,random_reload
+	refuse 64 '--mayhem kill_all: puts 3 of 3 .*--tolerate minority' \
+		$job --mayhem kill_all
+	refuse 64 '--mayhem kill_majority: puts 2 of 3 .*--tolerate 1;' \
+		$job --mayhem pause,kill_majority --tolerate 1
+	for bad in most 0 10 -1 ""; do
+		refuse 64 "--tolerate \"$bad\": must be minority, none, or" \
+			$job --tolerate "$bad"
+	done
+	refuse 64 '--fault-duration "9s..2s": must be a time' \
+		$job --fault-duration 9s..2s
+	refuse 64 '--mayhem rolling_upgrade: needs two binaries' \
+		$job --mayhem rolling_upgrade
+	refuse 64 '--mayhem leader_stepdown: .*--servers 1' \
+		$job --mayhem leader_stepdown --servers 1 --replicas 1
+	refuse 64 '--mayhem partition: -o partition.shape=ring .*--servers 4' \
+		$job --mayhem partition -o partition.shape=ring
+	refuse 64 '-o partition.shape "oval": must be one of' \
+		$job --mayhem partition -o partition.shape=oval
+	refuse 64 '-o "partition.shape=ring": must be queue-group-consumer.KEY' \
+		$job --mayhem pause -o partition.shape=ring
+	refuse 64 'which faults\? natsburn mayhem MODE' mayhem
+	refuse 64 'unknown mayhem mode "pauze"; did you mean pause' mayhem pauze
+	refuse 64 'cluster upp: must be' cluster upp
+	refuse 64 '"empty": no cluster of natsburn is up there' \
+		cluster status empty
+	refuse 64 '"empty": no cluster of natsburn is up there' \
+		cluster down empty
+	refuse 64 '--mahyem; did you mean --mayhem\?' $job --mahyem none
+	refuse 64 '-duration' $job -duration 3s
+	export NATSBURN_FAULT_INTERVL=3s
+	refuse 64 'INTERVL: no .*; did you mean NATSBURN_FAULT_INTERVAL\?' $job
+	unset NATSBURN_FAULT_INTERVL
+	NATSBURN_SERVICE_PORT=1 natsburn doctor --test liar --cluster null
+	expect_code 0
+	refuse 64 'unknown mayhem mode "pauze"; did you mean pause' \
+		doctor --mayhem pauze
+	refuse 64 '--duration needs a value' $job --duration
+	for bad in 10x -1s 1.5 "" 5 99999999999h; do
+		refuse 64 "--duration \"$bad\": must be a duration" \
+			$job --duration "$bad"
+	done
+	refuse 64 '--consumers "0": must be a number from 1' \
+		$job --consumers 0
+	refuse 64 '--storage "disk": must be one of file, memory' \
+		$job --storage disk
+	refuse 64 'did you mean local' $job --cluster lokal
+	refuse 64 '-o liar.plnt; did you mean -o liar.plant\?' \
+		run liar --cluster null -o liar.plnt=lost
+	refuse 64 '-o liar.plant "lots": must be one of' \
+		run liar --cluster null -o liar.plant=lots
+	refuse 64 '-o "liar.plant=lost": must be queue-group-consumer' \
+		$job -o liar.plant=lost
+	refuse 64 '-o "plant": must be' run liar --cluster null -o plant
+	refuse 64 '--replicas 5: more than --servers 3' $job --replicas 5
+	refuse 64 '--cluster external: needs --url' $job --cluster external
+	refuse 64 '--url "nats://127.0.0.1:1": goes with --cluster external' \
+		$job --url nats://127.0.0.1:1
+	refuse 64 '--k8s-context "x": goes with --cluster kubernetes' \
+		$job --k8s-context x
+	refuse 64 '--k8s-reach "by-foot": .*auto, direct' \
+		$job --cluster kubernetes --k8s-reach by-foot
+	for bad in Nats -nats nats- na.ts "na ts"; do
+		refuse 64 "--k8s-statefulset \"$bad\": must be letters a-z" \
+			$job --cluster kubernetes --k8s-statefulset "$bad"
+		refuse 64 "--k8s-namespace \"$bad\": must be letters a-z" \
+			$job --cluster kubernetes --k8s-namespace "$bad"
+	done
+	refuse 64 '--k8s-image "x": goes with --cluster kubernetes' \
+		$job --k8s-image x
+	refuse 64 '--k8s-image "a b": must be the name of an image' \
+		$job --cluster kubernetes --k8s-image "a b"
+	refuse 64 '--mayhem rolling_upgrade: needs the image .*--k8s-image' \
+		$job --cluster kubernetes --mayhem rolling_upgrade
+	refuse 64 '--k8s-kubeconfig "/nowhere": No such file' \
+		$job --cluster kubernetes --k8s-kubeconfig /nowhere
+	refuse 64 'cluster down --cluster local' \
+		cluster down --cluster local
+	refuse 64 '--cluster null' run liar
+}
+
+# shellcheck disable=SC2086
+paths()
+{
+	refuse 64 '--server-bin "/no/such": No such file' \
+		$job --server-bin /no/such
+	refuse 64 '--server-bin "plain": is not an executable file' \
+		$job --server-bin plain
+	refuse 64 '--server-bin "empty": is not an executable file' \
+		$job --server-bin empty
+	refuse 64 '--server-conf "/no/such": No such file' \
+		$job --server-conf /no/such
+	refuse 64 '--out "/dev/null/x": cannot make this folder' \
+		run liar --cluster null --out /dev/null/x
+	refuse 64 '"/no/such" holds no journal' check /no/such
+	refuse 64 '"empty" holds no journal' check empty
+	refuse 64 'which run folder' check
+	refuse 64 '"/no/such" holds no journal' report /no/such
+	refuse 64 '"empty" holds no journal' dump empty
+	refuse 64 'which run folder' report
+	refuse 64 'which run folder' dump
+
+	natsburn run liar --cluster null --rounds 10 --quiet --out "$work/run"
+	expect_code 0
+	refuse 64 "--out \"$work/run\": holds an earlier run already" \
+		run liar --cluster null --out "$work/run"
+	expect_same_check "$work/run"
+}
+
+# How to log in. What is secret is not repeated.
+# shellcheck disable=SC2086
+logins()
+{
+	local job="$job --cluster external" at="--url nats://127.0.0.1:1" one
+
+	printf 'hushhush\n' >secret
+	printf 'hush\nhush\n' >lines
+	printf '\n' >blank
+	head -c 300 /dev/zero | tr '\0' h >long
+	printf -- '-----BEGIN ENCRYPTED PRIVATE KEY-----\n' >locked
+	printf -- '-----BEGIN CERTIFICATE-----\n' >certificate
+	printf -- '-----BEGIN PRIVATE KEY-----\n' >key
+	printf 'NATS USER JWT, USER NKEY SEED\n' >creds
+	for one in password-file token-file nkey creds tls-ca; do
+		refuse 64 "--$one \"/no/such\": No such file" \
+			$job $at --user u --$one /no/such
+		refuse 64 "--$one \"empty\": Is a directory" \
+			$job $at --user u --$one empty
+	done
+	for one in blank lines plain; do
+		refuse 64 "--token-file \"$one\": must hold the token in one" \
+			$job $at --token-file $one
+	done
+	refuse 64 '--password-file "long": must hold at most 255 bytes' \
+		$job $at --user u --password-file long
+	refuse 64 '--nkey "secret": must hold the seed of a user nkey' \
+		$job $at --nkey secret
+	refuse 64 '--creds "secret": must hold a user.s JWT and nkey seed' \
+		$job $at --creds secret
+	refuse 64 '--tls-ca "secret": must hold certificates' \
+		$job $at --tls-ca secret
+	refuse 64 '--tls-cert "secret": must hold a certificate' \
+		$job $at --tls-cert secret --tls-key key
+	refuse 64 '--tls-key "secret": must hold a private key' \
+		$job $at --tls-cert certificate --tls-key secret
+	refuse 64 '--tls-key "locked": must not be encrypted' \
+		$job $at --tls-cert certificate --tls-key locked
+	refuse 64 '--tls-cert "certificate": goes with --tls-key FILE' \
+		$job $at --tls-cert certificate
+	refuse 64 '--tls-key "key": goes with --tls-cert FILE' \
+		$job $at --tls-key key
+	refuse 64 '--password: goes with --user' $job $at --password hushhush
+	refuse 64 '--password-file: goes with --user' \
+		$job $at --password-file secret
+	refuse 64 '--password-file "secret": goes without --password$' \
+		$job $at --user u --password hushhush --password-file secret
+	refuse 64 '--creds "creds": goes without --user "u"; there is one way' \
+		$job $at --creds creds --user u --password hushhush
+	refuse 64 '--creds "creds": goes without --token "\.\.\."' \
+		$job $at --creds creds --token-file secret
+	refuse 64 '--url "nats://h:1": has a user or token before its @' \
+		$job --url nats://u:hushhush@h:1 --token hushhush
+	refuse 64 '--url: must have the same user and password in each' \
+		$job --url nats://u:hushhush@h:1,nats://u:hush@h:2
+	refuse 64 '--url "ws://h:1": must be nats://HOST:PORT or tls://' \
+		$job --url ws://h:1
+	for one in nats:// nats://h:x nats://h:0 nats://h:65536 'nats://h/x'; do
+		refuse 64 "--url \"$one\": must be nats://HOST:PORT" \
+			$job --url "$one"
+	done
+	refuse 64 '--url "\.\.\.": must be nats://HOST:PORT' \
+		$job --url nats://u:hushhush,hush@h:1
+	refuse 64 '--url "\.\.\.": user:password before the @ .*%XX' \
+		$job --url nats://u:hush%hush@h:1
+	refuse 64 '--monitor "h:1": must be http://HOST:PORT or https' \
+		$job $at --monitor h:1
+	refuse 64 '--monitor "\.\.\.": must have no user and password' \
+		$job $at --monitor http://u:hushhush@h:1
+	refuse 64 '--user "u": goes with --cluster external or kubernetes, not' \
+		run kv-cas --user u
+	refuse 64 '--password: goes with --user' run kv-cas --password hushhush
+	refuse 64 '--token: goes with --cluster external or kubernetes, not' \
+		run kv-cas --token hushhush
+	refuse 64 '--sys-creds "creds": goes without --sys-user "s"' \
+		$job $at --sys-creds creds --sys-user s
+	refuse 64 '--sys-password: goes with --sys-user NAME' \
+		$job $at --sys-password hushhush
+	refuse 64 '--sys-user "s": goes with --cluster external or kubernetes' \
+		run kv-cas --sys-user s
+	refuse 64 '--k8s-reach proxy: goes with --url' \
+		run kv-cas --cluster kubernetes --k8s-reach proxy
+	refuse 64 '--tls "true": goes with --cluster external' \
+		run kv-cas --tls
+	NATSBURN_PASSWORD=$(<long) refuse 64 \
+		'in the environment, NATSBURN_PASSWORD: .*"\.\.\.": must be at' \
+		$job $at --user u
+}
+
+# What shows only when something was started: reported as a run is.
+cluster()
+{
+	natsburn run queue-group-consumer --cluster external --quiet \
+		--url nats://127.0.0.1:1 --json --out "$work/unreachable"
+	expect_code 69
+	expect '.exit_code == 69 and (.reasons[0] |
+		test("--url \"nats://127.0.0.1:1\": Connection refused"))' \
+		"the reason" "$work/unreachable/report.json"
+
+	natsburn run queue-group-consumer --cluster external --quiet \
+		--url nats://127.0.0.1:1 --mayhem rolling_restart \
+		--json --out "$work/skipped"
+	expect_code 3
+	expect '.verdict == "skipped" and (.reasons[0] |
+		test("rolling_restart can.t be done with --cluster external"))' \
+		"the reason" "$work/skipped/report.json"
+
+	# An executable that is no nats-server.
+	printf '#!/bin/sh\necho "no such flag: -c" >&2\nexit 1\n' >fake
+	chmod +x fake
+	natsburn run queue-group-consumer --server-bin "$work/fake" --quiet \
+		--json --out "$work/fake.run"
+	expect_code 69
+	expect '.reasons[0] | test("no such flag: -c")' \
+		"the last words of the server" "$work/fake.run/report.json"
+}
+
+# with_descriptors N ARGUMENTS...
+with_descriptors()
+{
+	local limit=$1
+
+	shift
+	code=0
+	(
+		ulimit -n "$limit"
+		exec env NATSBURN_TEST_MARK="$mark" "$NATSBURN" "$@"
+	) >"$work/out" 2>"$work/err" || code=$?
+}
+
+descriptors()
+{
+	local server need
+
+	server=$(any_server) || return 0
+	set -- run queue-group-consumer --servers 1 --replicas 1 --quiet \
+		--quiet-time 0 --duration 1s --server-bin "$server" \
+		--out "$work/few"
+	with_descriptors 64 "$@" --consumers 30
+	expect_code 64
+	[ "$(wc -l <"$work/err")" -eq 1 ] || fail "not one line"
+	grep -q 'limit is 64: raise it (ulimit -n ' "$work/err" ||
+		fail "says \"$(cat "$work/err")\""
+	need=$(sed 's/.*(ulimit -n \([0-9]*\)).*/\1/' "$work/err")
+	with_descriptors "$((need - 1))" "$@" --consumers 30
+	expect_code 64
+	# What it says is enough is enough.
+	with_descriptors "$need" "$@" --consumers 30
+	expect_code 0
+	# Whatever is allowed to begin must also work.
+	with_descriptors 64 run liar --cluster null --rounds 10 --quiet \
+		--out "$work/fewer"
+	[ "$code" -eq 0 ] || [ "$code" -eq 64 ] ||
+		fail "64 descriptors: exit code $code"
+}
+
+# A limit of processes has a name. Root has none: somebody else then.
+processes()
+{
+	local -a as=()
+
+	if [ "$(id -u)" -eq 0 ]; then
+		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+		"${as[@]}" test -x "$NATSBURN" || return 0
+	fi
+	code=0
+	(
+		cd / || exit
+		ulimit -u 20
+		exec "${as[@]}" env NATSBURN_TEST_MARK="$mark" "$NATSBURN" \
+			doctor --test liar --cluster null
+	) >"$work/out" 2>"$work/err" || code=$?
+	expect_code 64
+	grep -q 'but ulimit -u of this user allows 20, ' "$work/err" ||
+		fail "says \"$(cat "$work/err")\""
+	grep -q '^BAD *processes ' "$work/out" || fail "the doctor is content"
+}
+
+usage
+paths
+logins
+cluster
+descriptors
+processes
+expect_nothing_survives 5

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+#
+# Every fault with every test: one run a test, side by side, in which the
+# modes come one after the other, a short fault each. Each mode must have
+# taken effect and been undone, and JetStream must have kept its promises.
+# (scripts/soak has the long combinations; the upgrade has one binary here.)
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+server=$(server_of 2.15)
+[ -n "$server" ] || skip "no nats-server 2.15 in NATSBURN_SERVERS_DIR"
+
+tests="queue-group-consumer durable-pull-consumer kv-cas add-remove-streams"
+
+# shellcheck disable=SC2086
+begin()
+{
+	start run "$1" --mayhem all --tolerate none --mix 1 --mix-time 1s \
+		--quiet-time 300ms --fault-interval 200ms \
+		--fault-duration 300ms..2s --stop-on-anomaly \
+		--duration 120s --consumers 3 \
+		--server-bin "$server,$server" --out "$work/$1"
+}
+
+modes_of()
+{
+	jq -r '.mayhem[]' "$1/report.json"
+}
+
+# Faults of a mode that took effect and were undone.
+good()
+{
+	jq --arg m "$2" '[.faults[] | select(.mode == $m and .applied and
+		.healed)] | length' "$1/report.json"
+}
+
+look_at()
+{
+	local mode n=0
+
+	for mode in $(modes_of "$work/$1"); do
+		n=$((n + 1))
+		[ "$(good "$work/$1" "$mode")" -ge 1 ] ||
+			fail "$1: no $mode was applied and healed"
+	done
+	[ "$n" -ge 13 ] || fail "$1: only $n modes"
+}
+
+declare -A pids
+for test in $tests; do
+	begin "$test"
+	pids[$test]=$pid
+done
+for test in $tests; do
+	await 500 "$test is over" is_gone "${pids[$test]}"
+	code=0
+	wait "${pids[$test]}" || code=$?
+	[ "$code" -eq 0 ] || fail "$test: exit code $code: $(jq -c \
+		'.reasons, .anomalies' "$work/$test/report.json")"
+	look_at "$test"
+done
+nothing_marked || fail "something is left"

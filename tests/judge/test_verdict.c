@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: ISC */
+/* The verdict's rules: what is no pass, and what goes before what. */
+#include "tests/stories/story.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/text.h"
+
+struct rule {
+	const char *name;
+	void (*tell)(struct story *);
+	enum verdict verdict;
+	int exit_code;
+	const char *says; /* in one of the reasons */
+};
+
+/* The load: some rounds, a fault with n rounds in it, some rounds. */
+static void
+load(struct story *s, unsigned under_fault)
+{
+	uint32_t fault;
+
+	story_rounds(s, 5);
+	story_phase(s, "mayhem");
+	fault = story_fault(s, false);
+	story_rounds(s, under_fault);
+	story_healed(s, fault, true);
+	story_rounds(s, 5);
+}
+
+static void
+whole(struct story *s)
+{
+	story_open(s);
+	load(s, 5);
+	story_close(s);
+}
+
+static void
+tell_without_faults(struct story *s)
+{
+	s->mayhem = "none";
+	story_open(s);
+	story_rounds(s, 5);
+	story_close(s);
+}
+
+static void
+tell_no_fault_applied(struct story *s)
+{
+	story_open(s);
+	story_rounds(s, 5);
+	story_close(s);
+}
+
+static void
+tell_fault_failed(struct story *s)
+{
+	uint32_t fault;
+
+	story_open(s);
+	fault = story_fault(s, false);
+	s->events[s->n - 1].u.fault_applied.ok = 0;
+	story_rounds(s, 5);
+	story_healed(s, fault, true);
+	story_close(s);
+}
+
+static void
+tell_no_op_under_fault(struct story *s)
+{
+	story_open(s);
+	load(s, 0);
+	story_close(s);
+}
+
+/*
+ * Ops under a fault that had no effect prove nothing about the one that had.
+ */
+static void
+tell_op_under_failed_fault(struct story *s)
+{
+	uint32_t fault;
+
+	story_open(s);
+	load(s, 0);
+	fault = story_fault(s, false);
+	s->events[s->n - 1].u.fault_applied.ok = 0;
+	story_rounds(s, 5);
+	story_healed(s, fault, true);
+	story_close(s);
+}
+
+static void
+tell_no_op(struct story *s)
+{
+	s->mayhem = "none";
+	story_open(s);
+	story_close(s);
+}
+
+static void
+tell_no_audit(struct story *s)
+{
+	s->no_audit = true;
+	whole(s);
+}
+
+static struct event *
+find(struct story *s, enum message_type type)
+{
+	size_t i = s->n;
+
+	while (i-- > 0)
+		if (s->events[i].type == type)
+			return &s->events[i];
+	fail();
+	return NULL;
+}
+
+static void
+tell_incomplete_scan(struct story *s)
+{
+	struct msg_scan_end *m;
+
+	whole(s);
+	m = &find(s, MESSAGE_SCAN_END)->u.scan_end;
+	m->complete = 0;
+	(void)text_copy(m->why, sizeof(m->why), "no leader");
+}
+
+static void
+tell_scan_without_end(struct story *s)
+{
+	whole(s);
+	find(s, MESSAGE_SCAN_END)->type = MESSAGE_HEARTBEAT;
+}
+
+static void
+tell_sequence_not_settled(struct story *s)
+{
+	story_open(s);
+	load(s, 5);
+	s->stored[3].state = STORY_UNREAD;
+	story_close(s);
+}
+
+/* The first audit process died; the second did it all. */
+static void
+tell_second_audit(struct story *s)
+{
+	struct event *ev;
+
+	story_open(s);
+	load(s, 5);
+	story_phase(s, "audit");
+	ev = story_add(s, STORY_AUDIT + 1, MESSAGE_SCAN_BEGIN);
+	ev->u.scan_begin.created = s->created;
+	story_kill(s, STORY_AUDIT + 1);
+	story_close(s);
+}
+
+static void
+add_stream(struct story *s, uint32_t stream)
+{
+	struct msg_stream *m =
+	    &story_add(s, STORY_SETUP, MESSAGE_STREAM)->u.stream;
+
+	m->stream = stream;
+	m->created = 99;
+	(void)snprintf(m->name, sizeof(m->name), "NB_b0b_%u", stream);
+	(void)text_copy(m->storage, sizeof(m->storage), "file");
+}
+
+/*
+ * One of two streams was never looked at.
+ */
+static void
+tell_one_stream_of_two(struct story *s)
+{
+	story_open(s);
+	add_stream(s, 1);
+	load(s, 5);
+	story_close(s);
+}
+
+static void
+tell_not_settled(struct story *s)
+{
+	whole(s);
+	find(s, MESSAGE_SETTLED)->u.settled.ok = 0;
+}
+
+static void
+tell_no_end(struct story *s)
+{
+	s->no_end = true;
+	whole(s);
+}
+
+static void
+tell_gap(struct story *s)
+{
+	story_open(s);
+	load(s, 5);
+	story_add(s, 0, MESSAGE_CHILD_GAP)->u.child_gap.child = 4;
+	story_close(s);
+}
+
+static void
+tell_diag(struct story *s)
+{
+	struct event *ev;
+
+	story_open(s);
+	load(s, 5);
+	ev = story_add(s, 4, MESSAGE_DIAG);
+	(void)text_copy(
+	    ev->u.diag.text, sizeof(ev->u.diag.text), "out of paper");
+	story_close(s);
+}
+
+static void
+tell_harness(struct story *s)
+{
+	struct event *ev;
+
+	story_open(s);
+	load(s, 5);
+	ev = story_add(s, 0, MESSAGE_HARNESS);
+	(void)text_copy(ev->u.harness.why, sizeof(ev->u.harness.why), "broke");
+	story_close(s);
+}
+
+static void
+tell_chaos_died(struct story *s)
+{
+	story_open(s);
+	load(s, 5);
+	story_kill(s, STORY_CHAOS);
+	story_close(s);
+}
+
+static void
+tell_leaking_links(struct story *s)
+{
+	story_open(s);
+	load(s, 5);
+	story_add(s, STORY_CHAOS, MESSAGE_LINKS)->u.links.bypassing = 1;
+	story_close(s);
+}
+
+static void
+tell_no_head(struct story *s)
+{
+	whole(s);
+	find(s, MESSAGE_RUN)->type = MESSAGE_HEARTBEAT;
+}
+
+static void
+tell_nothing(struct story *s)
+{
+	(void)s;
+}
+
+static void
+tell_worker_died(struct story *s)
+{
+	story_open(s);
+	load(s, 5);
+	story_kill(s, STORY_CONSUMER);
+	story_restart(s, STORY_CONSUMER);
+	story_rounds(s, 5);
+	story_close(s);
+}
+
+static void
+add_cluster_failed(struct story *s)
+{
+	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_CLUSTER_FAILED);
+
+	(void)text_copy(ev->u.cluster_failed.why,
+	    sizeof(ev->u.cluster_failed.why), "port in use");
+}
+
+static void
+tell_cluster_failed(struct story *s)
+{
+	(void)story_add(s, 0, MESSAGE_RUN);
+	story_phase(s, "up");
+	add_cluster_failed(s);
+	story_phase(s, "down");
+	story_phase(s, "end");
+}
+
+static void
+add_skipped(struct story *s)
+{
+	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_SKIPPED);
+
+	(void)text_copy(
+	    ev->u.skipped.why, sizeof(ev->u.skipped.why), "can't do that");
+}
+
+/* Skipped: that nothing ran follows from it, and is not another reason. */
+static void
+tell_skipped(struct story *s)
+{
+	(void)story_add(s, 0, MESSAGE_RUN);
+	story_phase(s, "up");
+	add_skipped(s);
+	story_phase(s, "down");
+	story_phase(s, "end");
+}
+
+static void
+add_loss(struct story *s)
+{
+	s->stored[2].state = STORY_GONE;
+}
+
+static void
+tell_all_at_once(struct story *s)
+{
+	s->no_end = true;
+	story_open(s);
+	load(s, 0);
+	add_loss(s);
+	story_add(s, 0, MESSAGE_CHILD_GAP)->u.child_gap.child = 4;
+	add_cluster_failed(s);
+	add_skipped(s);
+	story_close(s);
+}
+
+static void
+tell_harness_and_cluster(struct story *s)
+{
+	tell_gap(s);
+	add_cluster_failed(s);
+	add_skipped(s);
+}
+
+static void
+tell_cluster_and_no_end(struct story *s)
+{
+	tell_no_end(s);
+	add_cluster_failed(s);
+	add_skipped(s);
+}
+
+static const struct rule rules[] = {
+    {"whole", whole, VERDICT_PASS, 0, NULL},
+    {"without faults, as asked", tell_without_faults, VERDICT_PASS, 0, NULL},
+    {"a worker died", tell_worker_died, VERDICT_PASS, 0, NULL},
+    {"the second audit did it", tell_second_audit, VERDICT_PASS, 0, NULL},
+    {"no fault applied", tell_no_fault_applied, VERDICT_INCONCLUSIVE, 2,
+	"no fault took effect"},
+    {"fault failed", tell_fault_failed, VERDICT_INCONCLUSIVE, 2,
+	"no fault took effect"},
+    {"no op under fault", tell_no_op_under_fault, VERDICT_INCONCLUSIVE, 2,
+	"while a fault was in force"},
+    {"op under a failed fault", tell_op_under_failed_fault,
+	VERDICT_INCONCLUSIVE, 2, "while a fault was in force"},
+    {"no op", tell_no_op, VERDICT_INCONCLUSIVE, 2, "no operation succeeded"},
+    {"no audit", tell_no_audit, VERDICT_INCONCLUSIVE, 2, "audited"},
+    {"incomplete scan", tell_incomplete_scan, VERDICT_INCONCLUSIVE, 2,
+	"not complete: no leader"},
+    {"scan without end", tell_scan_without_end, VERDICT_INCONCLUSIVE, 2,
+	"not complete"},
+    {"a sequence not settled", tell_sequence_not_settled, VERDICT_INCONCLUSIVE,
+	2, "sequence 3"},
+    {"one stream of two audited", tell_one_stream_of_two, VERDICT_INCONCLUSIVE,
+	2, "audit"},
+    {"not settled", tell_not_settled, VERDICT_INCONCLUSIVE, 2, "settle"},
+    {"no end", tell_no_end, VERDICT_INCONCLUSIVE, 2, "ends before"},
+    {"gap", tell_gap, VERDICT_INCONCLUSIVE, 70, "gap"},
+    {"diag", tell_diag, VERDICT_INCONCLUSIVE, 70, "out of paper"},
+    {"harness", tell_harness, VERDICT_INCONCLUSIVE, 70, "broke"},
+    {"chaos died", tell_chaos_died, VERDICT_INCONCLUSIVE, 70, "chaos"},
+    {"leaking links", tell_leaking_links, VERDICT_INCONCLUSIVE, 70, "proxy"},
+    {"no head", tell_no_head, VERDICT_INCONCLUSIVE, 70, "head"},
+    {"nothing at all", tell_nothing, VERDICT_INCONCLUSIVE, 70, "head"},
+    {"cluster failed", tell_cluster_failed, VERDICT_INCONCLUSIVE, 69,
+	"port in use"},
+    {"skipped", tell_skipped, VERDICT_SKIPPED, 3, "can't do that"},
+    {"violation before all", tell_all_at_once, VERDICT_FAIL, 1, "lost"},
+    {"harness before cluster", tell_harness_and_cluster, VERDICT_INCONCLUSIVE,
+	70, "gap"},
+    {"cluster before the rest", tell_cluster_and_no_end, VERDICT_INCONCLUSIVE,
+	69, "port in use"},
+};
+
+#define RULES (sizeof(rules) / sizeof(rules[0]))
+
+static void
+test_rule(void **state)
+{
+	const struct rule *r = *state;
+	struct story_verdict v;
+	struct story s;
+	bool good;
+
+	story_init(&s, support_seed());
+	r->tell(&s);
+	story_judge(&s, &v);
+	good = v.result.verdict == r->verdict &&
+	       (int)v.result.exit_code == r->exit_code &&
+	       (v.result.nreasons == 0) == (r->exit_code == 0) &&
+	       (r->says == NULL || strstr(v.says, r->says) != NULL);
+	if (!good)
+		print_message("%s: %s, exit %d\n%s", r->name,
+		    verdict_name(v.result.verdict), v.result.exit_code, v.says);
+	story_fini(&s);
+	assert_true(good);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[RULES];
+	size_t i;
+
+	memset(tests, 0, sizeof(tests));
+	for (i = 0; i < RULES; i++) {
+		tests[i].name = rules[i].name;
+		tests[i].test_func = test_rule;
+		tests[i].initial_state = (void *)(uintptr_t)&rules[i];
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The report of a very long run: the page stays small and needs no network,
+ * and what others wrote can't become markup.
+ */
+#include "tests/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/report/markup.h"
+#include "orchestrator/report/report.h"
+#include "tests/bench/central.h"
+
+#define PAGE_MAX ((size_t)2 << 20)
+#define EVENTS	 250000
+#define ROUND_NS (2 * CLOCK_S) /* about a day, 10000 faults */
+
+static char *
+marked_up(const char *text)
+{
+	char *out = NULL;
+	size_t len;
+	FILE *f = open_memstream(&out, &len);
+
+	assert_non_null(f);
+	markup_text(f, text);
+	assert_int_equal(fclose(f), 0);
+	return out;
+}
+
+static void
+test_markup(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"plain \xC3\xA9 \xF0\x9F\x98\x80",
+		"plain \xC3\xA9 \xF0\x9F\x98\x80"},
+	    {"<script>&\"'", "&lt;script&gt;&amp;&quot;&#39;"},
+	    {"a\x01z\x7F", "a\xEF\xBF\xBDz\xEF\xBF\xBD"},
+	    {"tab\tline\n", "tab\tline\n"},
+	    {"cut \xC3", "cut \xEF\xBF\xBD"},	      /* at the end */
+	    {"\xE2\x82", "\xEF\xBF\xBD\xEF\xBF\xBD"}, /* half */
+	    {"\xC0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD"}, /* overlong */
+	    {"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+	    {"\xEF\xBF\xBF", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+	    {"\xFF", "\xEF\xBF\xBD"}};
+	size_t i;
+	char *got;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		got = marked_up(rows[i][0]);
+		assert_string_equal(got, rows[i][1]);
+		free(got);
+	}
+}
+
+struct forms {
+	size_t json, junit, page;
+	char *html;
+};
+
+static int
+take(void *arg, const char *name, const char *text, size_t len)
+{
+	struct forms *f = arg;
+
+	assert_int_equal(strlen(text), len);
+	if (strcmp(name, "report.json") == 0)
+		f->json = len;
+	else if (strcmp(name, "junit.xml") == 0)
+		f->junit = len;
+	else {
+		f->page = len;
+		f->html = strdup(text);
+	}
+	return 0;
+}
+
+static void
+report(const char *dir, struct forms *f, struct history *h)
+{
+	cJSON *tree;
+
+	memset(f, 0, sizeof(*f));
+	assert_int_equal(history_init(h, NULL, NULL), 0);
+	assert_int_equal(history_replay(h, dir), 0);
+	tree = report_tree(h, dir);
+	assert_non_null(tree);
+	assert_int_equal(report_files(h, tree, take, f), 0);
+	cJSON_Delete(tree);
+}
+
+static void
+test_long_run(void **state)
+{
+	char dir[SUPPORT_PATH_MAX];
+	uint64_t rounds = 0;
+	struct forms first, again;
+	struct history h;
+	size_t i;
+
+	(void)state;
+	support_dir_make(dir);
+	assert_int_equal(generate_journal(dir, EVENTS, ROUND_NS), 0);
+	report(dir, &first, &h);
+	assert_true(h.stats.nfaults + h.stats.faults_omitted > 9000);
+	for (i = 0; i < h.stats.series->n; i++)
+		rounds += h.stats.series->buckets[i].rounds;
+	assert_true(rounds == h.stats.rounds);
+	print_message("%llu rounds, %zu faults, %zu buckets: report.json %zu, "
+		      "junit.xml %zu, report.html %zu bytes\n",
+	    (unsigned long long)rounds,
+	    h.stats.nfaults + (size_t)h.stats.faults_omitted, h.stats.series->n,
+	    first.json, first.junit, first.page);
+	assert_true(first.page > 10000 && first.page < PAGE_MAX);
+	assert_null(strstr(first.html, "http:"));
+	assert_null(strstr(first.html, "https:"));
+	assert_null(strstr(first.html, "src="));
+	assert_null(strstr(first.html, "url("));
+	history_fini(&h);
+	/* The same history, the same page. */
+	report(dir, &again, &h);
+	assert_string_equal(first.html, again.html);
+	history_fini(&h);
+	free(first.html);
+	free(again.html);
+	support_dir_remove(dir);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_markup),
+	    cmocka_unit_test(test_long_run),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	frame_cleanup();
+	return failed;
+}

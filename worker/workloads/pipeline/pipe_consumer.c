@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A consumer process of the workload "pipeline". It takes what has come,
+ * up to a batch, tells the parent of all of it in one write, and only then
+ * acks it: a worker that is killed in between can't fake a loss.
+ *
+ * Pulls are raw requests with a reply subject each, two under way, and
+ * deliveries are taken from whatever request they answer (see pull.c). An
+ * ack that is to be confirmed has an answer address of its own; many are
+ * open at a time. One that stays without an answer is sent again until
+ * twice the ack wait has passed: a new consumer leader may not know of the
+ * delivery, and then only the redelivery can be acked.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/rng.h"
+#include "proto/base/text.h"
+#include "worker/workloads/pipeline/pipeline.h"
+
+#define PULL_NS	     CLOCK_S	     /* and more where many pull */
+#define PULL_MANY_NS (20 * CLOCK_MS) /* for each process of the durable */
+#define PULL_MAX_NS  (10 * CLOCK_S)
+#define GRACE_NS     (CLOCK_S / 4) /* a request is lost this long after its end */
+#define PULLS	     2
+#define ACK_NS	     CLOCK_S /* then it is sent again */
+#define LOOK_NS	     (20 * CLOCK_MS)
+#define LAG_NS	     (50 * CLOCK_MS)
+#define REPORTERS    4 /* processes of a durable that tell its lag */
+#define IDLE_MS	     10
+#define DRAIN_NS     (3 * CLOCK_S)
+#define CONNECT_NS   (30 * CLOCK_S)
+#define REPLY_MAX    192
+#define TAKE_MAX     2000 /* at a time */
+
+struct open_ack {
+	uint64_t id, seq, consumer_seq;
+	uint64_t first_ns, due_ns;
+	uint32_t token; /* of its answer address; 0: free */
+	char reply[REPLY_MAX];
+};
+
+struct request {
+	uint64_t number; /* 0: none */
+	uint64_t left;	 /* messages that it may still give */
+	uint64_t end_ns;
+};
+
+struct pipe_consumer {
+	uint32_t consumer; /* index in the history */
+	bool is_started;
+	natsSubscription *sub;	/* inbox: pulls, answers to acks */
+	natsSubscription *push; /* pushed deliveries, or NULL */
+	char inbox[64], stream[64], durable[24];
+	struct request pulls[PULLS];
+	uint64_t number; /* of the latest request */
+	struct open_ack *acks;
+	uint32_t *free, nfree, nacks, token;
+	natsMsg *batch[PIPE_BATCH_MAX];
+	struct consumption told[PIPE_BATCH_MAX + 1]; /* one to look at */
+	unsigned n;
+	uint64_t pending;   /* at the latest delivery */
+	uint64_t first_seq; /* an ordered consumer goes on here */
+	uint64_t look_ns, lag_ns, churn_ns, pause_ns;
+	struct rng rng;
+};
+
+/* Subscriptions of one connection. */
+static int
+listen_to(struct worker *w, struct pipe_consumer *p)
+{
+	natsInbox *inbox = NULL;
+	char wild[sizeof(p->inbox) + 2] = "";
+	natsStatus st = natsInbox_Create(&inbox);
+
+	p->inbox[0] = '\0';
+	if (st == NATS_OK) {
+		(void)text_copy(p->inbox, sizeof(p->inbox), inbox);
+		(void)text_add(wild, sizeof(wild), "%s.*", p->inbox);
+		st = natsConnection_SubscribeSync(&p->sub, w->session.nc, wild);
+	}
+	if (st == NATS_OK)
+		st = natsSubscription_SetPendingLimits(p->sub, -1, -1);
+	natsInbox_Destroy(inbox);
+	if (st == NATS_OK)
+		return 0;
+	log_error("cannot listen: %s", natsStatus_GetText(st));
+	return -EIO;
+}
+
+static int
+subscribe_push(struct worker *w, struct pipe_consumer *p)
+{
+	char deliver[96];
+	natsStatus st;
+
+	pipe_deliver(w, p->consumer, deliver, sizeof(deliver));
+	st = natsConnection_QueueSubscribeSync(
+	    &p->push, w->session.nc, deliver, p->durable);
+	if (st == NATS_OK)
+		st = natsSubscription_SetPendingLimits(p->push, -1, -1);
+	if (st == NATS_OK)
+		return 0;
+	log_error(
+	    "cannot subscribe to \"%s\": %s", deliver, natsStatus_GetText(st));
+	return -EIO;
+}
+
+/* The library makes it, and anew from where it was when it has a gap. */
+static int
+subscribe_ordered(struct worker *w, struct pipe_consumer *p)
+{
+	char subject[100];
+	jsSubOptions so;
+	jsErrCode code = 0;
+	natsStatus st;
+
+	worker_subject(w, PIPE_SUFFIX, subject, sizeof(subject));
+	(void)text_add(subject, sizeof(subject), ".>");
+	(void)jsSubOptions_Init(&so); /* can't fail: not NULL */
+	so.Ordered = true;
+	so.Stream = p->stream;
+	so.Config.DeliverPolicy = js_DeliverByStartSequence;
+	so.Config.OptStartSeq = p->first_seq;
+	st = js_SubscribeSync(
+	    &p->push, w->session.js, subject, NULL, &so, &code);
+	if (st == NATS_OK)
+		st = natsSubscription_SetPendingLimits(p->push, -1, -1);
+	if (st == NATS_OK)
+		return 0;
+	(void)session_outcome(&w->session, st, code);
+	natsSubscription_Destroy(p->push);
+	p->push = NULL;
+	p->pause_ns = clock_mono_ns() + CLOCK_S / 2;
+	return 0; /* tried again: without a leader it can't be made */
+}
+
+static int
+open_intake(struct worker *w, struct pipe_consumer *p)
+{
+	const struct pipe_options *o = w->options;
+	int err = listen_to(w, p);
+
+	if (err == 0 && pipe_kind(o) == PIPE_PUSH)
+		err = subscribe_push(w, p);
+	if (err == 0 && pipe_kind(o) == PIPE_ORDERED)
+		err = subscribe_ordered(w, p);
+	/* Interest is known to the server before it is counted on. */
+	if (err == 0)
+		(void)natsConnection_FlushTimeout(w->session.nc, 5000);
+	return err;
+}
+
+static void
+close_intake(struct pipe_consumer *p)
+{
+	natsSubscription_Destroy(p->sub);
+	natsSubscription_Destroy(p->push);
+	p->sub = p->push = NULL;
+	memset(p->pulls, 0, sizeof(p->pulls));
+}
+
+int
+pipe_consumer_begin(struct worker *w, struct pipe_consumer **out)
+{
+	const struct pipe_options *o = w->options;
+	struct pipe_consumer *p = calloc(1, sizeof(*p));
+	uint32_t i;
+
+	*out = p;
+	if (p == NULL)
+		return -ENOMEM;
+	w->child.lazy_ns = PIPE_LAZY_NS;
+	/* As many as can come before the server waits for acks. */
+	p->nacks = (uint32_t)(o->max_ack_pending + o->batch);
+	p->acks = calloc(p->nacks, sizeof(*p->acks));
+	p->free = calloc(p->nacks, sizeof(*p->free));
+	if (p->acks == NULL || p->free == NULL)
+		return -ENOMEM;
+	for (i = p->nacks; i-- > 0;)
+		p->free[p->nfree++] = i;
+	rng_init(&p->rng, w->config.run ^ w->source, "pipe_consumer");
+	worker_stream_name(w, PIPE_SUFFIX, p->stream, sizeof(p->stream));
+	p->first_seq = 1;
+	return 0;
+}
+
+/* An ordered consumer begins anew with each process: told as a new one. */
+static void
+say_ordered(struct worker *w, const struct pipe_consumer *p)
+{
+	struct event ev = {.type = MESSAGE_CONSUMER};
+	struct msg_consumer *m = &ev.u.consumer;
+
+	m->consumer = p->consumer;
+	(void)text_add(m->name, sizeof(m->name), "ordered%u", p->consumer);
+	child_emit(&w->child, &ev);
+	pipe_say_rules(w, p->consumer, 0);
+}
+
+/* Which durable it serves is known with START. */
+static int
+consumer_start(struct worker *w, struct pipe_consumer *p)
+{
+	const struct pipe_options *o = w->options;
+
+	p->is_started = true;
+	p->consumer = w->index;
+	if (pipe_kind(o) != PIPE_ORDERED)
+		p->consumer = w->index % (uint32_t)o->durables;
+	else
+		say_ordered(w, p);
+	pipe_durable(p->consumer, p->durable, sizeof(p->durable));
+	p->churn_ns = clock_mono_ns() + o->churn_ns / 2 +
+		      rng_below(&p->rng, o->churn_ns + 1);
+	return open_intake(w, p);
+}
+
+static void
+emit_ack(struct worker *w, const struct pipe_consumer *p,
+    const struct open_ack *a, bool ok)
+{
+	struct event ev;
+	struct msg_ack_unknown *m = &ev.u.ack_unknown;
+
+	/* The ack messages begin with the same fields. */
+	ev.type = ok ? MESSAGE_ACK_OK : MESSAGE_ACK_UNKNOWN;
+	m->consumer = p->consumer;
+	m->seq = a->seq;
+	m->consumer_seq = a->consumer_seq;
+	m->id = a->id;
+	if (!ok) {
+		m->gave_up = 1;
+		(void)text_copy(m->why, sizeof(m->why), w->session.why);
+	}
+	child_emit(&w->child, &ev);
+}
+
+static void
+ack_free(struct pipe_consumer *p, struct open_ack *a)
+{
+	a->token = 0;
+	p->free[p->nfree++] = (uint32_t)(a - p->acks);
+}
+
+static void
+ack_send(struct worker *w, struct pipe_consumer *p, struct open_ack *a)
+{
+	char reply[sizeof(p->inbox) + 32];
+
+	(void)snprintf(reply, sizeof(reply), "%s.a%u-%u", p->inbox,
+	    (unsigned)(a - p->acks), a->token);
+	a->due_ns = clock_mono_ns() + ACK_NS;
+	/* One that can't be sent is like one that is lost. */
+	(void)natsConnection_PublishRequestString(
+	    w->session.nc, a->reply, reply, "+ACK");
+}
+
+/* Every open ack may have been applied unheard, for all we know. */
+static void
+acks_give_up(struct worker *w, struct pipe_consumer *p, const char *why)
+{
+	uint32_t i;
+
+	(void)text_copy(w->session.why, sizeof(w->session.why), why);
+	for (i = 0; i < p->nacks; i++)
+		if (p->acks[i].token != 0) {
+			emit_ack(w, p, &p->acks[i], false);
+			ack_free(p, &p->acks[i]);
+		}
+}
+
+static void
+look_at_acks(struct worker *w, struct pipe_consumer *p, uint64_t now)
+{
+	const struct pipe_options *o = w->options;
+	struct open_ack *a;
+	uint32_t i;
+
+	if (now < p->look_ns || p->nfree == p->nacks)
+		return;
+	p->look_ns = now + LOOK_NS;
+	for (i = 0; i < p->nacks; i++) {
+		a = &p->acks[i];
+		if (a->token == 0 || now < a->due_ns)
+			continue;
+		if (now < a->first_ns + 2 * o->ack_wait_ns) {
+			ack_send(w, p, a);
+			continue;
+		}
+		(void)session_outcome(&w->session, NATS_TIMEOUT, 0);
+		emit_ack(w, p, a, false);
+		ack_free(p, a);
+	}
+}
+
+/* An answer to an ack: empty, or a status that says it went nowhere. */
+static void
+take_answer(struct worker *w, struct pipe_consumer *p, const char *address,
+    natsMsg *msg)
+{
+	const char *status = NULL;
+	struct open_ack *a;
+	unsigned long i, token;
+	char *end;
+
+	i = strtoul(address + 1, &end, 10);
+	if (*end != '-' || i >= p->nacks)
+		return;
+	token = strtoul(end + 1, NULL, 10);
+	a = &p->acks[i];
+	if (a->token != token || token == 0 ||
+	    natsMsgHeader_Get(msg, "Status", &status) == NATS_OK)
+		return;
+	emit_ack(w, p, a, true);
+	ack_free(p, a);
+}
+
+/* A status ends the request that it answers. */
+static void
+end_request(struct pipe_consumer *p, const char *address, natsMsg *msg)
+{
+	const char *status = NULL;
+	uint64_t number = strtoull(address + 1, NULL, 10);
+	unsigned i;
+
+	if (address[0] != 'p' ||
+	    natsMsgHeader_Get(msg, "Status", &status) != NATS_OK)
+		return;
+	for (i = 0; i < PULLS; i++)
+		if (p->pulls[i].number == number)
+			p->pulls[i].number = 0;
+	/* 404 and 408: nothing there. Others: not again at once. */
+	if (strcmp(status, "404") != 0 && strcmp(status, "408") != 0)
+		p->pause_ns = clock_mono_ns() + CLOCK_S / 20;
+}
+
+/*
+ * A delivery has the subject of its message and doesn't say which request it
+ * answers. Counted on the older one: the sum is what matters.
+ */
+static void
+count_delivery(struct pipe_consumer *p)
+{
+	struct request *r = NULL;
+	unsigned i;
+
+	for (i = 0; i < PULLS; i++)
+		if (p->pulls[i].number != 0 &&
+		    (r == NULL || p->pulls[i].number < r->number))
+			r = &p->pulls[i];
+	if (r != NULL && --r->left == 0)
+		r->number = 0;
+}
+
+/* Keep a delivery for the batch; anything else is dealt with at once. */
+static void
+take(struct worker *w, struct pipe_consumer *p, natsMsg *msg)
+{
+	const char *dot;
+	struct consumption *c = &p->told[p->n];
+
+	memset(c, 0, sizeof(*c));
+	c->consumer = p->consumer;
+	if (natsMsg_GetReply(msg) != NULL && consume_deliver(w, c, msg) == 0) {
+		count_delivery(p);
+		p->pending = c->delivery.pending;
+		p->first_seq = c->delivery.seq + 1;
+		p->batch[p->n++] = msg;
+		return;
+	}
+	dot = strrchr(natsMsg_GetSubject(msg), '.');
+	if (dot != NULL && dot[1] == 'a')
+		take_answer(w, p, dot + 1, msg);
+	else if (dot != NULL)
+		end_request(p, dot + 1, msg);
+	natsMsg_Destroy(msg);
+}
+
+/* Deliveries that may still be taken: each needs room for its ack. */
+static bool
+has_room(const struct worker *w, const struct pipe_consumer *p)
+{
+	const struct pipe_options *o = w->options;
+
+	return p->n < o->batch &&
+	       (pipe_kind(o) != PIPE_PUSH || p->n < p->nfree);
+}
+
+/* What has come on a subscription, waiting for the first up to wait_ms. */
+static int
+take_all(
+    struct worker *w, struct pipe_consumer *p, natsSubscription *sub, int ms)
+{
+	/* Answers alone come on the inbox when deliveries are pushed. */
+	bool is_answers = p->push != NULL && sub == p->sub;
+	natsMsg *msg;
+	natsStatus st;
+	unsigned n;
+
+	for (n = 0; n < TAKE_MAX && (is_answers || has_room(w, p)); n++) {
+		msg = NULL;
+		st = natsSubscription_NextMsg(&msg, sub, n ? 0 : ms);
+		if (st == NATS_TIMEOUT)
+			return 0;
+		if (st == NATS_NO_RESPONDERS) {
+			/* A pull's or an ack's: the library doesn't say. */
+			p->pause_ns = clock_mono_ns() + CLOCK_S / 20;
+			memset(p->pulls, 0, sizeof(p->pulls));
+			continue;
+		}
+		if (st != NATS_OK)
+			return st == NATS_CONNECTION_CLOSED ? -EIO : -EAGAIN;
+		take(w, p, msg);
+	}
+	return 0;
+}
+
+/*
+ * How long a request stays with the server. Hundreds of processes that renew
+ * theirs each second would leave it no time for anything else.
+ */
+static uint64_t
+pull_ns(const struct worker *w)
+{
+	const struct pipe_options *o = w->options;
+	uint64_t ns = w->config.consumers / o->durables * PULL_MANY_NS;
+
+	if (ns > PULL_MAX_NS)
+		return PULL_MAX_NS;
+	return ns > PULL_NS ? ns : PULL_NS;
+}
+
+static void
+send_request(
+    struct worker *w, struct pipe_consumer *p, struct request *r, uint64_t now)
+{
+	const struct pipe_options *o = w->options;
+	char api[192] = "", reply[sizeof(p->inbox) + 24], request[64];
+
+	r->number = ++p->number;
+	r->left = o->batch;
+	r->end_ns = now + pull_ns(w) + GRACE_NS;
+	(void)text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
+	    p->stream, p->durable);
+	(void)snprintf(reply, sizeof(reply), "%s.p%llu", p->inbox,
+	    (unsigned long long)r->number);
+	(void)snprintf(request, sizeof(request),
+	    "{\"batch\":%llu,\"expires\":%llu}", (unsigned long long)o->batch,
+	    (unsigned long long)pull_ns(w));
+	/* One that can't be sent is like one that is lost: it times out. */
+	(void)natsConnection_PublishRequestString(
+	    w->session.nc, api, reply, request);
+}
+
+static void
+send_requests(struct worker *w, struct pipe_consumer *p, uint64_t now)
+{
+	const struct pipe_options *o = w->options;
+	unsigned i;
+
+	if (pipe_kind(o) != PIPE_PULL || now < p->pause_ns)
+		return;
+	for (i = 0; i < PULLS; i++) {
+		if (p->pulls[i].number != 0 && now < p->pulls[i].end_ns)
+			continue;
+		p->pulls[i].number = 0;
+		/* No more than there is room for acks. */
+		if (p->nfree >= (i + 1) * o->batch || p->nfree == p->nacks)
+			send_request(w, p, &p->pulls[i], now);
+	}
+}
+
+static void
+ack_batch(struct worker *w, struct pipe_consumer *p)
+{
+	const struct pipe_options *o = w->options;
+	uint64_t now = clock_mono_ns();
+	struct open_ack *a;
+	unsigned i;
+
+	for (i = 0; i < p->n; i++) {
+		if (pipe_is_plain(o)) {
+			(void)natsConnection_PublishString(w->session.nc,
+			    natsMsg_GetReply(p->batch[i]), "+ACK");
+			continue;
+		}
+		if (p->nfree == 0)
+			break; /* those that are left come again */
+		a = &p->acks[p->free[--p->nfree]];
+		a->id = p->told[i].payload.id;
+		a->seq = p->told[i].delivery.seq;
+		a->consumer_seq = p->told[i].delivery.consumer_seq;
+		a->first_ns = now;
+		if (++p->token == 0)
+			p->token = 1;
+		a->token = p->token;
+		(void)text_copy(
+		    a->reply, sizeof(a->reply), natsMsg_GetReply(p->batch[i]));
+		ack_send(w, p, a);
+	}
+}
+
+/* "delivered" is in the pipe when the first ack leaves. */
+static void
+settle_batch(struct worker *w, struct pipe_consumer *p)
+{
+	const struct pipe_options *o = w->options;
+	struct event ev;
+	unsigned i;
+
+	if (p->n == 0)
+		return;
+	if (pipe_kind(o) != PIPE_ORDERED) {
+		ev.type = MESSAGE_ACKS_BEGIN;
+		ev.u.acks_begin.consumer = p->consumer;
+		ev.u.acks_begin.count = p->n;
+		child_emit(&w->child, &ev);
+	}
+	child_flush(&w->child);
+	if (pipe_kind(o) != PIPE_ORDERED)
+		ack_batch(w, p);
+	for (i = 0; i < p->n; i++)
+		natsMsg_Destroy(p->batch[i]);
+	p->n = 0;
+}
+
+/* Publishers wait for consumers that are far behind. */
+static void
+tell_lag(struct worker *w, struct pipe_consumer *p, uint64_t now)
+{
+	const struct pipe_options *o = w->options;
+	char subject[96], text[48];
+
+	if (now < p->lag_ns || p->pending == 0 ||
+	    w->index / o->durables >= REPORTERS)
+		return;
+	p->lag_ns = now + LAG_NS;
+	pipe_lag_subject(w, subject, sizeof(subject));
+	(void)snprintf(text, sizeof(text), "%u %llu", p->consumer,
+	    (unsigned long long)p->pending);
+	(void)natsConnection_PublishString(w->session.nc, subject, text);
+}
+
+/* Close the connection, as a client that ends does, and come back. */
+static int
+churn(struct worker *w, struct pipe_consumer *p, uint64_t now)
+{
+	const struct pipe_options *o = w->options;
+	int err;
+
+	if (o->churn_ns == 0 || now < p->churn_ns)
+		return 0;
+	acks_give_up(w, p, "the connection was closed");
+	child_flush(&w->child);
+	close_intake(p);
+	session_close(&w->session);
+	err = session_open(
+	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
+	if (err == 0)
+		err = open_intake(w, p);
+	p->churn_ns = clock_mono_ns() + o->churn_ns / 2 +
+		      rng_below(&p->rng, o->churn_ns + 1);
+	return err;
+}
+
+static int
+take_deliveries(struct worker *w, struct pipe_consumer *p, uint64_t now)
+{
+	const struct pipe_options *o = w->options;
+	int err = 0;
+
+	if (pipe_kind(o) == PIPE_PULL)
+		return take_all(w, p, p->sub, IDLE_MS);
+	if (p->push == NULL && now >= p->pause_ns)
+		err = subscribe_ordered(w, p);
+	if (err == 0 && p->push != NULL)
+		err = take_all(w, p, p->push, IDLE_MS);
+	/* An ordered subscription may end for good: then a new one. */
+	if (err == -EAGAIN && pipe_kind(o) == PIPE_ORDERED) {
+		natsSubscription_Destroy(p->push);
+		p->push = NULL;
+		p->pause_ns = now + CLOCK_S / 2;
+		err = 0;
+	}
+	if (err == 0)
+		err = take_all(w, p, p->sub, p->push == NULL ? IDLE_MS : 0);
+	return err;
+}
+
+static int
+consumer_work(struct worker *w, struct pipe_consumer *p)
+{
+	uint64_t now = clock_mono_ns();
+	int err = take_deliveries(w, p, now);
+
+	settle_batch(w, p);
+	look_at_acks(w, p, now);
+	child_beat(&w->child);
+	if (err < 0)
+		log_error("cannot receive");
+	return err < 0 ? -EIO : 0;
+}
+
+int
+pipe_consumer_step(struct worker *w, struct pipe_consumer *p)
+{
+	uint64_t now = clock_mono_ns();
+	int err = 0;
+
+	if (!p->is_started)
+		err = consumer_start(w, p);
+	if (err == 0)
+		err = churn(w, p, now);
+	if (err < 0)
+		return err;
+	send_requests(w, p, now);
+	tell_lag(w, p, now);
+	return consumer_work(w, p);
+}
+
+/* The acks that are open get their answers, if they come soon. */
+int
+pipe_consumer_drain(struct worker *w, struct pipe_consumer *p)
+{
+	uint64_t deadline = clock_mono_ns() + DRAIN_NS;
+	int err = 0;
+
+	while (err == 0 && p->is_started && p->nfree < p->nacks &&
+	       clock_mono_ns() < deadline) {
+		err = consumer_work(w, p);
+		child_beat(&w->child);
+	}
+	acks_give_up(w, p, "the run ended");
+	child_flush(&w->child);
+	return err;
+}
+
+void
+pipe_consumer_end(struct pipe_consumer *p)
+{
+	if (p == NULL)
+		return;
+	close_intake(p);
+	free(p->acks);
+	free(p->free);
+	free(p);
+}

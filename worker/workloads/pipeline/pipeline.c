@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * pipeline: many messages in flight through one stream. P publishers keep
+ * a window of W publishes open each; C consumer processes share S durable
+ * consumers, each of which has to get every message of its subjects once
+ * confirmed. Who has which role is in pipe_publisher.c and pipe_consumer.c;
+ * here are the options, what setup makes, and what the audit asks.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+#include "worker/workloads/pipeline/pipeline.h"
+
+#define INFO_MS	    2000
+#define STATE_NS    (60 * CLOCK_S)
+#define QUIET_POLLS 3 /* equal answers before a consumer is quiet */
+
+struct pipe_state {
+	struct pipe_publisher *publisher;
+	struct pipe_consumer *consumer;
+};
+
+static const char *const kinds[] = {"pull", "push-queue", "ordered", NULL};
+static const char *const acks[] = {"sync", "plain", NULL};
+static const char *const retentions[] = {
+    "limits", "workqueue", "interest", NULL};
+
+#define AT(member)                                                             \
+	offsetof(struct pipe_options, member),                                 \
+	    sizeof(((struct pipe_options *)NULL)->member)
+
+static const struct option_spec options[] = {
+    {"durables", OPTION_U64, AT(durables), "2", 1, PIPE_DURABLES_MAX, NULL, "N",
+	"durable consumers; the consumer processes share them", false},
+    {"consumer", OPTION_CHOICE, AT(consumer), "pull", 0, 0, kinds, "KIND",
+	"pull, push-queue or ordered", false},
+    {"ack", OPTION_CHOICE, AT(ack), "sync", 0, 0, acks, "KIND",
+	"sync waits for the server's confirmation, plain does not", false},
+    {"window", OPTION_U64, AT(window), "256", 1, PIPE_WINDOW_MAX, NULL, "N",
+	"publishes in flight, each publisher", false},
+    {"batch", OPTION_U64, AT(batch), "100", 1, PIPE_BATCH_MAX, NULL, "N",
+	"messages asked for by one pull", false},
+    {"size", OPTION_RANGE, AT(size), "128", PAYLOAD_MIN, PAYLOAD_MAX, NULL,
+	"N[..N]", "bytes of a payload, or a range", false},
+    {"ack-wait", OPTION_DURATION, AT(ack_wait_ns), "5s", CLOCK_S / 10,
+	3600 * CLOCK_S, NULL, "TIME", "redelivery of what was not acked",
+	false},
+    {"max-ack-pending", OPTION_U64, AT(max_ack_pending), "1000", 1, 65536, NULL,
+	"N", "most deliveries of a durable that wait for their ack", false},
+    {"backlog", OPTION_U64, AT(backlog), "20000", 1, 1000000000, NULL, "N",
+	"publishers pause while a durable is so many messages behind", false},
+    {"churn", OPTION_DURATION, AT(churn_ns), "0", 0, 86400 * CLOCK_S, NULL,
+	"TIME", "each consumer process connects anew about so often; 0 never",
+	false},
+    {"retention", OPTION_CHOICE, AT(retention), "limits", 0, 0, retentions,
+	"KIND", "limits, workqueue or interest", false},
+    {"filter", OPTION_FLAG, AT(filter), "false", 0, 0, NULL, NULL,
+	"every other durable takes half of the messages by its subject", false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+enum pipe_kind
+pipe_kind(const struct pipe_options *o)
+{
+	if (strcmp(o->consumer, "ordered") == 0)
+		return PIPE_ORDERED;
+	return strcmp(o->consumer, "push-queue") == 0 ? PIPE_PUSH : PIPE_PULL;
+}
+
+bool
+pipe_is_plain(const struct pipe_options *o)
+{
+	return strcmp(o->ack, "plain") == 0;
+}
+
+static jsRetentionPolicy
+retention_of(const struct pipe_options *o)
+{
+	if (strcmp(o->retention, "workqueue") == 0)
+		return js_WorkQueuePolicy;
+	return strcmp(o->retention, "interest") == 0 ? js_InterestPolicy
+						     : js_LimitsPolicy;
+}
+
+uint32_t
+pipe_subjects(const struct pipe_options *o)
+{
+	/* Consumers of a work queue may not overlap. */
+	if (retention_of(o) == js_WorkQueuePolicy)
+		return (uint32_t)o->durables;
+	return o->filter ? 2 : 1;
+}
+
+bool
+pipe_filter(const struct pipe_options *o, uint32_t k, uint32_t *subject)
+{
+	*subject = 0;
+	if (retention_of(o) == js_WorkQueuePolicy) {
+		*subject = k;
+		return true;
+	}
+	if (!o->filter || k % 2 == 0)
+		return false;
+	*subject = 1;
+	return true;
+}
+
+void
+pipe_durable(uint32_t k, char *out, size_t size)
+{
+	out[0] = '\0';
+	(void)text_add(out, size, PIPE_SUFFIX "%u", k);
+}
+
+void
+pipe_deliver(const struct worker *w, uint32_t k, char *out, size_t size)
+{
+	char suffix[32] = "";
+
+	/* Not below the stream's own subjects. */
+	(void)text_add(suffix, sizeof(suffix), "deliver.%u", k);
+	worker_subject(w, suffix, out, size);
+}
+
+void
+pipe_lag_subject(const struct worker *w, char *out, size_t size)
+{
+	worker_subject(w, "lag", out, size);
+}
+
+void
+pipe_say_rules(struct worker *w, uint32_t consumer, uint32_t k)
+{
+	const struct pipe_options *o = w->options;
+	struct event ev = {.type = MESSAGE_CONSUMER_RULES};
+	struct msg_consumer_rules *m = &ev.u.consumer_rules;
+
+	m->consumer = consumer;
+	m->kind = (uint8_t)pipe_kind(o);
+	m->acks = pipe_is_plain(o) ? 2 : 1;
+	if (m->kind == PIPE_ORDERED)
+		m->acks = 3;
+	else {
+		m->max_ack_pending = o->max_ack_pending;
+		m->filtered = pipe_filter(o, k, &m->subject);
+	}
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
+}
+
+static void
+say_stream_rules(struct worker *w)
+{
+	const struct pipe_options *o = w->options;
+	struct event ev = {.type = MESSAGE_STREAM_RULES};
+
+	if (retention_of(o) == js_WorkQueuePolicy)
+		ev.u.stream_rules.retention = 1;
+	else if (retention_of(o) == js_InterestPolicy)
+		ev.u.stream_rules.retention = 2;
+	ev.u.stream_rules.subjects = pipe_subjects(o);
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
+}
+
+static int
+durable_setup(struct worker *w, uint32_t k)
+{
+	const struct pipe_options *o = w->options;
+	char name[24], deliver[96], suffix[24] = "", filter[96];
+	jsConsumerConfig cc;
+	uint32_t subject;
+	int err;
+
+	(void)jsConsumerConfig_Init(&cc); /* can't fail: not NULL */
+	pipe_durable(k, name, sizeof(name));
+	cc.Durable = name;
+	cc.AckPolicy = js_AckExplicit;
+	cc.AckWait = (int64_t)o->ack_wait_ns;
+	cc.MaxAckPending = (int64_t)o->max_ack_pending;
+	cc.MaxDeliver = -1;
+	/* Requests of all its processes, also of those that are gone. */
+	if (pipe_kind(o) == PIPE_PULL)
+		cc.MaxWaiting =
+		    (int64_t)(512 + 4 * w->config.consumers / o->durables);
+	if (pipe_kind(o) == PIPE_PUSH) {
+		pipe_deliver(w, k, deliver, sizeof(deliver));
+		cc.DeliverSubject = deliver;
+		cc.DeliverGroup = name;
+	}
+	if (pipe_filter(o, k, &subject)) {
+		(void)text_add(
+		    suffix, sizeof(suffix), PIPE_SUFFIX ".%u", subject);
+		worker_subject(w, suffix, filter, sizeof(filter));
+		cc.FilterSubject = filter;
+	}
+	err = setup_consumer(w, k, 0, PIPE_SUFFIX, &cc);
+	if (err == 0)
+		pipe_say_rules(w, k, k);
+	return err;
+}
+
+static int
+pipeline_setup(struct worker *w)
+{
+	const struct pipe_options *o = w->options;
+	struct worker_stream ws = {.suffix = PIPE_SUFFIX,
+	    .dedupe_ns = PIPE_DEDUPE_NS,
+	    .retention = retention_of(o)};
+	uint32_t k;
+	int err = setup_stream(w, &ws);
+
+	if (err == 0)
+		say_stream_rules(w);
+	/* Each consumer process makes its own ordered consumer. */
+	if (pipe_kind(o) == PIPE_ORDERED)
+		return err;
+	for (k = 0; err == 0 && k < o->durables; k++)
+		err = durable_setup(w, k);
+	return err;
+}
+
+static int refuse(char *why, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int
+refuse(char *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, OPTION_WHY_MAX, fmt, ap); /* cut is fine */
+	va_end(ap);
+	return -EINVAL;
+}
+
+static int
+pipeline_validate(const struct run_config *c, const void *options_, char *why)
+{
+	const struct pipe_options *o = options_;
+
+	if (pipe_kind(o) == PIPE_ORDERED) {
+		if (retention_of(o) != js_LimitsPolicy)
+			return refuse(why,
+			    "-o pipeline.retention \"%s\": must be limits when "
+			    "consumers are ordered: they ack nothing",
+			    o->retention);
+		if (o->filter || pipe_is_plain(o))
+			return refuse(why,
+			    "-o pipeline.%s: does not go with ordered "
+			    "consumers",
+			    o->filter ? "filter" : "ack");
+		if (c->consumers > PIPE_DURABLES_MAX)
+			return refuse(why,
+			    "--consumers %llu: must be at most %d when "
+			    "consumers are ordered",
+			    (unsigned long long)c->consumers,
+			    PIPE_DURABLES_MAX);
+		return 0;
+	}
+	if (c->consumers < o->durables)
+		return refuse(why,
+		    "-o pipeline.durables \"%llu\": must be at most %llu "
+		    "(--consumers): each durable needs a process",
+		    (unsigned long long)o->durables,
+		    (unsigned long long)c->consumers);
+	if (o->filter && retention_of(o) == js_WorkQueuePolicy)
+		return refuse(why,
+		    "-o pipeline.filter: must be false with retention %s, "
+		    "where every durable has a subject of its own",
+		    o->retention);
+	return 0;
+}
+
+static int
+pipeline_begin(struct worker *w)
+{
+	struct pipe_state *s = w->state;
+
+	if (strcmp(w->role, "publisher") == 0)
+		return pipe_publisher_begin(w, &s->publisher);
+	return pipe_consumer_begin(w, &s->consumer);
+}
+
+static int
+pipeline_step(struct worker *w)
+{
+	struct pipe_state *s = w->state;
+
+	if (s->publisher != NULL)
+		return pipe_publisher_step(w, s->publisher);
+	return pipe_consumer_step(w, s->consumer);
+}
+
+static int
+pipeline_drain(struct worker *w)
+{
+	struct pipe_state *s = w->state;
+
+	if (s->publisher != NULL)
+		return pipe_publisher_drain(w, s->publisher);
+	return pipe_consumer_drain(w, s->consumer);
+}
+
+static void
+pipeline_command(struct worker *w, const struct event *cmd)
+{
+	struct pipe_state *s = w->state;
+
+	if (cmd->type == MESSAGE_GIVE_UP && s->publisher != NULL)
+		pipe_publisher_give_up(s->publisher, cmd->u.give_up.id);
+}
+
+static void
+pipeline_end(struct worker *w)
+{
+	struct pipe_state *s = w->state;
+
+	pipe_publisher_end(s->publisher);
+	pipe_consumer_end(s->consumer);
+	s->publisher = NULL;
+	s->consumer = NULL;
+}
+
+/* audit: what the consumers say of themselves, then the stream */
+
+static bool
+ask_consumer(struct worker *w, uint32_t k, struct msg_consumer_state *m)
+{
+	jsConsumerInfo *ci = NULL;
+	char stream[64], name[24];
+	jsErrCode code = 0;
+	jsOptions jo;
+	natsStatus st;
+
+	worker_stream_name(w, PIPE_SUFFIX, stream, sizeof(stream));
+	pipe_durable(k, name, sizeof(name));
+	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
+	jo.Wait = INFO_MS;
+	st = js_GetConsumerInfo(&ci, w->session.js, stream, name, &jo, &code);
+	(void)session_outcome(&w->session, st, code);
+	if (st != NATS_OK)
+		return false;
+	m->consumer = k;
+	m->created = (uint64_t)ci->Created;
+	m->pending = ci->NumPending;
+	m->ack_pending = (uint64_t)ci->NumAckPending;
+	m->consumer_seq = ci->Delivered.Consumer;
+	jsConsumerInfo_Destroy(ci);
+	return true;
+}
+
+/* Asked until it says the same several times. */
+static void
+consumer_state(struct worker *w, uint32_t k)
+{
+	uint64_t deadline = clock_mono_ns() + STATE_NS;
+	struct event ev = {.type = MESSAGE_CONSUMER_STATE};
+	struct msg_consumer_state *m = &ev.u.consumer_state, last = {0};
+	struct backoff b = {.step = 4};
+	unsigned same = 0;
+
+	while (same < QUIET_POLLS && clock_mono_ns() < deadline) {
+		memset(m, 0, sizeof(*m));
+		if (!ask_consumer(w, k, m))
+			same = 0;
+		else if (same > 0 && memcmp(m, &last, sizeof(last)) == 0)
+			same++;
+		else
+			same = 1;
+		last = *m;
+		session_backoff(&b, &w->child);
+	}
+	if (same == 0) {
+		log_warn("cannot ask for the state of durable %u: %s", k,
+		    w->session.why);
+		return;
+	}
+	m->quiet = same >= QUIET_POLLS;
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
+}
+
+static int
+pipeline_audit(struct worker *w)
+{
+	const struct pipe_options *o = w->options;
+	uint32_t k;
+
+	if (pipe_kind(o) != PIPE_ORDERED)
+		for (k = 0; k < o->durables; k++)
+			consumer_state(w, k);
+	if (retention_of(o) == js_LimitsPolicy)
+		return audit_streams(w);
+	return remains_streams(w);
+}
+
+static const struct workload_role roles[] = {
+    {"publisher", WORKLOAD_CLIENTS, true},
+    {"consumer", WORKLOAD_CONSUMERS, false},
+    {NULL, WORKLOAD_ONE, false},
+};
+
+const struct workload_ops workload_pipeline = {
+    .name = "pipeline",
+    .summary = "many messages in flight through shared durable consumers",
+    .roles = roles,
+    .options = options,
+    .options_size = sizeof(struct pipe_options),
+    .state_size = sizeof(struct pipe_state),
+    .takes_rate = true,
+    .is_bulk = true,
+    .validate = pipeline_validate,
+    .setup = pipeline_setup,
+    .audit = pipeline_audit,
+    .begin = pipeline_begin,
+    .step = pipeline_step,
+    .command = pipeline_command,
+    .drain = pipeline_drain,
+    .end = pipeline_end,
+};
