@@ -302,10 +302,10 @@ peers_of(const struct monitor *m, const cJSON *cluster)
 	for (i = 0; i < m->cluster->n; i++) {
 		if (strcmp(leader, m->cluster->nodes[i].name) == 0)
 			peers |= 1U << i;
-		cJSON_ArrayForEach(
-		    row, list) if (strcmp(string_of(row, "name"),
-				       m->cluster->nodes[i].name) == 0) peers |=
-		    1U << i;
+		cJSON_ArrayForEach (row, list)
+			if (strcmp(string_of(row, "name"),
+				m->cluster->nodes[i].name) == 0)
+				peers |= 1U << i;
 	}
 	return peers;
 }
@@ -319,8 +319,7 @@ replicas_current(const cJSON *cluster, unsigned *rows)
 
 	*rows = 0;
 	list = cJSON_GetObjectItemCaseSensitive(cluster, "replicas");
-	cJSON_ArrayForEach(row, list)
-	{
+	cJSON_ArrayForEach (row, list) {
 		(*rows)++;
 		all &= cJSON_IsTrue(
 			   cJSON_GetObjectItemCaseSensitive(row, "current")) &&
@@ -370,13 +369,13 @@ take_account(struct monitor *m, struct watched *w, const char *node,
 	const cJSON *streams, *stream, *consumers, *consumer;
 
 	streams = cJSON_GetObjectItemCaseSensitive(account, "stream_detail");
-	cJSON_ArrayForEach(stream, streams)
-	{
+	cJSON_ArrayForEach (stream, streams) {
 		add_group(m, w, node, stream, "");
 		consumers =
 		    cJSON_GetObjectItemCaseSensitive(stream, "consumer_detail");
-		cJSON_ArrayForEach(consumer, consumers)
-		    add_group(m, w, node, consumer, string_of(stream, "name"));
+		cJSON_ArrayForEach (consumer, consumers)
+			add_group(
+			    m, w, node, consumer, string_of(stream, "name"));
 	}
 }
 
@@ -405,7 +404,8 @@ take_jsz(struct monitor *m, struct watched *w, unsigned node, const cJSON *o)
 	if (w->leads_meta)
 		tell_leader(m, 1, "", name);
 	accounts = cJSON_GetObjectItemCaseSensitive(o, "account_details");
-	cJSON_ArrayForEach(account, accounts) take_account(m, w, name, account);
+	cJSON_ArrayForEach (account, accounts)
+		take_account(m, w, name, account);
 }
 
 static void

@@ -124,8 +124,7 @@ cluster_status(const char *dir)
 	if (o == NULL)
 		return EXIT_USAGE;
 	list = cJSON_GetObjectItemCaseSensitive(o, "servers");
-	cJSON_ArrayForEach(row, list)
-	{
+	cJSON_ArrayForEach (row, list) {
 		monitor = string_of(row, "monitor");
 		ok = is_healthy(monitor);
 		all &= ok;

@@ -94,12 +94,11 @@ forms_outcome(const cJSON *report)
 
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		forms_copy(o, report, fields[i]);
-	cJSON_ArrayForEach(f, forms_get(report, "faults")) applied +=
-	    cJSON_IsTrue(forms_get(f, "applied"));
+	cJSON_ArrayForEach (f, forms_get(report, "faults"))
+		applied += cJSON_IsTrue(forms_get(f, "applied"));
 	(void)cJSON_AddNumberToObject(o, "faults", applied);
 	list = cJSON_AddArrayToObject(o, "anomalies");
-	cJSON_ArrayForEach(a, forms_get(report, "anomalies"))
-	{
+	cJSON_ArrayForEach (a, forms_get(report, "anomalies")) {
 		/* count is of the kind and class: one row of each is enough */
 		item = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
 		if (item != NULL &&
@@ -172,8 +171,8 @@ count_rows(const cJSON *rows, const char *word)
 	const cJSON *row;
 	int n = 0;
 
-	cJSON_ArrayForEach(row, rows) n +=
-	    strcmp(forms_text(row, "result"), word) == 0;
+	cJSON_ArrayForEach (row, rows)
+		n += strcmp(forms_text(row, "result"), word) == 0;
 	return n;
 }
 

@@ -397,8 +397,7 @@ agrees(const struct matrix *m, const struct matrix_cell *cell, const cJSON *o)
 		return false;
 	matrix_config(m, cell, c);
 	options = report_options(c);
-	cJSON_ArrayForEach(want, options)
-	{
+	cJSON_ArrayForEach (want, options) {
 		if (config_list_has(free_to_differ, want->string) ||
 		    (strcmp(want->string, "seed") == 0 && c->seed == 0))
 			continue;

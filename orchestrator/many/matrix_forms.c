@@ -59,8 +59,7 @@ cell_tree(const struct matrix *m, const struct matrix_cell *cell)
 	(void)cJSON_AddBoolToObject(o, "kept", cell->was_kept);
 	if (cell->state == CELL_FINISHED || cell->state == CELL_DIED)
 		(void)cJSON_AddNumberToObject(o, "exit_code", cell->exit_code);
-	cJSON_ArrayForEach(item, cell->outcome)
-	{
+	cJSON_ArrayForEach (item, cell->outcome) {
 		(void)cJSON_AddItemToObject(
 		    o, item->string, cJSON_Duplicate(item, true));
 	}
@@ -148,8 +147,7 @@ tally_cells(const cJSON *tree, const char *version)
 	const char *outcome;
 	const cJSON *cell;
 
-	cJSON_ArrayForEach(cell, forms_get(tree, "cells"))
-	{
+	cJSON_ArrayForEach (cell, forms_get(tree, "cells")) {
 		if (version != NULL &&
 		    strcmp(forms_text(cell, "version"), version) != 0)
 			continue;
@@ -187,8 +185,8 @@ junit_cell(const cJSON *cell, FILE *out)
 			    out, "type", forms_text(cell, "result"));
 		fputc('>', out);
 		if (outcome[0] != 's') {
-			cJSON_ArrayForEach(reason, forms_get(cell, "reasons"))
-			{
+			cJSON_ArrayForEach (
+			    reason, forms_get(cell, "reasons")) {
 				markup_text(out, cJSON_GetStringValue(reason));
 				fputc('\n', out);
 			}
@@ -214,8 +212,7 @@ junit_suite(const cJSON *tree, const char *version, FILE *out)
 	    "time=\"%.3f\" timestamp=\"%.19s\">\n",
 	    t.tests, t.failures, t.errors, t.skipped, t.seconds,
 	    forms_text(tree, "started"));
-	cJSON_ArrayForEach(cell, forms_get(tree, "cells"))
-	{
+	cJSON_ArrayForEach (cell, forms_get(tree, "cells")) {
 		if (strcmp(forms_text(cell, "version"), version) == 0)
 			junit_cell(cell, out);
 	}
@@ -233,8 +230,8 @@ matrix_junit(const cJSON *tree, FILE *out)
 	    "<testsuites name=\"natsburn matrix\" tests=\"%u\" "
 	    "failures=\"%u\" errors=\"%u\" time=\"%.3f\">\n",
 	    t.tests, t.failures, t.errors, t.seconds);
-	cJSON_ArrayForEach(version, forms_get(tree, "versions"))
-	    junit_suite(tree, cJSON_GetStringValue(version), out);
+	cJSON_ArrayForEach (version, forms_get(tree, "versions"))
+		junit_suite(tree, cJSON_GetStringValue(version), out);
 	fputs("</testsuites>\n", out);
 }
 
@@ -279,11 +276,9 @@ page_row(const cJSON *tree, const cJSON *test, const cJSON *mayhem, FILE *out)
 	fputs("</td><td>", out);
 	markup_text(out, cJSON_GetStringValue(mayhem));
 	fputs("</td>", out);
-	cJSON_ArrayForEach(version, forms_get(tree, "versions"))
-	{
+	cJSON_ArrayForEach (version, forms_get(tree, "versions")) {
 		fputs("<td>", out);
-		cJSON_ArrayForEach(cell, forms_get(tree, "cells"))
-		{
+		cJSON_ArrayForEach (cell, forms_get(tree, "cells")) {
 			if (is_at(cell, "test", test) &&
 			    is_at(cell, "mayhem", mayhem) &&
 			    is_at(cell, "version", version))
@@ -303,16 +298,15 @@ page_overview(const cJSON *tree, FILE *out)
 	      "its report</small></h2>\n<div class=scroll><table><thead><tr>"
 	      "<th>test</th><th>mayhem</th>",
 	    out);
-	cJSON_ArrayForEach(version, forms_get(tree, "versions"))
-	{
+	cJSON_ArrayForEach (version, forms_get(tree, "versions")) {
 		fputs("<th>", out);
 		markup_text(out, cJSON_GetStringValue(version));
 		fputs("</th>", out);
 	}
 	fputs("</tr></thead><tbody>\n", out);
-	cJSON_ArrayForEach(test, forms_get(tree, "tests"))
-	    cJSON_ArrayForEach(mayhem, forms_get(tree, "mayhem"))
-		page_row(tree, test, mayhem, out);
+	cJSON_ArrayForEach (test, forms_get(tree, "tests"))
+		cJSON_ArrayForEach (mayhem, forms_get(tree, "mayhem"))
+			page_row(tree, test, mayhem, out);
 	fputs("</tbody></table></div></section>\n", out);
 }
 
@@ -345,7 +339,8 @@ matrix_page(const cJSON *tree, FILE *out)
 	      "<th class=n>load</th><th class=n>faults</th>"
 	      "<th class=n>seed</th><th>because</th></tr></thead><tbody>\n",
 	    out);
-	cJSON_ArrayForEach(cell, forms_get(tree, "cells")) page_cell(cell, out);
+	cJSON_ArrayForEach (cell, forms_get(tree, "cells"))
+		page_cell(cell, out);
 	fputs("</tbody></table></div></section>\n<section><h2>Command<small>"
 	      "finished runs are kept when it is given again</small></h2>\n"
 	      "<pre>",

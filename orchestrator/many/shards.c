@@ -62,8 +62,7 @@ fold(cJSON *to, const cJSON *from, bool highest)
 	const cJSON *item;
 	cJSON *inner;
 
-	cJSON_ArrayForEach(item, from)
-	{
+	cJSON_ArrayForEach (item, from) {
 		inner = member(to, item->string);
 		if (cJSON_IsObject(item)) {
 			if (inner == NULL)
@@ -101,8 +100,7 @@ append_all(struct shards *s, const cJSON *report, const char *field, int max,
 	double left = 0;
 
 	(void)text_add(omitted, sizeof(omitted), "%s_omitted", field);
-	cJSON_ArrayForEach(row, forms_get(report, field))
-	{
+	cJSON_ArrayForEach (row, forms_get(report, field)) {
 		if (n++ < max)
 			(void)append(list, row, name);
 		else
@@ -120,14 +118,12 @@ take_stalls(struct shards *s, const cJSON *report, const char *name)
 	cJSON *list = member(s->tree, "stalls"), *least, *item;
 	const cJSON *row;
 
-	cJSON_ArrayForEach(row, forms_get(report, "stalls"))
-	{
+	cJSON_ArrayForEach (row, forms_get(report, "stalls")) {
 		(void)append(list, row, name);
 		if (cJSON_GetArraySize(list) <= STALLS_MAX)
 			continue;
 		least = list->child;
-		cJSON_ArrayForEach(item, list)
-		{
+		cJSON_ArrayForEach (item, list) {
 			if (forms_number(item, "s") < forms_number(least, "s"))
 				least = item;
 		}
@@ -142,10 +138,8 @@ take_servers(struct shards *s, const cJSON *report)
 	cJSON *list = member(s->tree, "servers"), *item;
 	const cJSON *row;
 
-	cJSON_ArrayForEach(row, forms_get(report, "servers"))
-	{
-		cJSON_ArrayForEach(item, list)
-		{
+	cJSON_ArrayForEach (row, forms_get(report, "servers")) {
+		cJSON_ArrayForEach (item, list) {
 			if (strcmp(forms_text(item, "name"),
 				forms_text(row, "name")) == 0)
 				break;
@@ -177,8 +171,7 @@ take_anomalies(struct shards *s, const cJSON *report, const char *name)
 	const cJSON *row;
 	char key[80];
 
-	cJSON_ArrayForEach(row, forms_get(report, "anomalies"))
-	{
+	cJSON_ArrayForEach (row, forms_get(report, "anomalies")) {
 		key_of(row, key, sizeof(key));
 		kept = member(s->counted, key);
 		if (kept == NULL)
@@ -200,10 +193,8 @@ take_checks(struct shards *s, const cJSON *report)
 	cJSON *list = member(s->tree, "checks"), *item;
 	const cJSON *row, *says;
 
-	cJSON_ArrayForEach(row, forms_get(report, "checks"))
-	{
-		cJSON_ArrayForEach(item, list)
-		{
+	cJSON_ArrayForEach (row, forms_get(report, "checks")) {
+		cJSON_ArrayForEach (item, list) {
 			if (strcmp(forms_text(item, "name"),
 				forms_text(row, "name")) == 0)
 				break;
@@ -229,10 +220,8 @@ take_modes(struct shards *s, const cJSON *report)
 	cJSON *list = member(s->tree, "mayhem"), *have;
 	const cJSON *mode;
 
-	cJSON_ArrayForEach(mode, forms_get(report, "mayhem"))
-	{
-		cJSON_ArrayForEach(have, list)
-		{
+	cJSON_ArrayForEach (mode, forms_get(report, "mayhem")) {
+		cJSON_ArrayForEach (have, list) {
 			if (cJSON_Compare(have, mode, true))
 				break;
 		}
@@ -251,13 +240,11 @@ take_options(struct shards *s, const cJSON *report)
 			  *here = forms_get(report, "options");
 	cJSON *list = member(s->tree, "differs"), *have;
 
-	cJSON_ArrayForEach(one, here)
-	{
+	cJSON_ArrayForEach (one, here) {
 		if (config_list_has(free_to_differ, one->string) ||
 		    cJSON_Compare(one, forms_get(all, one->string), true))
 			continue;
-		cJSON_ArrayForEach(have, list)
-		{
+		cJSON_ArrayForEach (have, list) {
 			if (strcmp(have->valuestring, one->string) == 0)
 				break;
 		}
@@ -327,8 +314,7 @@ fits(const struct shards *s, const cJSON *report, char *why, size_t size)
 		 strcmp(test, forms_text(s->first, "test")) != 0)
 		(void)text_add(why, size, "is of test %s, others are of %s",
 		    test, forms_text(s->first, "test"));
-	cJSON_ArrayForEach(row, forms_get(s->tree, "shards"))
-	{
+	cJSON_ArrayForEach (row, forms_get(s->tree, "shards")) {
 		for (i = 0; same[i] != NULL; i++)
 			if (!cJSON_Compare(forms_get(row, same[i]),
 				forms_get(report, same[i]), true))
@@ -381,8 +367,8 @@ shards_add(struct shards *s, const char *name, const cJSON *report, char *why,
 	    "harness");
 	if (s->first == NULL)
 		s->first = cJSON_Duplicate(report, true);
-	cJSON_ArrayForEach(reason, forms_get(report, "reasons"))
-	    take_reason(s, name, cJSON_GetStringValue(reason));
+	cJSON_ArrayForEach (reason, forms_get(report, "reasons"))
+		take_reason(s, name, cJSON_GetStringValue(reason));
 	if (cJSON_IsFalse(forms_get(report, "finished")))
 		s->has_unfinished = true;
 	take_modes(s, report);
@@ -441,8 +427,7 @@ earliest(const cJSON *shards)
 	const char *first = "", *one;
 	const cJSON *row;
 
-	cJSON_ArrayForEach(row, shards)
-	{
+	cJSON_ArrayForEach (row, shards) {
 		one = forms_text(row, "started");
 		if (one[0] != '\0' &&
 		    (first[0] == '\0' || strcmp(one, first) < 0))
@@ -457,8 +442,7 @@ finish_checks(struct shards *s)
 {
 	cJSON *check;
 
-	cJSON_ArrayForEach(check, member(s->tree, "checks"))
-	{
+	cJSON_ArrayForEach (check, member(s->tree, "checks")) {
 		if (s->has_missing &&
 		    strcmp(forms_text(check, "says"), "holds") == 0)
 			(void)cJSON_ReplaceItemInObjectCaseSensitive(
@@ -472,8 +456,7 @@ finish_anomalies(struct shards *s)
 	cJSON *row;
 	char key[80];
 
-	cJSON_ArrayForEach(row, member(s->tree, "anomalies"))
-	{
+	cJSON_ArrayForEach (row, member(s->tree, "anomalies")) {
 		key_of(row, key, sizeof(key));
 		set_number(row, "count",
 		    forms_number(forms_get(s->counted, key), "count"));
@@ -500,8 +483,7 @@ shards_finish(struct shards *s, const char *command)
 	int code = EXIT_PASS;
 	size_t i;
 
-	cJSON_ArrayForEach(row, shards)
-	{
+	cJSON_ArrayForEach (row, shards) {
 		code = forms_worse(
 		    code, forms_word_code(forms_text(row, "result")));
 		cJSON_DeleteItemFromObjectCaseSensitive(

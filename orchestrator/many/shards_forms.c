@@ -48,7 +48,8 @@ page_shards(const cJSON *tree, FILE *out)
 	      "<th class=n>faults</th><th class=n>seed</th><th>because</th>"
 	      "</tr></thead><tbody>\n",
 	    out);
-	cJSON_ArrayForEach(row, forms_get(tree, "shards")) page_shard(row, out);
+	cJSON_ArrayForEach (row, forms_get(tree, "shards"))
+		page_shard(row, out);
 	fputs("</tbody></table></div></section>\n", out);
 }
 
@@ -65,8 +66,7 @@ page_anomalies(const cJSON *tree, FILE *out)
 	      "<th>shard</th><th class=n>at</th><th>says</th></tr></thead>"
 	      "<tbody>\n",
 	    out);
-	cJSON_ArrayForEach(row, forms_get(tree, "anomalies"))
-	{
+	cJSON_ArrayForEach (row, forms_get(tree, "anomalies")) {
 		fputs("<tr>", out);
 		cell(forms_text(row, "kind"), out);
 		cell(forms_text(row, "class"), out);
@@ -90,8 +90,7 @@ page_checks(const cJSON *tree, FILE *out)
 	      "<th class=n>violations</th><th class=n>documented</th>"
 	      "<th class=n>warnings</th><th>rule</th></tr></thead><tbody>\n",
 	    out);
-	cJSON_ArrayForEach(row, forms_get(tree, "checks"))
-	{
+	cJSON_ArrayForEach (row, forms_get(tree, "checks")) {
 		fputs("<tr>", out);
 		cell(forms_text(row, "name"), out);
 		cell(forms_text(row, "says"), out);
@@ -143,8 +142,7 @@ shards_say(const cJSON *tree, const char *dir, FILE *out)
 	struct term t;
 
 	term_look(&t, out);
-	cJSON_ArrayForEach(row, forms_get(tree, "shards"))
-	{
+	cJSON_ArrayForEach (row, forms_get(tree, "shards")) {
 		word = forms_text(row, "result");
 		fprintf(out, "%s%-12s%s  %s  %.0f rounds %.0f s",
 		    term_style(&t, forms_style(word)), word, term_plain(&t),

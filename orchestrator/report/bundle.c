@@ -477,8 +477,9 @@ say_readme(const struct bundle *b, FILE *out)
 		fprintf(out, "  %s\n", b->h->result.reasons[i]);
 	fprintf(out, "\nWHAT WAS RUN\n\nTest %s, storage %s; servers:",
 	    text_of(b->tree, "test"), text_of(b->tree, "storage"));
-	cJSON_ArrayForEach(v, servers)
-	    fprintf(out, " %s %s", text_of(v, "name"), text_of(v, "version"));
+	cJSON_ArrayForEach (v, servers)
+		fprintf(
+		    out, " %s %s", text_of(v, "name"), text_of(v, "version"));
 	fprintf(out, "; client %s.\nThe load began at ",
 	    text_of(b->tree, "client_library"));
 	say_wall(b, b->h->stats.load_ns, out);

@@ -39,8 +39,8 @@ properties(const cJSON *tree, FILE *out)
 	property(out, "verdict", forms_text(tree, "verdict"));
 	property(out, "seed", seed);
 	property(out, "command", forms_text(tree, "command"));
-	cJSON_ArrayForEach(v, servers)
-	    property(out, forms_text(v, "name"), forms_text(v, "version"));
+	cJSON_ArrayForEach (v, servers)
+		property(out, forms_text(v, "name"), forms_text(v, "version"));
 	fputs("    </properties>\n", out);
 }
 
@@ -52,8 +52,7 @@ evidence(const cJSON *tree, const char *check, bool violations, FILE *out)
 	const cJSON *a, *ev;
 	char *line;
 
-	cJSON_ArrayForEach(a, anomalies)
-	{
+	cJSON_ArrayForEach (a, anomalies) {
 		if (strcmp(forms_text(a, "check"), check) != 0 ||
 		    (strcmp(forms_text(a, "class"), "violation") == 0) !=
 			violations)
@@ -64,8 +63,7 @@ evidence(const cJSON *tree, const char *check, bool violations, FILE *out)
 		fprintf(out, ") at %.3f s: ", forms_number(a, "t"));
 		markup_text(out, forms_text(a, "says"));
 		fputc('\n', out);
-		cJSON_ArrayForEach(ev, forms_get(a, "events"))
-		{
+		cJSON_ArrayForEach (ev, forms_get(a, "events")) {
 			line = cJSON_PrintUnformatted(ev);
 			fputs("  ", out);
 			markup_text(out, line != NULL ? line : "?");
@@ -80,15 +78,12 @@ first_sentence(const cJSON *tree, const char *check, const char **kind)
 {
 	const cJSON *a;
 
-	cJSON_ArrayForEach(a,
-	    forms_get(tree,
-		"anomalies")) if (strcmp(forms_text(a, "check"), check) == 0 &&
-				  strcmp(forms_text(a, "class"), "violation") ==
-				      0)
-	{
-		*kind = forms_text(a, "kind");
-		return forms_text(a, "says");
-	}
+	cJSON_ArrayForEach (a, forms_get(tree, "anomalies"))
+		if (strcmp(forms_text(a, "check"), check) == 0 &&
+		    strcmp(forms_text(a, "class"), "violation") == 0) {
+			*kind = forms_text(a, "kind");
+			return forms_text(a, "says");
+		}
 	return "";
 }
 
@@ -104,8 +99,7 @@ is_whole(const cJSON *tree)
 {
 	const cJSON *check;
 
-	cJSON_ArrayForEach(check, forms_get(tree, "checks"))
-	{
+	cJSON_ArrayForEach (check, forms_get(tree, "checks")) {
 		if (strcmp(forms_text(check, "says"), "unproven") == 0)
 			return false;
 	}
@@ -192,8 +186,7 @@ write_run(const cJSON *tree, FILE *out)
 			: first_reason(tree));
 		forms_attribute(out, "type", forms_text(tree, "verdict"));
 		fputc('>', out);
-		cJSON_ArrayForEach(reason, forms_get(tree, "reasons"))
-		{
+		cJSON_ArrayForEach (reason, forms_get(tree, "reasons")) {
 			markup_text(out, cJSON_GetStringValue(reason));
 			fputc('\n', out);
 		}
@@ -210,8 +203,7 @@ junit_count(const cJSON *tree)
 
 	t.errors = is_error(tree);
 	t.skipped = is_verdict(tree, "skipped");
-	cJSON_ArrayForEach(check, forms_get(tree, "checks"))
-	{
+	cJSON_ArrayForEach (check, forms_get(tree, "checks")) {
 		t.tests++;
 		t.failures += strcmp(forms_text(check, "says"), "broken") == 0;
 		t.skipped += strcmp(forms_text(check, "says"), "unproven") == 0;
@@ -240,8 +232,8 @@ junit_suite(const cJSON *tree, const char *name, FILE *out)
 	fputs(">\n", out);
 	properties(tree, out);
 	write_run(tree, out);
-	cJSON_ArrayForEach(check, forms_get(tree, "checks"))
-	    write_check(tree, check, out);
+	cJSON_ArrayForEach (check, forms_get(tree, "checks"))
+		write_check(tree, check, out);
 	fputs("  </testsuite>\n", out);
 }
 

@@ -170,8 +170,7 @@ write_what(const struct page *p)
 	fputs("<p class=what>Test <b>", p->out);
 	put(p, text_of(t, "test"));
 	fputs("</b> under <b>", p->out);
-	cJSON_ArrayForEach(item, get(t, "mayhem"))
-	{
+	cJSON_ArrayForEach (item, get(t, "mayhem")) {
 		fputs(comma, p->out);
 		put(p, cJSON_GetStringValue(item));
 		comma = ", ";
@@ -180,8 +179,7 @@ write_what(const struct page *p)
 	put_span(p, number_of(t, "duration_s"));
 	fputs("</b> on ", p->out);
 	comma = "";
-	cJSON_ArrayForEach(item, get(t, "servers"))
-	{
+	cJSON_ArrayForEach (item, get(t, "servers")) {
 		fprintf(p->out, "%s<b>", comma);
 		put(p, text_of(item, "name"));
 		fputs("</b> ", p->out);
@@ -209,8 +207,7 @@ write_header(const struct page *p)
 	write_what(p);
 	if (cJSON_GetArraySize(get(p->tree, "reasons")) > 0) {
 		fputs("<ul class=reasons>\n", p->out);
-		cJSON_ArrayForEach(reason, get(p->tree, "reasons"))
-		{
+		cJSON_ArrayForEach (reason, get(p->tree, "reasons")) {
 			fputs("<li>", p->out);
 			put(p, cJSON_GetStringValue(reason));
 			fputs("</li>\n", p->out);
@@ -389,9 +386,9 @@ fault_by_number(const struct page *p, double number)
 {
 	const cJSON *f;
 
-	cJSON_ArrayForEach(
-	    f, get(p->tree, "faults")) if (number_of(f, "fault") ==
-					   number) return f;
+	cJSON_ArrayForEach (f, get(p->tree, "faults"))
+		if (number_of(f, "fault") == number)
+			return f;
 	return NULL;
 }
 
@@ -415,8 +412,7 @@ gather(const struct page *p, const cJSON *a, struct moment *m)
 
 	if (s->load_ns == 0)
 		before = 0;
-	cJSON_ArrayForEach(item, events)
-	{
+	cJSON_ArrayForEach (item, events) {
 		if (n == MOMENTS_MAX - 18)
 			break;
 		m[n] = (struct moment){
@@ -424,8 +420,7 @@ gather(const struct page *p, const cJSON *a, struct moment *m)
 		m[n].is_after = is_after(a, m[n].t);
 		n++;
 	}
-	cJSON_ArrayForEach(item, get(a, "faults"))
-	{
+	cJSON_ArrayForEach (item, get(a, "faults")) {
 		f = fault_by_number(p, item->valuedouble);
 		if (f == NULL || n + 2 > MOMENTS_MAX)
 			continue;
@@ -465,8 +460,7 @@ write_fields(const struct page *p, const cJSON *event, bool all)
 {
 	const cJSON *f;
 
-	cJSON_ArrayForEach(f, event)
-	{
+	cJSON_ArrayForEach (f, event) {
 		if (is_noise(f) && (!all || strcmp(f->string, "sum") != 0))
 			continue;
 		fputs("<i>", p->out);
@@ -605,8 +599,7 @@ write_anomalies(const struct page *p)
 	fputs("<section id=anomalies><h2>Anomalies<small>each with the events "
 	      "that bear on it, and the faults around them</small></h2>\n",
 	    p->out);
-	cJSON_ArrayForEach(a, list)
-	{
+	cJSON_ArrayForEach (a, list) {
 		known = judge_anomaly(p->h->judge, i);
 		if (known == NULL || ++i > CARDS_MAX)
 			break;
@@ -630,8 +623,7 @@ write_checks(const struct page *p)
 	fputs("<section id=checks><h2>Checks</h2>\n", p->out);
 	table_head(p, "check|promise|rule|result|#violations|#documented|"
 		      "#warnings");
-	cJSON_ArrayForEach(c, get(p->tree, "checks"))
-	{
+	cJSON_ArrayForEach (c, get(p->tree, "checks")) {
 		says = text_of(c, "says");
 		fputs("<tr><td><b>", p->out);
 		put(p, text_of(c, "name"));
@@ -681,8 +673,7 @@ write_fault_rows(const struct page *p)
 	    n <= 30 ? " open" : "");
 	table_head(p, "#fault|#at|mode|target|effect seen|verified|health seen|"
 		      "#healed after");
-	cJSON_ArrayForEach(f, list)
-	{
+	cJSON_ArrayForEach (f, list) {
 		if (shown++ == FAULTS_MAX)
 			break;
 		write_fault_row(p, f);
@@ -738,8 +729,7 @@ write_versions(const struct page *p, const cJSON *server)
 		return;
 	}
 	fputs("<td>", p->out);
-	cJSON_ArrayForEach(v, list)
-	{
+	cJSON_ArrayForEach (v, list) {
 		fputs(between, p->out);
 		put(p, text_of(v, "version"));
 		if (between[0] != '\0')
@@ -764,8 +754,7 @@ write_servers(const struct page *p)
 	table_head(p, "server|version|#faults|#of them ended it|"
 		      "#time under faults|#came to lead: cluster|#streams|"
 		      "#consumers");
-	cJSON_ArrayForEach(v, get(p->tree, "servers"))
-	{
+	cJSON_ArrayForEach (v, get(p->tree, "servers")) {
 		led = get(v, "led");
 		fputs("<tr><td><b>", p->out);
 		put(p, text_of(v, "name"));
@@ -798,8 +787,7 @@ write_workers(const struct page *p)
 	    number_of(get(p->tree, "harness"), "gaps"));
 	table_head(p, "#source|role|#processes|#died|#events|#operations ok|"
 		      "#unknown|#delivered|#again");
-	cJSON_ArrayForEach(w, list)
-	{
+	cJSON_ArrayForEach (w, list) {
 		if (shown++ == WORKERS_MAX)
 			break;
 		fputs("<tr>", p->out);
@@ -859,16 +847,16 @@ write_settings(const struct page *p)
 	    p->out);
 	setting(p, "natsburn", text_of(p->tree, "natsburn"), false);
 	setting(p, "client library", text_of(p->tree, "client_library"), false);
-	cJSON_ArrayForEach(o, get(p->tree, "servers")) server_setting(p, o);
-	cJSON_ArrayForEach(o, options)
-	{
+	cJSON_ArrayForEach (o, get(p->tree, "servers"))
+		server_setting(p, o);
+	cJSON_ArrayForEach (o, options) {
 		row = option_find(config_options, o->string);
 		if (row != NULL && cJSON_IsString(o))
 			setting(p, o->string, o->valuestring,
 			    !option_is_default(row, c));
 	}
-	cJSON_ArrayForEach(o, get(options, "o"))
-	    setting(p, "-o", cJSON_GetStringValue(o), true);
+	cJSON_ArrayForEach (o, get(options, "o"))
+		setting(p, "-o", cJSON_GetStringValue(o), true);
 	fputs("</dl></section>\n", p->out);
 }
 

@@ -672,8 +672,7 @@ look_at_policies(struct cluster *c)
 
 	(void)text_add(path, sizeof(path), POLICIES, k->ns);
 	o = list_of(c, path);
-	cJSON_ArrayForEach(item, kube_object_at(o, "items"))
-	{
+	cJSON_ArrayForEach (item, kube_object_at(o, "items")) {
 		set = kube_object_text(item, "metadata.labels." KUBE_SET_LABEL);
 		if (strcmp(set, k->set.name) == 0) {
 			path[0] = '\0';
@@ -705,8 +704,7 @@ look_at_labels(struct cluster *c)
 	    "/api/v1/namespaces/%s/pods?labelSelector=natsburn%%2Fserver",
 	    k->ns);
 	o = list_of(c, path);
-	cJSON_ArrayForEach(item, kube_object_at(o, "items"))
-	{
+	cJSON_ArrayForEach (item, kube_object_at(o, "items")) {
 		if (kube_object_pod(item, NULL, &pod) < 0 ||
 		    kube_site_node(c, &pod) == 0)
 			continue;

@@ -65,8 +65,9 @@ find_row(const cJSON *list, const char *key, const char *name)
 {
 	const cJSON *row;
 
-	cJSON_ArrayForEach(row,
-	    list) if (strcmp(kube_object_text(row, key), name) == 0) return row;
+	cJSON_ArrayForEach (row, list)
+		if (strcmp(kube_object_text(row, key), name) == 0)
+			return row;
 	return NULL;
 }
 
@@ -80,8 +81,7 @@ read_addresses(const cJSON *o, struct kube_pod *p)
 
 	(void)text_copy(p->ips[n++], sizeof(p->ips[0]),
 	    kube_object_text(o, "status.podIP"));
-	cJSON_ArrayForEach(row, list)
-	{
+	cJSON_ArrayForEach (row, list) {
 		ip = kube_object_text(row, "ip");
 		if (n < KUBE_IPS_MAX && ip[0] != '\0' &&
 		    strcmp(ip, p->ips[0]) != 0)
@@ -127,8 +127,7 @@ find_port(const cJSON *container, const char *name, unsigned number)
 	const cJSON *ports = kube_object_at(container, "ports"), *port;
 	unsigned found = 0;
 
-	cJSON_ArrayForEach(port, ports)
-	{
+	cJSON_ArrayForEach (port, ports) {
 		if (strcmp(kube_object_text(port, "name"), name) == 0)
 			return small(port, "containerPort");
 		if (small(port, "containerPort") == number)
@@ -143,8 +142,9 @@ find_container(const cJSON *o)
 	const cJSON *list = kube_object_at(o, "spec.template.spec.containers"),
 		    *row;
 
-	cJSON_ArrayForEach(
-	    row, list) if (find_port(row, "nats", CLIENT_PORT) != 0) return row;
+	cJSON_ArrayForEach (row, list)
+		if (find_port(row, "nats", CLIENT_PORT) != 0)
+			return row;
 	return NULL;
 }
 
@@ -160,8 +160,7 @@ find_config_path(const cJSON *container, char *out, size_t size)
 	unsigned i;
 
 	for (i = 0; i < 2; i++)
-		cJSON_ArrayForEach(word, kube_object_at(container, lists[i]))
-		{
+		cJSON_ArrayForEach (word, kube_object_at(container, lists[i])) {
 			s = cJSON_GetStringValue(word);
 			if (s == NULL)
 				continue;
@@ -187,8 +186,7 @@ find_config_map(const cJSON *o, const cJSON *container, struct kube_set *s)
 	size_t len;
 
 	volume = NULL;
-	cJSON_ArrayForEach(mount, mounts)
-	{
+	cJSON_ArrayForEach (mount, mounts) {
 		path = kube_object_text(mount, "mountPath");
 		len = strlen(path);
 		while (len > 1 && path[len - 1] == '/')
@@ -220,9 +218,10 @@ read_selector(const cJSON *o, struct kube_set *s)
 	const cJSON *labels = kube_object_at(o, "spec.selector.matchLabels");
 	const cJSON *label;
 
-	cJSON_ArrayForEach(label, labels)(void) text_add(s->selector,
-	    sizeof(s->selector), "%s%s=%s", s->selector[0] != '\0' ? "," : "",
-	    label->string, cJSON_IsString(label) ? label->valuestring : "");
+	cJSON_ArrayForEach (label, labels)
+		(void)text_add(s->selector, sizeof(s->selector), "%s%s=%s",
+		    s->selector[0] != '\0' ? "," : "", label->string,
+		    cJSON_IsString(label) ? label->valuestring : "");
 }
 
 int
@@ -278,8 +277,7 @@ kube_object_has_labels(const cJSON *labels, const cJSON *all_of)
 {
 	const cJSON *label, *has;
 
-	cJSON_ArrayForEach(label, all_of)
-	{
+	cJSON_ArrayForEach (label, all_of) {
 		has = cJSON_GetObjectItemCaseSensitive(labels, label->string);
 		if (!cJSON_IsString(has) || !cJSON_IsString(label) ||
 		    strcmp(has->valuestring, label->valuestring) != 0)

@@ -122,8 +122,8 @@ kube_policy_selects(const cJSON *policy, const cJSON *labels)
 	const cJSON *list = kube_object_at(policy, "spec.policyTypes"), *type;
 	bool limits = cJSON_GetArraySize(list) == 0; /* the default */
 
-	cJSON_ArrayForEach(type, list) limits |=
-	    strcmp(kube_object_text(type, ""), "Ingress") == 0;
+	cJSON_ArrayForEach (type, list)
+		limits |= strcmp(kube_object_text(type, ""), "Ingress") == 0;
 	return limits &&
 	       kube_object_has_labels(labels,
 		   kube_object_at(policy, "spec.podSelector.matchLabels"));

@@ -56,8 +56,7 @@ read_page(const struct kube_routes *r, const cJSON *o, struct kube_page *p)
 	(void)text_copy(
 	    p->server, sizeof(p->server), kube_object_text(o, "server_id"));
 	p->n = 0;
-	cJSON_ArrayForEach(row, list)
-	{
+	cJSON_ArrayForEach (row, list) {
 		peer = peer_of(r, row);
 		if (peer == 0 || p->n == KUBE_ROUTES_MAX)
 			continue;

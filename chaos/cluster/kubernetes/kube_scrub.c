@@ -159,8 +159,7 @@ scrub_env(cJSON *rows)
 {
 	cJSON *row;
 
-	cJSON_ArrayForEach(row, rows)
-	{
+	cJSON_ArrayForEach (row, rows) {
 		if (cJSON_GetObjectItemCaseSensitive(row, "value") != NULL)
 			(void)cJSON_ReplaceItemInObjectCaseSensitive(
 			    row, "value", cJSON_CreateString(REMOVED));
@@ -175,8 +174,7 @@ scrub_words(cJSON *rows)
 	const char *word;
 	cJSON *row;
 
-	cJSON_ArrayForEach(row, rows)
-	{
+	cJSON_ArrayForEach (row, rows) {
 		word = cJSON_GetStringValue(row);
 		if (word == NULL)
 			continue;

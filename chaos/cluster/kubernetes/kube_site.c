@@ -348,8 +348,7 @@ only_server(const cJSON *items, const char *name, char *names, size_t size)
 	struct kube_set set;
 	unsigned n = 0;
 
-	cJSON_ArrayForEach(item, items)
-	{
+	cJSON_ArrayForEach (item, items) {
 		if (kube_object_set(item, &set) < 0 || set.client_port == 0)
 			continue;
 		if (strcmp(set.name, name) == 0)

@@ -203,7 +203,8 @@ listed(void *arg, int status, const char *body)
 	}
 	note_version(w, o);
 	w->fn(w->arg, KUBE_LIST_BEGINS, NULL);
-	cJSON_ArrayForEach(item, items) w->fn(w->arg, KUBE_IS_PUT, item);
+	cJSON_ArrayForEach (item, items)
+		w->fn(w->arg, KUBE_IS_PUT, item);
 	w->fn(w->arg, KUBE_LIST_ENDS, NULL);
 	cJSON_Delete(o);
 	w->delay_ns = 0;
