@@ -105,7 +105,7 @@ listen_for_answers(struct admin *a)
 
 	if (s != NATS_OK)
 		return s;
-	(void)text_add(subject, sizeof(subject), "%s.*", a->inbox);
+	text_add(subject, sizeof(subject), "%s.*", a->inbox);
 	return natsConnection_SubscribeSync(&a->sub, a->nc, subject);
 }
 
@@ -192,7 +192,7 @@ admin_request(struct admin *a, enum admin_account account, unsigned node,
 	if (err < 0)
 		return err;
 	a->reply[0] = '\0';
-	(void)text_add(a->reply, sizeof(a->reply), "%s.%llu", a->inbox,
+	text_add(a->reply, sizeof(a->reply), "%s.%llu", a->inbox,
 	    (unsigned long long)++a->asked);
 	s = natsConnection_PublishRequestString(a->nc, subject, a->reply, body);
 	a->is_asked = s == NATS_OK;
@@ -223,7 +223,7 @@ admin_poll(struct admin *a, char *out, size_t size)
 		return -ENOTCONN;
 	len = natsMsg_GetDataLength(msg);
 	out[0] = '\0';
-	(void)text_add(out, size, "%.*s", len, natsMsg_GetData(msg));
+	text_add(out, size, "%.*s", len, natsMsg_GetData(msg));
 	natsMsg_Destroy(msg);
 	return len;
 }
@@ -290,7 +290,7 @@ admin_try(struct cluster *c)
 	for (i = 1; i <= c->n; i++)
 		if (answers_system(c, i))
 			return 0;
-	(void)text_add(c->why, sizeof(c->why),
+	text_add(c->why, sizeof(c->why),
 	    "no server takes --sys-%s \"%.100s\": it must be a user of the "
 	    "system account, with the right password or key",
 	    o->sys_user[0] != '\0'   ? "user"

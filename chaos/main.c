@@ -121,8 +121,8 @@ emit_failed(struct chaos *c)
 {
 	struct event ev = {.type = MESSAGE_CLUSTER_FAILED};
 
-	(void)text_copy(ev.u.cluster_failed.why,
-	    sizeof(ev.u.cluster_failed.why), c->cluster.why);
+	text_set(ev.u.cluster_failed.why, sizeof(ev.u.cluster_failed.why),
+	    c->cluster.why);
 	child_emit(&c->child, &ev);
 	child_flush(&c->child);
 }
@@ -150,21 +150,18 @@ emit_node(struct chaos *c, unsigned node)
 			monitor_varz(c->cluster.monitor, node, &v);
 
 	if (is_known)
-		(void)text_copy(n->version, sizeof(n->version), v.version);
-	(void)text_copy(
-	    c->names[node - 1], sizeof(c->names[node - 1]), n->name);
+		text_set(n->version, sizeof(n->version), v.version);
+	text_set(c->names[node - 1], sizeof(c->names[node - 1]), n->name);
 	ev.u.node.node = node;
 	ev.u.node.pid = (uint32_t)n->pid;
-	(void)text_copy(ev.u.node.name, sizeof(ev.u.node.name), n->name);
-	(void)text_copy(
-	    ev.u.node.version, sizeof(ev.u.node.version), n->version);
-	(void)text_copy(ev.u.node.url, sizeof(ev.u.node.url), n->url);
-	(void)text_copy(
-	    ev.u.node.monitor, sizeof(ev.u.node.monitor), n->monitor);
+	text_set(ev.u.node.name, sizeof(ev.u.node.name), n->name);
+	text_set(ev.u.node.version, sizeof(ev.u.node.version), n->version);
+	text_set(ev.u.node.url, sizeof(ev.u.node.url), n->url);
+	text_set(ev.u.node.monitor, sizeof(ev.u.node.monitor), n->monitor);
 	child_emit(&c->child, &ev);
 	if (is_known)
 		emit_settings(c, node, &v);
-	(void)text_copy(c->urls[node - 1], sizeof(c->urls[0]), n->url);
+	text_set(c->urls[node - 1], sizeof(c->urls[0]), n->url);
 }
 
 /*
@@ -266,8 +263,7 @@ answer_settled(struct chaos *c)
 	look_at_links(c);
 	c->settle_ns = 0;
 	ev.u.settled.ok = ok;
-	(void)text_copy(
-	    ev.u.settled.why, sizeof(ev.u.settled.why), ok ? "" : why);
+	text_set(ev.u.settled.why, sizeof(ev.u.settled.why), ok ? "" : why);
 	child_emit(&c->child, &ev);
 	child_flush(&c->child);
 }
@@ -281,7 +277,7 @@ answer_dump(struct chaos *c)
 	if (!c->wants_dump)
 		return;
 	c->wants_dump = false;
-	(void)text_add(dir, sizeof(dir), "%s/servers", c->config.out);
+	text_add(dir, sizeof(dir), "%s/servers", c->config.out);
 	if (c->cluster.monitor != NULL)
 		ev.u.dumped.files = monitor_dump(c->cluster.monitor, dir);
 	if (c->cluster.ops->dump != NULL)
@@ -347,7 +343,7 @@ emit_skipped(struct chaos *c, const char *why)
 {
 	struct event ev = {.type = MESSAGE_SKIPPED};
 
-	(void)text_copy(ev.u.skipped.why, sizeof(ev.u.skipped.why), why);
+	text_set(ev.u.skipped.why, sizeof(ev.u.skipped.why), why);
 	child_emit(&c->child, &ev);
 	child_flush(&c->child);
 }

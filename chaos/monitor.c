@@ -117,10 +117,10 @@ set_url(CURL *easy, const struct run_config *c, const char *url)
 	}
 	all = strcspn(host, "/");
 	name = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
-	(void)text_add(
+	text_add(
 	    to, sizeof(to), "::%.*s%s", (int)all, host, name == all ? ":" : "");
-	(void)text_add(renamed, sizeof(renamed), "https://%s%s",
-	    c->tls_hostname, host + name);
+	text_add(renamed, sizeof(renamed), "https://%s%s", c->tls_hostname,
+	    host + name);
 	list = curl_slist_append(NULL, to);
 	(void)curl_easy_setopt(easy, CURLOPT_CONNECT_TO, list);
 	(void)curl_easy_setopt(easy, CURLOPT_URL, renamed);
@@ -273,10 +273,10 @@ tell_leader(
 		return;
 	t->hash = hash;
 	t->told_ns = now;
-	(void)text_copy(t->leader, sizeof(t->leader), leader);
+	text_set(t->leader, sizeof(t->leader), leader);
 	ev.u.leader.what = what;
-	(void)text_copy(ev.u.leader.name, sizeof(ev.u.leader.name), name);
-	(void)text_copy(ev.u.leader.leader, sizeof(ev.u.leader.leader), leader);
+	text_set(ev.u.leader.name, sizeof(ev.u.leader.name), name);
+	text_set(ev.u.leader.leader, sizeof(ev.u.leader.leader), leader);
 	child_emit(m->child, &ev);
 }
 
@@ -356,7 +356,7 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	g->last = count_of(state, "last_seq");
 	g->messages = count_of(state, "messages");
 	g->name[0] = '\0';
-	(void)text_add(g->name, sizeof(g->name), "%s%s%s", stream,
+	text_add(g->name, sizeof(g->name), "%s%s%s", stream,
 	    g->is_consumer ? "/" : "", name);
 	if (g->is_led)
 		tell_leader(m, g->is_consumer ? 3 : 2, g->name, node);
@@ -413,12 +413,11 @@ take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 {
 	w->varz.asked_ns = asked_ns;
 	w->varz.max_connections = count_of(o, "max_connections");
-	(void)text_copy(
+	text_set(
 	    w->varz.version, sizeof(w->varz.version), string_of(o, "version"));
-	(void)text_copy(
-	    w->varz.id, sizeof(w->varz.id), string_of(o, "server_id"));
-	(void)text_copy(w->varz.config_load_time,
-	    sizeof(w->varz.config_load_time), string_of(o, "config_load_time"));
+	text_set(w->varz.id, sizeof(w->varz.id), string_of(o, "server_id"));
+	text_set(w->varz.config_load_time, sizeof(w->varz.config_load_time),
+	    string_of(o, "config_load_time"));
 	o = cJSON_GetObjectItemCaseSensitive(
 	    cJSON_GetObjectItemCaseSensitive(o, "jetstream"), "config");
 	w->varz.sync_interval_ns = count_of(o, "sync_interval");
@@ -440,7 +439,7 @@ take_answer(struct monitor *m, struct query *q, bool ok)
 	if (q->page == PAGE_HEALTH) {
 		w->health_ns = q->asked_ns;
 		w->health_ok = ok;
-		(void)text_copy(w->health_says, sizeof(w->health_says),
+		text_set(w->health_says, sizeof(w->health_says),
 		    string_of(o, "error"));
 	} else if (q->page == PAGE_JSZ) {
 		w->jsz_ns = o != NULL ? q->asked_ns : 0;
@@ -463,7 +462,7 @@ query_start(struct monitor *m, struct query *q, uint64_t now)
 	if (node->monitor[0] == '\0')
 		return;
 	url[0] = '\0';
-	(void)text_add(url, sizeof(url), "%s%s", node->monitor, spec->path);
+	text_add(url, sizeof(url), "%s%s", node->monitor, spec->path);
 	curl_slist_free_all(q->to);
 	q->to = set_url(q->easy, m->cluster->config, url);
 	buf_consume(&q->answer, buf_len(&q->answer));
@@ -569,7 +568,7 @@ static bool
 missing(char *why, const char *what, const char *name)
 {
 	why[0] = '\0';
-	(void)text_add(why, CLUSTER_WHY_MAX, "%s%s", name, what);
+	text_add(why, CLUSTER_WHY_MAX, "%s%s", name, what);
 	return false;
 }
 
@@ -578,7 +577,7 @@ is_unwell(char *why, const char *name, const struct watched *w)
 {
 	(void)missing(why, " is not healthy", name);
 	if (w->health_says[0] != '\0')
-		(void)text_add(why, CLUSTER_WHY_MAX, " (%s)", w->health_says);
+		text_add(why, CLUSTER_WHY_MAX, " (%s)", w->health_says);
 	return false;
 }
 
@@ -667,8 +666,7 @@ monitor_pick_group(const struct monitor *m, bool consumers, uint64_t dice,
 				if (pass == 0) {
 					count++;
 				} else if (at++ == dice % count) {
-					(void)text_copy(
-					    name, size, w->groups[k].name);
+					text_set(name, size, w->groups[k].name);
 					return i + 1;
 				}
 			}
@@ -815,7 +813,7 @@ monitor_try(const struct cluster *c, unsigned node, char *why)
 
 	if (easy == NULL)
 		return -ENOTCONN;
-	(void)text_add(url, sizeof(url), "%s/varz", monitor);
+	text_add(url, sizeof(url), "%s/varz", monitor);
 	set_common(easy, c);
 	to = set_url(easy, c->config, url);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_bytes);
@@ -831,7 +829,7 @@ monitor_try(const struct cluster *c, unsigned node, char *why)
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_PEER_FAILED_VERIFICATION:
-		(void)text_add(why, CLUSTER_WHY_MAX,
+		text_add(why, CLUSTER_WHY_MAX,
 		    "no TLS with --monitor \"%.80s\": %.100s", monitor,
 		    text[0] != '\0' ? text : curl_easy_strerror(got));
 		return -EPROTO;
@@ -851,7 +849,7 @@ save_page(const struct monitor *m, CURL *easy, const char *monitor,
 
 	if (f == NULL)
 		return false;
-	(void)text_add(url, sizeof(url), "%s/%s", monitor, page);
+	text_add(url, sizeof(url), "%s/%s", monitor, page);
 	to = set_url(easy, m->cluster->config, url);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
 	got = curl_easy_perform(easy);
@@ -880,12 +878,12 @@ monitor_dump(struct monitor *m, const char *dir)
 		if (m->cluster->nodes[i].monitor[0] == '\0')
 			continue;
 		path[0] = '\0';
-		(void)text_add(path, sizeof(path), "%s/%s", dir,
+		text_add(path, sizeof(path), "%s/%s", dir,
 		    m->cluster->nodes[i].name);
 		(void)mkdir(path, 0755); /* there already, most often */
 		for (p = 0; p < sizeof(pages) / sizeof(pages[0]); p++) {
 			path[0] = '\0';
-			(void)text_add(path, sizeof(path), "%s/%s/%s.json", dir,
+			text_add(path, sizeof(path), "%s/%s/%s.json", dir,
 			    m->cluster->nodes[i].name, pages[p][1]);
 			saved += save_page(m, easy,
 			    m->cluster->nodes[i].monitor, pages[p][0], path);

@@ -18,7 +18,7 @@
 static int
 crash_inject(struct fault *f)
 {
-	(void)snprintf(f->how, sizeof(f->how), "the server ended by itself");
+	text_format(f->how, sizeof(f->how), "the server ended by itself");
 	return 0;
 }
 
@@ -75,7 +75,7 @@ begin_mode(struct schedule *s, struct schedule_mode *m)
 	char stream[64];
 
 	/* A stream of its own: modes don't disturb each other. */
-	(void)snprintf(stream, sizeof(stream), "%s#%u", m->plan.ops->name,
+	text_format(stream, sizeof(stream), "%s#%u", m->plan.ops->name,
 	    (unsigned)s->mix);
 	rng_init(&m->plan.rng, config->seed, stream);
 	m->plan.nodes = s->cluster->n;
@@ -163,7 +163,7 @@ look_at_needs(struct cluster *c, const struct mayhem_ops *ops, char *why)
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if ((lacks & verbs[i].can) == 0)
 			continue;
-		(void)text_add(why, CLUSTER_WHY_MAX,
+		text_add(why, CLUSTER_WHY_MAX,
 		    "mayhem %s can't be done with --cluster %s: natsburn may "
 		    "not %s",
 		    ops->name, c->ops->name, verbs[i].verb);
@@ -171,7 +171,7 @@ look_at_needs(struct cluster *c, const struct mayhem_ops *ops, char *why)
 	}
 	if (ops->check == NULL || ops->check(c->config, said) != -ENOTSUP)
 		return 0;
-	(void)text_copy(why, CLUSTER_WHY_MAX, said);
+	text_set(why, CLUSTER_WHY_MAX, said);
 	return -ENOTSUP;
 }
 
@@ -244,7 +244,7 @@ schedule_fits(const struct schedule *s, char *why)
 		if (s->cluster->n >= least)
 			continue;
 		why[0] = '\0';
-		(void)text_add(why, CLUSTER_WHY_MAX,
+		text_add(why, CLUSTER_WHY_MAX,
 		    "mayhem %s can't be done with these options on %u servers: "
 		    "it needs %u or more",
 		    p->ops->name, s->cluster->n, least);
@@ -312,11 +312,11 @@ target_name(const struct schedule *s, struct fault *f)
 		return f->target;
 	for (i = 0; i < s->cluster->n; i++)
 		if ((nodes & (1U << i)) != 0)
-			(void)text_add(f->target, sizeof(f->target), "%s%s",
+			text_add(f->target, sizeof(f->target), "%s%s",
 			    f->target[0] != '\0' ? "," : "",
 			    s->cluster->nodes[i].name);
 	if (nodes == 0)
-		(void)text_copy(f->target, sizeof(f->target), "cluster");
+		text_set(f->target, sizeof(f->target), "cluster");
 	return f->target;
 }
 
@@ -349,8 +349,8 @@ emit_planned(struct schedule *s, struct fault *f)
 	m->planned_ns = mix_offset(s) + f->planned_ns;
 	m->stops_clock = stops_clock(s, f->ops);
 	m->ends_server = f->ops->ends_server;
-	(void)text_copy(m->mode, sizeof(m->mode), f->ops->name);
-	(void)text_copy(m->target, sizeof(m->target), target_name(s, f));
+	text_set(m->mode, sizeof(m->mode), f->ops->name);
+	text_set(m->target, sizeof(m->target), target_name(s, f));
 	child_emit(s->child, &ev);
 	child_flush(s->child);
 }
@@ -364,7 +364,7 @@ emit_outcome(
 	/* APPLIED and HEALED have the same fields. */
 	ev.u.fault_applied.fault = f->number;
 	ev.u.fault_applied.ok = ok;
-	(void)text_copy(
+	text_set(
 	    ev.u.fault_applied.how, sizeof(ev.u.fault_applied.how), f->how);
 	child_emit(s->child, &ev);
 	child_flush(s->child);
@@ -470,7 +470,7 @@ begin_fault(struct schedule *s, struct schedule_mode *m)
 	if (err == 0)
 		return;
 	if (f->how[0] == '\0')
-		(void)snprintf(f->how, sizeof(f->how), "%s", strerror(-err));
+		text_format(f->how, sizeof(f->how), "%s", strerror(-err));
 	emit_outcome(s, f, MESSAGE_FAULT_APPLIED, false);
 	begin_heal(m);
 }
@@ -487,10 +487,9 @@ step_applying(struct schedule *s, struct schedule_mode *m, uint64_t now)
 	if (!applied && !refused && now < m->since_ns + patience)
 		return;
 	if (!applied && refused)
-		(void)snprintf(
-		    f->how, sizeof(f->how), "%s", s->cluster->refused);
+		text_format(f->how, sizeof(f->how), "%s", s->cluster->refused);
 	if (!applied && f->how[0] == '\0')
-		(void)snprintf(f->how, sizeof(f->how),
+		text_format(f->how, sizeof(f->how),
 		    "no effect was observed within %llu s",
 		    (unsigned long long)(patience / CLOCK_S));
 	emit_outcome(s, f, MESSAGE_FAULT_APPLIED, applied);
@@ -513,8 +512,8 @@ step_healing(struct schedule *s, struct schedule_mode *m, uint64_t now)
 	if (!healed) {
 		s->all_ok = false;
 		s->unhealed_ns = now;
-		(void)text_copy(why, sizeof(why), f->how);
-		(void)snprintf(f->how, sizeof(f->how),
+		text_set(why, sizeof(why), f->how);
+		text_format(f->how, sizeof(f->how),
 		    "not healthy after %llu s: %.100s",
 		    (unsigned long long)(patience / CLOCK_S), why);
 		log_warn(

@@ -80,7 +80,7 @@ note_open(struct states *s, const char *name)
 		return;
 	if (i == s->nopen) {
 		s->nopen++;
-		(void)text_copy(s->open[i].name, sizeof(s->open[i].name), name);
+		text_set(s->open[i].name, sizeof(s->open[i].name), name);
 		s->open[i].since_ns = clock_mono_ns();
 	}
 	s->open[i].seen_ns = s->asked_ns;
@@ -160,17 +160,16 @@ tell_stream(const struct states *s, unsigned open, const struct cluster *c,
 		ev.u.state.has_it = rows[node - 1].has_it;
 		ev.u.state.leads = rows[node - 1].leads;
 		ev.u.state.is_replica = (peers & (1U << (node - 1))) != 0;
-		(void)text_copy(ev.u.state.server, sizeof(ev.u.state.server),
+		text_set(ev.u.state.server, sizeof(ev.u.state.server),
 		    c->nodes[node - 1].name);
-		(void)text_copy(
-		    ev.u.state.stream, sizeof(ev.u.state.stream), name);
+		text_set(ev.u.state.stream, sizeof(ev.u.state.stream), name);
 		child_emit(child, &ev);
 	}
 	memset(&ev, 0, sizeof(ev));
 	ev.type = MESSAGE_STATES_DIFFER;
 	ev.u.states_differ.differed_ns =
 	    seen_ns > since_ns ? seen_ns - since_ns : 0;
-	(void)text_copy(
+	text_set(
 	    ev.u.states_differ.stream, sizeof(ev.u.states_differ.stream), name);
 	child_emit(child, &ev);
 }
@@ -187,7 +186,7 @@ answer(struct states *s, const struct cluster *c, unsigned servers,
 	ev.u.compared.servers = servers;
 	ev.u.compared.streams = s->streams;
 	ev.u.compared.differ = s->differ;
-	(void)text_copy(ev.u.compared.why, sizeof(ev.u.compared.why), why);
+	text_set(ev.u.compared.why, sizeof(ev.u.compared.why), why);
 	child_emit(child, &ev);
 	child_flush(child);
 	s->begin_ns = 0;
@@ -230,11 +229,11 @@ states_step(struct states *s, const struct cluster *c, struct child *child)
 	if (now < s->begin_ns + STATES_GIVE_UP_NS)
 		return false;
 	if (silent != 0)
-		(void)text_add(why, sizeof(why),
+		text_add(why, sizeof(why),
 		    "%.60s does not tell its JetStream state",
 		    c->nodes[silent - 1].name);
 	else if (s->leaderless > 0)
-		(void)text_copy(
+		text_set(
 		    why, sizeof(why), "there are streams that nobody leads");
 	return answer(s, c, servers, child, why);
 }

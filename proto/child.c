@@ -20,7 +20,7 @@ child_log(void *arg, enum log_level level, const char *text)
 	struct event ev = {.type = MESSAGE_LOG};
 
 	ev.u.log.level = (uint8_t)level;
-	(void)text_copy(ev.u.log.text, sizeof(ev.u.log.text), text);
+	text_set(ev.u.log.text, sizeof(ev.u.log.text), text);
 	child_emit(arg, &ev);
 }
 
@@ -36,9 +36,8 @@ child_init(struct child *c, const char *role, const char *library,
 	channel_out_init(&c->up, CHILD_UP, source, incarnation);
 	ev.u.hello.pid = (uint32_t)getpid();
 	ev.u.hello.wall_ns = clock_wall_ns();
-	(void)text_copy(ev.u.hello.role, sizeof(ev.u.hello.role), role);
-	(void)text_copy(
-	    ev.u.hello.library, sizeof(ev.u.hello.library), library);
+	text_set(ev.u.hello.role, sizeof(ev.u.hello.role), role);
+	text_set(ev.u.hello.library, sizeof(ev.u.hello.library), library);
 	child_emit(c, &ev);
 	child_flush(c);
 	log_set_sink(child_log, c);

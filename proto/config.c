@@ -169,7 +169,7 @@ config_set(struct run_config *c, const char *name, const char *value, char *why)
 		if (text_to_u64(value, UINT64_MAX, &c->run) == 0)
 			return 0;
 		why[0] = '\0';
-		(void)text_add(why, OPTION_WHY_MAX,
+		text_add(why, OPTION_WHY_MAX,
 		    "run \"%.100s\": must be a number", value);
 		return -EINVAL;
 	}
@@ -177,13 +177,13 @@ config_set(struct run_config *c, const char *name, const char *value, char *why)
 		return option_set(config_options, c, "--", name, value, why);
 	why[0] = '\0';
 	if (c->nextras == CONFIG_EXTRAS_MAX) {
-		(void)text_add(why, OPTION_WHY_MAX,
+		text_add(why, OPTION_WHY_MAX,
 		    "-o \"%.100s\": at most %d of them", value,
 		    CONFIG_EXTRAS_MAX);
 		return -EINVAL;
 	}
-	if (!text_copy(c->extras[c->nextras], sizeof(c->extras[0]), value)) {
-		(void)text_add(why, OPTION_WHY_MAX,
+	if (!text_fits(c->extras[c->nextras], sizeof(c->extras[0]), value)) {
+		text_add(why, OPTION_WHY_MAX,
 		    "-o \"%.100s\": at most %zu bytes", value,
 		    sizeof(c->extras[0]) - 1);
 		return -EINVAL;
@@ -230,8 +230,7 @@ config_each(const struct run_config *c, bool with_secrets,
 	for (i = 0; i < c->nextras; i++)
 		fn(arg, "o", c->extras[i]);
 	value[0] = '\0';
-	(void)text_add(
-	    value, sizeof(value), "%llu", (unsigned long long)c->run);
+	text_add(value, sizeof(value), "%llu", (unsigned long long)c->run);
 	fn(arg, "run", value);
 }
 
@@ -243,7 +242,7 @@ config_extras(const struct run_config *c, const char *scope,
 	const char *rest, *equals;
 	size_t i, len = strlen(scope);
 
-	(void)text_add(prefix, sizeof(prefix), "%s.", scope);
+	text_add(prefix, sizeof(prefix), "%s.", scope);
 	option_defaults(rows, state);
 	for (i = 0; i < c->nextras; i++) {
 		rest = c->extras[i];
@@ -253,11 +252,11 @@ config_extras(const struct run_config *c, const char *scope,
 		equals = strchr(rest, '=');
 		if (equals == NULL || (size_t)(equals - rest) >= sizeof(name)) {
 			why[0] = '\0';
-			(void)text_add(why, OPTION_WHY_MAX,
+			text_add(why, OPTION_WHY_MAX,
 			    "-o \"%s\": must be NAME.KEY=VALUE", c->extras[i]);
 			return -EINVAL;
 		}
-		(void)text_copy(name, (size_t)(equals - rest) + 1, rest);
+		text_set(name, (size_t)(equals - rest) + 1, rest);
 		if (option_set(rows, state, prefix, name, equals + 1, why) < 0)
 			return -EINVAL;
 	}
@@ -269,8 +268,7 @@ config_stream_prefix(const struct run_config *c, char *out, size_t size)
 {
 	out[0] = '\0';
 	if (strcmp(c->test, "none") != 0)
-		(void)text_add(
-		    out, size, "NB_%llX_", (unsigned long long)c->run);
+		text_add(out, size, "NB_%llX_", (unsigned long long)c->run);
 }
 
 bool

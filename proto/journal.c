@@ -30,8 +30,8 @@ segment_path(char *path, const char *dir, unsigned segment, const char *kind,
     const char *suffix)
 {
 	path[0] = '\0';
-	(void)text_add(path, PATH_BYTES, "%s/journal/%06u%s%s", dir, segment,
-	    kind, suffix);
+	text_add(path, PATH_BYTES, "%s/journal/%06u%s%s", dir, segment, kind,
+	    suffix);
 }
 
 /* Writing */
@@ -169,7 +169,7 @@ writer_init(struct journal_writer *j, const char *dir, bool is_packed)
 	j->fd = -1;
 	j->segment_max = JOURNAL_SEGMENT_MAX;
 	j->held_max = JOURNAL_HELD_MAX;
-	if (!text_copy(j->dir, sizeof(j->dir), dir))
+	if (!text_fits(j->dir, sizeof(j->dir), dir))
 		return j->error = -ENAMETOOLONG;
 	buf_init(&j->buf, WRITE_BYTES + FRAME_MAX + MAGIC_BYTES);
 	buf_init(&j->out, JOURNAL_HELD_MAX + ZSTD_CStreamOutSize());
@@ -194,7 +194,7 @@ create(struct journal_writer *j, const char *dir, bool is_packed)
 	char path[PATH_BYTES] = "";
 
 	(void)writer_init(j, dir, is_packed);
-	(void)text_add(path, sizeof(path), "%s/journal", dir);
+	text_add(path, sizeof(path), "%s/journal", dir);
 	if (j->error == 0 && mkdir(path, 0755) < 0)
 		j->error = -errno;
 	if (j->error == 0)
@@ -282,7 +282,7 @@ journal_rewrite_begin(
 {
 	if (writer_init(j, dir, true) == 0) {
 		j->segment_max = UINT64_MAX;
-		(void)text_copy(j->suffix, sizeof(j->suffix), ".new");
+		text_set(j->suffix, sizeof(j->suffix), ".new");
 		(void)segment_begin(j, segment);
 	}
 	if (j->error < 0)
@@ -363,7 +363,7 @@ segment_number(const char *name)
 	if (len >= sizeof(number) ||
 	    (strcmp(name + len, PACKED) != 0 && strcmp(name + len, PLAIN) != 0))
 		return 0;
-	(void)text_copy(number, len + 1, name);
+	text_set(number, len + 1, name);
 	return text_to_u64(number, UINT32_MAX, &n) == 0 ? (unsigned)n : 0;
 }
 
@@ -376,7 +376,7 @@ find_last(const char *dir, unsigned *last)
 	unsigned n;
 	DIR *list;
 
-	(void)text_add(path, sizeof(path), "%s/journal", dir);
+	text_add(path, sizeof(path), "%s/journal", dir);
 	list = opendir(path);
 	if (list == NULL)
 		return -errno;
@@ -523,7 +523,7 @@ reader_init(struct journal_reader *j, const char *dir)
 {
 	memset(j, 0, sizeof(*j));
 	j->fd = -1;
-	if (!text_copy(j->dir, sizeof(j->dir), dir))
+	if (!text_fits(j->dir, sizeof(j->dir), dir))
 		return -ENAMETOOLONG;
 	buf_init(&j->buf, READ_BYTES + FRAME_MAX);
 	return 0;

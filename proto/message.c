@@ -91,19 +91,18 @@ print_field(const struct event *ev, const struct message_field *f, char *out,
 	uint64_t v;
 
 	if (f->type == FIELD_string) {
-		(void)text_add(out, size, " %s=\"%s\"", f->name, text);
+		text_add(out, size, " %s=\"%s\"", f->name, text);
 		return;
 	}
 	v = (uint64_t)message_get(ev, f);
 	if (f->key == KEY_ID)
-		(void)text_add(out, size, " %s=%u:%llu", f->name,
+		text_add(out, size, " %s=%u:%llu", f->name,
 		    message_id_source(v),
 		    (unsigned long long)message_id_counter(v));
 	else if (f->type == FIELD_i64)
-		(void)text_add(out, size, " %s=%lld", f->name, (long long)v);
+		text_add(out, size, " %s=%lld", f->name, (long long)v);
 	else
-		(void)text_add(
-		    out, size, " %s=%llu", f->name, (unsigned long long)v);
+		text_add(out, size, " %s=%llu", f->name, (unsigned long long)v);
 }
 
 int
@@ -113,7 +112,7 @@ message_print(const struct event *ev, char *out, size_t size)
 	unsigned i;
 
 	out[0] = '\0';
-	(void)text_add(out, size, "%llu.%09llu %u.%u#%llu %s",
+	text_add(out, size, "%llu.%09llu %u.%u#%llu %s",
 	    (unsigned long long)(ev->time_ns / 1000000000u),
 	    (unsigned long long)(ev->time_ns % 1000000000u), ev->source,
 	    ev->incarnation, (unsigned long long)ev->seq,

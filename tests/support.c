@@ -139,7 +139,7 @@ support_dir_make(char out[SUPPORT_PATH_MAX])
 {
 	const char *tmp = getenv("TMPDIR");
 
-	(void)snprintf(out, SUPPORT_PATH_MAX, "%s/natsburn-test.XXXXXX",
+	text_format(out, SUPPORT_PATH_MAX, "%s/natsburn-test.XXXXXX",
 	    tmp != NULL ? tmp : "/tmp");
 	assert_non_null(mkdtemp(out));
 }

@@ -44,7 +44,7 @@ note_missing(struct audit *a, uint64_t from, uint64_t to)
 
 	for (seq = from; seq <= to; seq++) {
 		if (a->nmissing == MISSING_MAX) {
-			(void)snprintf(a->scan.why, sizeof(a->scan.why),
+			text_format(a->scan.why, sizeof(a->scan.why),
 			    "more than %d sequences are missing", MISSING_MAX);
 			return -E2BIG;
 		}
@@ -87,9 +87,8 @@ pull_batch(
 	natsMsg *msg;
 	int taken = 0, got, wait_ms;
 
-	(void)snprintf(request, sizeof(request),
-	    "{\"batch\":%d,\"expires\":%llu}", BATCH,
-	    (unsigned long long)PULL_NS);
+	text_format(request, sizeof(request), "{\"batch\":%d,\"expires\":%llu}",
+	    BATCH, (unsigned long long)PULL_NS);
 	if (natsConnection_PublishRequestString(
 		a->scan.w->session.nc, api, inbox, request) != NATS_OK)
 		return 0;
@@ -123,7 +122,7 @@ make_reader(struct audit *a, char *api, size_t api_size)
 	natsStatus st;
 	char name[64];
 
-	(void)snprintf(name, sizeof(name), "natsburn_audit_%u_%u",
+	text_format(name, sizeof(name), "natsburn_audit_%u_%u",
 	    a->scan.w->source, a->scan.w->incarnation);
 	(void)jsConsumerConfig_Init(&cc); /* can't fail: not NULL */
 	cc.Durable = name;
@@ -138,7 +137,7 @@ make_reader(struct audit *a, char *api, size_t api_size)
 		    a->scan.target->name, &cc, &jo, &code);
 		if (st == NATS_OK) {
 			api[0] = '\0';
-			(void)text_add(api, api_size,
+			text_add(api, api_size,
 			    "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
 			    a->scan.target->name, name);
 			return 0;
@@ -146,7 +145,7 @@ make_reader(struct audit *a, char *api, size_t api_size)
 		session_backoff(&b, &a->scan.w->child);
 	} while (clock_mono_ns() < deadline);
 	(void)session_outcome(&a->scan.w->session, st, code);
-	(void)snprintf(a->scan.why, sizeof(a->scan.why),
+	text_format(a->scan.why, sizeof(a->scan.why),
 	    "no audit consumer: %.90s", a->scan.w->session.why);
 	return -ETIMEDOUT;
 }

@@ -66,7 +66,7 @@ emit_unknown(struct worker *w, const struct consumption *c, bool gave_up)
 	m->consumer_seq = c->delivery.consumer_seq;
 	m->id = c->payload.id;
 	m->gave_up = gave_up;
-	(void)text_copy(m->why, sizeof(m->why), w->session.why);
+	text_set(m->why, sizeof(m->why), w->session.why);
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 }

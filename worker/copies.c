@@ -184,7 +184,7 @@ make_reader(struct copies *s, uint64_t from, struct reader *r)
 	jsOptions jo;
 	natsStatus st;
 
-	(void)snprintf(r->name, sizeof(r->name), "natsburn_copy_%u_%u_%u",
+	text_format(r->name, sizeof(r->name), "natsburn_copy_%u_%u_%u",
 	    s->w->source, s->w->incarnation, ++s->made);
 	(void)jsConsumerConfig_Init(&cc); /* can't fail: not NULL */
 	cc.Durable = r->name;
@@ -203,12 +203,12 @@ make_reader(struct copies *s, uint64_t from, struct reader *r)
 	if (st != NATS_OK || ci->Cluster == NULL ||
 	    ci->Cluster->Leader == NULL || ci->Cluster->Leader[0] == '\0') {
 		(void)session_outcome(&s->w->session, st, code);
-		(void)snprintf(s->why, sizeof(s->why), "no consumer: %.100s",
+		text_format(s->why, sizeof(s->why), "no consumer: %.100s",
 		    st == NATS_OK ? "nobody leads it" : s->w->session.why);
 		jsConsumerInfo_Destroy(ci);
 		return -EAGAIN;
 	}
-	(void)text_copy(r->server, sizeof(r->server), ci->Cluster->Leader);
+	text_set(r->server, sizeof(r->server), ci->Cluster->Leader);
 	r->expected = ci->NumPending;
 	jsConsumerInfo_Destroy(ci);
 	return 0;
@@ -256,11 +256,10 @@ pull_once(struct reading *g, natsSubscription *sub, const char *inbox)
 	natsMsg *msg;
 	int err = 0, wait_ms;
 
-	(void)text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
+	text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
 	    s->target->name, g->reader->name);
-	(void)snprintf(request, sizeof(request),
-	    "{\"batch\":%d,\"expires\":%llu}", BATCH,
-	    (unsigned long long)PULL_NS);
+	text_format(request, sizeof(request), "{\"batch\":%d,\"expires\":%llu}",
+	    BATCH, (unsigned long long)PULL_NS);
 	if (natsConnection_PublishRequestString(
 		s->w->session.nc, api, inbox, request) != NATS_OK)
 		return 0; /* progress stops: the caller notices */
@@ -302,7 +301,7 @@ read_all(struct reading *g)
 			err = -EAGAIN;
 	}
 	if (err == -EAGAIN)
-		(void)snprintf(s->why, sizeof(s->why),
+		text_format(s->why, sizeof(s->why),
 		    "the copy at %.40s: %s after %llu messages",
 		    g->reader->server,
 		    g->has_hole ? "a delivery was lost" : "nothing comes",
@@ -331,7 +330,7 @@ emit_copy(struct copies *s, const struct copy *c)
 	m->messages = c->messages;
 	m->hash = XXH64(
 	    c->blocks, (c->last / BLOCK + 1) * sizeof(*c->blocks), c->messages);
-	(void)text_copy(m->server, sizeof(m->server), c->server);
+	text_set(m->server, sizeof(m->server), c->server);
 	child_emit(&s->w->child, &ev);
 }
 
@@ -348,7 +347,7 @@ copy_of(struct copies *s, const char *server)
 	if (s->n == SERVERS_MAX)
 		return NULL;
 	c = &s->copies[s->n++];
-	(void)text_copy(c->server, sizeof(c->server), server);
+	text_set(c->server, sizeof(c->server), server);
 	return c;
 }
 
@@ -404,7 +403,7 @@ read_copies(struct copies *s)
 		if (made++ == MAKE_MAX || failed > READS_MAX * s->expected ||
 		    (s->n < s->expected && clock_mono_ns() >= deadline)) {
 			if (s->why[0] == '\0')
-				(void)snprintf(s->why, sizeof(s->why),
+				text_format(s->why, sizeof(s->why),
 				    "only %u of %u copies were found", s->n,
 				    s->expected);
 			return -ETIMEDOUT;
@@ -445,7 +444,7 @@ sink_tell(void *arg, natsMsg *msg, const struct delivery *d)
 	m->stream = t->s->target->stream;
 	m->seq = d->seq;
 	m->sum = message_hash(msg, d);
-	(void)text_copy(m->server, sizeof(m->server), t->server);
+	text_set(m->server, sizeof(m->server), t->server);
 	child_emit(&t->s->w->child, &ev);
 	return 0;
 }
@@ -506,7 +505,7 @@ emit_end(struct copies *s, bool agree, uint64_t differed_ns)
 		m->copies += s->copies[i].is_read;
 	m->agree = agree;
 	m->differed_ns = differed_ns;
-	(void)text_copy(m->why, sizeof(m->why), s->why);
+	text_set(m->why, sizeof(m->why), s->why);
 	child_emit(&s->w->child, &ev);
 	child_flush(&s->w->child);
 }
@@ -568,7 +567,7 @@ replicas_of(struct copies *s, unsigned *out)
 		}
 		if (clock_mono_ns() >= deadline) {
 			(void)session_outcome(&s->w->session, st, code);
-			(void)snprintf(s->why, sizeof(s->why),
+			text_format(s->why, sizeof(s->why),
 			    "no stream info: %.90s", s->w->session.why);
 			return -ETIMEDOUT;
 		}

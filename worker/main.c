@@ -24,7 +24,7 @@ worker_stream_name(
     const struct worker *w, const char *suffix, char *out, size_t size)
 {
 	config_stream_prefix(&w->config, out, size);
-	(void)text_add(out, size, "%s", suffix);
+	text_add(out, size, "%s", suffix);
 }
 
 void
@@ -32,7 +32,7 @@ worker_subject(
     const struct worker *w, const char *suffix, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(
+	text_add(
 	    out, size, "nb.%llx.%s", (unsigned long long)w->config.run, suffix);
 }
 
@@ -51,7 +51,7 @@ add_target(struct worker *w, const struct msg_audit_stream *m)
 	w->targets = grown;
 	grown[w->ntargets].stream = m->stream;
 	grown[w->ntargets].last_acked = m->last_acked;
-	(void)text_copy(grown[w->ntargets].name, sizeof(grown->name), m->name);
+	text_set(grown[w->ntargets].name, sizeof(grown->name), m->name);
 	w->ntargets++;
 }
 
@@ -100,7 +100,7 @@ take_config(struct worker *w)
 			return -ETIMEDOUT;
 		if (cmd.type == MESSAGE_SERVER_URL &&
 		    s->nurls < CONFIG_NODES_MAX)
-			(void)text_copy(s->urls[s->nurls++], sizeof(s->urls[0]),
+			text_set(s->urls[s->nurls++], sizeof(s->urls[0]),
 			    cmd.u.server_url.url);
 		else if (cmd.type == MESSAGE_OPTION &&
 			 config_set(&w->config, cmd.u.option.name,
@@ -158,8 +158,8 @@ emit_refused(struct worker *w)
 {
 	struct event ev = {.type = MESSAGE_CLUSTER_FAILED};
 
-	(void)text_copy(ev.u.cluster_failed.why,
-	    sizeof(ev.u.cluster_failed.why), w->session.refusal);
+	text_set(ev.u.cluster_failed.why, sizeof(ev.u.cluster_failed.why),
+	    w->session.refusal);
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 }
@@ -231,7 +231,7 @@ play_role(struct worker *w)
 static void
 library_version(char *out, size_t size)
 {
-	(void)snprintf(out, size, "nats.c %s", nats_GetVersion());
+	text_format(out, size, "nats.c %s", nats_GetVersion());
 }
 
 int
@@ -246,7 +246,7 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 		return EXIT_FAILED;
 	w->source = source;
 	w->incarnation = incarnation;
-	(void)text_copy(w->role, sizeof(w->role), role);
+	text_set(w->role, sizeof(w->role), role);
 	library_version(library, sizeof(library));
 	child_init(&w->child, w->role, library, source, incarnation);
 	w->session.gives_up = strcmp(role, "setup") == 0;

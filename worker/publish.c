@@ -56,7 +56,7 @@ emit_failure(struct worker *w, const struct publication *p, uint32_t attempt,
 	m->id = p->id;
 	m->attempt = attempt;
 	m->code = w->session.code;
-	(void)text_copy(m->why, sizeof(m->why), w->session.why);
+	text_set(m->why, sizeof(m->why), w->session.why);
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 }
@@ -97,7 +97,7 @@ publish_message(struct worker *w, struct publication *p)
 		return OUTCOME_FAIL; /* not sent, and not in the history */
 	payload.size = p->size;
 	payload_write(&payload, data);
-	(void)snprintf(id, sizeof(id), "%llx-%llx",
+	text_format(id, sizeof(id), "%llx-%llx",
 	    (unsigned long long)w->config.run, (unsigned long long)p->id);
 	for (;;) {
 		emit_invoke(w, p, ++attempt, payload.sum);

@@ -28,8 +28,8 @@ pull_open(struct pull *p, struct session *s)
 	natsStatus st = natsInbox_Create(&inbox);
 
 	if (st == NATS_OK) {
-		(void)text_copy(p->inbox, sizeof(p->inbox), inbox);
-		(void)text_add(wild, sizeof(wild), "%s.*", p->inbox);
+		text_set(p->inbox, sizeof(p->inbox), inbox);
+		text_add(wild, sizeof(wild), "%s.*", p->inbox);
 		st = natsConnection_SubscribeSync(&p->sub, s->nc, wild);
 	}
 	natsInbox_Destroy(inbox);
@@ -52,12 +52,12 @@ send_request(struct worker *w, struct pull *p, const char *stream,
 {
 	char api[192] = "", reply[sizeof(p->inbox) + 24] = "", request[64] = "";
 
-	(void)text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
-	    stream, consumer);
-	(void)text_add(reply, sizeof(reply), "%s.%llu", p->inbox,
+	text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", stream,
+	    consumer);
+	text_add(reply, sizeof(reply), "%s.%llu", p->inbox,
 	    (unsigned long long)++p->number);
-	(void)text_add(request, sizeof(request),
-	    "{\"batch\":1,\"expires\":%llu}", (unsigned long long)expires_ns);
+	text_add(request, sizeof(request), "{\"batch\":1,\"expires\":%llu}",
+	    (unsigned long long)expires_ns);
 	/* One that can't be sent is like one that is lost: it times out. */
 	(void)natsConnection_PublishRequestString(
 	    w->session.nc, api, reply, request);
@@ -71,8 +71,7 @@ ends_request(struct worker *w, struct pull *p, natsMsg *msg)
 	const char *status = NULL;
 	char number[24] = "";
 
-	(void)text_add(
-	    number, sizeof(number), "%llu", (unsigned long long)p->number);
+	text_add(number, sizeof(number), "%llu", (unsigned long long)p->number);
 	if (dot == NULL || strcmp(dot + 1, number) != 0 ||
 	    natsMsgHeader_Get(msg, "Status", &status) != NATS_OK)
 		return false;

@@ -40,9 +40,9 @@ next_from(struct scan *s, uint64_t from, uint64_t *seq)
 	natsStatus st;
 	int len;
 
-	(void)text_add(
+	text_add(
 	    api, sizeof(api), "$JS.API.STREAM.MSG.GET.%s", s->target->name);
-	(void)snprintf(request, sizeof(request),
+	text_format(request, sizeof(request),
 	    "{\"seq\":%llu,\"next_by_subj\":\">\"}", (unsigned long long)from);
 	st = natsConnection_RequestString(
 	    &reply, s->w->session.nc, api, request, SCAN_REQUEST_MS);
@@ -94,7 +94,7 @@ walk(struct scan *s, uint64_t last)
 	}
 	if (from > last)
 		return 0;
-	(void)snprintf(
+	text_format(
 	    s->why, sizeof(s->why), "more than %d messages are left", LEFT_MAX);
 	return -E2BIG;
 }

@@ -25,7 +25,7 @@ scan_state(struct scan *s)
 	    &si, s->w->session.js, s->target->name, &jo, &code);
 	if (st != NATS_OK) {
 		(void)session_outcome(&s->w->session, st, code);
-		(void)snprintf(s->why, sizeof(s->why), "no stream info: %.90s",
+		text_format(s->why, sizeof(s->why), "no stream info: %.90s",
 		    s->w->session.why);
 		return -EIO;
 	}
@@ -134,7 +134,7 @@ scan_get(struct scan *s, uint64_t seq)
 	if (st == NATS_NOT_FOUND || code == JSNoMessageFoundErr)
 		return 0;
 	(void)session_outcome(&s->w->session, st, code);
-	(void)snprintf(s->why, sizeof(s->why), "sequence %llu: %.80s",
+	text_format(s->why, sizeof(s->why), "sequence %llu: %.80s",
 	    (unsigned long long)seq, s->w->session.why);
 	return -EIO;
 }
@@ -150,7 +150,7 @@ scan_end(struct scan *s, int err)
 	m->messages = s->read;
 	m->last = s->last;
 	if (err < 0)
-		(void)text_copy(m->why, sizeof(m->why),
+		text_set(m->why, sizeof(m->why),
 		    s->why[0] != '\0' ? s->why : strerror(-err));
 	child_emit(&s->w->child, &ev);
 	child_flush(&s->w->child);

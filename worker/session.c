@@ -34,10 +34,9 @@ session_outcome(struct session *s, natsStatus status, jsErrCode code)
 	s->why[0] = '\0';
 	if (status == NATS_OK)
 		return OUTCOME_OK;
-	(void)text_add(
-	    s->why, sizeof(s->why), "%s", natsStatus_GetText(status));
+	text_add(s->why, sizeof(s->why), "%s", natsStatus_GetText(status));
 	if (code != 0)
-		(void)text_add(s->why, sizeof(s->why), " (%d)", (int)code);
+		text_add(s->why, sizeof(s->why), " (%d)", (int)code);
 	/* No responders: nobody was there to do it. */
 	if (status == NATS_NO_RESPONDERS || (int)code == ERR_WRONG_LAST_SEQ ||
 	    (int)code == ERR_WRONG_LAST_SEQ_CONST ||
@@ -63,7 +62,7 @@ set_options(natsOptions *o, struct session *s, const struct child *child,
 	/* Each worker begins at another server: an even spread. */
 	for (i = 0; i < s->nurls; i++)
 		servers[i] = s->urls[(i + child->up.source) % s->nurls];
-	(void)snprintf(name, sizeof(name), "natsburn-%s-%u", child->role,
+	text_format(name, sizeof(name), "natsburn-%s-%u", child->role,
 	    child->up.source);
 	st = natsOptions_SetServers(o, servers, (int)s->nurls);
 	if (st == NATS_OK)
@@ -120,13 +119,13 @@ name_login(const struct run_config *c, char *out, size_t size)
 
 	out[0] = '\0';
 	if (c->token[0] != '\0')
-		(void)text_add(out, size, "the token");
+		text_add(out, size, "the token");
 	for (i = 0; i < 4 && out[0] == '\0'; i++)
 		if (given[i][1][0] != '\0')
-			(void)text_add(out, size, "--%s \"%.100s\"",
-			    given[i][0], given[i][1]);
+			text_add(out, size, "--%s \"%.100s\"", given[i][0],
+			    given[i][1]);
 	if (out[0] == '\0')
-		(void)text_add(out, size,
+		text_add(out, size,
 		    "a client without --user, --token, --nkey or "
 		    "--creds");
 }
@@ -158,21 +157,21 @@ refusal_patience(struct session *s, const struct run_config *c, natsStatus st)
 	out[0] = '\0';
 	switch ((int)st) {
 	case NATS_CONNECTION_AUTH_FAILED:
-		(void)text_add(out, size, "\"%.60s\" refuses %s: %.40s",
-		    s->urls[0], login, last_words(st));
+		text_add(out, size, "\"%.60s\" refuses %s: %.40s", s->urls[0],
+		    login, last_words(st));
 		return REFUSED_NS;
 	case NATS_SSL_ERROR:
-		(void)text_add(out, size, "no TLS with \"%.60s\": %.140s",
-		    s->urls[0], last_words(st));
+		text_add(out, size, "no TLS with \"%.60s\": %.140s", s->urls[0],
+		    last_words(st));
 		return REFUSED_NS;
 	case NATS_SECURE_CONNECTION_REQUIRED:
-		(void)text_add(out, size,
+		text_add(out, size,
 		    "\"%.80s\" refuses clients without TLS: give --tls or "
 		    "--tls-ca FILE",
 		    s->urls[0]);
 		return REFUSED_NS;
 	case NATS_SECURE_CONNECTION_WANTED:
-		(void)text_add(out, size,
+		text_add(out, size,
 		    "\"%.80s\" has no TLS, which --tls, --tls-ca and the like "
 		    "ask for",
 		    s->urls[0]);
@@ -183,14 +182,14 @@ refusal_patience(struct session *s, const struct run_config *c, natsStatus st)
 		   and got none, or one that it doesn't trust. */
 		if (!c->tls && st == NATS_IO_ERROR)
 			return UINT64_MAX;
-		(void)text_add(out, size,
+		text_add(out, size,
 		    "\"%.80s\" ends the connection before it answers (%.60s); "
 		    "does it want another --tls-cert?",
 		    s->urls[0], last_words(st));
 		return DOUBTED_NS;
 	case NATS_ERR:
 	case NATS_INVALID_ARG:
-		(void)text_add(out, size,
+		text_add(out, size,
 		    "cannot connect to \"%.60s\" with %s: %.60s", s->urls[0],
 		    login, last_words(st));
 		return DOUBTED_NS;
@@ -212,7 +211,7 @@ ask_each(struct session *s, struct child *child, const struct run_config *c)
 	unsigned i;
 
 	for (i = 0; i < s->nurls && patience == UINT64_MAX; i++) {
-		(void)text_copy(one.urls[0], sizeof(one.urls[0]), s->urls[i]);
+		text_set(one.urls[0], sizeof(one.urls[0]), s->urls[i]);
 		child_beat(child);
 		st = connect_once(&one, child, c);
 		session_close(&one);
@@ -220,7 +219,7 @@ ask_each(struct session *s, struct child *child, const struct run_config *c)
 			break;
 		patience = refusal_patience(&one, c, st);
 	}
-	(void)text_copy(s->refusal, sizeof(s->refusal), one.refusal);
+	text_set(s->refusal, sizeof(s->refusal), one.refusal);
 	return patience;
 }
 
@@ -296,7 +295,7 @@ session_publish(struct session *s, const char *subject, const void *data,
 	 * "duplicate, sequence 0"; later servers refuse it with 10158. The
 	 * first copy may yet be stored or not: nothing was promised.
 	 */
-	(void)text_copy(s->why, sizeof(s->why),
+	text_set(s->why, sizeof(s->why),
 	    "duplicate of a message that is not stored yet");
 	return OUTCOME_UNKNOWN;
 }
@@ -330,7 +329,7 @@ read_token(const char *token, uint64_t max, uint64_t *out)
 
 	if (len >= sizeof(text))
 		return -EINVAL;
-	(void)text_copy(text, len + 1, token);
+	text_set(text, len + 1, token);
 	return text_to_u64(text, max, out);
 }
 

@@ -41,8 +41,8 @@ emit_stream(struct worker *w, const struct worker_stream *ws, const char *name,
 	m->created = (uint64_t)si->Created;
 	m->dedupe_ns = (uint64_t)si->Config->Duplicates;
 	m->replicas = (uint32_t)si->Config->Replicas;
-	(void)text_copy(m->name, sizeof(m->name), name);
-	(void)text_copy(m->storage, sizeof(m->storage), w->config.storage);
+	text_set(m->name, sizeof(m->name), name);
+	text_set(m->storage, sizeof(m->storage), w->config.storage);
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 }
@@ -63,7 +63,7 @@ setup_stream(struct worker *w, const struct worker_stream *ws)
 
 	worker_stream_name(w, ws->suffix, name, sizeof(name));
 	worker_subject(w, ws->suffix, subject, sizeof(subject));
-	(void)text_add(below, sizeof(below), "%s.>", subject);
+	text_add(below, sizeof(below), "%s.>", subject);
 	stream_config(&sc, w, name, subjects);
 	sc.Duplicates = (int64_t)ws->dedupe_ns;
 	sc.Retention = ws->retention;
@@ -120,7 +120,7 @@ setup_consumer(struct worker *w, uint32_t index, uint32_t stream_index,
 	m->consumer = index;
 	m->created = (uint64_t)ci->Created;
 	m->ack_wait_ns = (uint64_t)ci->Config->AckWait;
-	(void)text_copy(m->name, sizeof(m->name), cc->Durable);
+	text_set(m->name, sizeof(m->name), cc->Durable);
 	jsConsumerInfo_Destroy(ci);
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);

@@ -37,9 +37,9 @@ split_url(
 	p = at != NULL ? at + 1 : p;
 	len = strcspn(p, "/");
 	colon = memchr(p, ':', len);
-	(void)text_copy(port, port_size, "4222");
+	text_set(port, port_size, "4222");
 	if (colon != NULL) {
-		(void)text_copy(port, port_size, colon + 1);
+		text_set(port, port_size, colon + 1);
 		port[strcspn(port, "/")] = '\0';
 		len = (size_t)(colon - p);
 	}
@@ -128,10 +128,10 @@ look_at(struct cluster_node *node, char *version, size_t version_size)
 		err = -EPROTO;
 	s = cJSON_GetStringValue(
 	    cJSON_GetObjectItemCaseSensitive(o, "server_name"));
-	(void)text_copy(node->name, sizeof(node->name), s != NULL ? s : host);
+	text_set(node->name, sizeof(node->name), s != NULL ? s : host);
 	s = cJSON_GetStringValue(
 	    cJSON_GetObjectItemCaseSensitive(o, "version"));
-	(void)text_copy(version, version_size, s != NULL ? s : "");
+	text_set(version, version_size, s != NULL ? s : "");
 	cJSON_Delete(o);
 	return err;
 }
@@ -165,12 +165,12 @@ external_up(struct cluster *c)
 		node = &c->nodes[c->n];
 		if (!text_next_item(&urls, node->url, sizeof(node->url)))
 			break;
-		(void)text_copy(node->direct, sizeof(node->direct), node->url);
+		text_set(node->direct, sizeof(node->direct), node->url);
 		(void)text_next_item(
 		    &monitors, node->monitor, sizeof(node->monitor));
 		c->n++;
 		err = look_at(node, version, sizeof(version));
-		(void)text_copy(node->version, sizeof(node->version), version);
+		text_set(node->version, sizeof(node->version), version);
 		if (err == 0)
 			reached++;
 		else
@@ -183,9 +183,9 @@ external_up(struct cluster *c)
 		err = try_monitors(c);
 		return err < 0 ? err : admin_try(c);
 	}
-	(void)text_copy(shown, sizeof(shown), c->config->url);
+	text_set(shown, sizeof(shown), c->config->url);
 	config_hide_password(shown);
-	(void)text_add(c->why, sizeof(c->why),
+	text_add(c->why, sizeof(c->why),
 	    "no server at --url \"%.300s\": %s; is it running and reachable "
 	    "from here?",
 	    shown, strerror(-last));

@@ -3,12 +3,13 @@
 #include <stdio.h>
 
 #include "chaos/cluster/cluster.h"
+#include "proto/base/text.h"
 
 static int
 null_up(struct cluster *c)
 {
 	c->n = 1;
-	(void)snprintf(c->nodes[0].name, sizeof(c->nodes[0].name), "null");
+	text_format(c->nodes[0].name, sizeof(c->nodes[0].name), "null");
 	return 0;
 }
 

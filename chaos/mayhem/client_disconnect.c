@@ -9,6 +9,7 @@
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 
 #define LOW_NS	(CLOCK_S / 2)
 #define HIGH_NS (10 * CLOCK_S)
@@ -30,7 +31,7 @@ disconnect_plan(struct mayhem_plan *p, struct fault *f)
 	f->hold_ns = 0;
 	f->nodes = (1U << p->nodes) - 1;
 	f->mark = 10 + fault_dice(f, 1) % 91; /* percent */
-	(void)snprintf(f->target, sizeof(f->target), "%u %% of all connections",
+	text_format(f->target, sizeof(f->target), "%u %% of all connections",
 	    (unsigned)f->mark);
 }
 
@@ -85,7 +86,7 @@ disconnect_is_applied(struct fault *f)
 	}
 	if (ended == 0)
 		return false;
-	(void)snprintf(f->how, sizeof(f->how),
+	text_format(f->how, sizeof(f->how),
 	    "%llu connections of clients ended or refused so far",
 	    (unsigned long long)ended);
 	return true;

@@ -15,6 +15,7 @@
 #include "chaos/mayhem/mayhem.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 
 #define LOW_NS	   (CLOCK_S / 2)
 #define HIGH_NS	   (10 * CLOCK_S)
@@ -87,7 +88,7 @@ full_is_applied(struct fault *f)
 		full_step(f);
 		return false;
 	}
-	(void)snprintf(f->how, sizeof(f->how),
+	text_format(f->how, sizeof(f->how),
 	    "0 of %llu MiB are left on the disk of its store",
 	    (unsigned long long)(c->nodes[f->node - 1].disk_bytes / MIB));
 	return true;
@@ -140,7 +141,7 @@ full_is_healed(struct fault *f)
 			f->next_ns = EFFECT_RESTARTED;
 		(void)mayhem_start_all(f); /* mayhem_is_whole tries again */
 	}
-	(void)snprintf(how, sizeof(how),
+	text_format(how, sizeof(how),
 	    "%llu MiB are free; %s; all servers healthy, all streams current",
 	    (unsigned long long)c->ops->node_room(c, f->node) / MIB,
 	    effects[f->next_ns]);

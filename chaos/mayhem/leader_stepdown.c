@@ -36,7 +36,7 @@ look_at_login(const struct run_config *c, char *why)
 
 	if (admin_is_given(c) && !is_blind)
 		return 0;
-	(void)text_add(why, OPTION_WHY_MAX,
+	text_add(why, OPTION_WHY_MAX,
 	    "mayhem leader_stepdown on a cluster that isn't natsburn's needs "
 	    "%sthe system account: --sys-user, --sys-nkey or --sys-creds",
 	    strcmp(c->cluster, "external") == 0 ? "--monitor and " : "");
@@ -51,7 +51,7 @@ stepdown_check(const struct run_config *c, char *why)
 		return look_at_login(c, why);
 	if (c->servers > 1)
 		return 0;
-	(void)text_add(why, OPTION_WHY_MAX,
+	text_add(why, OPTION_WHY_MAX,
 	    "with --servers 1 there is nobody else to lead");
 	return -EINVAL;
 }
@@ -75,13 +75,13 @@ stepdown_inject(struct fault *f)
 
 	if (f->before[0] == '\0') {
 		account = ADMIN_SYSTEM;
-		(void)text_copy(
+		text_set(
 		    subject, sizeof(subject), "$JS.API.META.LEADER.STEPDOWN");
 	} else if (strchr(f->before, '/') == NULL)
-		(void)text_add(subject, sizeof(subject),
+		text_add(subject, sizeof(subject),
 		    "$JS.API.STREAM.LEADER.STEPDOWN.%s", f->before);
 	else {
-		(void)text_add(subject, sizeof(subject),
+		text_add(subject, sizeof(subject),
 		    "$JS.API.CONSUMER.LEADER.STEPDOWN.%s", f->before);
 		slash = strchr(subject, '/');
 		*slash = '.';
@@ -100,8 +100,7 @@ take_answer(struct fault *f)
 		return;
 	admin_done(f->cluster->admin);
 	if (strstr(answer, "\"error\"") != NULL)
-		(void)snprintf(
-		    f->how, sizeof(f->how), "refused: %.140s", answer);
+		text_format(f->how, sizeof(f->how), "refused: %.140s", answer);
 }
 
 static bool
@@ -116,7 +115,7 @@ stepdown_is_applied(struct fault *f)
 		     : monitor_group_leader(m, f->before, f->mark);
 	if (leader == 0 || leader == f->node)
 		return false;
-	(void)snprintf(f->how, sizeof(f->how), "%s leads now",
+	text_format(f->how, sizeof(f->how), "%s leads now",
 	    f->cluster->nodes[leader - 1].name);
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 
 #define LOW_NS	    (8 * CLOCK_S)
 #define HIGH_NS	    (30 * CLOCK_S)
@@ -62,10 +63,10 @@ lossy_plan(struct mayhem_plan *p, struct fault *f)
 	f->nodes = (1U << p->nodes) - 1;
 	f->hold_ns = mayhem_draw_hold(p, LOW_NS, HIGH_NS);
 	if (o->nft)
-		(void)snprintf(f->target, sizeof(f->target),
+		text_format(f->target, sizeof(f->target),
 		    "all links, %u %% of packets", (unsigned)o->loss);
 	else
-		(void)snprintf(f->target, sizeof(f->target), "all links");
+		text_format(f->target, sizeof(f->target), "all links");
 }
 
 static int
@@ -146,7 +147,7 @@ loss_is_seen(struct fault *f)
 
 	if (!f->cluster->ops->dropped(f->cluster, &packets) || packets == 0)
 		return false;
-	(void)snprintf(f->how, sizeof(f->how), "%llu packets dropped so far",
+	text_format(f->how, sizeof(f->how), "%llu packets dropped so far",
 	    (unsigned long long)packets);
 	return true;
 }
@@ -163,7 +164,7 @@ lossy_is_applied(struct fault *f)
 		lossy_step(f); /* the first may have hit a silent link */
 		return false;
 	}
-	(void)snprintf(f->how, sizeof(f->how),
+	text_format(f->how, sizeof(f->how),
 	    "the first disturbance: %llu bytes held, %llu connections reset",
 	    (unsigned long long)sum.held, (unsigned long long)sum.refused);
 	return true;
@@ -188,7 +189,7 @@ lossy_is_healed(struct fault *f)
 
 	if (is_real(f) && !f->cluster->ops->dropped(f->cluster, &f->next_ns))
 		return false;
-	(void)snprintf(how, sizeof(how),
+	text_format(how, sizeof(how),
 	    is_real(f)
 		? "%llu packets were dropped; all servers healthy, all "
 		  "streams current"

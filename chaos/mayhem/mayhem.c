@@ -155,7 +155,7 @@ mayhem_all_ended(struct fault *f, const char *how)
 		if (f->cluster->ops->node_how != NULL)
 			how = f->cluster->ops->node_how(f->cluster, i);
 	}
-	(void)text_copy(f->how, sizeof(f->how), how);
+	text_set(f->how, sizeof(f->how), how);
 	return true;
 }
 
@@ -190,10 +190,10 @@ mayhem_is_whole(struct fault *f, const char *how)
 		    !f->cluster->ops->node_runs(f->cluster, i))
 			(void)f->cluster->ops->node_start(f->cluster, i);
 	if (!monitor_is_healthy(f->cluster->monitor, f->mark, why)) {
-		(void)snprintf(f->how, sizeof(f->how), "%.100s", why);
+		text_format(f->how, sizeof(f->how), "%.100s", why);
 		return false;
 	}
-	(void)text_copy(f->how, sizeof(f->how), how);
+	text_set(f->how, sizeof(f->how), how);
 	return true;
 }
 
@@ -230,7 +230,7 @@ mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 	if (f->node == 0)
 		return false;
 	f->target[0] = '\0';
-	(void)text_add(f->target, sizeof(f->target), "%s, %s leader%s%s",
+	text_add(f->target, sizeof(f->target), "%s, %s leader%s%s",
 	    f->cluster->nodes[f->node - 1].name, mayhem_leader_names[of],
 	    f->before[0] != '\0' ? " of " : "", f->before);
 	return true;
@@ -247,8 +247,7 @@ mayhem_is_paused(struct fault *f)
 {
 	if (!f->cluster->ops->node_is_stopped(f->cluster, f->node))
 		return false;
-	(void)text_copy(
-	    f->how, sizeof(f->how), "SIGSTOP; the process is in state T");
+	text_set(f->how, sizeof(f->how), "SIGSTOP; the process is in state T");
 	return true;
 }
 

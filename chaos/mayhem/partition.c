@@ -79,7 +79,7 @@ look_at_shape(
 	if (can_shape(cluster_find(c->cluster)) ||
 	    (!is_oneway && strcmp(o->cut, "random") == 0))
 		return 0;
-	(void)text_add(why, OPTION_WHY_MAX,
+	text_add(why, OPTION_WHY_MAX,
 	    "-o partition.%s=%s can't be done with --cluster %s: links are cut "
 	    "there, but nobody may choose %s",
 	    is_oneway ? "shape" : "cut", is_oneway ? o->shape : o->cut,
@@ -107,7 +107,7 @@ partition_check(const struct run_config *c, char *why)
 
 	why[0] = '\0';
 	if (is_known && c->servers < 2) {
-		(void)text_add(why, OPTION_WHY_MAX,
+		text_add(why, OPTION_WHY_MAX,
 		    "with --servers 1 there are no links to cut");
 		return -EINVAL;
 	}
@@ -115,7 +115,7 @@ partition_check(const struct run_config *c, char *why)
 		return 0; /* is said where options are looked at */
 	if (!is_known || c->servers >= partition_least(&o))
 		return look_at_shape(c, &o, why);
-	(void)text_add(why, OPTION_WHY_MAX,
+	text_add(why, OPTION_WHY_MAX,
 	    "-o partition.shape=%s needs --servers %u or more", o.shape,
 	    partition_least(&o));
 	return -EINVAL;
@@ -188,17 +188,16 @@ name_target(struct fault *f, unsigned n)
 	unsigned i;
 
 	f->target[0] = '\0';
-	(void)text_add(f->target, sizeof(f->target), "%s", shapes[shape]);
+	text_add(f->target, sizeof(f->target), "%s", shapes[shape]);
 	for (i = 1; i <= n && shape != SHAPE_RING; i++)
 		if (is_minority(f, i))
-			(void)text_add(f->target, sizeof(f->target), " %s",
+			text_add(f->target, sizeof(f->target), " %s",
 			    f->cluster->nodes[i - 1].name);
 	if (shape == SHAPE_ONEWAY)
-		(void)text_add(f->target, sizeof(f->target), " (%s)",
+		text_add(f->target, sizeof(f->target), " (%s)",
 		    fault_dice(f, 3) % 2 == 0 ? "sends nothing"
 					      : "hears nothing");
-	(void)text_add(
-	    f->target, sizeof(f->target), ", %s", cut_names[cut_of(f, n)]);
+	text_add(f->target, sizeof(f->target), ", %s", cut_names[cut_of(f, n)]);
 }
 
 static void
@@ -271,7 +270,7 @@ partition_is_applied(struct fault *f)
 	if (cut.held + cut.refused == 0 || cut.passed > 0 ||
 	    (has_open && open.passed == 0))
 		return false;
-	(void)snprintf(f->how, sizeof(f->how),
+	text_format(f->how, sizeof(f->how),
 	    "cut links: %llu bytes held, %llu connections refused, 0 bytes "
 	    "passed; open ones: %llu bytes passed",
 	    (unsigned long long)cut.held, (unsigned long long)cut.refused,
@@ -295,7 +294,7 @@ partition_is_healed(struct fault *f)
 
 	(void)mayhem_sum_flows(f, is_cut, true, &flow);
 	if (flow.passed == 0) {
-		(void)text_copy(f->how, sizeof(f->how),
+		text_set(f->how, sizeof(f->how),
 		    "nothing came through the opened links yet");
 		return false;
 	}

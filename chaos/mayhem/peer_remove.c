@@ -29,12 +29,12 @@ remove_check(const struct run_config *c, char *why)
 {
 	why[0] = '\0';
 	if (c->replicas < 3)
-		(void)text_add(why, OPTION_WHY_MAX,
+		text_add(why, OPTION_WHY_MAX,
 		    "needs --replicas 3 or more, not %llu: what a server is "
 		    "removed with must be on a majority of others",
 		    (unsigned long long)c->replicas);
 	else if (c->servers <= c->replicas)
-		(void)text_add(why, OPTION_WHY_MAX,
+		text_add(why, OPTION_WHY_MAX,
 		    "needs more --servers than --replicas %llu, not %llu: the "
 		    "replicas of a removed server must move to another",
 		    (unsigned long long)c->replicas,
@@ -64,9 +64,8 @@ remove_inject(struct fault *f)
 {
 	struct cluster *c = f->cluster;
 
-	(void)text_copy(
-	    f->before, sizeof(f->before), c->nodes[f->node - 1].name);
-	(void)text_copy(f->target, sizeof(f->target), f->before);
+	text_set(f->before, sizeof(f->before), c->nodes[f->node - 1].name);
+	text_set(f->target, sizeof(f->target), f->before);
 	return c->ops->node_signal(c, f->node, SIGTERM);
 }
 
@@ -80,8 +79,7 @@ take_answer(struct fault *f)
 		return;
 	admin_done(f->cluster->admin);
 	if (strstr(answer, "\"error\"") != NULL)
-		(void)snprintf(
-		    f->how, sizeof(f->how), "refused: %.140s", answer);
+		text_format(f->how, sizeof(f->how), "refused: %.140s", answer);
 }
 
 /*
@@ -99,7 +97,7 @@ ask_to_remove(struct fault *f, uint64_t since_ns)
 	if (leader == 0 || now < f->next_ns)
 		return;
 	admin_done(c->admin);
-	(void)snprintf(body, sizeof(body), "{\"peer\":\"%s\"}", f->before);
+	text_format(body, sizeof(body), "{\"peer\":\"%s\"}", f->before);
 	if (admin_request(c->admin, ADMIN_SYSTEM, leader,
 		"$JS.API.SERVER.REMOVE", body) == 0)
 		f->next_ns = now + RETRY_NS;
@@ -120,7 +118,7 @@ remove_is_applied(struct fault *f)
 		ask_to_remove(f, f->mark);
 		return false;
 	}
-	(void)snprintf(f->how, sizeof(f->how),
+	text_format(f->how, sizeof(f->how),
 	    "SIGTERM, exit seen, removed: the meta group has %u members",
 	    c->n - 1);
 	return true;
@@ -170,7 +168,7 @@ remove_is_healed(struct fault *f)
 	size = monitor_meta_size(c->monitor, f->mark);
 	if (size > c->n)
 		ask_to_remove(f, f->mark);
-	(void)snprintf(how, sizeof(how),
+	text_format(how, sizeof(how),
 	    "joined as %.40s; the meta group has %u members; all streams "
 	    "current "
 	    "with all replicas",
@@ -179,7 +177,7 @@ remove_is_healed(struct fault *f)
 		return false;
 	if (size == c->n && are_copies_whole(f))
 		return true;
-	(void)snprintf(f->how, sizeof(f->how),
+	text_format(f->how, sizeof(f->how),
 	    "the meta group has %u members, or a stream lacks a replica", size);
 	return false;
 }

@@ -26,8 +26,7 @@ reload_inject(struct fault *f)
 	if (err < 0)
 		return err;
 	if (monitor_varz(c->monitor, f->node, &v))
-		(void)text_copy(
-		    f->before, sizeof(f->before), v.config_load_time);
+		text_set(f->before, sizeof(f->before), v.config_load_time);
 	f->mark = clock_mono_ns();
 	return c->ops->node_signal(c, f->node, SIGHUP);
 }
@@ -46,7 +45,7 @@ reload_is_applied(struct fault *f)
 		return false;
 	if (driver->reload_how != NULL)
 		how = driver->reload_how(f->cluster, f->node);
-	(void)snprintf(f->how, sizeof(f->how),
+	text_format(f->how, sizeof(f->how),
 	    "%s%smax_connections is %llu, config_load_time %.32s",
 	    how != NULL ? how : "", how != NULL ? "; " : "",
 	    (unsigned long long)v.max_connections, v.config_load_time);
@@ -58,7 +57,7 @@ reload_is_healed(struct fault *f)
 {
 	if (!monitor_node_is_ok(f->cluster->monitor, f->node, f->mark))
 		return false;
-	(void)snprintf(f->how, sizeof(f->how), "server is healthy");
+	text_format(f->how, sizeof(f->how), "server is healthy");
 	return true;
 }
 

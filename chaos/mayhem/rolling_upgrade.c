@@ -43,7 +43,7 @@ upgrade_check(const struct run_config *c, char *why)
 	if (strcmp(c->cluster, "kubernetes") == 0) {
 		if (c->k8s_image[0] != '\0')
 			return 0;
-		(void)text_add(why, OPTION_WHY_MAX,
+		text_add(why, OPTION_WHY_MAX,
 		    "needs the image to change to, --k8s-image IMAGE");
 		return -EINVAL;
 	}
@@ -51,7 +51,7 @@ upgrade_check(const struct run_config *c, char *why)
 		n++;
 	if (n == 2)
 		return 0;
-	(void)text_add(why, OPTION_WHY_MAX,
+	text_add(why, OPTION_WHY_MAX,
 	    "needs two binaries, --server-bin OLD,NEW, not %u", n);
 	return -EINVAL;
 }
@@ -97,7 +97,7 @@ upgrade_inject(struct fault *f)
 	struct monitor_varz v;
 
 	if (monitor_varz(c->monitor, one_of(f), &v))
-		(void)text_copy(f->before, sizeof(f->before), v.version);
+		text_set(f->before, sizeof(f->before), v.version);
 	if (f->is_rollout)
 		return c->ops->roll(c, 1 - c->nodes[0].binary);
 	return c->ops->node_signal(c, f->node, SIGTERM);
@@ -112,12 +112,11 @@ upgrade_is_applied(struct fault *f)
 
 	if (f->is_rollout) {
 		state = c->ops->roll_state(c, how, sizeof(how));
-		(void)snprintf(
+		text_format(
 		    f->how, sizeof(f->how), "%.32s: %.100s", f->before, how);
 		return state == ROLL_GOING || state == ROLL_DONE;
 	}
-	(void)snprintf(
-	    how, sizeof(how), "%.32s: SIGTERM, exit seen", f->before);
+	text_format(how, sizeof(how), "%.32s: SIGTERM, exit seen", f->before);
 	return mayhem_all_ended(f, how);
 }
 
@@ -162,7 +161,7 @@ upgrade_is_healed(struct fault *f)
 	if (!monitor_varz(f->cluster->monitor, one_of(f), &v) ||
 	    v.asked_ns < f->mark)
 		v.version[0] = '\0';
-	(void)snprintf(how, sizeof(how),
+	text_format(how, sizeof(how),
 	    "started as %.24s; all servers healthy, all streams current",
 	    v.version);
 	return mayhem_is_whole(f, how) && v.version[0] != '\0';

@@ -47,7 +47,7 @@ slow_plan(struct mayhem_plan *p, struct fault *f)
 	    draw(f, &o->delay, 1) / CLOCK_MS * CLOCK_MS, delay, sizeof(delay));
 	text_from_duration(draw(f, &o->jitter, 2) / CLOCK_MS * CLOCK_MS, jitter,
 	    sizeof(jitter));
-	(void)snprintf(f->target, sizeof(f->target),
+	text_format(f->target, sizeof(f->target),
 	    "all links, %s and up to %s more", delay, jitter);
 }
 
@@ -70,7 +70,7 @@ slow_is_applied(struct fault *f)
 	(void)mayhem_sum_flows(f, NULL, true, &sum);
 	if (sum.late == 0)
 		return false;
-	(void)snprintf(f->how, sizeof(f->how),
+	text_format(f->how, sizeof(f->how),
 	    "%llu bytes between servers came late so far",
 	    (unsigned long long)sum.late);
 	return true;

@@ -65,7 +65,7 @@ server_index(struct divergence *d, const char *server)
 		if (strcmp(d->servers[i], server) == 0)
 			return i;
 	if (i < SERVERS_MAX) {
-		(void)text_copy(d->servers[i], sizeof(d->servers[0]), server);
+		text_set(d->servers[i], sizeof(d->servers[0]), server);
 		d->nservers++;
 	}
 	return i;
@@ -127,15 +127,14 @@ name_sequence(
 {
 	unsigned i;
 
-	(void)text_add(out, size, "%s%llu (", out[0] != '\0' ? ", " : "",
+	text_add(out, size, "%s%llu (", out[0] != '\0' ? ", " : "",
 	    (unsigned long long)t->seq);
 	for (i = 0; i < d->nservers; i++)
-		(void)text_add(out, size, "%s%s %s", i > 0 ? ", " : "",
-		    d->servers[i],
+		text_add(out, size, "%s%s %s", i > 0 ? ", " : "", d->servers[i],
 		    t->sums[i] == 0	       ? "lacks it"
 		    : t->sums[i] == t->sums[0] ? "has it"
 					       : "has another");
-	(void)text_add(out, size, ")");
+	text_add(out, size, ")");
 }
 
 static void
@@ -154,7 +153,7 @@ name_sequences(
 			name_sequence(d, &d->told[i], out, size);
 	}
 	if (named > NAMED_MAX)
-		(void)text_add(out, size, " and more");
+		text_add(out, size, " and more");
 }
 
 static void
@@ -164,7 +163,7 @@ name_counts(const struct divergence *d, char *out, size_t size)
 
 	out[0] = '\0';
 	for (i = 0; i < d->nservers; i++)
-		(void)text_add(out, size, "%s%s %llu..%llu, %llu messages",
+		text_add(out, size, "%s%s %llu..%llu, %llu messages",
 		    i > 0 ? "; " : "", d->servers[i],
 		    (unsigned long long)d->firsts[i],
 		    (unsigned long long)d->lasts[i],
@@ -211,22 +210,21 @@ on_state(struct divergence *d, const struct msg_state *m)
 	size_t size = sizeof(d->states);
 
 	if (strcmp(d->state_of, m->stream) != 0) {
-		(void)text_copy(d->state_of, sizeof(d->state_of), m->stream);
+		text_set(d->state_of, sizeof(d->state_of), m->stream);
 		d->states[0] = '\0';
 	}
 	if (!m->has_it && !m->is_replica)
 		return;
-	(void)text_add(
-	    d->states, size, "%s%s", d->states[0] ? "; " : "", m->server);
+	text_add(d->states, size, "%s%s", d->states[0] ? "; " : "", m->server);
 	if (m->has_it)
-		(void)text_add(d->states, size, " %llu..%llu, %llu messages%s",
+		text_add(d->states, size, " %llu..%llu, %llu messages%s",
 		    (unsigned long long)m->first, (unsigned long long)m->last,
 		    (unsigned long long)m->messages,
 		    m->leads	     ? ", leads"
 		    : !m->is_replica ? ", no replica"
 				     : "");
 	else
-		(void)text_add(d->states, size, " lacks it");
+		text_add(d->states, size, " lacks it");
 }
 
 static uint32_t

@@ -35,6 +35,7 @@
 
 #include "orchestrator/judge/check.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 
 #define LINKS_MAX   4096
 #define KEYS_MAX    1024
@@ -249,7 +250,7 @@ id_text(uint64_t id)
 {
 	struct id_text t;
 
-	(void)snprintf(t.s, sizeof(t.s), "%u:%llu", message_id_source(id),
+	text_format(t.s, sizeof(t.s), "%u:%llu", message_id_source(id),
 	    (unsigned long long)message_id_counter(id));
 	return t;
 }
@@ -1002,7 +1003,7 @@ on_leader(struct check *c, const struct msg_leader *m)
 		return;
 	if (st->leader_ns != 0 && strcmp(m->leader, st->leader) == 0)
 		return;
-	(void)snprintf(st->leader, sizeof(st->leader), "%s", m->leader);
+	text_format(st->leader, sizeof(st->leader), "%s", m->leader);
 	st->leader_ns = c->now_ns;
 }
 
@@ -1096,7 +1097,7 @@ raise_divergence(struct check *c, uint32_t key)
 	a.rule = "guarantees 13";
 	a.seqs[1] = f[PATH_CONSUMER].newest;
 	if (f[PATH_DIRECT].seen)
-		(void)snprintf(direct, sizeof(direct),
+		text_format(direct, sizeof(direct),
 		    ", direct gets %llu to %llu",
 		    (unsigned long long)f[PATH_DIRECT].oldest,
 		    (unsigned long long)f[PATH_DIRECT].newest);

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/text.h"
 
 struct lost_stream {
 	struct seqmap covered; /* sequences that the scan settled */
@@ -58,7 +59,7 @@ on_absent(struct check *c, const struct msg_scan_absent *m)
 	a.seqs[0] = m->seq;
 	if (seqlog_find(&s->known, m->seq, &id)) {
 		a.ids[0] = id;
-		(void)snprintf(who, sizeof(who), "message %u:%llu",
+		text_format(who, sizeof(who), "message %u:%llu",
 		    message_id_source(id),
 		    (unsigned long long)message_id_counter(id));
 	}

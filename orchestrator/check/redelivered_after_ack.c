@@ -36,6 +36,7 @@
 
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/order.h"
+#include "proto/base/text.h"
 
 #define PASSES	     3 /* numbers on the way have arrived by then */
 #define SUSPECTS_MAX 4096
@@ -98,15 +99,15 @@ raise_suspect(struct check *c, const struct line *l, const struct suspect *s,
 	a.seqs[1] = s->bar_seq;
 	a.time_ns = s->arrived_ns;
 	if (!s->is_old)
-		(void)snprintf(after, sizeof(after), "%.3f s ",
+		text_format(after, sizeof(after), "%.3f s ",
 		    (double)(s->arrived_ns - s->confirmed_ns) / 1e9);
 	if (class == CLASS_VIOLATION)
-		(void)snprintf(proof, sizeof(proof),
+		text_format(proof, sizeof(proof),
 		    "sequence %llu, published after that ack, has the lower "
 		    "consumer sequence %llu, so the server sent this one later",
 		    (unsigned long long)s->bar_seq, (unsigned long long)s->bar);
 	else
-		(void)snprintf(proof, sizeof(proof),
+		text_format(proof, sizeof(proof),
 		    "that it was sent after the ack is not proven");
 	check_raise(c, &a,
 	    "sequence %llu was delivered again (delivery %llu, consumer "

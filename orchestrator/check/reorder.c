@@ -29,6 +29,7 @@
 
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/order.h"
+#include "proto/base/text.h"
 
 struct inversion {
 	uint64_t time_ns;
@@ -324,7 +325,7 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 	memset(r, 0, sizeof(*r));
 	r->exists = true;
 	r->led.stream = m->stream;
-	(void)snprintf(r->led.name, sizeof(r->led.name), "%s/%s",
+	text_format(r->led.name, sizeof(r->led.name), "%s/%s",
 	    s != NULL ? s->name : "?", m->name);
 	return 0;
 }
@@ -340,7 +341,7 @@ on_stream(struct check *c, const struct msg_stream *m)
 		return -ENOMEM;
 	memset(l, 0, sizeof(*l));
 	l->stream = m->stream;
-	(void)snprintf(l->name, sizeof(l->name), "%s", m->name);
+	text_format(l->name, sizeof(l->name), "%s", m->name);
 	return 0;
 }
 

@@ -150,7 +150,7 @@ stream_new(struct streams_state *st, uint64_t id, const char *name)
 	if (s == NULL)
 		return NULL;
 	s->id = id;
-	(void)text_copy(s->name, sizeof(s->name), name);
+	text_set(s->name, sizeof(s->name), name);
 	s->next = *bucket;
 	*bucket = s;
 	return s;
@@ -298,23 +298,23 @@ describe(const struct stream *s, enum flaw flaw, char *out, size_t size)
 {
 	out[0] = '\0';
 	if (flaw == FLAW_MISSING && s->added_ns == 0)
-		(void)text_add(out, size, "which was listed before");
+		text_add(out, size, "which was listed before");
 	else if (flaw == FLAW_MISSING)
-		(void)text_add(out, size, "whose add was confirmed");
+		text_add(out, size, "whose add was confirmed");
 	else if (flaw == FLAW_RESURRECTED && s->removed_ns != 0)
-		(void)text_add(out, size, "whose delete was confirmed");
+		text_add(out, size, "whose delete was confirmed");
 	else if (flaw == FLAW_RESURRECTED)
-		(void)text_add(
+		text_add(
 		    out, size, "deleted long ago or never added by this run");
 	else if (flaw == FLAW_SHORT)
-		(void)text_add(out, size,
+		text_add(out, size,
 		    "with %llu messages acknowledged and %llu there%s",
 		    (unsigned long long)s->acked, (unsigned long long)s->fewest,
 		    s->created_now != s->created
 			? ", created anew by the server"
 			: "");
 	else
-		(void)text_add(out, size, "given configuration %u", s->variant);
+		text_add(out, size, "given configuration %u", s->variant);
 }
 
 static void
@@ -706,7 +706,7 @@ on_list(struct check *c, const struct event *ev)
 	k->begin_ns = ev->time_ns;
 	k->begin_stood = faults_stood(c->faults, ev->time_ns);
 	k->nrows = 0;
-	(void)text_copy(k->prefix, sizeof(k->prefix), ev->u.stream_list.prefix);
+	text_set(k->prefix, sizeof(k->prefix), ev->u.stream_list.prefix);
 	return 0;
 }
 
@@ -730,7 +730,7 @@ on_listed(struct check *c, const struct event *ev)
 	}
 	r = &k->rows[k->nrows++];
 	*r = (struct row){m->id, m->messages, m->created, m->variant, ""};
-	(void)text_copy(r->name, sizeof(r->name), m->name);
+	text_set(r->name, sizeof(r->name), m->name);
 	return 0;
 }
 
@@ -837,7 +837,7 @@ on_leader(struct check *c, const struct msg_leader *m)
 	/* The first that is heard of is no change. */
 	if (st->meta[0] != '\0')
 		st->meta_ns = c->now_ns;
-	(void)text_copy(st->meta, sizeof(st->meta), m->leader);
+	text_set(st->meta, sizeof(st->meta), m->leader);
 	return 0;
 }
 

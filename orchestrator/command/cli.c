@@ -41,7 +41,7 @@ cli_variable(const char *option, char *out, size_t size)
 	char *p;
 
 	out[0] = '\0';
-	(void)text_add(out, size, "NATSBURN_%s", option);
+	text_add(out, size, "NATSBURN_%s", option);
 	for (p = out; *p != '\0'; p++)
 		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
 }
@@ -60,7 +60,7 @@ nearest_variable(const char *word, char *out, size_t size)
 		if (d >= best)
 			continue;
 		best = d;
-		(void)text_copy(out, size, name);
+		text_set(out, size, name);
 	}
 	return best;
 }
@@ -79,7 +79,7 @@ look_for_misspelt(void)
 	for (var = environ; *var != NULL; var++) {
 		if (strncmp(*var, "NATSBURN_", 9) != 0)
 			continue;
-		(void)text_copy(word, sizeof(word), *var);
+		text_set(word, sizeof(word), *var);
 		word[strcspn(word, "=")] = '\0';
 		d = nearest_variable(word, near, sizeof(near));
 		if (d == 0 || d > strlen(near) / TYPO)
@@ -131,15 +131,14 @@ take_option(struct run_config *c, int argc, char **argv, int i)
 	int took = 1, err;
 
 	if (strcmp(word, "-o") == 0)
-		(void)text_copy(name, sizeof(name), "o");
+		text_set(name, sizeof(name), "o");
 	else if (strncmp(word, "--", 2) == 0) {
 		equals = strchr(word, '=');
 		if (equals != NULL && (size_t)(equals - word) < sizeof(name)) {
-			(void)text_copy(
-			    name, (size_t)(equals - word) - 1, word + 2);
+			text_set(name, (size_t)(equals - word) - 1, word + 2);
 			value = equals + 1;
 		} else
-			(void)text_copy(name, sizeof(name), word + 2);
+			text_set(name, sizeof(name), word + 2);
 	} else {
 		(void)cli_usage(
 		    "unknown option %s; options begin with --", word);
@@ -302,7 +301,7 @@ cli_expand_mayhem(struct run_config *c)
 		    mayhem_width(*m, n) > mayhem_tolerated(c, n) ||
 		    ((*m)->check != NULL && (*m)->check(c, why) < 0))
 			continue;
-		if (!text_add(list, sizeof(list), "%s%s",
+		if (!text_fits_add(list, sizeof(list), "%s%s",
 			list[0] != '\0' ? "," : "", (*m)->name))
 			return cli_usage("--mayhem all: too many modes");
 	}
@@ -310,7 +309,7 @@ cli_expand_mayhem(struct run_config *c)
 		return cli_usage("--mayhem all: no mode can be done with "
 				 "--cluster %s and these options",
 		    c->cluster);
-	(void)text_copy(c->mayhem, sizeof(c->mayhem), list);
+	text_set(c->mayhem, sizeof(c->mayhem), list);
 	return 0;
 }
 
@@ -550,12 +549,11 @@ cli_find_program(const char *name, char *out, size_t size)
 	const char *path = getenv("PATH"), *end;
 	char list[4096] = "";
 
-	(void)text_add(list, sizeof(list),
+	text_add(list, sizeof(list),
 	    "%s:/usr/local/bin:/usr/sbin:", path != NULL ? path : "");
 	for (path = list; (end = strchr(path, ':')) != NULL; path = end + 1) {
 		out[0] = '\0';
-		(void)text_add(
-		    out, size, "%.*s/%s", (int)(end - path), path, name);
+		text_add(out, size, "%.*s/%s", (int)(end - path), path, name);
 		if (end > path && access(out, X_OK) == 0)
 			return true;
 	}

@@ -37,7 +37,7 @@ start_servers(int argc, char **argv)
 	config_init(&r->config);
 	r->config.duration_ns = RUN_FOREVER_NS;
 	n = cli_connect_options(&r->config, argc, argv, &word, 0);
-	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
+	text_set(r->config.test, sizeof(r->config.test), "none");
 	if (n == 0)
 		code = run_configured(r);
 	free(r);
@@ -54,7 +54,7 @@ read_servers(const char *dir)
 
 	if (text == NULL)
 		return NULL;
-	(void)text_add(path, sizeof(path), "%s/servers.json", dir);
+	text_add(path, sizeof(path), "%s/servers.json", dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || read(fd, text, FILE_MAX_ - 1) < 0)
 		err = errno;
@@ -101,7 +101,7 @@ is_healthy(const char *monitor)
 
 	if (easy == NULL)
 		return false;
-	(void)text_add(url, sizeof(url), "%s/healthz", monitor);
+	text_add(url, sizeof(url), "%s/healthz", monitor);
 	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop);
 	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
@@ -144,7 +144,7 @@ is_natsburn(pid_t pid)
 	ssize_t n;
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	text_format(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -202,8 +202,8 @@ put_back(int argc, char **argv)
 		return cli_usage("out of memory");
 	config_init(&r->config);
 	n = cli_connect_options(&r->config, argc, argv, &word, 0);
-	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
-	(void)text_copy(r->config.mayhem, sizeof(r->config.mayhem), "none");
+	text_set(r->config.test, sizeof(r->config.test), "none");
+	text_set(r->config.mayhem, sizeof(r->config.mayhem), "none");
 	r->config.duration_ns = CLOCK_S;
 	r->config.quiet_ns = 0;
 	if (n == 0 && strcmp(r->config.cluster, "kubernetes") != 0)

@@ -36,7 +36,7 @@ look_at_servers(struct run_config *c)
 	}
 	for (list = c->server_bin; text_next_item(&list, path, sizeof(path));) {
 		err = binary_version(path, version, sizeof(version));
-		(void)snprintf(text, sizeof(text), "%s: %s", path,
+		text_format(text, sizeof(text), "%s: %s", path,
 		    err == 0 ? version : strerror(-err));
 		say(err == 0 ? "ok" : "BAD", "server", text);
 		if (err < 0)
@@ -67,13 +67,13 @@ look_at_room(const struct run_config *c)
 	char text[128];
 
 	if (statvfs(dir, &v) < 0) {
-		(void)snprintf(
+		text_format(
 		    text, sizeof(text), "%.60s: %.40s", dir, strerror(errno));
 		say("BAD", "disk", text);
 		return EXIT_USAGE;
 	}
 	room = (unsigned long long)v.f_bavail * v.f_frsize;
-	(void)snprintf(
+	text_format(
 	    text, sizeof(text), "%llu MiB free in %.60s", room >> 20, dir);
 	say(room < ROOM_NEEDED ? "LOW" : "ok", "disk", text);
 	return 0;
@@ -88,11 +88,11 @@ look_at_ports(void)
 
 	if (f != NULL && fgets(line, sizeof(line), f) != NULL &&
 	    sscanf(line, "%u %u", &low, &high) == 2)
-		(void)snprintf(text, sizeof(text),
+		text_format(text, sizeof(text),
 		    "servers listen below %u, where the kernel picks none",
 		    low);
 	else
-		(void)snprintf(text, sizeof(text), "range not known");
+		text_format(text, sizeof(text), "range not known");
 	if (f != NULL)
 		(void)fclose(f);
 	say(low == 0 || low > 12000 ? "ok" : "LOW", "ports", text);
@@ -125,7 +125,7 @@ cmd_doctor(int argc, char **argv)
 	if (c == NULL)
 		return cli_usage("out of memory");
 	config_init(c);
-	(void)text_copy(c->test, sizeof(c->test), "queue-group-consumer");
+	text_set(c->test, sizeof(c->test), "queue-group-consumer");
 	if (cli_connect_options(c, argc, argv, NULL, 0) >= 0 &&
 	    cli_expand_mayhem(c) == 0 && cli_validate(c) == 0) {
 		code = 0;

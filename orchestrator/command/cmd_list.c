@@ -8,6 +8,7 @@
 #include "chaos/chaos.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/judge/judge.h"
+#include "proto/base/text.h"
 #include "worker/worker.h"
 
 struct item {
@@ -74,7 +75,7 @@ list_options(const char *name, const struct option_spec *rows)
 
 	if (rows == NULL)
 		return;
-	(void)snprintf(prefix, sizeof(prefix), "    -o %s.", name);
+	text_format(prefix, sizeof(prefix), "    -o %s.", name);
 	option_help(rows, prefix, stdout);
 }
 

@@ -74,7 +74,7 @@ take_own(struct matrix *m, int *argc, char **argv)
 		value = strchr(argv[i], '=');
 		name[0] = '\0';
 		if (strncmp(argv[i], "--", 2) == 0)
-			(void)text_add(name, sizeof(name), "%.*s",
+			text_add(name, sizeof(name), "%.*s",
 			    (int)strcspn(argv[i] + 2, "="), argv[i] + 2);
 		if (option_find(matrix_options, name) == NULL) {
 			i++;
@@ -128,15 +128,15 @@ make_dir(struct driver *d)
 		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
 			return cli_usage("cannot make the folder %s here: %s",
 			    RUNS_DIR, strerror(errno));
-		(void)text_add(m->base.out, sizeof(m->base.out),
-		    "%s/%s-matrix-%d", RUNS_DIR, stamp, (int)getpid());
+		text_add(m->base.out, sizeof(m->base.out), "%s/%s-matrix-%d",
+		    RUNS_DIR, stamp, (int)getpid());
 	}
 	if (strpbrk(m->base.out, "\"\\\n") != NULL)
 		return cli_usage("--out \"%s\": quotes, backslashes and line "
 				 "ends can't stand in a server's configuration",
 		    m->base.out);
-	(void)text_copy(m->dir, sizeof(m->dir), m->base.out);
-	(void)text_add(path, sizeof(path), "%s/journal", m->dir);
+	text_set(m->dir, sizeof(m->dir), m->base.out);
+	text_add(path, sizeof(path), "%s/journal", m->dir);
 	if (access(path, F_OK) == 0)
 		return cli_usage(
 		    "--out \"%s\": is the folder of a single run", m->dir);
@@ -174,7 +174,7 @@ set_aside(const struct matrix *m, const struct matrix_cell *cell)
 		return 0;
 	for (i = 1; i <= ASIDE_MAX; i++) {
 		aside[0] = '\0';
-		(void)text_add(aside, sizeof(aside), "%s.old%d", path, i);
+		text_add(aside, sizeof(aside), "%s.old%d", path, i);
 		if (access(aside, F_OK) < 0)
 			return rename(path, aside) < 0 ? -errno : 0;
 	}
@@ -234,8 +234,7 @@ add_option(void *arg, const char *name, const char *value)
 	if (strcmp(name, "run") == 0 || strcmp(name, "test") == 0 ||
 	    (row != NULL && (goes_by_environment(row) || is_read(row))))
 		return;
-	(void)text_add(
-	    flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
+	text_add(flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
 	add_word(w, flag);
 	if (row == NULL || row->type != OPTION_FLAG)
 		add_word(w, value);
@@ -346,7 +345,7 @@ last_line(const char *path, char *out, size_t size)
 		return;
 	tail[n] = '\0';
 	line = strrchr(tail, '\n');
-	(void)text_copy(out, size, line != NULL ? line + 1 : tail);
+	text_set(out, size, line != NULL ? line + 1 : tail);
 }
 
 /* On a terminal: the line of the cell that runs, renewed. */
@@ -360,7 +359,7 @@ show_running(const struct driver *d, const struct matrix_cell *cell)
 		return;
 	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
 	last_line(path, said, sizeof(said));
-	(void)text_add(line, sizeof(line), "[%*u/%u] %-12s  %-*s  %s", digits,
+	text_add(line, sizeof(line), "[%*u/%u] %-12s  %-*s  %s", digits,
 	    (unsigned)(cell - d->m->cells) + 1, d->m->ncells,
 	    d->m->interrupted ? "ending" : "running", (int)d->width, cell->name,
 	    said);
@@ -427,7 +426,7 @@ died(struct matrix_cell *cell, const char *how, const char *last)
 	cell->state = CELL_DIED;
 	cell->exit_code = EXIT_HARNESS;
 	cell->why[0] = '\0';
-	(void)text_add(cell->why, sizeof(cell->why), "%s%s%s", how,
+	text_add(cell->why, sizeof(cell->why), "%s%s%s", how,
 	    last[0] != '\0' ? ": " : "", last);
 }
 
@@ -443,11 +442,11 @@ judge_cell(struct driver *d, struct matrix_cell *cell, int status)
 	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
 	last_line(path, last, sizeof(last));
 	if (WIFSIGNALED(status))
-		(void)text_add(
+		text_add(
 		    how, sizeof(how), "killed by signal %d", WTERMSIG(status));
 	else
-		(void)text_add(how, sizeof(how),
-		    "exit code %d without a report", WEXITSTATUS(status));
+		text_add(how, sizeof(how), "exit code %d without a report",
+		    WEXITSTATUS(status));
 	if (WIFSIGNALED(status) || !matrix_take(d->m, cell))
 		died(cell, how, last);
 	else
@@ -585,7 +584,7 @@ drive(struct driver *d)
 		return bad;
 	full = realpath(d->m->dir, NULL);
 	if (full != NULL && strlen(full) < CONFIG_PATH_MAX - MATRIX_NAME_MAX)
-		(void)text_copy(d->m->dir, sizeof(d->m->dir), full);
+		text_set(d->m->dir, sizeof(d->m->dir), full);
 	free(full);
 	err = set_environment(&d->m->base);
 	d->signals = sig_open(signals, 4);

@@ -18,12 +18,12 @@ cmd_mayhem(int argc, char **argv)
 	config_init(&r->config);
 	r->config.duration_ns = RUN_FOREVER_NS; /* until it is interrupted */
 	n = cli_connect_options(&r->config, argc, argv, &word, 1);
-	(void)text_copy(r->config.test, sizeof(r->config.test), "none");
+	text_set(r->config.test, sizeof(r->config.test), "none");
 	if (n == 0)
 		code = cli_usage("which faults? natsburn mayhem MODE[,MODE]; "
 				 "\"natsburn list mayhem\" names them");
 	else if (n == 1 &&
-		 !text_copy(r->config.mayhem, sizeof(r->config.mayhem), word))
+		 !text_fits(r->config.mayhem, sizeof(r->config.mayhem), word))
 		code = cli_usage("\"%.60s...\": too many modes", word);
 	else if (n == 1)
 		code = run_configured(r);

@@ -92,8 +92,8 @@ check_out(const struct merger *m)
 		return 0;
 	if (stat(out, &st) == 0 && !S_ISDIR(st.st_mode))
 		return cli_usage("--out \"%s\": is not a folder", out);
-	(void)text_add(path, sizeof(path), "%s/journal", out);
-	(void)text_add(report, sizeof(report), "%s/report.json", out);
+	text_add(path, sizeof(path), "%s/journal", out);
+	text_add(report, sizeof(report), "%s/report.json", out);
 	there = forms_load(report);
 	is_run = access(path, F_OK) == 0 ||
 		 (there != NULL && forms_get(there, "shards") == NULL);
@@ -116,7 +116,7 @@ make_out(struct merger *m)
 		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
 			return cli_usage("cannot make the folder %s here: %s",
 			    RUNS_DIR, strerror(errno));
-		(void)text_add(out, sizeof(m->config.out), "%s/%s-merged-%d",
+		text_add(out, sizeof(m->config.out), "%s/%s-merged-%d",
 		    RUNS_DIR, stamp, (int)getpid());
 	}
 	if (mkdir(out, 0755) < 0 && errno != EEXIST)
@@ -144,7 +144,7 @@ judge_journal(const char *dir, char *why, size_t size)
 	if (err == 0)
 		tree = report_tree(&h, dir);
 	else
-		(void)text_add(why, size,
+		text_add(why, size,
 		    "left no report, and no journal that can be read: %s",
 		    strerror(-err));
 	history_fini(&h);
@@ -159,7 +159,7 @@ read_shard(const char *dir, char *why, size_t size)
 	cJSON *tree = NULL, *judged;
 
 	why[0] = '\0';
-	if (text_add(path, sizeof(path), "%s/report.json", dir))
+	if (text_fits_add(path, sizeof(path), "%s/report.json", dir))
 		tree = forms_load(path);
 	if (tree != NULL && !cJSON_IsFalse(forms_get(tree, "finished")))
 		return tree;
@@ -186,8 +186,8 @@ path_between(const char *from, const char *to, char *out, size_t size)
 	}
 	for (i = same; from[i] != '\0'; i++)
 		if (from[i] == '/' && from[i + 1] != '\0')
-			(void)text_add(out, size, "../");
-	(void)text_add(out, size, "%s", to[same] == '/' ? to + same + 1 : "");
+			text_add(out, size, "../");
+	text_add(out, size, "%s", to[same] == '/' ? to + same + 1 : "");
 }
 
 static void
@@ -196,7 +196,7 @@ link_shard(struct merger *m, int i)
 	const char *dir = m->dirs[i];
 	char path[LINK_MAX] = "", *full = realpath(dir, NULL);
 
-	(void)text_add(path, sizeof(path), "%s/report.html", dir);
+	text_add(path, sizeof(path), "%s/report.html", dir);
 	if (full != NULL && access(path, R_OK) == 0) {
 		path_between(m->full, full, path, sizeof(path));
 		shards_link(&m->shards, i, path);
@@ -211,8 +211,7 @@ write_suite(struct merger *m, const char *dir, const cJSON *report)
 	struct junit_tally t = junit_count(report);
 	char name[CONFIG_PATH_MAX + 80] = "";
 
-	(void)text_add(
-	    name, sizeof(name), "%s %s", forms_text(report, "test"), dir);
+	text_add(name, sizeof(name), "%s %s", forms_text(report, "test"), dir);
 	junit_suite(report, name, m->junit);
 	m->tally.tests += t.tests;
 	m->tally.failures += t.failures;
@@ -287,7 +286,7 @@ make_command(const struct merger *m, char *out)
 	int i;
 
 	out[0] = '\0';
-	(void)text_add(out, REPORT_COMMAND_MAX, "natsburn report --merge");
+	text_add(out, REPORT_COMMAND_MAX, "natsburn report --merge");
 	for (i = 0; i < m->n; i++)
 		report_word(out, m->dirs[i]);
 }

@@ -32,19 +32,18 @@ make_run_dir(struct run *r)
 		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
 			return cli_usage("cannot make the folder %s here: %s",
 			    RUNS_DIR, strerror(errno));
-		(void)text_add(r->config.out, sizeof(r->config.out),
-		    "%s/%s-%s-%d", RUNS_DIR, stamp, r->config.test,
-		    (int)getpid());
+		text_add(r->config.out, sizeof(r->config.out), "%s/%s-%s-%d",
+		    RUNS_DIR, stamp, r->config.test, (int)getpid());
 	}
 	if (strpbrk(r->config.out, "\"\\\n") != NULL)
 		return cli_usage("--out \"%s\": quotes, backslashes and line "
 				 "ends can't stand in a server's configuration",
 		    r->config.out);
-	(void)text_copy(r->dir, sizeof(r->dir), r->config.out);
+	text_set(r->dir, sizeof(r->dir), r->config.out);
 	if (mkdir(r->dir, 0755) < 0 && errno != EEXIST)
 		return cli_usage("--out \"%s\": cannot make this folder: %s",
 		    r->dir, strerror(errno));
-	(void)text_add(path, sizeof(path), "%s/journal", r->dir);
+	text_add(path, sizeof(path), "%s/journal", r->dir);
 	if (access(path, F_OK) == 0)
 		return cli_usage(
 		    "--out \"%s\": holds an earlier run already", r->dir);
@@ -101,8 +100,8 @@ resolve_dir(struct run *r)
 	char *full = realpath(r->dir, NULL);
 
 	if (full != NULL && strlen(full) < sizeof(r->dir)) {
-		(void)text_copy(r->dir, sizeof(r->dir), full);
-		(void)text_copy(r->config.out, sizeof(r->config.out), full);
+		text_set(r->dir, sizeof(r->dir), full);
+		text_set(r->config.out, sizeof(r->config.out), full);
 	}
 	free(full);
 }
@@ -212,7 +211,7 @@ cmd_run(int argc, char **argv)
 		return cli_usage("out of memory");
 	config_init(&r->config);
 	n = cli_connect_options(&r->config, argc, argv, &word, 1);
-	if (n == 1 && !text_copy(r->config.test, sizeof(r->config.test), word))
+	if (n == 1 && !text_fits(r->config.test, sizeof(r->config.test), word))
 		code = cli_usage("unknown test \"%.60s\"", word);
 	else if (n >= 0)
 		code = run_configured(r);

@@ -47,7 +47,7 @@ limits_descriptors(const struct run_config *c, char says[LIMITS_SAYS_MAX])
 	says[0] = '\0';
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0; /* then spawning says what is wrong */
-	(void)text_add(says, LIMITS_SAYS_MAX, "%lu allowed, for %lu processes",
+	text_add(says, LIMITS_SAYS_MAX, "%lu allowed, for %lu processes",
 	    (unsigned long)limit.rlim_max, n);
 	if (limit.rlim_max < need)
 		return cli_usage("%lu processes need %lu file descriptors but "
@@ -78,7 +78,7 @@ bound_take(
 		return;
 	b->limit = limit;
 	b->used = limit - left;
-	(void)text_copy(b->name, sizeof(b->name), name);
+	text_set(b->name, sizeof(b->name), name);
 }
 
 /* The first number in a file: false when there is none ("max"). */
@@ -122,7 +122,7 @@ threads_of(const char *pid)
 	struct stat st;
 	FILE *f;
 
-	(void)text_add(path, sizeof(path), "/proc/%.20s/status", pid);
+	text_add(path, sizeof(path), "/proc/%.20s/status", pid);
 	f = fopen(path, "re");
 	if (f == NULL)
 		return 0;
@@ -166,8 +166,8 @@ look_at_group(struct bound *b, const char *root, char *path)
 
 	for (;;) {
 		name[0] = current[0] = '\0';
-		(void)text_add(name, sizeof(name), "%s%s/pids.max", root, path);
-		(void)text_add(
+		text_add(name, sizeof(name), "%s%s/pids.max", root, path);
+		text_add(
 		    current, sizeof(current), "%s%s/pids.current", root, path);
 		if (read_number(name, &limit) && read_number(current, &used))
 			bound_take(b, limit, used, name);
@@ -216,10 +216,10 @@ limits_tasks(const struct run_config *c, char says[LIMITS_SAYS_MAX])
 	look_at_groups(&b);
 	says[0] = '\0';
 	if (b.name[0] == '\0') {
-		(void)text_add(says, LIMITS_SAYS_MAX, "no limit is known");
+		text_add(says, LIMITS_SAYS_MAX, "no limit is known");
 		return 0;
 	}
-	(void)text_add(says, LIMITS_SAYS_MAX,
+	text_add(says, LIMITS_SAYS_MAX,
 	    "%lu allowed by %s, %lu in use, for %lu", b.limit, b.name, b.used,
 	    need);
 	if (b.limit - b.used >= need)

@@ -83,7 +83,7 @@ read_secret(const struct form *f)
 				 "line, and nothing else",
 		    f->name, f->file, f->name);
 	text[len] = '\0';
-	(void)text_copy(f->text, f->size, text);
+	text_set(f->text, f->size, text);
 	return 0;
 }
 
@@ -107,7 +107,7 @@ take_form(const struct form *f)
 		return read_secret(f);
 	/* So that the command that repeats the run says what it needs. */
 	if (f->text[0] != '\0')
-		(void)text_copy(f->file, sizeof(NO_FILE), NO_FILE);
+		text_set(f->file, sizeof(NO_FILE), NO_FILE);
 	return 0;
 }
 
@@ -173,10 +173,10 @@ split_login(char *info, struct url_login *l)
 	if (!decode(info) || (colon != NULL && !decode(colon + 1)))
 		return -EINVAL;
 	if (colon == NULL)
-		return text_copy(l->token, sizeof(l->token), info) ? 0
+		return text_fits(l->token, sizeof(l->token), info) ? 0
 								   : -EINVAL;
-	return text_copy(l->user, sizeof(l->user), info) &&
-		       text_copy(l->password, sizeof(l->password), colon + 1)
+	return text_fits(l->user, sizeof(l->user), info) &&
+		       text_fits(l->password, sizeof(l->password), colon + 1)
 		   ? 0
 		   : -EINVAL;
 }
@@ -209,7 +209,7 @@ take_url(const char *url, bool may_show, char *out, struct url_login *l)
 	host = sep != NULL ? sep + 3 : url;
 	at = strrchr(host, '@');
 	if (at != NULL) {
-		(void)text_copy(info, (size_t)(at - host) + 1, host);
+		text_set(info, (size_t)(at - host) + 1, host);
 		err = split_login(info, l);
 		host = at + 1;
 	}
@@ -222,9 +222,8 @@ take_url(const char *url, bool may_show, char *out, struct url_login *l)
 		return cli_usage("--url \"%s\": must be nats://HOST:PORT or "
 				 "tls://HOST:PORT",
 		    may_show ? url : "...");
-	(void)text_add(out, CONFIG_LIST_MAX, "%s%.*s://%s",
-	    out[0] != '\0' ? "," : "", sep != NULL ? scheme : 4,
-	    sep != NULL ? url : "nats", host);
+	text_add(out, CONFIG_LIST_MAX, "%s%.*s://%s", out[0] != '\0' ? "," : "",
+	    sep != NULL ? scheme : 4, sep != NULL ? url : "nats", host);
 	return 0;
 }
 
@@ -259,7 +258,7 @@ take_urls(struct run_config *c)
 	}
 	if (bad != 0)
 		return bad;
-	(void)text_copy(c->url, sizeof(c->url), rest);
+	text_set(c->url, sizeof(c->url), rest);
 	if (all.user[0] == '\0' && all.token[0] == '\0')
 		return 0;
 	if (c->user[0] != '\0' || c->password[0] != '\0' ||
@@ -269,9 +268,9 @@ take_urls(struct run_config *c)
 				 "@ and goes without --user, --password and "
 				 "--token",
 		    c->url);
-	(void)text_copy(c->user, sizeof(c->user), all.user);
-	(void)text_copy(c->password, sizeof(c->password), all.password);
-	(void)text_copy(c->token, sizeof(c->token), all.token);
+	text_set(c->user, sizeof(c->user), all.user);
+	text_set(c->password, sizeof(c->password), all.password);
+	text_set(c->token, sizeof(c->token), all.token);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "orchestrator/history/evidence.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 #include "proto/journal.h"
 
 #define EXACT_MAX (UINT64_C(1) << 53)
@@ -27,15 +28,13 @@ add_field(cJSON *o, const struct event *ev, const struct message_field *f)
 	}
 	v = (uint64_t)message_get(ev, f);
 	if (f->key == KEY_ID) {
-		(void)snprintf(text, sizeof(text), "%u:%llu",
-		    message_id_source(v),
+		text_format(text, sizeof(text), "%u:%llu", message_id_source(v),
 		    (unsigned long long)message_id_counter(v));
 		(void)cJSON_AddStringToObject(o, f->name, text);
 	} else if (v > EXACT_MAX) {
 		/* Beyond what a JSON number holds exactly: checksums, stamps.
 		 */
-		(void)snprintf(
-		    text, sizeof(text), "%llu", (unsigned long long)v);
+		text_format(text, sizeof(text), "%llu", (unsigned long long)v);
 		(void)cJSON_AddStringToObject(o, f->name, text);
 	} else
 		(void)cJSON_AddNumberToObject(o, f->name, (double)v);

@@ -223,7 +223,7 @@ mode_of(struct series *s, const char *mode)
 			return i;
 	if (s->nmodes == SERIES_MODES)
 		return SERIES_MODES - 1;
-	(void)text_copy(s->modes[i], sizeof(s->modes[i]),
+	text_set(s->modes[i], sizeof(s->modes[i]),
 	    i == SERIES_MODES - 1 ? "others" : mode);
 	s->nmodes++;
 	return i;

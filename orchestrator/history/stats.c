@@ -185,7 +185,7 @@ mode_of(struct stats *s, const char *name)
 	if (s->nmodes == STATS_MODES_MAX)
 		return &s->modes[STATS_MODES_MAX - 1];
 	m = &s->modes[s->nmodes++];
-	(void)text_copy(m->name, sizeof(m->name),
+	text_set(m->name, sizeof(m->name),
 	    s->nmodes == STATS_MODES_MAX ? "others" : name);
 	return m;
 }
@@ -212,8 +212,8 @@ open_planned(struct stats *s, const struct msg_fault_planned *m)
 	memset(o, 0, sizeof(*o));
 	o->fault = m->fault;
 	o->ends_server = m->ends_server;
-	(void)text_copy(o->mode, sizeof(o->mode), m->mode);
-	(void)text_copy(o->target, sizeof(o->target), m->target);
+	text_set(o->mode, sizeof(o->mode), m->mode);
+	text_set(o->target, sizeof(o->target), m->target);
 }
 
 /* A fault begins or ends on the servers that its target names. */
@@ -284,7 +284,7 @@ on_fault_planned(struct stats *s, const struct event *ev)
 
 	open_planned(s, m);
 
-	(void)snprintf(
+	text_format(
 	    s->fault_now, sizeof(s->fault_now), "%s %s", m->mode, m->target);
 	if (s->nfaults == STATS_FAULTS_MAX) {
 		s->faults_omitted++;
@@ -307,8 +307,8 @@ on_fault_planned(struct stats *s, const struct event *ev)
 	f->fault = m->fault;
 	f->planned_ns = m->planned_ns;
 	f->due_ns = ev->time_ns;
-	(void)text_copy(f->mode, sizeof(f->mode), m->mode);
-	(void)text_copy(f->target, sizeof(f->target), m->target);
+	text_set(f->mode, sizeof(f->mode), m->mode);
+	text_set(f->target, sizeof(f->target), m->target);
 }
 
 static void
@@ -323,7 +323,7 @@ on_fault_outcome(struct stats *s, const struct event *ev)
 			return;
 		f->applied = ev->u.fault_applied.ok;
 		f->applied_ns = ev->time_ns;
-		(void)text_copy(f->applied_how, sizeof(f->applied_how),
+		text_set(f->applied_how, sizeof(f->applied_how),
 		    ev->u.fault_applied.how);
 		return;
 	}
@@ -333,8 +333,7 @@ on_fault_outcome(struct stats *s, const struct event *ev)
 		return;
 	f->healed = ev->u.fault_healed.ok;
 	f->healed_ns = ev->time_ns;
-	(void)text_copy(
-	    f->healed_how, sizeof(f->healed_how), ev->u.fault_healed.how);
+	text_set(f->healed_how, sizeof(f->healed_how), ev->u.fault_healed.how);
 }
 
 static void
@@ -342,10 +341,10 @@ on_phase(struct stats *s, const struct event *ev)
 {
 	const char *name = ev->u.phase.name;
 
-	(void)text_copy(s->phase, sizeof(s->phase), name);
+	text_set(s->phase, sizeof(s->phase), name);
 	if (s->nphases < STATS_PHASES_MAX) {
-		(void)text_copy(s->phases[s->nphases].name,
-		    sizeof(s->phases[0].name), name);
+		text_set(s->phases[s->nphases].name, sizeof(s->phases[0].name),
+		    name);
 		s->phases[s->nphases++].begin_ns = ev->time_ns;
 	}
 	if (strcmp(name, "quiet") == 0) {
@@ -379,8 +378,8 @@ add_version(struct stats_server *v, const char *version, uint64_t now_ns)
 	}
 	row = &v->versions[v->nversions++];
 	row->since_ns = now_ns;
-	(void)text_copy(row->version, sizeof(row->version), version);
-	(void)text_copy(v->version, sizeof(v->version), version);
+	text_set(row->version, sizeof(row->version), version);
+	text_set(v->version, sizeof(v->version), version);
 }
 
 static void
@@ -391,9 +390,9 @@ on_node(struct stats *s, const struct msg_node *m, uint64_t now_ns)
 	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
 		return;
 	v = &s->servers[m->node - 1];
-	(void)text_copy(v->name, sizeof(v->name), m->name);
+	text_set(v->name, sizeof(v->name), m->name);
 	if (v->first[0] == '\0')
-		(void)text_copy(v->first, sizeof(v->first), m->name);
+		text_set(v->first, sizeof(v->first), m->name);
 	if (m->version[0] != '\0' && strcmp(m->version, v->version) != 0)
 		add_version(v, m->version, now_ns);
 }
@@ -432,8 +431,7 @@ on_child(struct stats *s, const struct event *ev)
 		w = worker_of(s, ev->u.child_start.child);
 		if (w == NULL)
 			return;
-		(void)text_copy(
-		    w->role, sizeof(w->role), ev->u.child_start.role);
+		text_set(w->role, sizeof(w->role), ev->u.child_start.role);
 		w->incarnations++;
 		w->alive = true;
 		return;
@@ -487,7 +485,7 @@ on_rare(struct stats *s, const struct event *ev)
 		break;
 	case MESSAGE_HELLO:
 		if (ev->u.hello.library[0] != '\0')
-			(void)text_copy(s->library, sizeof(s->library),
+			text_set(s->library, sizeof(s->library),
 			    ev->u.hello.library);
 		break;
 	case MESSAGE_FAULT_PLANNED:

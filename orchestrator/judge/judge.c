@@ -269,7 +269,7 @@ static void
 note_text(char *out, size_t size, const char *prefix, const char *text)
 {
 	if (out[0] == '\0')
-		(void)text_add(out, size, "%s%s", prefix, text);
+		text_add(out, size, "%s%s", prefix, text);
 }
 
 static void
@@ -320,7 +320,7 @@ note_child_exit(struct facts *f, const struct msg_child_exit *m)
 
 	if (m->expected || m->child != 1)
 		return;
-	(void)text_add(
+	text_add(
 	    text, sizeof(text), "exit code %u, signal %u", m->code, m->signal);
 	note_text(
 	    f->harness, sizeof(f->harness), "the chaos process died: ", text);

@@ -328,8 +328,8 @@ enter_stream(struct ledger *l, const struct msg_stream *m)
 	s->created = m->created;
 	s->dedupe_ns = m->dedupe_ns;
 	s->replicas = m->replicas;
-	(void)text_copy(s->name, sizeof(s->name), m->name);
-	(void)text_copy(s->storage, sizeof(s->storage), m->storage);
+	text_set(s->name, sizeof(s->name), m->name);
+	text_set(s->storage, sizeof(s->storage), m->storage);
 }
 
 static void
@@ -661,7 +661,7 @@ enter_consumer(struct ledger *l, const struct msg_consumer *m)
 	c->exists = true;
 	c->stream = m->stream;
 	c->frontier = 0;
-	(void)text_copy(c->name, sizeof(c->name), m->name);
+	text_set(c->name, sizeof(c->name), m->name);
 }
 
 static void

@@ -93,8 +93,8 @@ children_add(
 		return NULL;
 	s->source = c->n + 1;
 	s->restarts = restarts;
-	(void)text_copy(s->program, sizeof(s->program), program);
-	(void)text_copy(s->role, sizeof(s->role), role);
+	text_set(s->program, sizeof(s->program), program);
+	text_set(s->role, sizeof(s->role), role);
 	s->in.fd = s->out.fd = -1;
 	c->slots[c->n++] = s;
 	return s;
@@ -170,11 +170,11 @@ slot_spawn(struct children *c, struct child_slot *s, int down, int up)
 	struct spawn_request r = {.path = "/proc/self/exe", .argv = argv};
 	pid_t pid = -ENOENT;
 
-	(void)text_add(name, sizeof(name), "%s", s->program);
-	(void)snprintf(program, sizeof(program), "--child=%s", s->program);
-	(void)text_copy(role, sizeof(role), s->role);
-	(void)snprintf(source, sizeof(source), "%u", s->source);
-	(void)snprintf(incarnation, sizeof(incarnation), "%u", s->incarnation);
+	text_add(name, sizeof(name), "%s", s->program);
+	text_format(program, sizeof(program), "--child=%s", s->program);
+	text_set(role, sizeof(role), s->role);
+	text_format(source, sizeof(source), "%u", s->source);
+	text_format(incarnation, sizeof(incarnation), "%u", s->incarnation);
 	r.fds[r.nfds++] = (struct spawn_fd){down, CHILD_DOWN};
 	r.fds[r.nfds++] = (struct spawn_fd){up, CHILD_UP};
 	if (c->stderr_fd >= 0)

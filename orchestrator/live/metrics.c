@@ -355,7 +355,7 @@ split(const char *address, char *host, size_t host_size, char *port,
 	uint64_t number;
 
 	if (colon == NULL || text_to_u64(colon + 1, 65535, &number) < 0 ||
-	    !text_copy(port, port_size, colon + 1))
+	    !text_fits(port, port_size, colon + 1))
 		return -EINVAL;
 	len = (size_t)(colon - address);
 	if (len >= 2 && begin[0] == '[' && begin[len - 1] == ']') {
@@ -365,7 +365,7 @@ split(const char *address, char *host, size_t host_size, char *port,
 		return -EINVAL;
 	if (len == 0 || len >= host_size)
 		return -EINVAL;
-	(void)text_copy(host, len + 1, begin);
+	text_set(host, len + 1, begin);
 	return 0;
 }
 
@@ -381,7 +381,7 @@ resolve(const char *address, struct addrinfo **found)
 		return -EINVAL;
 	/* Other names would make the start wait for somebody's DNS. */
 	if (strcmp(host, "localhost") == 0)
-		(void)text_copy(host, sizeof(host), "127.0.0.1");
+		text_set(host, sizeof(host), "127.0.0.1");
 	return getaddrinfo(host, port, &hints, found) == 0 ? 0 : -EINVAL;
 }
 
@@ -394,7 +394,7 @@ metrics_open(const char *address, const struct run *r, char *why, size_t size)
 
 	why[0] = '\0';
 	if (m == NULL || resolve(address, &at) < 0) {
-		(void)text_add(
+		text_add(
 		    why, size, "must be HOST:PORT, for example 127.0.0.1:9600");
 		free(m);
 		return NULL;
@@ -409,7 +409,7 @@ metrics_open(const char *address, const struct run *r, char *why, size_t size)
 	    MHD_OPTION_END);
 	freeaddrinfo(at);
 	if (m->daemon == NULL) {
-		(void)text_add(why, size, "cannot listen there: %s",
+		text_add(why, size, "cannot listen there: %s",
 		    strerror(errno != 0 ? errno : EIO));
 		free(m);
 		return NULL;

@@ -81,8 +81,7 @@ fail_cluster(struct run *r, const char *why)
 {
 	struct event ev = {.type = MESSAGE_CLUSTER_FAILED};
 
-	(void)text_copy(
-	    ev.u.cluster_failed.why, sizeof(ev.u.cluster_failed.why), why);
+	text_set(ev.u.cluster_failed.why, sizeof(ev.u.cluster_failed.why), why);
 	run_note(r, &ev);
 	r->doomed = true;
 }
@@ -431,8 +430,8 @@ send_streams(struct run *r, struct child_slot *to)
 		ev.type = MESSAGE_AUDIT_STREAM;
 		ev.u.audit_stream.stream = i;
 		ev.u.audit_stream.last_acked = seqmap_last(&s->acked);
-		(void)text_copy(ev.u.audit_stream.name,
-		    sizeof(ev.u.audit_stream.name), s->name);
+		text_set(ev.u.audit_stream.name, sizeof(ev.u.audit_stream.name),
+		    s->name);
 		children_send(r->children, to, &ev);
 	}
 	run_start_worker(r, to);
@@ -575,7 +574,7 @@ phase_enter(struct run *r, enum run_phase phase)
 	r->deadline_ns = p->patience_ns ? r->phase_ns + patience_of(r, p) : 0;
 	r->step = 0;
 	ev.u.phase.phase = (uint8_t)phase;
-	(void)text_copy(ev.u.phase.name, sizeof(ev.u.phase.name), p->name);
+	text_set(ev.u.phase.name, sizeof(ev.u.phase.name), p->name);
 	run_note(r, &ev);
 	if (p->enter != NULL)
 		p->enter(r);

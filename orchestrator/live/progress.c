@@ -73,7 +73,7 @@ compose_plain(char *line, size_t size, struct progress *p, const struct run *r,
 	const struct stats *s = &r->history.stats;
 
 	line[0] = '\0';
-	(void)text_add(line, size,
+	text_add(line, size,
 	    "%-6s %5.1fs  %llu rounds (%.0f/s)  deliver %llu  redeliver %llu"
 	    "  stall %.2fs  anomalies %llu",
 	    phase_name(r->phase), load_seconds(s, now),
@@ -82,7 +82,7 @@ compose_plain(char *line, size_t size, struct progress *p, const struct run *r,
 	    (double)s->longest_stall_ns / 1e9,
 	    (unsigned long long)p->anomalies);
 	if (s->fault_now[0] != '\0')
-		(void)text_add(line, size, "  [%s]", s->fault_now);
+		text_add(line, size, "  [%s]", s->fault_now);
 }
 
 /* A line of fields; those that have no room any more are left out. */
@@ -111,9 +111,8 @@ put(struct line *l, enum term_style style, const char *fmt, ...)
 	if (l->is_full)
 		return;
 	l->used += len;
-	(void)text_add(l->text, sizeof(l->text), "%s%s%s",
-	    term_style(l->term, style), field,
-	    style == TERM_PLAIN ? "" : term_plain(l->term));
+	text_add(l->text, sizeof(l->text), "%s%s%s", term_style(l->term, style),
+	    field, style == TERM_PLAIN ? "" : term_plain(l->term));
 }
 
 /* How much of the load is over, 0 to 1. */

@@ -18,7 +18,7 @@ static void
 reserve_path(char *path, size_t size, const char *run_dir)
 {
 	path[0] = '\0';
-	(void)text_add(path, size, "%s/reserve", run_dir);
+	text_add(path, size, "%s/reserve", run_dir);
 }
 
 /* Bytes that we could write, or UINT64_MAX when it can't be told. */

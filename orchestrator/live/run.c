@@ -64,8 +64,8 @@ send_option(void *arg, const char *name, const char *value)
 	void **both = arg;
 	struct event ev = {.type = MESSAGE_OPTION};
 
-	(void)text_copy(ev.u.option.name, sizeof(ev.u.option.name), name);
-	(void)text_copy(ev.u.option.value, sizeof(ev.u.option.value), value);
+	text_set(ev.u.option.name, sizeof(ev.u.option.name), name);
+	text_set(ev.u.option.value, sizeof(ev.u.option.value), value);
 	children_send(both[0], both[1], &ev);
 }
 
@@ -81,8 +81,8 @@ run_configure(struct run *r, struct child_slot *s)
 			continue;
 		memset(&ev, 0, sizeof(ev));
 		ev.type = MESSAGE_SERVER_URL;
-		(void)text_copy(ev.u.server_url.url,
-		    sizeof(ev.u.server_url.url), r->nodes[i].url);
+		text_set(ev.u.server_url.url, sizeof(ev.u.server_url.url),
+		    r->nodes[i].url);
 		children_send(r->children, s, &ev);
 	}
 	/* Ends with the run id, by which the child knows that it has all. */
@@ -276,7 +276,7 @@ say_log(struct run *r, const struct child_slot *s, const struct event *ev)
 	    r->config.quiet)
 		return;
 	progress_end(&r->progress);
-	(void)snprintf(who, sizeof(who), "%s %u", s->role, s->source);
+	text_format(who, sizeof(who), "%s %u", s->role, s->source);
 	log_print(who, ev->u.log.level, ev->u.log.text);
 }
 
@@ -323,8 +323,7 @@ hook_started(void *arg, struct child_slot *s)
 	ev.u.child_start.child = s->source;
 	ev.u.child_start.child_incarnation = s->incarnation;
 	ev.u.child_start.pid = (uint32_t)s->pid;
-	(void)text_copy(
-	    ev.u.child_start.role, sizeof(ev.u.child_start.role), s->role);
+	text_set(ev.u.child_start.role, sizeof(ev.u.child_start.role), s->role);
 	run_note(r, &ev);
 	run_configure(r, s);
 }
@@ -374,7 +373,7 @@ hook_signalled(void *arg, int sig)
 	    "%s: the load ends here; healing and judging what was seen "
 	    "(once more kills everything)",
 	    sig == SIGINT ? "interrupted" : "told to end");
-	(void)snprintf(
+	text_format(
 	    ev.u.interrupt.why, sizeof(ev.u.interrupt.why), "signal %d", sig);
 	run_note(r, &ev);
 }
@@ -479,8 +478,8 @@ note_option(void *arg, const char *name, const char *value)
 {
 	struct event ev = {.type = MESSAGE_OPTION};
 
-	(void)text_copy(ev.u.option.name, sizeof(ev.u.option.name), name);
-	(void)text_copy(ev.u.option.value, sizeof(ev.u.option.value), value);
+	text_set(ev.u.option.name, sizeof(ev.u.option.name), name);
+	text_set(ev.u.option.value, sizeof(ev.u.option.value), value);
 	run_note(arg, &ev);
 }
 
@@ -491,8 +490,7 @@ note_head(struct run *r)
 
 	ev.u.run.run = r->config.run;
 	ev.u.run.wall_ns = clock_wall_ns();
-	(void)text_copy(
-	    ev.u.run.version, sizeof(ev.u.run.version), NATSBURN_VERSION);
+	text_set(ev.u.run.version, sizeof(ev.u.run.version), NATSBURN_VERSION);
 	run_note(r, &ev);
 	config_each(&r->config, false, note_option, r);
 }
@@ -505,7 +503,7 @@ run_prepare(struct run *r)
 	char path[CONFIG_PATH_MAX + 16] = "";
 	int fd, err;
 
-	(void)text_add(path, sizeof(path), "%s/stderr.log", r->dir);
+	text_add(path, sizeof(path), "%s/stderr.log", r->dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;

@@ -48,8 +48,8 @@ servers_write(struct run *r)
 	FILE *f;
 	int err = 0;
 
-	(void)text_add(path, sizeof(path), "%s/" SERVERS_FILE, r->dir);
-	(void)text_add(temp, sizeof(temp), "%s.new", path);
+	text_add(path, sizeof(path), "%s/" SERVERS_FILE, r->dir);
+	text_add(temp, sizeof(temp), "%s.new", path);
 	f = text != NULL ? fopen(temp, "we") : NULL;
 	if (f == NULL || fputs(text, f) < 0 || fputc('\n', f) < 0)
 		err = errno;
@@ -67,7 +67,7 @@ servers_remove(struct run *r)
 {
 	char path[CONFIG_PATH_MAX + 32] = "";
 
-	(void)text_add(path, sizeof(path), "%s/" SERVERS_FILE, r->dir);
+	text_add(path, sizeof(path), "%s/" SERVERS_FILE, r->dir);
 	(void)unlink(path); /* never written, if it never was up */
 }
 
@@ -79,6 +79,6 @@ servers_urls(const struct run *r, char *out, unsigned long size)
 	out[0] = '\0';
 	for (i = 0; i < CONFIG_NODES_MAX; i++)
 		if (r->nodes[i].url[0] != '\0')
-			(void)text_add(out, size, "%s%s",
-			    out[0] != '\0' ? "," : "", r->nodes[i].url);
+			text_add(out, size, "%s%s", out[0] != '\0' ? "," : "",
+			    r->nodes[i].url);
 }

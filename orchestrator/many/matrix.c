@@ -55,11 +55,11 @@ axis_add(struct matrix_axis *axis, const char *option, const char *value,
 		if (strcmp(axis->items[i].value, value) == 0)
 			return cli_usage(
 			    "--%s: \"%s\" is named twice", option, value);
-	if (!text_copy(item->label, sizeof(item->label), label))
+	if (!text_fits(item->label, sizeof(item->label), label))
 		return cli_usage("--%s \"%s\": is too long to name a folder: "
 				 "at most %d bytes",
 		    option, label, MATRIX_LABEL_MAX - 1);
-	(void)text_copy(item->value, sizeof(item->value), value);
+	text_set(item->value, sizeof(item->value), value);
 	axis->n++;
 	return 0;
 }
@@ -87,7 +87,7 @@ take_mayhem(struct matrix *m)
 	int bad = 0;
 
 	while (bad == 0 && text_next_item(&list, item, sizeof(item))) {
-		(void)text_copy(label, sizeof(label), item);
+		text_set(label, sizeof(label), item);
 		plus_to_comma(item);
 		bad = axis_add(&m->mayhems, "mayhem", item, label);
 	}
@@ -146,9 +146,9 @@ ask_versions(const char *list, char *label, size_t size)
 						   : "it says nothing");
 		version_label(said, one, sizeof(one));
 		if (strcmp(one, last) != 0)
-			(void)text_add(label, size, "%s%s",
+			text_add(label, size, "%s%s",
 			    label[0] != '\0' ? "+" : "", one);
-		(void)text_copy(last, sizeof(last), one);
+		text_set(last, sizeof(last), one);
 	}
 	return 0;
 }
@@ -164,7 +164,7 @@ tell_apart(const struct matrix_axis *axis, char *label, size_t size)
 		    strchr("_", axis->items[i].label[strlen(label)]) != NULL)
 			same++;
 	if (same > 1)
-		(void)text_add(label, size, "_%u", same);
+		text_add(label, size, "_%u", same);
 }
 
 static int
@@ -174,7 +174,7 @@ take_server(struct matrix *m, const char *item)
 	char label[MATRIX_LABEL_MAX + 16];
 	int bad;
 
-	(void)text_copy(c.server_bin, sizeof(c.server_bin), item);
+	text_set(c.server_bin, sizeof(c.server_bin), item);
 	/* A + may also stand in a path. */
 	if (access(c.server_bin, F_OK) < 0)
 		plus_to_comma(c.server_bin);
@@ -214,7 +214,7 @@ applies(const char *extra, const struct run_config *c)
 
 	if (extra[len] == '\0' || len >= sizeof(scope))
 		return true; /* the check of the options complains */
-	(void)text_copy(scope, len + 1, extra);
+	text_set(scope, len + 1, extra);
 	return strcmp(scope, c->test) == 0 || config_list_has(c->mayhem, scope);
 }
 
@@ -236,11 +236,10 @@ matrix_config(const struct matrix *m, const struct matrix_cell *cell,
     struct run_config *c)
 {
 	*c = m->base;
-	(void)text_copy(
-	    c->test, sizeof(c->test), m->tests.items[cell->test].value);
-	(void)text_copy(
+	text_set(c->test, sizeof(c->test), m->tests.items[cell->test].value);
+	text_set(
 	    c->mayhem, sizeof(c->mayhem), m->mayhems.items[cell->mayhem].value);
-	(void)text_copy(c->server_bin, sizeof(c->server_bin),
+	text_set(c->server_bin, sizeof(c->server_bin),
 	    m->versions.items[cell->version].value);
 	(void)cli_expand_mayhem(c); /* matrix_init() saw that it can be */
 	drop_extras(c);
@@ -256,7 +255,7 @@ matrix_path(const struct matrix *m, const struct matrix_cell *cell,
     const char *file, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size, "%s/%s%s%s", m->dir, cell->name,
+	text_add(out, size, "%s/%s%s%s", m->dir, cell->name,
 	    file != NULL ? "/" : "", file != NULL ? file : "");
 }
 
@@ -268,7 +267,7 @@ name_cell(const struct matrix *m, struct matrix_cell *cell)
 	const char *version = m->versions.items[cell->version].label;
 
 	cell->name[0] = '\0';
-	if (!text_add(cell->name, sizeof(cell->name), "%s-%s-%s-%u", test,
+	if (!text_fits_add(cell->name, sizeof(cell->name), "%s-%s-%s-%u", test,
 		mayhem, version, cell->round))
 		return cli_usage("\"%s-%s-%s\": is too long to name a folder",
 		    test, mayhem, version);

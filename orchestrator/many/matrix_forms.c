@@ -170,8 +170,8 @@ junit_cell(const cJSON *cell, FILE *out)
 	const cJSON *reason;
 	char name[MATRIX_NAME_MAX] = "";
 
-	(void)text_add(name, sizeof(name), "%s #%.0f",
-	    forms_text(cell, "mayhem"), forms_number(cell, "repeat"));
+	text_add(name, sizeof(name), "%s #%.0f", forms_text(cell, "mayhem"),
+	    forms_number(cell, "repeat"));
 	fputs("    <testcase", out);
 	forms_attribute(out, "name", name);
 	fputs(" classname=\"natsburn.", out);

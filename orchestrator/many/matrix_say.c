@@ -31,9 +31,9 @@ entry(const struct matrix *m, const struct matrix_cell *like, char *out)
 			continue;
 		worst = worst != NULL ? worst : forms_words[w];
 		if (m->own.repeat == 1)
-			(void)text_add(out, ENTRY_MAX, "%s", forms_words[w]);
+			text_add(out, ENTRY_MAX, "%s", forms_words[w]);
 		else
-			(void)text_add(out, ENTRY_MAX, "%s%u %s",
+			text_add(out, ENTRY_MAX, "%s%u %s",
 			    out[0] != '\0' ? ", " : "", n, forms_words[w]);
 	}
 	return worst != NULL ? worst : "";
@@ -197,12 +197,12 @@ matrix_command(const struct matrix *m, char *out)
 	struct run_config c = m->base;
 
 	out[0] = '\0';
-	(void)text_add(out, REPORT_COMMAND_MAX, "natsburn matrix --tests %s",
+	text_add(out, REPORT_COMMAND_MAX, "natsburn matrix --tests %s",
 	    m->own.tests);
 	if (m->own.repeat != 1)
-		(void)text_add(out, REPORT_COMMAND_MAX, " --repeat %llu",
+		text_add(out, REPORT_COMMAND_MAX, " --repeat %llu",
 		    (unsigned long long)m->own.repeat);
 	report_command(out, &c);
-	(void)text_add(out, REPORT_COMMAND_MAX, " --out");
+	text_add(out, REPORT_COMMAND_MAX, " --out");
 	report_word(out, m->dir);
 }

@@ -99,7 +99,7 @@ append_all(struct shards *s, const cJSON *report, const char *field, int max,
 	int n = cJSON_GetArraySize(list);
 	double left = 0;
 
-	(void)text_add(omitted, sizeof(omitted), "%s_omitted", field);
+	text_add(omitted, sizeof(omitted), "%s_omitted", field);
 	cJSON_ArrayForEach (row, forms_get(report, field)) {
 		if (n++ < max)
 			(void)append(list, row, name);
@@ -158,7 +158,7 @@ static void
 key_of(const cJSON *anomaly, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size, "%s/%s", forms_text(anomaly, "kind"),
+	text_add(out, size, "%s/%s", forms_text(anomaly, "kind"),
 	    forms_text(anomaly, "class"));
 }
 
@@ -261,7 +261,7 @@ take_reason(struct shards *s, const char *name, const char *reason)
 	char text[1024] = "";
 	int n = cJSON_GetArraySize(list);
 
-	(void)text_add(text, sizeof(text), "%s: %s", name, reason);
+	text_add(text, sizeof(text), "%s: %s", name, reason);
 	if (n < REASONS_MAX)
 		(void)cJSON_AddItemToArray(list, cJSON_CreateString(text));
 	else if (n == REASONS_MAX)
@@ -309,11 +309,11 @@ fits(const struct shards *s, const cJSON *report, char *why, size_t size)
 
 	why[0] = '\0';
 	if (forms_get(report, "shards") != NULL)
-		(void)text_add(why, size, "is a merged report itself");
+		text_add(why, size, "is a merged report itself");
 	else if (s->first != NULL &&
 		 strcmp(test, forms_text(s->first, "test")) != 0)
-		(void)text_add(why, size, "is of test %s, others are of %s",
-		    test, forms_text(s->first, "test"));
+		text_add(why, size, "is of test %s, others are of %s", test,
+		    forms_text(s->first, "test"));
 	cJSON_ArrayForEach (row, forms_get(s->tree, "shards")) {
 		for (i = 0; same[i] != NULL; i++)
 			if (!cJSON_Compare(forms_get(row, same[i]),
@@ -321,7 +321,7 @@ fits(const struct shards *s, const cJSON *report, char *why, size_t size)
 				break;
 		/* Runs that never began are all alike. */
 		if (same[i] == NULL && forms_number(report, "rounds") > 0)
-			(void)text_add(why, size, "is the same run as \"%s\"",
+			text_add(why, size, "is the same run as \"%s\"",
 			    forms_text(row, "folder"));
 	}
 	return why[0] == '\0' ? 0 : -EINVAL;

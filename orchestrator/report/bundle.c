@@ -44,7 +44,7 @@ static int
 fail(struct bundle *b, int err, const char *what)
 {
 	b->why[0] = '\0';
-	(void)text_add(b->why, b->why_size, "%s: %s", what,
+	text_add(b->why, b->why_size, "%s: %s", what,
 	    b->out != NULL && archive_error_string(b->out) != NULL
 		? archive_error_string(b->out)
 		: strerror(-err));
@@ -60,7 +60,7 @@ put(struct bundle *b, const char *name, const char *data, size_t len)
 
 	if (e == NULL)
 		return fail(b, -ENOMEM, name);
-	(void)text_add(path, sizeof(path), "%s/%s", b->top, name);
+	text_add(path, sizeof(path), "%s/%s", b->top, name);
 	archive_entry_set_pathname(e, path);
 	archive_entry_set_size(e, (la_int64_t)len);
 	archive_entry_set_filetype(e, AE_IFREG);
@@ -185,7 +185,7 @@ put_server(struct bundle *b, const char *server, bool learns)
 	int err = 0;
 	DIR *dir;
 
-	(void)text_add(path, sizeof(path), "%s/servers/%s", b->dir, server);
+	text_add(path, sizeof(path), "%s/servers/%s", b->dir, server);
 	dir = opendir(path);
 	if (dir == NULL)
 		return 0; /* a file, or gone */
@@ -194,9 +194,9 @@ put_server(struct bundle *b, const char *server, bool learns)
 		    (learns && !has_end(d->d_name, ".conf")))
 			continue;
 		name[0] = path[0] = '\0';
-		(void)text_add(
+		text_add(
 		    name, sizeof(name), "servers/%s/%s", server, d->d_name);
-		(void)text_add(path, sizeof(path), "%s/%s", b->dir, name);
+		text_add(path, sizeof(path), "%s/%s", b->dir, name);
 		err = put_file(b, name, path, learns);
 	}
 	closedir(dir);
@@ -210,7 +210,7 @@ put_servers(struct bundle *b, bool learns)
 	char path[PATH_MAX_] = "";
 	int i, n, err = 0;
 
-	(void)text_add(path, sizeof(path), "%s/servers", b->dir);
+	text_add(path, sizeof(path), "%s/servers", b->dir);
 	n = scandir(path, &list, NULL, alphasort);
 	for (i = 0; i < n; i++) {
 		if (list[i]->d_name[0] != '.' && err == 0)
@@ -241,7 +241,7 @@ redact_event(const struct bundle *b, struct event *ev)
 			continue;
 		out = redact_text(
 		    b->redactor, text, strlen(text), REDACT_LOG, &len);
-		(void)text_copy(text, f->size, out != NULL ? out : "");
+		text_set(text, f->size, out != NULL ? out : "");
 		free(out);
 	}
 }
@@ -308,8 +308,8 @@ static void
 part_path(const struct bundle *b, unsigned segment, char *name, char *path)
 {
 	name[0] = path[0] = '\0';
-	(void)text_add(name, NAME_BYTES, "journal/%06u.nbj", segment);
-	(void)text_add(path, PATH_MAX_, "%s/" PART_DIR "/%s", b->dir, name);
+	text_add(name, NAME_BYTES, "journal/%06u.nbj", segment);
+	text_add(path, PATH_MAX_, "%s/" PART_DIR "/%s", b->dir, name);
 }
 
 static int
@@ -348,8 +348,8 @@ put_journal(struct bundle *b)
 	FILE *f = NULL;
 	int err;
 
-	(void)text_add(part, sizeof(part), "%s/" PART_DIR, b->dir);
-	(void)text_add(sub, sizeof(sub), "%s/journal", part);
+	text_add(part, sizeof(part), "%s/" PART_DIR, b->dir);
+	text_add(sub, sizeof(sub), "%s/journal", part);
 	if (mkdir(part, 0755) < 0 && errno != EEXIST)
 		return fail(b, -errno, part);
 	err = journal_open(&in, b->dir);
@@ -540,7 +540,7 @@ fill(struct bundle *b)
 		err = put_readme(b);
 	if (err == 0)
 		err = report_files(b->h, b->tree, put_form, b);
-	(void)text_add(path, sizeof(path), "%s/stderr.log", b->dir);
+	text_add(path, sizeof(path), "%s/stderr.log", b->dir);
 	if (err == 0)
 		err = put_file(b, "stderr.log", path, false);
 	if (err == 0)
@@ -553,7 +553,7 @@ name_top(struct bundle *b)
 {
 	char *full = realpath(b->dir, NULL);
 
-	(void)text_add(b->top, sizeof(b->top), "natsburn-%.100s",
+	text_add(b->top, sizeof(b->top), "natsburn-%.100s",
 	    full != NULL ? basename(full) : "run");
 	free(full);
 }
@@ -573,8 +573,8 @@ bundle_write(const struct history *h, const cJSON *tree, const char *run_dir,
 
 	name_top(&b);
 	b.is_part = h->bytes > BUNDLE_JOURNAL_MAX;
-	(void)text_add(path, sizeof(path), "%s/" BUNDLE_NAME, run_dir);
-	(void)text_add(temp, sizeof(temp), "%s.new", path);
+	text_add(path, sizeof(path), "%s/" BUNDLE_NAME, run_dir);
+	text_add(temp, sizeof(temp), "%s.new", path);
 	b.redactor = redact_create();
 	b.out = archive_write_new();
 	if (b.redactor == NULL || b.out == NULL)

@@ -9,6 +9,7 @@
 #include "orchestrator/history/history.h"
 #include "orchestrator/report/chart.h"
 #include "orchestrator/report/markup.h"
+#include "proto/base/text.h"
 
 #define WIDTH	   1200.0
 #define LEFT	   74.0
@@ -166,17 +167,17 @@ static void
 tick_text(char *out, size_t size, double t, double step)
 {
 	if (t == 0)
-		(void)snprintf(out, size, "0");
+		text_format(out, size, "0");
 	else if (step >= 86400)
-		(void)snprintf(out, size, "%.0fd", t / 86400);
+		text_format(out, size, "%.0fd", t / 86400);
 	else if (step >= 3600)
-		(void)snprintf(out, size, "%.0fh", t / 3600);
+		text_format(out, size, "%.0fh", t / 3600);
 	else if (step >= 60)
-		(void)snprintf(out, size, "%.0fm", t / 60);
+		text_format(out, size, "%.0fm", t / 60);
 	else if (step >= 1)
-		(void)snprintf(out, size, "%.0fs", t);
+		text_format(out, size, "%.0fs", t);
 	else
-		(void)snprintf(out, size, "%.2fs", t);
+		text_format(out, size, "%.2fs", t);
 }
 
 static void
@@ -433,11 +434,11 @@ static void
 number_text(char *out, size_t size, double v)
 {
 	if (v >= 1e6)
-		(void)snprintf(out, size, "%gM", v / 1e6);
+		text_format(out, size, "%gM", v / 1e6);
 	else if (v >= 1e4)
-		(void)snprintf(out, size, "%gk", v / 1e3);
+		text_format(out, size, "%gk", v / 1e3);
 	else
-		(void)snprintf(out, size, "%g", v);
+		text_format(out, size, "%g", v);
 }
 
 static void
@@ -543,11 +544,11 @@ static void
 decade_text(char *out, size_t size, double exponent)
 {
 	if (exponent >= 3)
-		(void)snprintf(out, size, "%g s", pow(10, exponent - 3));
+		text_format(out, size, "%g s", pow(10, exponent - 3));
 	else if (exponent >= 0)
-		(void)snprintf(out, size, "%g ms", pow(10, exponent));
+		text_format(out, size, "%g ms", pow(10, exponent));
 	else
-		(void)snprintf(out, size, "%g us", pow(10, exponent + 3));
+		text_format(out, size, "%g us", pow(10, exponent + 3));
 }
 
 static void
@@ -562,7 +563,7 @@ draw_latency(struct chart *c, unsigned kind)
 	c->y += PANEL_GAP;
 	scale_fit(c, kind, &s);
 	s.y = c->y;
-	(void)snprintf(text, sizeof(text), "%s latency", kind_name(c->s, kind));
+	text_format(text, sizeof(text), "%s latency", kind_name(c->s, kind));
 	label(c, "title", "start", LEFT, c->y - 7, text);
 	time_grid(c, c->y, c->y + PANEL, false);
 	for (e = s.low; e <= s.high; e++) {

@@ -16,6 +16,7 @@
 #include "orchestrator/many/forms.h"
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/markup.h"
+#include "proto/base/text.h"
 
 static void
 property(FILE *out, const char *name, const char *value)
@@ -33,7 +34,7 @@ properties(const cJSON *tree, FILE *out)
 	const cJSON *v;
 	char seed[32];
 
-	(void)snprintf(seed, sizeof(seed), "%.0f", forms_number(tree, "seed"));
+	text_format(seed, sizeof(seed), "%.0f", forms_number(tree, "seed"));
 	fputs("    <properties>\n", out);
 	property(out, "natsburn", forms_text(tree, "natsburn"));
 	property(out, "verdict", forms_text(tree, "verdict"));

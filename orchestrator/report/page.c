@@ -62,7 +62,7 @@ put_count(const struct page *p, double v)
 	char digits[32];
 	size_t i, len;
 
-	(void)snprintf(digits, sizeof(digits), "%.0f", v);
+	text_format(digits, sizeof(digits), "%.0f", v);
 	len = strlen(digits);
 	for (i = 0; i < len; i++) {
 		if (i > 0 && (len - i) % 3 == 0 && len > 4)
@@ -826,11 +826,11 @@ server_setting(const struct page *p, const cJSON *server)
 {
 	char text[128] = "";
 
-	(void)text_add(text, sizeof(text), "%s", text_of(server, "version"));
+	text_add(text, sizeof(text), "%s", text_of(server, "version"));
 	if (get(server, "sync") != NULL)
-		(void)text_add(text, sizeof(text), ", syncs every write");
+		text_add(text, sizeof(text), ", syncs every write");
 	else if (get(server, "sync_interval_s") != NULL)
-		(void)text_add(text, sizeof(text), ", sync_interval %.0f s",
+		text_add(text, sizeof(text), ", sync_interval %.0f s",
 		    number_of(server, "sync_interval_s"));
 	setting(p, text_of(server, "name"), text, false);
 }

@@ -52,16 +52,15 @@ report_word(char *out, const char *value)
 			   "_-+=:,./@%";
 	const char *p;
 
-	(void)text_add(out, COMMAND_MAX, " ");
+	text_add(out, COMMAND_MAX, " ");
 	if (value[0] != '\0' && value[strspn(value, safe)] == '\0') {
-		(void)text_add(out, COMMAND_MAX, "%s", value);
+		text_add(out, COMMAND_MAX, "%s", value);
 		return;
 	}
-	(void)text_add(out, COMMAND_MAX, "'");
+	text_add(out, COMMAND_MAX, "'");
 	for (p = value; *p != '\0'; p++)
-		(void)text_add(
-		    out, COMMAND_MAX, *p == '\'' ? "'\\''" : "%c", *p);
-	(void)text_add(out, COMMAND_MAX, "'");
+		text_add(out, COMMAND_MAX, *p == '\'' ? "'\\''" : "%c", *p);
+	text_add(out, COMMAND_MAX, "'");
 }
 
 static void
@@ -74,9 +73,8 @@ command_option(void *arg, const char *name, const char *value)
 	    strcmp(name, "out") == 0)
 		return;
 	flag[0] = '\0';
-	(void)text_add(
-	    flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
-	(void)text_add(arg, COMMAND_MAX, " %s", flag);
+	text_add(flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
+	text_add(arg, COMMAND_MAX, " %s", flag);
 	if (row == NULL || row->type != OPTION_FLAG)
 		report_word(arg, value);
 }
@@ -115,7 +113,7 @@ add_run(cJSON *o, const struct history *h)
 	add_mayhem(o, c->mayhem);
 	add_count(o, "seed", c->seed);
 	add_started(o, s->wall_ns);
-	(void)text_add(command, sizeof(command), "%s", c->test);
+	text_add(command, sizeof(command), "%s", c->test);
 	report_command(command, c);
 	(void)cJSON_AddStringToObject(o, "command", command);
 	(void)cJSON_AddStringToObject(o, "cluster", c->cluster);
@@ -583,7 +581,7 @@ report_read(const char *run_dir)
 	ssize_t len;
 	FILE *f;
 
-	(void)text_add(path, sizeof(path), "%s/report.json", run_dir);
+	text_add(path, sizeof(path), "%s/report.json", run_dir);
 	f = fopen(path, "re");
 	if (f == NULL)
 		return NULL;
@@ -618,8 +616,8 @@ report_save(const char *text, size_t len, const char *run_dir, const char *name)
 	char path[JOURNAL_PATH_MAX + 64] = "", temp[JOURNAL_PATH_MAX + 64] = "";
 	int fd, err;
 
-	(void)text_add(path, sizeof(path), "%s/%s", run_dir, name);
-	(void)text_add(temp, sizeof(temp), "%s/%s.new", run_dir, name);
+	text_add(path, sizeof(path), "%s/%s", run_dir, name);
+	text_add(temp, sizeof(temp), "%s/%s.new", run_dir, name);
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;

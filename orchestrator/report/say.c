@@ -6,6 +6,7 @@
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 
 #define SAY_ANOMALIES 3 /* of a kind and class */
 
@@ -36,7 +37,7 @@ say_anomaly(const struct anomaly *a, const struct term *t, FILE *out)
 	char line[1024];
 	size_t most = 2 * t->width - 1;
 
-	(void)snprintf(line, sizeof(line), "  %s (%s, %s): %s",
+	text_format(line, sizeof(line), "  %s (%s, %s): %s",
 	    anomaly_kind_name(a->kind), anomaly_class_name(a->class), a->rule,
 	    a->says);
 	if (t->is_terminal && strlen(line) > most && most < sizeof(line))

@@ -58,7 +58,7 @@ set_flag(const struct option_spec *row, void *base, const char *value,
 		*place_flag(row, base) = value[0] == 't';
 		return 0;
 	}
-	(void)text_add(allowed, size, "true or false");
+	text_add(allowed, size, "true or false");
 	return -EINVAL;
 }
 
@@ -72,7 +72,7 @@ set_u64(const struct option_spec *row, void *base, const char *value,
 		*place_u64(row, base) = v;
 		return 0;
 	}
-	(void)text_add(allowed, size, "a number from %llu to %llu",
+	text_add(allowed, size, "a number from %llu to %llu",
 	    (unsigned long long)row->min, (unsigned long long)row->max);
 	return -EINVAL;
 }
@@ -91,7 +91,7 @@ set_duration(const struct option_spec *row, void *base, const char *value,
 	}
 	text_from_duration(row->min, low, sizeof(low));
 	text_from_duration(row->max, high, sizeof(high));
-	(void)text_add(allowed, size,
+	text_add(allowed, size,
 	    "a duration such as 500ms, 30s, 10m or 2h30m, from %s to %s", low,
 	    high);
 	return -EINVAL;
@@ -111,7 +111,7 @@ read_times(const char *value, struct option_times *r)
 	}
 	if ((size_t)(dots - value) >= sizeof(low))
 		return -EINVAL;
-	(void)text_copy(low, (size_t)(dots - value) + 1, value);
+	text_set(low, (size_t)(dots - value) + 1, value);
 	if (text_to_duration(low, &r->low) < 0 ||
 	    text_to_duration(dots + 2, &r->high) < 0)
 		return -EINVAL;
@@ -132,7 +132,7 @@ set_times(const struct option_spec *row, void *base, const char *value,
 	}
 	text_from_duration(row->min, low, sizeof(low));
 	text_from_duration(row->max, high, sizeof(high));
-	(void)text_add(allowed, size,
+	text_add(allowed, size,
 	    "a time such as 5s, or a range such as 2s..10s, from %s to %s", low,
 	    high);
 	return -EINVAL;
@@ -143,10 +143,10 @@ set_string(const struct option_spec *row, void *base, const char *value,
     char *allowed, size_t size)
 {
 	if (strlen(value) < row->size) {
-		(void)text_copy(place_text(row, base), row->size, value);
+		text_set(place_text(row, base), row->size, value);
 		return 0;
 	}
-	(void)text_add(allowed, size, "at most %zu bytes", row->size - 1);
+	text_add(allowed, size, "at most %zu bytes", row->size - 1);
 	return -EINVAL;
 }
 
@@ -160,13 +160,12 @@ set_choice(const struct option_spec *row, void *base, const char *value,
 	for (n = 0; row->choices[n] != NULL; n++)
 		if (strcmp(row->choices[n], value) == 0)
 			return set_string(row, base, value, allowed, size);
-	(void)text_add(allowed, size, "one of");
+	text_add(allowed, size, "one of");
 	for (n = 0; row->choices[n] != NULL; n++)
-		(void)text_add(
-		    allowed, size, "%s %s", n ? "," : "", row->choices[n]);
+		text_add(allowed, size, "%s %s", n ? "," : "", row->choices[n]);
 	near = text_nearest(value, row->choices, n);
 	if (near != NULL)
-		(void)text_add(allowed, size, "; did you mean %s?", near);
+		text_add(allowed, size, "; did you mean %s?", near);
 	return -EINVAL;
 }
 
@@ -179,9 +178,9 @@ set_range(const struct option_spec *row, void *base, const char *value,
 	char low[24];
 
 	if (dots != NULL && (size_t)(dots - value) < sizeof(low)) {
-		(void)text_copy(low, (size_t)(dots - value) + 1, value);
+		text_set(low, (size_t)(dots - value) + 1, value);
 		dots += 2;
-	} else if (text_copy(low, sizeof(low), value))
+	} else if (text_fits(low, sizeof(low), value))
 		dots = low;
 	if (dots != NULL && text_to_u64(low, row->max, &v[0]) == 0 &&
 	    text_to_u64(dots, row->max, &v[1]) == 0 && v[0] >= row->min &&
@@ -189,7 +188,7 @@ set_range(const struct option_spec *row, void *base, const char *value,
 		memcpy(place_u64(row, base), v, sizeof(v));
 		return 0;
 	}
-	(void)text_add(allowed, size,
+	text_add(allowed, size,
 	    "a number or a range such as 100..200, from %llu to %llu",
 	    (unsigned long long)row->min, (unsigned long long)row->max);
 	return -EINVAL;
@@ -208,12 +207,12 @@ set_rate(const struct option_spec *row, void *base, const char *value,
 		len -= 2;
 	else if (strcmp(value, "0") != 0)
 		len = 0;
-	(void)text_copy(number, len + 1, value); /* cut where it ends */
+	text_set(number, len + 1, value); /* cut where it ends */
 	if (text_to_u64(number, row->max, &v) == 0 && v >= row->min) {
 		*place_u64(row, base) = v;
 		return 0;
 	}
-	(void)text_add(allowed, size, "a rate such as 5000/s, up to %llu/s",
+	text_add(allowed, size, "a rate such as 5000/s, up to %llu/s",
 	    (unsigned long long)row->max);
 	return -EINVAL;
 }
@@ -232,7 +231,7 @@ set_size(const struct option_spec *row, void *base, const char *value,
 	}
 	text_from_size(row->min, low, sizeof(low));
 	text_from_size(row->max, high, sizeof(high));
-	(void)text_add(allowed, size,
+	text_add(allowed, size,
 	    "0 or a size such as 512MiB or 2GiB, from %s to %s", low, high);
 	return -EINVAL;
 }
@@ -263,10 +262,9 @@ unknown_option(const struct option_spec *rows, const char *prefix,
 		names[n] = rows[n].name;
 	near = text_nearest(name, names, n);
 	why[0] = '\0';
-	(void)text_add(
-	    why, OPTION_WHY_MAX, "unknown option %s%.80s", prefix, name);
+	text_add(why, OPTION_WHY_MAX, "unknown option %s%.80s", prefix, name);
 	if (near != NULL)
-		(void)text_add(
+		text_add(
 		    why, OPTION_WHY_MAX, "; did you mean %s%s?", prefix, near);
 	return -ENOENT;
 }
@@ -286,9 +284,8 @@ option_set(const struct option_spec *rows, void *base, const char *prefix,
 		return 0;
 	why[0] = '\0';
 	/* A URL may hold a password. */
-	(void)text_add(why, OPTION_WHY_MAX, "%s%s \"%.200s\": must be %s",
-	    prefix, name,
-	    row->secret || strstr(value, "://") != NULL ? "..." : value,
+	text_add(why, OPTION_WHY_MAX, "%s%s \"%.200s\": must be %s", prefix,
+	    name, row->secret || strstr(value, "://") != NULL ? "..." : value,
 	    allowed);
 	return err;
 }
@@ -302,7 +299,7 @@ get_times(const struct option_times *r, char *out, size_t size)
 	if (r->high == r->low)
 		return;
 	text_from_duration(r->high, high, sizeof(high));
-	(void)text_add(out, size, "..%s", high);
+	text_add(out, size, "..%s", high);
 }
 
 void
@@ -315,11 +312,10 @@ option_get(
 	out[0] = '\0';
 	switch (row->type) {
 	case OPTION_FLAG:
-		(void)text_copy(
-		    out, size, *place_flag(row, b) ? "true" : "false");
+		text_set(out, size, *place_flag(row, b) ? "true" : "false");
 		break;
 	case OPTION_U64:
-		(void)text_add(
+		text_add(
 		    out, size, "%llu", (unsigned long long)*place_u64(row, b));
 		break;
 	case OPTION_DURATION:
@@ -330,17 +326,17 @@ option_get(
 		break;
 	case OPTION_STRING:
 	case OPTION_CHOICE:
-		(void)text_copy(out, size, place_text(row, b));
+		text_set(out, size, place_text(row, b));
 		break;
 	case OPTION_RANGE:
 		memcpy(range, place_u64(row, b), sizeof(range));
-		(void)text_add(out, size, "%llu", (unsigned long long)range[0]);
+		text_add(out, size, "%llu", (unsigned long long)range[0]);
 		if (range[1] != range[0])
-			(void)text_add(
+			text_add(
 			    out, size, "..%llu", (unsigned long long)range[1]);
 		break;
 	case OPTION_RATE:
-		(void)text_add(out, size, "%llu%s",
+		text_add(out, size, "%llu%s",
 		    (unsigned long long)*place_u64(row, b),
 		    *place_u64(row, b) != 0 ? "/s" : "");
 		break;
@@ -377,13 +373,13 @@ option_help(const struct option_spec *rows, const char *prefix, FILE *out)
 	for (; rows->name != NULL; rows++) {
 		is_flag = rows->type == OPTION_FLAG;
 		head[0] = '\0';
-		(void)text_add(head, sizeof(head), "%s%s", prefix, rows->name);
+		text_add(head, sizeof(head), "%s%s", prefix, rows->name);
 		/* A flag of a test or mode has to be given a value. */
 		if (is_flag)
-			(void)text_add(
+			text_add(
 			    head, sizeof(head), "%s", is_long ? "" : "=true");
 		else
-			(void)text_add(head, sizeof(head), "%s%s",
+			text_add(head, sizeof(head), "%s%s",
 			    is_long ? " " : "=",
 			    rows->arg != NULL ? rows->arg : "");
 		fprintf(out, "  %-28s %s", head, rows->help);

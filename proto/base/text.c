@@ -105,11 +105,11 @@ text_from_duration(uint64_t ns, char *out, size_t size)
 
 	out[0] = '\0';
 	if (ns == 0)
-		(void)text_add(out, size, "0");
+		text_add(out, size, "0");
 	for (i = UNITS; i-- > 0;) {
 		if (ns < units[i].ns)
 			continue;
-		(void)text_add(out, size, "%llu%s",
+		text_add(out, size, "%llu%s",
 		    (unsigned long long)(ns / units[i].ns), units[i].name);
 		ns %= units[i].ns;
 	}
@@ -156,14 +156,13 @@ text_from_size(uint64_t bytes, char *out, size_t size)
 	}
 	out[0] = '\0';
 	if (bytes == 0)
-		(void)text_add(out, size, "0");
+		text_add(out, size, "0");
 	else
-		(void)text_add(
-		    out, size, "%llu%s", (unsigned long long)n, sizes[i]);
+		text_add(out, size, "%llu%s", (unsigned long long)n, sizes[i]);
 }
 
 bool
-text_copy(char *out, size_t size, const char *in)
+text_fits(char *out, size_t size, const char *in)
 {
 	size_t len = strnlen(in, size);
 	bool whole = len < size;
@@ -175,19 +174,56 @@ text_copy(char *out, size_t size, const char *in)
 	return whole;
 }
 
-bool
-text_add(char *out, size_t size, const char *fmt, ...)
+/* Format behind the first used bytes of out; true when nothing was cut. */
+static bool __attribute__((format(printf, 4, 0)))
+format_behind(char *out, size_t size, size_t used, const char *fmt, va_list ap)
 {
-	size_t used = strnlen(out, size);
-	va_list ap;
 	int n;
 
 	if (used >= size)
 		return false;
-	va_start(ap, fmt);
 	n = vsnprintf(out + used, size - used, fmt, ap);
-	va_end(ap);
 	return n >= 0 && (size_t)n < size - used;
+}
+
+bool
+text_fits_add(char *out, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	bool whole;
+
+	va_start(ap, fmt);
+	whole = format_behind(out, size, strnlen(out, size), fmt, ap);
+	va_end(ap);
+	return whole;
+}
+
+void
+text_set(char *out, size_t size, const char *in)
+{
+	/* What is cut is cut: text.h says for whom this is. */
+	(void)text_fits(out, size, in);
+}
+
+void
+text_format(char *out, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)format_behind(out, size, 0, fmt, ap); /* likewise */
+	va_end(ap);
+}
+
+void
+text_add(char *out, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	/* likewise */
+	(void)format_behind(out, size, strnlen(out, size), fmt, ap);
+	va_end(ap);
 }
 
 bool

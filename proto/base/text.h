@@ -32,11 +32,24 @@ int text_to_size(const char *, uint64_t *bytes);
 /* Write a size so that text_to_size() reads it back; KiB at the least. */
 void text_from_size(uint64_t bytes, char *out, size_t size);
 
-/* Copy, cutting to size - 1 bytes; returns true when nothing was cut. */
-bool text_copy(char *out, size_t size, const char *in);
+/*
+ * Write into out, which holds size bytes: copy a string, format one, append a
+ * formatted one behind what is there. What does not fit is cut and the end is
+ * always a NUL. For words that people read: a cut sentence is still a
+ * sentence.
+ */
+void text_set(char *out, size_t size, const char *in);
+void text_format(char *out, size_t size, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void text_add(char *out, size_t size, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* Append printf-style at the end of out; false when it was cut. */
-bool text_add(char *out, size_t size, const char *fmt, ...)
+/*
+ * As text_set and text_add, for names, paths and requests, where a part is
+ * another one: true when nothing was cut.
+ */
+bool text_fits(char *out, size_t size, const char *in);
+bool text_fits_add(char *out, size_t size, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*

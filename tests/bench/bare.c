@@ -48,14 +48,14 @@ void
 bare_stream_name(const struct bare *b, const char *what, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size, "BARE_%s_%s", b->tag, what);
+	text_add(out, size, "BARE_%s_%s", b->tag, what);
 }
 
 void
 bare_subject(const struct bare *b, const char *what, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size, "bare.%s.%s", b->tag, what);
+	text_add(out, size, "bare.%s.%s", b->tag, what);
 }
 
 /* connections */
@@ -155,7 +155,7 @@ bare_set_up_stream(struct bare *b, const char *what)
 
 	bare_stream_name(b, what, name, sizeof(name));
 	bare_subject(b, what, subject, sizeof(subject));
-	(void)text_add(below, sizeof(below), "%s.>", subject);
+	text_add(below, sizeof(below), "%s.>", subject);
 	(void)jsStreamConfig_Init(&sc); /* can't fail: not NULL */
 	sc.Name = name;
 	sc.Subjects = subjects;
@@ -243,9 +243,9 @@ spawn_child(struct bare *b, const char *urls, unsigned i, const int fds[2])
 	    size, (char *)"--seconds", seconds, (char *)urls, NULL};
 	struct spawn_request r = {.path = "/proc/self/exe", .argv = argv};
 
-	(void)snprintf(child, sizeof(child), "%u", i + 1);
-	(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)b->size);
-	(void)snprintf(
+	text_format(child, sizeof(child), "%u", i + 1);
+	text_format(size, sizeof(size), "%llu", (unsigned long long)b->size);
+	text_format(
 	    seconds, sizeof(seconds), "%llu", (unsigned long long)b->seconds);
 	r.fds[r.nfds++] = (struct spawn_fd){fds[0], TELL_FD};
 	r.fds[r.nfds++] = (struct spawn_fd){fds[1], GO_FD};
@@ -449,7 +449,7 @@ take_arguments(struct bare *b, int argc, char **argv)
 	if (i + 1 != argc)
 		return -1;
 	if (b->tag[0] == '\0')
-		(void)snprintf(b->tag, sizeof(b->tag), "%d", (int)getpid());
+		text_format(b->tag, sizeof(b->tag), "%d", (int)getpid());
 	take_urls(b, argv[i]);
 	return 0;
 }

@@ -21,7 +21,7 @@ names(const struct bare *b, char *bucket, size_t size, char *stream,
     size_t stream_size)
 {
 	bare_stream_name(b, "kv", bucket, size);
-	(void)snprintf(stream, stream_size, "KV_%s", bucket);
+	text_format(stream, stream_size, "KV_%s", bucket);
 }
 
 static int
@@ -32,7 +32,7 @@ keys_set_up(struct bare *b)
 	jsStreamConfig sc;
 
 	names(b, bucket, sizeof(bucket), stream, sizeof(stream));
-	(void)snprintf(subject, sizeof(subject), "$KV.%s.>", bucket);
+	text_format(subject, sizeof(subject), "$KV.%s.>", bucket);
 	(void)jsStreamConfig_Init(&sc); /* can't fail: not NULL */
 	sc.Name = stream;
 	sc.Subjects = subjects;
@@ -99,11 +99,11 @@ keys_load(struct bare *b)
 	rng_init(&rng, b->seed, "kv 3.1");
 	for (; now < end; now = clock_mono_ns()) {
 		begun = now;
-		(void)snprintf(subject, sizeof(subject), "$KV.%s.k%u", bucket,
+		text_format(subject, sizeof(subject), "$KV.%s.k%u", bucket,
 		    (unsigned)rng_below(&rng, KEYS));
 		revision = read_key(b, stream, subject);
 		counter++;
-		(void)snprintf(id, sizeof(id), "%s-%llx", b->tag,
+		text_format(id, sizeof(id), "%s-%llx", b->tag,
 		    (unsigned long long)counter);
 		memcpy(data, &counter, sizeof(counter));
 		size =

@@ -29,7 +29,7 @@ struct lane {
 static void
 lane_name(unsigned index, char *out, size_t size)
 {
-	(void)snprintf(out, size, "lane%u", index);
+	text_format(out, size, "lane%u", index);
 }
 
 static int
@@ -61,11 +61,11 @@ lane_open(struct bare *b, struct lane *l, unsigned index)
 	lane_name(index, name, sizeof(name));
 	bare_stream_name(b, name, l->stream, sizeof(l->stream));
 	bare_subject(b, name, l->subject, sizeof(l->subject));
-	(void)snprintf(l->api, sizeof(l->api),
-	    "$JS.API.CONSUMER.MSG.NEXT.%s.%s", l->stream, name);
+	text_format(l->api, sizeof(l->api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
+	    l->stream, name);
 	if (st == NATS_OK) {
-		(void)text_copy(l->inbox, sizeof(l->inbox), inbox);
-		(void)text_add(wild, sizeof(wild), "%s.*", inbox);
+		text_set(l->inbox, sizeof(l->inbox), inbox);
+		text_add(wild, sizeof(wild), "%s.*", inbox);
 		st = natsConnection_SubscribeSync(&l->sub, b->nc, wild);
 	}
 	if (st == NATS_OK)
@@ -83,7 +83,7 @@ take_one(struct bare *b, struct lane *l)
 	bool is_delivery = false;
 
 	while (!is_delivery) {
-		(void)snprintf(reply, sizeof(reply), "%s.%llu", l->inbox,
+		text_format(reply, sizeof(reply), "%s.%llu", l->inbox,
 		    (unsigned long long)++l->pulls);
 		if (natsConnection_PublishRequestString(
 			b->nc, l->api, reply, PULL) != NATS_OK ||
@@ -115,7 +115,7 @@ lane_load(struct bare *b, struct lane *l, uint8_t *data)
 	while (now < end) {
 		begun = now;
 		l->counter++;
-		(void)snprintf(id, sizeof(id), "%s-%llx-%llx", b->tag,
+		text_format(id, sizeof(id), "%s-%llx-%llx", b->tag,
 		    (unsigned long long)b->child,
 		    (unsigned long long)l->counter);
 		memcpy(data, &l->counter, sizeof(l->counter));

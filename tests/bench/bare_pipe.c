@@ -81,7 +81,7 @@ static void
 name_of(const struct bare *b, const char *what, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size, "bare.%s.%s", b->tag, what);
+	text_add(out, size, "bare.%s.%s", b->tag, what);
 }
 
 static natsStatus
@@ -122,8 +122,8 @@ connect_to(struct bare *b, unsigned source)
 	if (st == NATS_OK)
 		st = natsInbox_Create(&inbox);
 	if (st == NATS_OK) {
-		(void)text_copy(b->inbox, sizeof(b->inbox), inbox);
-		(void)text_add(wild, sizeof(wild), "%s.*", b->inbox);
+		text_set(b->inbox, sizeof(b->inbox), inbox);
+		text_add(wild, sizeof(wild), "%s.*", b->inbox);
 		st = natsConnection_SubscribeSync(&b->sub, b->nc, wild);
 	}
 	if (st == NATS_OK)
@@ -150,9 +150,9 @@ publish(struct bare *b, const char *subject, uint8_t *data, uint64_t counter)
 	natsStatus st;
 
 	memcpy(data, &counter, sizeof(counter));
-	(void)snprintf(reply, sizeof(reply), "%s.%u-%llu-1", b->inbox, 1u,
+	text_format(reply, sizeof(reply), "%s.%u-%llu-1", b->inbox, 1u,
 	    (unsigned long long)counter);
-	(void)snprintf(id, sizeof(id), "%s-%d-%llx", b->tag, (int)getpid(),
+	text_format(id, sizeof(id), "%s-%d-%llx", b->tag, (int)getpid(),
 	    (unsigned long long)counter);
 	st = natsMsg_Create(
 	    &msg, subject, reply, (const char *)data, (int)b->size);
@@ -249,11 +249,11 @@ pull(struct bare *b, struct intake *t)
 			continue;
 		t->left[i] = b->batch;
 		t->end_ns = now + PULL_NS + PULL_NS / 4;
-		(void)snprintf(api, sizeof(api),
+		text_format(api, sizeof(api),
 		    "$JS.API.CONSUMER.MSG.NEXT.BARE_%s.pipe%u", b->tag, t->k);
-		(void)snprintf(reply, sizeof(reply), "%s.p%llu", b->inbox,
+		text_format(reply, sizeof(reply), "%s.p%llu", b->inbox,
 		    (unsigned long long)++t->number);
-		(void)snprintf(request, sizeof(request),
+		text_format(request, sizeof(request),
 		    "{\"batch\":%llu,\"expires\":%llu}",
 		    (unsigned long long)b->batch, (unsigned long long)PULL_NS);
 		(void)natsConnection_PublishRequestString(
@@ -290,7 +290,7 @@ ack_batch(struct bare *b, struct intake *t)
 	unsigned i;
 
 	for (i = 0; i < t->n; i++) {
-		(void)snprintf(reply, sizeof(reply), "%s.a%u-1", b->inbox, i);
+		text_format(reply, sizeof(reply), "%s.a%u-1", b->inbox, i);
 		(void)natsConnection_PublishRequestString(
 		    b->nc, natsMsg_GetReply(t->batch[i]), reply, "+ACK");
 		natsMsg_Destroy(t->batch[i]);
@@ -308,7 +308,7 @@ tell_lag(struct bare *b, struct intake *t, uint64_t now)
 		return;
 	t->lag_ns = now + LAG_NS;
 	name_of(b, "lag", subject, sizeof(subject));
-	(void)snprintf(text, sizeof(text), "%u %llu", t->k, t->pending);
+	text_format(text, sizeof(text), "%u %llu", t->k, t->pending);
 	(void)natsConnection_PublishString(b->nc, subject, text);
 }
 
@@ -355,7 +355,7 @@ set_up_once(struct bare *b)
 	unsigned k;
 
 	name_of(b, "pipe.>", subject, sizeof(subject));
-	(void)text_add(name, sizeof(name), "BARE_%s", b->tag);
+	text_add(name, sizeof(name), "BARE_%s", b->tag);
 	(void)jsStreamConfig_Init(&sc); /* can't fail: not NULL */
 	sc.Name = name;
 	sc.Subjects = subjects;
@@ -367,7 +367,7 @@ set_up_once(struct bare *b)
 	jo.Wait = SETUP_MS;
 	st = js_AddStream(NULL, b->js, &sc, &jo, NULL);
 	for (k = 0; k < DURABLES && st == NATS_OK; k++) {
-		(void)snprintf(durable, sizeof(durable), "pipe%u", k);
+		text_format(durable, sizeof(durable), "pipe%u", k);
 		(void)jsConsumerConfig_Init(&cc); /* can't fail: not NULL */
 		cc.Durable = durable;
 		cc.AckPolicy = js_AckExplicit;
@@ -393,15 +393,15 @@ leaders_of(struct bare *b, const char *name, char *out, size_t size)
 	out[0] = '\0';
 	ok = js_GetStreamInfo(&si, b->js, name, NULL, NULL) == NATS_OK &&
 	     si->Cluster != NULL && si->Cluster->Leader != NULL &&
-	     text_add(out, size, "%s", si->Cluster->Leader);
+	     text_fits_add(out, size, "%s", si->Cluster->Leader);
 	jsStreamInfo_Destroy(si);
 	for (k = 0; k < DURABLES && ok; k++) {
 		ci = NULL;
-		(void)snprintf(durable, sizeof(durable), "pipe%u", k);
+		text_format(durable, sizeof(durable), "pipe%u", k);
 		ok = js_GetConsumerInfo(
 			 &ci, b->js, name, durable, NULL, NULL) == NATS_OK &&
 		     ci->Cluster != NULL && ci->Cluster->Leader != NULL &&
-		     text_add(out, size, " %s", ci->Cluster->Leader);
+		     text_fits_add(out, size, " %s", ci->Cluster->Leader);
 		jsConsumerInfo_Destroy(ci);
 	}
 	return ok;
@@ -466,14 +466,14 @@ spawn_role(
 	    .nfds = 2};
 	pid_t pid;
 
-	(void)snprintf(text[0], sizeof(text[0]), "%u", source);
-	(void)snprintf(
+	text_format(text[0], sizeof(text[0]), "%u", source);
+	text_format(
 	    text[1], sizeof(text[1]), "%llu", (unsigned long long)b->size);
-	(void)snprintf(
+	text_format(
 	    text[2], sizeof(text[2]), "%llu", (unsigned long long)b->window);
-	(void)snprintf(
+	text_format(
 	    text[3], sizeof(text[3]), "%llu", (unsigned long long)b->batch);
-	(void)snprintf(
+	text_format(
 	    text[4], sizeof(text[4]), "%llu", (unsigned long long)b->backlog);
 	pid = spawn(&r);
 	if (pid < 0)
@@ -549,7 +549,7 @@ first_main(struct bare *b, const char *urls)
 
 	if (err < 0)
 		return 1;
-	(void)text_add(name, sizeof(name), "BARE_%s", b->tag);
+	text_add(name, sizeof(name), "BARE_%s", b->tag);
 	while ((st = set_up_alike(b, name)) != NATS_OK &&
 	       clock_mono_ns() < deadline)
 		(void)poll(NULL, 0, 100);
@@ -609,7 +609,7 @@ play_role(struct bare *b, char **argv)
 	    text_to_u64(argv[5], 500, &b->batch) < 0 ||
 	    text_to_u64(argv[6], UINT64_MAX, &b->backlog) < 0)
 		return 64;
-	(void)text_copy(b->tag, sizeof(b->tag), argv[7]);
+	text_set(b->tag, sizeof(b->tag), argv[7]);
 	take_urls(b, argv[8]);
 	return strcmp(argv[1], "--consumer") == 0
 		   ? consumer_main(b, (unsigned)source)
@@ -646,7 +646,7 @@ main(int argc, char **argv)
 		    stderr);
 		return 64;
 	}
-	(void)snprintf(b->tag, sizeof(b->tag), "%d", (int)getpid());
+	text_format(b->tag, sizeof(b->tag), "%d", (int)getpid());
 	take_urls(b, argv[i]);
 	return first_main(b, argv[i]);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 #include "tests/bench/bare.h"
 
 #define QUEUE	 "queue"
@@ -86,7 +87,7 @@ one_round(struct bare *b, const char *subject, uint8_t *data)
 	uint64_t begun = clock_mono_ns(), got, counter = ++b->rounds;
 	char id[64];
 
-	(void)snprintf(
+	text_format(
 	    id, sizeof(id), "%s-%llx", b->tag, (unsigned long long)counter);
 	memcpy(data, &counter, sizeof(counter));
 	bare_publish(b, subject, data, b->size, id);

@@ -66,10 +66,10 @@ name_pick(struct bare *b, struct streams *s, struct name *n)
 		return;
 	}
 	s->names++;
-	(void)snprintf(
+	text_format(
 	    what, sizeof(what), "3_1_%llu", (unsigned long long)s->names);
 	bare_stream_name(b, what, n->stream, sizeof(n->stream));
-	(void)snprintf(
+	text_format(
 	    what, sizeof(what), "3.1.%llu", (unsigned long long)s->names);
 	bare_subject(b, what, n->subject, sizeof(n->subject));
 }
@@ -82,7 +82,7 @@ fill(const struct bare *b, const struct streams *s, const struct name *n)
 	char id[64];
 
 	for (i = 0; i < MESSAGES; i++) {
-		(void)snprintf(id, sizeof(id), "%s-%llx-%u", b->tag,
+		text_format(id, sizeof(id), "%s-%llx-%u", b->tag,
 		    (unsigned long long)s->ids, i);
 		bare_publish(b, n->subject, data, sizeof(data), id);
 	}
@@ -102,7 +102,7 @@ add_stream(struct bare *b, struct streams *s)
 	name_pick(b, s, n);
 	s->ids++;
 	variant = rng_below(&s->rng, VARIANTS);
-	(void)snprintf(description, sizeof(description), "natsburn stream %llu",
+	text_format(description, sizeof(description), "natsburn stream %llu",
 	    (unsigned long long)s->ids);
 	(void)jsStreamConfig_Init(&sc); /* can't fail: not NULL */
 	sc.Name = n->stream;

@@ -166,11 +166,11 @@ sweep(struct bench *b)
 	unsigned i;
 
 	for (i = 1; i <= b->journal.segment; i++) {
-		(void)snprintf(
+		text_format(
 		    path, sizeof(path), "%s/journal/%06u.nbj.zst", b->dir, i);
 		(void)unlink(path); /* a temporary file */
 	}
-	(void)snprintf(path, sizeof(path), "%s/journal", b->dir);
+	text_format(path, sizeof(path), "%s/journal", b->dir);
 	(void)rmdir(path); /* likewise */
 }
 
@@ -263,7 +263,7 @@ bench_journal(const char *run_dir, unsigned repeat, int only)
 
 	if (b == NULL)
 		return -ENOMEM;
-	(void)snprintf(b->dir, sizeof(b->dir), "%s/bench_central.XXXXXX",
+	text_format(b->dir, sizeof(b->dir), "%s/bench_central.XXXXXX",
 	    temp != NULL ? temp : "/tmp");
 	err = feed_load(&b->feed, run_dir);
 	if (err == 0 && mkdtemp(b->dir) == NULL)

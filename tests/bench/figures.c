@@ -44,7 +44,7 @@ count(struct figures *f, const struct event *ev, size_t len)
 	else if (ev->type == MESSAGE_PHASE && f->nphases < PHASES_MAX) {
 		p = &f->phases[f->nphases++];
 		p->begun_ns = ev->time_ns;
-		(void)text_copy(p->name, sizeof(p->name), ev->u.phase.name);
+		text_set(p->name, sizeof(p->name), ev->u.phase.name);
 		f->is_load = strcmp(p->name, "quiet") == 0 ||
 			     strcmp(p->name, "mayhem") == 0 ||
 			     strcmp(p->name, "heal") == 0;

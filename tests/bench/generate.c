@@ -80,8 +80,8 @@ emit_option(struct generator *g, const char *name, const char *value)
 {
 	struct event ev = {.seq = 0};
 
-	(void)text_copy(ev.u.option.name, sizeof(ev.u.option.name), name);
-	(void)text_copy(ev.u.option.value, sizeof(ev.u.option.value), value);
+	text_set(ev.u.option.name, sizeof(ev.u.option.name), name);
+	text_set(ev.u.option.value, sizeof(ev.u.option.value), value);
 	emit(g, 0, MESSAGE_OPTION, &ev);
 }
 
@@ -91,8 +91,7 @@ emit_phase(struct generator *g, enum run_phase phase)
 	struct event ev = {.seq = 0};
 
 	ev.u.phase.phase = (uint8_t)phase;
-	(void)text_copy(
-	    ev.u.phase.name, sizeof(ev.u.phase.name), phase_name(phase));
+	text_set(ev.u.phase.name, sizeof(ev.u.phase.name), phase_name(phase));
 	emit(g, 0, MESSAGE_PHASE, &ev);
 }
 
@@ -104,13 +103,12 @@ emit_start(struct generator *g, uint32_t source, const char *role)
 	ev.u.child_start.child = source;
 	ev.u.child_start.child_incarnation = 1;
 	ev.u.child_start.pid = 1000 + source;
-	(void)text_copy(
-	    ev.u.child_start.role, sizeof(ev.u.child_start.role), role);
+	text_set(ev.u.child_start.role, sizeof(ev.u.child_start.role), role);
 	emit(g, 0, MESSAGE_CHILD_START, &ev);
 	memset(&ev, 0, sizeof(ev));
 	ev.u.hello.pid = 1000 + source;
 	ev.u.hello.wall_ns = WALL_NS;
-	(void)text_copy(ev.u.hello.role, sizeof(ev.u.hello.role), role);
+	text_set(ev.u.hello.role, sizeof(ev.u.hello.role), role);
 	emit(g, source, MESSAGE_HELLO, &ev);
 	emit_bare(g, source, MESSAGE_READY);
 }
@@ -141,11 +139,10 @@ emit_nodes(struct generator *g)
 		memset(&ev, 0, sizeof(ev));
 		ev.u.node.node = i;
 		ev.u.node.pid = 2000 + i;
-		(void)text_add(
-		    ev.u.node.name, sizeof(ev.u.node.name), "n%u", i);
-		(void)text_copy(
+		text_add(ev.u.node.name, sizeof(ev.u.node.name), "n%u", i);
+		text_set(
 		    ev.u.node.version, sizeof(ev.u.node.version), "2.10.27");
-		(void)text_add(ev.u.node.url, sizeof(ev.u.node.url),
+		text_add(ev.u.node.url, sizeof(ev.u.node.url),
 		    "nats://127.0.0.1:%u", 4221 + i);
 		emit(g, CHAOS, MESSAGE_NODE, &ev);
 	}
@@ -164,15 +161,13 @@ emit_stream(struct generator *g)
 	ev.u.stream.created = STREAM_CREATED;
 	ev.u.stream.dedupe_ns = 600 * CLOCK_S;
 	ev.u.stream.replicas = 3;
-	(void)text_copy(
-	    ev.u.stream.name, sizeof(ev.u.stream.name), STREAM_NAME);
-	(void)text_copy(
-	    ev.u.stream.storage, sizeof(ev.u.stream.storage), "file");
+	text_set(ev.u.stream.name, sizeof(ev.u.stream.name), STREAM_NAME);
+	text_set(ev.u.stream.storage, sizeof(ev.u.stream.storage), "file");
 	emit(g, SETUP, MESSAGE_STREAM, &ev);
 	memset(&ev, 0, sizeof(ev));
 	ev.u.consumer.created = STREAM_CREATED + 1;
 	ev.u.consumer.ack_wait_ns = 5 * CLOCK_S;
-	(void)text_copy(ev.u.consumer.name, sizeof(ev.u.consumer.name), "burn");
+	text_set(ev.u.consumer.name, sizeof(ev.u.consumer.name), "burn");
 	emit(g, SETUP, MESSAGE_CONSUMER, &ev);
 }
 
@@ -184,7 +179,7 @@ head(struct generator *g)
 
 	ev.u.run.run = RUN_ID;
 	ev.u.run.wall_ns = WALL_NS;
-	(void)text_copy(ev.u.run.version, sizeof(ev.u.run.version), "bench");
+	text_set(ev.u.run.version, sizeof(ev.u.run.version), "bench");
 	emit(g, 0, MESSAGE_RUN, &ev);
 	emit_option(g, "test", "queue-group-consumer");
 	emit_option(g, "mayhem", "rolling_restart");
@@ -245,7 +240,7 @@ publish_trouble(struct generator *g, enum message_type type, uint32_t attempt)
 	m = &ev.u.publish_unknown;
 	m->id = round_id(g->round);
 	m->attempt = attempt;
-	(void)text_copy(m->why, sizeof(m->why),
+	text_set(m->why, sizeof(m->why),
 	    type == MESSAGE_PUBLISH_FAIL ? "No responders available for request"
 					 : "Timeout");
 	emit(g, PUBLISHER, type, &ev);
@@ -283,8 +278,8 @@ ack(struct generator *g, uint32_t source, enum message_type type,
 	else if (type == MESSAGE_ACK_UNKNOWN) {
 		/* The message comes to another one before it tries again. */
 		ev.u.ack_unknown.gave_up = 1;
-		(void)text_copy(ev.u.ack_unknown.why,
-		    sizeof(ev.u.ack_unknown.why), "Timeout");
+		text_set(ev.u.ack_unknown.why, sizeof(ev.u.ack_unknown.why),
+		    "Timeout");
 	}
 	emit(g, source, type, &ev);
 }
@@ -345,14 +340,13 @@ fault_begin(struct generator *g)
 	m->round = 1 + (g->fault - 1) / 3;
 	m->planned_ns = (uint64_t)g->fault * FAULT_NS;
 	m->ends_server = 1;
-	(void)text_copy(m->mode, sizeof(m->mode), "rolling_restart");
-	(void)text_add(
-	    m->target, sizeof(m->target), "n%u", 3 - (g->fault - 1) % 3);
+	text_set(m->mode, sizeof(m->mode), "rolling_restart");
+	text_add(m->target, sizeof(m->target), "n%u", 3 - (g->fault - 1) % 3);
 	emit(g, CHAOS, MESSAGE_FAULT_PLANNED, &ev);
 	memset(&ev, 0, sizeof(ev));
 	ev.u.fault_applied.fault = g->fault;
 	ev.u.fault_applied.ok = 1;
-	(void)text_copy(ev.u.fault_applied.how, sizeof(ev.u.fault_applied.how),
+	text_set(ev.u.fault_applied.how, sizeof(ev.u.fault_applied.how),
 	    "exit code 1 after SIGTERM");
 	emit(g, CHAOS, MESSAGE_FAULT_APPLIED, &ev);
 	g->heal_ns = g->now_ns + FAULT_LASTS_NS;
@@ -366,7 +360,7 @@ fault_end(struct generator *g)
 
 	ev.u.fault_healed.fault = g->fault;
 	ev.u.fault_healed.ok = 1;
-	(void)text_copy(ev.u.fault_healed.how, sizeof(ev.u.fault_healed.how),
+	text_set(ev.u.fault_healed.how, sizeof(ev.u.fault_healed.how),
 	    "healthy and current");
 	emit(g, CHAOS, MESSAGE_FAULT_HEALED, &ev);
 	g->heal_ns = 0;

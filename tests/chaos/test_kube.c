@@ -3,6 +3,7 @@
  * What is read of Kubernetes: objects, watch lines, answers to reviews,
  * frames of a WebSocket; whole, in pieces, cut short and damaged.
  */
+#include "proto/base/text.h"
 #include "tests/support.h"
 
 #include <errno.h>
@@ -161,7 +162,7 @@ test_budget(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		(void)snprintf(text, sizeof(text),
+		text_format(text, sizeof(text),
 		    "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"selector\":{"
 		    "\"matchLabels\":%s}},\"status\":{"
 		    "\"disruptionsAllowed\":1,\"expectedPods\":5,"

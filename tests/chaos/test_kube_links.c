@@ -3,6 +3,7 @@
  * Links between pods: what is written to cut them, and what is read of the
  * servers' pages to see whether that did anything.
  */
+#include "proto/base/text.h"
 #include "tests/support.h"
 
 #include <errno.h>
@@ -94,8 +95,7 @@ test_policy_of_others(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		(void)snprintf(
-		    text, sizeof(text), "{\"spec\":%s}", rows[i].spec);
+		text_format(text, sizeof(text), "{\"spec\":%s}", rows[i].spec);
 		o = cJSON_Parse(text);
 		assert_int_equal(
 		    kube_policy_selects(o, labels), rows[i].selects);
@@ -117,8 +117,7 @@ begin_routes(void **state)
 
 	(void)state;
 	for (i = 0; i < 3; i++)
-		(void)snprintf(
-		    nodes[i].name, sizeof(nodes[i].name), "nats-%u", i);
+		text_format(nodes[i].name, sizeof(nodes[i].name), "nats-%u", i);
 	kube_routes_init(&routes, nodes, 3);
 	now = 100 * CLOCK_S;
 	return 0;
@@ -133,7 +132,7 @@ take(unsigned node, const char *server, unsigned peer, unsigned id, unsigned in,
 	cJSON *o;
 
 	now += CLOCK_S / 2;
-	(void)snprintf(text, sizeof(text),
+	text_format(text, sizeof(text),
 	    "{\"server_id\":\"%s\",\"num_routes\":2,\"routes\":[{\"rid\":%u,"
 	    "\"remote_name\":\"nats-%u\",\"in_bytes\":%u,\"out_bytes\":%u},"
 	    "{\"rid\":99,\"remote_name\":\"stranger\",\"in_bytes\":1}]}",

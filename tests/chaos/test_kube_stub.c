@@ -49,7 +49,7 @@ read_head(int fd, char *line, size_t size)
 		head[n] = '\0';
 	} while (got > 0 && strstr(head, "\r\n\r\n") == NULL);
 	head[strcspn(head, "\r\n")] = '\0';
-	(void)text_copy(line, size, head);
+	text_set(line, size, head);
 }
 
 static void
@@ -83,7 +83,7 @@ serve(void *arg)
 		    fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof(one));
 		n = atomic_load(&s->count);
 		read_head(fd, s->asked[n % ASKED_MAX], sizeof(s->asked[0]));
-		(void)snprintf(text, sizeof(text), "%s", *s->replies);
+		text_format(text, sizeof(text), "%s", *s->replies);
 		if (s->replies[1] != NULL)
 			s->replies++;
 		len = strlen(text);
@@ -114,7 +114,7 @@ stub_open(struct stub *s, const char *const *replies, size_t piece)
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&a, len), 0);
 	assert_int_equal(listen(s->fd, 16), 0);
 	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&a, &len), 0);
-	(void)snprintf(
+	text_format(
 	    s->base, sizeof(s->base), "http://127.0.0.1:%u", ntohs(a.sin_port));
 	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }
@@ -161,9 +161,8 @@ note(void *arg, enum kube_change change, const cJSON *o)
 	struct told *t = arg;
 	size_t n = strlen(t->names);
 
-	(void)snprintf(t->names + n, sizeof(t->names) - n, "%s%s%s",
-	    marks[change], kube_object_text(o, "metadata.name"),
-	    o != NULL ? " " : "");
+	text_format(t->names + n, sizeof(t->names) - n, "%s%s%s", marks[change],
+	    kube_object_text(o, "metadata.name"), o != NULL ? " " : "");
 }
 
 /* Watch until what was told is want. */
@@ -305,7 +304,7 @@ hear(void *arg, int status, const char *body)
 
 	h->is_there = true;
 	h->status = status;
-	(void)snprintf(h->body, sizeof(h->body), "%s", body);
+	text_format(h->body, sizeof(h->body), "%s", body);
 }
 
 static void
@@ -413,7 +412,7 @@ run(const char *reply, size_t piece, char *out, size_t size)
 		(void)usleep(1000);
 	}
 	code = kube_exec_code(x);
-	(void)snprintf(out, size, "%s", kube_exec_output(x));
+	text_format(out, size, "%s", kube_exec_output(x));
 	if (atomic_load(&s.count) > 0)
 		assert_string_equal(s.asked[0],
 		    "GET /api/v1/namespaces/default/pods/a-0/exec?container="

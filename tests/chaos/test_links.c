@@ -3,6 +3,7 @@
  * The link proxies, with real sockets and the real process: what is set for
  * two servers happens to their bytes, and to nobody else's.
  */
+#include "proto/base/text.h"
 #include "tests/support.h"
 
 #include <arpa/inet.h>
@@ -65,7 +66,7 @@ listen_any(uint16_t *port)
 static void
 name_of(unsigned node, char *out, size_t size)
 {
-	(void)snprintf(out, size, "n%u", node);
+	text_format(out, size, "n%u", node);
 }
 
 static int
@@ -179,7 +180,7 @@ accept_from(int listener)
 static void
 say_hello(unsigned from, char *out, size_t size)
 {
-	(void)snprintf(out, size,
+	text_format(out, size,
 	    "CONNECT {\"echo\":true,\"server_name\":\"n%u\",\"lnoc\":true}\r\n",
 	    from);
 }
@@ -524,7 +525,7 @@ test_names_in_pieces(void **state)
 	    links_open(&b->links, 3, "n11", b->ports[3], false), 0);
 	for (cut = 1; cut < len; cut += 2) {
 		w = dial_only(b, 2);
-		(void)snprintf(part, sizeof(part), "%.*s", (int)cut, hello);
+		text_format(part, sizeof(part), "%.*s", (int)cut, hello);
 		write_text(w.dialler, part);
 		expect_text(w.server, part); /* so it was read by itself */
 		set(b, 1, 2, &held);

@@ -76,9 +76,8 @@ __wrap_child_emit(struct child *c, struct event *ev)
 		assert_true(world->nfound < FOUND_MAX);
 		f = &world->found[world->nfound++];
 		f->number = ev->u.fault_planned.fault;
-		(void)text_copy(
-		    f->mode, sizeof(f->mode), ev->u.fault_planned.mode);
-		(void)text_copy(
+		text_set(f->mode, sizeof(f->mode), ev->u.fault_planned.mode);
+		text_set(
 		    f->target, sizeof(f->target), ev->u.fault_planned.target);
 		f->planned_ns = ev->u.fault_planned.planned_ns;
 		f->begun_ns = now_ns;
@@ -109,7 +108,7 @@ monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 	unsigned i;
 
 	(void)m;
-	(void)text_copy(why, CLUSTER_WHY_MAX, "the stub says no");
+	text_set(why, CLUSTER_WHY_MAX, "the stub says no");
 	for (i = 0; i < world->cluster.n; i++)
 		if (!world->servers[i].runs || world->servers[i].is_stopped ||
 		    world->servers[i].well_ns > now_ns)
@@ -163,7 +162,7 @@ monitor_pick_group(const struct monitor *m, bool consumers, uint64_t dice,
 	(void)m;
 	(void)consumers;
 	(void)dice;
-	(void)text_copy(name, size, "NB_1_s");
+	text_set(name, size, "NB_1_s");
 	return any_running();
 }
 
@@ -251,7 +250,7 @@ stub_start(struct cluster *c, unsigned node)
 	s->runs = true;
 	s->is_stopped = s->is_told = false;
 	s->well_ns = now_ns + some_time(4 * CLOCK_S);
-	(void)snprintf(s->varz.version, sizeof(s->varz.version), "9.%u.9",
+	text_format(s->varz.version, sizeof(s->varz.version), "9.%u.9",
 	    c->nodes[node - 1].binary);
 	return 0;
 }
@@ -265,7 +264,7 @@ stub_signal(struct cluster *c, unsigned node, int sig)
 		return -ESRCH;
 	if (world->refuses) {
 		c->refused_nodes |= 1U << (node - 1);
-		(void)text_copy(c->refused, sizeof(c->refused), "refused");
+		text_set(c->refused, sizeof(c->refused), "refused");
 		return 0;
 	}
 	if (sig == SIGSTOP)
@@ -274,7 +273,7 @@ stub_signal(struct cluster *c, unsigned node, int sig)
 		s->is_stopped = false;
 	else if (sig == SIGHUP) {
 		s->varz.max_connections = c->nodes[node - 1].config_mark;
-		(void)snprintf(s->varz.config_load_time,
+		text_format(s->varz.config_load_time,
 		    sizeof(s->varz.config_load_time), "%llu",
 		    (unsigned long long)now_ns);
 	} else {
@@ -332,7 +331,7 @@ stub_renew(struct cluster *c, unsigned node)
 {
 	char *name = c->nodes[node - 1].name;
 
-	(void)text_add(name, CLUSTER_NAME_MAX, "x");
+	text_add(name, CLUSTER_NAME_MAX, "x");
 	world->meta_size = c->n;
 	return 0;
 }
@@ -459,10 +458,10 @@ world_begin(const struct run_config *config, uint64_t noise)
 	rng_init(&world->noise, noise, "noise");
 	now_ns = 1000 * CLOCK_S;
 	for (i = 0; i < world->cluster.n; i++) {
-		(void)snprintf(world->cluster.nodes[i].name, CLUSTER_NAME_MAX,
+		text_format(world->cluster.nodes[i].name, CLUSTER_NAME_MAX,
 		    "n%u", i + 1);
 		world->servers[i].runs = true;
-		(void)text_copy(world->servers[i].varz.version,
+		text_set(world->servers[i].varz.version,
 		    sizeof(world->servers[i].varz.version), "9.0.9");
 	}
 }
@@ -521,11 +520,11 @@ draw_modes(struct rng *rng, struct run_config *c, unsigned share)
 		    ((*m)->check != NULL && (*m)->check(c, why) < 0) ||
 		    rng_below(rng, 100) >= share)
 			continue;
-		(void)text_add(c->mayhem, sizeof(c->mayhem), "%s%s",
+		text_add(c->mayhem, sizeof(c->mayhem), "%s%s",
 		    c->mayhem[0] != '\0' ? "," : "", (*m)->name);
 	}
 	if (c->mayhem[0] == '\0')
-		(void)text_copy(c->mayhem, sizeof(c->mayhem), "pause");
+		text_set(c->mayhem, sizeof(c->mayhem), "pause");
 }
 
 static void
@@ -538,10 +537,9 @@ draw_config(struct rng *rng, struct run_config *c)
 	c->seed = rng_next(rng);
 	c->servers = 1 + rng_below(rng, CONFIG_NODES_MAX);
 	c->replicas = c->servers < 3 ? 1 : 3;
-	(void)text_copy(c->test, sizeof(c->test), "queue-group-consumer");
-	(void)text_copy(c->server_bin, sizeof(c->server_bin), "/old,/new");
-	(void)text_copy(
-	    c->tolerate, sizeof(c->tolerate), bounds[rng_below(rng, 4)]);
+	text_set(c->test, sizeof(c->test), "queue-group-consumer");
+	text_set(c->server_bin, sizeof(c->server_bin), "/old,/new");
+	text_set(c->tolerate, sizeof(c->tolerate), bounds[rng_below(rng, 4)]);
 	c->fault_interval.low = (1 + rng_below(rng, 50)) * CLOCK_S / 10;
 	c->fault_interval.high =
 	    c->fault_interval.low * (1 + rng_below(rng, 2));
@@ -801,8 +799,8 @@ test_waiting_outage_is_not_starved(void **state)
 		c.servers = 5;
 		c.replicas = 3;
 		c.mix = 9;
-		(void)text_copy(c.tolerate, sizeof(c.tolerate), "none");
-		(void)text_copy(c.mayhem, sizeof(c.mayhem),
+		text_set(c.tolerate, sizeof(c.tolerate), "none");
+		text_set(c.mayhem, sizeof(c.mayhem),
 		    i % 2 ? "kill_all,random_hard_kill,pause,rolling_restart"
 			  : "peer_remove,slow_network,random_hard_kill,pause");
 		c.fault_interval.low = c.fault_interval.high = CLOCK_S / 2;
@@ -857,7 +855,7 @@ test_nothing_goes_down_beside_what_is_unhealed(void **state)
 	c.run = 1;
 	c.seed = 7;
 	c.servers = 5;
-	(void)text_copy(c.mayhem, sizeof(c.mayhem), "random_hard_kill,pause");
+	text_set(c.mayhem, sizeof(c.mayhem), "random_hard_kill,pause");
 	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
 	c.fault_duration.low = c.fault_duration.high = CLOCK_S;
 	schedule_begin(&s, &c, 1);
@@ -890,7 +888,7 @@ test_refused_is_not_awaited(void **state)
 	c.run = 1;
 	c.seed = 7;
 	c.servers = 3;
-	(void)text_copy(c.mayhem, sizeof(c.mayhem), "rolling_restart");
+	text_set(c.mayhem, sizeof(c.mayhem), "rolling_restart");
 	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
 	schedule_begin(&s, &c, 1);
 	world->refuses = true;
@@ -923,7 +921,7 @@ test_driver_that_only_cuts(void **state)
 	config_init(&c);
 	c.run = 1;
 	c.servers = 5;
-	(void)text_copy(c.mayhem, sizeof(c.mayhem), "partition");
+	text_set(c.mayhem, sizeof(c.mayhem), "partition");
 	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
 	for (c.seed = 1; c.seed <= 20; c.seed++) {
 		schedule_begin(&s, &c, c.seed);
@@ -940,15 +938,14 @@ test_driver_that_only_cuts(void **state)
 		expect_all_undone(&s);
 	}
 	assert_true(cuts > 1000);
-	(void)text_copy(
-	    c.extras[0], sizeof(c.extras[0]), "partition.shape=oneway");
+	text_set(c.extras[0], sizeof(c.extras[0]), "partition.shape=oneway");
 	c.nextras = 1;
 	world_begin(&c, 1);
 	assert_int_equal(
 	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
 	assert_non_null(strstr(why, "in which direction"));
 	schedule_fini(&s);
-	(void)text_copy(c.extras[0], sizeof(c.extras[0]), "partition.cut=hold");
+	text_set(c.extras[0], sizeof(c.extras[0]), "partition.cut=hold");
 	c.nextras = 1;
 	world_begin(&c, 1);
 	assert_int_equal(
@@ -956,7 +953,7 @@ test_driver_that_only_cuts(void **state)
 	assert_non_null(strstr(why, "nobody may choose how"));
 	schedule_fini(&s);
 	c.nextras = 0;
-	(void)text_copy(c.mayhem, sizeof(c.mayhem), "slow_network");
+	text_set(c.mayhem, sizeof(c.mayhem), "slow_network");
 	world_begin(&c, 1);
 	assert_int_equal(
 	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
@@ -978,7 +975,7 @@ test_owners_bound(void **state)
 	config_init(&c);
 	c.run = 1;
 	c.servers = 5;
-	(void)text_copy(
+	text_set(
 	    c.mayhem, sizeof(c.mayhem), "random_hard_kill,pause,partition");
 	c.fault_interval.low = c.fault_interval.high = CLOCK_S;
 	for (c.seed = 1; c.seed <= 20; c.seed++) {
@@ -1006,9 +1003,8 @@ test_too_few_servers(void **state)
 	config_init(&c);
 	c.run = 1;
 	c.servers = 5;
-	(void)text_copy(c.mayhem, sizeof(c.mayhem), "pause,partition");
-	(void)text_copy(
-	    c.extras[0], sizeof(c.extras[0]), "partition.shape=split");
+	text_set(c.mayhem, sizeof(c.mayhem), "pause,partition");
+	text_set(c.extras[0], sizeof(c.extras[0]), "partition.shape=split");
 	c.nextras = 1;
 	world_begin(&c, 1);
 	assert_int_equal(schedule_init(&s, &world->cluster, NULL, why), 0);

@@ -135,10 +135,10 @@ set_up(struct cluster *c, struct states *s)
 	c->n = NODES;
 	c->monitor = (struct monitor *)&world; /* never looked into */
 	for (i = 0; i < NODES; i++) {
-		(void)snprintf(
+		text_format(
 		    c->nodes[i].name, sizeof(c->nodes[i].name), "n%u", i + 1);
-		(void)text_copy(c->nodes[i].monitor,
-		    sizeof(c->nodes[i].monitor), "http://x");
+		text_set(c->nodes[i].monitor, sizeof(c->nodes[i].monitor),
+		    "http://x");
 	}
 	states_begin(s);
 }

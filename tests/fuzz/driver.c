@@ -112,7 +112,7 @@ seed_path(const char *path)
 	while ((e = readdir(d)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
-		(void)snprintf(file, sizeof(file), "%s/%s", path, e->d_name);
+		text_format(file, sizeof(file), "%s/%s", path, e->d_name);
 		seed_file(file);
 	}
 	closedir(d);

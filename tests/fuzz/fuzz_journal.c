@@ -4,6 +4,7 @@
  * reading ends, with an answer that fits, and never reads the same event
  * twice.
  */
+#include "proto/base/text.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>
@@ -32,13 +33,13 @@ prepare(void)
 	if (dir[0] != '\0')
 		return;
 	/* In memory when it can be: there is a file for each input. */
-	(void)snprintf(dir, sizeof(dir), "%s/natsburn-fuzz.XXXXXX",
+	text_format(dir, sizeof(dir), "%s/natsburn-fuzz.XXXXXX",
 	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	MUST(mkdtemp(dir) != NULL);
-	(void)snprintf(path, sizeof(path), "%s/journal", dir);
+	text_format(path, sizeof(path), "%s/journal", dir);
 	MUST(mkdir(path, 0755) == 0);
-	(void)snprintf(path, sizeof(path), "%s/journal/000001.nbj", dir);
-	(void)snprintf(packed, sizeof(packed), "%s.zst", path);
+	text_format(path, sizeof(path), "%s/journal/000001.nbj", dir);
+	text_format(packed, sizeof(packed), "%s.zst", path);
 	MUST(atexit(leave) == 0);
 }
 

@@ -23,7 +23,7 @@ tell_copy(struct story *s, unsigned server, uint32_t round, uint64_t messages,
 	ev->u.copy.last = messages;
 	ev->u.copy.messages = messages;
 	ev->u.copy.hash = hash;
-	(void)snprintf(
+	text_format(
 	    ev->u.copy.server, sizeof(ev->u.copy.server), "n%u", server);
 }
 
@@ -34,7 +34,7 @@ tell_message(struct story *s, unsigned server, uint64_t seq, uint64_t sum)
 
 	ev->u.copy_message.seq = seq;
 	ev->u.copy_message.sum = sum;
-	(void)snprintf(ev->u.copy_message.server,
+	text_format(ev->u.copy_message.server,
 	    sizeof(ev->u.copy_message.server), "n%u", server);
 }
 
@@ -47,7 +47,7 @@ tell_end(struct story *s, uint32_t copies, bool agree, uint64_t differed_ns)
 	ev->u.copies_end.expected = COPIES;
 	ev->u.copies_end.agree = agree;
 	ev->u.copies_end.differed_ns = differed_ns;
-	(void)text_copy(ev->u.copies_end.why, sizeof(ev->u.copies_end.why),
+	text_set(ev->u.copies_end.why, sizeof(ev->u.copies_end.why),
 	    copies < COPIES ? "only 2 of 3 copies were found" : "");
 }
 
@@ -152,7 +152,7 @@ test_unsettled(void **state)
 	(void)state;
 	begin(&s);
 	ev = story_add(&s, STORY_CHAOS, MESSAGE_SETTLED);
-	(void)text_copy(ev->u.settled.why, sizeof(ev->u.settled.why), "n2");
+	text_set(ev->u.settled.why, sizeof(ev->u.settled.why), "n2");
 	differ(&s, 1);
 	tell_end(&s, COPIES, false, 90 * CLOCK_S);
 	judged(&s, &v);
@@ -193,9 +193,9 @@ tell_state(struct story *s, unsigned server, const char *stream,
 	ev->u.state.has_it = messages > 0;
 	ev->u.state.is_replica = 1;
 	ev->u.state.leads = leads;
-	(void)snprintf(
+	text_format(
 	    ev->u.state.server, sizeof(ev->u.state.server), "n%u", server);
-	(void)text_copy(ev->u.state.stream, sizeof(ev->u.state.stream), stream);
+	text_set(ev->u.state.stream, sizeof(ev->u.state.stream), stream);
 }
 
 static void
@@ -208,8 +208,8 @@ tell_differ(struct story *s, const char *stream, uint64_t differed_ns)
 	tell_state(s, 3, stream, 0, false);
 	ev = story_add(s, STORY_CHAOS, MESSAGE_STATES_DIFFER);
 	ev->u.states_differ.differed_ns = differed_ns;
-	(void)text_copy(ev->u.states_differ.stream,
-	    sizeof(ev->u.states_differ.stream), stream);
+	text_set(ev->u.states_differ.stream, sizeof(ev->u.states_differ.stream),
+	    stream);
 }
 
 static void
@@ -220,7 +220,7 @@ tell_compared(struct story *s, uint32_t differ, const char *why)
 	ev->u.compared.servers = COPIES;
 	ev->u.compared.streams = 2;
 	ev->u.compared.differ = differ;
-	(void)text_copy(ev->u.compared.why, sizeof(ev->u.compared.why), why);
+	text_set(ev->u.compared.why, sizeof(ev->u.compared.why), why);
 }
 
 static void
@@ -258,8 +258,8 @@ test_two_leaders(void **state)
 		tell_state(&s, i, "NB_1_a", 20, i != 2);
 	ev = story_add(&s, STORY_CHAOS, MESSAGE_STATES_DIFFER);
 	ev->u.states_differ.differed_ns = 70 * CLOCK_S;
-	(void)text_copy(ev->u.states_differ.stream,
-	    sizeof(ev->u.states_differ.stream), "NB_1_a");
+	text_set(ev->u.states_differ.stream, sizeof(ev->u.states_differ.stream),
+	    "NB_1_a");
 	tell_compared(&s, 1, "");
 	judged(&s, &v);
 	assert_int_equal(v.counts[ANOMALY_DIVERGENCE][CLASS_VIOLATION], 1);
@@ -282,7 +282,7 @@ test_states_legal(void **state)
 		begin(&s);
 		if (i == 2) {
 			ev = story_add(&s, STORY_CHAOS, MESSAGE_SETTLED);
-			(void)text_copy(
+			text_set(
 			    ev->u.settled.why, sizeof(ev->u.settled.why), "n2");
 		}
 		tell_differ(&s, "NB_1_a", lasted[i]);

@@ -74,8 +74,8 @@ option(struct bench *b, const char *name, const char *value)
 {
 	struct event ev = {.type = MESSAGE_OPTION};
 
-	(void)text_copy(ev.u.option.name, sizeof(ev.u.option.name), name);
-	(void)text_copy(ev.u.option.value, sizeof(ev.u.option.value), value);
+	text_set(ev.u.option.name, sizeof(ev.u.option.name), name);
+	text_set(ev.u.option.value, sizeof(ev.u.option.value), value);
 	feed(b, 0, &ev);
 }
 
@@ -86,9 +86,8 @@ stream(struct bench *b, uint32_t replicas, const char *storage)
 
 	ev.u.stream.replicas = replicas;
 	ev.u.stream.created = 1000;
-	(void)text_copy(ev.u.stream.name, sizeof(ev.u.stream.name), "KV_x");
-	(void)text_copy(
-	    ev.u.stream.storage, sizeof(ev.u.stream.storage), storage);
+	text_set(ev.u.stream.name, sizeof(ev.u.stream.name), "KV_x");
+	text_set(ev.u.stream.storage, sizeof(ev.u.stream.storage), storage);
 	feed(b, 1, &ev);
 }
 
@@ -325,8 +324,8 @@ leads(struct bench *b, const char *who)
 	struct event ev = {.type = MESSAGE_LEADER};
 
 	ev.u.leader.what = 2;
-	(void)text_copy(ev.u.leader.name, sizeof(ev.u.leader.name), "KV_x");
-	(void)text_copy(ev.u.leader.leader, sizeof(ev.u.leader.leader), who);
+	text_set(ev.u.leader.name, sizeof(ev.u.leader.name), "KV_x");
+	text_set(ev.u.leader.leader, sizeof(ev.u.leader.leader), who);
 	feed(b, 1, &ev);
 }
 

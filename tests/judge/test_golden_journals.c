@@ -152,7 +152,7 @@ static const struct golden goldens[] = {
 static void
 dir_of(const struct golden *g, char *out, size_t size)
 {
-	(void)snprintf(out, size, TESTS_DIR "/golden/journals/%s", g->name);
+	text_format(out, size, TESTS_DIR "/golden/journals/%s", g->name);
 }
 
 static void
@@ -162,16 +162,15 @@ describe(const struct history *h, char *out)
 	size_t i;
 
 	out[0] = '\0';
-	(void)text_add(out, TEXT_MAX, "%s, exit %d\n",
+	text_add(out, TEXT_MAX, "%s, exit %d\n",
 	    verdict_name(h->result.verdict), (int)h->result.exit_code);
 	for (i = 0; i < h->result.nreasons; i++)
-		(void)text_add(
-		    out, TEXT_MAX, "reason: %s\n", h->result.reasons[i]);
+		text_add(out, TEXT_MAX, "reason: %s\n", h->result.reasons[i]);
 	for (i = 0; (a = judge_anomaly(h->judge, i)) != NULL; i++)
-		(void)text_add(out, TEXT_MAX, "%s (%s, %s): %s\n",
+		text_add(out, TEXT_MAX, "%s (%s, %s): %s\n",
 		    anomaly_kind_name(a->kind), anomaly_class_name(a->class),
 		    a->rule, a->says);
-	(void)text_add(out, TEXT_MAX,
+	text_add(out, TEXT_MAX,
 	    "%llu events, %llu rounds, %llu delivered, %llu again, "
 	    "%llu workers died\n",
 	    (unsigned long long)h->stats.events,
@@ -195,7 +194,7 @@ write_anew(const struct golden *g, const char *dir)
 	g->tell(&s);
 	record(&s, dir, &h);
 	describe(&h, text);
-	(void)snprintf(path, sizeof(path), "%s/expected.txt", dir);
+	text_format(path, sizeof(path), "%s/expected.txt", dir);
 	f = fopen(path, "we");
 	assert_non_null(f);
 	assert_true(fputs(text, f) >= 0);
@@ -216,7 +215,7 @@ test_golden(void **state)
 	dir_of(g, dir, sizeof(dir));
 	if (support_bless())
 		write_anew(g, dir);
-	(void)snprintf(path, sizeof(path), "%s/expected.txt", dir);
+	text_format(path, sizeof(path), "%s/expected.txt", dir);
 	f = fopen(path, "re");
 	if (f == NULL)
 		fail_msg("%s: %s; BLESS=1 writes it", path, strerror(errno));

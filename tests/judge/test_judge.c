@@ -5,6 +5,7 @@
  * convicts of exactly that kind; the honest history passes. Warnings are of
  * no account here: they never decide a verdict.
  */
+#include "proto/base/text.h"
 #include "tests/stories/story.h"
 
 #include <stdio.h>
@@ -657,7 +658,7 @@ test_every_check_is_planted(void **state)
 			if (strcmp((*c)->name,
 				anomaly_kind_name(plants[i].kind)) == 0)
 				break;
-		(void)snprintf(path, sizeof(path),
+		text_format(path, sizeof(path),
 		    TESTS_DIR "/judge/test_check_%s.c", (*c)->name);
 		if (i == PLANTS && is_for_many((*c)->name))
 			continue; /* test_pipeline.c */

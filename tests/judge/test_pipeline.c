@@ -62,7 +62,7 @@ conclude(struct judge *j, struct finding *v)
 		for (class = 0; class < CLASS_COUNT; class ++)
 			v->counts[k][class] = judge_count(j, k, class);
 	for (i = 0; (a = judge_anomaly(j, i)) != NULL; i++)
-		(void)text_add(v->says, sizeof(v->says), "%s (%s): %s\n",
+		text_add(v->says, sizeof(v->says), "%s (%s): %s\n",
 		    anomaly_kind_name(a->kind), anomaly_class_name(a->class),
 		    a->says);
 }

@@ -127,7 +127,7 @@ tell_incomplete_scan(struct story *s)
 	whole(s);
 	m = &find(s, MESSAGE_SCAN_END)->u.scan_end;
 	m->complete = 0;
-	(void)text_copy(m->why, sizeof(m->why), "no leader");
+	text_set(m->why, sizeof(m->why), "no leader");
 }
 
 static void
@@ -169,8 +169,8 @@ add_stream(struct story *s, uint32_t stream)
 
 	m->stream = stream;
 	m->created = 99;
-	(void)snprintf(m->name, sizeof(m->name), "NB_b0b_%u", stream);
-	(void)text_copy(m->storage, sizeof(m->storage), "file");
+	text_format(m->name, sizeof(m->name), "NB_b0b_%u", stream);
+	text_set(m->storage, sizeof(m->storage), "file");
 }
 
 /*
@@ -216,8 +216,7 @@ tell_diag(struct story *s)
 	story_open(s);
 	load(s, 5);
 	ev = story_add(s, 4, MESSAGE_DIAG);
-	(void)text_copy(
-	    ev->u.diag.text, sizeof(ev->u.diag.text), "out of paper");
+	text_set(ev->u.diag.text, sizeof(ev->u.diag.text), "out of paper");
 	story_close(s);
 }
 
@@ -229,7 +228,7 @@ tell_harness(struct story *s)
 	story_open(s);
 	load(s, 5);
 	ev = story_add(s, 0, MESSAGE_HARNESS);
-	(void)text_copy(ev->u.harness.why, sizeof(ev->u.harness.why), "broke");
+	text_set(ev->u.harness.why, sizeof(ev->u.harness.why), "broke");
 	story_close(s);
 }
 
@@ -280,8 +279,8 @@ add_cluster_failed(struct story *s)
 {
 	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_CLUSTER_FAILED);
 
-	(void)text_copy(ev->u.cluster_failed.why,
-	    sizeof(ev->u.cluster_failed.why), "port in use");
+	text_set(ev->u.cluster_failed.why, sizeof(ev->u.cluster_failed.why),
+	    "port in use");
 }
 
 static void
@@ -299,8 +298,7 @@ add_skipped(struct story *s)
 {
 	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_SKIPPED);
 
-	(void)text_copy(
-	    ev->u.skipped.why, sizeof(ev->u.skipped.why), "can't do that");
+	text_set(ev->u.skipped.why, sizeof(ev->u.skipped.why), "can't do that");
 }
 
 /* Skipped: that nothing ran follows from it, and is not another reason. */

@@ -115,7 +115,7 @@ test_torn(void **state)
 	story_close(&s);
 	support_dir_make(dir);
 	record(&s, dir, &live);
-	(void)snprintf(path, sizeof(path), "%s/journal/000001.nbj.zst", dir);
+	text_format(path, sizeof(path), "%s/journal/000001.nbj.zst", dir);
 	record_cut(path, 3);
 	assert_int_equal(history_init(&again, NULL, NULL), 0);
 	assert_int_equal(history_replay(&again, dir), 0);
@@ -143,7 +143,7 @@ test_damaged(void **state)
 	story_close(&s);
 	support_dir_make(dir);
 	record(&s, dir, &live);
-	(void)snprintf(path, sizeof(path), "%s/journal/000001.nbj.zst", dir);
+	text_format(path, sizeof(path), "%s/journal/000001.nbj.zst", dir);
 	record_damage(path); /* of the checksum */
 	assert_int_equal(history_init(&again, NULL, NULL), 0);
 	assert_int_equal(history_replay(&again, dir), 0);

@@ -37,11 +37,11 @@ journal_bytes(const char *dir)
 	struct stat st;
 	DIR *list;
 
-	(void)snprintf(path, sizeof(path), "%s/journal", dir);
+	text_format(path, sizeof(path), "%s/journal", dir);
 	list = opendir(path);
 	assert_non_null(list);
 	while ((d = readdir(list)) != NULL) {
-		(void)snprintf(
+		text_format(
 		    path, sizeof(path), "%s/journal/%s", dir, d->d_name);
 		assert_int_equal(stat(path, &st), 0);
 		if (S_ISREG(st.st_mode))

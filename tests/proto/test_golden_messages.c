@@ -30,23 +30,23 @@ describe(unsigned type, char *out)
 		support_fill(&ev, type, (enum fill)fill, &rng);
 		len = frame_encode(&ev, frame);
 		assert_true(len > 0);
-		(void)text_add(out, TEXT_MAX, "hex ");
+		text_add(out, TEXT_MAX, "hex ");
 		for (i = 0; i < len; i++)
-			(void)text_add(out, TEXT_MAX, "%02x", frame[i]);
+			text_add(out, TEXT_MAX, "%02x", frame[i]);
 		(void)message_print(&ev, line, sizeof(line));
 		for (i = 0; line[i] != '\0'; i++)
 			if ((unsigned char)line[i] < ' ' || line[i] == 0x7f ||
 			    (unsigned char)line[i] > 0x7f)
 				line[i] = '?';
-		(void)text_add(out, TEXT_MAX, "\n%s\n", line);
+		text_add(out, TEXT_MAX, "\n%s\n", line);
 	}
 }
 
 static void
 path_of(unsigned type, char *out, size_t size)
 {
-	(void)snprintf(out, size, TESTS_DIR "/golden/messages/%03u_%s.txt",
-	    type, message_spec(type)->name);
+	text_format(out, size, TESTS_DIR "/golden/messages/%03u_%s.txt", type,
+	    message_spec(type)->name);
 }
 
 static void

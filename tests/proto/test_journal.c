@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* journal: what was appended is read; what is broken is said. */
+#include "proto/base/text.h"
 #include "tests/support.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static bool is_plain; /* write as versions without compression did */
 static void
 segment_path(char *out, size_t size, unsigned segment)
 {
-	(void)snprintf(out, size, "%s/journal/%06u.nbj%s", dir, segment,
+	text_format(out, size, "%s/journal/%06u.nbj%s", dir, segment,
 	    is_plain ? "" : ".zst");
 }
 
@@ -149,7 +150,7 @@ test_no_folder(void **state)
 	char path[SUPPORT_PATH_MAX + 8], *lengthy;
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/none", dir);
+	text_format(path, sizeof(path), "%s/none", dir);
 	assert_int_equal(journal_create(&j, path), -ENOENT);
 	assert_int_equal(journal_open(&r, path), -ENOENT);
 	journal_reader_fini(&r);
@@ -351,17 +352,17 @@ test_mixed(void **state)
 	make_segments(2);
 	assert_int_equal(read_events(&all), JOURNAL_END);
 	segment_path(from, sizeof(from), 1);
-	(void)snprintf(to, sizeof(to), "%s/journal/keep", dir);
+	text_format(to, sizeof(to), "%s/journal/keep", dir);
 	assert_int_equal(rename(from, to), 0);
 	segment_path(from, sizeof(from), 2);
 	assert_int_equal(unlink(from), 0);
-	(void)snprintf(from, sizeof(from), "%s/journal", dir);
-	(void)snprintf(to, sizeof(to), "%s/was", dir);
+	text_format(from, sizeof(from), "%s/journal", dir);
+	text_format(to, sizeof(to), "%s/was", dir);
 	assert_int_equal(rename(from, to), 0);
 	is_plain = !is_plain;
 	make_segments(2);
 	is_plain = !is_plain;
-	(void)snprintf(from, sizeof(from), "%s/was/keep", dir);
+	text_format(from, sizeof(from), "%s/was/keep", dir);
 	segment_path(to, sizeof(to), 1);
 	assert_int_equal(rename(from, to), 0);
 	is_plain = !is_plain;
@@ -370,7 +371,7 @@ test_mixed(void **state)
 	assert_int_equal(unlink(to), 0);
 	assert_int_equal(read_events(&n), JOURNAL_END);
 	assert_int_equal(n, all);
-	(void)snprintf(to, sizeof(to), "%s/was", dir);
+	text_format(to, sizeof(to), "%s/was", dir);
 	assert_int_equal(rmdir(to), 0);
 }
 

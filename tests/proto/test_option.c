@@ -255,10 +255,10 @@ random_value(
 	    (span == UINT64_MAX ? rng_next(rng) : rng_below(rng, span + 1));
 	switch (row->type) {
 	case OPTION_FLAG:
-		(void)text_add(out, size, "%s", v & 1 ? "true" : "false");
+		text_add(out, size, "%s", v & 1 ? "true" : "false");
 		break;
 	case OPTION_U64:
-		(void)text_add(out, size, "%llu", (unsigned long long)v);
+		text_add(out, size, "%llu", (unsigned long long)v);
 		break;
 	case OPTION_DURATION:
 		text_from_duration(v, out, size);
@@ -268,27 +268,26 @@ random_value(
 		if (rng_below(rng, 2) == 0) {
 			text_from_duration(
 			    v + (row->max - v) / 2, high, sizeof(high));
-			(void)text_add(out, size, "..%s", high);
+			text_add(out, size, "..%s", high);
 		}
 		break;
 	case OPTION_STRING:
 		for (v = rng_below(rng, row->size < 60 ? row->size : 60); v > 0;
 		     v--)
-			(void)text_add(
+			text_add(
 			    out, size, "%c", (char)(33 + rng_below(rng, 90)));
 		break;
 	case OPTION_CHOICE:
 		while (row->choices[n] != NULL)
 			n++;
-		(void)text_add(
-		    out, size, "%s", row->choices[rng_below(rng, n)]);
+		text_add(out, size, "%s", row->choices[rng_below(rng, n)]);
 		break;
 	case OPTION_RANGE:
-		(void)text_add(out, size, "%llu..%llu", (unsigned long long)v,
+		text_add(out, size, "%llu..%llu", (unsigned long long)v,
 		    (unsigned long long)row->max);
 		break;
 	case OPTION_RATE:
-		(void)text_add(out, size, "%llu/s", (unsigned long long)v);
+		text_add(out, size, "%llu/s", (unsigned long long)v);
 		break;
 	case OPTION_SIZE:
 		text_from_size(v, out, size);
@@ -371,7 +370,7 @@ test_hide_password(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		(void)text_copy(text, sizeof(text), rows[i][0]);
+		text_set(text, sizeof(text), rows[i][0]);
 		config_hide_password(text);
 		assert_string_equal(text, rows[i][1]);
 	}

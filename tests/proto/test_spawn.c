@@ -122,7 +122,7 @@ test_swapped_descriptors(void **state)
 	four = fcntl(b[1], F_DUPFD_CLOEXEC, three + 1);
 	r.fds[r.nfds++] = (struct spawn_fd){three, four};
 	r.fds[r.nfds++] = (struct spawn_fd){four, three};
-	(void)snprintf(answer, sizeof(answer), "%d", four);
+	text_format(answer, sizeof(answer), "%d", four);
 	assert_int_equal(setenv("SPAWN_TEST_FD", answer, 1), 0);
 	pid = spawn(&r);
 	assert_true(pid > 0);
@@ -193,11 +193,11 @@ role_list(void)
 			seen[fd] = 1;
 		else if (text_to_u64(e->d_name, UINT64_MAX, &fd) == 0 &&
 			 (int)fd != dirfd(d))
-			(void)text_add(line, sizeof(line), "high ");
+			text_add(line, sizeof(line), "high ");
 	closedir(d);
 	for (fd = 0; fd < sizeof(seen); fd++)
 		if (seen[fd])
-			(void)text_add(line, sizeof(line), "%u ", (unsigned)fd);
+			text_add(line, sizeof(line), "%u ", (unsigned)fd);
 	return write(4, line, strlen(line)) != (ssize_t)strlen(line);
 }
 

@@ -87,7 +87,7 @@ test_children(void **state)
 	assert_string_equal(answer, "0 1 2 4 ");
 	assert_ended(pid, 0);
 	pid = start(fd, "parent", answer, sizeof(answer));
-	(void)snprintf(expected, sizeof(expected), "%d", (int)getpid());
+	text_format(expected, sizeof(expected), "%d", (int)getpid());
 	assert_string_equal(answer, expected);
 	assert_ended(pid, 0);
 	pid = start(fd, "signals", answer, sizeof(answer));
@@ -208,7 +208,7 @@ role_list(void)
 	closedir(d);
 	for (fd = 0; fd < 64; fd++)
 		if (seen[fd])
-			(void)text_add(line, sizeof(line), "%u ", (unsigned)fd);
+			text_add(line, sizeof(line), "%u ", (unsigned)fd);
 	return put(line);
 }
 
@@ -256,7 +256,7 @@ role_asks(void)
 		return 1;
 	its = template_start(own, &fd);
 	child = its > 0 ? template_spawn(fd, &r) : -1;
-	(void)text_add(line, sizeof(line), "%d %d", its, (int)child);
+	text_add(line, sizeof(line), "%d %d", its, (int)child);
 	return put(line);
 }
 
@@ -265,7 +265,7 @@ role(const char *name)
 {
 	char text[32];
 
-	(void)snprintf(text, sizeof(text), "%d", (int)getppid());
+	text_format(text, sizeof(text), "%d", (int)getppid());
 	if (strcmp(name, "list") == 0)
 		return role_list();
 	if (strcmp(name, "parent") == 0)

@@ -118,13 +118,13 @@ test_copy_and_add(void **state)
 	char out[5];
 
 	(void)state;
-	assert_true(text_copy(out, sizeof(out), "abcd"));
-	assert_false(text_copy(out, sizeof(out), "abcde"));
+	assert_true(text_fits(out, sizeof(out), "abcd"));
+	assert_false(text_fits(out, sizeof(out), "abcde"));
 	assert_string_equal(out, "abcd");
 	out[0] = '\0';
-	assert_true(text_add(out, sizeof(out), "%d", 12));
-	assert_true(text_add(out, sizeof(out), "%d", 34));
-	assert_false(text_add(out, sizeof(out), "5"));
+	assert_true(text_fits_add(out, sizeof(out), "%d", 12));
+	assert_true(text_fits_add(out, sizeof(out), "%d", 34));
+	assert_false(text_fits_add(out, sizeof(out), "5"));
 	assert_string_equal(out, "1234");
 }
 
@@ -151,7 +151,7 @@ test_lists(void **state)
 		list = rows[i].list;
 		all[0] = '\0';
 		while (text_next_item(&list, item, sizeof(item)))
-			(void)text_add(all, sizeof(all), "[%s]", item);
+			text_add(all, sizeof(all), "[%s]", item);
 		assert_string_equal(all, rows[i].items);
 	}
 }

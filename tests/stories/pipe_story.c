@@ -103,7 +103,7 @@ phase(struct pipe_story *s, uint8_t number, const char *name)
 
 	pipe_event(0, MESSAGE_PHASE, &ev);
 	ev.u.phase.phase = number;
-	(void)text_copy(ev.u.phase.name, sizeof(ev.u.phase.name), name);
+	text_set(ev.u.phase.name, sizeof(ev.u.phase.name), name);
 	pipe_emit(s, &ev);
 }
 
@@ -113,8 +113,8 @@ option(struct pipe_story *s, const char *name, const char *value)
 	struct event ev;
 
 	pipe_event(0, MESSAGE_OPTION, &ev);
-	(void)text_copy(ev.u.option.name, sizeof(ev.u.option.name), name);
-	(void)text_copy(ev.u.option.value, sizeof(ev.u.option.value), value);
+	text_set(ev.u.option.name, sizeof(ev.u.option.name), name);
+	text_set(ev.u.option.value, sizeof(ev.u.option.value), value);
 	pipe_emit(s, &ev);
 }
 
@@ -126,8 +126,7 @@ child_start(struct pipe_story *s, uint32_t source, const char *role)
 	pipe_event(0, MESSAGE_CHILD_START, &ev);
 	ev.u.child_start.child = source;
 	ev.u.child_start.child_incarnation = s->incarnation[source];
-	(void)text_copy(
-	    ev.u.child_start.role, sizeof(ev.u.child_start.role), role);
+	text_set(ev.u.child_start.role, sizeof(ev.u.child_start.role), role);
 	pipe_emit(s, &ev);
 	bare(s, source, MESSAGE_READY);
 }
@@ -153,8 +152,8 @@ leader(struct pipe_story *s, uint8_t what, const char *name, const char *who)
 
 	pipe_event(1, MESSAGE_LEADER, &ev);
 	ev.u.leader.what = what;
-	(void)text_copy(ev.u.leader.name, sizeof(ev.u.leader.name), name);
-	(void)text_copy(ev.u.leader.leader, sizeof(ev.u.leader.leader), who);
+	text_set(ev.u.leader.name, sizeof(ev.u.leader.name), name);
+	text_set(ev.u.leader.leader, sizeof(ev.u.leader.leader), who);
 	pipe_emit(s, &ev);
 }
 
@@ -166,7 +165,7 @@ pipe_leaders(struct pipe_story *s, const char *who)
 
 	leader(s, 2, PIPE_NAME, who);
 	for (k = 0; k < s->durables; k++) {
-		(void)snprintf(name, sizeof(name), PIPE_NAME "/pipe%u", k);
+		text_format(name, sizeof(name), PIPE_NAME "/pipe%u", k);
 		leader(s, 3, name, who);
 	}
 }
@@ -206,7 +205,7 @@ setup_durable(struct pipe_story *s, uint32_t k)
 	ev.u.consumer.consumer = k;
 	ev.u.consumer.created = PIPE_CREATED + 1 + k;
 	ev.u.consumer.ack_wait_ns = 5 * CLOCK_S;
-	(void)snprintf(
+	text_format(
 	    ev.u.consumer.name, sizeof(ev.u.consumer.name), "pipe%u", k);
 	pipe_emit(s, &ev);
 	pipe_event(2, MESSAGE_CONSUMER_RULES, &ev);
@@ -230,9 +229,8 @@ setup(struct pipe_story *s)
 	ev.u.stream.created = PIPE_CREATED;
 	ev.u.stream.dedupe_ns = 600 * CLOCK_S;
 	ev.u.stream.replicas = 3;
-	(void)text_copy(ev.u.stream.name, sizeof(ev.u.stream.name), PIPE_NAME);
-	(void)text_copy(
-	    ev.u.stream.storage, sizeof(ev.u.stream.storage), "file");
+	text_set(ev.u.stream.name, sizeof(ev.u.stream.name), PIPE_NAME);
+	text_set(ev.u.stream.storage, sizeof(ev.u.stream.storage), "file");
 	pipe_emit(s, &ev);
 	pipe_event(2, MESSAGE_STREAM_RULES, &ev);
 	ev.u.stream_rules.retention = s->retention;
@@ -346,8 +344,8 @@ pipe_unknown(struct pipe_story *s, uint64_t id, uint32_t attempt)
 	pipe_event(message_id_source(id), MESSAGE_PUBLISH_UNKNOWN, &ev);
 	ev.u.publish_unknown.id = id;
 	ev.u.publish_unknown.attempt = attempt;
-	(void)text_copy(ev.u.publish_unknown.why,
-	    sizeof(ev.u.publish_unknown.why), "Timeout");
+	text_set(ev.u.publish_unknown.why, sizeof(ev.u.publish_unknown.why),
+	    "Timeout");
 	pipe_emit(s, &ev);
 }
 

@@ -96,7 +96,7 @@ story_phase(struct story *s, const char *name)
 	for (i = 0; i < 11; i++)
 		if (strcmp(names[i], name) == 0)
 			ev->u.phase.phase = i;
-	(void)text_copy(ev->u.phase.name, sizeof(ev->u.phase.name), name);
+	text_set(ev->u.phase.name, sizeof(ev->u.phase.name), name);
 }
 
 static void
@@ -104,8 +104,8 @@ option(struct story *s, const char *name, const char *value)
 {
 	struct event *ev = story_add(s, 0, MESSAGE_OPTION);
 
-	(void)text_copy(ev->u.option.name, sizeof(ev->u.option.name), name);
-	(void)text_copy(ev->u.option.value, sizeof(ev->u.option.value), value);
+	text_set(ev->u.option.name, sizeof(ev->u.option.name), name);
+	text_set(ev->u.option.value, sizeof(ev->u.option.value), value);
 }
 
 /* It takes so long to connect. */
@@ -119,11 +119,10 @@ child_start(
 	ev->u.child_start.child_incarnation =
 	    s->incarnation[source] ? s->incarnation[source] : 1;
 	ev->u.child_start.pid = 100 + source;
-	(void)text_copy(
-	    ev->u.child_start.role, sizeof(ev->u.child_start.role), role);
+	text_set(ev->u.child_start.role, sizeof(ev->u.child_start.role), role);
 	ev = story_add(s, source, MESSAGE_HELLO);
 	ev->u.hello.pid = 100 + source;
-	(void)text_copy(ev->u.hello.role, sizeof(ev->u.hello.role), role);
+	text_set(ev->u.hello.role, sizeof(ev->u.hello.role), role);
 	if (connects_ns > 0)
 		story_pass(s, connects_ns);
 	(void)story_add(s, source, MESSAGE_READY);
@@ -178,12 +177,12 @@ setup(struct story *s)
 	m->created = s->created;
 	m->dedupe_ns = STORY_DEDUPE_NS;
 	m->replicas = s->replicas;
-	(void)text_copy(m->name, sizeof(m->name), "NB_b0b_queue");
-	(void)text_copy(m->storage, sizeof(m->storage), s->storage);
+	text_set(m->name, sizeof(m->name), "NB_b0b_queue");
+	text_set(m->storage, sizeof(m->storage), s->storage);
 	c = &story_add(s, STORY_SETUP, MESSAGE_CONSUMER)->u.consumer;
 	c->created = s->created + 1;
 	c->ack_wait_ns = STORY_WAIT_NS;
-	(void)text_copy(c->name, sizeof(c->name), "burn");
+	text_set(c->name, sizeof(c->name), "burn");
 	child_exit(s, STORY_SETUP, 0);
 }
 
@@ -224,9 +223,9 @@ story_leader(struct story *s, const char *leader)
 	    &story_add(s, STORY_CHAOS, MESSAGE_LEADER)->u.leader;
 
 	m->what = 3;
-	(void)text_copy(m->name, sizeof(m->name), "NB_b0b_queue/burn");
-	(void)text_copy(m->leader, sizeof(m->leader), leader);
-	(void)text_copy(s->leader, sizeof(s->leader), leader);
+	text_set(m->name, sizeof(m->name), "NB_b0b_queue/burn");
+	text_set(m->leader, sizeof(m->leader), leader);
+	text_set(s->leader, sizeof(s->leader), leader);
 }
 
 uint32_t
@@ -238,10 +237,10 @@ story_fault(struct story *s, bool stops_clock)
 	ev->u.fault_planned.fault = fault;
 	ev->u.fault_planned.stops_clock = stops_clock;
 	ev->u.fault_planned.ends_server = 1;
-	(void)text_copy(ev->u.fault_planned.mode,
-	    sizeof(ev->u.fault_planned.mode), s->mayhem);
-	(void)text_copy(ev->u.fault_planned.target,
-	    sizeof(ev->u.fault_planned.target), "n2");
+	text_set(ev->u.fault_planned.mode, sizeof(ev->u.fault_planned.mode),
+	    s->mayhem);
+	text_set(ev->u.fault_planned.target, sizeof(ev->u.fault_planned.target),
+	    "n2");
 	ev = story_add(s, STORY_CHAOS, MESSAGE_FAULT_APPLIED);
 	ev->u.fault_applied.fault = fault;
 	ev->u.fault_applied.ok = 1;
@@ -303,7 +302,7 @@ story_unknown(struct story *s, uint64_t id, uint32_t attempt)
 
 	m->id = id;
 	m->attempt = attempt;
-	(void)text_copy(m->why, sizeof(m->why), "Timeout");
+	text_set(m->why, sizeof(m->why), "Timeout");
 }
 
 void
@@ -315,7 +314,7 @@ story_fail(struct story *s, uint64_t id, uint32_t attempt)
 
 	m->id = id;
 	m->attempt = attempt;
-	(void)text_copy(m->why, sizeof(m->why), "No responders");
+	text_set(m->why, sizeof(m->why), "No responders");
 }
 
 void
@@ -541,7 +540,7 @@ keep_anomalies(const struct judge *j, struct story_verdict *v)
 		for (c = 0; c < CLASS_COUNT; c++)
 			v->counts[k][c] = judge_count(j, k, c);
 	for (i = 0; (a = judge_anomaly(j, i)) != NULL; i++)
-		(void)text_add(v->says, sizeof(v->says), "%s (%s, %s): %s\n",
+		text_add(v->says, sizeof(v->says), "%s (%s, %s): %s\n",
 		    anomaly_kind_name(a->kind), anomaly_class_name(a->class),
 		    a->rule, a->says);
 }
@@ -559,7 +558,7 @@ story_judge(const struct story *s, struct story_verdict *v)
 	judge_finish(j, &v->result);
 	keep_anomalies(j, v);
 	for (i = 0; i < v->result.nreasons; i++)
-		(void)text_add(v->says, sizeof(v->says), "reason: %s\n",
+		text_add(v->says, sizeof(v->says), "reason: %s\n",
 		    v->result.reasons[i]);
 	judge_destroy(j);
 }

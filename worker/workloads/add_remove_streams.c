@@ -138,7 +138,7 @@ prefix_own(const struct worker *w, char *name, size_t size)
 {
 	char suffix[16];
 
-	(void)snprintf(suffix, sizeof(suffix), "%u_", w->source);
+	text_format(suffix, sizeof(suffix), "%u_", w->source);
 	worker_stream_name(w, suffix, name, size);
 }
 
@@ -149,7 +149,7 @@ filter_of(const struct worker *w, bool is_whole, char *out, size_t size)
 	char suffix[16] = ">";
 
 	if (!is_whole)
-		(void)snprintf(suffix, sizeof(suffix), "%u.>", w->source);
+		text_format(suffix, sizeof(suffix), "%u.>", w->source);
 	worker_subject(w, suffix, out, size);
 }
 
@@ -161,10 +161,10 @@ name_new(struct worker *w, struct held *h)
 	char suffix[64];
 
 	s->names++;
-	(void)snprintf(suffix, sizeof(suffix), "%u_%u_%llu", w->source,
+	text_format(suffix, sizeof(suffix), "%u_%u_%llu", w->source,
 	    w->incarnation, (unsigned long long)s->names);
 	worker_stream_name(w, suffix, h->name, sizeof(h->name));
-	(void)snprintf(suffix, sizeof(suffix), "%u.%u.%llu", w->source,
+	text_format(suffix, sizeof(suffix), "%u.%u.%llu", w->source,
 	    w->incarnation, (unsigned long long)s->names);
 	worker_subject(w, suffix, h->subject, sizeof(h->subject));
 }
@@ -175,7 +175,7 @@ static void
 config_of(const struct worker *w, const struct held *h, jsStreamConfig *sc,
     char *description, size_t size)
 {
-	(void)snprintf(
+	text_format(
 	    description, size, DESCRIPTION "%llu", (unsigned long long)h->id);
 	(void)jsStreamConfig_Init(sc); /* can't fail: not NULL */
 	sc->Name = h->name;
@@ -234,7 +234,7 @@ say_failed(struct worker *w, uint64_t id, bool certain)
 	m->id = id;
 	m->certain = certain;
 	m->code = w->session.code;
-	(void)text_copy(m->why, sizeof(m->why), w->session.why);
+	text_set(m->why, sizeof(m->why), w->session.why);
 	say(w, &ev);
 }
 
@@ -355,8 +355,7 @@ view_ask(struct worker *w, struct view *v)
 			continue;
 		}
 		v->has_states = false;
-		(void)text_copy(
-		    v->stateless, sizeof(v->stateless), v->rows[i].name);
+		text_set(v->stateless, sizeof(v->stateless), v->rows[i].name);
 		if (v->is_thorough)
 			return; /* it can take seconds each: not now */
 	}
@@ -374,8 +373,8 @@ view_names(struct view *v, const jsStreamNamesList *names, const char *prefix)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
 		if (strncmp(names->List[i], prefix, strlen(prefix)) == 0)
-			(void)text_copy(v->rows[v->n++].name,
-			    sizeof(v->rows[0].name), names->List[i]);
+			text_set(v->rows[v->n++].name, sizeof(v->rows[0].name),
+			    names->List[i]);
 	/* The library hands them out in no order. */
 	qsort(v->rows, v->n, sizeof(*v->rows), row_order);
 	return 0;
@@ -397,7 +396,7 @@ say_view(struct worker *w, const struct view *v, uint64_t list)
 		m->variant = v->rows[i].variant;
 		m->messages = v->rows[i].messages;
 		m->created = v->rows[i].created;
-		(void)text_copy(m->name, sizeof(m->name), v->rows[i].name);
+		text_set(m->name, sizeof(m->name), v->rows[i].name);
 		child_emit(&w->child, &ev);
 	}
 }
@@ -474,7 +473,7 @@ list_streams(struct worker *w, struct view *v, uint64_t list, bool is_whole)
 		say_view(w, v, list);
 		end.u.stream_list_end.count = (uint32_t)v->n;
 	} else
-		(void)text_copy(end.u.stream_list_end.why,
+		text_set(end.u.stream_list_end.why,
 		    sizeof(end.u.stream_list_end.why), w->session.why);
 	say(w, &end);
 	return err;
@@ -532,7 +531,7 @@ is_own_name(const struct worker *w, const char *name)
 {
 	char suffix[32], prefix[64];
 
-	(void)snprintf(
+	text_format(
 	    suffix, sizeof(suffix), "%u_%u_", w->source, w->incarnation);
 	worker_stream_name(w, suffix, prefix, sizeof(prefix));
 	return strncmp(name, prefix, strlen(prefix)) == 0;
@@ -561,7 +560,7 @@ verify_row(struct worker *w, const struct row *r)
 			return;
 		stray.id = r->id;
 		stray.state = HELD_STRAY;
-		(void)text_copy(stray.name, sizeof(stray.name), r->name);
+		text_set(stray.name, sizeof(stray.name), r->name);
 		h = held_add(s, &stray);
 		if (h == NULL)
 			return; /* the check sees it anyway */
@@ -670,8 +669,7 @@ add_once(struct worker *w, struct held *h)
 	ev.u.stream_add.id = h->id;
 	ev.u.stream_add.attempt = ++h->attempts;
 	ev.u.stream_add.variant = h->variant;
-	(void)text_copy(
-	    ev.u.stream_add.name, sizeof(ev.u.stream_add.name), h->name);
+	text_set(ev.u.stream_add.name, sizeof(ev.u.stream_add.name), h->name);
 	say(w, &ev);
 	config_of(w, h, &sc, description, sizeof(description));
 	sc.Subjects = subjects;
@@ -714,7 +712,7 @@ fill(struct worker *w, struct held *h)
 
 	payload_write(&p, data);
 	while (h->filled < o->messages) {
-		(void)snprintf(id, sizeof(id), "%llx-%llx-%llu",
+		text_format(id, sizeof(id), "%llx-%llx-%llu",
 		    (unsigned long long)w->config.run,
 		    (unsigned long long)h->id, (unsigned long long)h->filled);
 		if (session_publish(&w->session, h->subject, data, sizeof(data),
@@ -746,8 +744,8 @@ name_pick(struct worker *w, struct held *h)
 		return;
 	}
 	u = &s->used[rng_below(&s->rng, s->nused)];
-	(void)text_copy(h->name, sizeof(h->name), u->name);
-	(void)text_copy(h->subject, sizeof(h->subject), u->subject);
+	text_set(h->name, sizeof(h->name), u->name);
+	text_set(h->subject, sizeof(h->subject), u->subject);
 	*u = s->used[--s->nused];
 }
 
@@ -760,8 +758,8 @@ name_return(struct ar_state *s, const struct held *h)
 		u = &s->used[s->nused++];
 	else
 		u = &s->used[rng_below(&s->rng, USED_MAX)];
-	(void)text_copy(u->name, sizeof(u->name), h->name);
-	(void)text_copy(u->subject, sizeof(u->subject), h->subject);
+	text_set(u->name, sizeof(u->name), h->name);
+	text_set(u->subject, sizeof(u->subject), h->subject);
 }
 
 /* Attempts until one is answered with success: the outcome of them all. */
@@ -856,7 +854,7 @@ remove_once(
 
 	ev.u.stream_remove.id = h->id;
 	ev.u.stream_remove.attempt = attempt;
-	(void)text_copy(
+	text_set(
 	    ev.u.stream_remove.name, sizeof(ev.u.stream_remove.name), h->name);
 	say(w, &ev);
 	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
@@ -947,7 +945,7 @@ ar_begin(struct worker *w)
 	struct ar_state *s = w->state;
 	char stream[64];
 
-	(void)snprintf(stream, sizeof(stream), "add-remove-streams %u %u",
+	text_format(stream, sizeof(stream), "add-remove-streams %u %u",
 	    w->source, w->incarnation);
 	rng_init(&s->rng, w->config.seed, stream);
 	return 0;
@@ -1017,8 +1015,8 @@ say_stream(struct worker *w, uint32_t index, const char *name, uint64_t created)
 	m->stream = index;
 	m->created = created;
 	m->replicas = (uint32_t)w->config.replicas;
-	(void)text_copy(m->name, sizeof(m->name), name);
-	(void)text_copy(m->storage, sizeof(m->storage), w->config.storage);
+	text_set(m->name, sizeof(m->name), name);
+	text_set(m->storage, sizeof(m->storage), w->config.storage);
 	child_emit(&w->child, &ev);
 }
 
@@ -1141,7 +1139,7 @@ say_scans(struct worker *w, const struct view *v)
 	unsigned i;
 
 	for (i = 0; i < w->ntargets; i++) {
-		(void)text_copy(key.name, sizeof(key.name), w->targets[i].name);
+		text_set(key.name, sizeof(key.name), w->targets[i].name);
 		say_scan(w, w->targets[i].stream,
 		    v->n > 0
 			? bsearch(&key, v->rows, v->n, sizeof(key), row_order)
@@ -1161,7 +1159,7 @@ say_others(struct worker *w, const struct view *v)
 		if (w->targets[i].stream >= index)
 			index = w->targets[i].stream + 1;
 	for (i = 0; i < v->n && index <= UINT16_MAX; i++) {
-		(void)text_copy(key.name, sizeof(key.name), v->rows[i].name);
+		text_set(key.name, sizeof(key.name), v->rows[i].name);
 		if (w->ntargets > 0 && bsearch(&key, w->targets, w->ntargets,
 					   sizeof(key), target_order) != NULL)
 			continue;
@@ -1181,10 +1179,10 @@ audit_listings(struct worker *w, struct view *v, char *why, size_t size)
 	for (;; session_backoff(&b, &w->child)) {
 		why[0] = '\0';
 		if (list_streams(w, v, ++list, true) < 0)
-			(void)text_add(
+			text_add(
 			    why, size, "no listing: %.90s", w->session.why);
 		else if (!v->has_states)
-			(void)text_add(
+			text_add(
 			    why, size, "no state of stream %s", v->stateless);
 		else if (view_is_expected(w, v))
 			return 0;

@@ -83,18 +83,16 @@ names_make(const struct worker *w, uint32_t k, struct lane_names *n)
 	const struct lane_options *o = w->options;
 
 	memset(n, 0, sizeof(*n));
-	(void)text_add(n->durable, sizeof(n->durable), "lane%u", k);
+	text_add(n->durable, sizeof(n->durable), "lane%u", k);
 	if (o->shared) {
-		(void)text_copy(
-		    n->stream_suffix, sizeof(n->stream_suffix), SHARED);
-		(void)text_add(n->subject_suffix, sizeof(n->subject_suffix),
+		text_set(n->stream_suffix, sizeof(n->stream_suffix), SHARED);
+		text_add(n->subject_suffix, sizeof(n->subject_suffix),
 		    SHARED ".%u", k);
 		return;
 	}
 	n->stream = k;
-	(void)text_copy(n->stream_suffix, sizeof(n->stream_suffix), n->durable);
-	(void)text_copy(
-	    n->subject_suffix, sizeof(n->subject_suffix), n->durable);
+	text_set(n->stream_suffix, sizeof(n->stream_suffix), n->durable);
+	text_set(n->subject_suffix, sizeof(n->subject_suffix), n->durable);
 }
 
 /* Lane k's consumer, and its stream unless that is there already. */

@@ -116,7 +116,7 @@ kv_names(struct worker *w)
 
 	worker_stream_name(w, "kv", kv->bucket, sizeof(kv->bucket));
 	kv->stream[0] = '\0';
-	(void)text_add(kv->stream, sizeof(kv->stream), "KV_%s", kv->bucket);
+	text_add(kv->stream, sizeof(kv->stream), "KV_%s", kv->bucket);
 	for (i = 0; read_modes[i] != NULL; i++)
 		if (strcmp(o->read, read_modes[i]) == 0)
 			kv->mode = (enum read_mode)i;
@@ -125,7 +125,7 @@ kv_names(struct worker *w)
 static void
 key_subject(const struct kv_state *kv, uint32_t key, char *out, size_t size)
 {
-	(void)snprintf(out, size, "$KV.%s.k%u", kv->bucket, key);
+	text_format(out, size, "$KV.%s.k%u", kv->bucket, key);
 }
 
 /* setup: the bucket */
@@ -139,8 +139,8 @@ emit_stream(struct worker *w, const char *name, const jsStreamInfo *si)
 	m->created = (uint64_t)si->Created;
 	m->dedupe_ns = (uint64_t)si->Config->Duplicates;
 	m->replicas = (uint32_t)si->Config->Replicas;
-	(void)text_copy(m->name, sizeof(m->name), name);
-	(void)text_copy(m->storage, sizeof(m->storage), w->config.storage);
+	text_set(m->name, sizeof(m->name), name);
+	text_set(m->storage, sizeof(m->storage), w->config.storage);
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 }
@@ -181,7 +181,7 @@ kv_setup(struct worker *w)
 	natsStatus st;
 
 	kv_names(w);
-	(void)snprintf(subject, sizeof(subject), "$KV.%s.>", kv->bucket);
+	text_format(subject, sizeof(subject), "$KV.%s.>", kv->bucket);
 	bucket_config(w, &sc);
 	sc.Subjects = subjects;
 	sc.SubjectsLen = 1;
@@ -211,7 +211,7 @@ kv_begin(struct worker *w)
 	char stream[32];
 
 	kv_names(w);
-	(void)snprintf(
+	text_format(
 	    stream, sizeof(stream), "kv %u.%u", w->source, w->incarnation);
 	rng_init(&kv->rng, w->config.seed, stream);
 	kv->data = malloc(o->size);
@@ -294,7 +294,7 @@ read_key(struct worker *w, uint32_t key, enum path path, struct reading *r)
 		ev.type = MESSAGE_KV_READ_FAILED;
 		ev.u.kv_read_failed.op = op;
 		ev.u.kv_read_failed.key = key;
-		(void)text_copy(ev.u.kv_read_failed.why,
+		text_set(ev.u.kv_read_failed.why,
 		    sizeof(ev.u.kv_read_failed.why), w->session.why);
 	} else {
 		ev.type = MESSAGE_KV_VALUE;
@@ -365,7 +365,7 @@ emit_failure(struct worker *w, const struct update *u, enum outcome outcome)
 	m->expected = u->expected;
 	m->attempt = u->attempt;
 	m->code = w->session.code;
-	(void)text_copy(m->why, sizeof(m->why), w->session.why);
+	text_set(m->why, sizeof(m->why), w->session.why);
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 }
@@ -490,7 +490,7 @@ make_update(struct worker *w, struct update *u, uint32_t key)
 	payload_write(&p, u->data);
 	u->sum = p.sum;
 	key_subject(kv, key, u->subject, sizeof(u->subject));
-	(void)snprintf(u->message_id, sizeof(u->message_id), "%llx-%llx",
+	text_format(u->message_id, sizeof(u->message_id), "%llx-%llx",
 	    (unsigned long long)w->config.run, (unsigned long long)u->id);
 }
 
@@ -675,7 +675,7 @@ final_add(
 static int
 audit_fail(struct audit *a, const struct session *s, const char *what)
 {
-	(void)snprintf(
+	text_format(
 	    a->scan.why, sizeof(a->scan.why), "%s: %.80s", what, s->why);
 	return -EIO;
 }
@@ -755,8 +755,8 @@ audit_consume(struct audit *a)
 	char name[64], filter[96];
 	int err;
 
-	(void)snprintf(filter, sizeof(filter), "$KV.%s.>", kv->bucket);
-	(void)snprintf(name, sizeof(name), "natsburn_audit_%u_%u_%u",
+	text_format(filter, sizeof(filter), "$KV.%s.>", kv->bucket);
+	text_format(name, sizeof(name), "natsburn_audit_%u_%u_%u",
 	    a->scan.w->source, a->scan.w->incarnation, a->round);
 	st = natsInbox_Create(&inbox);
 	if (st == NATS_OK)
@@ -846,7 +846,7 @@ audit_connect(struct audit *a)
 	for (i = 0; kv->mode != READ_LEADER && i < from->nurls; i++) {
 		s = &a->servers[a->nservers];
 		s->nurls = 1;
-		(void)text_copy(s->urls[0], sizeof(s->urls[0]), from->urls[i]);
+		text_set(s->urls[0], sizeof(s->urls[0]), from->urls[i]);
 		if (session_open(s, &a->scan.w->child, &a->scan.w->config,
 			clock_mono_ns() + 5 * CLOCK_S) == 0)
 			a->nservers++;

@@ -61,7 +61,7 @@ find_account(struct kube *k)
 	    access(ACCOUNT "/token", R_OK) < 0)
 		return false;
 	is_v6 = strchr(host, ':') != NULL;
-	return text_add(k->base, sizeof(k->base), "https://%s%s%s:%s",
+	return text_fits_add(k->base, sizeof(k->base), "https://%s%s%s:%s",
 	    is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
 }
 
@@ -73,10 +73,9 @@ kube_create(const struct kube_login *login)
 	if (k == NULL)
 		return NULL;
 	k->dir_fd = -1;
-	(void)text_copy(
-	    k->kubeconfig, sizeof(k->kubeconfig), login->kubeconfig);
-	(void)text_copy(k->context, sizeof(k->context), login->context);
-	(void)text_copy(k->dir, sizeof(k->dir), login->dir);
+	text_set(k->kubeconfig, sizeof(k->kubeconfig), login->kubeconfig);
+	text_set(k->context, sizeof(k->context), login->context);
+	text_set(k->dir, sizeof(k->dir), login->dir);
 	k->multi = curl_multi_init();
 	if (k->multi == NULL) {
 		free(k);
@@ -84,7 +83,7 @@ kube_create(const struct kube_login *login)
 	}
 	k->is_plain = login->base != NULL;
 	if (k->is_plain)
-		(void)text_copy(k->base, sizeof(k->base), login->base);
+		text_set(k->base, sizeof(k->base), login->base);
 	else
 		k->is_inside = find_account(k);
 	return k;
@@ -117,7 +116,7 @@ kube_destroy(struct kube *k)
 	if (k->proxy > 0) {
 		(void)kill(k->proxy, SIGKILL); /* not reaped: still ours */
 		(void)waitpid(k->proxy, NULL, 0);
-		(void)text_add(path, sizeof(path), "%s/" SOCKET, k->dir);
+		text_add(path, sizeof(path), "%s/" SOCKET, k->dir);
 		(void)unlink(path); /* a killed proxy leaves it */
 	}
 	if (k->dir_fd >= 0)
@@ -132,12 +131,11 @@ search_kubectl(char *out, size_t size)
 	const char *path = getenv("PATH"), *end;
 	char list[4096] = "";
 
-	(void)text_add(list, sizeof(list),
+	text_add(list, sizeof(list),
 	    "%s:/usr/local/bin:/usr/bin:", path != NULL ? path : "");
 	for (path = list; (end = strchr(path, ':')) != NULL; path = end + 1) {
 		out[0] = '\0';
-		(void)text_add(
-		    out, size, "%.*s/kubectl", (int)(end - path), path);
+		text_add(out, size, "%.*s/kubectl", (int)(end - path), path);
 		if (end > path && access(out, X_OK) == 0)
 			return true;
 	}
@@ -157,9 +155,8 @@ kube_spawn(const struct kube *k, const char *const *args, const char *output)
 	if (!search_kubectl(path, sizeof(path)))
 		return -ENOENT;
 	argv[n++] = path;
-	(void)text_add(
-	    config, sizeof(config), "--kubeconfig=%s", k->kubeconfig);
-	(void)text_add(context, sizeof(context), "--context=%s", k->context);
+	text_add(config, sizeof(config), "--kubeconfig=%s", k->kubeconfig);
+	text_add(context, sizeof(context), "--context=%s", k->context);
 	if (k->kubeconfig[0] != '\0')
 		argv[n++] = config;
 	if (k->context[0] != '\0')
@@ -190,7 +187,7 @@ kube_last_line(const char *path, char *out, size_t size)
 		return;
 	while (fgets(line, sizeof(line), f) != NULL)
 		if (line[0] != '\n')
-			(void)text_copy(out, size, line);
+			text_set(out, size, line);
 	(void)fclose(f);
 	out[strcspn(out, "\n")] = '\0';
 }
@@ -209,8 +206,8 @@ start_proxy(struct kube *k)
 	    "--reject-methods=^$", NULL};
 	char path[CONFIG_PATH_MAX + 32] = "", log[CONFIG_PATH_MAX + 32] = "";
 
-	(void)text_add(path, sizeof(path), "%s/" SOCKET, k->dir);
-	(void)text_add(log, sizeof(log), "%s/kubectl.log", k->dir);
+	text_add(path, sizeof(path), "%s/" SOCKET, k->dir);
+	text_add(log, sizeof(log), "%s/kubectl.log", k->dir);
 	(void)unlink(path); /* none, mostly */
 	k->proxy = kube_spawn(k, args, log);
 	return k->proxy > 0 ? 0 : (int)k->proxy;
@@ -225,9 +222,9 @@ kube_start(struct kube *k)
 		k->dir_fd = open(k->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->dir_fd < 0)
 		return -errno;
-	(void)snprintf(k->socket, sizeof(k->socket), "/proc/self/fd/%d/" SOCKET,
+	text_format(k->socket, sizeof(k->socket), "/proc/self/fd/%d/" SOCKET,
 	    k->dir_fd);
-	(void)text_copy(k->base, sizeof(k->base), "http://localhost");
+	text_set(k->base, sizeof(k->base), "http://localhost");
 	return start_proxy(k);
 }
 
@@ -267,8 +264,8 @@ read_token(char *out, size_t size)
 		close(fd);
 	token[n > 0 ? n : 0] = '\0';
 	token[strcspn(token, "\r\n")] = '\0';
-	(void)text_copy(out, size, "Authorization: Bearer ");
-	(void)text_add(out, size, "%s", token);
+	text_set(out, size, "Authorization: Bearer ");
+	text_add(out, size, "%s", token);
 }
 
 void
@@ -278,12 +275,12 @@ kube_head(const struct kube *k, char *out, size_t size)
 	char token[TOKEN_MAX + 32];
 
 	out[0] = '\0';
-	(void)text_add(
+	text_add(
 	    out, size, "Host: %s\r\n", host != NULL ? host + 3 : "localhost");
 	if (!k->is_inside)
 		return;
 	read_token(token, sizeof(token));
-	(void)text_add(out, size, "%s\r\n", token);
+	text_add(out, size, "%s\r\n", token);
 }
 
 int
@@ -295,7 +292,7 @@ kube_prepare(struct kube *k, struct kube_job *job, const char *path)
 	job->easy = curl_easy_init();
 	if (job->easy == NULL)
 		return -ENOMEM;
-	(void)text_add(url, sizeof(url), "%s%s", is_ours ? k->base : "", path);
+	text_add(url, sizeof(url), "%s%s", is_ours ? k->base : "", path);
 	(void)curl_easy_setopt(job->easy, CURLOPT_URL, url);
 	(void)curl_easy_setopt(job->easy, CURLOPT_PRIVATE, job);
 	(void)curl_easy_setopt(job->easy, CURLOPT_NOSIGNAL, 1L);
@@ -366,7 +363,7 @@ make_headers(const struct kube *k, const struct kube_ask *ask)
 
 	if (ask->body != NULL) {
 		line[0] = '\0';
-		(void)text_add(line, sizeof(line), "Content-Type: %s",
+		text_add(line, sizeof(line), "Content-Type: %s",
 		    ask->type != NULL ? ask->type : "application/json");
 		list = curl_slist_append(list, line);
 	}

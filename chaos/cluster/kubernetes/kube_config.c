@@ -18,7 +18,7 @@ static void
 config_path(const struct kubernetes *k, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size, "/api/v1/namespaces/%s/configmaps/%s", k->ns,
+	text_add(out, size, "/api/v1/namespaces/%s/configmaps/%s", k->ns,
 	    k->set.config_map);
 }
 

@@ -30,10 +30,10 @@ save(struct dump *d, const char *folder, const char *file, const char *text)
 	char path[CONFIG_PATH_MAX + 128] = "";
 	FILE *out;
 
-	(void)text_add(path, sizeof(path), "%s/%s", d->dir, folder);
+	text_add(path, sizeof(path), "%s/%s", d->dir, folder);
 	(void)mkdir(d->dir, 0755); /* there already, most often */
 	(void)mkdir(path, 0755);
-	(void)text_add(path, sizeof(path), "/%s", file);
+	text_add(path, sizeof(path), "/%s", file);
 	out = fopen(path, "we");
 	if (out == NULL || fputs(text, out) < 0)
 		log_warn("cannot write \"%s\": %s", path, strerror(errno));
@@ -52,8 +52,7 @@ ask(struct dump *d, const char *api, const char *what)
 	struct kube_ask ask = {.path = path};
 	int status;
 
-	(void)text_add(
-	    path, sizeof(path), "%s/namespaces/%s/%s", api, k->ns, what);
+	text_add(path, sizeof(path), "%s/namespaces/%s/%s", api, k->ns, what);
 	status = kube_site_ask(d->c, &ask, &answer);
 	if (status == KUBE_OK)
 		return answer;
@@ -86,7 +85,7 @@ save_log(struct dump *d, unsigned node, const char *more, const char *file)
 	const struct kubernetes *k = d->c->state;
 	char what[KUBE_PATH_MAX] = "", *answer, *text;
 
-	(void)text_add(what, sizeof(what), "pods/%s/log?container=%s&%s%s",
+	text_add(what, sizeof(what), "pods/%s/log?container=%s&%s%s",
 	    k->nodes[node - 1].seen.name, k->set.container, LOG_QUERY, more);
 	answer = ask(d, "/api/v1", what);
 	text = answer != NULL ? kube_object_scrub_text(answer, false) : NULL;
@@ -108,7 +107,7 @@ kube_dump(struct cluster *c, const char *dir)
 		return 0;
 	for (i = 1; i <= c->n; i++) {
 		what[0] = '\0';
-		(void)text_add(
+		text_add(
 		    what, sizeof(what), "pods/%s", k->nodes[i - 1].seen.name);
 		save_object(
 		    &d, "/api/v1", what, c->nodes[i - 1].name, "pod.json");
@@ -117,11 +116,11 @@ kube_dump(struct cluster *c, const char *dir)
 	}
 	save_object(&d, "/api/v1", "events?limit=1000", COMMON, "events.json");
 	what[0] = '\0';
-	(void)text_add(what, sizeof(what), "statefulsets/%s", k->set.name);
+	text_add(what, sizeof(what), "statefulsets/%s", k->set.name);
 	save_object(&d, "/apis/apps/v1", what, COMMON, "statefulset.json");
 	if (k->set.config_map[0] != '\0') {
 		what[0] = '\0';
-		(void)text_add(
+		text_add(
 		    what, sizeof(what), "configmaps/%s", k->set.config_map);
 		save_object(&d, "/api/v1", what, COMMON, "configmap.json");
 	}

@@ -81,11 +81,11 @@ add_key(char *out, size_t size)
 		if (i % 10 == 0)
 			dice = rng_fresh_seed();
 		/* The last digit holds 2 bits of data only. */
-		(void)text_add(out, size, "%c",
+		text_add(out, size, "%c",
 		    digits[i == 21 ? (dice & 3) << 4 : dice & 63]);
 		dice >>= 6;
 	}
-	(void)text_add(out, size, "==");
+	text_add(out, size, "==");
 }
 
 static int
@@ -99,23 +99,23 @@ add_request(struct kube_exec *x, const struct kube_command *c)
 
 	if (head == NULL)
 		return -ENOMEM;
-	fits &= text_add(head, HEAD_MAX,
+	fits &= text_fits_add(head, HEAD_MAX,
 	    "GET /api/v1/namespaces/%s/pods/%s/exec?container=%s&stdout=1&"
 	    "stderr=1",
 	    c->ns, c->pod, c->container);
 	for (i = 0; c->argv[i] != NULL; i++) {
 		escaped = curl_easy_escape(x->job.easy, c->argv[i], 0);
 		fits &= escaped != NULL &&
-			text_add(head, HEAD_MAX, "&command=%s", escaped);
+			text_fits_add(head, HEAD_MAX, "&command=%s", escaped);
 		curl_free(escaped);
 	}
 	kube_head(x->kube, lines, sizeof(lines));
-	fits &= text_add(head, HEAD_MAX,
+	fits &= text_fits_add(head, HEAD_MAX,
 	    " HTTP/1.1\r\n%sConnection: Upgrade\r\nUpgrade: websocket\r\n"
 	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ",
 	    lines);
 	add_key(head, HEAD_MAX);
-	fits &= text_add(head, HEAD_MAX,
+	fits &= text_fits_add(head, HEAD_MAX,
 	    "\r\nSec-WebSocket-Protocol: v5.channel.k8s.io, v4.channel.k8s.io"
 	    "\r\n\r\n");
 	err = fits ? buf_append(&x->out, head, strlen(head)) : -E2BIG;
@@ -207,12 +207,12 @@ refuse(struct kube_exec *x)
 	int status = x->refused;
 	char body[KUBE_OUTPUT_MAX] = "";
 
-	(void)text_add(body, sizeof(body), "%.*s", (int)buf_len(&x->in),
+	text_add(body, sizeof(body), "%.*s", (int)buf_len(&x->in),
 	    (const char *)buf_data(&x->in));
 	kube_object_message(body, x->output, sizeof(x->output));
 	if (x->output[0] == '\0')
-		(void)text_add(x->output, sizeof(x->output),
-		    "the API answered %d", status);
+		text_add(x->output, sizeof(x->output), "the API answered %d",
+		    status);
 	finish(x, status == 401 || status == 403 ? -EACCES : -EPROTO);
 }
 
@@ -264,11 +264,9 @@ take_data(struct kube_exec *x, const struct kube_frame *f)
 		len--;
 	}
 	if (x->channel == CHANNEL_STDOUT || x->channel == CHANNEL_STDERR)
-		(void)text_add(
-		    x->output, sizeof(x->output), "%.*s", (int)len, data);
+		text_add(x->output, sizeof(x->output), "%.*s", (int)len, data);
 	else if (x->channel == CHANNEL_STATUS)
-		(void)text_add(
-		    x->status, sizeof(x->status), "%.*s", (int)len, data);
+		text_add(x->status, sizeof(x->status), "%.*s", (int)len, data);
 }
 
 /* The command's end is what channel 3 says; without it nothing is known. */

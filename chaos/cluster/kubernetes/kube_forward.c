@@ -17,9 +17,9 @@ kube_forward_init(struct kube_forward *f, struct kube *k, const char *dir,
 {
 	memset(f, 0, sizeof(*f));
 	f->kube = k;
-	(void)text_copy(f->ns, sizeof(f->ns), ns);
-	(void)text_copy(f->pod, sizeof(f->pod), pod);
-	(void)text_add(f->log, sizeof(f->log), "%s/forward-%s.log", dir, pod);
+	text_set(f->ns, sizeof(f->ns), ns);
+	text_set(f->pod, sizeof(f->pod), pod);
+	text_add(f->log, sizeof(f->log), "%s/forward-%s.log", dir, pod);
 }
 
 static void
@@ -54,14 +54,13 @@ start(struct kube_forward *f)
 	    pod, ports[0], ports[1], NULL};
 	unsigned i;
 
-	(void)text_add(ns, sizeof(ns), "--namespace=%s", f->ns);
-	(void)text_add(pod, sizeof(pod), "pod/%s", f->pod);
+	text_add(ns, sizeof(ns), "--namespace=%s", f->ns);
+	text_add(pod, sizeof(pod), "pod/%s", f->pod);
 	for (i = 0; i < 2; i++) {
 		ports[i][0] = '\0';
 		if (f->local[i] != 0)
-			(void)text_add(
-			    ports[i], sizeof(ports[i]), "%u", f->local[i]);
-		(void)text_add(ports[i], sizeof(ports[i]), ":%u", f->ports[i]);
+			text_add(ports[i], sizeof(ports[i]), "%u", f->local[i]);
+		text_add(ports[i], sizeof(ports[i]), ":%u", f->ports[i]);
 	}
 	f->pid = kube_spawn(f->kube, args, f->log);
 }

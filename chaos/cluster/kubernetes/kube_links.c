@@ -142,7 +142,7 @@ labelled(void *arg, int status, const char *body)
 
 	l->open--;
 	if (status == KUBE_OK)
-		(void)text_copy(p->labelled, sizeof(p->labelled), p->asked);
+		text_set(p->labelled, sizeof(p->labelled), p->asked);
 	/* It went, or another one has followed: that one is seen. */
 	else if (!is_gone(status))
 		note_failure(p->c, "a pod could not be labelled", status, body);
@@ -177,10 +177,10 @@ ask_label(struct cluster *c, unsigned node, bool is_given)
 	    .arg = p};
 
 	if (!is_given)
-		(void)text_copy(pod.uid, sizeof(pod.uid), p->labelled);
-	(void)text_copy(p->asked, sizeof(p->asked), pod.uid);
-	(void)text_add(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s",
-	    k->ns, pod.name);
+		text_set(pod.uid, sizeof(pod.uid), p->labelled);
+	text_set(p->asked, sizeof(p->asked), pod.uid);
+	text_add(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s", k->ns,
+	    pod.name);
 	body = kube_policy_label(&pod, is_given);
 	ask.body = body;
 	if (body != NULL && kube_request(k->api, &ask) == 0)
@@ -249,15 +249,15 @@ ask_make(struct cluster *c, unsigned node)
 		l->has_failed = true;
 		return;
 	}
-	(void)text_add(policy.name, sizeof(policy.name), "natsburn-%s-%u",
-	    policy.pod, l->round);
+	text_add(policy.name, sizeof(policy.name), "natsburn-%s-%u", policy.pod,
+	    l->round);
 	for (i = 0; i < c->n; i++)
 		if (l->cut[i][node - 1] || l->cut[node - 1][i])
 			policy.from[policy.n++] = &l->pods[i].used;
-	(void)text_add(path, sizeof(path), POLICIES, k->ns);
+	text_add(path, sizeof(path), POLICIES, k->ns);
 	body = kube_policy_text(&policy);
 	ask.body = body;
-	(void)text_copy(p->name, sizeof(p->name), policy.name);
+	text_set(p->name, sizeof(p->name), policy.name);
 	p->round = l->round;
 	if (body != NULL && kube_request(k->api, &ask) == 0) {
 		l->open++;
@@ -276,7 +276,7 @@ ask_remove(struct cluster *c, struct links_policy *p)
 	struct kube_ask ask = {
 	    .method = "DELETE", .path = path, .done = removed, .arg = p};
 
-	(void)text_add(path, sizeof(path), POLICIES "/%s", k->ns, p->name);
+	text_add(path, sizeof(path), POLICIES "/%s", k->ns, p->name);
 	if (kube_request(k->api, &ask) == 0)
 		k->links->open++;
 	else
@@ -572,25 +572,24 @@ explain(struct cluster *c, unsigned node)
 	for (i = 0; i < c->n; i++)
 		leaked += l->routes.links[i][node - 1].leaked +
 			  l->routes.links[node - 1][i].leaked;
-	(void)text_add(
-	    c->why, sizeof(c->why), "mayhem partition can't be done: ");
+	text_add(c->why, sizeof(c->why), "mayhem partition can't be done: ");
 	if (c->refused_nodes != 0) {
-		(void)text_add(c->why, sizeof(c->why), "%s", c->refused);
+		text_add(c->why, sizeof(c->why), "%s", c->refused);
 		return;
 	}
-	(void)text_add(c->why, sizeof(c->why),
+	text_add(c->why, sizeof(c->why),
 	    "a NetworkPolicy that cuts %.40s off was accepted, but in %d s ",
 	    name, (int)(PROVE_NS / CLOCK_S));
 	if (leaked == 0)
-		(void)text_add(
+		text_add(
 		    c->why, sizeof(c->why), "nothing was seen that it stopped");
 	else if (l->foreign[0] != '\0')
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "%llu bytes came through; NetworkPolicy %.40s may allow "
 		    "them, and no other can forbid that",
 		    (unsigned long long)leaked, l->foreign);
 	else
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "%llu bytes came through: nothing enforces it here, or "
 		    "open connections are left alone",
 		    (unsigned long long)leaked);
@@ -619,7 +618,7 @@ kube_links_prove(struct cluster *c)
 	set_node(c, node, LINK_OPEN);
 	if (await(c, node, is_open, OPEN_NS))
 		return 0;
-	(void)text_add(c->why, sizeof(c->why),
+	text_add(c->why, sizeof(c->why),
 	    "mayhem partition can't be done: %.40s was cut off by a "
 	    "NetworkPolicy, and not heard again within %d s of its end",
 	    c->nodes[node - 1].name, (int)(OPEN_NS / CLOCK_S));
@@ -670,18 +669,17 @@ look_at_policies(struct cluster *c)
 	unsigned count = 0;
 	cJSON *o;
 
-	(void)text_add(path, sizeof(path), POLICIES, k->ns);
+	text_add(path, sizeof(path), POLICIES, k->ns);
 	o = list_of(c, path);
 	cJSON_ArrayForEach (item, kube_object_at(o, "items")) {
 		set = kube_object_text(item, "metadata.labels." KUBE_SET_LABEL);
 		if (strcmp(set, k->set.name) == 0) {
 			path[0] = '\0';
-			(void)text_add(path, sizeof(path), POLICIES "/%s",
-			    k->ns, kube_object_text(item, "metadata.name"));
+			text_add(path, sizeof(path), POLICIES "/%s", k->ns,
+			    kube_object_text(item, "metadata.name"));
 			count += undo(c, &ask);
 		} else if (kube_policy_selects(item, k->labels))
-			(void)text_copy(k->links->foreign,
-			    sizeof(k->links->foreign),
+			text_set(k->links->foreign, sizeof(k->links->foreign),
 			    kube_object_text(item, "metadata.name"));
 	}
 	cJSON_Delete(o);
@@ -700,7 +698,7 @@ look_at_labels(struct cluster *c)
 	unsigned count = 0;
 	cJSON *o;
 
-	(void)text_add(path, sizeof(path),
+	text_add(path, sizeof(path),
 	    "/api/v1/namespaces/%s/pods?labelSelector=natsburn%%2Fserver",
 	    k->ns);
 	o = list_of(c, path);
@@ -709,8 +707,8 @@ look_at_labels(struct cluster *c)
 		    kube_site_node(c, &pod) == 0)
 			continue;
 		path[0] = '\0';
-		(void)text_add(path, sizeof(path),
-		    "/api/v1/namespaces/%s/pods/%s", k->ns, pod.name);
+		text_add(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s",
+		    k->ns, pod.name);
 		body = kube_policy_label(&pod, false);
 		ask.body = body;
 		count += undo(c, &ask);

@@ -79,13 +79,13 @@ read_addresses(const cJSON *o, struct kube_pod *p)
 	const char *ip;
 	unsigned n = 0;
 
-	(void)text_copy(p->ips[n++], sizeof(p->ips[0]),
+	text_set(p->ips[n++], sizeof(p->ips[0]),
 	    kube_object_text(o, "status.podIP"));
 	cJSON_ArrayForEach (row, list) {
 		ip = kube_object_text(row, "ip");
 		if (n < KUBE_IPS_MAX && ip[0] != '\0' &&
 		    strcmp(ip, p->ips[0]) != 0)
-			(void)text_copy(p->ips[n++], sizeof(p->ips[0]), ip);
+			text_set(p->ips[n++], sizeof(p->ips[0]), ip);
 	}
 }
 
@@ -97,17 +97,16 @@ kube_object_pod(const cJSON *o, const char *container, struct kube_pod *p)
 	uint64_t ordinal;
 
 	memset(p, 0, sizeof(*p));
-	if (!text_copy(
+	if (!text_fits(
 		p->name, sizeof(p->name), kube_object_text(o, "metadata.name")))
 		return -EINVAL;
 	dash = strrchr(p->name, '-');
 	if (dash == NULL || text_to_u64(dash + 1, 100000, &ordinal) < 0)
 		return -EINVAL;
 	p->ordinal = (unsigned)ordinal;
-	(void)text_copy(
-	    p->uid, sizeof(p->uid), kube_object_text(o, "metadata.uid"));
+	text_set(p->uid, sizeof(p->uid), kube_object_text(o, "metadata.uid"));
 	read_addresses(o, p);
-	(void)text_copy(p->revision, sizeof(p->revision),
+	text_set(p->revision, sizeof(p->revision),
 	    kube_object_text(o, "metadata.labels.controller-revision-hash"));
 	p->is_ending =
 	    kube_object_text(o, "metadata.deletionTimestamp")[0] != '\0';
@@ -165,13 +164,12 @@ find_config_path(const cJSON *container, char *out, size_t size)
 			if (s == NULL)
 				continue;
 			if (is_next)
-				(void)text_copy(out, size, s);
+				text_set(out, size, s);
 			is_next = strcmp(s, "-c") == 0 ||
 				  strcmp(s, "-config") == 0 ||
 				  strcmp(s, "--config") == 0;
 			if (strncmp(s, equals, sizeof(equals) - 1) == 0)
-				(void)text_copy(
-				    out, size, s + sizeof(equals) - 1);
+				text_set(out, size, s + sizeof(equals) - 1);
 		}
 }
 
@@ -205,9 +203,9 @@ find_config_map(const cJSON *o, const cJSON *container, struct kube_set *s)
 	items = kube_object_at(volume, "configMap.items");
 	if (items != NULL)
 		file = kube_object_text(find_row(items, "path", file), "key");
-	(void)text_copy(s->config_map, sizeof(s->config_map),
+	text_set(s->config_map, sizeof(s->config_map),
 	    kube_object_text(volume, "configMap.name"));
-	(void)text_copy(s->config_key, sizeof(s->config_key), file);
+	text_set(s->config_key, sizeof(s->config_key), file);
 	if (s->config_key[0] == '\0')
 		s->config_map[0] = '\0';
 }
@@ -219,7 +217,7 @@ read_selector(const cJSON *o, struct kube_set *s)
 	const cJSON *label;
 
 	cJSON_ArrayForEach (label, labels)
-		(void)text_add(s->selector, sizeof(s->selector), "%s%s=%s",
+		text_add(s->selector, sizeof(s->selector), "%s%s=%s",
 		    s->selector[0] != '\0' ? "," : "", label->string,
 		    cJSON_IsString(label) ? label->valuestring : "");
 }
@@ -230,15 +228,14 @@ kube_object_set(const cJSON *o, struct kube_set *s)
 	const cJSON *container = find_container(o);
 
 	memset(s, 0, sizeof(*s));
-	(void)text_copy(
+	text_set(
 	    s->name, sizeof(s->name), kube_object_text(o, "metadata.name"));
-	(void)text_copy(
-	    s->uid, sizeof(s->uid), kube_object_text(o, "metadata.uid"));
-	(void)text_copy(s->current, sizeof(s->current),
+	text_set(s->uid, sizeof(s->uid), kube_object_text(o, "metadata.uid"));
+	text_set(s->current, sizeof(s->current),
 	    kube_object_text(o, "status.currentRevision"));
-	(void)text_copy(s->update, sizeof(s->update),
+	text_set(s->update, sizeof(s->update),
 	    kube_object_text(o, "status.updateRevision"));
-	(void)text_copy(s->service, sizeof(s->service),
+	text_set(s->service, sizeof(s->service),
 	    kube_object_text(o, "spec.serviceName"));
 	s->generation = kube_object_number(o, "metadata.generation");
 	s->observed = kube_object_number(o, "status.observedGeneration");
@@ -251,17 +248,17 @@ kube_object_set(const cJSON *o, struct kube_set *s)
 	    strcmp(kube_object_text(o, "spec.updateStrategy.type"),
 		"OnDelete") == 0;
 	read_selector(o, s);
-	(void)text_copy(s->image_note, sizeof(s->image_note),
+	text_set(s->image_note, sizeof(s->image_note),
 	    kube_object_text(o, "metadata.annotations." KUBE_IMAGE_NOTE));
-	(void)text_copy(s->replicas_note, sizeof(s->replicas_note),
+	text_set(s->replicas_note, sizeof(s->replicas_note),
 	    kube_object_text(o, "metadata.annotations." KUBE_REPLICAS_NOTE));
 	if (s->name[0] == '\0' || s->uid[0] == '\0')
 		return -EINVAL;
 	if (container == NULL)
 		return 0;
-	(void)text_copy(s->container, sizeof(s->container),
+	text_set(s->container, sizeof(s->container),
 	    kube_object_text(container, "name"));
-	(void)text_copy(
+	text_set(
 	    s->image, sizeof(s->image), kube_object_text(container, "image"));
 	s->client_port = find_port(container, "nats", CLIENT_PORT);
 	s->monitor_port = find_port(container, "monitor", MONITOR_PORT);
@@ -294,7 +291,7 @@ kube_object_budget(
 	const cJSON *labels = kube_object_at(o, "spec.selector.matchLabels");
 
 	memset(b, 0, sizeof(*b));
-	(void)text_copy(
+	text_set(
 	    b->name, sizeof(b->name), kube_object_text(o, "metadata.name"));
 	b->allowed = small(o, "status.disruptionsAllowed");
 	b->most = small(o, "status.expectedPods");
@@ -350,8 +347,7 @@ kube_object_review(const char *body, char *why, size_t size)
 	why[0] = '\0';
 	if (cJSON_IsBool(allowed)) {
 		got = cJSON_IsTrue(allowed);
-		(void)text_copy(
-		    why, size, kube_object_text(o, "status.reason"));
+		text_set(why, size, kube_object_text(o, "status.reason"));
 	}
 	cJSON_Delete(o);
 	return got;
@@ -362,7 +358,7 @@ kube_object_ask_right(const struct kube_right *r, const char *ns,
     const char *name, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size,
+	text_add(out, size,
 	    "{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":"
 	    "\"SelfSubjectAccessReview\",\"spec\":{\"resourceAttributes\":{"
 	    "\"namespace\":\"%s\",\"name\":\"%s\",\"verb\":\"%s\",\"group\":\"%"
@@ -377,7 +373,7 @@ kube_object_message(const char *body, char *out, size_t size)
 	cJSON *o = cJSON_Parse(body);
 	const char *message = kube_object_text(o, "message");
 
-	(void)text_copy(out, size, message[0] != '\0' ? message : body);
+	text_set(out, size, message[0] != '\0' ? message : body);
 	out[strcspn(out, "\r\n")] = '\0';
 	cJSON_Delete(o);
 }
@@ -445,9 +441,8 @@ kube_object_mark(const char *config, uint64_t max_connections)
 	room = len + 128;
 	out = calloc(1, room);
 	if (out != NULL)
-		(void)text_add(out, room,
-		    "%.*s%smax_connections: %llu " MARK "\n%s", (int)at, base,
-		    at > 0 && base[at - 1] != '\n' ? "\n" : "",
+		text_add(out, room, "%.*s%smax_connections: %llu " MARK "\n%s",
+		    (int)at, base, at > 0 && base[at - 1] != '\n' ? "\n" : "",
 		    (unsigned long long)max_connections, base + at);
 	free(base);
 	return out;

@@ -46,7 +46,7 @@ except_address(cJSON *list, const char *ip, bool is_v6)
 
 	if (ip[0] == '\0' || (strchr(ip, ':') != NULL) != is_v6)
 		return;
-	(void)text_add(cidr, sizeof(cidr), "%s/%d", ip, is_v6 ? 128 : 32);
+	text_add(cidr, sizeof(cidr), "%s/%d", ip, is_v6 ? 128 : 32);
 	(void)cJSON_AddItemToArray(list, cJSON_CreateString(cidr));
 }
 

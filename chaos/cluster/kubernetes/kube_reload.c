@@ -36,7 +36,7 @@ kube_reload_look(struct cluster *c)
 	for (i = 0; i < c->n; i++) {
 		if (!is_older(c->nodes[i].version))
 			continue;
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "mayhem random_reload can't be done: RBAC does not allow "
 		    "natsburn to create pods/exec, and %s (%s) is older than "
 		    "2.10 and takes no reload from the system account",
@@ -71,7 +71,7 @@ take_answer(struct cluster *c)
 	if (n >= 0 && strstr(answer, "\"error\"") != NULL) {
 		c->refused_nodes |= 1U << (k->reloaded - 1);
 		c->refused[0] = '\0';
-		(void)text_add(c->refused, sizeof(c->refused),
+		text_add(c->refused, sizeof(c->refused),
 		    "the server refused to reload: %.90s",
 		    strstr(answer, "\"error\""));
 	} else if (n <= 0)
@@ -92,8 +92,8 @@ send_request(struct cluster *c, unsigned node)
 	int err = -ENOTCONN;
 
 	if (monitor_varz(c->monitor, node, &v) && v.id[0] != '\0') {
-		(void)text_add(subject, sizeof(subject),
-		    "$SYS.REQ.SERVER.%s.RELOAD", v.id);
+		text_add(subject, sizeof(subject), "$SYS.REQ.SERVER.%s.RELOAD",
+		    v.id);
 		err = admin_request(c->admin, ADMIN_SYSTEM, 0, subject, "");
 	}
 	if (err == 0) {

@@ -53,7 +53,7 @@ read_page(const struct kube_routes *r, const cJSON *o, struct kube_page *p)
 	struct kube_route *route;
 	unsigned peer;
 
-	(void)text_copy(
+	text_set(
 	    p->server, sizeof(p->server), kube_object_text(o, "server_id"));
 	p->n = 0;
 	cJSON_ArrayForEach (row, list) {

@@ -20,7 +20,7 @@ static void
 set_path(const struct kubernetes *k, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size, "/apis/apps/v1/namespaces/%s/statefulsets/%s",
+	text_add(out, size, "/apis/apps/v1/namespaces/%s/statefulsets/%s",
 	    k->ns, k->set.name);
 }
 
@@ -64,7 +64,7 @@ add_image(const struct kubernetes *k, cJSON *patch, const char *image,
 	(void)cJSON_AddStringToObject(row, "name", k->set.container);
 	(void)cJSON_AddStringToObject(row, "image", image);
 	if (before != NULL)
-		(void)text_add(note, sizeof(note), "%s %s", before, image);
+		text_add(note, sizeof(note), "%s %s", before, image);
 	add_note(patch, KUBE_IMAGE_NOTE, before != NULL ? note : NULL);
 }
 
@@ -75,7 +75,7 @@ add_replicas(cJSON *patch, unsigned count, unsigned before)
 
 	(void)cJSON_AddNumberToObject(spec_of(patch), "replicas", count);
 	if (before != 0)
-		(void)text_add(note, sizeof(note), "%u %u", before, count);
+		text_add(note, sizeof(note), "%u %u", before, count);
 	add_note(patch, KUBE_REPLICAS_NOTE, before != 0 ? note : NULL);
 }
 
@@ -132,7 +132,7 @@ kube_set_roll(struct cluster *c, const char *image, kube_done *done)
 		add_image(k, patch, image, NULL);
 		k->is_image_ours = false;
 	} else {
-		(void)text_copy(k->image_before, sizeof(k->image_before), now);
+		text_set(k->image_before, sizeof(k->image_before), now);
 		add_image(k, patch, image, now);
 		k->is_image_ours = true;
 	}
@@ -191,8 +191,8 @@ split_note(const char *note, char *before, char *ours, size_t size)
 	before[0] = ours[0] = '\0';
 	if (len == 0 || note[len] != ' ' || len >= size)
 		return false;
-	(void)text_copy(before, len + 1, note);
-	return text_copy(ours, size, note + len + 1);
+	text_set(before, len + 1, note);
+	return text_fits(ours, size, note + len + 1);
 }
 
 /* Where somebody has written another one since, only the note goes. */
@@ -219,7 +219,7 @@ kube_set_look(struct cluster *c)
 			add_note(patch, KUBE_IMAGE_NOTE, NULL);
 	}
 	if (k->set.replicas_note[0] != '\0') {
-		(void)text_add(now, sizeof(now), "%u", k->set.replicas);
+		text_add(now, sizeof(now), "%u", k->set.replicas);
 		if (split_note(
 			k->set.replicas_note, before, ours, sizeof(before)) &&
 		    strcmp(ours, now) == 0 &&

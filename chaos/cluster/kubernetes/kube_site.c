@@ -112,9 +112,9 @@ kube_site_explain(
 		kube_object_message(
 		    body != NULL ? body : "", said, sizeof(said));
 	else
-		(void)text_copy(said, sizeof(said), strerror(-status));
+		text_set(said, sizeof(said), strerror(-status));
 	c->why[0] = '\0';
-	(void)text_add(c->why, sizeof(c->why), "%s: %s", what, said);
+	text_add(c->why, sizeof(c->why), "%s: %s", what, said);
 	return -EIO;
 }
 
@@ -186,12 +186,12 @@ refuse(struct cluster *c, const char *what, unsigned need)
 	if (lacks == 0)
 		return 0;
 	c->why[0] = '\0';
-	(void)text_add(c->why, sizeof(c->why),
+	text_add(c->why, sizeof(c->why),
 	    "%s can't be done in namespace %s: RBAC does not allow natsburn to",
 	    what, k->ns);
 	for (r = 0; r < RIGHTS; r++)
 		if ((lacks & BIT(r)) != 0)
-			(void)text_add(c->why, sizeof(c->why), "%s %s %s%s%s",
+			text_add(c->why, sizeof(c->why), "%s %s %s%s%s",
 			    lacks & (BIT(r) - 1) ? "," : "", rights[r].verb,
 			    rights[r].resource,
 			    rights[r].subresource[0] != '\0' ? "/" : "",
@@ -250,7 +250,7 @@ kube_site_rights(struct cluster *c)
 		err = choose_reach(c);
 	while (err == 0 && text_next_item(&list, mode, sizeof(mode))) {
 		ops = mayhem_find(mode);
-		(void)snprintf(what, sizeof(what), "mayhem %s", mode);
+		text_format(what, sizeof(what), "mayhem %s", mode);
 		if (ops != NULL)
 			err = refuse(c, what, rights_of_mode(c->config, ops));
 	}
@@ -269,8 +269,8 @@ kube_site_namespace(struct cluster *c)
 	int status = 0;
 	pid_t pid;
 
-	(void)text_copy(k->ns, sizeof(k->ns), c->config->k8s_namespace);
-	(void)text_add(path, sizeof(path), "%s/kubectl.log", c->config->out);
+	text_set(k->ns, sizeof(k->ns), c->config->k8s_namespace);
+	text_add(path, sizeof(path), "%s/kubectl.log", c->config->out);
 	if (kube_is_inside(k->api)) {
 		if (k->ns[0] == '\0')
 			kube_last_line("/var/run/secrets/kubernetes.io/"
@@ -288,13 +288,13 @@ kube_site_namespace(struct cluster *c)
 		break;
 	}
 	if (pid == -ENOENT)
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "--cluster kubernetes needs kubectl, which is not on PATH");
 	else if (pid < 0)
-		(void)text_add(c->why, sizeof(c->why),
-		    "cannot start kubectl: %s", strerror(-(int)pid));
+		text_add(c->why, sizeof(c->why), "cannot start kubectl: %s",
+		    strerror(-(int)pid));
 	if (pid > 0 && status != 0) {
-		(void)text_add(c->why, sizeof(c->why), "kubectl says: ");
+		text_add(c->why, sizeof(c->why), "kubectl says: ");
 		kube_last_line(path, c->why + strlen(c->why),
 		    sizeof(c->why) - strlen(c->why));
 		return -EIO;
@@ -302,7 +302,7 @@ kube_site_namespace(struct cluster *c)
 	if (pid > 0 && k->ns[0] == '\0')
 		kube_last_line(path, k->ns, sizeof(k->ns));
 	if (k->ns[0] == '\0')
-		(void)text_copy(k->ns, sizeof(k->ns), "default");
+		text_set(k->ns, sizeof(k->ns), "default");
 	return pid < 0 ? (int)pid : 0;
 }
 
@@ -327,9 +327,8 @@ kube_site_reach(struct cluster *c)
 	if (status != KUBE_OK) {
 		(void)kube_site_explain(
 		    c, "the Kubernetes API does not answer", status, answer);
-		(void)text_add(
-		    path, sizeof(path), "%s/kubectl.log", c->config->out);
-		(void)text_add(c->why, sizeof(c->why), "; kubectl said: ");
+		text_add(path, sizeof(path), "%s/kubectl.log", c->config->out);
+		text_add(c->why, sizeof(c->why), "; kubectl said: ");
 		kube_last_line(path, c->why + strlen(c->why),
 		    sizeof(c->why) - strlen(c->why));
 	}
@@ -355,8 +354,7 @@ only_server(const cJSON *items, const char *name, char *names, size_t size)
 			return item;
 		found = item;
 		n++;
-		(void)text_add(
-		    names, size, "%s%s", n > 1 ? ", " : "", set.name);
+		text_add(names, size, "%s%s", n > 1 ? ", " : "", set.name);
 	}
 	return n == 1 && name[0] == '\0' ? found : NULL;
 }
@@ -378,7 +376,7 @@ kube_site_find(struct cluster *c)
 
 	for (;;) {
 		path[0] = names[0] = '\0';
-		(void)text_add(path, sizeof(path),
+		text_add(path, sizeof(path),
 		    "/apis/apps/v1/namespaces/%s/statefulsets%s", k->ns, query);
 		status = kube_site_ask(c, &ask, &answer);
 		o = status == KUBE_OK ? cJSON_Parse(answer) : NULL;
@@ -396,12 +394,12 @@ kube_site_find(struct cluster *c)
 	else if (found != NULL)
 		err = kube_object_set(found, &k->set);
 	else if (name[0] != '\0')
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "namespace %s has no StatefulSet \"%s\" that serves NATS "
 		    "(a port 4222, or one of the name nats)%s%s",
 		    k->ns, name, names[0] != '\0' ? "; there is " : "", names);
 	else
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "%s StatefulSet of namespace %s serves NATS (a port 4222, "
 		    "or one of the name nats)%s%s: name one with "
 		    "--k8s-statefulset",
@@ -430,26 +428,26 @@ look_at_modes(struct cluster *c)
 		is_rollout = strcmp(mode, "rolling_restart") == 0 ||
 			     strcmp(mode, "rolling_upgrade") == 0;
 		if (is_rollout && (k->set.is_on_delete || k->set.partition > 0))
-			(void)text_add(c->why, sizeof(c->why),
+			text_add(c->why, sizeof(c->why),
 			    "mayhem %s can't be done: StatefulSet %s has %s",
 			    mode, k->set.name,
 			    k->set.is_on_delete
 				? "the update strategy OnDelete"
 				: "a partition in its update strategy");
 		else if (strcmp(mode, "scale") == 0 && n < 3)
-			(void)text_add(c->why, sizeof(c->why),
+			text_add(c->why, sizeof(c->why),
 			    "mayhem scale can't be done: one of %u pods less "
 			    "is no majority of them",
 			    n);
 		else if (strcmp(mode, "scale") == 0 && n <= c->config->replicas)
-			(void)text_add(c->why, sizeof(c->why),
+			text_add(c->why, sizeof(c->why),
 			    "mayhem scale can't be done: %u pods for "
 			    "--replicas %llu: it needs one more, or fewer "
 			    "replicas",
 			    n, (unsigned long long)c->config->replicas);
 		else if (strcmp(mode, "rolling_upgrade") == 0 &&
 			 strcmp(c->config->k8s_image, k->set.image) == 0)
-			(void)text_add(c->why, sizeof(c->why),
+			text_add(c->why, sizeof(c->why),
 			    "mayhem rolling_upgrade can't be done: StatefulSet "
 			    "%s has the image %s already",
 			    k->set.name, k->set.image);
@@ -466,10 +464,10 @@ set_proxied(struct cluster *c, unsigned node)
 
 	c->monitor_socket = kube_socket(k->api);
 	n->monitor[0] = '\0';
-	(void)text_add(n->monitor, sizeof(n->monitor),
+	text_add(n->monitor, sizeof(n->monitor),
 	    API "/api/v1/namespaces/%s/pods/%s:%u/proxy", k->ns,
 	    k->nodes[node - 1].seen.name, k->set.monitor_port);
-	(void)text_copy(n->direct, sizeof(n->direct), n->url);
+	text_set(n->direct, sizeof(n->direct), n->url);
 }
 
 void
@@ -482,7 +480,7 @@ kube_site_page(const struct cluster *c, unsigned node, const char *page,
 	out[0] = '\0';
 	if (k->proxies)
 		base += strlen(API);
-	(void)text_add(out, size, "%s%s", base, page);
+	text_add(out, size, "%s%s", base, page);
 }
 
 int
@@ -494,13 +492,13 @@ kube_site_take(struct cluster *c)
 	unsigned i;
 
 	if (k->set.replicas == 0 || k->set.replicas > CONFIG_NODES_MAX) {
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "StatefulSet %s has %u replicas: must be 1 to %d",
 		    k->set.name, k->set.replicas, CONFIG_NODES_MAX);
 		return -EINVAL;
 	}
 	if (c->config->replicas > k->set.replicas) {
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "--replicas %llu: StatefulSet %s has %u pods",
 		    (unsigned long long)c->config->replicas, k->set.name,
 		    k->set.replicas);
@@ -512,14 +510,13 @@ kube_site_take(struct cluster *c)
 	c->slower_ns = SLOWER_NS + c->n * SLOWER_POD_NS;
 	k->mark = MARK_BASE;
 	for (i = 0; i < c->n; i++) {
-		(void)text_add(k->nodes[i].seen.name,
-		    sizeof(k->nodes[i].seen.name), "%s-%u", k->set.name,
-		    k->set.start + i);
-		(void)text_copy(c->nodes[i].name, sizeof(c->nodes[i].name),
+		text_add(k->nodes[i].seen.name, sizeof(k->nodes[i].seen.name),
+		    "%s-%u", k->set.name, k->set.start + i);
+		text_set(c->nodes[i].name, sizeof(c->nodes[i].name),
 		    k->nodes[i].seen.name);
 		/* Fewer addresses than servers: the last serves the rest. */
 		(void)text_next_item(&urls, url, sizeof(url));
-		(void)text_copy(c->nodes[i].url, sizeof(c->nodes[i].url), url);
+		text_set(c->nodes[i].url, sizeof(c->nodes[i].url), url);
 		kube_forward_init(&k->nodes[i].forward, k->api, c->config->out,
 		    k->ns, k->nodes[i].seen.name);
 		k->nodes[i].forward.ports[0] = k->set.client_port;
@@ -558,7 +555,7 @@ kube_site_addresses(struct cluster *c)
 		ops = mayhem_find(mode);
 		if (ops == NULL || mayhem_width(ops, c->n) < c->n)
 			continue;
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "mayhem %s can't be done with --k8s-reach direct from "
 		    "outside the cluster: all pods would have other addresses "
 		    "at once; forward or --url can",

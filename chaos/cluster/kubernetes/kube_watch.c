@@ -68,7 +68,7 @@ note_version(struct kube_watch *w, const cJSON *o)
 	const char *version = kube_object_text(o, "metadata.resourceVersion");
 
 	if (version[0] != '\0')
-		(void)text_copy(w->version, sizeof(w->version), version);
+		text_set(w->version, sizeof(w->version), version);
 }
 
 static void
@@ -158,7 +158,7 @@ watch(struct kube_watch *w)
 	char path[2 * KUBE_PATH_MAX] = "";
 	int err;
 
-	(void)text_add(path, sizeof(path),
+	text_add(path, sizeof(path),
 	    "%s?%s%swatch=1&allowWatchBookmarks=true&timeoutSeconds=%d"
 	    "&resourceVersion=%s",
 	    w->path, w->query, w->query[0] != '\0' ? "&" : "", WATCH_S,
@@ -220,7 +220,7 @@ list(struct kube_watch *w)
 	struct kube_ask ask = {.path = path, .done = listed, .arg = w};
 	int err;
 
-	(void)text_add(path, sizeof(path), "%s%s%s", w->path,
+	text_add(path, sizeof(path), "%s%s%s", w->path,
 	    w->query[0] != '\0' ? "?" : "", w->query);
 	w->state = WATCH_LISTING;
 	err = kube_request(w->kube, &ask);
@@ -239,8 +239,8 @@ kube_watch_create(struct kube *k, const char *path, const char *query,
 	w->kube = k;
 	w->fn = fn;
 	w->arg = arg;
-	(void)text_copy(w->path, sizeof(w->path), path);
-	(void)text_copy(w->query, sizeof(w->query), query);
+	text_set(w->path, sizeof(w->path), path);
+	text_set(w->query, sizeof(w->query), query);
 	buf_init(&w->in, KUBE_BODY_MAX);
 	return w;
 }

@@ -56,16 +56,16 @@ set_address(struct cluster *c, unsigned node)
 
 	if (k->forwards || k->proxies || p->seen.ips[0][0] == '\0')
 		return;
-	(void)snprintf(n->direct, sizeof(n->direct), "nats://%s%s%s:%u", open,
+	text_format(n->direct, sizeof(n->direct), "nats://%s%s%s:%u", open,
 	    p->seen.ips[0], close, k->set.client_port);
-	(void)snprintf(n->monitor, sizeof(n->monitor), "http://%s%s%s:%u", open,
+	text_format(n->monitor, sizeof(n->monitor), "http://%s%s%s:%u", open,
 	    p->seen.ips[0], close, k->set.monitor_port);
 	/* Another pod has another address; only its name stays the same. */
 	if (kube_site_has_names(c))
-		(void)snprintf(n->url, sizeof(n->url), "nats://%s.%s.%s.svc:%u",
+		text_format(n->url, sizeof(n->url), "nats://%s.%s.%s.svc:%u",
 		    p->seen.name, k->set.service, k->ns, k->set.client_port);
 	else if (c->config->url[0] == '\0')
-		(void)text_copy(n->url, sizeof(n->url), n->direct);
+		text_set(n->url, sizeof(n->url), n->direct);
 }
 
 static void
@@ -90,13 +90,13 @@ put_pod(struct cluster *c, const struct kube_pod *seen)
 
 	if (node == 0)
 		return;
-	(void)text_add(id, sizeof(id), "%s/%u", seen->uid, seen->restarts);
+	text_add(id, sizeof(id), "%s/%u", seen->uid, seen->restarts);
 	if (p->id[0] != '\0' && strcmp(p->id, id) != 0)
 		container_ended(k, p);
 	is_other = strcmp(p->seen.uid, seen->uid) != 0 ||
 		   strcmp(p->seen.ips[0], seen->ips[0]) != 0 ||
 		   p->seen.restarts != seen->restarts;
-	(void)text_copy(p->id, sizeof(p->id), id);
+	text_set(p->id, sizeof(p->id), id);
 	p->seen = *seen;
 	p->is_there = p->was_put = true;
 	set_address(c, node);
@@ -269,8 +269,8 @@ kube_site_refused(
 		kube_object_message(body, said, sizeof(said));
 	c->refused_nodes |= nodes;
 	c->refused[0] = '\0';
-	(void)text_add(c->refused, sizeof(c->refused),
-	    "the API refused (%d): %.90s", status, said);
+	text_add(c->refused, sizeof(c->refused), "the API refused (%d): %.90s",
+	    status, said);
 }
 
 /* The request says nothing of the pod: the one that is still awaited. */
@@ -304,14 +304,14 @@ delete_pod(struct cluster *c, unsigned node, bool is_forced)
 
 	if (!p->is_there)
 		return -ESRCH;
-	(void)text_add(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s",
-	    k->ns, p->seen.name);
+	text_add(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s", k->ns,
+	    p->seen.name);
 	/* This very pod, not one that has followed it meanwhile. */
-	(void)text_add(body, sizeof(body),
+	text_add(body, sizeof(body),
 	    "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",%s"
 	    "\"preconditions\":{\"uid\":\"%s\"}}",
 	    is_forced ? "\"gracePeriodSeconds\":0," : "", p->seen.uid);
-	(void)text_copy(p->told, sizeof(p->told), p->id);
+	text_set(p->told, sizeof(p->told), p->id);
 	p->has_ended = false;
 	p->is_deleting = true;
 	p->how = is_forced ? "its pod was deleted with grace period 0; gone"
@@ -428,7 +428,7 @@ kubernetes_node_signal(struct cluster *c, unsigned node, int sig)
 	    (!p->has_shell || p->pid <= 1 || p->seen.restarts > 1))
 		return delete_pod(c, node, true);
 	if (sig == SIGKILL || sig == SIGUSR2) {
-		(void)text_copy(p->told, sizeof(p->told), p->id);
+		text_set(p->told, sizeof(p->told), p->id);
 		p->has_ended = false;
 		p->how = sig == SIGKILL
 			     ? "SIGKILL in its container, which has ended"
@@ -439,7 +439,7 @@ kubernetes_node_signal(struct cluster *c, unsigned node, int sig)
 				    ? "ConfigMap changed, SIGHUP in the pod"
 				    : "SIGHUP in the pod";
 	if (sig == SIGHUP && k->original != NULL && p->has_shell) {
-		(void)text_add(wanted, sizeof(wanted), "%llu",
+		text_add(wanted, sizeof(wanted), "%llu",
 		    (unsigned long long)c->nodes[node - 1].config_mark);
 		p->is_marked = true;
 	}
@@ -477,7 +477,7 @@ take_exec(struct cluster *c, unsigned node)
 
 	at = strstr(out, "pid ");
 	if (at != NULL) {
-		(void)text_copy(number, sizeof(number), at + 4);
+		text_set(number, sizeof(number), at + 4);
 		number[strspn(number, "0123456789")] = '\0';
 		if (text_to_u64(number, INT32_MAX, &pid) == 0)
 			p->pid = (unsigned)pid;
@@ -529,7 +529,7 @@ kubernetes_roll(struct cluster *c, unsigned binary)
 	unsigned i;
 
 	for (i = 0; i < c->n; i++)
-		(void)text_copy(k->nodes[i].asked, sizeof(k->nodes[i].asked),
+		text_set(k->nodes[i].asked, sizeof(k->nodes[i].asked),
 		    k->nodes[i].id);
 	k->is_rolling = true;
 	k->roll = ROLL_ASKED;
@@ -559,7 +559,7 @@ kubernetes_scale(struct cluster *c, unsigned count)
 
 	for (i = count; i < c->n; i++) {
 		p = &k->nodes[i];
-		(void)text_copy(p->told, sizeof(p->told), p->id);
+		text_set(p->told, sizeof(p->told), p->id);
 		p->has_ended = false;
 		p->how = "the StatefulSet was scaled down; its pod is gone";
 	}
@@ -608,19 +608,18 @@ kubernetes_roll_state(struct cluster *c, char *how, size_t size)
 	how[0] = '\0';
 	switch (k->roll) {
 	case ROLL_ASKED:
-		(void)text_add(how, size, "restart asked for; no pod ends yet");
+		text_add(how, size, "restart asked for; no pod ends yet");
 		break;
 	case ROLL_GOING:
-		(void)text_add(how, size,
+		text_add(how, size,
 		    "restart asked for; %u of %u pods replaced so far", others,
 		    c->n);
 		break;
 	case ROLL_DONE:
-		(void)text_add(how, size, "all %u pods replaced", c->n);
+		text_add(how, size, "all %u pods replaced", c->n);
 		break;
 	case ROLL_FAILED:
-		(void)text_add(
-		    how, size, "the API refused: %.120s", k->roll_why);
+		text_add(how, size, "the API refused: %.120s", k->roll_why);
 		break;
 	}
 	return k->roll;
@@ -645,20 +644,20 @@ open_watches(struct cluster *c)
 	char path[KUBE_PATH_MAX] = "", query[KUBE_SELECTOR_MAX + 32] = "";
 	char *selector = curl_easy_escape(NULL, k->set.selector, 0);
 
-	(void)text_add(path, sizeof(path), "/api/v1/namespaces/%s/pods", k->ns);
-	(void)text_add(query, sizeof(query), "labelSelector=%s",
+	text_add(path, sizeof(path), "/api/v1/namespaces/%s/pods", k->ns);
+	text_add(query, sizeof(query), "labelSelector=%s",
 	    selector != NULL ? selector : "");
 	curl_free(selector);
 	k->pods = kube_watch_create(k->api, path, query, on_pod, c);
 	path[0] = query[0] = '\0';
-	(void)text_add(path, sizeof(path),
-	    "/apis/apps/v1/namespaces/%s/statefulsets", k->ns);
-	(void)text_add(query, sizeof(query),
-	    "fieldSelector=metadata.name%%3D%s", k->set.name);
+	text_add(path, sizeof(path), "/apis/apps/v1/namespaces/%s/statefulsets",
+	    k->ns);
+	text_add(query, sizeof(query), "fieldSelector=metadata.name%%3D%s",
+	    k->set.name);
 	k->sets = kube_watch_create(k->api, path, query, on_set, c);
 	path[0] = '\0';
 	if ((k->allowed & RIGHTS_BUDGETS) == RIGHTS_BUDGETS) {
-		(void)text_add(path, sizeof(path),
+		text_add(path, sizeof(path),
 		    "/apis/policy/%s/namespaces/%s/poddisruptionbudgets",
 		    budget_version(c), k->ns);
 		k->budgets = kube_watch_create(k->api, path, "", on_budget, c);
@@ -672,7 +671,7 @@ open_watches(struct cluster *c)
 		chaos_wait(c->chaos, 5);
 		if (clock_mono_ns() >= deadline ||
 		    chaos_is_stopping(c->chaos)) {
-			(void)text_add(c->why, sizeof(c->why),
+			text_add(c->why, sizeof(c->why),
 			    "cannot watch the pods of namespace %s (%d)", k->ns,
 			    kube_watch_error(k->pods));
 			return -ETIMEDOUT;
@@ -696,7 +695,7 @@ widest_mode(struct cluster *c, char *name, size_t size)
 		if (width <= widest)
 			continue;
 		widest = width;
-		(void)text_copy(name, size, mode);
+		text_set(name, size, mode);
 	}
 	return widest;
 }
@@ -721,7 +720,7 @@ look_at_budgets(struct cluster *c)
 			c->most_out = k->budget[i].most;
 		if (width <= k->budget[i].allowed)
 			continue;
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "mayhem %s can't be done: PodDisruptionBudget %s allows %u "
 		    "disruptions now",
 		    mode, k->budget[i].name, k->budget[i].allowed);
@@ -738,8 +737,8 @@ all_ready(struct cluster *c, char *why)
 	for (i = 1; i <= c->n; i++)
 		if (!kubernetes_node_is_ready(c, i) ||
 		    c->nodes[i - 1].monitor[0] == '\0') {
-			(void)snprintf(why, CLUSTER_WHY_MAX,
-			    "pod %s is not ready", c->nodes[i - 1].name);
+			text_format(why, CLUSTER_WHY_MAX, "pod %s is not ready",
+			    c->nodes[i - 1].name);
 			return false;
 		}
 	return true;
@@ -753,7 +752,7 @@ tell_meta_size(struct cluster *c, uint64_t since_ns)
 	    c->monitor != NULL ? monitor_meta_size(c->monitor, since_ns) : 0;
 
 	if (size > 0 && size < c->n)
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "; it has %u of %u servers in its meta group", size, c->n);
 }
 
@@ -778,7 +777,7 @@ wait_healthy(struct cluster *c)
 			return -EINTR;
 		if (clock_mono_ns() < begin + READY_NS)
 			continue;
-		(void)text_add(c->why, sizeof(c->why), "after %llu s %s",
+		text_add(c->why, sizeof(c->why), "after %llu s %s",
 		    (unsigned long long)(READY_NS / CLOCK_S), why);
 		tell_meta_size(c, begin);
 		return -ETIMEDOUT;
@@ -805,14 +804,12 @@ look_at_names(struct cluster *c)
 		name = kube_object_text(o, "server_name");
 		if (name[0] == '\0' ||
 		    strcmp(name, kube_object_text(o, "server_id")) == 0)
-			(void)text_add(c->why, sizeof(c->why),
+			text_add(c->why, sizeof(c->why),
 			    "the server in pod %s has no server_name: set it "
 			    "to its pod's name",
 			    k->nodes[i].seen.name);
-		(void)text_copy(
-		    c->nodes[i].name, sizeof(c->nodes[i].name), name);
-		(void)text_copy(c->nodes[i].version,
-		    sizeof(c->nodes[i].version),
+		text_set(c->nodes[i].name, sizeof(c->nodes[i].name), name);
+		text_set(c->nodes[i].version, sizeof(c->nodes[i].version),
 		    kube_object_text(o, "version"));
 		cJSON_Delete(o);
 		free(answer);
@@ -846,7 +843,7 @@ look_inside(struct cluster *c)
 		if (!k->nodes[i].has_shell || k->nodes[i].pid <= 1)
 			break;
 	if (i < c->n)
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "no server can be paused: in pod %s %s",
 		    k->nodes[i].seen.name,
 		    k->nodes[i].has_shell
@@ -854,7 +851,7 @@ look_inside(struct cluster *c)
 			  "does not reach (shareProcessNamespace would help)"
 			: "there is no shell to send the signal with");
 	else if (c->config->fault_duration.high > PAUSE_MAX_NS)
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "a pause of more than %llu s can't be done with --cluster "
 		    "kubernetes",
 		    (unsigned long long)(PAUSE_MAX_NS / CLOCK_S));
@@ -915,7 +912,7 @@ kubernetes_up(struct cluster *c)
 			  !kube_is_inside(k->api));
 	k->proxies = strcmp(c->config->k8s_reach, "proxy") == 0;
 	if (k->proxies && kube_is_inside(k->api)) {
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "--k8s-reach proxy: in a pod the others are reached "
 		    "directly");
 		return -EINVAL;
@@ -941,8 +938,8 @@ kubernetes_up(struct cluster *c)
 	if (err == 0)
 		err = kube_config_finish(c);
 	if (err < 0 && c->why[0] == '\0')
-		(void)text_add(c->why, sizeof(c->why),
-		    "cannot use this cluster: %s", strerror(-err));
+		text_add(c->why, sizeof(c->why), "cannot use this cluster: %s",
+		    strerror(-err));
 	k->begin_ns = clock_mono_ns();
 	k->begin_requests = kube_requests(k->api);
 	return err;
@@ -985,12 +982,12 @@ tend_forward(struct cluster *c, unsigned node)
 	    &p->forward, p->is_there && p->seen.ips[0][0] != '\0');
 	if (n->monitor[0] != '\0' || !kube_forward_is_open(&p->forward))
 		return;
-	(void)snprintf(n->direct, sizeof(n->direct), "nats://127.0.0.1:%u",
+	text_format(n->direct, sizeof(n->direct), "nats://127.0.0.1:%u",
 	    p->forward.local[0]);
-	(void)snprintf(n->monitor, sizeof(n->monitor), "http://127.0.0.1:%u",
+	text_format(n->monitor, sizeof(n->monitor), "http://127.0.0.1:%u",
 	    p->forward.local[1]);
 	if (n->url[0] == '\0')
-		(void)text_copy(n->url, sizeof(n->url), n->direct);
+		text_set(n->url, sizeof(n->url), n->direct);
 }
 
 static void

@@ -39,11 +39,11 @@ map_ids(uid_t uid, gid_t gid)
 	char text[64];
 	int err;
 
-	(void)snprintf(text, sizeof(text), "%u %u 1", uid, uid);
+	text_format(text, sizeof(text), "%u %u 1", uid, uid);
 	err = write_map("/proc/self/uid_map", text);
 	if (err == 0)
 		err = write_map("/proc/self/setgroups", "deny");
-	(void)snprintf(text, sizeof(text), "%u %u 1", gid, gid);
+	text_format(text, sizeof(text), "%u %u 1", gid, gid);
 	if (err == 0)
 		err = write_map("/proc/self/gid_map", text);
 	return err;
@@ -79,7 +79,7 @@ disk_mount(const char *dir, uint64_t bytes)
 
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	(void)snprintf(options, sizeof(options), "mode=0755,size=%llu",
+	text_format(options, sizeof(options), "mode=0755,size=%llu",
 	    (unsigned long long)bytes);
 	return mount("natsburn", dir, "tmpfs", MS_NOSUID | MS_NODEV, options) <
 		       0
@@ -110,7 +110,7 @@ disk_grow(const char *dir, uint64_t from_bytes, uint64_t to_bytes)
 
 	if (memory_left() / 2 < to_bytes - from_bytes)
 		return -ENOMEM;
-	(void)snprintf(options, sizeof(options), "size=%llu",
+	text_format(options, sizeof(options), "size=%llu",
 	    (unsigned long long)to_bytes);
 	return mount(NULL, dir, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV,
 		   options) < 0
@@ -138,7 +138,7 @@ static void
 ballast_path(const char *dir, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size, "%s/%s", dir, BALLAST);
+	text_add(out, size, "%s/%s", dir, BALLAST);
 }
 
 /* Reserve what there is; how much changes while we look. */

@@ -156,8 +156,7 @@ say_peer(struct proxy *p, const struct link *l, bool up)
 
 	ev.u.link_peer.node = l->node;
 	ev.u.link_peer.up = up;
-	(void)text_copy(
-	    ev.u.link_peer.from, sizeof(ev.u.link_peer.from), l->name);
+	text_set(ev.u.link_peer.from, sizeof(ev.u.link_peer.from), l->name);
 	child_emit(&p->child, &ev);
 	child_flush(&p->child);
 }
@@ -305,7 +304,7 @@ link_add(struct proxy *p, const struct front *f, int from, int to)
 	l->node = f->node;
 	l->from = f->clients ? LINK_CLIENTS : UNNAMED;
 	if (f->clients)
-		(void)text_copy(l->name, sizeof(l->name), LINKS_CLIENT);
+		text_set(l->name, sizeof(l->name), LINKS_CLIENT);
 	buf_init(&l->head, HEAD_MAX);
 	end_init(p, l, 0, from);
 	end_init(p, l, 1, to);
@@ -367,7 +366,7 @@ learn_name(struct proxy *p, struct link *l, const uint8_t *data, size_t len)
 	end = memchr(at, '"', (size_t)(end - at));
 	if (end == NULL)
 		return;
-	(void)snprintf(l->name, sizeof(l->name), "%.*s", (int)(end - at), at);
+	text_format(l->name, sizeof(l->name), "%.*s", (int)(end - at), at);
 	buf_fini(&l->head);
 	l->from = node_of_name(p, l->name);
 	if (l->from == UNNAMED || !is_refused(p, l->from, l->node))
@@ -565,7 +564,7 @@ take_open(struct proxy *p, const struct msg_link_open *m)
 
 	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
 		return;
-	(void)text_copy(p->names[m->node - 1], sizeof(p->names[0]), m->name);
+	text_set(p->names[m->node - 1], sizeof(p->names[0]), m->name);
 	f = &p->fronts[m->clients != 0][m->node - 1];
 	f->real_port = m->port;
 	if (f->node != 0)

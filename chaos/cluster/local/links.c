@@ -67,7 +67,7 @@ links_open(struct links *l, unsigned node, const char *name, uint16_t real_port,
 	ev.u.link_open.node = node;
 	ev.u.link_open.port = real_port;
 	ev.u.link_open.clients = clients;
-	(void)text_copy(ev.u.link_open.name, sizeof(ev.u.link_open.name), name);
+	text_set(ev.u.link_open.name, sizeof(ev.u.link_open.name), name);
 	err = channel_send(&l->down, &ev);
 	return err < 0 ? err : channel_flush(&l->down);
 }
@@ -252,7 +252,7 @@ count_owned(pid_t pid, const unsigned long *inodes, int n)
 	int owned = 0, i;
 	DIR *dir;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	text_format(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	dir = opendir(path);
 	if (dir == NULL)
 		return 0; /* gone: it has no connections */

@@ -139,7 +139,7 @@ node_dir(const struct cluster *c, unsigned node, char *out, size_t size)
 	const struct local *l = c->state;
 
 	out[0] = '\0';
-	(void)text_add(out, size, "%s/%s", l->dir, c->nodes[node - 1].name);
+	text_add(out, size, "%s/%s", l->dir, c->nodes[node - 1].name);
 }
 
 static bool
@@ -164,7 +164,7 @@ config_cluster(struct cluster *c, unsigned node, char *out)
 	const struct local *l = c->state;
 	unsigned i;
 
-	(void)text_add(out, CONFIG_MAX,
+	text_add(out, CONFIG_MAX,
 	    "cluster {\n"
 	    "  name: nb_%llx\n"
 	    "  listen: \"127.0.0.1:%u\"\n"
@@ -173,9 +173,9 @@ config_cluster(struct cluster *c, unsigned node, char *out)
 	    (unsigned long long)c->config->run, l->nodes[node - 1].route,
 	    l->links.fronts[node - 1]);
 	for (i = 0; i < c->n; i++)
-		(void)text_add(out, CONFIG_MAX, "    \"nats://127.0.0.1:%u\"\n",
+		text_add(out, CONFIG_MAX, "    \"nats://127.0.0.1:%u\"\n",
 		    l->links.fronts[i]);
-	(void)text_add(out, CONFIG_MAX, "  ]\n}\n");
+	text_add(out, CONFIG_MAX, "  ]\n}\n");
 }
 
 /* Whole or not at all: a server must never read half a configuration. */
@@ -186,7 +186,7 @@ write_file(const char *path, const char *text)
 	size_t len = strlen(text);
 	int fd, err = 0;
 
-	(void)text_add(temp, sizeof(temp), "%s.new", path);
+	text_add(temp, sizeof(temp), "%s.new", path);
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
@@ -212,7 +212,7 @@ copy_user_config(struct cluster *c, const char *dir)
 		err = -errno;
 	if (fd >= 0)
 		close(fd);
-	(void)text_add(path, sizeof(path), "%s/user.conf", dir);
+	text_add(path, sizeof(path), "%s/user.conf", dir);
 	if (err == 0)
 		err = write_file(path, text);
 	free(text);
@@ -231,7 +231,7 @@ write_config(struct cluster *c, unsigned node)
 	if (text == NULL)
 		return -ENOMEM;
 	node_dir(c, node, dir, sizeof(dir));
-	(void)text_add(text, CONFIG_MAX,
+	text_add(text, CONFIG_MAX,
 	    "server_name: %s\n"
 	    "listen: \"127.0.0.1:%u\"\n"
 	    "client_advertise: \"127.0.0.1:%u\"\n"
@@ -259,9 +259,9 @@ write_config(struct cluster *c, unsigned node)
 		config_cluster(c, node, text);
 	if (c->config->server_conf[0] != '\0') {
 		err = copy_user_config(c, dir);
-		(void)text_add(text, CONFIG_MAX, "include \"./user.conf\"\n");
+		text_add(text, CONFIG_MAX, "include \"./user.conf\"\n");
 	}
-	(void)text_add(path, sizeof(path), "%s/server.conf", dir);
+	text_add(path, sizeof(path), "%s/server.conf", dir);
 	if (err == 0)
 		err = write_file(path, text);
 	free(text);
@@ -284,8 +284,8 @@ local_node_start(struct cluster *c, unsigned node)
 	if (c->nodes[node - 1].pid != 0)
 		return 0;
 	node_dir(c, node, dir, sizeof(dir));
-	(void)text_add(conf, sizeof(conf), "%s/server.conf", dir);
-	(void)text_add(out, sizeof(out), "%s/output.log", dir);
+	text_add(conf, sizeof(conf), "%s/server.conf", dir);
+	text_add(out, sizeof(out), "%s/output.log", dir);
 	fd = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
@@ -329,7 +329,7 @@ local_node_is_stopped(struct cluster *c, unsigned node)
 	ssize_t n;
 	int fd;
 
-	(void)snprintf(
+	text_format(
 	    path, sizeof(path), "/proc/%d/stat", (int)c->nodes[node - 1].pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -352,8 +352,8 @@ local_node_binary(struct cluster *c, unsigned node, unsigned binary)
 	for (i = 0; text_next_item(&list, bin, sizeof(bin)); i++) {
 		if (i != binary)
 			continue;
-		(void)text_copy(l->nodes[node - 1].bin,
-		    sizeof(l->nodes[node - 1].bin), bin);
+		text_set(l->nodes[node - 1].bin, sizeof(l->nodes[node - 1].bin),
+		    bin);
 		c->nodes[node - 1].binary = binary;
 		return 0;
 	}
@@ -398,7 +398,7 @@ static void
 store_dir(const struct cluster *c, unsigned node, char *out, size_t size)
 {
 	node_dir(c, node, out, size);
-	(void)text_add(out, size, "/store");
+	text_add(out, size, "/store");
 }
 
 static bool
@@ -571,17 +571,17 @@ assign_node(struct cluster *c, unsigned node, const char *bin)
 	struct local_node *n = &l->nodes[node - 1];
 	struct cluster_node *cn = &c->nodes[node - 1];
 
-	(void)snprintf(cn->name, sizeof(cn->name), "n%u", node);
-	(void)text_copy(n->bin, sizeof(n->bin), bin);
+	text_format(cn->name, sizeof(cn->name), "n%u", node);
+	text_set(n->bin, sizeof(n->bin), bin);
 	n->client = free_port(l);
 	n->http = free_port(l);
 	n->route = free_port(l);
 	if (n->client == 0 || n->http == 0 || n->route == 0)
 		return -EADDRNOTAVAIL;
 	cn->config_mark = CONNECTIONS_BASE;
-	(void)snprintf(
+	text_format(
 	    cn->direct, sizeof(cn->direct), "nats://127.0.0.1:%u", n->client);
-	(void)snprintf(
+	text_format(
 	    cn->monitor, sizeof(cn->monitor), "http://127.0.0.1:%u", n->http);
 	return make_dirs(c, node);
 }
@@ -628,7 +628,7 @@ open_links(struct cluster *c)
 		chaos_wait(c->chaos, 5);
 	}
 	for (i = 0; i < c->n; i++)
-		(void)snprintf(c->nodes[i].url, sizeof(c->nodes[i].url),
+		text_format(c->nodes[i].url, sizeof(c->nodes[i].url),
 		    "nats://127.0.0.1:%u", client_port(c, i + 1));
 	return err;
 }
@@ -672,7 +672,7 @@ local_node_renew(struct cluster *c, unsigned node)
 	if (err < 0)
 		return err;
 	/* Configuration and log of the old one stay in its folder. */
-	(void)snprintf(cn->name, sizeof(cn->name), "n%u-%u", node,
+	text_format(cn->name, sizeof(cn->name), "n%u-%u", node,
 	    ++l->nodes[node - 1].renewed + 1);
 	err = make_dirs(c, node);
 	if (err == 0)
@@ -733,7 +733,7 @@ start_servers(struct cluster *c)
 		if (err == 0)
 			err = local_node_start(c, i);
 		if (err < 0)
-			(void)text_add(c->why, sizeof(c->why),
+			text_add(c->why, sizeof(c->why),
 			    "cannot start \"%s\": %s",
 			    ((struct local *)c->state)->nodes[i - 1].bin,
 			    strerror(-err));
@@ -752,19 +752,19 @@ add_last_words(struct cluster *c, unsigned node)
 
 	for (i = 0; i < 2; i++) {
 		node_dir(c, node, path, CONFIG_PATH_MAX);
-		(void)text_add(path, sizeof(path), "/%s", files[i]);
+		text_add(path, sizeof(path), "/%s", files[i]);
 		f = fopen(path, "re");
 		if (f == NULL)
 			continue;
 		while (fgets(line, sizeof(line), f) != NULL)
 			if (line[0] != '\n')
-				(void)text_copy(last, sizeof(last), line);
+				text_set(last, sizeof(last), line);
 		(void)fclose(f);
 		if (last[0] != '\0')
 			break;
 	}
 	last[strcspn(last, "\n")] = '\0';
-	(void)text_add(c->why, sizeof(c->why), "; %s said: %.200s",
+	text_add(c->why, sizeof(c->why), "; %s said: %.200s",
 	    c->nodes[node - 1].name, last);
 }
 
@@ -785,7 +785,7 @@ wait_formed(struct cluster *c)
 			return 0;
 		for (i = 0; i < c->n; i++)
 			if (l->nodes[i].died_ns != 0) {
-				(void)text_add(c->why, sizeof(c->why),
+				text_add(c->why, sizeof(c->why),
 				    "server %s does not run", c->nodes[i].name);
 				add_last_words(c, i + 1);
 				return -ECHILD;
@@ -797,7 +797,7 @@ wait_formed(struct cluster *c)
 		    size < c->n)
 			return 1;
 		if (clock_mono_ns() > begin + START_NS) {
-			(void)text_add(c->why, sizeof(c->why),
+			text_add(c->why, sizeof(c->why),
 			    "the servers run but after %llu s %s",
 			    (unsigned long long)(START_NS / CLOCK_S), why);
 			return size != 0 && size < c->n ? 1 : -ETIMEDOUT;
@@ -824,7 +824,7 @@ form(struct cluster *c)
 		stop_servers(c, SIGKILL);
 		wipe_stores(c);
 	}
-	(void)text_add(c->why, sizeof(c->why),
+	text_add(c->why, sizeof(c->why),
 	    "the meta group never got all %u members in %d attempts", c->n,
 	    FORM_MAX);
 	return -EAGAIN;
@@ -836,7 +836,7 @@ make_base(struct cluster *c)
 	struct local *l = c->state;
 
 	l->dir[0] = '\0';
-	(void)text_add(l->dir, sizeof(l->dir), "%s/servers", c->config->out);
+	text_add(l->dir, sizeof(l->dir), "%s/servers", c->config->out);
 	(void)mkdir(l->dir, 0755); /* what fails below says why */
 }
 
@@ -853,7 +853,7 @@ try_disk(struct cluster *c)
 		disk_unmount(l->dir);
 		return 0;
 	}
-	(void)text_add(c->why, sizeof(c->why),
+	text_add(c->why, sizeof(c->why),
 	    "mayhem disk_full needs small disks for the stores, which want "
 	    "root or user namespaces here: %s",
 	    strerror(-err));
@@ -875,7 +875,7 @@ local_prepare(struct cluster *c)
 	err = loss_start(&l->loss, c->config->run, why, sizeof(why));
 	if (err == 0)
 		return 0;
-	(void)text_add(c->why, sizeof(c->why),
+	text_add(c->why, sizeof(c->why),
 	    "-o lossy_network.nft=true needs root and nftables with tables "
 	    "that go with their owner (Linux 5.12, nft 1.0): %s",
 	    why);
@@ -889,7 +889,7 @@ local_up(struct cluster *c)
 	int err;
 
 	rng_init(&l->rng, rng_fresh_seed(), "ports");
-	(void)snprintf(l->password, sizeof(l->password), "%016llx",
+	text_format(l->password, sizeof(l->password), "%016llx",
 	    (unsigned long long)rng_fresh_seed());
 	err = assign_nodes(c);
 	if (err == 0)
@@ -905,7 +905,7 @@ local_up(struct cluster *c)
 			err = -ENOMEM;
 	}
 	if (err < 0) {
-		(void)text_add(c->why, sizeof(c->why),
+		text_add(c->why, sizeof(c->why),
 		    "cannot prepare %llu servers in \"%s\": %s",
 		    (unsigned long long)c->config->servers, l->dir,
 		    strerror(-err));

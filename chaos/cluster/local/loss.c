@@ -34,7 +34,7 @@ ask(struct loss *l)
 	char line[96];
 
 	l->asked++;
-	(void)snprintf(
+	text_format(
 	    line, sizeof(line), "list counter inet %s dropped\n", l->name);
 	return say(l, line);
 }
@@ -50,7 +50,7 @@ spawn_nft(struct loss *l)
 	const char *outer = getenv("PATH");
 	int down[2], up[2], err;
 
-	(void)text_add(path, sizeof(path), "%s%s/usr/sbin:/sbin:/usr/bin:/bin",
+	text_add(path, sizeof(path), "%s%s/usr/sbin:/sbin:/usr/bin:/bin",
 	    outer != NULL ? outer : "", outer != NULL ? ":" : "");
 	err = spawn_pipe(down);
 	if (err < 0)
@@ -91,7 +91,7 @@ take_answer(struct loss *l)
 	if (at != NULL && l->trouble[0] == '\0') {
 		for (line = at; line > l->answer && line[-1] != '\n'; line--)
 			;
-		(void)text_copy(l->trouble, sizeof(l->trouble), line);
+		text_set(l->trouble, sizeof(l->trouble), line);
 		l->trouble[strcspn(l->trouble, "\n")] = '\0';
 	}
 	while ((at = strstr(l->answer, number)) != NULL &&
@@ -129,7 +129,7 @@ make_table(struct loss *l)
 {
 	char line[512] = "";
 
-	(void)text_add(line, sizeof(line),
+	text_add(line, sizeof(line),
 	    "add table inet %s { flags owner; }\n"
 	    "add counter inet %s dropped\n"
 	    "add chain inet %s packets { type filter hook input priority 0; "
@@ -147,7 +147,7 @@ loss_start(struct loss *l, uint64_t id, char *why, size_t size)
 
 	memset(l, 0, sizeof(*l));
 	l->down = l->up = -1;
-	(void)snprintf(
+	text_format(
 	    l->name, sizeof(l->name), "natsburn_%llx", (unsigned long long)id);
 	err = spawn_nft(l);
 	if (err == 0)
@@ -163,7 +163,7 @@ loss_start(struct loss *l, uint64_t id, char *why, size_t size)
 	if (err == 0 && l->trouble[0] != '\0')
 		err = -EPERM;
 	if (err < 0)
-		(void)snprintf(why, size, "nft says \"%.120s\"",
+		text_format(why, size, "nft says \"%.120s\"",
 		    l->trouble[0] != '\0' ? l->trouble : strerror(-err));
 	return err;
 }
@@ -173,10 +173,10 @@ add_ports(char *line, size_t size, const uint16_t *ports, unsigned n)
 {
 	unsigned i;
 
-	(void)text_add(line, size, "{ ");
+	text_add(line, size, "{ ");
 	for (i = 0; i < n; i++)
-		(void)text_add(line, size, "%s%u", i > 0 ? ", " : "", ports[i]);
-	(void)text_add(line, size, " }");
+		text_add(line, size, "%s%u", i > 0 ? ", " : "", ports[i]);
+	text_add(line, size, " }");
 }
 
 int
@@ -188,20 +188,19 @@ loss_set(struct loss *l, unsigned share, const uint16_t *ports, unsigned n)
 
 	if (l->pid == 0)
 		return -ENOTCONN;
-	(void)text_add(
-	    line, sizeof(line), "flush chain inet %s packets\n", l->name);
+	text_add(line, sizeof(line), "flush chain inet %s packets\n", l->name);
 	for (i = 0; i < 2 && share > 0; i++) {
-		(void)text_add(line, sizeof(line),
+		text_add(line, sizeof(line),
 		    "add rule inet %s packets iif lo tcp %s ", l->name,
 		    sides[i]);
 		add_ports(line, sizeof(line), ports, n);
-		(void)text_add(line, sizeof(line),
+		text_add(line, sizeof(line),
 		    " numgen random mod %d < %u counter name dropped drop\n",
 		    LOSS_MAX, share);
 	}
 	if (share > 0)
-		(void)text_add(line, sizeof(line),
-		    "reset counter inet %s dropped\n", l->name);
+		text_add(line, sizeof(line), "reset counter inet %s dropped\n",
+		    l->name);
 	/* Answers are in the order of the questions; reset answers, too. */
 	l->asked += share > 0;
 	l->since = l->asked;

@@ -932,7 +932,7 @@ play_failure(struct worker *w, const struct act *a)
 		ev.type = MESSAGE_PUBLISH_FAIL;
 	m->id = id_of(a->counter);
 	m->attempt = a->count;
-	(void)text_copy(m->why, sizeof(m->why), "pretended");
+	text_set(m->why, sizeof(m->why), "pretended");
 	child_emit(&w->child, &ev);
 }
 
@@ -995,8 +995,8 @@ play_ack(struct worker *w, const struct act *a)
 		ev.u.ack_invoke.attempt = a->count;
 	} else if (a->type == ACT_ACK_UNKNOWN) {
 		ev.type = MESSAGE_ACK_UNKNOWN;
-		(void)text_copy(ev.u.ack_unknown.why,
-		    sizeof(ev.u.ack_unknown.why), "pretended");
+		text_set(ev.u.ack_unknown.why, sizeof(ev.u.ack_unknown.why),
+		    "pretended");
 	}
 	child_emit(&w->child, &ev);
 }
@@ -1009,8 +1009,8 @@ play_leader(struct worker *w, const struct act *a)
 
 	m->what = 3;
 	worker_stream_name(w, SUFFIX, m->name, sizeof(m->name));
-	(void)text_add(m->name, sizeof(m->name), "/%s", CONSUMER);
-	(void)text_copy(m->leader, sizeof(m->leader), a->text);
+	text_add(m->name, sizeof(m->name), "/%s", CONSUMER);
+	text_set(m->leader, sizeof(m->leader), a->text);
 	child_emit(&w->child, &ev);
 }
 
@@ -1024,9 +1024,9 @@ play_fault(struct worker *w, const struct act *a)
 		ev.u.fault_planned.round = 1;
 		ev.u.fault_planned.stops_clock = a->flag;
 		ev.u.fault_planned.ends_server = 1;
-		(void)text_copy(ev.u.fault_planned.mode,
+		text_set(ev.u.fault_planned.mode,
 		    sizeof(ev.u.fault_planned.mode), "pretended");
-		(void)text_copy(ev.u.fault_planned.target,
+		text_set(ev.u.fault_planned.target,
 		    sizeof(ev.u.fault_planned.target), "n1");
 	} else if (a->type == ACT_APPLIED) {
 		ev.type = MESSAGE_FAULT_APPLIED;
@@ -1119,13 +1119,13 @@ liar_setup(struct worker *w)
 	s->dedupe_ns = WINDOW_NS;
 	s->replicas = (uint32_t)w->config.replicas;
 	worker_stream_name(w, SUFFIX, s->name, sizeof(s->name));
-	(void)text_copy(s->storage, sizeof(s->storage), w->config.storage);
+	text_set(s->storage, sizeof(s->storage), w->config.storage);
 	child_emit(&w->child, &ev);
 	memset(&ev, 0, sizeof(ev));
 	ev.type = MESSAGE_CONSUMER;
 	c->created = (uint64_t)CREATED_NS;
 	c->ack_wait_ns = ACK_WAIT_NS;
-	(void)text_copy(c->name, sizeof(c->name), CONSUMER);
+	text_set(c->name, sizeof(c->name), CONSUMER);
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 	return 0;
@@ -1221,7 +1221,7 @@ liar_audit(struct worker *w)
 	end.u.scan_end.messages = last;
 	end.u.scan_end.last = last;
 	if (!end.u.scan_end.complete)
-		(void)text_copy(end.u.scan_end.why, sizeof(end.u.scan_end.why),
+		text_set(end.u.scan_end.why, sizeof(end.u.scan_end.why),
 		    "the liar pretends that it can't go on");
 	child_emit(&w->child, &end);
 	child_flush(&w->child);

@@ -79,8 +79,8 @@ listen_to(struct worker *w, struct pipe_consumer *p)
 
 	p->inbox[0] = '\0';
 	if (st == NATS_OK) {
-		(void)text_copy(p->inbox, sizeof(p->inbox), inbox);
-		(void)text_add(wild, sizeof(wild), "%s.*", p->inbox);
+		text_set(p->inbox, sizeof(p->inbox), inbox);
+		text_add(wild, sizeof(wild), "%s.*", p->inbox);
 		st = natsConnection_SubscribeSync(&p->sub, w->session.nc, wild);
 	}
 	if (st == NATS_OK)
@@ -120,7 +120,7 @@ subscribe_ordered(struct worker *w, struct pipe_consumer *p)
 	natsStatus st;
 
 	worker_subject(w, PIPE_SUFFIX, subject, sizeof(subject));
-	(void)text_add(subject, sizeof(subject), ".>");
+	text_add(subject, sizeof(subject), ".>");
 	(void)jsSubOptions_Init(&so); /* can't fail: not NULL */
 	so.Ordered = true;
 	so.Stream = p->stream;
@@ -197,7 +197,7 @@ say_ordered(struct worker *w, const struct pipe_consumer *p)
 	struct msg_consumer *m = &ev.u.consumer;
 
 	m->consumer = p->consumer;
-	(void)text_add(m->name, sizeof(m->name), "ordered%u", p->consumer);
+	text_add(m->name, sizeof(m->name), "ordered%u", p->consumer);
 	child_emit(&w->child, &ev);
 	pipe_say_rules(w, p->consumer, 0);
 }
@@ -235,7 +235,7 @@ emit_ack(struct worker *w, const struct pipe_consumer *p,
 	m->id = a->id;
 	if (!ok) {
 		m->gave_up = 1;
-		(void)text_copy(m->why, sizeof(m->why), w->session.why);
+		text_set(m->why, sizeof(m->why), w->session.why);
 	}
 	child_emit(&w->child, &ev);
 }
@@ -252,7 +252,7 @@ ack_send(struct worker *w, struct pipe_consumer *p, struct open_ack *a)
 {
 	char reply[sizeof(p->inbox) + 32];
 
-	(void)snprintf(reply, sizeof(reply), "%s.a%u-%u", p->inbox,
+	text_format(reply, sizeof(reply), "%s.a%u-%u", p->inbox,
 	    (unsigned)(a - p->acks), a->token);
 	a->due_ns = clock_mono_ns() + ACK_NS;
 	/* One that can't be sent is like one that is lost. */
@@ -266,7 +266,7 @@ acks_give_up(struct worker *w, struct pipe_consumer *p, const char *why)
 {
 	uint32_t i;
 
-	(void)text_copy(w->session.why, sizeof(w->session.why), why);
+	text_set(w->session.why, sizeof(w->session.why), why);
 	for (i = 0; i < p->nacks; i++)
 		if (p->acks[i].token != 0) {
 			emit_ack(w, p, &p->acks[i], false);
@@ -445,11 +445,11 @@ send_request(
 	r->number = ++p->number;
 	r->left = o->batch;
 	r->end_ns = now + pull_ns(w) + GRACE_NS;
-	(void)text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
-	    p->stream, p->durable);
-	(void)snprintf(reply, sizeof(reply), "%s.p%llu", p->inbox,
+	text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", p->stream,
+	    p->durable);
+	text_format(reply, sizeof(reply), "%s.p%llu", p->inbox,
 	    (unsigned long long)r->number);
-	(void)snprintf(request, sizeof(request),
+	text_format(request, sizeof(request),
 	    "{\"batch\":%llu,\"expires\":%llu}", (unsigned long long)o->batch,
 	    (unsigned long long)pull_ns(w));
 	/* One that can't be sent is like one that is lost: it times out. */
@@ -499,7 +499,7 @@ ack_batch(struct worker *w, struct pipe_consumer *p)
 		if (++p->token == 0)
 			p->token = 1;
 		a->token = p->token;
-		(void)text_copy(
+		text_set(
 		    a->reply, sizeof(a->reply), natsMsg_GetReply(p->batch[i]));
 		ack_send(w, p, a);
 	}
@@ -541,7 +541,7 @@ tell_lag(struct worker *w, struct pipe_consumer *p, uint64_t now)
 		return;
 	p->lag_ns = now + LAG_NS;
 	pipe_lag_subject(w, subject, sizeof(subject));
-	(void)snprintf(text, sizeof(text), "%u %llu", p->consumer,
+	text_format(text, sizeof(text), "%u %llu", p->consumer,
 	    (unsigned long long)p->pending);
 	(void)natsConnection_PublishString(w->session.nc, subject, text);
 }

@@ -70,8 +70,8 @@ listen_to(struct worker *w, struct pipe_publisher *p)
 
 	pipe_lag_subject(w, lag, sizeof(lag));
 	if (st == NATS_OK) {
-		(void)text_copy(p->inbox, sizeof(p->inbox), inbox);
-		(void)text_add(wild, sizeof(wild), "%s.*", p->inbox);
+		text_set(p->inbox, sizeof(p->inbox), inbox);
+		text_add(wild, sizeof(wild), "%s.*", p->inbox);
 		st = natsConnection_SubscribeSync(&p->sub, w->session.nc, wild);
 	}
 	if (st == NATS_OK)
@@ -177,7 +177,7 @@ emit_failure(struct worker *w, const struct flight *f, uint32_t attempt,
 	m->id = f->id;
 	m->attempt = attempt;
 	m->code = w->session.code;
-	(void)text_copy(m->why, sizeof(m->why), w->session.why);
+	text_set(m->why, sizeof(m->why), w->session.why);
 	child_emit(&w->child, &ev);
 }
 
@@ -226,11 +226,11 @@ attempt_send(
 	natsMsg *msg = NULL;
 	natsStatus st;
 
-	(void)snprintf(subject, sizeof(subject), "%s.%u", p->subject,
+	text_format(subject, sizeof(subject), "%s.%u", p->subject,
 	    (unsigned)(message_id_counter(f->id) % pipe_subjects(o)));
-	(void)snprintf(reply, sizeof(reply), "%s.%u-%llu-%u", p->inbox,
+	text_format(reply, sizeof(reply), "%s.%u-%llu-%u", p->inbox,
 	    (unsigned)(f - p->flights), (unsigned long long)f->id, f->attempt);
-	(void)snprintf(id, sizeof(id), "%llx-%llx",
+	text_format(id, sizeof(id), "%llx-%llx",
 	    (unsigned long long)w->config.run, (unsigned long long)f->id);
 	f->due_ns = now + ATTEMPT_NS;
 	st = natsMsg_Create(
@@ -294,7 +294,7 @@ take_ack(struct worker *w, struct pipe_publisher *p, struct flight *f,
 	code = json_number(json, "\"err_code\"");
 	outcome = session_outcome(&w->session, NATS_ERR, (jsErrCode)(int)code);
 	if (code == 0)
-		(void)text_copy(w->session.why, sizeof(w->session.why),
+		text_set(w->session.why, sizeof(w->session.why),
 		    duplicate ? "duplicate of a message that is not stored yet"
 			      : "an answer that can't be read");
 	/* Of an older attempt: the latest may still succeed. */

@@ -115,7 +115,7 @@ void
 pipe_durable(uint32_t k, char *out, size_t size)
 {
 	out[0] = '\0';
-	(void)text_add(out, size, PIPE_SUFFIX "%u", k);
+	text_add(out, size, PIPE_SUFFIX "%u", k);
 }
 
 void
@@ -124,7 +124,7 @@ pipe_deliver(const struct worker *w, uint32_t k, char *out, size_t size)
 	char suffix[32] = "";
 
 	/* Not below the stream's own subjects. */
-	(void)text_add(suffix, sizeof(suffix), "deliver.%u", k);
+	text_add(suffix, sizeof(suffix), "deliver.%u", k);
 	worker_subject(w, suffix, out, size);
 }
 
@@ -195,8 +195,7 @@ durable_setup(struct worker *w, uint32_t k)
 		cc.DeliverGroup = name;
 	}
 	if (pipe_filter(o, k, &subject)) {
-		(void)text_add(
-		    suffix, sizeof(suffix), PIPE_SUFFIX ".%u", subject);
+		text_add(suffix, sizeof(suffix), PIPE_SUFFIX ".%u", subject);
 		worker_subject(w, suffix, filter, sizeof(filter));
 		cc.FilterSubject = filter;
 	}
