@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Files by name, of folders that others may have prepared: links are not
+ * followed, and nothing but a regular file is read or written, so that no
+ * name leads elsewhere and no FIFO makes natsburn wait. What is made is the
+ * user's alone (mode 0600).
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stddef.h>
+
+/*
+ * Open a regular file for reading: a descriptor, or -errno; -EINVAL when it
+ * is something else.
+ */
+int file_open(const char *path);
+
+/*
+ * Make a file that does not exist and open it for writing: a descriptor, or
+ * -errno. What is left of an earlier one with this name goes first.
+ */
+int file_create(const char *path);
+
+/*
+ * All of a file and a NUL behind it, which len does not count; the caller
+ * frees it. NULL with errno: as file_open(), EFBIG above max bytes, ENOMEM.
+ */
+char *file_read(const char *path, size_t max, size_t *len);
+
+/* Write len bytes, all of them: 0 or -errno. */
+int file_write_all(int fd, const void *data, size_t len);
+
+/*
+ * Give path these contents, whole or not at all: they are written into a
+ * file beside it (path and ".new"), which then takes its name. 0 or -errno.
+ */
+int file_replace(const char *path, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/* JSON, thin over cJSON; see json.h. */
+#include <stdlib.h>
+
+#include "proto/base/file.h"
+#include "proto/json.h"
+
+static bool ran_out;
+
+const cJSON *
+json_get(const cJSON *o, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(o, name);
+}
+
+const char *
+json_text(const cJSON *o, const char *name)
+{
+	const char *text = cJSON_GetStringValue(json_get(o, name));
+
+	return text != NULL ? text : "";
+}
+
+double
+json_number(const cJSON *o, const char *name)
+{
+	const cJSON *item = json_get(o, name);
+
+	return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+uint64_t
+json_count(const cJSON *o, const char *name)
+{
+	double n = json_number(o, name);
+
+	if (!(n > 0))
+		return 0;
+	return n < 0x1p64 ? (uint64_t)n : UINT64_MAX;
+}
+
+bool
+json_is_true(const cJSON *o, const char *name)
+{
+	return cJSON_IsTrue(json_get(o, name));
+}
+
+void
+json_put(cJSON *o, const char *name, cJSON *item)
+{
+	if (item != NULL && cJSON_AddItemToObject(o, name, item))
+		return;
+	cJSON_Delete(item);
+	ran_out = true;
+}
+
+void
+json_put_text(cJSON *o, const char *name, const char *text)
+{
+	json_put(o, name, cJSON_CreateString(text));
+}
+
+void
+json_put_number(cJSON *o, const char *name, double n)
+{
+	json_put(o, name, cJSON_CreateNumber(n));
+}
+
+void
+json_put_bool(cJSON *o, const char *name, bool is)
+{
+	json_put(o, name, cJSON_CreateBool(is));
+}
+
+void
+json_put_copy(cJSON *to, const cJSON *from, const char *name)
+{
+	const cJSON *item = json_get(from, name);
+
+	if (item != NULL)
+		json_put(to, name, cJSON_Duplicate(item, true));
+}
+
+void
+json_append(cJSON *array, cJSON *item)
+{
+	if (item != NULL && cJSON_AddItemToArray(array, item))
+		return;
+	cJSON_Delete(item);
+	ran_out = true;
+}
+
+void
+json_append_text(cJSON *array, const char *text)
+{
+	json_append(array, cJSON_CreateString(text));
+}
+
+bool
+json_is_whole(void)
+{
+	return !ran_out;
+}
+
+cJSON *
+json_load(const char *path, size_t max)
+{
+	size_t len;
+	char *text = file_read(path, max, &len);
+	cJSON *tree = NULL;
+
+	/* The NUL behind it has to be the end: nothing may follow the value. */
+	if (text != NULL)
+		tree = cJSON_ParseWithLengthOpts(text, len + 1, NULL, true);
+	free(text);
+	return tree;
+}

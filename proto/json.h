@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * JSON as natsburn reads and writes it: thin over cJSON, whose trees these
+ * are. Readers take what is missing or of another type for nothing. Writers
+ * can't fail one by one: that memory ran out is remembered, and who saves a
+ * tree asks json_is_whole().
+ */
+#ifndef PROTO_JSON_H
+#define PROTO_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A member of an object; NULL when it is not there. Borrowed. */
+const cJSON *json_get(const cJSON *, const char *name);
+
+/* Members by name: "", 0 or false when there is none of that type. */
+const char *json_text(const cJSON *, const char *name);
+double json_number(const cJSON *, const char *name);
+uint64_t json_count(const cJSON *, const char *name); /* 0 if negative */
+bool json_is_true(const cJSON *, const char *name);
+
+/* Put a member into an object; the tree takes item over. */
+void json_put(cJSON *, const char *name, cJSON *item);
+void json_put_text(cJSON *, const char *name, const char *text);
+void json_put_number(cJSON *, const char *name, double);
+void json_put_bool(cJSON *, const char *name, bool);
+
+/* Copy a member of another object, if it has it. */
+void json_put_copy(cJSON *to, const cJSON *from, const char *name);
+
+/* Append to an array; the tree takes item over. */
+void json_append(cJSON *array, cJSON *item);
+void json_append_text(cJSON *array, const char *text);
+
+/* False when since the start a writer above ran out of memory. */
+bool json_is_whole(void);
+
+/*
+ * A file's tree, the caller's; NULL when it can't be read (file_read()), is
+ * larger than max bytes, or is not one JSON value and white space.
+ */
+cJSON *json_load(const char *path, size_t max);
+
+#endif
