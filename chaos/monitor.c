@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The monitor; see monitor.h. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/child.h"
+#include "proto/json.h"
 
 #define ANSWER_MAX	 ((size_t)16 << 20)
 #define TIMEOUT_MS	 2000L /* a stopped server's port accepts and hangs */
@@ -240,15 +240,6 @@ hash_name(const char *a, const char *b)
 	return h;
 }
 
-static const char *
-string_of(const cJSON *o, const char *name)
-{
-	const char *s =
-	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
-
-	return s != NULL ? s : "";
-}
-
 /* Tell a leader upwards when it is new, or was not told for a while. */
 static void
 tell_leader(
@@ -280,30 +271,20 @@ tell_leader(
 	child_emit(m->child, &ev);
 }
 
-static uint64_t
-count_of(const cJSON *o, const char *name)
-{
-	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
-
-	return cJSON_IsNumber(n) && n->valuedouble > 0
-		   ? (uint64_t)n->valuedouble
-		   : 0;
-}
-
 /* Bits of those servers of ours that a group's cluster rows name. */
 static unsigned
 peers_of(const struct monitor *m, const cJSON *cluster)
 {
-	const char *leader = string_of(cluster, "leader");
+	const char *leader = json_text(cluster, "leader");
 	const cJSON *list, *row;
 	unsigned i, peers = 0;
 
-	list = cJSON_GetObjectItemCaseSensitive(cluster, "replicas");
+	list = json_get(cluster, "replicas");
 	for (i = 0; i < m->cluster->n; i++) {
 		if (strcmp(leader, m->cluster->nodes[i].name) == 0)
 			peers |= 1U << i;
 		cJSON_ArrayForEach (row, list)
-			if (strcmp(string_of(row, "name"),
+			if (strcmp(json_text(row, "name"),
 				m->cluster->nodes[i].name) == 0)
 				peers |= 1U << i;
 	}
@@ -318,13 +299,11 @@ replicas_current(const cJSON *cluster, unsigned *rows)
 	bool all = true;
 
 	*rows = 0;
-	list = cJSON_GetObjectItemCaseSensitive(cluster, "replicas");
+	list = json_get(cluster, "replicas");
 	cJSON_ArrayForEach (row, list) {
 		(*rows)++;
-		all &= cJSON_IsTrue(
-			   cJSON_GetObjectItemCaseSensitive(row, "current")) &&
-		       !cJSON_IsTrue(
-			   cJSON_GetObjectItemCaseSensitive(row, "offline"));
+		all &= cJSON_IsTrue(json_get(row, "current")) &&
+		       !cJSON_IsTrue(json_get(row, "offline"));
 	}
 	return all;
 }
@@ -333,11 +312,10 @@ static void
 add_group(struct monitor *m, struct watched *w, const char *node,
     const cJSON *detail, const char *stream)
 {
-	const cJSON *cluster =
-	    cJSON_GetObjectItemCaseSensitive(detail, "cluster");
-	const char *name = string_of(detail, "name");
-	const char *leader = string_of(cluster, "leader");
-	const cJSON *state = cJSON_GetObjectItemCaseSensitive(detail, "state");
+	const cJSON *cluster = json_get(detail, "cluster");
+	const char *name = json_text(detail, "name");
+	const char *leader = json_text(cluster, "leader");
+	const cJSON *state = json_get(detail, "state");
 	struct group *g;
 	unsigned rows = 0;
 
@@ -352,9 +330,9 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	g->copies = rows + 1;
 	g->peers = peers_of(m, cluster);
 	g->is_consumer = stream[0] != '\0';
-	g->first = count_of(state, "first_seq");
-	g->last = count_of(state, "last_seq");
-	g->messages = count_of(state, "messages");
+	g->first = json_count(state, "first_seq");
+	g->last = json_count(state, "last_seq");
+	g->messages = json_count(state, "messages");
 	g->name[0] = '\0';
 	text_add(g->name, sizeof(g->name), "%s%s%s", stream,
 	    g->is_consumer ? "/" : "", name);
@@ -368,14 +346,13 @@ take_account(struct monitor *m, struct watched *w, const char *node,
 {
 	const cJSON *streams, *stream, *consumers, *consumer;
 
-	streams = cJSON_GetObjectItemCaseSensitive(account, "stream_detail");
+	streams = json_get(account, "stream_detail");
 	cJSON_ArrayForEach (stream, streams) {
 		add_group(m, w, node, stream, "");
-		consumers =
-		    cJSON_GetObjectItemCaseSensitive(stream, "consumer_detail");
+		consumers = json_get(stream, "consumer_detail");
 		cJSON_ArrayForEach (consumer, consumers)
 			add_group(
-			    m, w, node, consumer, string_of(stream, "name"));
+			    m, w, node, consumer, json_text(stream, "name"));
 	}
 }
 
@@ -391,11 +368,11 @@ take_jsz(struct monitor *m, struct watched *w, unsigned node, const cJSON *o)
 	if (w->groups == NULL)
 		return;
 	w->ngroups = 0;
-	meta = cJSON_GetObjectItemCaseSensitive(o, "meta_cluster");
+	meta = json_get(o, "meta_cluster");
 	/* Only the leader's own rows are worth anything. */
-	w->leads_meta = strcmp(string_of(meta, "leader"), name) == 0;
+	w->leads_meta = strcmp(json_text(meta, "leader"), name) == 0;
 	w->meta_current = w->leads_meta && replicas_current(meta, &rows);
-	size = cJSON_GetObjectItemCaseSensitive(meta, "cluster_size");
+	size = json_get(meta, "cluster_size");
 	w->meta_size = w->leads_meta && cJSON_IsNumber(size)
 			   ? (unsigned)size->valueint
 			   : 0;
@@ -403,7 +380,7 @@ take_jsz(struct monitor *m, struct watched *w, unsigned node, const cJSON *o)
 		w->meta_current = false;
 	if (w->leads_meta)
 		tell_leader(m, 1, "", name);
-	accounts = cJSON_GetObjectItemCaseSensitive(o, "account_details");
+	accounts = json_get(o, "account_details");
 	cJSON_ArrayForEach (account, accounts)
 		take_account(m, w, name, account);
 }
@@ -412,19 +389,17 @@ static void
 take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 {
 	w->varz.asked_ns = asked_ns;
-	w->varz.max_connections = count_of(o, "max_connections");
+	w->varz.max_connections = json_count(o, "max_connections");
 	text_set(
-	    w->varz.version, sizeof(w->varz.version), string_of(o, "version"));
-	text_set(w->varz.id, sizeof(w->varz.id), string_of(o, "server_id"));
+	    w->varz.version, sizeof(w->varz.version), json_text(o, "version"));
+	text_set(w->varz.id, sizeof(w->varz.id), json_text(o, "server_id"));
 	text_set(w->varz.config_load_time, sizeof(w->varz.config_load_time),
-	    string_of(o, "config_load_time"));
-	o = cJSON_GetObjectItemCaseSensitive(
-	    cJSON_GetObjectItemCaseSensitive(o, "jetstream"), "config");
-	w->varz.sync_interval_ns = count_of(o, "sync_interval");
-	w->varz.sync_always =
-	    cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "sync_always"));
-	w->varz.max_memory = count_of(o, "max_memory");
-	w->varz.max_storage = count_of(o, "max_storage");
+	    json_text(o, "config_load_time"));
+	o = json_get(json_get(o, "jetstream"), "config");
+	w->varz.sync_interval_ns = json_count(o, "sync_interval");
+	w->varz.sync_always = cJSON_IsTrue(json_get(o, "sync_always"));
+	w->varz.max_memory = json_count(o, "max_memory");
+	w->varz.max_storage = json_count(o, "max_storage");
 }
 
 static void
@@ -440,7 +415,7 @@ take_answer(struct monitor *m, struct query *q, bool ok)
 		w->health_ns = q->asked_ns;
 		w->health_ok = ok;
 		text_set(w->health_says, sizeof(w->health_says),
-		    string_of(o, "error"));
+		    json_text(o, "error"));
 	} else if (q->page == PAGE_JSZ) {
 		w->jsz_ns = o != NULL ? q->asked_ns : 0;
 		w->leads_meta = false;

@@ -7,7 +7,7 @@
 
 static bool ran_out;
 
-const cJSON *
+cJSON *
 json_get(const cJSON *o, const char *name)
 {
 	return cJSON_GetObjectItemCaseSensitive(o, name);
@@ -57,7 +57,8 @@ json_put(cJSON *o, const char *name, cJSON *item)
 void
 json_put_text(cJSON *o, const char *name, const char *text)
 {
-	json_put(o, name, cJSON_CreateString(text));
+	if (text != NULL)
+		json_put(o, name, cJSON_CreateString(text));
 }
 
 void
@@ -93,7 +94,8 @@ json_append(cJSON *array, cJSON *item)
 void
 json_append_text(cJSON *array, const char *text)
 {
-	json_append(array, cJSON_CreateString(text));
+	if (text != NULL)
+		json_append(array, cJSON_CreateString(text));
 }
 
 bool

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* A member of an object; NULL when it is not there. Borrowed. */
-const cJSON *json_get(const cJSON *, const char *name);
+cJSON *json_get(const cJSON *, const char *name);
 
 /* Members by name: "", 0 or false when there is none of that type. */
 const char *json_text(const cJSON *, const char *name);
@@ -22,7 +22,7 @@ double json_number(const cJSON *, const char *name);
 uint64_t json_count(const cJSON *, const char *name); /* 0 if negative */
 bool json_is_true(const cJSON *, const char *name);
 
-/* Put a member into an object; the tree takes item over. */
+/* Put a member into an object; the tree takes item over. No text, no member. */
 void json_put(cJSON *, const char *name, cJSON *item);
 void json_put_text(cJSON *, const char *name, const char *text);
 void json_put_number(cJSON *, const char *name, double);

@@ -5,7 +5,6 @@
  * monitoring port when it is named) and changes nothing about them. With a
  * login of the system account it may ask leaders to step down.
  */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
@@ -20,6 +19,7 @@
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define INFO_MAX   32768
 #define CONNECT_MS 5000
@@ -126,12 +126,9 @@ look_at(struct cluster_node *node, char *version, size_t version_size)
 	free(line);
 	if (err == 0 && o == NULL)
 		err = -EPROTO;
-	s = cJSON_GetStringValue(
-	    cJSON_GetObjectItemCaseSensitive(o, "server_name"));
-	text_set(node->name, sizeof(node->name), s != NULL ? s : host);
-	s = cJSON_GetStringValue(
-	    cJSON_GetObjectItemCaseSensitive(o, "version"));
-	text_set(version, version_size, s != NULL ? s : "");
+	s = json_text(o, "server_name");
+	text_set(node->name, sizeof(node->name), s[0] != '\0' ? s : host);
+	text_set(version, version_size, json_text(o, "version"));
 	cJSON_Delete(o);
 	return err;
 }

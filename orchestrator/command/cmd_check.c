@@ -14,6 +14,7 @@
 #include "orchestrator/live/run.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/report.h"
+#include "proto/json.h"
 
 enum what {
 	WHAT_CHECK,
@@ -55,10 +56,8 @@ say_recorded(const struct history *h, const char *dir)
 	double from = ((double)d->first_ns - (double)h->stats.load_ns) / 1e9;
 	double to = ((double)d->last_ns - (double)h->stats.load_ns) / 1e9;
 	cJSON *tree = report_read(dir);
-	const cJSON *finished =
-	    cJSON_GetObjectItemCaseSensitive(tree, "finished");
-	const char *verdict = cJSON_GetStringValue(
-	    cJSON_GetObjectItemCaseSensitive(tree, "verdict"));
+	const cJSON *finished = json_get(tree, "finished");
+	const char *verdict = cJSON_GetStringValue(json_get(tree, "verdict"));
 
 	fprintf(stderr,
 	    "natsburn: the journal is not whole: --journal-keep dropped %llu "
@@ -79,8 +78,7 @@ say_recorded(const struct history *h, const char *dir)
 		    "%s (exit code %d)\n",
 		    cJSON_IsFalse(finished) ? ", before it was over" : "",
 		    verdict,
-		    (int)cJSON_GetNumberValue(
-			cJSON_GetObjectItemCaseSensitive(tree, "exit_code")));
+		    (int)cJSON_GetNumberValue(json_get(tree, "exit_code")));
 	cJSON_Delete(tree);
 }
 

@@ -4,7 +4,6 @@
  * that goes on until it is interrupted; "status" and "down" find it by the
  * servers.json of its folder.
  */
-#include <cjson/cJSON.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +19,7 @@
 #include "orchestrator/live/run.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define FILE_MAX_  65536
 #define TIMEOUT_MS 2000L
@@ -74,15 +74,6 @@ read_servers(const char *dir)
 	return o;
 }
 
-static const char *
-string_of(const cJSON *o, const char *name)
-{
-	const char *s =
-	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
-
-	return s != NULL ? s : "";
-}
-
 static size_t
 drop(char *data, size_t size, size_t n, void *arg)
 {
@@ -123,13 +114,13 @@ cluster_status(const char *dir)
 
 	if (o == NULL)
 		return EXIT_USAGE;
-	list = cJSON_GetObjectItemCaseSensitive(o, "servers");
+	list = json_get(o, "servers");
 	cJSON_ArrayForEach (row, list) {
-		monitor = string_of(row, "monitor");
+		monitor = json_text(row, "monitor");
 		ok = is_healthy(monitor);
 		all &= ok;
-		printf("%-8s %-10s %-28s %-28s %s\n", string_of(row, "name"),
-		    string_of(row, "version"), string_of(row, "url"), monitor,
+		printf("%-8s %-10s %-28s %-28s %s\n", json_text(row, "name"),
+		    json_text(row, "version"), json_text(row, "url"), monitor,
 		    ok ? "healthy" : "NOT HEALTHY");
 	}
 	cJSON_Delete(o);
@@ -164,7 +155,7 @@ cluster_down(const char *dir)
 
 	if (o == NULL)
 		return EXIT_USAGE;
-	number = cJSON_GetObjectItemCaseSensitive(o, "pid");
+	number = json_get(o, "pid");
 	pid = cJSON_IsNumber(number) ? (pid_t)number->valueint : 0;
 	cJSON_Delete(o);
 	/* The descriptor names this very process, whatever comes after it. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* natsburn list: what there is, each with one sentence. */
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "orchestrator/command/cli.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 #include "worker/worker.h"
 
 struct item {
@@ -107,11 +107,11 @@ list_json(cJSON *o, const struct section *s)
 
 	for (i = 0; (it = s->get(i)).name != NULL; i++) {
 		item = cJSON_CreateObject();
-		(void)cJSON_AddStringToObject(item, "name", it.name);
-		(void)cJSON_AddStringToObject(item, "summary", it.summary);
+		json_put_text(item, "name", it.name);
+		json_put_text(item, "summary", it.summary);
 		if (it.more != NULL)
-			(void)cJSON_AddStringToObject(item, "more", it.more);
-		(void)cJSON_AddItemToArray(list, item);
+			json_put_text(item, "more", it.more);
+		json_append(list, item);
 	}
 }
 

@@ -26,6 +26,7 @@
 #include "proto/base/sig.h"
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define RUNS_DIR  "natsburn-runs"
 #define WORDS_MAX (2 * 96 + 2 * CONFIG_EXTRAS_MAX)
@@ -296,7 +297,7 @@ show_place(const struct driver *d, const struct matrix_cell *cell, FILE *out)
 static double
 outcome_number(const struct matrix_cell *cell, const char *name)
 {
-	const cJSON *n = cJSON_GetObjectItemCaseSensitive(cell->outcome, name);
+	const cJSON *n = json_get(cell->outcome, name);
 
 	return cJSON_IsNumber(n) ? n->valuedouble : 0;
 }

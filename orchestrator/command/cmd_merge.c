@@ -19,6 +19,7 @@
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define RUNS_DIR "natsburn-runs"
 #define LINK_MAX 4096
@@ -96,7 +97,7 @@ check_out(const struct merger *m)
 	text_add(report, sizeof(report), "%s/report.json", out);
 	there = forms_load(report);
 	is_run = access(path, F_OK) == 0 ||
-		 (there != NULL && forms_get(there, "shards") == NULL);
+		 (there != NULL && json_get(there, "shards") == NULL);
 	cJSON_Delete(there);
 	return is_run ? cli_usage(
 			    "--out \"%s\": is the folder of a single run", out)
@@ -161,7 +162,7 @@ read_shard(const char *dir, char *why, size_t size)
 	why[0] = '\0';
 	if (text_fits_add(path, sizeof(path), "%s/report.json", dir))
 		tree = forms_load(path);
-	if (tree != NULL && !cJSON_IsFalse(forms_get(tree, "finished")))
+	if (tree != NULL && !cJSON_IsFalse(json_get(tree, "finished")))
 		return tree;
 	judged = judge_journal(dir, why, size);
 	if (judged == NULL)
@@ -211,12 +212,12 @@ write_suite(struct merger *m, const char *dir, const cJSON *report)
 	struct junit_tally t = junit_count(report);
 	char name[CONFIG_PATH_MAX + 80] = "";
 
-	text_add(name, sizeof(name), "%s %s", forms_text(report, "test"), dir);
+	text_add(name, sizeof(name), "%s %s", json_text(report, "test"), dir);
 	junit_suite(report, name, m->junit);
 	m->tally.tests += t.tests;
 	m->tally.failures += t.failures;
 	m->tally.errors += t.errors;
-	m->seconds += forms_number(report, "total_s");
+	m->seconds += json_number(report, "total_s");
 }
 
 static void
@@ -224,12 +225,12 @@ write_missing(struct merger *m, const char *dir, const char *why)
 {
 	cJSON *o = cJSON_CreateObject(), *list;
 
-	(void)cJSON_AddStringToObject(o, "test",
-	    m->shards.first != NULL ? forms_text(m->shards.first, "test")
+	json_put_text(o, "test",
+	    m->shards.first != NULL ? json_text(m->shards.first, "test")
 				    : "shard");
-	(void)cJSON_AddStringToObject(o, "verdict", "inconclusive");
+	json_put_text(o, "verdict", "inconclusive");
 	list = cJSON_AddArrayToObject(o, "reasons");
-	(void)cJSON_AddItemToArray(list, cJSON_CreateString(why));
+	json_append(list, cJSON_CreateString(why));
 	write_suite(m, dir, o);
 	cJSON_Delete(o);
 }

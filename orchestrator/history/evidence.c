@@ -8,6 +8,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/journal.h"
+#include "proto/json.h"
 
 #define EXACT_MAX (UINT64_C(1) << 53)
 #define BEFORE_NS (10 * CLOCK_S) /* around an anomaly: AckWait and more */
@@ -22,22 +23,21 @@ add_field(cJSON *o, const struct event *ev, const struct message_field *f)
 	if (strcmp(f->name, "reserved") == 0)
 		return;
 	if (f->type == FIELD_string) {
-		(void)cJSON_AddStringToObject(
-		    o, f->name, (const char *)&ev->u + f->offset);
+		json_put_text(o, f->name, (const char *)&ev->u + f->offset);
 		return;
 	}
 	v = (uint64_t)message_get(ev, f);
 	if (f->key == KEY_ID) {
 		text_format(text, sizeof(text), "%u:%llu", message_id_source(v),
 		    (unsigned long long)message_id_counter(v));
-		(void)cJSON_AddStringToObject(o, f->name, text);
+		json_put_text(o, f->name, text);
 	} else if (v > EXACT_MAX) {
 		/* Beyond what a JSON number holds exactly: checksums, stamps.
 		 */
 		text_format(text, sizeof(text), "%llu", (unsigned long long)v);
-		(void)cJSON_AddStringToObject(o, f->name, text);
+		json_put_text(o, f->name, text);
 	} else
-		(void)cJSON_AddNumberToObject(o, f->name, (double)v);
+		json_put_number(o, f->name, (double)v);
 }
 
 cJSON *
@@ -49,12 +49,11 @@ evidence_event(const struct event *ev, uint64_t start_ns)
 
 	if (o == NULL)
 		return NULL;
-	(void)cJSON_AddNumberToObject(
-	    o, "t", ((double)ev->time_ns - (double)start_ns) / 1e9);
-	(void)cJSON_AddNumberToObject(o, "source", ev->source);
-	(void)cJSON_AddNumberToObject(o, "incarnation", ev->incarnation);
-	(void)cJSON_AddNumberToObject(o, "n", (double)ev->seq);
-	(void)cJSON_AddStringToObject(o, "event", spec->name);
+	json_put_number(o, "t", ((double)ev->time_ns - (double)start_ns) / 1e9);
+	json_put_number(o, "source", ev->source);
+	json_put_number(o, "incarnation", ev->incarnation);
+	json_put_number(o, "n", (double)ev->seq);
+	json_put_text(o, "event", spec->name);
 	for (i = 0; i < spec->nfields; i++)
 		add_field(o, ev, &spec->fields[i]);
 	return o;
@@ -234,7 +233,7 @@ found_add(struct evidence *e, const struct event *ev, uint64_t start_ns)
 		cJSON_DeleteItemFromArray(e->events, EVIDENCE_EVENTS_MAX / 2);
 		e->omitted++;
 	}
-	(void)cJSON_AddItemToArray(e->events, evidence_event(ev, start_ns));
+	json_append(e->events, evidence_event(ev, start_ns));
 }
 
 int

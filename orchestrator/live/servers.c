@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Where a run's servers are; see servers.h. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +8,10 @@
 
 #include "orchestrator/live/run.h"
 #include "orchestrator/live/servers.h"
+#include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define SERVERS_FILE "servers.json"
 
@@ -22,18 +23,18 @@ servers_text(const struct run *r)
 	char *text;
 	unsigned i;
 
-	(void)cJSON_AddNumberToObject(o, "pid", (double)getpid());
+	json_put_number(o, "pid", (double)getpid());
 	list = cJSON_AddArrayToObject(o, "servers");
 	for (i = 0; i < CONFIG_NODES_MAX; i++) {
 		n = &r->nodes[i];
 		if (n->node == 0)
 			continue;
 		row = cJSON_CreateObject();
-		(void)cJSON_AddStringToObject(row, "name", n->name);
-		(void)cJSON_AddStringToObject(row, "version", n->version);
-		(void)cJSON_AddStringToObject(row, "url", n->url);
-		(void)cJSON_AddStringToObject(row, "monitor", n->monitor);
-		(void)cJSON_AddItemToArray(list, row);
+		json_put_text(row, "name", n->name);
+		json_put_text(row, "version", n->version);
+		json_put_text(row, "url", n->url);
+		json_put_text(row, "monitor", n->monitor);
+		json_append(list, row);
 	}
 	text = cJSON_Print(o);
 	cJSON_Delete(o);
@@ -43,22 +44,15 @@ servers_text(const struct run *r)
 void
 servers_write(struct run *r)
 {
-	char path[CONFIG_PATH_MAX + 32] = "", temp[CONFIG_PATH_MAX + 40] = "";
+	char path[CONFIG_PATH_MAX + 32] = "";
 	char *text = servers_text(r);
-	FILE *f;
-	int err = 0;
+	int err = -ENOMEM;
 
 	text_add(path, sizeof(path), "%s/" SERVERS_FILE, r->dir);
-	text_add(temp, sizeof(temp), "%s.new", path);
-	f = text != NULL ? fopen(temp, "we") : NULL;
-	if (f == NULL || fputs(text, f) < 0 || fputc('\n', f) < 0)
-		err = errno;
-	if (f != NULL && fclose(f) != 0 && err == 0)
-		err = errno;
-	if (err == 0 && f != NULL && rename(temp, path) < 0)
-		err = errno;
-	if (err != 0)
-		log_warn("cannot write \"%s\": %s", path, strerror(err));
+	if (text != NULL)
+		err = file_replace(path, text, strlen(text));
+	if (err < 0)
+		log_warn("cannot write \"%s\": %s", path, strerror(-err));
 	free(text);
 }
 

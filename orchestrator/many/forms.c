@@ -9,74 +9,19 @@
 #include "orchestrator/many/forms.h"
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report.h"
-
-#define REPORT_MAX (64 << 20) /* bytes of a report.json that is read */
+#include "proto/json.h"
 
 extern const char page_style[];
 
-const cJSON *
-forms_get(const cJSON *o, const char *name)
-{
-	return cJSON_GetObjectItemCaseSensitive(o, name);
-}
-
-const char *
-forms_text(const cJSON *o, const char *name)
-{
-	const char *text = cJSON_GetStringValue(forms_get(o, name));
-
-	return text != NULL ? text : "";
-}
-
-double
-forms_number(const cJSON *o, const char *name)
-{
-	const cJSON *item = forms_get(o, name);
-
-	return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
-void
-forms_copy(cJSON *to, const cJSON *from, const char *name)
-{
-	const cJSON *item = forms_get(from, name);
-
-	if (item != NULL)
-		(void)cJSON_AddItemToObject(
-		    to, name, cJSON_Duplicate(item, true));
-}
-
 /* Reports */
-
-static char *
-read_file(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	struct stat st;
-	char *text = NULL;
-	size_t n = 0;
-
-	if (f == NULL)
-		return NULL;
-	if (fstat(fileno(f), &st) == 0 && st.st_size <= REPORT_MAX)
-		text = malloc((size_t)st.st_size + 1);
-	if (text != NULL) {
-		n = fread(text, 1, (size_t)st.st_size, f);
-		text[n] = '\0';
-	}
-	(void)fclose(f); /* only read */
-	return text;
-}
 
 cJSON *
 forms_load(const char *path)
 {
-	char *text = read_file(path);
-	cJSON *report = text != NULL ? cJSON_Parse(text) : NULL;
+	cJSON *report = json_load(path, REPORT_MAX);
 
-	free(text);
-	if (cJSON_IsNumber(forms_get(report, "exit_code")) &&
-	    forms_text(report, "verdict")[0] != '\0')
+	if (cJSON_IsNumber(json_get(report, "exit_code")) &&
+	    json_text(report, "verdict")[0] != '\0')
 		return report;
 	cJSON_Delete(report);
 	return NULL;
@@ -93,25 +38,25 @@ forms_outcome(const cJSON *report)
 	size_t i;
 
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		forms_copy(o, report, fields[i]);
-	cJSON_ArrayForEach (f, forms_get(report, "faults"))
-		applied += cJSON_IsTrue(forms_get(f, "applied"));
-	(void)cJSON_AddNumberToObject(o, "faults", applied);
+		json_put_copy(o, report, fields[i]);
+	cJSON_ArrayForEach (f, json_get(report, "faults"))
+		applied += cJSON_IsTrue(json_get(f, "applied"));
+	json_put_number(o, "faults", applied);
 	list = cJSON_AddArrayToObject(o, "anomalies");
-	cJSON_ArrayForEach (a, forms_get(report, "anomalies")) {
+	cJSON_ArrayForEach (a, json_get(report, "anomalies")) {
 		/* count is of the kind and class: one row of each is enough */
 		item = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
 		if (item != NULL &&
-		    strcmp(forms_text(item, "kind"), forms_text(a, "kind")) ==
+		    strcmp(json_text(item, "kind"), json_text(a, "kind")) ==
 			0 &&
-		    strcmp(forms_text(item, "class"), forms_text(a, "class")) ==
+		    strcmp(json_text(item, "class"), json_text(a, "class")) ==
 			0)
 			continue;
 		item = cJSON_CreateObject();
-		forms_copy(item, a, "kind");
-		forms_copy(item, a, "class");
-		forms_copy(item, a, "count");
-		(void)cJSON_AddItemToArray(list, item);
+		json_put_copy(item, a, "kind");
+		json_put_copy(item, a, "class");
+		json_put_copy(item, a, "count");
+		json_append(list, item);
 	}
 	return o;
 }
@@ -172,7 +117,7 @@ count_rows(const cJSON *rows, const char *word)
 	int n = 0;
 
 	cJSON_ArrayForEach (row, rows)
-		n += strcmp(forms_text(row, "result"), word) == 0;
+		n += strcmp(json_text(row, "result"), word) == 0;
 	return n;
 }
 
@@ -264,7 +209,7 @@ forms_page_begin(
 	    "<meta name=generator content=\"natsburn %s\">\n"
 	    "<title>%s: %s – natsburn</title>\n<style>\n%s</style>\n"
 	    "</head>\n<body>\n",
-	    forms_text(tree, "natsburn"), word, name, page_style);
+	    json_text(tree, "natsburn"), word, name, page_style);
 	fprintf(out,
 	    "<header class=%s><div>\n<h1 class=verdict><span class=badge>%s"
 	    "</span>%s</h1>\n<p class=what>",
@@ -286,7 +231,7 @@ forms_page_end(const cJSON *tree, const char *json, FILE *out)
 	fprintf(out,
 	    "</main>\n<footer>natsburn %s. The same as data: %s, junit.xml."
 	    "</footer>\n</body>\n</html>\n",
-	    forms_text(tree, "natsburn"), json);
+	    json_text(tree, "natsburn"), json);
 }
 
 void
@@ -329,7 +274,7 @@ put_link(const char *path, FILE *out)
 void
 forms_page_chip(const cJSON *row, const char *link, FILE *out)
 {
-	const char *word = forms_text(row, "result");
+	const char *word = json_text(row, "result");
 
 	if (link != NULL) {
 		fputs("<a href=\"", out);
@@ -337,6 +282,6 @@ forms_page_chip(const cJSON *row, const char *link, FILE *out)
 		fputs("/report.html\">", out);
 	}
 	fprintf(out, "<span class=\"chip %s\"", forms_tone(word));
-	forms_attribute(out, "title", forms_text(row, "reason"));
+	forms_attribute(out, "title", json_text(row, "reason"));
 	fprintf(out, ">%s</span>%s ", word, link != NULL ? "</a>" : "");
 }

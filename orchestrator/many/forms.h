@@ -13,14 +13,6 @@
 
 #include "orchestrator/report/term.h"
 
-/* Members by name: NULL, "" or 0 when they aren't there or of other type. */
-const cJSON *forms_get(const cJSON *, const char *name);
-const char *forms_text(const cJSON *, const char *name);
-double forms_number(const cJSON *, const char *name);
-
-/* Copy a member, if there is one. */
-void forms_copy(cJSON *to, const cJSON *from, const char *name);
-
 /* A report.json; NULL when there is none that is whole. The caller's. */
 cJSON *forms_load(const char *path);
 

@@ -16,6 +16,7 @@
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 #include "worker/worker.h"
 
 #define ROUNDS_MAX 1000
@@ -387,8 +388,7 @@ agrees(const struct matrix *m, const struct matrix_cell *cell, const cJSON *o)
 	    "out,json,quiet,metrics,password-file,token-file,"
 	    "sys-password-file";
 	struct run_config *c = calloc(1, sizeof(*c));
-	const cJSON *want,
-	    *got = cJSON_GetObjectItemCaseSensitive(o, "options");
+	const cJSON *want, *got = json_get(o, "options");
 	cJSON *options;
 	bool same = c != NULL && got != NULL;
 
@@ -400,10 +400,9 @@ agrees(const struct matrix *m, const struct matrix_cell *cell, const cJSON *o)
 		if (config_list_has(free_to_differ, want->string) ||
 		    (strcmp(want->string, "seed") == 0 && c->seed == 0))
 			continue;
-		same &= cJSON_Compare(want,
-		    cJSON_GetObjectItemCaseSensitive(got, want->string), true);
+		same &= cJSON_Compare(want, json_get(got, want->string), true);
 	}
-	same = same && strcmp(forms_text(o, "test"), c->test) == 0;
+	same = same && strcmp(json_text(o, "test"), c->test) == 0;
 	cJSON_Delete(options);
 	free(c);
 	return same;
@@ -422,7 +421,7 @@ matrix_take(struct matrix *m, struct matrix_cell *cell)
 		return false;
 	matrix_path(m, cell, "report.json", path, sizeof(path));
 	report = forms_load(path);
-	code = cJSON_GetObjectItemCaseSensitive(report, "exit_code");
+	code = json_get(report, "exit_code");
 	good = report != NULL && agrees(m, cell, report);
 	if (good) {
 		cell->state = CELL_FINISHED;
@@ -471,8 +470,8 @@ matrix_exit_code(const struct matrix *m)
 const char *
 matrix_reason(const struct matrix_cell *cell)
 {
-	const char *first = cJSON_GetStringValue(cJSON_GetArrayItem(
-	    cJSON_GetObjectItemCaseSensitive(cell->outcome, "reasons"), 0));
+	const char *first = cJSON_GetStringValue(
+	    cJSON_GetArrayItem(json_get(cell->outcome, "reasons"), 0));
 
 	if (cell->state == CELL_DIED)
 		return cell->why;

@@ -12,6 +12,7 @@
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 /* matrix.json */
 
@@ -22,7 +23,7 @@ add_list(cJSON *o, const char *name, const char *list)
 	char item[CONFIG_LIST_MAX];
 
 	while (text_next_item(&list, item, sizeof(item)))
-		(void)cJSON_AddItemToArray(items, cJSON_CreateString(item));
+		json_append(items, cJSON_CreateString(item));
 }
 
 static void
@@ -32,8 +33,7 @@ add_labels(cJSON *o, const char *name, const struct matrix_axis *axis)
 	unsigned i;
 
 	for (i = 0; i < axis->n; i++)
-		(void)cJSON_AddItemToArray(
-		    items, cJSON_CreateString(axis->items[i].label));
+		json_append(items, cJSON_CreateString(axis->items[i].label));
 }
 
 static cJSON *
@@ -44,24 +44,20 @@ cell_tree(const struct matrix *m, const struct matrix_cell *cell)
 	cJSON *o = cJSON_CreateObject();
 	const cJSON *item;
 
-	(void)cJSON_AddStringToObject(o, "folder", cell->name);
-	(void)cJSON_AddStringToObject(
-	    o, "test", m->tests.items[cell->test].label);
-	(void)cJSON_AddStringToObject(
-	    o, "mayhem", m->mayhems.items[cell->mayhem].label);
-	(void)cJSON_AddStringToObject(
-	    o, "version", m->versions.items[cell->version].label);
+	json_put_text(o, "folder", cell->name);
+	json_put_text(o, "test", m->tests.items[cell->test].label);
+	json_put_text(o, "mayhem", m->mayhems.items[cell->mayhem].label);
+	json_put_text(o, "version", m->versions.items[cell->version].label);
 	add_list(o, "server_bin", m->versions.items[cell->version].value);
-	(void)cJSON_AddNumberToObject(o, "repeat", cell->round);
-	(void)cJSON_AddStringToObject(o, "state", states[cell->state]);
-	(void)cJSON_AddStringToObject(o, "result", matrix_word(cell));
-	(void)cJSON_AddStringToObject(o, "reason", matrix_reason(cell));
-	(void)cJSON_AddBoolToObject(o, "kept", cell->was_kept);
+	json_put_number(o, "repeat", cell->round);
+	json_put_text(o, "state", states[cell->state]);
+	json_put_text(o, "result", matrix_word(cell));
+	json_put_text(o, "reason", matrix_reason(cell));
+	json_put_bool(o, "kept", cell->was_kept);
 	if (cell->state == CELL_FINISHED || cell->state == CELL_DIED)
-		(void)cJSON_AddNumberToObject(o, "exit_code", cell->exit_code);
+		json_put_number(o, "exit_code", cell->exit_code);
 	cJSON_ArrayForEach (item, cell->outcome) {
-		(void)cJSON_AddItemToObject(
-		    o, item->string, cJSON_Duplicate(item, true));
+		json_put(o, item->string, cJSON_Duplicate(item, true));
 	}
 	return o;
 }
@@ -76,25 +72,24 @@ matrix_tree(const struct matrix *m)
 
 	if (o == NULL)
 		return NULL;
-	(void)cJSON_AddNumberToObject(o, "schema", 1);
-	(void)cJSON_AddStringToObject(o, "natsburn", NATSBURN_VERSION);
-	(void)cJSON_AddStringToObject(o, "started", m->started);
+	json_put_number(o, "schema", 1);
+	json_put_text(o, "natsburn", NATSBURN_VERSION);
+	json_put_text(o, "started", m->started);
 	matrix_command(m, command);
-	(void)cJSON_AddStringToObject(o, "command", command);
-	(void)cJSON_AddNumberToObject(o, "exit_code", matrix_exit_code(m));
-	(void)cJSON_AddBoolToObject(
-	    o, "complete", matrix_count(m, "not run") == 0);
+	json_put_text(o, "command", command);
+	json_put_number(o, "exit_code", matrix_exit_code(m));
+	json_put_bool(o, "complete", matrix_count(m, "not run") == 0);
 	add_labels(o, "tests", &m->tests);
 	add_labels(o, "mayhem", &m->mayhems);
 	add_labels(o, "versions", &m->versions);
-	(void)cJSON_AddNumberToObject(o, "repeat", (double)m->own.repeat);
+	json_put_number(o, "repeat", (double)m->own.repeat);
 	list = cJSON_AddObjectToObject(o, "counts");
 	for (w = 0; forms_words[w] != NULL; w++)
-		(void)cJSON_AddNumberToObject(
+		json_put_number(
 		    list, forms_words[w], matrix_count(m, forms_words[w]));
 	list = cJSON_AddArrayToObject(o, "cells");
 	for (i = 0; i < m->ncells; i++)
-		(void)cJSON_AddItemToArray(list, cell_tree(m, &m->cells[i]));
+		json_append(list, cell_tree(m, &m->cells[i]));
 	return o;
 }
 
@@ -120,7 +115,7 @@ matrix_write(const struct matrix *m)
 static bool
 is_result(const cJSON *cell, const char *word)
 {
-	return strcmp(forms_text(cell, "result"), word) == 0;
+	return strcmp(json_text(cell, "result"), word) == 0;
 }
 
 /* What a reader of JUnit takes the result for; NULL for a pass. */
@@ -147,13 +142,13 @@ tally_cells(const cJSON *tree, const char *version)
 	const char *outcome;
 	const cJSON *cell;
 
-	cJSON_ArrayForEach (cell, forms_get(tree, "cells")) {
+	cJSON_ArrayForEach (cell, json_get(tree, "cells")) {
 		if (version != NULL &&
-		    strcmp(forms_text(cell, "version"), version) != 0)
+		    strcmp(json_text(cell, "version"), version) != 0)
 			continue;
 		outcome = junit_outcome(cell);
 		t.tests++;
-		t.seconds += forms_number(cell, "total_s");
+		t.seconds += json_number(cell, "total_s");
 		if (outcome == NULL)
 			continue;
 		t.failures += outcome[0] == 'f';
@@ -170,29 +165,27 @@ junit_cell(const cJSON *cell, FILE *out)
 	const cJSON *reason;
 	char name[MATRIX_NAME_MAX] = "";
 
-	text_add(name, sizeof(name), "%s #%.0f", forms_text(cell, "mayhem"),
-	    forms_number(cell, "repeat"));
+	text_add(name, sizeof(name), "%s #%.0f", json_text(cell, "mayhem"),
+	    json_number(cell, "repeat"));
 	fputs("    <testcase", out);
 	forms_attribute(out, "name", name);
 	fputs(" classname=\"natsburn.", out);
-	markup_text(out, forms_text(cell, "test"));
-	fprintf(out, "\" time=\"%.3f\">\n", forms_number(cell, "total_s"));
+	markup_text(out, json_text(cell, "test"));
+	fprintf(out, "\" time=\"%.3f\">\n", json_number(cell, "total_s"));
 	if (outcome != NULL) {
 		fprintf(out, "      <%s", outcome);
-		forms_attribute(out, "message", forms_text(cell, "reason"));
+		forms_attribute(out, "message", json_text(cell, "reason"));
 		if (outcome[0] != 's')
-			forms_attribute(
-			    out, "type", forms_text(cell, "result"));
+			forms_attribute(out, "type", json_text(cell, "result"));
 		fputc('>', out);
 		if (outcome[0] != 's') {
-			cJSON_ArrayForEach (
-			    reason, forms_get(cell, "reasons")) {
+			cJSON_ArrayForEach (reason, json_get(cell, "reasons")) {
 				markup_text(out, cJSON_GetStringValue(reason));
 				fputc('\n', out);
 			}
-			markup_text(out, forms_text(cell, "command"));
+			markup_text(out, json_text(cell, "command"));
 			fputs("\nfolder ", out);
-			markup_text(out, forms_text(cell, "folder"));
+			markup_text(out, json_text(cell, "folder"));
 		}
 		fprintf(out, "</%s>\n", outcome);
 	}
@@ -211,9 +204,9 @@ junit_suite(const cJSON *tree, const char *version, FILE *out)
 	    " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" "
 	    "time=\"%.3f\" timestamp=\"%.19s\">\n",
 	    t.tests, t.failures, t.errors, t.skipped, t.seconds,
-	    forms_text(tree, "started"));
-	cJSON_ArrayForEach (cell, forms_get(tree, "cells")) {
-		if (strcmp(forms_text(cell, "version"), version) == 0)
+	    json_text(tree, "started"));
+	cJSON_ArrayForEach (cell, json_get(tree, "cells")) {
+		if (strcmp(json_text(cell, "version"), version) == 0)
 			junit_cell(cell, out);
 	}
 	fputs("  </testsuite>\n", out);
@@ -230,7 +223,7 @@ matrix_junit(const cJSON *tree, FILE *out)
 	    "<testsuites name=\"natsburn matrix\" tests=\"%u\" "
 	    "failures=\"%u\" errors=\"%u\" time=\"%.3f\">\n",
 	    t.tests, t.failures, t.errors, t.seconds);
-	cJSON_ArrayForEach (version, forms_get(tree, "versions"))
+	cJSON_ArrayForEach (version, json_get(tree, "versions"))
 		junit_suite(tree, cJSON_GetStringValue(version), out);
 	fputs("</testsuites>\n", out);
 }
@@ -240,30 +233,28 @@ matrix_junit(const cJSON *tree, FILE *out)
 static void
 page_chip(const cJSON *cell, FILE *out)
 {
-	bool has_page = strcmp(forms_text(cell, "state"), "finished") == 0;
+	bool has_page = strcmp(json_text(cell, "state"), "finished") == 0;
 
-	forms_page_chip(
-	    cell, has_page ? forms_text(cell, "folder") : NULL, out);
+	forms_page_chip(cell, has_page ? json_text(cell, "folder") : NULL, out);
 }
 
 static void
 page_head(const cJSON *tree, FILE *out)
 {
-	forms_page_begin(tree, forms_get(tree, "cells"), "matrix", out);
+	forms_page_begin(tree, json_get(tree, "cells"), "matrix", out);
 	fprintf(out, "Matrix of <b>%d</b> runs%s · exit code <b>%.0f</b> · %s",
-	    cJSON_GetArraySize(forms_get(tree, "cells")),
-	    cJSON_IsTrue(forms_get(tree, "complete"))
+	    cJSON_GetArraySize(json_get(tree, "cells")),
+	    cJSON_IsTrue(json_get(tree, "complete"))
 		? ""
 		: ", not all of which were run",
-	    forms_number(tree, "exit_code"), forms_text(tree, "started"));
+	    json_number(tree, "exit_code"), json_text(tree, "started"));
 	forms_page_main(out);
 }
 
 static bool
 is_at(const cJSON *cell, const char *field, const cJSON *label)
 {
-	return strcmp(forms_text(cell, field), cJSON_GetStringValue(label)) ==
-	       0;
+	return strcmp(json_text(cell, field), cJSON_GetStringValue(label)) == 0;
 }
 
 static void
@@ -276,9 +267,9 @@ page_row(const cJSON *tree, const cJSON *test, const cJSON *mayhem, FILE *out)
 	fputs("</td><td>", out);
 	markup_text(out, cJSON_GetStringValue(mayhem));
 	fputs("</td>", out);
-	cJSON_ArrayForEach (version, forms_get(tree, "versions")) {
+	cJSON_ArrayForEach (version, json_get(tree, "versions")) {
 		fputs("<td>", out);
-		cJSON_ArrayForEach (cell, forms_get(tree, "cells")) {
+		cJSON_ArrayForEach (cell, json_get(tree, "cells")) {
 			if (is_at(cell, "test", test) &&
 			    is_at(cell, "mayhem", mayhem) &&
 			    is_at(cell, "version", version))
@@ -298,14 +289,14 @@ page_overview(const cJSON *tree, FILE *out)
 	      "its report</small></h2>\n<div class=scroll><table><thead><tr>"
 	      "<th>test</th><th>mayhem</th>",
 	    out);
-	cJSON_ArrayForEach (version, forms_get(tree, "versions")) {
+	cJSON_ArrayForEach (version, json_get(tree, "versions")) {
 		fputs("<th>", out);
 		markup_text(out, cJSON_GetStringValue(version));
 		fputs("</th>", out);
 	}
 	fputs("</tr></thead><tbody>\n", out);
-	cJSON_ArrayForEach (test, forms_get(tree, "tests"))
-		cJSON_ArrayForEach (mayhem, forms_get(tree, "mayhem"))
+	cJSON_ArrayForEach (test, json_get(tree, "tests"))
+		cJSON_ArrayForEach (mayhem, json_get(tree, "mayhem"))
 			page_row(tree, test, mayhem, out);
 	fputs("</tbody></table></div></section>\n", out);
 }
@@ -316,13 +307,13 @@ page_cell(const cJSON *cell, FILE *out)
 	fputs("<tr><td class=w>", out);
 	page_chip(cell, out);
 	fputs("</td><td>", out);
-	markup_text(out, forms_text(cell, "folder"));
+	markup_text(out, json_text(cell, "folder"));
 	fprintf(out,
 	    "</td><td class=n>%.0f</td><td class=n>%.1f s</td>"
 	    "<td class=n>%.0f</td><td class=n>%.0f</td><td>",
-	    forms_number(cell, "rounds"), forms_number(cell, "duration_s"),
-	    forms_number(cell, "faults"), forms_number(cell, "seed"));
-	markup_text(out, forms_text(cell, "reason"));
+	    json_number(cell, "rounds"), json_number(cell, "duration_s"),
+	    json_number(cell, "faults"), json_number(cell, "seed"));
+	markup_text(out, json_text(cell, "reason"));
 	fputs("</td></tr>\n", out);
 }
 
@@ -332,20 +323,20 @@ matrix_page(const cJSON *tree, FILE *out)
 	const cJSON *cell;
 
 	page_head(tree, out);
-	forms_page_tiles(forms_get(tree, "cells"), "cells", out);
+	forms_page_tiles(json_get(tree, "cells"), "cells", out);
 	page_overview(tree, out);
 	fputs("<section><h2>Runs</h2>\n<div class=scroll><table><thead><tr>"
 	      "<th></th><th>folder</th><th class=n>rounds</th>"
 	      "<th class=n>load</th><th class=n>faults</th>"
 	      "<th class=n>seed</th><th>because</th></tr></thead><tbody>\n",
 	    out);
-	cJSON_ArrayForEach (cell, forms_get(tree, "cells"))
+	cJSON_ArrayForEach (cell, json_get(tree, "cells"))
 		page_cell(cell, out);
 	fputs("</tbody></table></div></section>\n<section><h2>Command<small>"
 	      "finished runs are kept when it is given again</small></h2>\n"
 	      "<pre>",
 	    out);
-	markup_text(out, forms_text(tree, "command"));
+	markup_text(out, json_text(tree, "command"));
 	fputs("</pre></section>\n", out);
 	forms_page_end(tree, MATRIX_JSON, out);
 }

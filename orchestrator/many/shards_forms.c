@@ -6,11 +6,12 @@
 #include "orchestrator/many/shards.h"
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/term.h"
+#include "proto/json.h"
 
 static int
 size_of(const cJSON *tree, const char *list)
 {
-	return cJSON_GetArraySize(forms_get(tree, list));
+	return cJSON_GetArraySize(json_get(tree, list));
 }
 
 static void
@@ -25,15 +26,15 @@ static void
 page_shard(const cJSON *row, FILE *out)
 {
 	fputs("<tr><td class=w>", out);
-	forms_page_chip(row, cJSON_GetStringValue(forms_get(row, "link")), out);
+	forms_page_chip(row, cJSON_GetStringValue(json_get(row, "link")), out);
 	fputs("</td>", out);
-	cell(forms_text(row, "folder"), out);
+	cell(json_text(row, "folder"), out);
 	fprintf(out,
 	    "<td class=n>%.0f</td><td class=n>%.1f s</td><td class=n>%.0f</td>"
 	    "<td class=n>%.0f</td>",
-	    forms_number(row, "rounds"), forms_number(row, "duration_s"),
-	    forms_number(row, "faults"), forms_number(row, "seed"));
-	cell(forms_text(row, "reason"), out);
+	    json_number(row, "rounds"), json_number(row, "duration_s"),
+	    json_number(row, "faults"), json_number(row, "seed"));
+	cell(json_text(row, "reason"), out);
 	fputs("</tr>\n", out);
 }
 
@@ -48,7 +49,7 @@ page_shards(const cJSON *tree, FILE *out)
 	      "<th class=n>faults</th><th class=n>seed</th><th>because</th>"
 	      "</tr></thead><tbody>\n",
 	    out);
-	cJSON_ArrayForEach (row, forms_get(tree, "shards"))
+	cJSON_ArrayForEach (row, json_get(tree, "shards"))
 		page_shard(row, out);
 	fputs("</tbody></table></div></section>\n", out);
 }
@@ -66,15 +67,15 @@ page_anomalies(const cJSON *tree, FILE *out)
 	      "<th>shard</th><th class=n>at</th><th>says</th></tr></thead>"
 	      "<tbody>\n",
 	    out);
-	cJSON_ArrayForEach (row, forms_get(tree, "anomalies")) {
+	cJSON_ArrayForEach (row, json_get(tree, "anomalies")) {
 		fputs("<tr>", out);
-		cell(forms_text(row, "kind"), out);
-		cell(forms_text(row, "class"), out);
+		cell(json_text(row, "kind"), out);
+		cell(json_text(row, "class"), out);
 		fprintf(
-		    out, "<td class=n>%.0f</td>", forms_number(row, "count"));
-		cell(forms_text(row, "shard"), out);
-		fprintf(out, "<td class=n>%.1f s</td>", forms_number(row, "t"));
-		cell(forms_text(row, "says"), out);
+		    out, "<td class=n>%.0f</td>", json_number(row, "count"));
+		cell(json_text(row, "shard"), out);
+		fprintf(out, "<td class=n>%.1f s</td>", json_number(row, "t"));
+		cell(json_text(row, "says"), out);
 		fputs("</tr>\n", out);
 	}
 	fputs("</tbody></table></div></section>\n", out);
@@ -90,17 +91,17 @@ page_checks(const cJSON *tree, FILE *out)
 	      "<th class=n>violations</th><th class=n>documented</th>"
 	      "<th class=n>warnings</th><th>rule</th></tr></thead><tbody>\n",
 	    out);
-	cJSON_ArrayForEach (row, forms_get(tree, "checks")) {
+	cJSON_ArrayForEach (row, json_get(tree, "checks")) {
 		fputs("<tr>", out);
-		cell(forms_text(row, "name"), out);
-		cell(forms_text(row, "says"), out);
+		cell(json_text(row, "name"), out);
+		cell(json_text(row, "says"), out);
 		fprintf(out,
 		    "<td class=n>%.0f</td><td class=n>%.0f</td>"
 		    "<td class=n>%.0f</td>",
-		    forms_number(row, "violations"),
-		    forms_number(row, "documented"),
-		    forms_number(row, "warnings"));
-		cell(forms_text(row, "rule"), out);
+		    json_number(row, "violations"),
+		    json_number(row, "documented"),
+		    json_number(row, "warnings"));
+		cell(json_text(row, "rule"), out);
 		fputs("</tr>\n", out);
 	}
 	fputs("</tbody></table></div></section>\n", out);
@@ -109,27 +110,27 @@ page_checks(const cJSON *tree, FILE *out)
 void
 shards_page(const cJSON *tree, FILE *out)
 {
-	const cJSON *shards = forms_get(tree, "shards");
-	const cJSON *counts = forms_get(tree, "counts");
+	const cJSON *shards = json_get(tree, "shards");
+	const cJSON *counts = json_get(tree, "counts");
 
 	forms_page_begin(tree, shards, "shards", out);
-	markup_text(out, forms_text(tree, "test"));
+	markup_text(out, json_text(tree, "test"));
 	fprintf(out,
 	    " in <b>%d</b> shards · <b>%.0f</b> rounds · <b>%.0f</b> "
 	    "publishes, <b>%.0f</b> deliveries · <b>%d</b> faults · longest "
 	    "stall <b>%.1f s</b> · exit code <b>%.0f</b> · %s",
-	    size_of(tree, "shards"), forms_number(tree, "rounds"),
-	    forms_number(forms_get(counts, "publish"), "ok"),
-	    forms_number(counts, "deliver"), size_of(tree, "faults"),
-	    forms_number(tree, "longest_stall_ms") / 1e3,
-	    forms_number(tree, "exit_code"), forms_text(tree, "started"));
+	    size_of(tree, "shards"), json_number(tree, "rounds"),
+	    json_number(json_get(counts, "publish"), "ok"),
+	    json_number(counts, "deliver"), size_of(tree, "faults"),
+	    json_number(tree, "longest_stall_ms") / 1e3,
+	    json_number(tree, "exit_code"), json_text(tree, "started"));
 	forms_page_main(out);
 	forms_page_tiles(shards, "shards", out);
 	page_shards(tree, out);
 	page_anomalies(tree, out);
 	page_checks(tree, out);
 	fputs("<section><h2>Command</h2>\n<pre>", out);
-	markup_text(out, forms_text(tree, "command"));
+	markup_text(out, json_text(tree, "command"));
 	fputs("</pre></section>\n", out);
 	forms_page_end(tree, "report.json", out);
 }
@@ -142,22 +143,22 @@ shards_say(const cJSON *tree, const char *dir, FILE *out)
 	struct term t;
 
 	term_look(&t, out);
-	cJSON_ArrayForEach (row, forms_get(tree, "shards")) {
-		word = forms_text(row, "result");
+	cJSON_ArrayForEach (row, json_get(tree, "shards")) {
+		word = json_text(row, "result");
 		fprintf(out, "%s%-12s%s  %s  %.0f rounds %.0f s",
 		    term_style(&t, forms_style(word)), word, term_plain(&t),
-		    forms_text(row, "folder"), forms_number(row, "rounds"),
-		    forms_number(row, "duration_s"));
-		if (forms_text(row, "reason")[0] != '\0')
-			fprintf(out, "  %s", forms_text(row, "reason"));
+		    json_text(row, "folder"), json_number(row, "rounds"),
+		    json_number(row, "duration_s"));
+		if (json_text(row, "reason")[0] != '\0')
+			fprintf(out, "  %s", json_text(row, "reason"));
 		fputc('\n', out);
 	}
-	word = forms_worst(forms_get(tree, "shards"));
+	word = forms_worst(json_get(tree, "shards"));
 	fprintf(out,
 	    "%s%s%s: %d shards of %s, %.0f rounds, %d faults (exit code "
 	    "%.0f)\n  report  %s/report.html\n",
 	    term_style(&t, forms_style(word)), word, term_plain(&t),
-	    size_of(tree, "shards"), forms_text(tree, "test"),
-	    forms_number(tree, "rounds"), size_of(tree, "faults"),
-	    forms_number(tree, "exit_code"), dir);
+	    size_of(tree, "shards"), json_text(tree, "test"),
+	    json_number(tree, "rounds"), size_of(tree, "faults"),
+	    json_number(tree, "exit_code"), dir);
 }

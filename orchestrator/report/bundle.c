@@ -18,6 +18,7 @@
 #include "orchestrator/report/report.h"
 #include "proto/base/text.h"
 #include "proto/frame.h"
+#include "proto/json.h"
 
 #define PATH_MAX_  (JOURNAL_PATH_MAX + 512)
 #define PART_DIR   ".bundle"
@@ -378,15 +379,6 @@ put_journal(struct bundle *b)
 
 /* The text */
 
-static const char *
-text_of(const cJSON *o, const char *name)
-{
-	const char *text =
-	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
-
-	return text != NULL ? text : "";
-}
-
 /* When something was, by the clock that the servers' logs have. */
 static void
 say_wall(const struct bundle *b, uint64_t ns, FILE *out)
@@ -465,28 +457,27 @@ say_files(const struct bundle *b, FILE *out)
 static void
 say_readme(const struct bundle *b, FILE *out)
 {
-	const cJSON *servers =
-	    cJSON_GetObjectItemCaseSensitive(b->tree, "servers");
+	const cJSON *servers = json_get(b->tree, "servers");
 	const cJSON *v;
 	unsigned i;
 
 	fprintf(out, "natsburn %s: %s (exit code %d)\n\n",
-	    text_of(b->tree, "natsburn"), verdict_name(b->h->result.verdict),
+	    json_text(b->tree, "natsburn"), verdict_name(b->h->result.verdict),
 	    (int)b->h->result.exit_code);
 	for (i = 0; i < b->h->result.nreasons; i++)
 		fprintf(out, "  %s\n", b->h->result.reasons[i]);
 	fprintf(out, "\nWHAT WAS RUN\n\nTest %s, storage %s; servers:",
-	    text_of(b->tree, "test"), text_of(b->tree, "storage"));
+	    json_text(b->tree, "test"), json_text(b->tree, "storage"));
 	cJSON_ArrayForEach (v, servers)
-		fprintf(
-		    out, " %s %s", text_of(v, "name"), text_of(v, "version"));
+		fprintf(out, " %s %s", json_text(v, "name"),
+		    json_text(v, "version"));
 	fprintf(out, "; client %s.\nThe load began at ",
-	    text_of(b->tree, "client_library"));
+	    json_text(b->tree, "client_library"));
 	say_wall(b, b->h->stats.load_ns, out);
 	fprintf(out,
 	    ".\nThis repeats it, with the same schedule of faults (what the "
 	    "servers make of it\ndepends on the moment):\n\n  %s\n\n",
-	    text_of(b->tree, "command"));
+	    json_text(b->tree, "command"));
 	say_anomalies(b, out);
 	say_files(b, out);
 }

@@ -17,6 +17,7 @@
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/markup.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 static void
 property(FILE *out, const char *name, const char *value)
@@ -30,18 +31,18 @@ property(FILE *out, const char *name, const char *value)
 static void
 properties(const cJSON *tree, FILE *out)
 {
-	const cJSON *servers = forms_get(tree, "servers");
+	const cJSON *servers = json_get(tree, "servers");
 	const cJSON *v;
 	char seed[32];
 
-	text_format(seed, sizeof(seed), "%.0f", forms_number(tree, "seed"));
+	text_format(seed, sizeof(seed), "%.0f", json_number(tree, "seed"));
 	fputs("    <properties>\n", out);
-	property(out, "natsburn", forms_text(tree, "natsburn"));
-	property(out, "verdict", forms_text(tree, "verdict"));
+	property(out, "natsburn", json_text(tree, "natsburn"));
+	property(out, "verdict", json_text(tree, "verdict"));
 	property(out, "seed", seed);
-	property(out, "command", forms_text(tree, "command"));
+	property(out, "command", json_text(tree, "command"));
 	cJSON_ArrayForEach (v, servers)
-		property(out, forms_text(v, "name"), forms_text(v, "version"));
+		property(out, json_text(v, "name"), json_text(v, "version"));
 	fputs("    </properties>\n", out);
 }
 
@@ -49,22 +50,22 @@ properties(const cJSON *tree, FILE *out)
 static void
 evidence(const cJSON *tree, const char *check, bool violations, FILE *out)
 {
-	const cJSON *anomalies = forms_get(tree, "anomalies");
+	const cJSON *anomalies = json_get(tree, "anomalies");
 	const cJSON *a, *ev;
 	char *line;
 
 	cJSON_ArrayForEach (a, anomalies) {
-		if (strcmp(forms_text(a, "check"), check) != 0 ||
-		    (strcmp(forms_text(a, "class"), "violation") == 0) !=
+		if (strcmp(json_text(a, "check"), check) != 0 ||
+		    (strcmp(json_text(a, "class"), "violation") == 0) !=
 			violations)
 			continue;
-		fprintf(out, "%s (%s, ", forms_text(a, "kind"),
-		    forms_text(a, "class"));
-		markup_text(out, forms_text(a, "rule"));
-		fprintf(out, ") at %.3f s: ", forms_number(a, "t"));
-		markup_text(out, forms_text(a, "says"));
+		fprintf(out, "%s (%s, ", json_text(a, "kind"),
+		    json_text(a, "class"));
+		markup_text(out, json_text(a, "rule"));
+		fprintf(out, ") at %.3f s: ", json_number(a, "t"));
+		markup_text(out, json_text(a, "says"));
 		fputc('\n', out);
-		cJSON_ArrayForEach (ev, forms_get(a, "events")) {
+		cJSON_ArrayForEach (ev, json_get(a, "events")) {
 			line = cJSON_PrintUnformatted(ev);
 			fputs("  ", out);
 			markup_text(out, line != NULL ? line : "?");
@@ -79,11 +80,11 @@ first_sentence(const cJSON *tree, const char *check, const char **kind)
 {
 	const cJSON *a;
 
-	cJSON_ArrayForEach (a, forms_get(tree, "anomalies"))
-		if (strcmp(forms_text(a, "check"), check) == 0 &&
-		    strcmp(forms_text(a, "class"), "violation") == 0) {
-			*kind = forms_text(a, "kind");
-			return forms_text(a, "says");
+	cJSON_ArrayForEach (a, json_get(tree, "anomalies"))
+		if (strcmp(json_text(a, "check"), check) == 0 &&
+		    strcmp(json_text(a, "class"), "violation") == 0) {
+			*kind = json_text(a, "kind");
+			return json_text(a, "says");
 		}
 	return "";
 }
@@ -91,7 +92,7 @@ first_sentence(const cJSON *tree, const char *check, const char **kind)
 static bool
 is_verdict(const cJSON *tree, const char *verdict)
 {
-	return strcmp(forms_text(tree, "verdict"), verdict) == 0;
+	return strcmp(json_text(tree, "verdict"), verdict) == 0;
 }
 
 /* Only in a run that is not whole nothing found proves nothing. */
@@ -100,8 +101,8 @@ is_whole(const cJSON *tree)
 {
 	const cJSON *check;
 
-	cJSON_ArrayForEach (check, forms_get(tree, "checks")) {
-		if (strcmp(forms_text(check, "says"), "unproven") == 0)
+	cJSON_ArrayForEach (check, json_get(tree, "checks")) {
+		if (strcmp(json_text(check, "says"), "unproven") == 0)
 			return false;
 	}
 	return true;
@@ -111,7 +112,7 @@ static const char *
 first_reason(const cJSON *tree)
 {
 	const char *first = cJSON_GetStringValue(
-	    cJSON_GetArrayItem(forms_get(tree, "reasons"), 0));
+	    cJSON_GetArrayItem(json_get(tree, "reasons"), 0));
 
 	return first != NULL	? first
 	       : is_whole(tree) ? "no reason given"
@@ -124,20 +125,20 @@ begin_case(const cJSON *tree, const char *name, double seconds, FILE *out)
 	fputs("    <testcase", out);
 	forms_attribute(out, "name", name);
 	fputs(" classname=\"natsburn.", out);
-	markup_text(out, forms_text(tree, "test"));
+	markup_text(out, json_text(tree, "test"));
 	fprintf(out, "\" time=\"%.3f\">\n", seconds);
 }
 
 static void
 write_check(const cJSON *tree, const cJSON *check, FILE *out)
 {
-	const char *name = forms_text(check, "name"), *kind = "", *says;
-	bool remarks = forms_number(check, "documented") +
-			   forms_number(check, "warnings") >
-		       0;
+	const char *name = json_text(check, "name"), *kind = "", *says;
+	bool remarks =
+	    json_number(check, "documented") + json_number(check, "warnings") >
+	    0;
 
 	begin_case(tree, name, 0, out);
-	if (strcmp(forms_text(check, "says"), "broken") == 0) {
+	if (strcmp(json_text(check, "says"), "broken") == 0) {
 		says = first_sentence(tree, name, &kind);
 		fputs("      <failure", out);
 		forms_attribute(out, "message", says);
@@ -145,7 +146,7 @@ write_check(const cJSON *tree, const cJSON *check, FILE *out)
 		fputc('>', out);
 		evidence(tree, name, true, out);
 		fputs("</failure>\n", out);
-	} else if (strcmp(forms_text(check, "says"), "unproven") == 0) {
+	} else if (strcmp(json_text(check, "says"), "unproven") == 0) {
 		fputs("      <skipped", out);
 		forms_attribute(out, "message",
 		    is_verdict(tree, "fail")
@@ -174,7 +175,7 @@ write_run(const cJSON *tree, FILE *out)
 {
 	const cJSON *reason;
 
-	begin_case(tree, "run", forms_number(tree, "total_s"), out);
+	begin_case(tree, "run", json_number(tree, "total_s"), out);
 	if (is_verdict(tree, "skipped")) {
 		fputs("      <skipped", out);
 		forms_attribute(out, "message", first_reason(tree));
@@ -185,9 +186,9 @@ write_run(const cJSON *tree, FILE *out)
 		    is_verdict(tree, "fail")
 			? "beside the violations: the run is not whole"
 			: first_reason(tree));
-		forms_attribute(out, "type", forms_text(tree, "verdict"));
+		forms_attribute(out, "type", json_text(tree, "verdict"));
 		fputc('>', out);
-		cJSON_ArrayForEach (reason, forms_get(tree, "reasons")) {
+		cJSON_ArrayForEach (reason, json_get(tree, "reasons")) {
 			markup_text(out, cJSON_GetStringValue(reason));
 			fputc('\n', out);
 		}
@@ -204,10 +205,10 @@ junit_count(const cJSON *tree)
 
 	t.errors = is_error(tree);
 	t.skipped = is_verdict(tree, "skipped");
-	cJSON_ArrayForEach (check, forms_get(tree, "checks")) {
+	cJSON_ArrayForEach (check, json_get(tree, "checks")) {
 		t.tests++;
-		t.failures += strcmp(forms_text(check, "says"), "broken") == 0;
-		t.skipped += strcmp(forms_text(check, "says"), "unproven") == 0;
+		t.failures += strcmp(json_text(check, "says"), "broken") == 0;
+		t.skipped += strcmp(json_text(check, "says"), "unproven") == 0;
 	}
 	return t;
 }
@@ -216,7 +217,7 @@ void
 junit_suite(const cJSON *tree, const char *name, FILE *out)
 {
 	struct junit_tally t = junit_count(tree);
-	const char *started = forms_text(tree, "started");
+	const char *started = json_text(tree, "started");
 	const cJSON *check;
 
 	fputs("  <testsuite", out);
@@ -225,7 +226,7 @@ junit_suite(const cJSON *tree, const char *name, FILE *out)
 	    " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" "
 	    "time=\"%.3f\"",
 	    t.tests, t.failures, t.errors, t.skipped,
-	    forms_number(tree, "total_s"));
+	    json_number(tree, "total_s"));
 	/* Readers want a local time without a zone. */
 	if (strlen(started) > 1)
 		fprintf(out, " timestamp=\"%.*s\"", (int)strlen(started) - 1,
@@ -233,7 +234,7 @@ junit_suite(const cJSON *tree, const char *name, FILE *out)
 	fputs(">\n", out);
 	properties(tree, out);
 	write_run(tree, out);
-	cJSON_ArrayForEach (check, forms_get(tree, "checks"))
+	cJSON_ArrayForEach (check, json_get(tree, "checks"))
 		write_check(tree, check, out);
 	fputs("  </testsuite>\n", out);
 }
@@ -248,7 +249,7 @@ junit_write(const struct history *h, const cJSON *tree, FILE *out)
 	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	    "<testsuites name=\"natsburn\" tests=\"%u\" failures=\"%u\" "
 	    "errors=\"%u\" time=\"%.3f\">\n",
-	    t.tests, t.failures, t.errors, forms_number(tree, "total_s"));
-	junit_suite(tree, forms_text(tree, "test"), out);
+	    t.tests, t.failures, t.errors, json_number(tree, "total_s"));
+	junit_suite(tree, json_text(tree, "test"), out);
 	fputs("</testsuites>\n", out);
 }

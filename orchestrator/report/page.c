@@ -12,6 +12,7 @@
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/page.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define CARDS_MAX   60 /* anomalies told in full */
 #define OPEN_MAX    3  /* of a kind that aren't folded */
@@ -26,28 +27,6 @@ struct page {
 	const cJSON *tree;
 	FILE *out;
 };
-
-static const cJSON *
-get(const cJSON *o, const char *name)
-{
-	return cJSON_GetObjectItemCaseSensitive(o, name);
-}
-
-static const char *
-text_of(const cJSON *o, const char *name)
-{
-	const char *text = cJSON_GetStringValue(get(o, name));
-
-	return text != NULL ? text : "";
-}
-
-static double
-number_of(const cJSON *o, const char *name)
-{
-	const cJSON *item = get(o, name);
-
-	return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
 
 static void
 put(const struct page *p, const char *text)
@@ -168,28 +147,28 @@ write_what(const struct page *p)
 	const char *comma = "";
 
 	fputs("<p class=what>Test <b>", p->out);
-	put(p, text_of(t, "test"));
+	put(p, json_text(t, "test"));
 	fputs("</b> under <b>", p->out);
-	cJSON_ArrayForEach (item, get(t, "mayhem")) {
+	cJSON_ArrayForEach (item, json_get(t, "mayhem")) {
 		fputs(comma, p->out);
 		put(p, cJSON_GetStringValue(item));
 		comma = ", ";
 	}
 	fputs("</b> for <b>", p->out);
-	put_span(p, number_of(t, "duration_s"));
+	put_span(p, json_number(t, "duration_s"));
 	fputs("</b> on ", p->out);
 	comma = "";
-	cJSON_ArrayForEach (item, get(t, "servers")) {
+	cJSON_ArrayForEach (item, json_get(t, "servers")) {
 		fprintf(p->out, "%s<b>", comma);
-		put(p, text_of(item, "name"));
+		put(p, json_text(item, "name"));
 		fputs("</b> ", p->out);
-		put(p, text_of(item, "version"));
+		put(p, json_text(item, "version"));
 		comma = ", ";
 	}
 	if (*comma == '\0')
 		fputs("no servers", p->out);
-	fprintf(p->out, " · seed <b>%.0f</b> · %s</p>\n", number_of(t, "seed"),
-	    text_of(t, "started"));
+	fprintf(p->out, " · seed <b>%.0f</b> · %s</p>\n",
+	    json_number(t, "seed"), json_text(t, "started"));
 }
 
 static void
@@ -205,9 +184,9 @@ write_header(const struct page *p)
 	    "</span>%s</h1>\n",
 	    verdict_name(v), words[v], verdict_words(p));
 	write_what(p);
-	if (cJSON_GetArraySize(get(p->tree, "reasons")) > 0) {
+	if (cJSON_GetArraySize(json_get(p->tree, "reasons")) > 0) {
 		fputs("<ul class=reasons>\n", p->out);
-		cJSON_ArrayForEach (reason, get(p->tree, "reasons")) {
+		cJSON_ArrayForEach (reason, json_get(p->tree, "reasons")) {
 			fputs("<li>", p->out);
 			put(p, cJSON_GetStringValue(reason));
 			fputs("</li>\n", p->out);
@@ -215,7 +194,7 @@ write_header(const struct page *p)
 		fputs("</ul>\n", p->out);
 	}
 	fputs("<nav><a href=\"#timeline\">Timeline</a>", p->out);
-	if (cJSON_GetArraySize(get(p->tree, "anomalies")) > 0)
+	if (cJSON_GetArraySize(json_get(p->tree, "anomalies")) > 0)
 		fputs("<a href=\"#anomalies\">Anomalies</a>", p->out);
 	fputs("<a href=\"#checks\">Checks</a><a href=\"#faults\">Faults</a>"
 	      "<a href=\"#servers\">Servers</a>"
@@ -236,55 +215,55 @@ tile_begin(const struct page *p, const char *name, bool bad)
 static void
 tile_latency(const struct page *p, const char *field, const char *name)
 {
-	const cJSON *l = get(get(p->tree, "latency_ms"), field);
+	const cJSON *l = json_get(json_get(p->tree, "latency_ms"), field);
 
-	if (number_of(l, "max") <= 0)
+	if (json_number(l, "max") <= 0)
 		return;
 	tile_begin(p, name, false);
-	put_ms(p, number_of(l, "p50"));
+	put_ms(p, json_number(l, "p50"));
 	fputs("</b><small>p99 ", p->out);
-	put_ms(p, number_of(l, "p99"));
+	put_ms(p, json_number(l, "p99"));
 	fputs(" · max ", p->out);
-	put_ms(p, number_of(l, "max"));
+	put_ms(p, json_number(l, "max"));
 	fputs("</small></div>\n", p->out);
 }
 
 static void
 tile_messages(const struct page *p)
 {
-	const cJSON *counts = get(p->tree, "counts");
-	const cJSON *publish = get(counts, "publish");
+	const cJSON *counts = json_get(p->tree, "counts");
+	const cJSON *publish = json_get(counts, "publish");
 
-	if (number_of(publish, "ok") + number_of(publish, "unknown") > 0) {
+	if (json_number(publish, "ok") + json_number(publish, "unknown") > 0) {
 		tile_begin(p, "published", false);
-		put_count(p, number_of(publish, "ok"));
+		put_count(p, json_number(publish, "ok"));
 		fputs("</b><small>", p->out);
-		put_count(p, number_of(publish, "unknown"));
+		put_count(p, json_number(publish, "unknown"));
 		fputs(" unknown · ", p->out);
-		put_count(p, number_of(publish, "retries"));
+		put_count(p, json_number(publish, "retries"));
 		fputs(" retries</small></div>\n", p->out);
 	}
-	if (number_of(counts, "deliver") > 0) {
+	if (json_number(counts, "deliver") > 0) {
 		tile_begin(p, "delivered", false);
-		put_count(p, number_of(counts, "deliver"));
+		put_count(p, json_number(counts, "deliver"));
 		fputs("</b><small>", p->out);
-		put_count(p, number_of(counts, "redeliver"));
+		put_count(p, json_number(counts, "redeliver"));
 		fputs(" again</small></div>\n", p->out);
 	}
-	if (number_of(counts, "updates") > 0) {
+	if (json_number(counts, "updates") > 0) {
 		tile_begin(p, "key updates", false);
-		put_count(p, number_of(counts, "updates"));
+		put_count(p, json_number(counts, "updates"));
 		fputs("</b><small>", p->out);
-		put_count(p, number_of(counts, "rejected"));
+		put_count(p, json_number(counts, "rejected"));
 		fputs(" rejected · ", p->out);
-		put_count(p, number_of(counts, "reads"));
+		put_count(p, json_number(counts, "reads"));
 		fputs(" reads</small></div>\n", p->out);
 	}
-	if (number_of(counts, "listings") > 0) {
+	if (json_number(counts, "listings") > 0) {
 		tile_begin(p, "listings", false);
-		put_count(p, number_of(counts, "listings"));
+		put_count(p, json_number(counts, "listings"));
 		fputs("</b><small>", p->out);
-		put_count(p, number_of(counts, "streams_added"));
+		put_count(p, json_number(counts, "streams_added"));
 		fputs(" streams added</small></div>\n", p->out);
 	}
 }
@@ -307,8 +286,8 @@ tile_faults(const struct page *p)
 static void
 write_tiles(const struct page *p)
 {
-	double seconds = number_of(p->tree, "duration_s");
-	double rounds = number_of(p->tree, "rounds");
+	double seconds = json_number(p->tree, "duration_s");
+	double rounds = json_number(p->tree, "rounds");
 
 	fputs("<div class=tiles>\n", p->out);
 	tile_begin(p, "rounds", false);
@@ -320,9 +299,9 @@ write_tiles(const struct page *p)
 	tile_latency(p, "consume", "consume, median");
 	tile_latency(p, "operation", "operation, median");
 	tile_begin(p, "longest stall", false);
-	put_ms(p, number_of(p->tree, "longest_stall_ms"));
+	put_ms(p, json_number(p->tree, "longest_stall_ms"));
 	fprintf(p->out, "</b><small>%.0f of 1 s or more</small></div>\n",
-	    number_of(p->tree, "stalls_seen"));
+	    json_number(p->tree, "stalls_seen"));
 	tile_faults(p);
 	tile_begin(p, "anomalies", p->h->result.verdict == VERDICT_FAIL);
 	put_count(p, (double)p->h->stats.anomalies);
@@ -336,7 +315,7 @@ static void
 write_command(const struct page *p)
 {
 	fputs("<section><h2>Repeat it</h2><div class=copy><pre>", p->out);
-	put(p, text_of(p->tree, "command"));
+	put(p, json_text(p->tree, "command"));
 	fputs("</pre><button type=button>copy</button></div>\n"
 	      "<p class=soft>The seed repeats the schedule of the faults. "
 	      "<code>natsburn check RUN_DIR</code> judges the recorded run "
@@ -386,8 +365,8 @@ fault_by_number(const struct page *p, double number)
 {
 	const cJSON *f;
 
-	cJSON_ArrayForEach (f, get(p->tree, "faults"))
-		if (number_of(f, "fault") == number)
+	cJSON_ArrayForEach (f, json_get(p->tree, "faults"))
+		if (json_number(f, "fault") == number)
 			return f;
 	return NULL;
 }
@@ -399,7 +378,7 @@ fault_by_number(const struct page *p, double number)
 static bool
 is_after(const cJSON *a, double t)
 {
-	return t > number_of(a, "t") + 0.001;
+	return t > json_number(a, "t") + 0.001;
 }
 
 static size_t
@@ -407,7 +386,7 @@ gather(const struct page *p, const cJSON *a, struct moment *m)
 {
 	const struct stats *s = &p->h->stats;
 	double before = ((double)s->load_ns - (double)s->first_ns) / 1e9;
-	const cJSON *item, *f, *events = get(a, "events");
+	const cJSON *item, *f, *events = json_get(a, "events");
 	size_t n = 0;
 
 	if (s->load_ns == 0)
@@ -416,20 +395,20 @@ gather(const struct page *p, const cJSON *a, struct moment *m)
 		if (n == MOMENTS_MAX - 18)
 			break;
 		m[n] = (struct moment){
-		    .t = number_of(item, "t") - before, .event = item};
+		    .t = json_number(item, "t") - before, .event = item};
 		m[n].is_after = is_after(a, m[n].t);
 		n++;
 	}
-	cJSON_ArrayForEach (item, get(a, "faults")) {
+	cJSON_ArrayForEach (item, json_get(a, "faults")) {
 		f = fault_by_number(p, item->valuedouble);
 		if (f == NULL || n + 2 > MOMENTS_MAX)
 			continue;
 		m[n++] = (struct moment){
-		    .t = number_of(f, "t"), .fault = f, .what = "begins"};
-		if (!cJSON_IsTrue(get(f, "healed")))
+		    .t = json_number(f, "t"), .fault = f, .what = "begins"};
+		if (!cJSON_IsTrue(json_get(f, "healed")))
 			continue;
 		m[n] = (struct moment){
-		    .t = number_of(f, "t") + number_of(f, "heal_s"),
+		    .t = json_number(f, "t") + json_number(f, "heal_s"),
 		    .fault = f,
 		    .what = "is healed"};
 		m[n].is_after = is_after(a, m[n].t);
@@ -499,20 +478,20 @@ write_moment(
 			     : "",
 	    m->fault != NULL ? 3 : 6, m->t);
 	if (m->event != NULL) {
-		write_role(p, number_of(m->event, "source"));
+		write_role(p, json_number(m->event, "source"));
 		fputs("</td><td class=w><b>", p->out);
-		put(p, text_of(m->event, "event"));
+		put(p, json_text(m->event, "event"));
 		fputs("</b></td><td class=fields>", p->out);
 		write_fields(p, m->event, all);
 	} else {
 		fputs("fault ", p->out);
 		fprintf(p->out, "%.0f</td><td class=w><b>",
-		    number_of(m->fault, "fault"));
-		put(p, text_of(m->fault, "mode"));
+		    json_number(m->fault, "fault"));
+		put(p, json_text(m->fault, "mode"));
 		fputc(' ', p->out);
-		put(p, text_of(m->fault, "target"));
+		put(p, json_text(m->fault, "target"));
 		fprintf(p->out, "</b> %s</td><td class=fields>", m->what);
-		put(p, text_of(m->fault,
+		put(p, json_text(m->fault,
 			   m->what[0] == 'b' ? "applied_how" : "healed_how"));
 	}
 	fputs("</td></tr>\n", p->out);
@@ -544,18 +523,18 @@ write_moments(const struct page *p, const struct moment *m, size_t n,
 static void
 write_story(const struct page *p, const cJSON *a)
 {
-	bool all = strcmp(text_of(a, "kind"), "corrupt") == 0;
+	bool all = strcmp(json_text(a, "kind"), "corrupt") == 0;
 	struct moment moments[MOMENTS_MAX];
 	size_t i, n = gather(p, a, moments), after = 0;
 
 	for (i = 0; i < n; i++)
 		after += moments[i].is_after;
 	(void)write_moments(p, moments, n, false, all);
-	if (number_of(a, "events_omitted") > 0)
+	if (json_number(a, "events_omitted") > 0)
 		fprintf(p->out,
 		    "<p class=soft>%.0f events between the first and the last "
 		    "16 are left out.</p>\n",
-		    number_of(a, "events_omitted"));
+		    json_number(a, "events_omitted"));
 	if (after == 0)
 		return;
 	fprintf(p->out, "<details><summary>%zu afterwards</summary>\n", after);
@@ -567,16 +546,16 @@ static void
 write_card(const struct page *p, const cJSON *a, unsigned number, unsigned nth)
 {
 	fprintf(p->out, "<article id=anomaly-%u class=%s><div class=head><b>",
-	    number, text_of(a, "class"));
-	put(p, text_of(a, "kind"));
+	    number, json_text(a, "class"));
+	put(p, json_text(a, "kind"));
 	fprintf(p->out, "</b><span class=\"chip %s\">%s</span><span>",
-	    text_of(a, "class"), text_of(a, "class"));
-	put(p, text_of(a, "rule"));
+	    json_text(a, "class"), json_text(a, "class"));
+	put(p, json_text(a, "rule"));
 	fprintf(p->out, "</span><span>%u of ", nth);
-	put_count(p, number_of(a, "count"));
+	put_count(p, json_number(a, "count"));
 	fprintf(p->out, "</span><span>at %.3f s</span></div>\n<p class=says>",
-	    number_of(a, "t"));
-	put(p, text_of(a, "says"));
+	    json_number(a, "t"));
+	put(p, json_text(a, "says"));
 	fputs("</p>\n", p->out);
 	if (nth > OPEN_MAX)
 		fputs("<details><summary>its events</summary>\n", p->out);
@@ -591,7 +570,7 @@ write_anomalies(const struct page *p)
 {
 	unsigned seen[ANOMALY_COUNT][CLASS_COUNT] = {{0}}, i = 0;
 	const struct anomaly *known;
-	const cJSON *a, *list = get(p->tree, "anomalies");
+	const cJSON *a, *list = json_get(p->tree, "anomalies");
 	int n = cJSON_GetArraySize(list);
 
 	if (n == 0)
@@ -623,18 +602,18 @@ write_checks(const struct page *p)
 	fputs("<section id=checks><h2>Checks</h2>\n", p->out);
 	table_head(p, "check|promise|rule|result|#violations|#documented|"
 		      "#warnings");
-	cJSON_ArrayForEach (c, get(p->tree, "checks")) {
-		says = text_of(c, "says");
+	cJSON_ArrayForEach (c, json_get(p->tree, "checks")) {
+		says = json_text(c, "says");
 		fputs("<tr><td><b>", p->out);
-		put(p, text_of(c, "name"));
+		put(p, json_text(c, "name"));
 		fputs("</b></td>", p->out);
-		cell_text(p, text_of(c, "summary"));
-		cell_text(p, text_of(c, "rule"));
+		cell_text(p, json_text(c, "summary"));
+		cell_text(p, json_text(c, "rule"));
 		fprintf(p->out, "<td><span class=\"chip %s\">%s</span></td>",
 		    says, says);
-		cell_count(p, number_of(c, "violations"));
-		cell_count(p, number_of(c, "documented"));
-		cell_count(p, number_of(c, "warnings"));
+		cell_count(p, json_number(c, "violations"));
+		cell_count(p, json_number(c, "documented"));
+		cell_count(p, json_number(c, "warnings"));
 		fputs("</tr>\n", p->out);
 	}
 	table_end(p);
@@ -645,18 +624,18 @@ static void
 write_fault_row(const struct page *p, const cJSON *f)
 {
 	fprintf(p->out, "<tr><td class=n>%.0f</td><td class=n>%.3f s</td>",
-	    number_of(f, "fault"), number_of(f, "t"));
-	cell_text(p, text_of(f, "mode"));
-	cell_text(p, text_of(f, "target"));
-	cell_text(p, text_of(f, "applied_how"));
-	fputs(cJSON_IsTrue(get(f, "applied"))
+	    json_number(f, "fault"), json_number(f, "t"));
+	cell_text(p, json_text(f, "mode"));
+	cell_text(p, json_text(f, "target"));
+	cell_text(p, json_text(f, "applied_how"));
+	fputs(cJSON_IsTrue(json_get(f, "applied"))
 		  ? "<td>yes</td>"
 		  : "<td><span class=\"chip warning\">no</span></td>",
 	    p->out);
-	cell_text(p, text_of(f, "healed_how"));
-	if (cJSON_IsTrue(get(f, "healed")))
+	cell_text(p, json_text(f, "healed_how"));
+	if (cJSON_IsTrue(json_get(f, "healed")))
 		fprintf(p->out, "<td class=n>%.3f s</td></tr>\n",
-		    number_of(f, "heal_s"));
+		    json_number(f, "heal_s"));
 	else
 		fputs("<td class=n><span class=\"chip warning\">not healed"
 		      "</span></td></tr>\n",
@@ -666,7 +645,7 @@ write_fault_row(const struct page *p, const cJSON *f)
 static void
 write_fault_rows(const struct page *p)
 {
-	const cJSON *f, *list = get(p->tree, "faults");
+	const cJSON *f, *list = json_get(p->tree, "faults");
 	int n = cJSON_GetArraySize(list), shown = 0;
 
 	fprintf(p->out, "<details%s><summary>each fault</summary>\n",
@@ -683,7 +662,7 @@ write_fault_rows(const struct page *p)
 		fprintf(p->out,
 		    "<p class=soft>The first %d of %.0f; more stand in "
 		    "report.json.</p>\n",
-		    FAULTS_MAX, n + number_of(p->tree, "faults_omitted"));
+		    FAULTS_MAX, n + json_number(p->tree, "faults_omitted"));
 	fputs("</details>\n", p->out);
 }
 
@@ -721,19 +700,19 @@ write_faults(const struct page *p)
 static void
 write_versions(const struct page *p, const cJSON *server)
 {
-	const cJSON *list = get(server, "versions"), *v;
+	const cJSON *list = json_get(server, "versions"), *v;
 	const char *between = "";
 
 	if (cJSON_GetArraySize(list) < 2) {
-		cell_text(p, text_of(server, "version"));
+		cell_text(p, json_text(server, "version"));
 		return;
 	}
 	fputs("<td>", p->out);
 	cJSON_ArrayForEach (v, list) {
 		fputs(between, p->out);
-		put(p, text_of(v, "version"));
+		put(p, json_text(v, "version"));
 		if (between[0] != '\0')
-			fprintf(p->out, " from %.1f s", number_of(v, "t"));
+			fprintf(p->out, " from %.1f s", json_number(v, "t"));
 		between = "<br>";
 	}
 	fputs("</td>", p->out);
@@ -745,29 +724,29 @@ write_servers(const struct page *p)
 	const cJSON *v, *led;
 
 	fputs("<section id=servers><h2>Servers<small>", p->out);
-	put(p, text_of(p->tree, "cluster"));
+	put(p, json_text(p->tree, "cluster"));
 	fputs("</small></h2>\n", p->out);
-	if (cJSON_GetArraySize(get(p->tree, "servers")) == 0) {
+	if (cJSON_GetArraySize(json_get(p->tree, "servers")) == 0) {
 		fputs("<p class=soft>None.</p></section>\n", p->out);
 		return;
 	}
 	table_head(p, "server|version|#faults|#of them ended it|"
 		      "#time under faults|#came to lead: cluster|#streams|"
 		      "#consumers");
-	cJSON_ArrayForEach (v, get(p->tree, "servers")) {
-		led = get(v, "led");
+	cJSON_ArrayForEach (v, json_get(p->tree, "servers")) {
+		led = json_get(v, "led");
 		fputs("<tr><td><b>", p->out);
-		put(p, text_of(v, "name"));
+		put(p, json_text(v, "name"));
 		fputs("</b></td>", p->out);
 		write_versions(p, v);
-		cell_count(p, number_of(v, "faults"));
-		cell_count(p, number_of(v, "ended"));
+		cell_count(p, json_number(v, "faults"));
+		cell_count(p, json_number(v, "ended"));
 		fputs("<td class=n>", p->out);
-		put_span(p, number_of(v, "faulty_s"));
+		put_span(p, json_number(v, "faulty_s"));
 		fputs("</td>", p->out);
-		cell_count(p, number_of(led, "meta"));
-		cell_count(p, number_of(led, "streams"));
-		cell_count(p, number_of(led, "consumers"));
+		cell_count(p, json_number(led, "meta"));
+		cell_count(p, json_number(led, "streams"));
+		cell_count(p, json_number(led, "consumers"));
 		fputs("</tr>\n", p->out);
 	}
 	table_end(p);
@@ -777,29 +756,29 @@ write_servers(const struct page *p)
 static void
 write_workers(const struct page *p)
 {
-	const cJSON *w, *list = get(p->tree, "workers");
+	const cJSON *w, *list = json_get(p->tree, "workers");
 	int n = cJSON_GetArraySize(list), shown = 0;
 
 	fprintf(p->out,
 	    "<section id=workers><h2>Processes<small>%.0f events, %.0f gaps in "
 	    "the history</small></h2>\n",
-	    number_of(get(p->tree, "harness"), "events"),
-	    number_of(get(p->tree, "harness"), "gaps"));
+	    json_number(json_get(p->tree, "harness"), "events"),
+	    json_number(json_get(p->tree, "harness"), "gaps"));
 	table_head(p, "#source|role|#processes|#died|#events|#operations ok|"
 		      "#unknown|#delivered|#again");
 	cJSON_ArrayForEach (w, list) {
 		if (shown++ == WORKERS_MAX)
 			break;
 		fputs("<tr>", p->out);
-		cell_count(p, number_of(w, "source"));
-		cell_text(p, text_of(w, "role"));
-		cell_count(p, number_of(w, "processes"));
-		cell_count(p, number_of(w, "died"));
-		cell_count(p, number_of(w, "events"));
-		cell_count(p, number_of(w, "ok"));
-		cell_count(p, number_of(w, "unknown"));
-		cell_count(p, number_of(w, "deliver"));
-		cell_count(p, number_of(w, "redeliver"));
+		cell_count(p, json_number(w, "source"));
+		cell_text(p, json_text(w, "role"));
+		cell_count(p, json_number(w, "processes"));
+		cell_count(p, json_number(w, "died"));
+		cell_count(p, json_number(w, "events"));
+		cell_count(p, json_number(w, "ok"));
+		cell_count(p, json_number(w, "unknown"));
+		cell_count(p, json_number(w, "deliver"));
+		cell_count(p, json_number(w, "redeliver"));
 		fputs("</tr>\n", p->out);
 	}
 	table_end(p);
@@ -807,7 +786,7 @@ write_workers(const struct page *p)
 		fprintf(p->out,
 		    "<p class=soft>The first %d of %.0f; more stand in "
 		    "report.json.</p>\n",
-		    WORKERS_MAX, n + number_of(p->tree, "workers_omitted"));
+		    WORKERS_MAX, n + json_number(p->tree, "workers_omitted"));
 	fputs("</section>\n", p->out);
 }
 
@@ -826,13 +805,13 @@ server_setting(const struct page *p, const cJSON *server)
 {
 	char text[128] = "";
 
-	text_add(text, sizeof(text), "%s", text_of(server, "version"));
-	if (get(server, "sync") != NULL)
+	text_add(text, sizeof(text), "%s", json_text(server, "version"));
+	if (json_get(server, "sync") != NULL)
 		text_add(text, sizeof(text), ", syncs every write");
-	else if (get(server, "sync_interval_s") != NULL)
+	else if (json_get(server, "sync_interval_s") != NULL)
 		text_add(text, sizeof(text), ", sync_interval %.0f s",
-		    number_of(server, "sync_interval_s"));
-	setting(p, text_of(server, "name"), text, false);
+		    json_number(server, "sync_interval_s"));
+	setting(p, json_text(server, "name"), text, false);
 }
 
 static void
@@ -840,14 +819,15 @@ write_settings(const struct page *p)
 {
 	const struct run_config *c = judge_config(p->h->judge);
 	const struct option_spec *row;
-	const cJSON *o, *options = get(p->tree, "options");
+	const cJSON *o, *options = json_get(p->tree, "options");
 
 	fputs("<section id=settings><h2>Settings and versions<small>bold: not "
 	      "the default</small></h2>\n<dl>\n",
 	    p->out);
-	setting(p, "natsburn", text_of(p->tree, "natsburn"), false);
-	setting(p, "client library", text_of(p->tree, "client_library"), false);
-	cJSON_ArrayForEach (o, get(p->tree, "servers"))
+	setting(p, "natsburn", json_text(p->tree, "natsburn"), false);
+	setting(
+	    p, "client library", json_text(p->tree, "client_library"), false);
+	cJSON_ArrayForEach (o, json_get(p->tree, "servers"))
 		server_setting(p, o);
 	cJSON_ArrayForEach (o, options) {
 		row = option_find(config_options, o->string);
@@ -855,7 +835,7 @@ write_settings(const struct page *p)
 			setting(p, o->string, o->valuestring,
 			    !option_is_default(row, c));
 	}
-	cJSON_ArrayForEach (o, get(options, "o"))
+	cJSON_ArrayForEach (o, json_get(options, "o"))
 		setting(p, "-o", cJSON_GetStringValue(o), true);
 	fputs("</dl></section>\n", p->out);
 }
@@ -871,8 +851,8 @@ write_head(const struct page *p)
 	    "'none'; style-src 'unsafe-inline'; script-src "
 	    "'unsafe-inline'\">\n"
 	    "<meta name=generator content=\"natsburn %s\">\n<title>%s: ",
-	    text_of(p->tree, "natsburn"), verdict_name(p->h->result.verdict));
-	put(p, text_of(p->tree, "test"));
+	    json_text(p->tree, "natsburn"), verdict_name(p->h->result.verdict));
+	put(p, json_text(p->tree, "test"));
 	fprintf(p->out, " – natsburn</title>\n<style>\n%s</style>\n</head>\n",
 	    page_style);
 }
@@ -896,7 +876,7 @@ page_write(const struct history *h, const cJSON *tree, FILE *out)
 	write_workers(&p);
 	write_settings(&p);
 	fputs("</main>\n<footer>natsburn ", out);
-	put(&p, text_of(tree, "natsburn"));
+	put(&p, json_text(tree, "natsburn"));
 	fprintf(out,
 	    ". A pass says that no check found a broken promise in this run, "
 	    "under these faults, on these versions. The same as data: "

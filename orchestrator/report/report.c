@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* What a run leaves for people and scripts; see report.h. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +13,9 @@
 #include "orchestrator/report/page.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/clock.h"
+#include "proto/base/file.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define COMMAND_MAX REPORT_COMMAND_MAX
 #define AROUND_MAX  8 /* faults around an anomaly */
@@ -24,13 +25,13 @@
 static void
 add_seconds(cJSON *o, const char *name, uint64_t ns)
 {
-	(void)cJSON_AddNumberToObject(o, name, (double)(ns / CLOCK_MS) / 1e3);
+	json_put_number(o, name, (double)(ns / CLOCK_MS) / 1e3);
 }
 
 static void
 add_count(cJSON *o, const char *name, uint64_t n)
 {
-	(void)cJSON_AddNumberToObject(o, name, (double)n);
+	json_put_number(o, name, (double)n);
 }
 
 static void
@@ -40,7 +41,7 @@ add_mayhem(cJSON *o, const char *list)
 	char mode[64];
 
 	while (text_next_item(&list, mode, sizeof(mode)))
-		(void)cJSON_AddItemToArray(modes, cJSON_CreateString(mode));
+		json_append(modes, cJSON_CreateString(mode));
 }
 
 /* One word of a command line, quoted for a shell where it needs it. */
@@ -94,7 +95,7 @@ add_started(cJSON *o, int64_t wall_ns)
 
 	if (wall_ns > 0 && gmtime_r(&when, &tm) != NULL)
 		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	(void)cJSON_AddStringToObject(o, "started", text);
+	json_put_text(o, "started", text);
 }
 
 static void
@@ -105,21 +106,20 @@ add_run(cJSON *o, const struct history *h)
 	char command[COMMAND_MAX] = "natsburn run ";
 	uint64_t end = s->load_end_ns ? s->load_end_ns : s->last_ns;
 
-	(void)cJSON_AddStringToObject(
-	    o, "verdict", verdict_name(h->result.verdict));
-	(void)cJSON_AddNumberToObject(o, "exit_code", h->result.exit_code);
-	(void)cJSON_AddBoolToObject(o, "finished", judge_saw_end(h->judge));
-	(void)cJSON_AddStringToObject(o, "test", c->test);
+	json_put_text(o, "verdict", verdict_name(h->result.verdict));
+	json_put_number(o, "exit_code", h->result.exit_code);
+	json_put_bool(o, "finished", judge_saw_end(h->judge));
+	json_put_text(o, "test", c->test);
 	add_mayhem(o, c->mayhem);
 	add_count(o, "seed", c->seed);
 	add_started(o, s->wall_ns);
 	text_add(command, sizeof(command), "%s", c->test);
 	report_command(command, c);
-	(void)cJSON_AddStringToObject(o, "command", command);
-	(void)cJSON_AddStringToObject(o, "cluster", c->cluster);
+	json_put_text(o, "command", command);
+	json_put_text(o, "cluster", c->cluster);
 	add_count(o, "replicas", c->replicas);
-	(void)cJSON_AddStringToObject(o, "storage", c->storage);
-	(void)cJSON_AddStringToObject(o, "client_library", s->library);
+	json_put_text(o, "storage", c->storage);
+	json_put_text(o, "client_library", s->library);
 	add_seconds(o, "duration_s", s->load_ns != 0 ? end - s->load_ns : 0);
 	add_seconds(o, "total_s", s->last_ns - s->first_ns);
 	add_count(o, "rounds", s->rounds);
@@ -132,8 +132,7 @@ add_reasons(cJSON *o, const struct history *h)
 	unsigned i;
 
 	for (i = 0; i < h->result.nreasons; i++)
-		(void)cJSON_AddItemToArray(
-		    list, cJSON_CreateString(h->result.reasons[i]));
+		json_append(list, cJSON_CreateString(h->result.reasons[i]));
 }
 
 /* Seconds since the load began; negative before it. */
@@ -153,11 +152,10 @@ add_versions(cJSON *o, const struct stats *s, const struct stats_server *v)
 
 	for (i = 0; i < v->nversions; i++) {
 		item = cJSON_CreateObject();
-		(void)cJSON_AddNumberToObject(
+		json_put_number(
 		    item, "t", since_load(s, v->versions[i].since_ns));
-		(void)cJSON_AddStringToObject(
-		    item, "version", v->versions[i].version);
-		(void)cJSON_AddItemToArray(list, item);
+		json_put_text(item, "version", v->versions[i].version);
+		json_append(list, item);
 	}
 }
 
@@ -166,7 +164,7 @@ static void
 add_settings(cJSON *o, const struct stats_server *v)
 {
 	if (v->sync_always)
-		(void)cJSON_AddStringToObject(o, "sync", "always");
+		json_put_text(o, "sync", "always");
 	else if (v->sync_interval_ns != 0)
 		add_seconds(o, "sync_interval_s", v->sync_interval_ns);
 	if (v->max_memory != 0)
@@ -183,8 +181,8 @@ add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 	cJSON *item = cJSON_CreateObject(), *leads;
 	unsigned i;
 
-	(void)cJSON_AddStringToObject(item, "name", v->name);
-	(void)cJSON_AddStringToObject(item, "version", v->version);
+	json_put_text(item, "name", v->name);
+	json_put_text(item, "version", v->version);
 	add_versions(item, s, v);
 	add_settings(item, v);
 	add_count(item, "faults", v->faults);
@@ -193,7 +191,7 @@ add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 	leads = cJSON_AddObjectToObject(item, "led");
 	for (i = 1; i < 4; i++)
 		add_count(leads, what[i], v->leads[i]);
-	(void)cJSON_AddItemToArray(list, item);
+	json_append(list, item);
 }
 
 static void
@@ -221,7 +219,7 @@ add_workers(cJSON *o, const struct stats *s)
 			continue;
 		item = cJSON_CreateObject();
 		add_count(item, "source", i);
-		(void)cJSON_AddStringToObject(item, "role", w->role);
+		json_put_text(item, "role", w->role);
 		add_count(item, "processes", w->incarnations);
 		add_count(item, "died", w->died);
 		add_count(item, "events", w->events);
@@ -229,7 +227,7 @@ add_workers(cJSON *o, const struct stats *s)
 		add_count(item, "unknown", w->unknown);
 		add_count(item, "deliver", w->deliver);
 		add_count(item, "redeliver", w->redeliver);
-		(void)cJSON_AddItemToArray(list, item);
+		json_append(list, item);
 	}
 	if (n > REPORT_WORKERS_MAX)
 		add_count(o, "workers_omitted", n - REPORT_WORKERS_MAX);
@@ -242,7 +240,7 @@ add_option(cJSON *o, const struct run_config *c, const struct option_spec *row)
 
 	option_get(row, c, value, sizeof(value));
 	config_hide_password(value);
-	(void)cJSON_AddStringToObject(o, row->name, value);
+	json_put_text(o, row->name, value);
 }
 
 /* All that are in force, defaults too; secrets are left out. */
@@ -258,8 +256,7 @@ report_options(const struct run_config *c)
 			add_option(options, c, row);
 	extras = cJSON_AddArrayToObject(options, "o");
 	for (i = 0; i < c->nextras; i++)
-		(void)cJSON_AddItemToArray(
-		    extras, cJSON_CreateString(c->extras[i]));
+		json_append(extras, cJSON_CreateString(c->extras[i]));
 	return options;
 }
 
@@ -272,19 +269,19 @@ add_times(cJSON *o, const struct stats *s)
 
 	for (i = 0; i < s->nphases; i++) {
 		item = cJSON_CreateObject();
-		(void)cJSON_AddStringToObject(item, "name", s->phases[i].name);
-		(void)cJSON_AddNumberToObject(
+		json_put_text(item, "name", s->phases[i].name);
+		json_put_number(
 		    item, "t", since_load(s, s->phases[i].begin_ns));
-		(void)cJSON_AddItemToArray(list, item);
+		json_append(list, item);
 	}
 	list = cJSON_AddArrayToObject(o, "stalls");
 	for (i = 0; e != NULL && i < e->nstalls; i++) {
 		item = cJSON_CreateObject();
-		(void)cJSON_AddNumberToObject(
+		json_put_number(
 		    item, "t", since_load(s, e->stalls[i].begin_ns));
 		add_seconds(
 		    item, "s", e->stalls[i].end_ns - e->stalls[i].begin_ns);
-		(void)cJSON_AddItemToArray(list, item);
+		json_append(list, item);
 	}
 	add_count(o, "stalls_seen", e != NULL ? e->stalls_seen : 0);
 	add_seconds(o, "stalled_s", e != NULL ? e->stalled_ns : 0);
@@ -301,11 +298,11 @@ add_checks(cJSON *o, const struct history *h)
 	for (i = 0; (c = check_table[i]) != NULL; i++) {
 		item = cJSON_CreateObject();
 		n = judge_check_count(h->judge, c, CLASS_VIOLATION);
-		(void)cJSON_AddStringToObject(item, "name", c->name);
-		(void)cJSON_AddStringToObject(item, "summary", c->summary);
-		(void)cJSON_AddStringToObject(item, "rule", c->rule);
+		json_put_text(item, "name", c->name);
+		json_put_text(item, "summary", c->summary);
+		json_put_text(item, "rule", c->rule);
 		/* Finding nothing proves something only in a whole run. */
-		(void)cJSON_AddStringToObject(item, "says",
+		json_put_text(item, "says",
 		    n > 0		 ? "broken"
 		    : h->result.is_whole ? "holds"
 					 : "unproven");
@@ -314,7 +311,7 @@ add_checks(cJSON *o, const struct history *h)
 		    judge_check_count(h->judge, c, CLASS_DOCUMENTED));
 		add_count(item, "warnings",
 		    judge_check_count(h->judge, c, CLASS_WARNING));
-		(void)cJSON_AddItemToArray(list, item);
+		json_append(list, item);
 	}
 }
 
@@ -388,12 +385,11 @@ add_latency(cJSON *o, const char *name, const struct hist *h)
 {
 	cJSON *item = cJSON_AddObjectToObject(o, name);
 
-	(void)cJSON_AddNumberToObject(
+	json_put_number(
 	    item, "p50", (double)(hist_quantile(h, 0.50) / 1000) / 1e3);
-	(void)cJSON_AddNumberToObject(
+	json_put_number(
 	    item, "p99", (double)(hist_quantile(h, 0.99) / 1000) / 1e3);
-	(void)cJSON_AddNumberToObject(
-	    item, "max", (double)(h->max / 1000) / 1e3);
+	json_put_number(item, "max", (double)(h->max / 1000) / 1e3);
 }
 
 static void
@@ -404,16 +400,16 @@ add_fault(cJSON *list, const struct stats *s, const struct stats_fault *f)
 
 	add_count(item, "fault", f->fault);
 	add_seconds(item, "t", f->due_ns > start ? f->due_ns - start : 0);
-	(void)cJSON_AddStringToObject(item, "mode", f->mode);
-	(void)cJSON_AddStringToObject(item, "target", f->target);
-	(void)cJSON_AddBoolToObject(item, "applied", f->applied);
-	(void)cJSON_AddBoolToObject(item, "healed", f->healed);
+	json_put_text(item, "mode", f->mode);
+	json_put_text(item, "target", f->target);
+	json_put_bool(item, "applied", f->applied);
+	json_put_bool(item, "healed", f->healed);
 	add_seconds(item, "heal_s",
 	    f->healed && f->applied_ns ? f->healed_ns - f->applied_ns : 0);
 	add_seconds(item, "planned_t", f->planned_ns);
-	(void)cJSON_AddStringToObject(item, "applied_how", f->applied_how);
-	(void)cJSON_AddStringToObject(item, "healed_how", f->healed_how);
-	(void)cJSON_AddItemToArray(list, item);
+	json_put_text(item, "applied_how", f->applied_how);
+	json_put_text(item, "healed_how", f->healed_how);
+	json_append(list, item);
 }
 
 static void
@@ -450,11 +446,10 @@ add_around(cJSON *item, const struct stats *s, const struct evidence *e,
 			continue;
 		if (cJSON_GetArraySize(list) == AROUND_MAX)
 			cJSON_DeleteItemFromArray(list, 0);
-		(void)cJSON_AddItemToArray(list, cJSON_CreateNumber(f->fault));
+		json_append(list, cJSON_CreateNumber(f->fault));
 	}
 	if (before != NULL && cJSON_GetArraySize(list) == 0)
-		(void)cJSON_AddItemToArray(
-		    list, cJSON_CreateNumber(before->fault));
+		json_append(list, cJSON_CreateNumber(before->fault));
 }
 
 static cJSON *
@@ -462,13 +457,12 @@ anomaly_item(const struct history *h, const struct anomaly *a)
 {
 	cJSON *item = cJSON_CreateObject();
 
-	(void)cJSON_AddStringToObject(item, "kind", anomaly_kind_name(a->kind));
-	(void)cJSON_AddStringToObject(
-	    item, "class", anomaly_class_name(a->class));
+	json_put_text(item, "kind", anomaly_kind_name(a->kind));
+	json_put_text(item, "class", anomaly_class_name(a->class));
 	add_count(item, "count", judge_count(h->judge, a->kind, a->class));
-	(void)cJSON_AddStringToObject(item, "check", a->check);
-	(void)cJSON_AddStringToObject(item, "rule", a->rule);
-	(void)cJSON_AddStringToObject(item, "says", a->says);
+	json_put_text(item, "check", a->check);
+	json_put_text(item, "rule", a->rule);
+	json_put_text(item, "says", a->says);
 	add_seconds(item, "t",
 	    a->time_ns > h->stats.load_ns ? a->time_ns - h->stats.load_ns : 0);
 	return item;
@@ -490,14 +484,13 @@ add_anomalies(cJSON *o, const struct history *h, const char *run_dir)
 	for (i = 0; i < n; i++) {
 		item = anomaly_item(h, judge_anomaly(h->judge, i));
 		found[i].events = cJSON_AddArrayToObject(item, "events");
-		(void)cJSON_AddItemToArray(list, item);
+		json_append(list, item);
 	}
 	if (run_dir == NULL)
-		(void)cJSON_AddStringToObject(
+		json_put_text(
 		    o, "evidence", "the events are read when the run is over");
 	else if (evidence_collect(h->judge, run_dir, found, n) < 0)
-		(void)cJSON_AddStringToObject(
-		    o, "evidence", "the journal can't be read");
+		json_put_text(o, "evidence", "the journal can't be read");
 	item = list->child;
 	for (i = 0; i < n && item != NULL; i++, item = item->next) {
 		a = judge_anomaly(h->judge, i);
@@ -520,10 +513,8 @@ add_dropped(cJSON *o, const struct history *h)
 	item = cJSON_AddObjectToObject(o, "dropped");
 	add_count(item, "events", d->events);
 	add_count(item, "places", d->places);
-	(void)cJSON_AddNumberToObject(
-	    item, "from_t", since_load(&h->stats, d->first_ns));
-	(void)cJSON_AddNumberToObject(
-	    item, "to_t", since_load(&h->stats, d->last_ns));
+	json_put_number(item, "from_t", since_load(&h->stats, d->first_ns));
+	json_put_number(item, "to_t", since_load(&h->stats, d->last_ns));
 }
 
 cJSON *
@@ -534,8 +525,8 @@ report_tree(const struct history *h, const char *run_dir)
 
 	if (o == NULL)
 		return NULL;
-	(void)cJSON_AddNumberToObject(o, "schema", 1);
-	(void)cJSON_AddStringToObject(o, "natsburn", NATSBURN_VERSION);
+	json_put_number(o, "schema", 1);
+	json_put_text(o, "natsburn", NATSBURN_VERSION);
 	add_run(o, h);
 	add_reasons(o, h);
 	add_servers(o, s);
@@ -545,15 +536,14 @@ report_tree(const struct history *h, const char *run_dir)
 	add_latency(item, "consume", &s->consume);
 	add_latency(item, "round", &s->round);
 	add_latency(item, "operation", &s->other);
-	(void)cJSON_AddNumberToObject(
+	json_put_number(
 	    o, "longest_stall_ms", (double)(s->longest_stall_ns / CLOCK_MS));
 	add_faults(o, s);
 	add_anomalies(o, h, run_dir);
 	add_checks(o, h);
 	add_times(o, s);
 	add_workers(o, s);
-	(void)cJSON_AddItemToObject(
-	    o, "options", report_options(judge_config(h->judge)));
+	json_put(o, "options", report_options(judge_config(h->judge)));
 	item = cJSON_AddObjectToObject(o, "harness");
 	add_count(item, "workers_died", s->workers_died);
 	add_count(item, "events", s->events);
@@ -575,60 +565,19 @@ report_json(const struct history *h, const char *run_dir)
 cJSON *
 report_read(const char *run_dir)
 {
-	char path[JOURNAL_PATH_MAX + 64] = "", *text = NULL;
-	cJSON *tree = NULL;
-	size_t room = 0;
-	ssize_t len;
-	FILE *f;
+	char path[JOURNAL_PATH_MAX + 64] = "";
 
 	text_add(path, sizeof(path), "%s/report.json", run_dir);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return NULL;
-	len = getdelim(&text, &room, '\0', f);
-	if (len > 0)
-		tree = cJSON_ParseWithLength(text, (size_t)len);
-	free(text);
-	fclose(f);
-	return tree;
-}
-
-static int
-write_all(int fd, const char *text, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, text, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return json_load(path, REPORT_MAX);
 }
 
 int
 report_save(const char *text, size_t len, const char *run_dir, const char *name)
 {
-	char path[JOURNAL_PATH_MAX + 64] = "", temp[JOURNAL_PATH_MAX + 64] = "";
-	int fd, err;
+	char path[JOURNAL_PATH_MAX + 64] = "";
 
 	text_add(path, sizeof(path), "%s/%s", run_dir, name);
-	text_add(temp, sizeof(temp), "%s/%s.new", run_dir, name);
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	err = write_all(fd, text, len);
-	if (close(fd) < 0 && err == 0)
-		err = -errno;
-	if (err == 0 && rename(temp, path) < 0)
-		err = -errno;
-	if (err < 0)
-		(void)unlink(temp); /* half a report is worse than none */
-	return err;
+	return file_replace(path, text, len);
 }
 
 /* Render one of the forms of the report. NULL without memory. */

@@ -47,6 +47,9 @@ int report_files(const struct history *, const cJSON *tree,
 int report_write(
     const struct history *, const cJSON *tree, const char *run_dir);
 
+/* Bytes of a report.json that is read. */
+#define REPORT_MAX ((size_t)64 << 20)
+
 /* report.json as it stands there, to be deleted; NULL when there is none. */
 cJSON *report_read(const char *run_dir);
 

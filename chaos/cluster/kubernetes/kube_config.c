@@ -11,6 +11,7 @@
 #include "chaos/monitor.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define BACK_NS (60 * CLOCK_S) /* to put everything back */
 
@@ -32,12 +33,12 @@ config_patch(const struct kubernetes *k, const char *text, const char *original)
 	meta = cJSON_AddObjectToObject(o, "metadata");
 	notes = cJSON_AddObjectToObject(meta, "annotations");
 	if (original != NULL)
-		(void)cJSON_AddStringToObject(notes, KUBE_ORIGINAL, original);
+		json_put_text(notes, KUBE_ORIGINAL, original);
 	else
 		(void)cJSON_AddNullToObject(notes, KUBE_ORIGINAL);
 	if (text != NULL) {
 		data = cJSON_AddObjectToObject(o, "data");
-		(void)cJSON_AddStringToObject(data, k->set.config_key, text);
+		json_put_text(data, k->set.config_key, text);
 	}
 	out = cJSON_PrintUnformatted(o);
 	cJSON_Delete(o);
@@ -135,10 +136,9 @@ kube_config_look(struct cluster *c)
 		o = cJSON_Parse(answer);
 	free(answer);
 	data = kube_object_at(o, "data");
-	text = cJSON_GetStringValue(
-	    cJSON_GetObjectItemCaseSensitive(data, k->set.config_key));
-	before = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
-	    kube_object_at(o, "metadata.annotations"), KUBE_ORIGINAL));
+	text = cJSON_GetStringValue(json_get(data, k->set.config_key));
+	before = cJSON_GetStringValue(
+	    json_get(kube_object_at(o, "metadata.annotations"), KUBE_ORIGINAL));
 	if (before != NULL && text != NULL) {
 		/* Somebody may have written another one since. */
 		if (strstr(text, "# natsburn") == NULL)

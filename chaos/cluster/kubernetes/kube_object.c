@@ -7,6 +7,7 @@
 
 #include "chaos/cluster/kubernetes/kube_object.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define CLIENT_PORT  4222
 #define MONITOR_PORT 8222
@@ -25,7 +26,7 @@ kube_object_at(const cJSON *o, const char *path)
 			return NULL;
 		memcpy(name, path, len);
 		name[len] = '\0';
-		o = cJSON_GetObjectItemCaseSensitive(o, name);
+		o = json_get(o, name);
 		path += len;
 		if (*path == '.')
 			path++;
@@ -275,7 +276,7 @@ kube_object_has_labels(const cJSON *labels, const cJSON *all_of)
 	const cJSON *label, *has;
 
 	cJSON_ArrayForEach (label, all_of) {
-		has = cJSON_GetObjectItemCaseSensitive(labels, label->string);
+		has = json_get(labels, label->string);
 		if (!cJSON_IsString(has) || !cJSON_IsString(label) ||
 		    strcmp(has->valuestring, label->valuestring) != 0)
 			return false;

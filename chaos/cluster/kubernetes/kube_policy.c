@@ -4,12 +4,12 @@
 
 #include "chaos/cluster/kubernetes/kube_policy.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 static void
 add_labels(cJSON *parent, const char *of, const char *name, const char *value)
 {
-	(void)cJSON_AddStringToObject(
-	    cJSON_AddObjectToObject(parent, of), name, value);
+	json_put_text(cJSON_AddObjectToObject(parent, of), name, value);
 }
 
 static cJSON *
@@ -17,7 +17,7 @@ add_row(cJSON *list)
 {
 	cJSON *row = cJSON_CreateObject();
 
-	(void)cJSON_AddItemToArray(list, row);
+	json_append(list, row);
 	return row;
 }
 
@@ -31,12 +31,11 @@ add_pods(cJSON *from, const struct kube_policy *p)
 	(void)cJSON_AddObjectToObject(row, "namespaceSelector");
 	pods = cJSON_AddObjectToObject(row, "podSelector");
 	rule = add_row(cJSON_AddArrayToObject(pods, "matchExpressions"));
-	(void)cJSON_AddStringToObject(rule, "key", KUBE_SERVER_LABEL);
-	(void)cJSON_AddStringToObject(rule, "operator", "NotIn");
+	json_put_text(rule, "key", KUBE_SERVER_LABEL);
+	json_put_text(rule, "operator", "NotIn");
 	values = cJSON_AddArrayToObject(rule, "values");
 	for (i = 0; i < p->n; i++)
-		(void)cJSON_AddItemToArray(
-		    values, cJSON_CreateString(p->from[i]->name));
+		json_append(values, cJSON_CreateString(p->from[i]->name));
 }
 
 static void
@@ -47,7 +46,7 @@ except_address(cJSON *list, const char *ip, bool is_v6)
 	if (ip[0] == '\0' || (strchr(ip, ':') != NULL) != is_v6)
 		return;
 	text_add(cidr, sizeof(cidr), "%s/%d", ip, is_v6 ? 128 : 32);
-	(void)cJSON_AddItemToArray(list, cJSON_CreateString(cidr));
+	json_append(list, cJSON_CreateString(cidr));
 }
 
 /* All addresses but theirs. */
@@ -58,14 +57,13 @@ add_block(cJSON *from, const struct kube_policy *p, bool is_v6)
 	cJSON *list;
 	unsigned i, k;
 
-	(void)cJSON_AddStringToObject(
-	    block, "cidr", is_v6 ? "::/0" : "0.0.0.0/0");
+	json_put_text(block, "cidr", is_v6 ? "::/0" : "0.0.0.0/0");
 	list = cJSON_CreateArray();
 	for (i = 0; i < p->n; i++)
 		for (k = 0; k < KUBE_IPS_MAX; k++)
 			except_address(list, p->from[i]->ips[k], is_v6);
 	if (cJSON_GetArraySize(list) > 0)
-		(void)cJSON_AddItemToObject(block, "except", list);
+		json_put(block, "except", list);
 	else
 		cJSON_Delete(list);
 }
@@ -76,16 +74,16 @@ kube_policy_text(const struct kube_policy *p)
 	cJSON *o = cJSON_CreateObject(), *meta, *spec, *list;
 	char *out;
 
-	(void)cJSON_AddStringToObject(o, "apiVersion", "networking.k8s.io/v1");
-	(void)cJSON_AddStringToObject(o, "kind", "NetworkPolicy");
+	json_put_text(o, "apiVersion", "networking.k8s.io/v1");
+	json_put_text(o, "kind", "NetworkPolicy");
 	meta = cJSON_AddObjectToObject(o, "metadata");
-	(void)cJSON_AddStringToObject(meta, "name", p->name);
+	json_put_text(meta, "name", p->name);
 	add_labels(meta, "labels", KUBE_SET_LABEL, p->set);
 	spec = cJSON_AddObjectToObject(o, "spec");
 	add_labels(cJSON_AddObjectToObject(spec, "podSelector"), "matchLabels",
 	    KUBE_SERVER_LABEL, p->pod);
 	list = cJSON_AddArrayToObject(spec, "policyTypes");
-	(void)cJSON_AddItemToArray(list, cJSON_CreateString("Ingress"));
+	json_append(list, cJSON_CreateString("Ingress"));
 	list = cJSON_AddArrayToObject(
 	    add_row(cJSON_AddArrayToObject(spec, "ingress")), "from");
 	add_pods(list, p);
@@ -104,11 +102,10 @@ kube_policy_label(const struct kube_pod *pod, bool is_given)
 
 	meta = cJSON_AddObjectToObject(o, "metadata");
 	/* One that has followed it meanwhile is another one: a conflict. */
-	(void)cJSON_AddStringToObject(meta, "uid", pod->uid);
+	json_put_text(meta, "uid", pod->uid);
 	labels = cJSON_AddObjectToObject(meta, "labels");
 	if (is_given)
-		(void)cJSON_AddStringToObject(
-		    labels, KUBE_SERVER_LABEL, pod->name);
+		json_put_text(labels, KUBE_SERVER_LABEL, pod->name);
 	else
 		(void)cJSON_AddNullToObject(labels, KUBE_SERVER_LABEL);
 	out = cJSON_PrintUnformatted(o);

@@ -11,6 +11,7 @@
 
 #include "chaos/cluster/kubernetes/kube_object.h"
 #include "proto/base/buf.h"
+#include "proto/json.h"
 
 #define REMOVED	  "[removed]"
 #define TEXT_MAX  (2 * KUBE_BODY_MAX)
@@ -160,7 +161,7 @@ scrub_env(cJSON *rows)
 	cJSON *row;
 
 	cJSON_ArrayForEach (row, rows) {
-		if (cJSON_GetObjectItemCaseSensitive(row, "value") != NULL)
+		if (json_get(row, "value") != NULL)
 			(void)cJSON_ReplaceItemInObjectCaseSensitive(
 			    row, "value", cJSON_CreateString(REMOVED));
 	}

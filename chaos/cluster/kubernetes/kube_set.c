@@ -15,6 +15,7 @@
 #include "chaos/internal.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 static void
 set_path(const struct kubernetes *k, char *out, size_t size)
@@ -27,16 +28,16 @@ set_path(const struct kubernetes *k, char *out, size_t size)
 static void
 add_note(cJSON *patch, const char *name, const char *note)
 {
-	cJSON *meta = cJSON_GetObjectItemCaseSensitive(patch, "metadata");
+	cJSON *meta = json_get(patch, "metadata");
 	cJSON *notes;
 
 	if (meta == NULL)
 		meta = cJSON_AddObjectToObject(patch, "metadata");
-	notes = cJSON_GetObjectItemCaseSensitive(meta, "annotations");
+	notes = json_get(meta, "annotations");
 	if (notes == NULL)
 		notes = cJSON_AddObjectToObject(meta, "annotations");
 	if (note != NULL)
-		(void)cJSON_AddStringToObject(notes, name, note);
+		json_put_text(notes, name, note);
 	else
 		(void)cJSON_AddNullToObject(notes, name);
 }
@@ -44,7 +45,7 @@ add_note(cJSON *patch, const char *name, const char *note)
 static cJSON *
 spec_of(cJSON *patch)
 {
-	cJSON *spec = cJSON_GetObjectItemCaseSensitive(patch, "spec");
+	cJSON *spec = json_get(patch, "spec");
 
 	return spec != NULL ? spec : cJSON_AddObjectToObject(patch, "spec");
 }
@@ -60,9 +61,9 @@ add_image(const struct kubernetes *k, cJSON *patch, const char *image,
 	cJSON *list = cJSON_AddArrayToObject(spec, "containers");
 	cJSON *row = cJSON_CreateObject();
 
-	(void)cJSON_AddItemToArray(list, row);
-	(void)cJSON_AddStringToObject(row, "name", k->set.container);
-	(void)cJSON_AddStringToObject(row, "image", image);
+	json_append(list, row);
+	json_put_text(row, "name", k->set.container);
+	json_put_text(row, "image", image);
 	if (before != NULL)
 		text_add(note, sizeof(note), "%s %s", before, image);
 	add_note(patch, KUBE_IMAGE_NOTE, before != NULL ? note : NULL);
@@ -73,7 +74,7 @@ add_replicas(cJSON *patch, unsigned count, unsigned before)
 {
 	char note[32] = "";
 
-	(void)cJSON_AddNumberToObject(spec_of(patch), "replicas", count);
+	json_put_number(spec_of(patch), "replicas", count);
 	if (before != 0)
 		text_add(note, sizeof(note), "%u %u", before, count);
 	add_note(patch, KUBE_REPLICAS_NOTE, before != 0 ? note : NULL);
@@ -92,8 +93,7 @@ add_restart(cJSON *patch)
 
 	(void)gmtime_r(&now, &tm); /* now is in range */
 	(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	(void)cJSON_AddStringToObject(
-	    notes, "kubectl.kubernetes.io/restartedAt", stamp);
+	json_put_text(notes, "kubectl.kubernetes.io/restartedAt", stamp);
 }
 
 /* Takes the patch. */

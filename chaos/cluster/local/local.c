@@ -27,6 +27,7 @@
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
+#include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/rng.h"
 #include "proto/base/spawn.h"
@@ -178,27 +179,6 @@ config_cluster(struct cluster *c, unsigned node, char *out)
 	text_add(out, CONFIG_MAX, "  ]\n}\n");
 }
 
-/* Whole or not at all: a server must never read half a configuration. */
-static int
-write_file(const char *path, const char *text)
-{
-	char temp[CONFIG_PATH_MAX + 64] = "";
-	size_t len = strlen(text);
-	int fd, err = 0;
-
-	text_add(temp, sizeof(temp), "%s.new", path);
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, len) != (ssize_t)len)
-		err = -EIO;
-	if (close(fd) < 0 && err == 0)
-		err = -errno;
-	if (err == 0 && rename(temp, path) < 0)
-		err = -errno;
-	return err;
-}
-
 static int
 copy_user_config(struct cluster *c, const char *dir)
 {
@@ -214,7 +194,7 @@ copy_user_config(struct cluster *c, const char *dir)
 		close(fd);
 	text_add(path, sizeof(path), "%s/user.conf", dir);
 	if (err == 0)
-		err = write_file(path, text);
+		err = file_replace(path, text, strlen(text));
 	free(text);
 	return err;
 }
@@ -263,7 +243,7 @@ write_config(struct cluster *c, unsigned node)
 	}
 	text_add(path, sizeof(path), "%s/server.conf", dir);
 	if (err == 0)
-		err = write_file(path, text);
+		err = file_replace(path, text, strlen(text));
 	free(text);
 	return err;
 }
