@@ -12,6 +12,7 @@
 #define CHECK_CHECK_H
 
 #include "orchestrator/judge/faults.h"
+#include "orchestrator/judge/leaders.h"
 #include "orchestrator/judge/ledger.h"
 #include "proto/config.h"
 #include "proto/message.h"
@@ -97,6 +98,7 @@ struct check {
 	const struct run_config *config;
 	const struct ledger *ledger;
 	const struct faults *faults;
+	const struct leaders *leaders;
 	struct judge *judge;
 	uint64_t now_ns; /* time of the last event of the history */
 	bool has_hole;	 /* events before this one were dropped */
@@ -141,6 +143,15 @@ void check_silence_note(const struct check *, struct check_silence *);
 /* The same, but since that worker moved again if that is later. */
 uint64_t check_waited_ns(const struct check *, const struct check_silence *,
     uint64_t start_ns, uint64_t start_stood);
+
+/*
+ * The one definition of steady: no fault was in force from 20 s before
+ * from_ns until to_ns, and the group had one known leader all that time and
+ * was seen to have it still. A group of one replica has no other leader. The
+ * name is a stream's, or "stream/consumer"; the meta group's does not matter.
+ */
+enum steadiness check_steady(const struct check *, enum leaders_group,
+    const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);
 
 const char *anomaly_kind_name(enum anomaly_kind);
 const char *anomaly_class_name(enum anomaly_class);

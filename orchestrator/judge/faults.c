@@ -54,8 +54,9 @@ fault_begin(struct faults *f, const struct event *ev)
 	f->servers_ended += p->ends_server;
 	if (f->nopen == FAULTS_OPEN_MAX)
 		return; /* chaos never has that many in force */
-	f->open[f->nopen++] =
-	    (struct fault_open){p->fault, p->stops_clock && !f->strict, false};
+	f->open[f->nopen++] = (struct fault_open){.fault = p->fault,
+	    .stops_clock = p->stops_clock && !f->strict,
+	    .planned_ns = ev->time_ns};
 	if (!p->stops_clock || f->strict)
 		return;
 	f->nstopping++;
@@ -64,6 +65,16 @@ fault_begin(struct faults *f, const struct event *ev)
 		f->is_stopped = true;
 		f->stopped_ns = ev->time_ns;
 	}
+}
+
+static void
+past_add(struct faults *f, uint64_t from_ns, uint64_t to_ns)
+{
+	struct fault_past *p = &f->past[f->npast++ % FAULTS_PAST];
+
+	if (p->to_ns > f->forgotten_ns)
+		f->forgotten_ns = p->to_ns;
+	*p = (struct fault_past){from_ns, to_ns};
 }
 
 static void
@@ -81,6 +92,7 @@ fault_end(struct faults *f, const struct event *ev)
 	else
 		f->unhealed++;
 	f->last_end_ns = ev->time_ns;
+	past_add(f, f->open[i].planned_ns, ev->time_ns);
 	/* What could not be undone may hinder JetStream for ever. */
 	if (f->open[i].stops_clock && ev->u.fault_healed.ok &&
 	    --f->nstopping == 0)
@@ -139,6 +151,22 @@ faults_quiet_for(const struct faults *f, uint64_t now_ns, uint64_t ns)
 	if (f->nopen > 0)
 		return false;
 	return f->last_end_ns == 0 || now_ns >= f->last_end_ns + ns;
+}
+
+bool
+faults_quiet_between(const struct faults *f, uint64_t from_ns, uint64_t to_ns)
+{
+	unsigned i;
+
+	if (from_ns < f->forgotten_ns)
+		return false;
+	for (i = 0; i < f->nopen; i++)
+		if (f->open[i].planned_ns <= to_ns)
+			return false;
+	for (i = 0; i < FAULTS_PAST && i < f->npast; i++)
+		if (f->past[i].from_ns <= to_ns && f->past[i].to_ns >= from_ns)
+			return false;
+	return true;
 }
 
 uint64_t

@@ -16,10 +16,16 @@
 #define FAULTS_ELECTION_NS UINT64_C(20000000000)
 #define FAULTS_SLEPT_NS	   UINT64_C(5000000000)
 #define FAULTS_OPEN_MAX	   64
+#define FAULTS_PAST	   256 /* that are remembered when they are over */
 
 struct fault_open {
 	uint32_t fault;
 	bool stops_clock, applied;
+	uint64_t planned_ns;
+};
+
+struct fault_past {
+	uint64_t from_ns, to_ns;
 };
 
 struct faults {
@@ -29,6 +35,9 @@ struct faults {
 	uint64_t planned, applied, failed, healed, unhealed;
 	uint64_t servers_ended; /* faults that end a server's process */
 	uint64_t last_end_ns;	/* when the last fault ended */
+	struct fault_past past[FAULTS_PAST]; /* a ring of the latest */
+	uint64_t npast;
+	uint64_t forgotten_ns; /* what was before this is not known */
 	bool is_stopped;
 	uint64_t stopped_ns; /* since when the clock stands */
 	uint64_t resume_ns;  /* when it goes on; 0 not yet known */
@@ -49,6 +58,13 @@ bool faults_in_effect(const struct faults *);
 
 /* True when no fault was in force in the ns before now. */
 bool faults_quiet_for(const struct faults *, uint64_t now_ns, uint64_t ns);
+
+/*
+ * True when no fault was in force at any moment from from_ns to to_ns, which
+ * may be long ago. What is no longer remembered was not quiet.
+ */
+bool faults_quiet_between(
+    const struct faults *, uint64_t from_ns, uint64_t to_ns);
 
 /*
  * Time the clock has stood, up to now. An operation takes this at its

@@ -30,6 +30,7 @@ struct judge {
 	struct run_config config;
 	struct ledger ledger;
 	struct faults faults;
+	struct leaders leaders;
 	struct check checks[CHECKS_MAX];
 	size_t nchecks;
 	/* by message type: indices of the checks that want it */
@@ -85,6 +86,7 @@ check_add(struct judge *j, const struct check_ops *ops)
 	c->config = &j->config;
 	c->ledger = &j->ledger;
 	c->faults = &j->faults;
+	c->leaders = &j->leaders;
 	c->judge = j;
 	c->state = calloc(1, ops->state_size ? ops->state_size : 1);
 	if (c->state == NULL)
@@ -106,6 +108,7 @@ judge_create(judge_notice *notice, void *arg)
 	config_init(&j->config);
 	ledger_init(&j->ledger);
 	faults_init(&j->faults);
+	leaders_init(&j->leaders);
 	j->notice = notice;
 	j->notice_arg = arg;
 	for (i = 0; check_table[i] != NULL; i++)
@@ -132,6 +135,7 @@ judge_destroy(struct judge *j)
 	seqmap_fini(&j->facts.begun);
 	seqmap_fini(&j->facts.complete);
 	ledger_fini(&j->ledger);
+	leaders_fini(&j->leaders);
 	for (i = 0; i < j->nkept; i++)
 		free(j->kept[i].says);
 	free(j->kept);
@@ -254,6 +258,20 @@ check_waited_ns(const struct check *c, const struct check_silence *s,
 	if (s->ns > start_ns)
 		return check_available_ns(c, s->ns, s->stood);
 	return check_available_ns(c, start_ns, start_stood);
+}
+
+enum steadiness
+check_steady(const struct check *c, enum leaders_group what, const char *name,
+    uint32_t replicas, uint64_t from_ns, uint64_t to_ns)
+{
+	uint64_t begin_ns =
+	    from_ns > FAULTS_ELECTION_NS ? from_ns - FAULTS_ELECTION_NS : 0;
+
+	if (!faults_quiet_between(c->faults, begin_ns, to_ns))
+		return STEADY_NO;
+	if (replicas == 1)
+		return STEADY_YES;
+	return leaders_steady(c->leaders, what, name, begin_ns, to_ns);
 }
 
 static void
@@ -419,9 +437,10 @@ judge_event(struct judge *j, const struct event *ev)
 			err = -ENOMEM;
 	}
 	faults_event(&j->faults, ev);
+	leaders_event(&j->leaders, ev);
 	ledger_event(&j->ledger, &j->faults, ev);
 	note_facts(j, ev);
-	if (err < 0 || j->ledger.no_memory)
+	if (err < 0 || j->ledger.no_memory || j->leaders.no_memory)
 		j->facts.lost_memory = true;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }

@@ -204,6 +204,33 @@ test_host_stood_still(void **state)
 	assert_int_equal(faults_stood(&f, 132 * S), 130 * S);
 }
 
+static void
+test_quiet_between(void **state)
+{
+	struct faults f;
+	uint64_t i;
+
+	(void)state;
+	faults_init(&f);
+	planned(&f, 10, 1, false);
+	assert_true(faults_quiet_between(&f, 0, 9 * S));
+	assert_false(faults_quiet_between(&f, 5 * S, 10 * S));
+	assert_false(faults_quiet_between(&f, 50 * S, 60 * S));
+	healed(&f, 20, 1, true);
+	assert_false(faults_quiet_between(&f, 15 * S, 16 * S));
+	assert_false(faults_quiet_between(&f, 5 * S, 30 * S));
+	assert_false(faults_quiet_between(&f, 20 * S, 30 * S));
+	assert_true(faults_quiet_between(&f, 21 * S, 30 * S));
+	/* What is forgotten is not quiet. */
+	for (i = 0; i < FAULTS_PAST; i++) {
+		planned(&f, 100 + 2 * i, 2, true);
+		healed(&f, 101 + 2 * i, 2, true);
+	}
+	assert_false(faults_quiet_between(&f, 0, 9 * S));
+	assert_false(faults_quiet_between(&f, 19 * S, 30 * S));
+	assert_true(faults_quiet_between(&f, 21 * S, 30 * S));
+}
+
 /* Second by second against a plain count. */
 static void
 test_random(void **state)
@@ -251,6 +278,7 @@ main(void)
 	    cmocka_unit_test(test_failures),
 	    cmocka_unit_test(test_more_than_fit),
 	    cmocka_unit_test(test_host_stood_still),
+	    cmocka_unit_test(test_quiet_between),
 	    cmocka_unit_test(test_random),
 	};
 
