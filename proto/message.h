@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define MESSAGE_VERSION	   1
-#define MESSAGE_TYPES	   128 /* numbers are below this */
+#define MESSAGE_TYPES	   512 /* numbers are below this */
 #define MESSAGE_FIELDS_MAX 24
 
 typedef uint8_t message_u8;
