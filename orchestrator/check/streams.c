@@ -33,6 +33,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -170,8 +171,8 @@ client_at(struct check *c, uint32_t source)
 {
 	struct streams_state *st = c->state;
 
-	return check_slot(
-	    &st->clients, &st->nclients, source, sizeof(struct client));
+	return array_at(&st->clients, &st->nclients, source,
+	    sizeof(struct client), CHECK_SLOTS_MAX);
 }
 
 /* The stream that a client speaks of: nearly always its current one. */
