@@ -2,6 +2,7 @@
 /*
  * The parts of the check kv, whose rule stands in kv.c:
  *
+ *	state.c   what all of them use
  *	update.c  updates that are open or unknown, and their outcomes
  *	chain.c   the links of each key, which must be one chain
  *	shown.c   values that were read: were they written?
@@ -52,8 +53,7 @@ struct kv_key {
 	uint64_t acked, acked_id; /* highest acknowledged */
 	uint64_t read, read_id;	  /* highest that a read showed */
 	bool was_refused;	  /* without a reason, and not read since */
-	/* Since doubt_ns the leader shows nothing as new as revision doubted.
-	 */
+	/* The leader shows nothing as new as this since doubt_ns. */
 	uint64_t doubted, doubted_id, doubt_ns;
 	bool told;
 	struct kv_final finals[PATH_COUNT];
@@ -63,7 +63,7 @@ struct kv_client {
 	bool is_reading;	      /* an answer is due */
 	uint64_t op, acked, acked_id; /* of the key when it was asked */
 	uint64_t asked_ns;
-	/* Since when reads are tried without success; 0: none is. */
+	/* When the first read was asked that has no answer yet; 0: none. */
 	uint64_t since_ns, since_stood;
 	bool told;
 	uint64_t starved_ns; /* since when each update is refused; 0: not */
@@ -97,7 +97,7 @@ struct kv_shown {
 	uint64_t revision, id, run, sum;
 };
 
-/* For sentences: "2:17". */
+/* state.c: a message id as sentences show it, "2:17" */
 struct kv_id_text {
 	char s[40];
 };
@@ -124,8 +124,10 @@ struct kv_update *kv_update_find(const struct kv_state *, uint64_t id);
 /* Forget it when nothing about it is open: its link, if any, stands. */
 void kv_update_settle(struct kv_state *, struct kv_update *);
 
-/* Every update is open for too long? Every client refused for too long? */
+/* Raise op_timeout if the update is open for too long by now. */
 void kv_judge_time(struct check *, struct kv_update *);
+
+/* Warn if each update of the client is refused for too long by now. */
 void kv_judge_starved(struct check *, struct kv_client *, uint32_t source);
 
 int kv_on_update(struct check *, const struct event *);
@@ -146,7 +148,7 @@ int kv_judge_shown(struct check *, const struct kv_shown *);
 int kv_on_read(struct check *, const struct event *);
 int kv_on_value(struct check *, const struct event *);
 
-/* No read of this client was answered for too long? */
+/* Raise op_timeout if the client waits for an answer for too long by now. */
 void kv_judge_reading(struct check *, struct kv_client *, uint32_t source);
 
 /* audit.c */
