@@ -12,6 +12,11 @@ function folder_of(file) {
 	return file
 }
 
+function folder_path(file) {
+	sub(/\/[^\/]*$/, "", file)
+	return file
+}
+
 # May a file in folder include our header?
 function may_include(folder, header) {
 	if (folder == "base")
@@ -23,7 +28,10 @@ function may_include(folder, header) {
 	if (folder == "chaos")
 		return header ~ /^(chaos|proto)\//
 	if (folder == "judge") {
-		if (header ~ /^orchestrator\/judge\//)
+		# A check of several files is a folder with a header.
+		if (header ~ /^orchestrator\/judge\// ||
+		    (header ~ /^orchestrator\/check\/.+\// &&
+			folder_path(header) == folder_path(FILENAME)))
 			return 1
 		# Nothing that could act: no process, no pipe, no journal.
 		return header ~ /^proto\/(base\/(array|buf|clock|hist|text)|config|message)\.h$/ ||

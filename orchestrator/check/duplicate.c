@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
 
 #define MARGIN_NS UINT64_C(1000000000)
 #define PAIRS_MAX 4096
@@ -30,7 +31,7 @@ struct pair {
 
 struct duplicate_state {
 	struct pair *pairs;
-	uint32_t n;
+	uint32_t n, room;
 	int64_t *oldest; /* by stream: the oldest stamp of the scan */
 	uint32_t nstreams;
 };
@@ -90,9 +91,10 @@ pair_add(struct check *c, const struct copy *m, uint64_t other,
 	}
 	if (st->n >= PAIRS_MAX)
 		return 0; /* thousands were raised or are lawful by then */
-	p = check_slot(&st->pairs, &st->n, st->n, sizeof(*p));
+	p = array_at(&st->pairs, &st->room, st->n, sizeof(*p), PAIRS_MAX);
 	if (p == NULL)
 		return -ENOMEM;
+	st->n++;
 	p->stream = m->stream;
 	p->id = m->id;
 	p->seqs[0] = other;
@@ -146,8 +148,8 @@ static int
 note_oldest(struct check *c, const struct copy *m)
 {
 	struct duplicate_state *st = c->state;
-	int64_t *oldest =
-	    check_slot(&st->oldest, &st->nstreams, m->stream, sizeof(*oldest));
+	int64_t *oldest = array_at(&st->oldest, &st->nstreams, m->stream,
+	    sizeof(*oldest), CHECK_SLOTS_MAX);
 
 	if (oldest == NULL)
 		return -ENOMEM;

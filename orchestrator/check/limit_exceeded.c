@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
 
 struct limit_consumer {
 	uint64_t out;
@@ -104,8 +105,10 @@ on_deliver(struct check *c, const struct event *ev)
 	judge_deliveries(c, k, m);
 	if (m->delivered != 1 || k->max_ack_pending == 0)
 		return 0;
-	l = check_slot(&st->consumers, &st->n, m->consumer, sizeof(*l));
-	r = check_slot(&st->readers, &st->nreaders, ev->source, sizeof(*r));
+	l = array_at(
+	    &st->consumers, &st->n, m->consumer, sizeof(*l), CHECK_SLOTS_MAX);
+	r = array_at(&st->readers, &st->nreaders, ev->source, sizeof(*r),
+	    CHECK_SLOTS_MAX);
 	if (l == NULL || r == NULL)
 		return -ENOMEM;
 	if (r->consumer != m->consumer)

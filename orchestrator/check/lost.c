@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
 #include "proto/base/text.h"
 
 struct lost_stream {
@@ -112,12 +113,11 @@ judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
 	    .kind = ANOMALY_LOST, .rule = "guarantees 9", .stream = stream};
 	const struct ledger_entry *e;
 	uint64_t same;
-	size_t i;
+	size_t i = 0;
 
 	a.class = loss_class(c);
-	for (i = 0; i < c->ledger->room && t->removed.n > 0; i++) {
-		e = ledger_slot(c->ledger, i);
-		if (e == NULL || e->stream != stream || !e->is_acked ||
+	while (t->removed.n > 0 && (e = ledger_next(c->ledger, &i)) != NULL) {
+		if (e->stream != stream || !e->is_acked ||
 		    (e->required & ~e->delivered) == 0 ||
 		    !seqmap_find(&t->removed, e->seq, &same))
 			continue;
@@ -183,8 +183,8 @@ lost_event(struct check *c, const struct event *ev)
 		return 0;
 	}
 	/* The stream is the first field of all five messages. */
-	t = check_slot(
-	    &st->streams, &st->n, ev->u.scan_begin.stream, sizeof(*t));
+	t = array_at(&st->streams, &st->n, ev->u.scan_begin.stream, sizeof(*t),
+	    CHECK_SLOTS_MAX);
 	if (t == NULL)
 		return -ENOMEM;
 	switch ((unsigned)ev->type) {

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
 
 /* An ack that a worker tries to have confirmed. */
 struct open_ack {
@@ -91,8 +92,8 @@ on_ack(struct check *c, const struct event *ev)
 	uint32_t source = ev->type == MESSAGE_CHILD_EXIT
 			      ? ev->u.child_exit.child
 			      : ev->source;
-	struct open_ack *k =
-	    check_slot(&st->acks, &st->nacks, source, sizeof(*k));
+	struct open_ack *k = array_at(
+	    &st->acks, &st->nacks, source, sizeof(*k), CHECK_SLOTS_MAX);
 
 	if (k == NULL)
 		return -ENOMEM;
@@ -121,13 +122,10 @@ on_tick(struct check *c)
 	struct op_timeout_state *st = c->state;
 	const struct ledger_entry *e;
 	uint32_t i;
-	size_t k;
+	size_t k = 0;
 
-	for (k = 0; k < c->ledger->room; k++) {
-		e = ledger_slot(c->ledger, k);
-		if (e != NULL)
-			judge_entry(c, e);
-	}
+	while ((e = ledger_next(c->ledger, &k)) != NULL)
+		judge_entry(c, e);
 	for (i = 0; i < st->nacks; i++)
 		judge_ack(c, &st->acks[i]);
 }

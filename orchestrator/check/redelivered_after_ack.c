@@ -36,6 +36,7 @@
 
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/order.h"
+#include "proto/base/array.h"
 #include "proto/base/text.h"
 
 #define PASSES	     3 /* numbers on the way have arrived by then */
@@ -67,7 +68,7 @@ struct line {
 	struct seqmap set;	/* stream sequences that were confirmed */
 	uint64_t dropped;	/* below this the ledger knows it as well */
 	uint64_t *blocks;	/* latest confirmation, by sequence / BLOCK */
-	size_t nblocks;
+	uint32_t nblocks;
 	struct suspect *suspects;
 	uint32_t nsuspects, suspects_room;
 };
@@ -82,7 +83,8 @@ line_at(struct check *c, uint32_t consumer)
 {
 	struct redelivered_state *st = c->state;
 
-	return check_slot(&st->lines, &st->n, consumer, sizeof(struct line));
+	return array_at(
+	    &st->lines, &st->n, consumer, sizeof(struct line), CHECK_SLOTS_MAX);
 }
 
 static void
@@ -280,8 +282,8 @@ suspect_add(struct check *c, struct line *l, const struct msg_deliver *m)
 	s.delivered = m->delivered;
 	s.arrived_ns = s.passed_ns = c->now_ns;
 	find_bar(l, &s);
-	slot = check_slot(
-	    &l->suspects, &l->suspects_room, l->nsuspects, sizeof(*slot));
+	slot = array_at(&l->suspects, &l->suspects_room, l->nsuspects,
+	    sizeof(*slot), CHECK_SLOTS_MAX);
 	if (slot == NULL)
 		return -ENOMEM;
 	*slot = s;
@@ -328,22 +330,12 @@ set_trim(struct line *l)
 static int
 block_note(struct line *l, uint64_t seq, uint64_t now_ns)
 {
-	size_t i = (size_t)(seq / BLOCK), n;
-	uint64_t *blocks;
+	uint64_t *block = array_at(
+	    &l->blocks, &l->nblocks, seq / BLOCK, sizeof(*block), UINT32_MAX);
 
-	if (i >= l->nblocks) {
-		n = l->nblocks * 2 > i + 1 ? l->nblocks * 2 : i + 1;
-		if (n > SIZE_MAX / sizeof(*blocks))
-			return -ENOMEM;
-		blocks = realloc(l->blocks, n * sizeof(*blocks));
-		if (blocks == NULL)
-			return -ENOMEM;
-		memset(
-		    blocks + l->nblocks, 0, (n - l->nblocks) * sizeof(*blocks));
-		l->blocks = blocks;
-		l->nblocks = n;
-	}
-	l->blocks[i] = now_ns;
+	if (block == NULL)
+		return -ENOMEM;
+	*block = now_ns;
 	return 0;
 }
 

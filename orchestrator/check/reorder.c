@@ -29,6 +29,7 @@
 
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/order.h"
+#include "proto/base/array.h"
 #include "proto/base/text.h"
 
 struct inversion {
@@ -227,7 +228,8 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 		return 0;
 	if (e != NULL && e->seq == 0)
 		judge_floor(c, e, m->seq, "delivered");
-	r = check_slot(&st->consumers, &st->n, m->consumer, sizeof(*r));
+	r = array_at(
+	    &st->consumers, &st->n, m->consumer, sizeof(*r), CHECK_SLOTS_MAX);
 	if (r == NULL)
 		return -ENOMEM;
 	k = ledger_consumer(c->ledger, m->consumer);
@@ -245,10 +247,10 @@ judge_publisher(struct check *c, const struct ledger_entry *e,
 {
 	struct reorder_state *st = c->state;
 	uint32_t source = message_id_source(m->id);
-	struct reorder_publisher *p =
-	    check_slot(&st->publishers, &st->npublishers, source, sizeof(*p));
-	struct led *l =
-	    check_slot(&st->streams, &st->nstreams, m->stream, sizeof(*l));
+	struct reorder_publisher *p = array_at(&st->publishers,
+	    &st->npublishers, source, sizeof(*p), CHECK_SLOTS_MAX);
+	struct led *l = array_at(&st->streams, &st->nstreams, m->stream,
+	    sizeof(*l), CHECK_SLOTS_MAX);
 	const struct order_item *low, *high;
 	struct order_item *item;
 	struct inversion v;
@@ -315,8 +317,8 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	struct reorder_state *st = c->state;
-	struct reorder_consumer *r =
-	    check_slot(&st->consumers, &st->n, m->consumer, sizeof(*r));
+	struct reorder_consumer *r = array_at(
+	    &st->consumers, &st->n, m->consumer, sizeof(*r), CHECK_SLOTS_MAX);
 
 	if (r == NULL)
 		return -ENOMEM;
@@ -334,8 +336,8 @@ static int
 on_stream(struct check *c, const struct msg_stream *m)
 {
 	struct reorder_state *st = c->state;
-	struct led *l =
-	    check_slot(&st->streams, &st->nstreams, m->stream, sizeof(*l));
+	struct led *l = array_at(&st->streams, &st->nstreams, m->stream,
+	    sizeof(*l), CHECK_SLOTS_MAX);
 
 	if (l == NULL)
 		return -ENOMEM;

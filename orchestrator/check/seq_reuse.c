@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
 
 /* What the scan read of a stream's folded sequences. */
 struct reread {
@@ -67,7 +68,8 @@ scan_folded(struct check *c, const struct msg_scan_message *m)
 	    !seqlog_has(&s->known, m->seq) ||
 	    seqlog_find(&s->known, m->seq, &id))
 		return 0;
-	r = check_slot(&st->rereads, &st->n, m->stream, sizeof(*r));
+	r = array_at(
+	    &st->rereads, &st->n, m->stream, sizeof(*r), CHECK_SLOTS_MAX);
 	if (r == NULL)
 		return -ENOMEM;
 	err = seqmap_add(&r->read, m->seq, m->seq);

@@ -58,13 +58,11 @@ static void
 judge_consumer(struct check *c, const struct ledger_consumer *k)
 {
 	const struct ledger_entry *e;
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < c->ledger->room; i++) {
-		e = ledger_slot(c->ledger, i);
-		if (e != NULL && e->stream == k->stream && was_skipped(e, k))
+	while ((e = ledger_next(c->ledger, &i)) != NULL)
+		if (e->stream == k->stream && was_skipped(e, k))
 			raise_skipped(c, e, k, NULL);
-	}
 }
 
 static void
@@ -92,12 +90,11 @@ judge_ordered(struct check *c, const struct ledger_consumer *k)
 {
 	struct skipped_state *st = c->state;
 	const struct ledger_entry *e;
-	size_t i;
+	size_t i = 0;
 	int err;
 
-	for (i = 0; i < c->ledger->room; i++) {
-		e = ledger_slot(c->ledger, i);
-		if (e == NULL || e->stream != k->stream || !e->is_acked ||
+	while ((e = ledger_next(c->ledger, &i)) != NULL) {
+		if (e->stream != k->stream || !e->is_acked ||
 		    e->seq >= k->frontier || !was_skipped(e, k))
 			continue;
 		err = seqmap_add(&st->told, e->id, e->id);

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
 
 struct stuck_state {
 	struct seqmap told;    /* ids */
@@ -99,7 +100,8 @@ static int
 note_absent(struct check *c, uint32_t child, bool is_absent)
 {
 	struct stuck_state *st = c->state;
-	bool *slot = check_slot(&st->absent, &st->n, child, sizeof(*slot));
+	bool *slot = array_at(
+	    &st->absent, &st->n, child, sizeof(*slot), CHECK_SLOTS_MAX);
 
 	if (slot == NULL)
 		return -ENOMEM;
@@ -134,7 +136,7 @@ stuck_event(struct check *c, const struct event *ev)
 {
 	struct stuck_state *st = c->state;
 	const struct ledger_entry *e;
-	size_t i;
+	size_t i = 0;
 
 	if (ev->type == MESSAGE_FAULT_HEALED) {
 		judge_healed(c, &ev->u.fault_healed);
@@ -156,11 +158,8 @@ stuck_event(struct check *c, const struct event *ev)
 			judge_entry(c, e);
 		return 0;
 	}
-	for (i = 0; i < c->ledger->room; i++) {
-		e = ledger_slot(c->ledger, i);
-		if (e != NULL)
-			judge_entry(c, e);
-	}
+	while ((e = ledger_next(c->ledger, &i)) != NULL)
+		judge_entry(c, e);
 	return 0;
 }
 

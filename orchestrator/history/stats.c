@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/history/stats.h"
+#include "proto/base/array.h"
 #include "proto/base/text.h"
 
 void
@@ -36,22 +37,8 @@ stats_anomaly(struct stats *s)
 static struct stats_worker *
 worker_of(struct stats *s, uint32_t source)
 {
-	struct stats_worker *grown;
-	uint32_t room = s->nworkers ? s->nworkers : 16;
-
-	if (source < s->nworkers)
-		return &s->workers[source];
-	if (source >= STATS_WORKERS_MAX)
-		return NULL;
-	while (room <= source)
-		room *= 2;
-	grown = realloc(s->workers, room * sizeof(*grown));
-	if (grown == NULL)
-		return NULL;
-	memset(grown + s->nworkers, 0, (room - s->nworkers) * sizeof(*grown));
-	s->workers = grown;
-	s->nworkers = room;
-	return &grown[source];
+	return array_at(&s->workers, &s->nworkers, source, sizeof(*s->workers),
+	    STATS_WORKERS_MAX);
 }
 
 static bool
@@ -279,31 +266,19 @@ static void
 on_fault_planned(struct stats *s, const struct event *ev)
 {
 	const struct msg_fault_planned *m = &ev->u.fault_planned;
-	struct stats_fault *rows, *f;
-	size_t room;
+	struct stats_fault *f;
 
 	open_planned(s, m);
 
 	text_format(
 	    s->fault_now, sizeof(s->fault_now), "%s %s", m->mode, m->target);
-	if (s->nfaults == STATS_FAULTS_MAX) {
+	f = array_at(&s->faults, &s->faults_room, s->nfaults, sizeof(*f),
+	    STATS_FAULTS_MAX);
+	if (f == NULL) {
 		s->faults_omitted++;
 		return;
 	}
-	if (s->nfaults == s->faults_room) {
-		room = s->faults_room ? s->faults_room * 2 : 64;
-		if (room > STATS_FAULTS_MAX)
-			room = STATS_FAULTS_MAX;
-		rows = realloc(s->faults, room * sizeof(*rows));
-		if (rows == NULL) {
-			s->faults_omitted++;
-			return;
-		}
-		s->faults = rows;
-		s->faults_room = room;
-	}
-	f = &s->faults[s->nfaults++];
-	memset(f, 0, sizeof(*f));
+	s->nfaults++;
 	f->fault = m->fault;
 	f->planned_ns = m->planned_ns;
 	f->due_ns = ev->time_ns;

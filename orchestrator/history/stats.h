@@ -112,7 +112,8 @@ struct stats {
 	unsigned nmodes;
 	uint64_t in_force;
 	struct stats_fault *faults;
-	size_t nfaults, faults_room;
+	size_t nfaults;
+	uint32_t faults_room;
 	uint64_t faults_omitted;
 	struct stats_server servers[CONFIG_NODES_MAX];
 	char library[32];

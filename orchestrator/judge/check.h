@@ -118,13 +118,8 @@ void check_raise(struct check *, const struct anomaly *proto, const char *fmt,
 void check_doubt(struct check *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/*
- * Element i of a growing array of size-byte elements, zeroed when new:
- * *array and *n are replaced as needed. NULL beyond CHECK_SLOTS_MAX or
- * without memory.
- */
+/* Of a check's arrays by source, stream or consumer (proto/base/array.h). */
 #define CHECK_SLOTS_MAX 65536
-void *check_slot(void *array_pointer, uint32_t *n, uint32_t i, size_t size);
 
 /* True when the payload is whole and of this run: its id can be trusted. */
 bool check_is_ours(const struct check *, uint64_t run, unsigned intact);

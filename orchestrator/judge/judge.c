@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "orchestrator/judge/judge.h"
+#include "proto/base/array.h"
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
 #define SAYS_MAX   400
+#define KEPT_MAX   (ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP)
 
 /* What the verdict rests on besides the anomalies. */
 struct facts {
@@ -39,7 +41,7 @@ struct judge {
 	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
 	uint64_t check_counts[CHECKS_MAX][CLASS_COUNT];
 	struct anomaly *kept;
-	size_t nkept;
+	uint32_t nkept, kept_room;
 	judge_notice *notice;
 	void *notice_arg;
 	struct facts facts;
@@ -146,16 +148,15 @@ judge_destroy(struct judge *j)
 static void
 judge_keep(struct judge *j, const struct anomaly *a)
 {
-	struct anomaly *kept;
 	char *says;
+	int err;
 
 	if (j->counts[a->kind][a->class] > JUDGE_KEEP)
 		return;
-	kept = realloc(j->kept, (j->nkept + 1) * sizeof(*kept));
+	err = array_reserve(
+	    &j->kept, &j->kept_room, j->nkept + 1, sizeof(*j->kept), KEPT_MAX);
 	says = strdup(a->says);
-	if (kept != NULL)
-		j->kept = kept;
-	if (kept == NULL || says == NULL) {
+	if (err < 0 || says == NULL) {
 		free(says);
 		j->facts.lost_memory = true;
 		return;
@@ -206,26 +207,6 @@ check_doubt(struct check *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(f->doubt, sizeof(f->doubt), fmt, ap); /* cut is fine */
 	va_end(ap);
-}
-
-void *
-check_slot(void *array_pointer, uint32_t *n, uint32_t i, size_t size)
-{
-	char *array, *grown;
-
-	memcpy(&array, array_pointer, sizeof(array));
-	if (i >= CHECK_SLOTS_MAX)
-		return NULL;
-	if (i >= *n) {
-		grown = realloc(array, (i + 1) * size);
-		if (grown == NULL)
-			return NULL;
-		memset(grown + *n * size, 0, (i + 1 - *n) * size);
-		array = grown;
-		memcpy(array_pointer, &array, sizeof(array));
-		*n = i + 1;
-	}
-	return array + i * size;
 }
 
 bool

@@ -5,14 +5,13 @@
 #include <string.h>
 
 #include "orchestrator/judge/ledger.h"
+#include "proto/base/array.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
-#define ROOM_FIRST  64
 #define SOURCES_MAX (1u << 20)
+#define ENTRIES_MAX (1u << 26)
 #define MASK_BITS   64
-#define NEIGHBOURS  UINT64_C(16)
-#define ROOM_KEPT   16384	   /* entries that are not given back */
 #define PARK_NS	    (15 * CLOCK_S) /* most have come again by then */
 #define PARKING_NS  (5 * CLOCK_S)  /* from one look to the next */
 
@@ -20,6 +19,7 @@ void
 ledger_init(struct ledger *l)
 {
 	memset(l, 0, sizeof(*l));
+	hashmap_init(&l->entries, sizeof(struct ledger_entry), ENTRIES_MAX);
 }
 
 void
@@ -34,137 +34,67 @@ ledger_fini(struct ledger *l)
 	free(l->streams);
 	free(l->consumers);
 	free(l->readers);
-	free(l->entries);
+	hashmap_fini(&l->entries);
 	free(l->hint);
 	free(l->invoked);
 	parked_fini(&l->parked);
 	ledger_init(l);
 }
 
-static size_t
-slot_of(const struct ledger *l, uint64_t id)
-{
-	/* Ids that follow each other are neighbours: so are their events. */
-	uint64_t h = (id / NEIGHBOURS) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (size_t)((h >> 20) * NEIGHBOURS + id % NEIGHBOURS) &
-	       (l->room - 1);
-}
-
 struct ledger_entry *
 ledger_find(const struct ledger *l, uint64_t id)
 {
-	struct ledger_entry *e;
-	size_t i;
-
-	if (l->room == 0)
+	if (l->hint == NULL)
 		return NULL;
-	if (l->hint->id == id)
-		return l->hint->entry;
-	i = slot_of(l, id);
-	while (l->entries[i].id != 0 && l->entries[i].id != id)
-		i = (i + 1) & (l->room - 1);
-	e = l->entries[i].id != 0 ? &l->entries[i] : NULL;
-	*l->hint = (struct ledger_hint){id, e};
-	return e;
+	if (l->hint->id != id)
+		*l->hint =
+		    (struct ledger_hint){id, hashmap_find(&l->entries, id)};
+	return l->hint->entry;
 }
 
 struct ledger_entry *
-ledger_slot(const struct ledger *l, size_t i)
+ledger_next(const struct ledger *l, size_t *at)
 {
-	return l->entries[i].id != 0 ? &l->entries[i] : NULL;
+	return hashmap_next(&l->entries, at);
 }
 
-/* Give the table another size, a power of two. */
-static int
-entries_resize(struct ledger *l, size_t room)
+/* Entries have moved. */
+static void
+hint_drop(struct ledger *l)
 {
-	size_t i, old = l->room, at;
-	struct ledger_entry *entries = calloc(room, sizeof(*entries));
-	struct ledger_entry *from = l->entries;
-
-	if (l->hint == NULL)
-		l->hint = calloc(1, sizeof(*l->hint));
-	if (entries == NULL || l->hint == NULL) {
-		free(entries);
-		return -ENOMEM;
-	}
-	l->entries = entries;
-	l->room = room;
-	for (i = 0; i < old; i++) {
-		if (from[i].id == 0)
-			continue;
-		for (at = slot_of(l, from[i].id); entries[at].id != 0;
-		     at = (at + 1) & (room - 1))
-			;
-		entries[at] = from[i];
-	}
-	free(from);
 	*l->hint = (struct ledger_hint){0, NULL};
-	return 0;
-}
-
-static int
-entries_grow(struct ledger *l)
-{
-	return entries_resize(l, l->room ? l->room * 2 : ROOM_FIRST);
 }
 
 static struct ledger_entry *
 entry_add(struct ledger *l, uint64_t id)
 {
-	size_t i;
+	struct ledger_entry *e = NULL;
 
-	if ((l->nentries + 1) * 2 > l->room && entries_grow(l) < 0) {
-		l->no_memory = true;
-		return NULL;
+	if (l->hint == NULL)
+		l->hint = calloc(1, sizeof(*l->hint));
+	if (l->hint != NULL) {
+		hint_drop(l);
+		e = hashmap_add(&l->entries, id);
 	}
-	for (i = slot_of(l, id); l->entries[i].id != 0;
-	     i = (i + 1) & (l->room - 1))
-		;
-	l->entries[i].id = id;
-	l->nentries++;
-	*l->hint = (struct ledger_hint){0, NULL};
-	return &l->entries[i];
+	l->no_memory |= e == NULL;
+	return e;
 }
 
-/* Remove by shifting back what would otherwise not be found any more. */
 static void
 entry_remove(struct ledger *l, struct ledger_entry *e)
 {
-	size_t mask = l->room - 1, hole = (size_t)(e - l->entries), i, home;
-
-	for (i = (hole + 1) & mask; l->entries[i].id != 0; i = (i + 1) & mask) {
-		home = slot_of(l, l->entries[i].id);
-		if (((i - home) & mask) >= ((i - hole) & mask)) {
-			l->entries[hole] = l->entries[i];
-			hole = i;
-		}
-	}
-	memset(&l->entries[hole], 0, sizeof(l->entries[hole]));
-	l->nentries--;
-	*l->hint = (struct ledger_hint){0, NULL};
+	hint_drop(l);
+	hashmap_remove(&l->entries, e);
 }
 
 static struct ledger_stream *
 stream_at(struct ledger *l, uint32_t stream)
 {
-	struct ledger_stream *streams;
-	uint32_t n = l->nstreams;
+	struct ledger_stream *s = array_at(
+	    &l->streams, &l->nstreams, stream, sizeof(*s), LEDGER_STREAMS_MAX);
 
-	if (stream < n)
-		return &l->streams[stream];
-	if (stream >= LEDGER_STREAMS_MAX)
-		return NULL;
-	streams = realloc(l->streams, (stream + 1) * sizeof(*streams));
-	if (streams == NULL) {
-		l->no_memory = true;
-		return NULL;
-	}
-	memset(streams + n, 0, (stream + 1 - n) * sizeof(*streams));
-	l->streams = streams;
-	l->nstreams = stream + 1;
-	return &streams[stream];
+	l->no_memory |= s == NULL && stream < LEDGER_STREAMS_MAX;
+	return s;
 }
 
 const struct ledger_stream *
@@ -175,32 +105,11 @@ ledger_stream(const struct ledger *l, uint32_t stream)
 	return &l->streams[stream];
 }
 
-/* Element i of a growing array, zeroed when new; NULL beyond max. */
-static void *
-slot_at(void *array_pointer, uint32_t *n, uint32_t i, size_t size)
-{
-	char *array, *grown;
-	uint32_t room = i + 1;
-
-	memcpy(&array, array_pointer, sizeof(array));
-	if (i < *n)
-		return array + i * size;
-	if (i >= SOURCES_MAX)
-		return NULL;
-	grown = realloc(array, room * size);
-	if (grown == NULL)
-		return NULL;
-	memset(grown + *n * size, 0, (room - *n) * size);
-	memcpy(array_pointer, &grown, sizeof(grown));
-	*n = room;
-	return grown + i * size;
-}
-
 static struct ledger_consumer *
 consumer_at(struct ledger *l, uint32_t consumer)
 {
-	struct ledger_consumer *c =
-	    slot_at(&l->consumers, &l->nconsumers, consumer, sizeof(*c));
+	struct ledger_consumer *c = array_at(
+	    &l->consumers, &l->nconsumers, consumer, sizeof(*c), SOURCES_MAX);
 
 	l->no_memory |= c == NULL && consumer < SOURCES_MAX;
 	return c;
@@ -289,25 +198,13 @@ ledger_was_invoked(const struct ledger *l, uint64_t id)
 static void
 note_invoked(struct ledger *l, uint64_t id)
 {
-	uint32_t source = message_id_source(id), n;
-	uint64_t *invoked;
+	uint32_t source = message_id_source(id);
+	uint64_t *invoked = array_at(
+	    &l->invoked, &l->nsources, source, sizeof(*invoked), SOURCES_MAX);
 
-	if (source >= SOURCES_MAX)
-		return;
-	if (source >= l->nsources) {
-		n = source + 1;
-		invoked = realloc(l->invoked, n * sizeof(*invoked));
-		if (invoked == NULL) {
-			l->no_memory = true;
-			return;
-		}
-		memset(invoked + l->nsources, 0,
-		    (n - l->nsources) * sizeof(*invoked));
-		l->invoked = invoked;
-		l->nsources = n;
-	}
-	if (message_id_counter(id) > l->invoked[source])
-		l->invoked[source] = message_id_counter(id);
+	l->no_memory |= invoked == NULL && source < SOURCES_MAX;
+	if (invoked != NULL && message_id_counter(id) > *invoked)
+		*invoked = message_id_counter(id);
 }
 
 static void
@@ -339,7 +236,7 @@ enter_invoke(struct ledger *l, const struct faults *f, const struct event *ev)
 	struct ledger_stream *s = stream_at(l, m->stream);
 	struct ledger_entry *e = ledger_find(l, m->id);
 
-	if (s == NULL)
+	if (s == NULL || m->id == 0)
 		return;
 	if (e != NULL) {
 		e->attempts++;
@@ -439,16 +336,13 @@ find_by_seq(const struct ledger *l, uint32_t consumer, uint64_t seq)
 {
 	const struct ledger_consumer *c = ledger_consumer(l, consumer);
 	struct ledger_entry *e;
-	size_t i;
+	size_t i = 0;
 
 	if (c == NULL)
 		return NULL; /* of a stream that nobody named */
-	for (i = 0; i < l->room; i++) {
-		e = ledger_slot(l, i);
-		if (e != NULL && e->is_acked && e->seq == seq &&
-		    e->stream == c->stream)
+	while ((e = ledger_next(l, &i)) != NULL)
+		if (e->is_acked && e->seq == seq && e->stream == c->stream)
 			return e;
-	}
 	return NULL;
 }
 
@@ -509,10 +403,7 @@ park(struct ledger *l, uint64_t now_ns)
 	if (now_ns < l->park_ns)
 		return;
 	l->park_ns = now_ns + PARKING_NS;
-	while (i < l->room && err != -ENOMEM) {
-		e = ledger_slot(l, i++);
-		if (e == NULL)
-			continue;
+	while (err != -ENOMEM && (e = ledger_next(l, &i)) != NULL) {
 		if (!entry_settle(l, e)) {
 			if (!is_parkable(e, now_ns))
 				continue;
@@ -523,8 +414,10 @@ park(struct ledger *l, uint64_t now_ns)
 		}
 		i--; /* another one may stand here now */
 	}
-	if (l->room > ROOM_KEPT && l->nentries * 8 < l->room && err == 0)
-		err = entries_resize(l, l->room / 2);
+	if (l->hint != NULL)
+		hint_drop(l);
+	if (err == 0)
+		err = hashmap_shrink(&l->entries);
 	l->no_memory |= err == -ENOMEM;
 }
 
@@ -546,8 +439,8 @@ enter_deliver(struct ledger *l, const struct faults *f, const struct event *ev)
 	c->moved_ns = ev->time_ns;
 	if (m->seq > c->frontier)
 		c->frontier = m->seq;
-	readers =
-	    slot_at(&l->readers, &l->nreaders, ev->source, sizeof(*readers));
+	readers = array_at(&l->readers, &l->nreaders, ev->source,
+	    sizeof(*readers), SOURCES_MAX);
 	if (readers != NULL)
 		*readers |= c->bit;
 	else
@@ -629,19 +522,17 @@ enter_exit(struct ledger *l, uint32_t source)
 {
 	struct ledger_entry *e;
 	uint64_t bits = source < l->nreaders ? l->readers[source] : 0;
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < l->room; i++) {
-		e = ledger_slot(l, i);
+	while ((e = ledger_next(l, &i)) != NULL) {
 		/* It may have sent the ack of whatever was delivered. */
-		if (e != NULL)
-			e->unsure |= bits & e->delivered & ~e->confirmed;
-		if (e != NULL && e->acking == source) {
+		e->unsure |= bits & e->delivered & ~e->confirmed;
+		if (e->acking == source) {
 			e->acking = 0;
 			e->ack_unknown = true;
 		}
-		if (e == NULL || message_id_source(e->id) != source ||
-		    e->is_acked || e->is_ended)
+		if (message_id_source(e->id) != source || e->is_acked ||
+		    e->is_ended)
 			continue;
 		e->is_unknown = e->is_ended = true;
 	}

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "orchestrator/judge/faults.h"
+#include "orchestrator/judge/hashmap.h"
 #include "orchestrator/judge/parked.h"
 #include "orchestrator/judge/seqlog.h"
 #include "orchestrator/judge/seqmap.h"
@@ -26,7 +27,7 @@
 
 /* A message that isn't settled. */
 struct ledger_entry {
-	uint64_t id; /* 0: free slot */
+	uint64_t id; /* the key in entries */
 	uint32_t stream;
 	uint32_t attempts;
 	uint64_t sum;		/* of the payload */
@@ -100,12 +101,11 @@ struct ledger_hint {
 
 struct ledger {
 	uint64_t run;
-	struct ledger_entry *entries; /* open addressing by id */
-	size_t nentries, room;
+	struct hashmap entries; /* struct ledger_entry, by id */
 	struct parked parked;
 	uint64_t recovered; /* settled without an ack of their publish */
 	uint64_t park_ns;   /* when to look again for what can be parked */
-	struct ledger_hint *hint; /* made with the first entries */
+	struct ledger_hint *hint; /* made with the first entry */
 	struct ledger_stream *streams;
 	uint32_t nstreams;
 	struct ledger_consumer *consumers;
@@ -159,7 +159,7 @@ bool ledger_was_confirmed(
 /* True when this run did invoke a publish of id. */
 bool ledger_was_invoked(const struct ledger *, uint64_t id);
 
-/* The i-th slot: NULL when it is free; i below room. */
-struct ledger_entry *ledger_slot(const struct ledger *, size_t i);
+/* The next entry; *at is 0 at first, and then left alone. NULL at the end. */
+struct ledger_entry *ledger_next(const struct ledger *, size_t *at);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/parked.h"
+#include "proto/base/array.h"
 #include "proto/message.h"
 
 #define SOURCES_MAX (1u << 20)
@@ -30,39 +31,19 @@ parked_fini(struct parked *p)
 	parked_init(p);
 }
 
-static struct parked_source *
-source_at(struct parked *p, uint32_t source)
-{
-	struct parked_source *sources;
-	uint32_t n = source + 1;
-
-	if (source < p->n)
-		return &p->sources[source];
-	if (source >= SOURCES_MAX)
-		return NULL;
-	sources = realloc(p->sources, n * sizeof(*sources));
-	if (sources == NULL)
-		return NULL;
-	memset(sources + p->n, 0, (n - p->n) * sizeof(*sources));
-	p->sources = sources;
-	p->n = n;
-	return &sources[source];
-}
-
 static struct parked_set *
 set_at(struct parked_source *s, uint64_t confirmed)
 {
-	struct parked_set *sets, *set;
+	struct parked_set *set;
 	uint32_t i;
 
 	for (i = 0; i < s->n; i++)
 		if (s->sets[i].confirmed == confirmed)
 			return &s->sets[i];
-	sets = realloc(s->sets, (s->n + 1) * sizeof(*sets));
-	if (sets == NULL)
+	set =
+	    array_at(&s->sets, &s->room, s->n, sizeof(*set), PARKED_MASKS_MAX);
+	if (set == NULL)
 		return NULL;
-	s->sets = sets;
-	set = &sets[s->n];
 	set->confirmed = confirmed;
 	set->counters = roaring_bitmap_create();
 	if (set->counters == NULL)
@@ -91,7 +72,8 @@ set_with(const struct parked *p, uint64_t id)
 int
 parked_put(struct parked *p, uint64_t id, uint64_t confirmed)
 {
-	struct parked_source *s = source_at(p, message_id_source(id));
+	struct parked_source *s = array_at(
+	    &p->sources, &p->n, message_id_source(id), sizeof(*s), SOURCES_MAX);
 	uint64_t counter = message_id_counter(id);
 	struct parked_set *set;
 

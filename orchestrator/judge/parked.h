@@ -22,7 +22,7 @@ struct parked_set {
 
 struct parked_source {
 	struct parked_set *sets;
-	uint32_t n;
+	uint32_t n, room;
 };
 
 struct parked {

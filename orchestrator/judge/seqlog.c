@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/seqlog.h"
+#include "proto/base/array.h"
 
 #define RING_FIRST ((size_t)64)
 
@@ -65,22 +66,12 @@ seqlog_digest_fini(struct seqlog_digest *d)
 int
 seqlog_digest_add(struct seqlog_digest *d, uint64_t seq, uint64_t id)
 {
-	size_t i = (size_t)(seq / SEQLOG_BLOCK), n;
 	uint64_t small = id % SEQLOG_PRIME;
-	struct seqlog_block *b;
+	struct seqlog_block *b = array_at(
+	    &d->blocks, &d->n, seq / SEQLOG_BLOCK, sizeof(*b), UINT32_MAX);
 
-	if (i >= d->n) {
-		n = d->n * 2 > i + 1 ? d->n * 2 : i + 1;
-		if (n > SIZE_MAX / sizeof(*b))
-			return -ENOMEM;
-		b = realloc(d->blocks, n * sizeof(*b));
-		if (b == NULL)
-			return -ENOMEM;
-		memset(b + d->n, 0, (n - d->n) * sizeof(*b));
-		d->blocks = b;
-		d->n = n;
-	}
-	b = &d->blocks[i];
+	if (b == NULL)
+		return -ENOMEM;
 	b->count++;
 	b->hash += mix(seq + UINT64_C(0x9e3779b97f4a7c15) * mix(id));
 	b->ids = plus(b->ids, small);

@@ -29,7 +29,7 @@ struct seqlog_block {
 
 struct seqlog_digest {
 	struct seqlog_block *blocks;
-	size_t n;
+	uint32_t n;
 };
 
 void seqlog_digest_fini(struct seqlog_digest *);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/seqmap.h"
+#include "proto/base/array.h"
 
 void
 seqmap_init(struct seqmap *m)
@@ -41,17 +42,9 @@ run_before(const struct seqmap *m, uint64_t key)
 static int
 insert_run(struct seqmap *m, size_t at, uint64_t key, uint64_t value)
 {
-	struct seqmap_run *runs;
-	size_t room;
-
-	if (m->n == m->room) {
-		room = m->room ? m->room * 2 : 8;
-		runs = realloc(m->runs, room * sizeof(*runs));
-		if (runs == NULL)
-			return -ENOMEM;
-		m->runs = runs;
-		m->room = room;
-	}
+	if (array_reserve(
+		&m->runs, &m->room, m->n + 1, sizeof(*m->runs), UINT32_MAX) < 0)
+		return -ENOMEM;
 	memmove(&m->runs[at + 1], &m->runs[at], (m->n - at) * sizeof(*m->runs));
 	m->runs[at] = (struct seqmap_run){key, value, 1};
 	m->n++;

@@ -18,7 +18,8 @@ struct seqmap_run {
 
 struct seqmap {
 	struct seqmap_run *runs; /* sorted by key, disjoint */
-	size_t n, room;
+	size_t n;
+	uint32_t room;
 	uint64_t count; /* keys held */
 };
 

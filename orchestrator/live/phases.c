@@ -322,13 +322,11 @@ is_consumed(const struct run *r)
 	const struct ledger *l = judge_ledger(r->history.judge);
 	const struct ledger_entry *e;
 	uint64_t missing;
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < l->room; i++) {
-		e = ledger_slot(l, i);
-		if (e != NULL && ledger_awaits(e, &missing))
+	while ((e = ledger_next(l, &i)) != NULL)
+		if (ledger_awaits(e, &missing))
 			return false;
-	}
 	return true;
 }
 

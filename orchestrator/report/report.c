@@ -321,13 +321,12 @@ count_open_unknown(
     const struct ledger *l, uint64_t *recovered, uint64_t *never_seen)
 {
 	const struct ledger_entry *e;
-	size_t i;
+	size_t i = 0;
 
 	*recovered = l->recovered;
 	*never_seen = 0;
-	for (i = 0; i < l->room; i++) {
-		e = ledger_slot(l, i);
-		if (e == NULL || !e->is_unknown || e->is_acked)
+	while ((e = ledger_next(l, &i)) != NULL) {
+		if (!e->is_unknown || e->is_acked)
 			continue;
 		*recovered += e->seq != 0;
 		*never_seen += e->seq == 0;

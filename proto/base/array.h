@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Growing arrays: a pointer, how many elements there is room for, and this
- * one function. The owner frees the pointer.
+ * Growing arrays: a pointer, and how many elements there is room for. The
+ * owner frees the pointer.
  */
 #ifndef BASE_ARRAY_H
 #define BASE_ARRAY_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * Make room for at least n elements of size bytes each. array is the address
@@ -17,5 +18,22 @@
  */
 int array_reserve(
     void *array, uint32_t *room, size_t n, size_t size, uint32_t max);
+
+/*
+ * Element i, for arrays where every element that there is room for counts:
+ * room is made as needed, and an element is zeroed until it is written to.
+ * NULL without memory, or when i is not below max.
+ */
+static inline void *
+array_at(void *array, uint32_t *room, size_t i, size_t size, uint32_t max)
+{
+	char *base;
+
+	if (i >= *room &&
+	    (i >= max || array_reserve(array, room, i + 1, size, max) < 0))
+		return NULL;
+	memcpy(&base, array, sizeof(base));
+	return base + i * size;
+}
 
 #endif

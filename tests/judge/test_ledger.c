@@ -311,7 +311,7 @@ test_shrinks(void **state)
 	stream(true);
 	for (k = 1; k <= n; k++)
 		invoke(k);
-	assert_true(ledger.room >= 2 * n);
+	assert_true(ledger.entries.room >= 2 * n);
 	for (k = 1; k <= n; k++) {
 		ok(k, k, false);
 		if (k % 1000 != 0)
@@ -319,8 +319,8 @@ test_shrinks(void **state)
 	}
 	for (i = 0; i < 6; i++)
 		minute();
-	assert_true(ledger.room <= 16384);
-	assert_int_equal(ledger.nentries, n / 1000);
+	assert_true(ledger.entries.room <= 16384);
+	assert_int_equal(ledger.entries.n, n / 1000);
 	for (k = 1; k <= n; k++)
 		assert_int_equal(find(k) != NULL, k % 1000 == 0);
 }
@@ -348,11 +348,11 @@ test_random_table(void **state)
 			n--;
 		}
 		open[k] = !open[k];
-		assert_int_equal(ledger.nentries, n);
+		assert_int_equal(ledger.entries.n, n);
 		k = rng_below(&rng, 500);
 		assert_int_equal(find(k + 1) != NULL, open[k]);
 	}
-	assert_true(ledger.room <= 2048);
+	assert_true(ledger.entries.room <= 2048);
 }
 
 /* Two streams have a message at sequence 1, both unreadable when acked. */

@@ -57,6 +57,29 @@ test_no_memory(void **state)
 	assert_int_equal(room, 0);
 }
 
+/* Elements by their index, in any order; those between are there, too. */
+static void
+test_at(void **state)
+{
+	uint32_t *a = NULL, room = 0, *at;
+
+	(void)state;
+	at = array_at(&a, &room, 100, sizeof(*a), 1000);
+	assert_non_null(at);
+	assert_ptr_equal(at, &a[100]);
+	*at = 5;
+	at = array_at(&a, &room, 3, sizeof(*a), 1000);
+	assert_ptr_equal(at, &a[3]);
+	assert_int_equal(*at, 0);
+	assert_non_null(array_at(&a, &room, 999, sizeof(*a), 1000));
+	assert_int_equal(room, 1000);
+	assert_int_equal(a[100], 5);
+	assert_null(array_at(&a, &room, 1000, sizeof(*a), 1000));
+	assert_null(array_at(&a, &room, SIZE_MAX, sizeof(*a), 1000));
+	assert_int_equal(room, 1000);
+	free(a);
+}
+
 int
 main(void)
 {
@@ -64,6 +87,7 @@ main(void)
 	    cmocka_unit_test(test_grows_and_keeps),
 	    cmocka_unit_test(test_maximum),
 	    cmocka_unit_test(test_no_memory),
+	    cmocka_unit_test(test_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: ISC */
+/* What is there in the end; see kv.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "orchestrator/check/kv/kv.h"
+#include "proto/base/text.h"
+
+void
+kv_on_scan_begin(struct check *c, const struct msg_scan_begin *m)
+{
+	struct kv_state *st = c->state;
+	const struct ledger_stream *s = ledger_stream(c->ledger, st->stream);
+	struct anomaly a = kv_anomaly(c, ANOMALY_LOST_UPDATE, 0, 0);
+	uint32_t i;
+
+	for (i = 0; i < st->nkeys; i++)
+		memset(st->keys[i].finals, 0, sizeof(st->keys[i].finals));
+	/* Another creation time alone proves nothing: see lost.c. */
+	if (s == NULL || s->created == 0 || m->created == 0 ||
+	    s->created == m->created || m->last >= st->max_acked)
+		return;
+	check_raise(c, &a,
+	    "the bucket %s was created anew by the server and ends at revision "
+	    "%llu: revisions up to %llu had been acknowledged in the one made "
+	    "by this run",
+	    s->name, (unsigned long long)m->last,
+	    (unsigned long long)st->max_acked);
+}
+
+int
+kv_on_final(struct check *c, const struct msg_kv_final *m)
+{
+	struct kv_shown s = {m->key, m->path, m->found, m->intact, m->revision,
+	    m->id, m->run, m->sum};
+	struct kv_key *k = kv_key_at(c->state, m->key);
+	struct kv_final *f;
+
+	if (k == NULL)
+		return -ENOMEM;
+	if (m->path >= PATH_COUNT)
+		return 0;
+	f = &k->finals[m->path];
+	if (!f->seen || m->revision < f->oldest)
+		f->oldest = m->revision;
+	if (!f->seen || m->revision > f->newest)
+		f->newest = m->revision;
+	f->seen = true;
+	return kv_judge_shown(c, &s);
+}
+
+/* What differs in a cluster that did not become whole again proves nothing. */
+static enum anomaly_class
+final_class(const struct check *c)
+{
+	const struct kv_state *st = c->state;
+
+	return st->unsettled ? CLASS_WARNING : kv_loss_class(c);
+}
+
+static void
+raise_lost(struct check *c, uint32_t key, uint64_t leader, uint64_t consumer)
+{
+	const struct kv_state *st = c->state;
+	const struct kv_key *k = &st->keys[key];
+	bool was_acked = k->acked > leader && k->acked > consumer;
+	struct anomaly a = kv_anomaly(c, ANOMALY_LOST_UPDATE,
+	    was_acked ? k->acked_id : k->read_id,
+	    was_acked ? k->acked : k->read);
+
+	/* Nobody promised what was not acknowledged. */
+	a.class = was_acked ? final_class(c) : CLASS_WARNING;
+	a.seqs[1] = leader;
+	check_raise(c, &a,
+	    "update %s was %s at revision %llu of key %u and is gone after "
+	    "all faults were healed: the leader shows revision %llu and a "
+	    "consumer revision %llu",
+	    kv_id_text(a.ids[0]).s, was_acked ? "acknowledged" : "read",
+	    (unsigned long long)a.seqs[0], key, (unsigned long long)leader,
+	    (unsigned long long)consumer);
+}
+
+static void
+raise_divergence(struct check *c, uint32_t key)
+{
+	const struct kv_state *st = c->state;
+	const struct kv_key *k = &st->keys[key];
+	const struct kv_final *f = k->finals;
+	struct anomaly a = kv_anomaly(
+	    c, ANOMALY_DIVERGENCE, k->acked_id, f[PATH_LEADER].newest);
+	char direct[64] = "";
+
+	a.class = final_class(c);
+	a.rule = "guarantees 13";
+	a.seqs[1] = f[PATH_CONSUMER].newest;
+	if (f[PATH_DIRECT].seen)
+		text_format(direct, sizeof(direct),
+		    ", direct gets %llu to %llu",
+		    (unsigned long long)f[PATH_DIRECT].oldest,
+		    (unsigned long long)f[PATH_DIRECT].newest);
+	check_raise(c, &a,
+	    "a minute after all faults were healed the paths to key %u do not "
+	    "agree: the leader shows revision %llu, a consumer %llu%s; "
+	    "%llu was acknowledged",
+	    key, (unsigned long long)f[PATH_LEADER].newest,
+	    (unsigned long long)f[PATH_CONSUMER].newest, direct,
+	    (unsigned long long)k->acked);
+}
+
+static void
+judge_final(struct check *c, uint32_t key)
+{
+	const struct kv_state *st = c->state;
+	const struct kv_key *k = &st->keys[key];
+	const struct kv_final *f = k->finals;
+	uint64_t leader = f[PATH_LEADER].newest, committed = k->acked;
+	uint64_t consumer = f[PATH_CONSUMER].newest;
+	bool direct_agrees =
+	    !f[PATH_DIRECT].seen || (f[PATH_DIRECT].oldest == leader &&
+					f[PATH_DIRECT].newest == leader);
+
+	if (!f[PATH_LEADER].seen) {
+		if (committed != 0)
+			check_doubt(c, "the audit did not read key %u", key);
+		return;
+	}
+	if (k->read > committed)
+		committed = k->read;
+	/* A consumer shows nothing where there is nothing. */
+	if (committed > leader && committed > consumer)
+		raise_lost(c, key, leader, consumer);
+	else if (leader != consumer || !direct_agrees)
+		raise_divergence(c, key);
+}
+
+void
+kv_on_scan_end(struct check *c, const struct msg_scan_end *m)
+{
+	const struct kv_state *st = c->state;
+	uint32_t key;
+
+	if (!m->complete || m->stream != st->stream || st->attempts == 0)
+		return; /* the judge already says so */
+	for (key = 0; key < st->nkeys; key++)
+		judge_final(c, key);
+}

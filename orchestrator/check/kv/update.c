@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+/* Updates that are open or unknown, and their outcomes; see kv.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/check/kv/kv.h"
+#include "proto/base/array.h"
+#include "proto/base/clock.h"
+
+#define STARVED_NS (120 * CLOCK_S)
+
+/* JetStream's error codes for an expectation that did not hold. */
+#define ERR_WRONG_LAST_SEQ	 10071
+#define ERR_WRONG_LAST_SEQ_CONST 10164
+
+struct kv_update *
+kv_update_find(const struct kv_state *st, uint64_t id)
+{
+	return hashmap_find(&st->updates, id);
+}
+
+void
+kv_update_settle(struct kv_state *st, struct kv_update *u)
+{
+	if (u->is_ended && (u->revision != 0 || !u->is_unknown))
+		hashmap_remove(&st->updates, u);
+}
+
+static int
+note_invoked(struct kv_state *st, uint64_t id)
+{
+	uint64_t *counter = array_at(&st->invoked, &st->ninvoked,
+	    message_id_source(id), sizeof(*st->invoked), CHECK_SLOTS_MAX);
+
+	if (counter == NULL)
+		return -ENOMEM;
+	if (message_id_counter(id) > *counter)
+		*counter = message_id_counter(id);
+	return 0;
+}
+
+int
+kv_on_update(struct check *c, const struct event *ev)
+{
+	const struct msg_kv_update *m = &ev->u.kv_update;
+	struct kv_state *st = c->state;
+	struct kv_update *u = kv_update_find(st, m->id);
+
+	st->attempts++;
+	st->stream = m->stream;
+	if (u != NULL) {
+		u->attempts++;
+		return 0;
+	}
+	if (note_invoked(st, m->id) < 0 || kv_key_at(st, m->key) == NULL)
+		return -ENOMEM;
+	u = hashmap_add(&st->updates, m->id);
+	if (u == NULL)
+		return -ENOMEM;
+	u->key = m->key;
+	u->attempts = 1;
+	u->expected = m->expected;
+	u->sum = m->sum;
+	u->floor = st->max_acked;
+	u->invoked_ns = ev->time_ns;
+	u->invoked_stood = faults_stood(c->faults, ev->time_ns);
+	return 0;
+}
+
+void
+kv_judge_time(struct check *c, struct kv_update *u)
+{
+	struct anomaly a = kv_anomaly(c, ANOMALY_OP_TIMEOUT, u->id, 0);
+	const struct kv_state *st = c->state;
+	uint32_t source = message_id_source(u->id);
+	struct check_silence silence = {0};
+	uint64_t waited;
+
+	if (u->told || u->is_ended || u->revision != 0)
+		return;
+	if (source < st->nclients)
+		silence = st->clients[source].silence;
+	waited = check_waited_ns(c, &silence, u->invoked_ns, u->invoked_stood);
+	if (waited <= c->config->op_timeout_ns)
+		return;
+	u->told = true;
+	a.class = CLASS_VIOLATION;
+	a.rule = "guarantees 15";
+	check_raise(c, &a,
+	    "update %s of key %u was tried %u times without success within "
+	    "%.1f s in which the cluster could serve",
+	    kv_id_text(u->id).s, u->key, u->attempts, (double)waited / 1e9);
+}
+
+/* On the one host clock: what was sent after an ack comes after it. */
+static void
+judge_floor(struct check *c, const struct kv_update *u,
+    const struct msg_kv_update_ok *m)
+{
+	struct anomaly a =
+	    kv_anomaly(c, ANOMALY_CAS_VIOLATED, u->id, m->revision);
+
+	/* A duplicate's ack names the first copy: nothing was stored now. */
+	if (m->duplicate || m->revision > u->floor)
+		return;
+	a.rule = "guarantees 2";
+	a.seqs[1] = u->floor;
+	check_raise(c, &a,
+	    "update %s of key %u was stored at revision %llu, although "
+	    "revision %llu of the bucket had been acknowledged before it was "
+	    "first sent",
+	    kv_id_text(u->id).s, m->key, (unsigned long long)m->revision,
+	    (unsigned long long)u->floor);
+}
+
+/*
+ * Memory storage that went back behind what it had acknowledged: that is
+ * told once, and what follows begins anew.
+ */
+static bool
+is_forgotten(struct check *c, const struct kv_update *u,
+    const struct msg_kv_update_ok *m)
+{
+	struct kv_state *st = c->state;
+	struct anomaly a =
+	    kv_anomaly(c, ANOMALY_LOST_UPDATE, u->id, m->revision);
+	uint32_t i;
+
+	if (m->duplicate || m->revision > u->floor ||
+	    a.class != CLASS_DOCUMENTED)
+		return false;
+	check_raise(c, &a,
+	    "the bucket, in memory, went back from revision %llu to %llu",
+	    (unsigned long long)u->floor, (unsigned long long)m->revision);
+	for (i = 0; i < st->nkeys; i++) {
+		free(st->keys[i].links);
+		memset(&st->keys[i], 0, sizeof(st->keys[i]));
+	}
+	st->max_acked = 0;
+	return true;
+}
+
+int
+kv_on_ok(struct check *c, const struct event *ev)
+{
+	const struct msg_kv_update_ok *m = &ev->u.kv_update_ok;
+	struct kv_state *st = c->state;
+	struct kv_update *u = kv_update_find(st, m->id);
+	struct kv_client *cl = kv_client_at(st, ev->source);
+	struct anomaly a;
+	struct kv_link l;
+	struct kv_key *k;
+	int err;
+
+	if (cl == NULL)
+		return -ENOMEM;
+	cl->starved_ns = 0;
+	if (u == NULL)
+		return 0; /* never invoked: the gap is told elsewhere */
+	kv_judge_time(c, u);
+	if (!is_forgotten(c, u, m))
+		judge_floor(c, u, m);
+	if (u->revision != 0 && u->revision != m->revision) {
+		a = kv_anomaly(c, ANOMALY_CAS_VIOLATED, m->id, m->revision);
+		a.seqs[1] = u->revision;
+		check_raise(c, &a,
+		    "update %s of key %u was acknowledged at revision %llu "
+		    "but read at %llu",
+		    kv_id_text(m->id).s, m->key,
+		    (unsigned long long)m->revision,
+		    (unsigned long long)u->revision);
+	}
+	l = (struct kv_link){m->revision, u->expected, m->id, u->sum};
+	err = kv_link_enter(c, u->key, &l);
+	k = kv_key_at(st, u->key);
+	if (err == 0 && m->revision > k->acked) {
+		k->acked = m->revision;
+		k->acked_id = m->id;
+	}
+	k->was_refused = false;
+	if (m->revision > st->max_acked)
+		st->max_acked = m->revision;
+	hashmap_remove(&st->updates, u);
+	return err;
+}
+
+void
+kv_judge_starved(struct check *c, struct kv_client *cl, uint32_t source)
+{
+	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT, .class = CLASS_WARNING};
+	const struct kv_state *st = c->state;
+	uint64_t waited;
+
+	if (cl->starved_ns == 0 || cl->told_starved)
+		return;
+	waited = c->now_ns - cl->starved_ns;
+	if (cl->silence.ns > cl->starved_ns)
+		waited = c->now_ns - cl->silence.ns;
+	if (waited < STARVED_NS ||
+	    !faults_quiet_for(c->faults, c->now_ns, waited))
+		return;
+	cl->told_starved = true;
+	a.stream = st->stream;
+	check_raise(c, &a,
+	    "each update of client %u was refused for %.0f s without a fault",
+	    source, (double)waited / 1e9);
+}
+
+int
+kv_on_rejected(struct check *c, const struct event *ev)
+{
+	const struct msg_kv_update_rejected *m = &ev->u.kv_update_rejected;
+	struct kv_state *st = c->state;
+	const struct kv_update *u = kv_update_find(st, m->id);
+	struct kv_client *cl = kv_client_at(st, ev->source);
+	struct kv_key *k = kv_key_at(st, m->key);
+
+	if (cl == NULL || k == NULL)
+		return -ENOMEM;
+	if (m->code != ERR_WRONG_LAST_SEQ &&
+	    m->code != ERR_WRONG_LAST_SEQ_CONST)
+		return 0; /* nobody was there to judge it */
+	if (cl->starved_ns == 0) {
+		cl->starved_ns = ev->time_ns;
+		cl->told_starved = false;
+	}
+	if (u != NULL && !u->is_unknown && u->expected == k->acked)
+		k->was_refused = true;
+	return 0;
+}
+
+void
+kv_on_outcome(struct check *c, const struct event *ev)
+{
+	struct kv_state *st = c->state;
+	struct kv_update *u;
+
+	if (ev->type == MESSAGE_KV_UPDATE_UNKNOWN) {
+		u = kv_update_find(st, ev->u.kv_update_unknown.id);
+		if (u != NULL)
+			u->is_unknown = true;
+		return;
+	}
+	u = kv_update_find(st, ev->u.kv_update_end.id);
+	if (u == NULL)
+		return;
+	kv_judge_time(c, u);
+	u->is_ended = true;
+	if (ev->u.kv_update_end.outcome == 2)
+		u->is_unknown = true;
+	kv_update_settle(st, u);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * streams: what listings of streams may and may not show.
+ *
+ * Rule (guarantees 12, and 1 for the messages): a wrong answer convicts
+ * only when it persists: at least POLLS_MIN listings (or states of the one
+ * stream), the last of them asked for at least PERSIST_NS after the first,
+ * all of the same opinion, no fault in force from the first to the last and
+ * the same meta leader throughout. Wrong answers are: a stream whose add
+ * was confirmed before the listing began, and whose delete nobody asked
+ * for, is not listed (stream_missing); one whose delete was confirmed
+ * before the listing began is listed (stream_resurrected); one that holds
+ * fewer messages than were acknowledged before (lost); one with another
+ * configuration than it was given (corrupt). An operation that is retried
+ * for longer than --op-timeout is op_timeout, as with every workload.
+ *
+ * Why no legal behaviour trips it: an attempt that was not answered may
+ * take effect at any later time, so a stream with an open add may be there
+ * or not, one with an open delete likewise, and so may a later stream of
+ * the same name. A listing that failed shows nothing. A listing may be out
+ * of date for a moment (elections; a follower that answers before it
+ * applied the last change): whatever heals is told with its duration and
+ * never convicts. Servers that don't answer for the state of their streams
+ * leave a row without state, which is judged for presence only. Memory
+ * storage may lose its messages when servers restart: documented.
+ *
+ * Each stream ever added is one entry, by its id. An entry goes away when
+ * it is known that nothing of it can come any more; memory is that of the
+ * streams alive and of those with an attempt that was never answered.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "orchestrator/check/streams/streams.h"
+#include "proto/base/text.h"
+
+#define NAMES_MAX (1u << 22)
+
+static int
+on_tick(struct check *c)
+{
+	struct streams_state *st = c->state;
+	struct streams_walk w = {0};
+	struct stream *s;
+	uint32_t i;
+
+	while ((s = streams_next(st, &w)) != NULL)
+		streams_judge_op(c, s);
+	for (i = 0; i < st->nclients; i++)
+		streams_judge_failing(c, &st->clients[i], i);
+	return 0;
+}
+
+/* What a dead client was at is unknown, and no longer tried. */
+static int
+on_child_exit(struct check *c, uint32_t source)
+{
+	struct streams_state *st = c->state;
+	struct client *k;
+
+	if (source >= st->nclients)
+		return 0;
+	k = &st->clients[source];
+	if (k->current != NULL)
+		k->current->op = OP_NONE;
+	k->current = NULL;
+	k->is_listing = false;
+	k->failing_ns = 0;
+	return 0;
+}
+
+/* It was not refused by anybody while it stood still. */
+static int
+on_silent(struct check *c, uint32_t source)
+{
+	struct client *k = streams_client_at(c, source);
+
+	if (k == NULL)
+		return -ENOMEM;
+	check_silence_note(c, &k->silence);
+	return 0;
+}
+
+static int
+on_leader(struct check *c, const struct msg_leader *m)
+{
+	struct streams_state *st = c->state;
+
+	if (m->what != 1 || strcmp(st->meta, m->leader) == 0)
+		return 0;
+	/* The first that is heard of is no change. */
+	if (st->meta[0] != '\0')
+		st->meta_ns = c->now_ns;
+	text_set(st->meta, sizeof(st->meta), m->leader);
+	return 0;
+}
+
+static int
+streams_event(struct check *c, const struct event *ev)
+{
+	struct streams_state *st = c->state;
+
+	switch ((unsigned)ev->type) {
+	case MESSAGE_STREAM_ADD:
+		return streams_on_add(c, ev);
+	case MESSAGE_STREAM_REMOVE:
+		return streams_on_remove(c, ev);
+	case MESSAGE_STREAM_LIST:
+		return streams_on_list(c, ev);
+	case MESSAGE_STREAM_LISTED:
+		return streams_on_listed(c, ev);
+	case MESSAGE_STREAM_LIST_END:
+		return streams_on_list_end(c, ev);
+	case MESSAGE_TICK:
+		return on_tick(c);
+	case MESSAGE_LEADER:
+		return on_leader(c, &ev->u.leader);
+	case MESSAGE_CHILD_EXIT:
+		return on_child_exit(c, ev->u.child_exit.child);
+	case MESSAGE_CHILD_SILENT:
+		return on_silent(c, ev->u.child_silent.child);
+	case MESSAGE_FAULT_HEALED:
+		st->is_sick |= !ev->u.fault_healed.ok;
+		return 0;
+	case MESSAGE_SETTLED:
+		st->is_sick &= !ev->u.settled.ok;
+		return 0;
+	default:
+		streams_on_op(c, ev);
+		return 0;
+	}
+}
+
+/* An attempt that was not answered may take effect at any later time. */
+static bool
+is_open(const struct check *c, uint32_t source, uint64_t id)
+{
+	const struct stream *s = streams_find(c->state, source, id);
+
+	return s != NULL && (s->adds_open > 0 || s->removes_open > 0);
+}
+
+static bool
+streams_needs(const struct check *c, const struct event *ev)
+{
+	switch ((unsigned)ev->type) {
+	case MESSAGE_STREAM_ADD:
+		return is_open(c, ev->source, ev->u.stream_add.id);
+	case MESSAGE_STREAM_REMOVE:
+		return is_open(c, ev->source, ev->u.stream_remove.id);
+	case MESSAGE_STREAM_OP_FAILED:
+		return is_open(c, ev->source, ev->u.stream_op_failed.id);
+	case MESSAGE_STREAM_OP_END:
+		return is_open(c, ev->source, ev->u.stream_op_end.id);
+	default:
+		return false;
+	}
+}
+
+static int
+streams_init(struct check *c)
+{
+	struct streams_state *st = c->state;
+
+	hashmap_init(&st->lists, sizeof(struct stream_list), NAMES_MAX);
+	return 0;
+}
+
+static void
+streams_fini(struct check *c)
+{
+	streams_free(c->state);
+}
+
+static const enum message_type types[] = {MESSAGE_STREAM_ADD,
+    MESSAGE_STREAM_ADD_OK, MESSAGE_STREAM_REMOVE, MESSAGE_STREAM_REMOVE_OK,
+    MESSAGE_STREAM_OP_FAILED, MESSAGE_STREAM_FILLED, MESSAGE_STREAM_LIST,
+    MESSAGE_STREAM_LISTED, MESSAGE_STREAM_LIST_END, MESSAGE_STREAM_COUNTED,
+    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_LEADER, MESSAGE_CHILD_EXIT,
+    MESSAGE_CHILD_SILENT, MESSAGE_FAULT_HEALED, MESSAGE_SETTLED, 0};
+
+const struct check_ops check_streams = {
+    .name = "streams",
+    .summary = "listings show the streams that exist, whole, and no others",
+    .rule = "guarantees 12",
+    .types = types,
+    .state_size = sizeof(struct streams_state),
+    .init = streams_init,
+    .event = streams_event,
+    .needs = streams_needs,
+    .finish = streams_finish,
+    .fini = streams_fini,
+};
