@@ -14,6 +14,7 @@
 #include "orchestrator/live/run.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
 #include "proto/json.h"
 
 enum what {
@@ -55,7 +56,7 @@ say_recorded(const struct history *h, const char *dir)
 	const struct dropped *d = &h->dropped;
 	double from = ((double)d->first_ns - (double)h->stats.load_ns) / 1e9;
 	double to = ((double)d->last_ns - (double)h->stats.load_ns) / 1e9;
-	cJSON *tree = report_read(dir);
+	cJSON *tree = report_files_read(dir);
 	const cJSON *finished = json_get(tree, "finished");
 	const char *verdict = cJSON_GetStringValue(json_get(tree, "verdict"));
 
@@ -115,7 +116,7 @@ print_json(const cJSON *tree)
 static bool
 keeps_report(const struct history *h, const char *dir)
 {
-	cJSON *tree = h->dropped.events > 0 ? report_read(dir) : NULL;
+	cJSON *tree = h->dropped.events > 0 ? report_files_read(dir) : NULL;
 	bool keeps = tree != NULL;
 
 	cJSON_Delete(tree);
@@ -135,7 +136,7 @@ write_reports(const struct history *h, const cJSON *tree, const char *dir)
 
 	if (keeps_report(h, dir))
 		return 0;
-	err = tree != NULL ? report_write(h, tree, dir) : -ENOMEM;
+	err = tree != NULL ? report_files_write(h, tree, dir) : -ENOMEM;
 	if (err < 0)
 		fprintf(stderr,
 		    "natsburn: cannot write the report in \"%s\": %s\n", dir,

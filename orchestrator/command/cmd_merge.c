@@ -16,8 +16,10 @@
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/shards.h"
+#include "orchestrator/report/command_line.h"
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
@@ -272,7 +274,7 @@ write_junit(struct merger *m)
 	fwrite(m->suites, 1, m->suites_len, out);
 	fputs("</testsuites>\n", out);
 	if (fclose(out) == 0)
-		err = report_save(text, len, m->config.out, "junit.xml");
+		err = report_files_save(text, len, m->config.out, "junit.xml");
 	out = NULL;
 out:
 	if (out != NULL)
@@ -287,9 +289,9 @@ make_command(const struct merger *m, char *out)
 	int i;
 
 	out[0] = '\0';
-	text_add(out, REPORT_COMMAND_MAX, "natsburn report --merge");
+	text_add(out, COMMAND_LINE_MAX, "natsburn report --merge");
 	for (i = 0; i < m->n; i++)
-		report_word(out, m->dirs[i]);
+		command_line_word(out, m->dirs[i]);
 }
 
 static int
@@ -323,7 +325,7 @@ conclude(struct merger *m, const char *command)
 static int
 merge(struct merger *m)
 {
-	char command[REPORT_COMMAND_MAX];
+	char command[COMMAND_LINE_MAX];
 	int i, bad = check_out(m);
 
 	for (i = 0; i < m->n && bad == 0; i++)

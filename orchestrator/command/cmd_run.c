@@ -13,6 +13,7 @@
 #include "orchestrator/live/run.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
 
@@ -135,8 +136,8 @@ static int
 conclude(struct run *r)
 {
 	cJSON *tree = report_tree(&r->history, r->dir);
-	int err =
-	    tree != NULL ? report_write(&r->history, tree, r->dir) : -ENOMEM;
+	int err = tree != NULL ? report_files_write(&r->history, tree, r->dir)
+			       : -ENOMEM;
 
 	if (err < 0)
 		fprintf(stderr,

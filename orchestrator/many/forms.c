@@ -8,7 +8,7 @@
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/report/markup.h"
-#include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
 #include "proto/json.h"
 
 extern const char page_style[];
@@ -18,7 +18,7 @@ extern const char page_style[];
 cJSON *
 forms_load(const char *path)
 {
-	cJSON *report = json_load(path, REPORT_MAX);
+	cJSON *report = json_load(path, REPORT_FILES_MAX);
 
 	if (cJSON_IsNumber(json_get(report, "exit_code")) &&
 	    json_text(report, "verdict")[0] != '\0')
@@ -147,7 +147,7 @@ forms_save(const cJSON *tree, const char *dir, const char *name,
 		return err;
 	form(tree, out);
 	if (fclose(out) == 0 && len > 0)
-		err = report_save(text, len, dir, name);
+		err = report_files_save(text, len, dir, name);
 	free(text);
 	return err;
 }

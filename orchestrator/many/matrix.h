@@ -94,7 +94,7 @@ int matrix_exit_code(const struct matrix *);
 /* "pass", "FAIL", "harness" and so on, for tables. */
 const char *matrix_word(const struct matrix_cell *);
 
-/* The command that goes on with this matrix; REPORT_COMMAND_MAX bytes. */
+/* The command that goes on with this matrix; COMMAND_LINE_MAX bytes. */
 void matrix_command(const struct matrix *, char *out);
 
 /* matrix.json; to be deleted by the caller. NULL without memory. */

@@ -9,6 +9,7 @@
 
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
+#include "orchestrator/report/command_line.h"
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/text.h"
@@ -66,7 +67,7 @@ cJSON *
 matrix_tree(const struct matrix *m)
 {
 	cJSON *o = cJSON_CreateObject(), *list;
-	char command[REPORT_COMMAND_MAX];
+	char command[COMMAND_LINE_MAX];
 	unsigned i;
 	size_t w;
 

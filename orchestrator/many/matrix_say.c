@@ -4,7 +4,7 @@
 
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
-#include "orchestrator/report/report.h"
+#include "orchestrator/report/command_line.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/text.h"
 
@@ -173,7 +173,7 @@ void
 matrix_say(const struct matrix *m, FILE *out)
 {
 	struct widths w = measure(m);
-	char command[REPORT_COMMAND_MAX];
+	char command[COMMAND_LINE_MAX];
 	struct term t;
 
 	term_look(&t, out);
@@ -197,12 +197,12 @@ matrix_command(const struct matrix *m, char *out)
 	struct run_config c = m->base;
 
 	out[0] = '\0';
-	text_add(out, REPORT_COMMAND_MAX, "natsburn matrix --tests %s",
-	    m->own.tests);
+	text_add(
+	    out, COMMAND_LINE_MAX, "natsburn matrix --tests %s", m->own.tests);
 	if (m->own.repeat != 1)
-		text_add(out, REPORT_COMMAND_MAX, " --repeat %llu",
+		text_add(out, COMMAND_LINE_MAX, " --repeat %llu",
 		    (unsigned long long)m->own.repeat);
-	report_command(out, &c);
-	text_add(out, REPORT_COMMAND_MAX, " --out");
-	report_word(out, m->dir);
+	command_line_options(out, &c);
+	text_add(out, COMMAND_LINE_MAX, " --out");
+	command_line_word(out, m->dir);
 }

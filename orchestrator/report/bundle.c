@@ -15,7 +15,7 @@
 #include "orchestrator/history/evidence.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/redact.h"
-#include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
 #include "proto/base/text.h"
 #include "proto/frame.h"
 #include "proto/json.h"
@@ -530,7 +530,7 @@ fill(struct bundle *b)
 	if (err == 0)
 		err = put_readme(b);
 	if (err == 0)
-		err = report_files(b->h, b->tree, put_form, b);
+		err = report_files_each(b->h, b->tree, put_form, b);
 	text_add(path, sizeof(path), "%s/stderr.log", b->dir);
 	if (err == 0)
 		err = put_file(b, "stderr.log", path, false);

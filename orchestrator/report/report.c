@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* What a run leaves for people and scripts; see report.h. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+/* The tree of report.json; see report.h. */
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "orchestrator/history/evidence.h"
-#include "orchestrator/report/junit.h"
-#include "orchestrator/report/page.h"
+#include "orchestrator/report/command_line.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/clock.h"
-#include "proto/base/file.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define COMMAND_MAX REPORT_COMMAND_MAX
-#define AROUND_MAX  8 /* faults around an anomaly */
-#define AROUND_NS   CLOCK_S
+#define AROUND_MAX 8 /* faults around an anomaly */
+#define AROUND_NS  CLOCK_S
 
 /* JSON of seconds with three digits: nobody reads nanoseconds. */
 static void
@@ -44,48 +36,6 @@ add_mayhem(cJSON *o, const char *list)
 		json_append(modes, cJSON_CreateString(mode));
 }
 
-/* One word of a command line, quoted for a shell where it needs it. */
-void
-report_word(char *out, const char *value)
-{
-	const char *safe = "abcdefghijklmnopqrstuvwxyz"
-			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			   "_-+=:,./@%";
-	const char *p;
-
-	text_add(out, COMMAND_MAX, " ");
-	if (value[0] != '\0' && value[strspn(value, safe)] == '\0') {
-		text_add(out, COMMAND_MAX, "%s", value);
-		return;
-	}
-	text_add(out, COMMAND_MAX, "'");
-	for (p = value; *p != '\0'; p++)
-		text_add(out, COMMAND_MAX, *p == '\'' ? "'\\''" : "%c", *p);
-	text_add(out, COMMAND_MAX, "'");
-}
-
-static void
-command_option(void *arg, const char *name, const char *value)
-{
-	const struct option_spec *row = option_find(config_options, name);
-	char flag[80];
-
-	if (strcmp(name, "run") == 0 || strcmp(name, "test") == 0 ||
-	    strcmp(name, "out") == 0)
-		return;
-	flag[0] = '\0';
-	text_add(flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
-	text_add(arg, COMMAND_MAX, " %s", flag);
-	if (row == NULL || row->type != OPTION_FLAG)
-		report_word(arg, value);
-}
-
-void
-report_command(char *out, const struct run_config *c)
-{
-	config_each(c, false, command_option, out);
-}
-
 static void
 add_started(cJSON *o, int64_t wall_ns)
 {
@@ -103,7 +53,7 @@ add_run(cJSON *o, const struct history *h)
 {
 	const struct run_config *c = judge_config(h->judge);
 	const struct stats *s = &h->stats;
-	char command[COMMAND_MAX] = "natsburn run ";
+	char command[COMMAND_LINE_MAX] = "natsburn run ";
 	uint64_t end = s->load_end_ns ? s->load_end_ns : s->last_ns;
 
 	json_put_text(o, "verdict", verdict_name(h->result.verdict));
@@ -114,7 +64,7 @@ add_run(cJSON *o, const struct history *h)
 	add_count(o, "seed", c->seed);
 	add_started(o, s->wall_ns);
 	text_add(command, sizeof(command), "%s", c->test);
-	report_command(command, c);
+	command_line_options(command, c);
 	json_put_text(o, "command", command);
 	json_put_text(o, "cluster", c->cluster);
 	add_count(o, "replicas", c->replicas);
@@ -550,98 +500,4 @@ report_tree(const struct history *h, const char *run_dir)
 	add_count(item, "gaps", s->gaps);
 	add_dropped(o, h);
 	return o;
-}
-
-char *
-report_json(const struct history *h, const char *run_dir)
-{
-	cJSON *o = report_tree(h, run_dir);
-	char *text = o != NULL ? cJSON_Print(o) : NULL;
-
-	cJSON_Delete(o);
-	return text;
-}
-
-cJSON *
-report_read(const char *run_dir)
-{
-	char path[JOURNAL_PATH_MAX + 64] = "";
-
-	text_add(path, sizeof(path), "%s/report.json", run_dir);
-	return json_load(path, REPORT_MAX);
-}
-
-int
-report_save(const char *text, size_t len, const char *run_dir, const char *name)
-{
-	char path[JOURNAL_PATH_MAX + 64] = "";
-
-	text_add(path, sizeof(path), "%s/%s", run_dir, name);
-	return file_replace(path, text, len);
-}
-
-/* Render one of the forms of the report. NULL without memory. */
-static char *
-render(const struct history *h, const cJSON *tree, size_t *len,
-    void (*form)(const struct history *, const cJSON *, FILE *))
-{
-	char *text = NULL;
-	FILE *out = open_memstream(&text, len);
-
-	if (out == NULL)
-		return NULL;
-	form(h, tree, out);
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
-}
-
-static void
-form_json(const struct history *h, const cJSON *tree, FILE *out)
-{
-	char *text = cJSON_Print(tree);
-
-	(void)h;
-	if (text != NULL)
-		fprintf(out, "%s\n", text);
-	free(text);
-}
-
-int
-report_files(const struct history *h, const cJSON *tree,
-    int (*put)(void *arg, const char *name, const char *text, size_t len),
-    void *arg)
-{
-	static const struct {
-		const char *name;
-		void (*form)(const struct history *, const cJSON *, FILE *);
-	} forms[] = {{"report.json", form_json}, {"junit.xml", junit_write},
-	    {"report.html", page_write}};
-	size_t i, len = 0;
-	int err = 0, first = 0;
-	char *text;
-
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		text = render(h, tree, &len, forms[i].form);
-		err = text == NULL || len == 0
-			  ? -ENOMEM
-			  : put(arg, forms[i].name, text, len);
-		free(text);
-		if (first == 0)
-			first = err;
-	}
-	return first;
-}
-
-static int
-save_file(void *arg, const char *name, const char *text, size_t len)
-{
-	return report_save(text, len, arg, name);
-}
-
-int
-report_write(const struct history *h, const cJSON *tree, const char *run_dir)
-{
-	return report_files(h, tree, save_file, (void *)(uintptr_t)run_dir);
 }
