@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/live/run.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/report.h"
@@ -196,8 +197,9 @@ judge_dir(const char *dir, const struct run_config *c, enum what what)
 		err = history_replay(&h, dir);
 	if (err < 0) {
 		history_fini(&h);
-		return cli_usage("\"%s\" holds no journal that can be read: %s",
-		    dir, strerror(-err));
+		return usage_error(
+		    "\"%s\" holds no journal that can be read: %s", dir,
+		    strerror(-err));
 	}
 	say_rest(&h, dir);
 	code = what == WHAT_DUMP ? dump(&h, dir, c)
@@ -214,13 +216,13 @@ judge_command(const char *name, int argc, char **argv, enum what what)
 	int n, code;
 
 	if (c == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(c);
 	n = cli_options(c, argc, argv, &dir, 1);
 	if (n < 0)
 		code = EXIT_USAGE;
 	else if (n == 0)
-		code = cli_usage("%s: which run folder?", name);
+		code = usage_error("%s: which run folder?", name);
 	else
 		code = judge_dir(dir, c, what);
 	free(c);

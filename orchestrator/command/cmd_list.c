@@ -6,6 +6,7 @@
 
 #include "chaos/chaos.h"
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
@@ -137,8 +138,8 @@ list_sections(const char *only, bool json)
 	free(text);
 	cJSON_Delete(o);
 	if (shown == 0)
-		return cli_usage("list \"%s\": must be one of tests, mayhem, "
-				 "checks, clusters",
+		return usage_error("list \"%s\": must be one of tests, mayhem, "
+				   "checks, clusters",
 		    only);
 	return 0;
 }
@@ -151,7 +152,7 @@ cmd_list(int argc, char **argv)
 	int n, code = EXIT_USAGE;
 
 	if (c == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(c);
 	n = cli_options(c, argc, argv, &only, 1);
 	if (n >= 0)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
@@ -68,7 +69,7 @@ take_own(struct matrix *m, int *argc, char **argv)
 		value = getenv(variable);
 		if (value != NULL && option_set(matrix_options, &m->own, "--",
 					 row->name, value, why) < 0)
-			return cli_usage(
+			return usage_error(
 			    "in the environment, %s: %s", variable, why);
 	}
 	while (i < *argc) {
@@ -83,11 +84,11 @@ take_own(struct matrix *m, int *argc, char **argv)
 		}
 		n = value != NULL ? 1 : 2;
 		if (i + n > *argc)
-			return cli_usage("--%s needs a value", name);
+			return usage_error("--%s needs a value", name);
 		value = value != NULL ? value + 1 : argv[i + 1];
 		if (option_set(
 			matrix_options, &m->own, "--", name, value, why) < 0)
-			return cli_usage("%s", why);
+			return usage_error("%s", why);
 		drop_word(argc, argv, i, n);
 	}
 	return 0;
@@ -106,7 +107,7 @@ take_options(struct matrix *m, int argc, char **argv)
 	if (n < 0)
 		return EXIT_USAGE;
 	if (n == 1 || m->base.test[0] != '\0')
-		return cli_usage("matrix: \"%s\": name tests with --tests",
+		return usage_error("matrix: \"%s\": name tests with --tests",
 		    n == 1 ? word : m->base.test);
 	return 0;
 }
@@ -127,19 +128,20 @@ make_dir(struct driver *d)
 	if (m->base.out[0] == '\0') {
 		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
 		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
-			return cli_usage("cannot make the folder %s here: %s",
+			return usage_error("cannot make the folder %s here: %s",
 			    RUNS_DIR, strerror(errno));
 		text_add(m->base.out, sizeof(m->base.out), "%s/%s-matrix-%d",
 		    RUNS_DIR, stamp, (int)getpid());
 	}
 	if (strpbrk(m->base.out, "\"\\\n") != NULL)
-		return cli_usage("--out \"%s\": quotes, backslashes and line "
-				 "ends can't stand in a server's configuration",
+		return usage_error(
+		    "--out \"%s\": quotes, backslashes and line "
+		    "ends can't stand in a server's configuration",
 		    m->base.out);
 	text_set(m->dir, sizeof(m->dir), m->base.out);
 	text_add(path, sizeof(path), "%s/journal", m->dir);
 	if (access(path, F_OK) == 0)
-		return cli_usage(
+		return usage_error(
 		    "--out \"%s\": is the folder of a single run", m->dir);
 	return 0;
 }
@@ -151,14 +153,14 @@ lock_dir(struct driver *d)
 	const char *dir = d->m->dir;
 
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    dir, strerror(errno));
 	d->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->dir_fd < 0 || access(dir, W_OK | X_OK) < 0)
-		return cli_usage("--out \"%s\": cannot be written: %s", dir,
+		return usage_error("--out \"%s\": cannot be written: %s", dir,
 		    strerror(errno));
 	if (flock(d->dir_fd, LOCK_EX | LOCK_NB) < 0)
-		return cli_usage(
+		return usage_error(
 		    "--out \"%s\": another natsburn matrix works there", dir);
 	return 0;
 }
@@ -606,7 +608,7 @@ cmd_matrix(int argc, char **argv)
 
 	d.m = calloc(1, sizeof(*d.m));
 	if (d.m == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	term_look(&d.term, stderr);
 	code = take_options(d.m, argc, argv);
 	d.is_quiet = d.m->base.quiet;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/shards.h"
@@ -48,16 +49,16 @@ check_dir(const struct merger *m, int i)
 	int k;
 
 	if (stat(m->dirs[i], &st) < 0)
-		return cli_usage(
+		return usage_error(
 		    "--merge \"%s\": %s", m->dirs[i], strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return cli_usage("--merge \"%s\": is not a folder; name the "
-				 "run folders of the shards",
+		return usage_error("--merge \"%s\": is not a folder; name the "
+				   "run folders of the shards",
 		    m->dirs[i]);
 	for (k = 0; k < i; k++)
 		if (stat(m->dirs[k], &other) == 0 &&
 		    st.st_ino == other.st_ino && st.st_dev == other.st_dev)
-			return cli_usage(
+			return usage_error(
 			    "--merge \"%s\": is named twice", m->dirs[i]);
 	return 0;
 }
@@ -75,7 +76,7 @@ take_words(struct merger *m, int argc, char **argv)
 	if (m->n < 0)
 		return EXIT_USAGE;
 	if (m->n == 0)
-		return cli_usage("report --merge: which run folders?");
+		return usage_error("report --merge: which run folders?");
 	for (i = 0; i < m->n && bad == 0; i++)
 		bad = check_dir(m, i);
 	return bad;
@@ -94,14 +95,14 @@ check_out(const struct merger *m)
 	if (out[0] == '\0')
 		return 0;
 	if (stat(out, &st) == 0 && !S_ISDIR(st.st_mode))
-		return cli_usage("--out \"%s\": is not a folder", out);
+		return usage_error("--out \"%s\": is not a folder", out);
 	text_add(path, sizeof(path), "%s/journal", out);
 	text_add(report, sizeof(report), "%s/report.json", out);
 	there = forms_load(report);
 	is_run = access(path, F_OK) == 0 ||
 		 (there != NULL && json_get(there, "shards") == NULL);
 	cJSON_Delete(there);
-	return is_run ? cli_usage(
+	return is_run ? usage_error(
 			    "--out \"%s\": is the folder of a single run", out)
 		      : 0;
 }
@@ -117,17 +118,17 @@ make_out(struct merger *m)
 		(void)gmtime_r(&now, &tm); /* now is in range */
 		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
 		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
-			return cli_usage("cannot make the folder %s here: %s",
+			return usage_error("cannot make the folder %s here: %s",
 			    RUNS_DIR, strerror(errno));
 		text_add(out, sizeof(m->config.out), "%s/%s-merged-%d",
 		    RUNS_DIR, stamp, (int)getpid());
 	}
 	if (mkdir(out, 0755) < 0 && errno != EEXIST)
-		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    out, strerror(errno));
 	m->full = realpath(out, NULL);
 	if (m->full == NULL || access(out, W_OK | X_OK) < 0)
-		return cli_usage("--out \"%s\": cannot be written: %s", out,
+		return usage_error("--out \"%s\": cannot be written: %s", out,
 		    strerror(errno));
 	return 0;
 }
@@ -245,7 +246,7 @@ take_shard(struct merger *m, const char *dir)
 	int bad = 0;
 
 	if (shards_add(&m->shards, dir, report, why, sizeof(why)) < 0)
-		bad = cli_usage("--merge \"%s\": %s", dir, why);
+		bad = usage_error("--merge \"%s\": %s", dir, why);
 	else if (report != NULL)
 		write_suite(m, dir, report);
 	else
@@ -331,7 +332,7 @@ merge(struct merger *m)
 	for (i = 0; i < m->n && bad == 0; i++)
 		bad = take_shard(m, m->dirs[i]);
 	if (bad == 0 && m->shards.first == NULL)
-		bad = cli_usage(
+		bad = usage_error(
 		    "report --merge: no report and no journal in any of these "
 		    "folders");
 	if (bad == 0)
@@ -351,10 +352,10 @@ cmd_merge(int argc, char **argv)
 	int code;
 
 	if (m == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	m->junit = open_memstream(&m->suites, &m->suites_len);
 	if (m->junit == NULL || shards_init(&m->shards) < 0)
-		code = cli_usage("out of memory");
+		code = usage_error("out of memory");
 	else
 		code = take_words(m, argc, argv);
 	if (code == 0)

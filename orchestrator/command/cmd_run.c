@@ -8,8 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "orchestrator/command/binary.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/limits.h"
+#include "orchestrator/command/usage.h"
+#include "orchestrator/command/validate.h"
 #include "orchestrator/live/run.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/report.h"
@@ -31,26 +34,27 @@ make_run_dir(struct run *r)
 		(void)gmtime_r(&now, &tm); /* now is in range */
 		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
 		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
-			return cli_usage("cannot make the folder %s here: %s",
+			return usage_error("cannot make the folder %s here: %s",
 			    RUNS_DIR, strerror(errno));
 		text_add(r->config.out, sizeof(r->config.out), "%s/%s-%s-%d",
 		    RUNS_DIR, stamp, r->config.test, (int)getpid());
 	}
 	if (strpbrk(r->config.out, "\"\\\n") != NULL)
-		return cli_usage("--out \"%s\": quotes, backslashes and line "
-				 "ends can't stand in a server's configuration",
+		return usage_error(
+		    "--out \"%s\": quotes, backslashes and line "
+		    "ends can't stand in a server's configuration",
 		    r->config.out);
 	text_set(r->dir, sizeof(r->dir), r->config.out);
 	if (mkdir(r->dir, 0755) < 0 && errno != EEXIST)
-		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    r->dir, strerror(errno));
 	text_add(path, sizeof(path), "%s/journal", r->dir);
 	if (access(path, F_OK) == 0)
-		return cli_usage(
+		return usage_error(
 		    "--out \"%s\": holds an earlier run already", r->dir);
 	if (access(r->dir, W_OK | X_OK) < 0)
-		return cli_usage("--out \"%s\": cannot be written: %s", r->dir,
-		    strerror(errno));
+		return usage_error("--out \"%s\": cannot be written: %s",
+		    r->dir, strerror(errno));
 	return 0;
 }
 
@@ -63,7 +67,7 @@ open_metrics(struct run *r)
 		return 0;
 	r->metrics = metrics_open(r->config.metrics, r, why, sizeof(why));
 	if (r->metrics == NULL)
-		return cli_usage(
+		return usage_error(
 		    "--metrics \"%s\": %s", r->config.metrics, why);
 	return 0;
 }
@@ -74,11 +78,11 @@ prepare(struct run *r)
 {
 	int bad;
 
-	bad = cli_expand_mayhem(&r->config);
+	bad = validate_expand_mayhem(&r->config);
 	if (bad == 0)
-		bad = cli_validate(&r->config);
+		bad = validate_config(&r->config);
 	if (bad == 0 && strcmp(r->config.cluster, "local") == 0)
-		bad = cli_find_server(&r->config);
+		bad = binary_find_server(&r->config);
 	if (bad == 0)
 		bad = limits_check(&r->config);
 	if (bad == 0)
@@ -209,11 +213,11 @@ cmd_run(int argc, char **argv)
 	int n, code = EXIT_USAGE;
 
 	if (r == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(&r->config);
 	n = cli_connect_options(&r->config, argc, argv, &word, 1);
 	if (n == 1 && !text_fits(r->config.test, sizeof(r->config.test), word))
-		code = cli_usage("unknown test \"%.60s\"", word);
+		code = usage_error("unknown test \"%.60s\"", word);
 	else if (n >= 0)
 		code = run_configured(r);
 	free(r);
