@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/folder.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
@@ -24,7 +24,6 @@
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define RUNS_DIR "natsburn-runs"
 #define LINK_MAX 4096
 
 struct merger {
@@ -110,19 +109,11 @@ check_out(const struct merger *m)
 static int
 make_out(struct merger *m)
 {
-	char *out = m->config.out, stamp[32];
-	time_t now = time(NULL);
-	struct tm tm;
+	char *out = m->config.out;
+	int bad = folder_name(out, sizeof(m->config.out), "merged");
 
-	if (out[0] == '\0') {
-		(void)gmtime_r(&now, &tm); /* now is in range */
-		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
-			return usage_error("cannot make the folder %s here: %s",
-			    RUNS_DIR, strerror(errno));
-		text_add(out, sizeof(m->config.out), "%s/%s-merged-%d",
-		    RUNS_DIR, stamp, (int)getpid());
-	}
+	if (bad != 0)
+		return bad;
 	if (mkdir(out, 0755) < 0 && errno != EEXIST)
 		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    out, strerror(errno));

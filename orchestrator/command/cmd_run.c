@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "orchestrator/command/binary.h"
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/folder.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/command/validate.h"
@@ -20,25 +20,16 @@
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
 
-#define RUNS_DIR "natsburn-runs"
-
 /* Make the run folder; it must not hold an earlier run. */
 static int
 make_run_dir(struct run *r)
 {
-	char path[CONFIG_PATH_MAX + 32] = "", stamp[32];
-	struct tm tm;
-	time_t now = time(NULL);
+	char path[CONFIG_PATH_MAX + 32] = "";
+	int bad =
+	    folder_name(r->config.out, sizeof(r->config.out), r->config.test);
 
-	if (r->config.out[0] == '\0') {
-		(void)gmtime_r(&now, &tm); /* now is in range */
-		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
-			return usage_error("cannot make the folder %s here: %s",
-			    RUNS_DIR, strerror(errno));
-		text_add(r->config.out, sizeof(r->config.out), "%s/%s-%s-%d",
-		    RUNS_DIR, stamp, r->config.test, (int)getpid());
-	}
+	if (bad != 0)
+		return bad;
 	if (strpbrk(r->config.out, "\"\\\n") != NULL)
 		return usage_error(
 		    "--out \"%s\": quotes, backslashes and line "

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "orchestrator/command/binary.h"
+#include "orchestrator/command/limits.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/command/validate.h"
-#include "orchestrator/command/limits.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"

@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "proto/config.h"
 
@@ -81,6 +82,16 @@ void matrix_config(
 /* PATH of a cell's folder, or of a file in it. */
 void matrix_path(const struct matrix *, const struct matrix_cell *,
     const char *file, char *out, size_t size);
+
+/*
+ * Prepare the environment that all cells get: the addresses and secrets of
+ * the configuration, which others could read on a command line, and none of
+ * the variables that it was made from. 0 or -ENOMEM.
+ */
+int matrix_environment(const struct run_config *);
+
+/* Start a cell, with its output to log, a descriptor. Its pid or -errno. */
+pid_t matrix_spawn(const struct matrix *, const struct matrix_cell *, int log);
 
 /*
  * Is there a whole report of exactly this cell? Then it is taken: the cell
