@@ -12,7 +12,7 @@
 
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/usage.h"
-#include "orchestrator/live/run.h"
+#include "orchestrator/live/phase_name.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/report_files.h"
