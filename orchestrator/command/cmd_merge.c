@@ -21,6 +21,7 @@
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/report_files.h"
+#include "proto/base/stream.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
@@ -31,10 +32,8 @@ struct merger {
 	struct shards shards;
 	const char *dirs[SHARDS_MAX];
 	int n;
-	char *full; /* of the folder it goes to */
-	char *suites;
-	size_t suites_len;
-	FILE *junit; /* writes suites */
+	char *full;	      /* of the folder it goes to */
+	struct stream suites; /* of junit.xml */
 	struct junit_tally tally;
 	double seconds;
 };
@@ -207,7 +206,7 @@ write_suite(struct merger *m, const char *dir, const cJSON *report)
 	char name[CONFIG_PATH_MAX + 80] = "";
 
 	text_add(name, sizeof(name), "%s %s", json_text(report, "test"), dir);
-	junit_suite(report, name, m->junit);
+	junit_suite(report, name, m->suites.file);
 	m->tally.tests += t.tests;
 	m->tally.failures += t.failures;
 	m->tally.errors += t.errors;
@@ -251,26 +250,27 @@ take_shard(struct merger *m, const char *dir)
 static int
 write_junit(struct merger *m)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int err = -ENOMEM;
+	char *suites = NULL, *text = NULL;
+	struct stream out;
+	size_t len;
+	int err = stream_close(&m->suites, &suites, &len);
 
-	if (out == NULL || fflush(m->junit) != 0)
+	if (err == 0 && stream_open(&out) == NULL)
+		err = -ENOMEM;
+	if (err < 0)
 		goto out;
-	fprintf(out,
+	fprintf(out.file,
 	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	    "<testsuites name=\"natsburn shards\" tests=\"%u\" "
 	    "failures=\"%u\" errors=\"%u\" time=\"%.3f\">\n",
 	    m->tally.tests, m->tally.failures, m->tally.errors, m->seconds);
-	fwrite(m->suites, 1, m->suites_len, out);
-	fputs("</testsuites>\n", out);
-	if (fclose(out) == 0)
+	fputs(suites, out.file);
+	fputs("</testsuites>\n", out.file);
+	err = stream_close(&out, &text, &len);
+	if (err == 0)
 		err = report_files_save(text, len, m->config.out, "junit.xml");
-	out = NULL;
 out:
-	if (out != NULL)
-		(void)fclose(out); /* it is given up */
+	free(suites);
 	free(text);
 	return err;
 }
@@ -344,16 +344,13 @@ cmd_merge(int argc, char **argv)
 
 	if (m == NULL)
 		return usage_error("out of memory");
-	m->junit = open_memstream(&m->suites, &m->suites_len);
-	if (m->junit == NULL || shards_init(&m->shards) < 0)
+	if (stream_open(&m->suites) == NULL || shards_init(&m->shards) < 0)
 		code = usage_error("out of memory");
 	else
 		code = take_words(m, argc, argv);
 	if (code == 0)
 		code = merge(m);
-	if (m->junit != NULL)
-		(void)fclose(m->junit); /* what it wrote was taken */
-	free(m->suites);
+	stream_drop(&m->suites);
 	free(m->full);
 	shards_fini(&m->shards);
 	free(m);

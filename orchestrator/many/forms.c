@@ -9,6 +9,7 @@
 #include "orchestrator/many/forms.h"
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report_files.h"
+#include "proto/base/stream.h"
 #include "proto/json.h"
 
 extern const char page_style[];
@@ -138,15 +139,16 @@ int
 forms_save(const cJSON *tree, const char *dir, const char *name,
     void (*form)(const cJSON *, FILE *))
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int err = -ENOMEM;
+	struct stream out;
+	size_t len;
+	char *text;
+	int err;
 
-	if (out == NULL)
-		return err;
-	form(tree, out);
-	if (fclose(out) == 0 && len > 0)
+	if (stream_open(&out) == NULL)
+		return -ENOMEM;
+	form(tree, out.file);
+	err = stream_close(&out, &text, &len);
+	if (err == 0)
 		err = report_files_save(text, len, dir, name);
 	free(text);
 	return err;

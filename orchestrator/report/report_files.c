@@ -7,6 +7,7 @@
 #include "orchestrator/report/page.h"
 #include "orchestrator/report/report_files.h"
 #include "proto/base/file.h"
+#include "proto/base/stream.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
@@ -34,16 +35,13 @@ static char *
 render(const struct history *h, const cJSON *tree, size_t *len,
     void (*form)(const struct history *, const cJSON *, FILE *))
 {
-	char *text = NULL;
-	FILE *out = open_memstream(&text, len);
+	struct stream out;
+	char *text;
 
-	if (out == NULL)
+	if (stream_open(&out) == NULL)
 		return NULL;
-	form(h, tree, out);
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
+	form(h, tree, out.file);
+	return stream_close(&out, &text, len) == 0 ? text : NULL;
 }
 
 static void
