@@ -101,16 +101,6 @@ say_rest(const struct history *h, const char *dir)
 		say_recorded(h, dir);
 }
 
-static void
-print_json(const cJSON *tree)
-{
-	char *json = cJSON_Print(tree);
-
-	if (json != NULL)
-		puts(json);
-	free(json);
-}
-
 /*
  * A journal that is not whole gives a poorer report than the run itself did.
  */
@@ -169,21 +159,24 @@ static int
 show(const struct history *h, const char *dir, const struct run_config *c,
     bool writes)
 {
-	cJSON *tree = writes || c->json ? report_tree(h, dir) : NULL;
-	int code = (int)h->result.exit_code;
+	bool wants_tree = writes || c->json, has_failed;
+	cJSON *tree = wants_tree ? report_tree(h, dir) : NULL;
 
-	if (writes && write_reports(h, tree, dir) < 0)
-		code = EXIT_HARNESS;
+	has_failed = writes && write_reports(h, tree, dir) < 0;
 	if (c->json)
-		print_json(tree);
+		json_print(tree, stdout);
 	else if (!c->quiet)
 		report_say(h, dir, stdout);
 	cJSON_Delete(tree);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
+	if (fflush(stdout) != 0 || ferror(stdout) ||
+	    (c->json && !json_is_whole())) {
 		fputs("natsburn: cannot write to stdout\n", stderr);
-		code = EXIT_HARNESS;
+		has_failed = true;
 	}
-	return code;
+	/* A violation stays one. */
+	if (has_failed && h->result.exit_code != EXIT_VIOLATION)
+		return EXIT_HARNESS;
+	return (int)h->result.exit_code;
 }
 
 static int

@@ -102,7 +102,7 @@ list_text(const struct section *s)
 static void
 list_json(cJSON *o, const struct section *s)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, s->name), *item;
+	cJSON *list = json_put_array(o, s->name), *item;
 	struct item it;
 	size_t i;
 
@@ -121,7 +121,6 @@ list_sections(const char *only, bool json)
 {
 	cJSON *o = json ? cJSON_CreateObject() : NULL;
 	size_t i, shown = 0;
-	char *text;
 
 	for (i = 0; i < SECTIONS; i++) {
 		if (only != NULL && strcmp(only, sections[i].name) != 0)
@@ -132,10 +131,8 @@ list_sections(const char *only, bool json)
 		else
 			list_text(&sections[i]);
 	}
-	text = json ? cJSON_Print(o) : NULL;
-	if (text != NULL)
-		puts(text);
-	free(text);
+	if (json)
+		json_print(o, stdout);
 	cJSON_Delete(o);
 	if (shown == 0)
 		return usage_error("list \"%s\": must be one of tests, mayhem, "

@@ -398,7 +398,8 @@ keep_finished(struct driver *d)
 	fprintf(stderr, n > 0 ? ", %u of them finished already\n" : "\n", n);
 }
 
-static void
+/* False after it was said why not. */
+static bool
 write_forms(const struct driver *d)
 {
 	int err = matrix_write(d->m);
@@ -406,6 +407,7 @@ write_forms(const struct driver *d)
 	if (err < 0)
 		fprintf(stderr, "natsburn: cannot write in \"%s\": %s\n",
 		    d->m->dir, strerror(-err));
+	return err == 0;
 }
 
 static void
@@ -422,7 +424,7 @@ run_cells(struct driver *d)
 			show_cell(d, &m->cells[i]);
 		else if (!m->interrupted) {
 			run_cell(d, &m->cells[i]);
-			write_forms(d);
+			(void)write_forms(d); /* the last time counts */
 		}
 	}
 }
@@ -430,24 +432,23 @@ run_cells(struct driver *d)
 static int
 conclude(const struct driver *d)
 {
+	bool is_written = write_forms(d);
+	int code = matrix_exit_code(d->m);
 	cJSON *tree;
-	char *text;
 
-	write_forms(d);
 	if (d->m->base.json) {
 		tree = matrix_tree(d->m);
-		text = tree != NULL ? cJSON_Print(tree) : NULL;
-		if (text != NULL)
-			puts(text);
-		free(text);
+		json_print(tree, stdout);
 		cJSON_Delete(tree);
 	} else if (!d->is_quiet)
 		matrix_say(d->m, stdout);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fputs("natsburn: cannot write to stdout\n", stderr);
-		return EXIT_HARNESS;
+		is_written = false;
 	}
-	return d->killed ? EXIT_KILLED : matrix_exit_code(d->m);
+	if (!is_written || !json_is_whole())
+		code = forms_worse(code, EXIT_HARNESS);
+	return d->killed ? EXIT_KILLED : code;
 }
 
 static int

@@ -222,7 +222,7 @@ write_missing(struct merger *m, const char *dir, const char *why)
 	    m->shards.first != NULL ? json_text(m->shards.first, "test")
 				    : "shard");
 	json_put_text(o, "verdict", "inconclusive");
-	list = cJSON_AddArrayToObject(o, "reasons");
+	list = json_put_array(o, "reasons");
 	json_append(list, cJSON_CreateString(why));
 	write_suite(m, dir, o);
 	cJSON_Delete(o);
@@ -293,7 +293,7 @@ conclude(struct merger *m, const char *command)
 	const cJSON *tree = m->shards.tree;
 	const char *dir = m->config.out;
 
-	first = forms_save(tree, dir, "report.json", forms_json);
+	first = forms_save(tree, dir, "report.json", json_print);
 	err = write_junit(m);
 	first = first < 0 ? first : err;
 	err = forms_save(tree, dir, "report.html", shards_page);
@@ -301,15 +301,15 @@ conclude(struct merger *m, const char *command)
 	if (first < 0) {
 		fprintf(stderr, "natsburn: cannot write in \"%s\": %s\n", dir,
 		    strerror(-first));
-		code = EXIT_HARNESS;
+		code = forms_worse(code, EXIT_HARNESS);
 	}
 	if (m->config.json)
-		forms_json(tree, stdout);
+		json_print(tree, stdout);
 	else if (!m->config.quiet)
 		shards_say(tree, dir, stdout);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fputs("natsburn: cannot write to stdout\n", stderr);
-		code = EXIT_HARNESS;
+		code = forms_worse(code, EXIT_HARNESS);
 	}
 	return code;
 }

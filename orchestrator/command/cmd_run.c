@@ -19,6 +19,7 @@
 #include "orchestrator/report/report_files.h"
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 /* Make the run folder; it must not hold an earlier run. */
 static int
@@ -102,16 +103,6 @@ resolve_dir(struct run *r)
 	free(full);
 }
 
-static void
-print_json(const cJSON *tree)
-{
-	char *json = cJSON_Print(tree);
-
-	if (json != NULL)
-		puts(json);
-	free(json);
-}
-
 /* A violation is there to be shown to somebody. */
 static void
 make_bundle(const struct run *r, const cJSON *tree)
@@ -139,16 +130,16 @@ conclude(struct run *r)
 		    "natsburn: cannot write the report in \"%s\": %s\n", r->dir,
 		    strerror(-err));
 	if (r->config.json)
-		print_json(tree);
+		json_print(tree, stdout);
 	else if (!r->config.quiet)
 		report_say(&r->history, r->dir, stdout);
 	if (r->history.result.verdict == VERDICT_FAIL && tree != NULL &&
 	    !r->killed)
 		make_bundle(r, tree);
 	cJSON_Delete(tree);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "natsburn: cannot write to stdout: %s\n",
-		    strerror(errno));
+	if (fflush(stdout) != 0 || ferror(stdout) ||
+	    (r->config.json && !json_is_whole())) {
+		fputs("natsburn: cannot write to stdout\n", stderr);
 		err = -EIO;
 	}
 	if (r->killed)

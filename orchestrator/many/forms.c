@@ -43,7 +43,7 @@ forms_outcome(const cJSON *report)
 	cJSON_ArrayForEach (f, json_get(report, "faults"))
 		applied += cJSON_IsTrue(json_get(f, "applied"));
 	json_put_number(o, "faults", applied);
-	list = cJSON_AddArrayToObject(o, "anomalies");
+	list = json_put_array(o, "anomalies");
 	cJSON_ArrayForEach (a, json_get(report, "anomalies")) {
 		/* count is of the kind and class: one row of each is enough */
 		item = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
@@ -148,20 +148,12 @@ forms_save(const cJSON *tree, const char *dir, const char *name,
 		return -ENOMEM;
 	form(tree, out.file);
 	err = stream_close(&out, &text, &len);
+	if (err == 0 && !json_is_whole())
+		err = -ENOMEM;
 	if (err == 0)
 		err = report_files_save(text, len, dir, name);
 	free(text);
 	return err;
-}
-
-void
-forms_json(const cJSON *tree, FILE *out)
-{
-	char *text = cJSON_Print(tree);
-
-	if (text != NULL)
-		fprintf(out, "%s\n", text);
-	free(text);
 }
 
 void

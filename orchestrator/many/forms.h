@@ -32,10 +32,12 @@ int forms_worse(int, int);
 /* The worst "result" of rows, an array; "pass" of none. */
 const char *forms_worst(const cJSON *rows);
 
-/* Write DIR/NAME, whole or not at all. 0 or -errno. */
+/*
+ * Write DIR/NAME, whole or not at all. 0 or -errno: -ENOMEM also when memory
+ * ran out while the tree was made (json_is_whole()).
+ */
 int forms_save(const cJSON *tree, const char *dir, const char *name,
     void (*form)(const cJSON *tree, FILE *));
-void forms_json(const cJSON *tree, FILE *);
 
 /* XML and HTML: ' name="value"'. */
 void forms_attribute(FILE *, const char *name, const char *value);

@@ -20,7 +20,7 @@
 static void
 add_list(cJSON *o, const char *name, const char *list)
 {
-	cJSON *items = cJSON_AddArrayToObject(o, name);
+	cJSON *items = json_put_array(o, name);
 	char item[CONFIG_LIST_MAX];
 
 	while (text_next_item(&list, item, sizeof(item)))
@@ -30,7 +30,7 @@ add_list(cJSON *o, const char *name, const char *list)
 static void
 add_labels(cJSON *o, const char *name, const struct matrix_axis *axis)
 {
-	cJSON *items = cJSON_AddArrayToObject(o, name);
+	cJSON *items = json_put_array(o, name);
 	unsigned i;
 
 	for (i = 0; i < axis->n; i++)
@@ -84,11 +84,11 @@ matrix_tree(const struct matrix *m)
 	add_labels(o, "mayhem", &m->mayhems);
 	add_labels(o, "versions", &m->versions);
 	json_put_number(o, "repeat", (double)m->own.repeat);
-	list = cJSON_AddObjectToObject(o, "counts");
+	list = json_put_object(o, "counts");
 	for (w = 0; forms_words[w] != NULL; w++)
 		json_put_number(
 		    list, forms_words[w], matrix_count(m, forms_words[w]));
-	list = cJSON_AddArrayToObject(o, "cells");
+	list = json_put_array(o, "cells");
 	for (i = 0; i < m->ncells; i++)
 		json_append(list, cell_tree(m, &m->cells[i]));
 	return o;
@@ -102,7 +102,7 @@ matrix_write(const struct matrix *m)
 
 	if (tree == NULL)
 		return -ENOMEM;
-	first = forms_save(tree, m->dir, MATRIX_JSON, forms_json);
+	first = forms_save(tree, m->dir, MATRIX_JSON, json_print);
 	err = forms_save(tree, m->dir, "junit.xml", matrix_junit);
 	first = first < 0 ? first : err;
 	err = forms_save(tree, m->dir, "index.html", matrix_page);

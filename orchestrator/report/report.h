@@ -16,8 +16,8 @@
 
 /*
  * The report, to be deleted by the caller; the evidence of the anomalies is
- * read from the journal in run_dir, or left out if that is NULL. NULL
- * without memory.
+ * read from the journal in run_dir, or left out if that is NULL. NULL when
+ * memory ran out: no tree that lacks something is given.
  */
 cJSON *report_tree(const struct history *, const char *run_dir);
 

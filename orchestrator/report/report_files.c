@@ -47,12 +47,8 @@ render(const struct history *h, const cJSON *tree, size_t *len,
 static void
 form_json(const struct history *h, const cJSON *tree, FILE *out)
 {
-	char *text = cJSON_Print(tree);
-
-	(void)h;
-	if (text != NULL)
-		fprintf(out, "%s\n", text);
-	free(text);
+	(void)h; /* all of it is in the tree */
+	json_print(tree, out);
 }
 
 int
@@ -71,7 +67,7 @@ report_files_each(const struct history *h, const cJSON *tree,
 
 	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		text = render(h, tree, &len, forms[i].form);
-		err = text == NULL || len == 0
+		err = text == NULL || !json_is_whole()
 			  ? -ENOMEM
 			  : put(arg, forms[i].name, text, len);
 		free(text);
