@@ -68,8 +68,8 @@ matrix_tree(const struct matrix *m)
 {
 	cJSON *o = cJSON_CreateObject(), *list;
 	char command[COMMAND_LINE_MAX];
+	const struct forms_result *r;
 	unsigned i;
-	size_t w;
 
 	if (o == NULL)
 		return NULL;
@@ -85,9 +85,8 @@ matrix_tree(const struct matrix *m)
 	add_labels(o, "versions", &m->versions);
 	json_put_number(o, "repeat", (double)m->own.repeat);
 	list = json_put_object(o, "counts");
-	for (w = 0; forms_words[w] != NULL; w++)
-		json_put_number(
-		    list, forms_words[w], matrix_count(m, forms_words[w]));
+	for (r = forms_results; r->word != NULL; r++)
+		json_put_number(list, r->word, matrix_count(m, r->word));
 	list = json_put_array(o, "cells");
 	for (i = 0; i < m->ncells; i++)
 		json_append(list, cell_tree(m, &m->cells[i]));
