@@ -6,6 +6,7 @@
 
 #include "chaos/chaos.h"
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/many/shards.h"
@@ -73,7 +74,7 @@ child_main(int argc, char **argv)
 	}
 	if (argc != 5 || text_to_u64(argv[3], UINT32_MAX, &source) < 0 ||
 	    text_to_u64(argv[4], UINT32_MAX, &incarnation) < 0)
-		return cli_usage("--child is for natsburn's own use");
+		return usage_error("--child is for natsburn's own use");
 	if (strcmp(program, "worker") == 0)
 		return worker_main(
 		    argv[2], (uint32_t)source, (uint32_t)incarnation);
@@ -81,7 +82,7 @@ child_main(int argc, char **argv)
 		return chaos_main((uint32_t)source, (uint32_t)incarnation);
 	if (strcmp(program, "links") == 0)
 		return link_main((uint32_t)source, (uint32_t)incarnation);
-	return cli_usage("--child is for natsburn's own use");
+	return usage_error("--child is for natsburn's own use");
 }
 
 int
@@ -111,8 +112,8 @@ main(int argc, char **argv)
 	}
 	near = text_nearest(argv[1], names, COMMANDS);
 	if (near != NULL)
-		return cli_usage(
+		return usage_error(
 		    "unknown command \"%s\"; did you mean %s?", argv[1], near);
-	return cli_usage(
+	return usage_error(
 	    "unknown command \"%s\"; natsburn --help names them", argv[1]);
 }

@@ -73,6 +73,49 @@ json_put_bool(cJSON *o, const char *name, bool is)
 	json_put(o, name, cJSON_CreateBool(is));
 }
 
+cJSON *
+json_put_array(cJSON *o, const char *name)
+{
+	cJSON *array = cJSON_AddArrayToObject(o, name);
+
+	ran_out |= array == NULL;
+	return array;
+}
+
+cJSON *
+json_put_object(cJSON *o, const char *name)
+{
+	cJSON *object = cJSON_AddObjectToObject(o, name);
+
+	ran_out |= object == NULL;
+	return object;
+}
+
+static void
+set(cJSON *o, const char *name, cJSON *item)
+{
+	if (json_get(o, name) == NULL) {
+		json_put(o, name, item);
+		return;
+	}
+	if (cJSON_ReplaceItemInObjectCaseSensitive(o, name, item))
+		return;
+	cJSON_Delete(item);
+	ran_out = true;
+}
+
+void
+json_set_text(cJSON *o, const char *name, const char *text)
+{
+	set(o, name, cJSON_CreateString(text));
+}
+
+void
+json_set_number(cJSON *o, const char *name, double n)
+{
+	set(o, name, cJSON_CreateNumber(n));
+}
+
 void
 json_put_copy(cJSON *to, const cJSON *from, const char *name)
 {
@@ -98,10 +141,35 @@ json_append_text(cJSON *array, const char *text)
 		json_append(array, cJSON_CreateString(text));
 }
 
+void
+json_replace(cJSON *array, cJSON *item, cJSON *by)
+{
+	if (by == NULL || !cJSON_ReplaceItemViaPointer(array, item, by))
+		ran_out = true;
+}
+
+void
+json_print(const cJSON *tree, FILE *out)
+{
+	char *text = cJSON_Print(tree);
+
+	if (text != NULL)
+		fprintf(out, "%s\n", text);
+	else
+		ran_out = true;
+	cJSON_free(text);
+}
+
 bool
 json_is_whole(void)
 {
 	return !ran_out;
+}
+
+void
+json_begin(void)
+{
+	ran_out = false;
 }
 
 cJSON *

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-/* What a program says of its version; see binary.h. */
+/* Programs that natsburn starts; see binary.h. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "orchestrator/command/binary.h"
+#include "orchestrator/command/usage.h"
+#include "orchestrator/judge/judge.h"
 #include "proto/base/clock.h"
 #include "proto/base/spawn.h"
+#include "proto/base/text.h"
 
 /* Read until the end of the first line. 0 or -ETIMEDOUT. */
 static int
@@ -64,4 +68,63 @@ binary_version(const char *path, char *out, size_t size)
 	if (err < 0)
 		return err;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
+static int
+check_binary(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return usage_error(
+		    "--server-bin \"%s\": %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0)
+		return usage_error(
+		    "--server-bin \"%s\": is not an executable file", path);
+	return 0;
+}
+
+bool
+binary_find(const char *name, char *out, size_t size)
+{
+	const char *path = getenv("PATH"), *end;
+	char list[4096] = "";
+
+	text_add(list, sizeof(list),
+	    "%s:/usr/local/bin:/usr/sbin:", path != NULL ? path : "");
+	for (path = list; (end = strchr(path, ':')) != NULL; path = end + 1) {
+		out[0] = '\0';
+		text_add(out, size, "%.*s/%s", (int)(end - path), path, name);
+		if (end > path && access(out, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+binary_find_server(struct run_config *c)
+{
+	const char *list = c->server_bin;
+	char path[CONFIG_LIST_MAX];
+	unsigned n = 0;
+	int bad;
+
+	if (list[0] == '\0') {
+		if (binary_find(
+			"nats-server", c->server_bin, sizeof(c->server_bin)))
+			return 0;
+		usage_say("no nats-server on PATH: install the package "
+			  "nats-server or name one with --server-bin");
+		return EXIT_CLUSTER;
+	}
+	while (text_next_item(&list, path, sizeof(path))) {
+		bad = check_binary(path);
+		if (bad != 0)
+			return bad;
+		n++;
+	}
+	if (n > 1 && n > c->servers)
+		return usage_error("--server-bin: %u binaries for %llu servers",
+		    n, (unsigned long long)c->servers);
+	return 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* What a program says when it is asked for its version. */
+/* Programs that natsburn starts: where they are, and of what version. */
 #ifndef ORCHESTRATOR_BINARY_H
 #define ORCHESTRATOR_BINARY_H
 
 #include <stddef.h>
+
+#include "proto/config.h"
 
 #define BINARY_PATIENCE_MS 10000
 
@@ -13,5 +15,14 @@
  * then killed). out is set in either case.
  */
 int binary_version(const char *path, char *out, size_t size);
+
+/* The first of that name on PATH, or where Debian puts daemons. */
+bool binary_find(const char *name, char *out, size_t size);
+
+/*
+ * Resolve server binaries: config's list, or nats-server from PATH and the
+ * usual places. Fills config->server_bin. 0 or an exit code, said.
+ */
+int binary_find_server(struct run_config *);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The command line: commands, and options walked from the rows. Errors are
- * one line on stderr and exit code 64.
+ * said as usage.h does.
  */
 #ifndef ORCHESTRATOR_CLI_H
 #define ORCHESTRATOR_CLI_H
@@ -38,9 +38,6 @@ extern const struct cli_command cli_commands[];
 int cli_options(struct run_config *, int argc, char **argv, const char **words,
     int max_words);
 
-/* The name of an option's variable in the environment. */
-void cli_variable(const char *option, char *out, size_t size);
-
 /*
  * The same for commands that connect: what is needed to log in is looked at,
  * and secrets are taken from their files (login.h).
@@ -48,28 +45,7 @@ void cli_variable(const char *option, char *out, size_t size);
 int cli_connect_options(struct run_config *, int argc, char **argv,
     const char **words, int max_words);
 
-/* Print "natsburn: ..." and return EXIT_USAGE. */
-int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/*
- * Check what the rows can't: that tests, modes, extras and files exist and
- * fit together. 0 or EXIT_USAGE after the error was printed.
- */
-int cli_validate(const struct run_config *);
-
-/*
- * --mayhem all becomes the names of all modes that this configuration
- * allows, so that reports and repeated runs name them. 0 or EXIT_USAGE.
- */
-int cli_expand_mayhem(struct run_config *);
-
-/* The first of that name on PATH, or where Debian puts daemons. */
-bool cli_find_program(const char *name, char *out, size_t size);
-
-/*
- * Resolve server binaries: config's list, or nats-server from PATH and the
- * usual places. Fills config->server_bin. 0 or an exit code, said.
- */
-int cli_find_server(struct run_config *);
+/* The name of an option's variable in the environment. */
+void cli_variable(const char *option, char *out, size_t size);
 
 #endif

@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "orchestrator/command/cli.h"
-#include "orchestrator/live/run.h"
+#include "orchestrator/command/usage.h"
+#include "orchestrator/live/phase_name.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
 #include "proto/json.h"
 
 enum what {
@@ -55,7 +57,7 @@ say_recorded(const struct history *h, const char *dir)
 	const struct dropped *d = &h->dropped;
 	double from = ((double)d->first_ns - (double)h->stats.load_ns) / 1e9;
 	double to = ((double)d->last_ns - (double)h->stats.load_ns) / 1e9;
-	cJSON *tree = report_read(dir);
+	cJSON *tree = report_files_read(dir);
 	const cJSON *finished = json_get(tree, "finished");
 	const char *verdict = cJSON_GetStringValue(json_get(tree, "verdict"));
 
@@ -99,23 +101,13 @@ say_rest(const struct history *h, const char *dir)
 		say_recorded(h, dir);
 }
 
-static void
-print_json(const cJSON *tree)
-{
-	char *json = cJSON_Print(tree);
-
-	if (json != NULL)
-		puts(json);
-	free(json);
-}
-
 /*
  * A journal that is not whole gives a poorer report than the run itself did.
  */
 static bool
 keeps_report(const struct history *h, const char *dir)
 {
-	cJSON *tree = h->dropped.events > 0 ? report_read(dir) : NULL;
+	cJSON *tree = h->dropped.events > 0 ? report_files_read(dir) : NULL;
 	bool keeps = tree != NULL;
 
 	cJSON_Delete(tree);
@@ -135,7 +127,7 @@ write_reports(const struct history *h, const cJSON *tree, const char *dir)
 
 	if (keeps_report(h, dir))
 		return 0;
-	err = tree != NULL ? report_write(h, tree, dir) : -ENOMEM;
+	err = tree != NULL ? report_files_write(h, tree, dir) : -ENOMEM;
 	if (err < 0)
 		fprintf(stderr,
 		    "natsburn: cannot write the report in \"%s\": %s\n", dir,
@@ -167,21 +159,24 @@ static int
 show(const struct history *h, const char *dir, const struct run_config *c,
     bool writes)
 {
-	cJSON *tree = writes || c->json ? report_tree(h, dir) : NULL;
-	int code = (int)h->result.exit_code;
+	bool wants_tree = writes || c->json, has_failed;
+	cJSON *tree = wants_tree ? report_tree(h, dir) : NULL;
 
-	if (writes && write_reports(h, tree, dir) < 0)
-		code = EXIT_HARNESS;
+	has_failed = writes && write_reports(h, tree, dir) < 0;
 	if (c->json)
-		print_json(tree);
+		json_print(tree, stdout);
 	else if (!c->quiet)
 		report_say(h, dir, stdout);
 	cJSON_Delete(tree);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
+	if (fflush(stdout) != 0 || ferror(stdout) ||
+	    (c->json && !json_is_whole())) {
 		fputs("natsburn: cannot write to stdout\n", stderr);
-		code = EXIT_HARNESS;
+		has_failed = true;
 	}
-	return code;
+	/* A violation stays one. */
+	if (has_failed && h->result.exit_code != EXIT_VIOLATION)
+		return EXIT_HARNESS;
+	return (int)h->result.exit_code;
 }
 
 static int
@@ -195,8 +190,9 @@ judge_dir(const char *dir, const struct run_config *c, enum what what)
 		err = history_replay(&h, dir);
 	if (err < 0) {
 		history_fini(&h);
-		return cli_usage("\"%s\" holds no journal that can be read: %s",
-		    dir, strerror(-err));
+		return usage_error(
+		    "\"%s\" holds no journal that can be read: %s", dir,
+		    strerror(-err));
 	}
 	say_rest(&h, dir);
 	code = what == WHAT_DUMP ? dump(&h, dir, c)
@@ -213,13 +209,13 @@ judge_command(const char *name, int argc, char **argv, enum what what)
 	int n, code;
 
 	if (c == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(c);
 	n = cli_options(c, argc, argv, &dir, 1);
 	if (n < 0)
 		code = EXIT_USAGE;
 	else if (n == 0)
-		code = cli_usage("%s: which run folder?", name);
+		code = usage_error("%s: which run folder?", name);
 	else
 		code = judge_dir(dir, c, what);
 	free(c);

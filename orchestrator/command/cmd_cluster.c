@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/live/run.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -33,7 +34,7 @@ start_servers(int argc, char **argv)
 	int n, code = EXIT_USAGE;
 
 	if (r == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(&r->config);
 	r->config.duration_ns = RUN_FOREVER_NS;
 	n = cli_connect_options(&r->config, argc, argv, &word, 0);
@@ -64,13 +65,13 @@ read_servers(const char *dir)
 		o = cJSON_Parse(text);
 	free(text);
 	if (err == ENOENT)
-		(void)cli_usage("\"%s\": no cluster of natsburn is up there "
-				"(it has no servers.json)",
+		usage_say("\"%s\": no cluster of natsburn is up there "
+			  "(it has no servers.json)",
 		    dir);
 	else if (err != 0)
-		(void)cli_usage("\"%s\": %s", path, strerror(err));
+		usage_say("\"%s\": %s", path, strerror(err));
 	else if (o == NULL)
-		(void)cli_usage("\"%s\": is not JSON", path);
+		usage_say("\"%s\": is not JSON", path);
 	return o;
 }
 
@@ -163,8 +164,8 @@ cluster_down(const char *dir)
 	if (p.fd < 0 || !is_natsburn(pid)) {
 		if (p.fd >= 0)
 			close(p.fd);
-		return cli_usage("\"%s\": its natsburn (process %d) is gone, "
-				 "and its servers with it",
+		return usage_error("\"%s\": its natsburn (process %d) is gone, "
+				   "and its servers with it",
 		    dir, (int)pid);
 	}
 	n = (int)syscall(SYS_pidfd_send_signal, p.fd, SIGINT, NULL, 0);
@@ -190,7 +191,7 @@ put_back(int argc, char **argv)
 	int n, code = EXIT_USAGE;
 
 	if (r == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(&r->config);
 	n = cli_connect_options(&r->config, argc, argv, &word, 0);
 	text_set(r->config.test, sizeof(r->config.test), "none");
@@ -198,9 +199,9 @@ put_back(int argc, char **argv)
 	r->config.duration_ns = CLOCK_S;
 	r->config.quiet_ns = 0;
 	if (n == 0 && strcmp(r->config.cluster, "kubernetes") != 0)
-		code = cli_usage("cluster down --cluster %s: what runs left "
-				 "is put back on kubernetes only; \"cluster "
-				 "down DIR\" ends one of \"cluster up\"",
+		code = usage_error("cluster down --cluster %s: what runs left "
+				   "is put back on kubernetes only; \"cluster "
+				   "down DIR\" ends one of \"cluster up\"",
 		    r->config.cluster);
 	else if (n == 0)
 		code = run_configured(r);
@@ -219,8 +220,8 @@ cmd_cluster(int argc, char **argv)
 		return put_back(argc - 1, argv + 1);
 	if (argc == 2 && strcmp(argv[0], "down") == 0)
 		return cluster_down(argv[1]);
-	return cli_usage("cluster%s%s: must be \"cluster up [options]\", "
-			 "\"cluster status DIR\", \"cluster down DIR\" or "
-			 "\"cluster down --cluster kubernetes [options]\"",
+	return usage_error("cluster%s%s: must be \"cluster up [options]\", "
+			   "\"cluster status DIR\", \"cluster down DIR\" or "
+			   "\"cluster down --cluster kubernetes [options]\"",
 	    argc > 0 ? " " : "", argc > 0 ? argv[0] : "");
 }

@@ -9,6 +9,7 @@
 
 #include "chaos/chaos.h"
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/many/shards.h"
 #include "worker/worker.h"
@@ -303,6 +304,6 @@ cmd_completion(int argc, char **argv)
 	else if (argc == 1 && strcmp(argv[0], "zsh") == 0)
 		zsh();
 	else
-		return cli_usage("--completion: must be bash or zsh");
-	return fflush(stdout) == 0 ? 0 : cli_usage("cannot write to stdout");
+		return usage_error("--completion: must be bash or zsh");
+	return fflush(stdout) == 0 ? 0 : usage_error("cannot write to stdout");
 }

@@ -11,6 +11,8 @@
 #include "orchestrator/command/binary.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/limits.h"
+#include "orchestrator/command/usage.h"
+#include "orchestrator/command/validate.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
@@ -28,7 +30,7 @@ look_at_servers(struct run_config *c)
 {
 	char path[CONFIG_LIST_MAX], version[200], text[CONFIG_LIST_MAX + 256];
 	const char *list;
-	int code = cli_find_server(c), err;
+	int code = binary_find_server(c), err;
 
 	if (code != 0) {
 		say("BAD", "server", "no usable nats-server: see above");
@@ -106,7 +108,7 @@ look_at_kubectl(const struct run_config *c)
 	bool is_needed = strcmp(c->cluster, "kubernetes") == 0 &&
 			 getenv("KUBERNETES_SERVICE_HOST") == NULL;
 
-	if (cli_find_program("kubectl", path, sizeof(path))) {
+	if (binary_find("kubectl", path, sizeof(path))) {
 		say("ok", "kubectl", path);
 		return 0;
 	}
@@ -123,11 +125,11 @@ cmd_doctor(int argc, char **argv)
 	int code = EXIT_USAGE, bad[4], i;
 
 	if (c == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(c);
 	text_set(c->test, sizeof(c->test), "queue-group-consumer");
 	if (cli_connect_options(c, argc, argv, NULL, 0) >= 0 &&
-	    cli_expand_mayhem(c) == 0 && cli_validate(c) == 0) {
+	    validate_expand_mayhem(c) == 0 && validate_config(c) == 0) {
 		code = 0;
 		bad[0] =
 		    strcmp(c->cluster, "local") == 0 ? look_at_servers(c) : 0;

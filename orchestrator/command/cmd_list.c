@@ -6,6 +6,7 @@
 
 #include "chaos/chaos.h"
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
@@ -101,7 +102,7 @@ list_text(const struct section *s)
 static void
 list_json(cJSON *o, const struct section *s)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, s->name), *item;
+	cJSON *list = json_put_array(o, s->name), *item;
 	struct item it;
 	size_t i;
 
@@ -120,7 +121,6 @@ list_sections(const char *only, bool json)
 {
 	cJSON *o = json ? cJSON_CreateObject() : NULL;
 	size_t i, shown = 0;
-	char *text;
 
 	for (i = 0; i < SECTIONS; i++) {
 		if (only != NULL && strcmp(only, sections[i].name) != 0)
@@ -131,14 +131,12 @@ list_sections(const char *only, bool json)
 		else
 			list_text(&sections[i]);
 	}
-	text = json ? cJSON_Print(o) : NULL;
-	if (text != NULL)
-		puts(text);
-	free(text);
+	if (json)
+		json_print(o, stdout);
 	cJSON_Delete(o);
 	if (shown == 0)
-		return cli_usage("list \"%s\": must be one of tests, mayhem, "
-				 "checks, clusters",
+		return usage_error("list \"%s\": must be one of tests, mayhem, "
+				   "checks, clusters",
 		    only);
 	return 0;
 }
@@ -151,7 +149,7 @@ cmd_list(int argc, char **argv)
 	int n, code = EXIT_USAGE;
 
 	if (c == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(c);
 	n = cli_options(c, argc, argv, &only, 1);
 	if (n >= 0)

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/folder.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
@@ -24,12 +26,9 @@
 #include "orchestrator/report/term.h"
 #include "proto/base/clock.h"
 #include "proto/base/sig.h"
-#include "proto/base/spawn.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define RUNS_DIR  "natsburn-runs"
-#define WORDS_MAX (2 * 96 + 2 * CONFIG_EXTRAS_MAX)
 #define LOG_NAME  "output.log"
 #define SHOW_MS	  500
 #define ASIDE_MAX 1000
@@ -68,7 +67,7 @@ take_own(struct matrix *m, int *argc, char **argv)
 		value = getenv(variable);
 		if (value != NULL && option_set(matrix_options, &m->own, "--",
 					 row->name, value, why) < 0)
-			return cli_usage(
+			return usage_error(
 			    "in the environment, %s: %s", variable, why);
 	}
 	while (i < *argc) {
@@ -83,11 +82,11 @@ take_own(struct matrix *m, int *argc, char **argv)
 		}
 		n = value != NULL ? 1 : 2;
 		if (i + n > *argc)
-			return cli_usage("--%s needs a value", name);
+			return usage_error("--%s needs a value", name);
 		value = value != NULL ? value + 1 : argv[i + 1];
 		if (option_set(
 			matrix_options, &m->own, "--", name, value, why) < 0)
-			return cli_usage("%s", why);
+			return usage_error("%s", why);
 		drop_word(argc, argv, i, n);
 	}
 	return 0;
@@ -106,7 +105,7 @@ take_options(struct matrix *m, int argc, char **argv)
 	if (n < 0)
 		return EXIT_USAGE;
 	if (n == 1 || m->base.test[0] != '\0')
-		return cli_usage("matrix: \"%s\": name tests with --tests",
+		return usage_error("matrix: \"%s\": name tests with --tests",
 		    n == 1 ? word : m->base.test);
 	return 0;
 }
@@ -117,29 +116,26 @@ static int
 make_dir(struct driver *d)
 {
 	struct matrix *m = d->m;
-	char stamp[32], path[CONFIG_PATH_MAX + 32] = "";
+	char path[CONFIG_PATH_MAX + 32] = "";
 	time_t now = time(NULL);
 	struct tm tm;
+	int bad;
 
 	(void)gmtime_r(&now, &tm); /* now is in range */
 	(void)strftime(
 	    m->started, sizeof(m->started), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (m->base.out[0] == '\0') {
-		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
-			return cli_usage("cannot make the folder %s here: %s",
-			    RUNS_DIR, strerror(errno));
-		text_add(m->base.out, sizeof(m->base.out), "%s/%s-matrix-%d",
-		    RUNS_DIR, stamp, (int)getpid());
-	}
+	bad = folder_name(m->base.out, sizeof(m->base.out), "matrix");
+	if (bad != 0)
+		return bad;
 	if (strpbrk(m->base.out, "\"\\\n") != NULL)
-		return cli_usage("--out \"%s\": quotes, backslashes and line "
-				 "ends can't stand in a server's configuration",
+		return usage_error(
+		    "--out \"%s\": quotes, backslashes and line "
+		    "ends can't stand in a server's configuration",
 		    m->base.out);
 	text_set(m->dir, sizeof(m->dir), m->base.out);
 	text_add(path, sizeof(path), "%s/journal", m->dir);
 	if (access(path, F_OK) == 0)
-		return cli_usage(
+		return usage_error(
 		    "--out \"%s\": is the folder of a single run", m->dir);
 	return 0;
 }
@@ -151,14 +147,14 @@ lock_dir(struct driver *d)
 	const char *dir = d->m->dir;
 
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    dir, strerror(errno));
 	d->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->dir_fd < 0 || access(dir, W_OK | X_OK) < 0)
-		return cli_usage("--out \"%s\": cannot be written: %s", dir,
+		return usage_error("--out \"%s\": cannot be written: %s", dir,
 		    strerror(errno));
 	if (flock(d->dir_fd, LOCK_EX | LOCK_NB) < 0)
-		return cli_usage(
+		return usage_error(
 		    "--out \"%s\": another natsburn matrix works there", dir);
 	return 0;
 }
@@ -180,106 +176,6 @@ set_aside(const struct matrix *m, const struct matrix_cell *cell)
 			return rename(path, aside) < 0 ? -errno : 0;
 	}
 	return -EEXIST;
-}
-
-/* The command of a cell */
-
-struct words {
-	char *argv[WORDS_MAX + 1];
-	int n;
-	bool is_short_of_memory;
-};
-
-static void
-add_word(struct words *w, const char *word)
-{
-	char *copy = w->n < WORDS_MAX ? strdup(word) : NULL;
-
-	if (copy == NULL)
-		w->is_short_of_memory = true;
-	else
-		w->argv[w->n++] = copy;
-}
-
-static void
-free_words(struct words *w)
-{
-	while (w->n > 0)
-		free(w->argv[--w->n]);
-}
-
-/* Others can read a command line, but not the environment. */
-static bool
-goes_by_environment(const struct option_spec *row)
-{
-	return row->secret || strcmp(row->name, "url") == 0 ||
-	       strcmp(row->name, "monitor") == 0;
-}
-
-/* The file of a secret, which was taken out of it. */
-static bool
-is_read(const struct option_spec *row)
-{
-	const char *end = strstr(row->name, "-file");
-
-	return end != NULL && end[5] == '\0';
-}
-
-static void
-add_option(void *arg, const char *name, const char *value)
-{
-	const struct option_spec *row = option_find(config_options, name);
-	struct words *w = arg;
-	char flag[80] = "";
-
-	if (strcmp(name, "run") == 0 || strcmp(name, "test") == 0 ||
-	    (row != NULL && (goes_by_environment(row) || is_read(row))))
-		return;
-	text_add(flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
-	add_word(w, flag);
-	if (row == NULL || row->type != OPTION_FLAG)
-		add_word(w, value);
-}
-
-static void
-cell_command(
-    const struct matrix *m, const struct matrix_cell *cell, struct words *w)
-{
-	struct run_config *c = calloc(1, sizeof(*c));
-
-	memset(w, 0, sizeof(*w));
-	if (c == NULL) {
-		w->is_short_of_memory = true;
-		return;
-	}
-	matrix_config(m, cell, c);
-	add_word(w, "natsburn");
-	add_word(w, "run");
-	add_word(w, c->test);
-	config_each(c, true, add_option, w);
-	free(c);
-}
-
-/*
- * The variables of our own environment are in base already, and a cell must
- * not see those that the command line has overruled.
- */
-static int
-set_environment(const struct run_config *c)
-{
-	const struct option_spec *row;
-	char name[80], value[OPTION_VALUE_MAX];
-	int err = 0;
-
-	for (row = config_options; row->name != NULL; row++) {
-		cli_variable(row->name, name, sizeof(name));
-		option_get(row, c, value, sizeof(value));
-		if (goes_by_environment(row) && value[0] != '\0')
-			err |= setenv(name, value, 1);
-		else
-			err |= unsetenv(name);
-	}
-	return err == 0 ? 0 : -ENOMEM;
 }
 
 /* Showing it */
@@ -454,22 +350,6 @@ judge_cell(struct driver *d, struct matrix_cell *cell, int status)
 		cell->exit_code = WEXITSTATUS(status);
 }
 
-static pid_t
-spawn_cell(const struct matrix *m, const struct matrix_cell *cell, int log)
-{
-	struct spawn_request r = {.path = "/proc/self/exe"};
-	struct words w;
-	pid_t pid;
-
-	cell_command(m, cell, &w);
-	r.argv = w.argv;
-	r.fds[r.nfds++] = (struct spawn_fd){log, 1};
-	r.fds[r.nfds++] = (struct spawn_fd){log, 2};
-	pid = w.is_short_of_memory ? -ENOMEM : spawn(&r);
-	free_words(&w);
-	return pid;
-}
-
 static void
 run_cell(struct driver *d, struct matrix_cell *cell)
 {
@@ -487,7 +367,7 @@ run_cell(struct driver *d, struct matrix_cell *cell)
 	if (err == 0 && log < 0)
 		err = -errno;
 	if (err == 0) {
-		pid = spawn_cell(d->m, cell, log);
+		pid = matrix_spawn(d->m, cell, log);
 		close(log);
 		err = pid < 0 ? (int)pid : 0;
 	}
@@ -518,7 +398,8 @@ keep_finished(struct driver *d)
 	fprintf(stderr, n > 0 ? ", %u of them finished already\n" : "\n", n);
 }
 
-static void
+/* False after it was said why not. */
+static bool
 write_forms(const struct driver *d)
 {
 	int err = matrix_write(d->m);
@@ -526,6 +407,7 @@ write_forms(const struct driver *d)
 	if (err < 0)
 		fprintf(stderr, "natsburn: cannot write in \"%s\": %s\n",
 		    d->m->dir, strerror(-err));
+	return err == 0;
 }
 
 static void
@@ -542,7 +424,7 @@ run_cells(struct driver *d)
 			show_cell(d, &m->cells[i]);
 		else if (!m->interrupted) {
 			run_cell(d, &m->cells[i]);
-			write_forms(d);
+			(void)write_forms(d); /* the last time counts */
 		}
 	}
 }
@@ -550,24 +432,23 @@ run_cells(struct driver *d)
 static int
 conclude(const struct driver *d)
 {
+	bool is_written = write_forms(d);
+	int code = matrix_exit_code(d->m);
 	cJSON *tree;
-	char *text;
 
-	write_forms(d);
 	if (d->m->base.json) {
 		tree = matrix_tree(d->m);
-		text = tree != NULL ? cJSON_Print(tree) : NULL;
-		if (text != NULL)
-			puts(text);
-		free(text);
+		json_print(tree, stdout);
 		cJSON_Delete(tree);
 	} else if (!d->is_quiet)
 		matrix_say(d->m, stdout);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fputs("natsburn: cannot write to stdout\n", stderr);
-		return EXIT_HARNESS;
+		is_written = false;
 	}
-	return d->killed ? EXIT_KILLED : matrix_exit_code(d->m);
+	if (!is_written || !json_is_whole())
+		code = forms_worse(code, EXIT_HARNESS);
+	return d->killed ? EXIT_KILLED : code;
 }
 
 static int
@@ -587,7 +468,7 @@ drive(struct driver *d)
 	if (full != NULL && strlen(full) < CONFIG_PATH_MAX - MATRIX_NAME_MAX)
 		text_set(d->m->dir, sizeof(d->m->dir), full);
 	free(full);
-	err = set_environment(&d->m->base);
+	err = matrix_environment(&d->m->base);
 	d->signals = sig_open(signals, 4);
 	if (err < 0 || d->signals < 0) {
 		fputs("natsburn: cannot begin the matrix\n", stderr);
@@ -606,7 +487,7 @@ cmd_matrix(int argc, char **argv)
 
 	d.m = calloc(1, sizeof(*d.m));
 	if (d.m == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	term_look(&d.term, stderr);
 	code = take_options(d.m, argc, argv);
 	d.is_quiet = d.m->base.quiet;

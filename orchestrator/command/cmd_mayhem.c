@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/live/run.h"
 #include "proto/base/text.h"
 
@@ -14,17 +15,17 @@ cmd_mayhem(int argc, char **argv)
 	int n, code = EXIT_USAGE;
 
 	if (r == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(&r->config);
 	r->config.duration_ns = RUN_FOREVER_NS; /* until it is interrupted */
 	n = cli_connect_options(&r->config, argc, argv, &word, 1);
 	text_set(r->config.test, sizeof(r->config.test), "none");
 	if (n == 0)
-		code = cli_usage("which faults? natsburn mayhem MODE[,MODE]; "
-				 "\"natsburn list mayhem\" names them");
+		code = usage_error("which faults? natsburn mayhem MODE[,MODE]; "
+				   "\"natsburn list mayhem\" names them");
 	else if (n == 1 &&
 		 !text_fits(r->config.mayhem, sizeof(r->config.mayhem), word))
-		code = cli_usage("\"%.60s...\": too many modes", word);
+		code = usage_error("\"%.60s...\": too many modes", word);
 	else if (n == 1)
 		code = run_configured(r);
 	free(r);

@@ -9,19 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/folder.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/shards.h"
+#include "orchestrator/report/command_line.h"
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
+#include "proto/base/stream.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define RUNS_DIR "natsburn-runs"
 #define LINK_MAX 4096
 
 struct merger {
@@ -29,10 +32,8 @@ struct merger {
 	struct shards shards;
 	const char *dirs[SHARDS_MAX];
 	int n;
-	char *full; /* of the folder it goes to */
-	char *suites;
-	size_t suites_len;
-	FILE *junit; /* writes suites */
+	char *full;	      /* of the folder it goes to */
+	struct stream suites; /* of junit.xml */
 	struct junit_tally tally;
 	double seconds;
 };
@@ -46,16 +47,16 @@ check_dir(const struct merger *m, int i)
 	int k;
 
 	if (stat(m->dirs[i], &st) < 0)
-		return cli_usage(
+		return usage_error(
 		    "--merge \"%s\": %s", m->dirs[i], strerror(errno));
 	if (!S_ISDIR(st.st_mode))
-		return cli_usage("--merge \"%s\": is not a folder; name the "
-				 "run folders of the shards",
+		return usage_error("--merge \"%s\": is not a folder; name the "
+				   "run folders of the shards",
 		    m->dirs[i]);
 	for (k = 0; k < i; k++)
 		if (stat(m->dirs[k], &other) == 0 &&
 		    st.st_ino == other.st_ino && st.st_dev == other.st_dev)
-			return cli_usage(
+			return usage_error(
 			    "--merge \"%s\": is named twice", m->dirs[i]);
 	return 0;
 }
@@ -73,7 +74,7 @@ take_words(struct merger *m, int argc, char **argv)
 	if (m->n < 0)
 		return EXIT_USAGE;
 	if (m->n == 0)
-		return cli_usage("report --merge: which run folders?");
+		return usage_error("report --merge: which run folders?");
 	for (i = 0; i < m->n && bad == 0; i++)
 		bad = check_dir(m, i);
 	return bad;
@@ -92,14 +93,14 @@ check_out(const struct merger *m)
 	if (out[0] == '\0')
 		return 0;
 	if (stat(out, &st) == 0 && !S_ISDIR(st.st_mode))
-		return cli_usage("--out \"%s\": is not a folder", out);
+		return usage_error("--out \"%s\": is not a folder", out);
 	text_add(path, sizeof(path), "%s/journal", out);
 	text_add(report, sizeof(report), "%s/report.json", out);
 	there = forms_load(report);
 	is_run = access(path, F_OK) == 0 ||
 		 (there != NULL && json_get(there, "shards") == NULL);
 	cJSON_Delete(there);
-	return is_run ? cli_usage(
+	return is_run ? usage_error(
 			    "--out \"%s\": is the folder of a single run", out)
 		      : 0;
 }
@@ -107,25 +108,17 @@ check_out(const struct merger *m)
 static int
 make_out(struct merger *m)
 {
-	char *out = m->config.out, stamp[32];
-	time_t now = time(NULL);
-	struct tm tm;
+	char *out = m->config.out;
+	int bad = folder_name(out, sizeof(m->config.out), "merged");
 
-	if (out[0] == '\0') {
-		(void)gmtime_r(&now, &tm); /* now is in range */
-		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
-			return cli_usage("cannot make the folder %s here: %s",
-			    RUNS_DIR, strerror(errno));
-		text_add(out, sizeof(m->config.out), "%s/%s-merged-%d",
-		    RUNS_DIR, stamp, (int)getpid());
-	}
+	if (bad != 0)
+		return bad;
 	if (mkdir(out, 0755) < 0 && errno != EEXIST)
-		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    out, strerror(errno));
 	m->full = realpath(out, NULL);
 	if (m->full == NULL || access(out, W_OK | X_OK) < 0)
-		return cli_usage("--out \"%s\": cannot be written: %s", out,
+		return usage_error("--out \"%s\": cannot be written: %s", out,
 		    strerror(errno));
 	return 0;
 }
@@ -213,7 +206,7 @@ write_suite(struct merger *m, const char *dir, const cJSON *report)
 	char name[CONFIG_PATH_MAX + 80] = "";
 
 	text_add(name, sizeof(name), "%s %s", json_text(report, "test"), dir);
-	junit_suite(report, name, m->junit);
+	junit_suite(report, name, m->suites.file);
 	m->tally.tests += t.tests;
 	m->tally.failures += t.failures;
 	m->tally.errors += t.errors;
@@ -229,7 +222,7 @@ write_missing(struct merger *m, const char *dir, const char *why)
 	    m->shards.first != NULL ? json_text(m->shards.first, "test")
 				    : "shard");
 	json_put_text(o, "verdict", "inconclusive");
-	list = cJSON_AddArrayToObject(o, "reasons");
+	list = json_put_array(o, "reasons");
 	json_append(list, cJSON_CreateString(why));
 	write_suite(m, dir, o);
 	cJSON_Delete(o);
@@ -243,7 +236,7 @@ take_shard(struct merger *m, const char *dir)
 	int bad = 0;
 
 	if (shards_add(&m->shards, dir, report, why, sizeof(why)) < 0)
-		bad = cli_usage("--merge \"%s\": %s", dir, why);
+		bad = usage_error("--merge \"%s\": %s", dir, why);
 	else if (report != NULL)
 		write_suite(m, dir, report);
 	else
@@ -257,26 +250,27 @@ take_shard(struct merger *m, const char *dir)
 static int
 write_junit(struct merger *m)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int err = -ENOMEM;
+	char *suites = NULL, *text = NULL;
+	struct stream out;
+	size_t len;
+	int err = stream_close(&m->suites, &suites, &len);
 
-	if (out == NULL || fflush(m->junit) != 0)
+	if (err == 0 && stream_open(&out) == NULL)
+		err = -ENOMEM;
+	if (err < 0)
 		goto out;
-	fprintf(out,
+	fprintf(out.file,
 	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	    "<testsuites name=\"natsburn shards\" tests=\"%u\" "
 	    "failures=\"%u\" errors=\"%u\" time=\"%.3f\">\n",
 	    m->tally.tests, m->tally.failures, m->tally.errors, m->seconds);
-	fwrite(m->suites, 1, m->suites_len, out);
-	fputs("</testsuites>\n", out);
-	if (fclose(out) == 0)
-		err = report_save(text, len, m->config.out, "junit.xml");
-	out = NULL;
+	fputs(suites, out.file);
+	fputs("</testsuites>\n", out.file);
+	err = stream_close(&out, &text, &len);
+	if (err == 0)
+		err = report_files_save(text, len, m->config.out, "junit.xml");
 out:
-	if (out != NULL)
-		(void)fclose(out); /* it is given up */
+	free(suites);
 	free(text);
 	return err;
 }
@@ -287,9 +281,9 @@ make_command(const struct merger *m, char *out)
 	int i;
 
 	out[0] = '\0';
-	text_add(out, REPORT_COMMAND_MAX, "natsburn report --merge");
+	text_add(out, COMMAND_LINE_MAX, "natsburn report --merge");
 	for (i = 0; i < m->n; i++)
-		report_word(out, m->dirs[i]);
+		command_line_word(out, m->dirs[i]);
 }
 
 static int
@@ -299,7 +293,7 @@ conclude(struct merger *m, const char *command)
 	const cJSON *tree = m->shards.tree;
 	const char *dir = m->config.out;
 
-	first = forms_save(tree, dir, "report.json", forms_json);
+	first = forms_save(tree, dir, "report.json", json_print);
 	err = write_junit(m);
 	first = first < 0 ? first : err;
 	err = forms_save(tree, dir, "report.html", shards_page);
@@ -307,15 +301,15 @@ conclude(struct merger *m, const char *command)
 	if (first < 0) {
 		fprintf(stderr, "natsburn: cannot write in \"%s\": %s\n", dir,
 		    strerror(-first));
-		code = EXIT_HARNESS;
+		code = forms_worse(code, EXIT_HARNESS);
 	}
 	if (m->config.json)
-		forms_json(tree, stdout);
+		json_print(tree, stdout);
 	else if (!m->config.quiet)
 		shards_say(tree, dir, stdout);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fputs("natsburn: cannot write to stdout\n", stderr);
-		code = EXIT_HARNESS;
+		code = forms_worse(code, EXIT_HARNESS);
 	}
 	return code;
 }
@@ -323,13 +317,13 @@ conclude(struct merger *m, const char *command)
 static int
 merge(struct merger *m)
 {
-	char command[REPORT_COMMAND_MAX];
+	char command[COMMAND_LINE_MAX];
 	int i, bad = check_out(m);
 
 	for (i = 0; i < m->n && bad == 0; i++)
 		bad = take_shard(m, m->dirs[i]);
 	if (bad == 0 && m->shards.first == NULL)
-		bad = cli_usage(
+		bad = usage_error(
 		    "report --merge: no report and no journal in any of these "
 		    "folders");
 	if (bad == 0)
@@ -349,17 +343,14 @@ cmd_merge(int argc, char **argv)
 	int code;
 
 	if (m == NULL)
-		return cli_usage("out of memory");
-	m->junit = open_memstream(&m->suites, &m->suites_len);
-	if (m->junit == NULL || shards_init(&m->shards) < 0)
-		code = cli_usage("out of memory");
+		return usage_error("out of memory");
+	if (stream_open(&m->suites) == NULL || shards_init(&m->shards) < 0)
+		code = usage_error("out of memory");
 	else
 		code = take_words(m, argc, argv);
 	if (code == 0)
 		code = merge(m);
-	if (m->junit != NULL)
-		(void)fclose(m->junit); /* what it wrote was taken */
-	free(m->suites);
+	stream_drop(&m->suites);
 	free(m->full);
 	shards_fini(&m->shards);
 	free(m);

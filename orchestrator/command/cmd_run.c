@@ -5,51 +5,48 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "orchestrator/command/binary.h"
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/folder.h"
 #include "orchestrator/command/limits.h"
+#include "orchestrator/command/usage.h"
+#include "orchestrator/command/validate.h"
 #include "orchestrator/live/run.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
-
-#define RUNS_DIR "natsburn-runs"
+#include "proto/json.h"
 
 /* Make the run folder; it must not hold an earlier run. */
 static int
 make_run_dir(struct run *r)
 {
-	char path[CONFIG_PATH_MAX + 32] = "", stamp[32];
-	struct tm tm;
-	time_t now = time(NULL);
+	char path[CONFIG_PATH_MAX + 32] = "";
+	int bad =
+	    folder_name(r->config.out, sizeof(r->config.out), r->config.test);
 
-	if (r->config.out[0] == '\0') {
-		(void)gmtime_r(&now, &tm); /* now is in range */
-		(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-		if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
-			return cli_usage("cannot make the folder %s here: %s",
-			    RUNS_DIR, strerror(errno));
-		text_add(r->config.out, sizeof(r->config.out), "%s/%s-%s-%d",
-		    RUNS_DIR, stamp, r->config.test, (int)getpid());
-	}
+	if (bad != 0)
+		return bad;
 	if (strpbrk(r->config.out, "\"\\\n") != NULL)
-		return cli_usage("--out \"%s\": quotes, backslashes and line "
-				 "ends can't stand in a server's configuration",
+		return usage_error(
+		    "--out \"%s\": quotes, backslashes and line "
+		    "ends can't stand in a server's configuration",
 		    r->config.out);
 	text_set(r->dir, sizeof(r->dir), r->config.out);
 	if (mkdir(r->dir, 0755) < 0 && errno != EEXIST)
-		return cli_usage("--out \"%s\": cannot make this folder: %s",
+		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    r->dir, strerror(errno));
 	text_add(path, sizeof(path), "%s/journal", r->dir);
 	if (access(path, F_OK) == 0)
-		return cli_usage(
+		return usage_error(
 		    "--out \"%s\": holds an earlier run already", r->dir);
 	if (access(r->dir, W_OK | X_OK) < 0)
-		return cli_usage("--out \"%s\": cannot be written: %s", r->dir,
-		    strerror(errno));
+		return usage_error("--out \"%s\": cannot be written: %s",
+		    r->dir, strerror(errno));
 	return 0;
 }
 
@@ -62,7 +59,7 @@ open_metrics(struct run *r)
 		return 0;
 	r->metrics = metrics_open(r->config.metrics, r, why, sizeof(why));
 	if (r->metrics == NULL)
-		return cli_usage(
+		return usage_error(
 		    "--metrics \"%s\": %s", r->config.metrics, why);
 	return 0;
 }
@@ -73,11 +70,11 @@ prepare(struct run *r)
 {
 	int bad;
 
-	bad = cli_expand_mayhem(&r->config);
+	bad = validate_expand_mayhem(&r->config);
 	if (bad == 0)
-		bad = cli_validate(&r->config);
+		bad = validate_config(&r->config);
 	if (bad == 0 && strcmp(r->config.cluster, "local") == 0)
-		bad = cli_find_server(&r->config);
+		bad = binary_find_server(&r->config);
 	if (bad == 0)
 		bad = limits_check(&r->config);
 	if (bad == 0)
@@ -106,16 +103,6 @@ resolve_dir(struct run *r)
 	free(full);
 }
 
-static void
-print_json(const cJSON *tree)
-{
-	char *json = cJSON_Print(tree);
-
-	if (json != NULL)
-		puts(json);
-	free(json);
-}
-
 /* A violation is there to be shown to somebody. */
 static void
 make_bundle(const struct run *r, const cJSON *tree)
@@ -135,24 +122,24 @@ static int
 conclude(struct run *r)
 {
 	cJSON *tree = report_tree(&r->history, r->dir);
-	int err =
-	    tree != NULL ? report_write(&r->history, tree, r->dir) : -ENOMEM;
+	int err = tree != NULL ? report_files_write(&r->history, tree, r->dir)
+			       : -ENOMEM;
 
 	if (err < 0)
 		fprintf(stderr,
 		    "natsburn: cannot write the report in \"%s\": %s\n", r->dir,
 		    strerror(-err));
 	if (r->config.json)
-		print_json(tree);
+		json_print(tree, stdout);
 	else if (!r->config.quiet)
 		report_say(&r->history, r->dir, stdout);
 	if (r->history.result.verdict == VERDICT_FAIL && tree != NULL &&
 	    !r->killed)
 		make_bundle(r, tree);
 	cJSON_Delete(tree);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "natsburn: cannot write to stdout: %s\n",
-		    strerror(errno));
+	if (fflush(stdout) != 0 || ferror(stdout) ||
+	    (r->config.json && !json_is_whole())) {
+		fputs("natsburn: cannot write to stdout\n", stderr);
 		err = -EIO;
 	}
 	if (r->killed)
@@ -208,11 +195,11 @@ cmd_run(int argc, char **argv)
 	int n, code = EXIT_USAGE;
 
 	if (r == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	config_init(&r->config);
 	n = cli_connect_options(&r->config, argc, argv, &word, 1);
 	if (n == 1 && !text_fits(r->config.test, sizeof(r->config.test), word))
-		code = cli_usage("unknown test \"%.60s\"", word);
+		code = usage_error("unknown test \"%.60s\"", word);
 	else if (n >= 0)
 		code = run_configured(r);
 	free(r);

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "orchestrator/command/cli.h"
 #include "orchestrator/command/limits.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
@@ -50,9 +50,10 @@ limits_descriptors(const struct run_config *c, char says[LIMITS_SAYS_MAX])
 	text_add(says, LIMITS_SAYS_MAX, "%lu allowed, for %lu processes",
 	    (unsigned long)limit.rlim_max, n);
 	if (limit.rlim_max < need)
-		return cli_usage("%lu processes need %lu file descriptors but "
-				 "the limit is %lu: raise it (ulimit -n %lu) "
-				 "or ask for fewer --consumers",
+		return usage_error(
+		    "%lu processes need %lu file descriptors but "
+		    "the limit is %lu: raise it (ulimit -n %lu) "
+		    "or ask for fewer --consumers",
 		    n, (unsigned long)need, (unsigned long)limit.rlim_max,
 		    (unsigned long)need);
 	if (limit.rlim_cur < need) {
@@ -224,9 +225,10 @@ limits_tasks(const struct run_config *c, char says[LIMITS_SAYS_MAX])
 	    need);
 	if (b.limit - b.used >= need)
 		return 0;
-	return cli_usage("%lu children and the servers need some %lu processes "
-			 "and threads, but %s allows %lu, of which %lu are in "
-			 "use: raise it or ask for fewer --consumers",
+	return usage_error(
+	    "%lu children and the servers need some %lu processes "
+	    "and threads, but %s allows %lu, of which %lu are in "
+	    "use: raise it or ask for fewer --consumers",
 	    children_of(c), need, b.name, b.limit, b.used);
 }
 

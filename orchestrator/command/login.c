@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "orchestrator/command/cli.h"
 #include "orchestrator/command/login.h"
+#include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
 #include "proto/nkey.h"
@@ -71,16 +71,16 @@ read_secret(const struct form *f)
 	size_t len;
 
 	if (n < 0 && n != -EFBIG)
-		return cli_usage("--%s-file \"%s\": %s", f->name, f->file,
+		return usage_error("--%s-file \"%s\": %s", f->name, f->file,
 		    strerror((int)-n));
 	len = n < 0 ? sizeof(text) : strcspn(text, "\r\n");
 	if (len >= f->size)
-		return cli_usage("--%s-file \"%s\": must hold at most %zu "
-				 "bytes",
+		return usage_error("--%s-file \"%s\": must hold at most %zu "
+				   "bytes",
 		    f->name, f->file, f->size - 1);
 	if (len == 0 || strspn(text + len, "\r\n") != (size_t)n - len)
-		return cli_usage("--%s-file \"%s\": must hold the %s in one "
-				 "line, and nothing else",
+		return usage_error("--%s-file \"%s\": must hold the %s in one "
+				   "line, and nothing else",
 		    f->name, f->file, f->name);
 	text[len] = '\0';
 	text_set(f->text, f->size, text);
@@ -100,8 +100,9 @@ take_form(const struct form *f)
 			 strcmp(f->file, f->env_file) == 0)
 			f->file[0] = '\0';
 		else
-			return cli_usage("--%s-file \"%s\": goes without --%s",
-			    f->name, f->file, f->name);
+			return usage_error(
+			    "--%s-file \"%s\": goes without --%s", f->name,
+			    f->file, f->name);
 	}
 	if (f->file[0] != '\0')
 		return read_secret(f);
@@ -214,13 +215,14 @@ take_url(const char *url, bool may_show, char *out, struct url_login *l)
 		host = at + 1;
 	}
 	if (err < 0)
-		return cli_usage("--url \"...\": user:password before the @ is "
-				 "too long, or has a %% that isn't %%XX");
+		return usage_error(
+		    "--url \"...\": user:password before the @ is "
+		    "too long, or has a %% that isn't %%XX");
 	if ((sep != NULL && strncmp(url, "nats://", 7) != 0 &&
 		strncmp(url, "tls://", 6) != 0) ||
 	    !is_address(host))
-		return cli_usage("--url \"%s\": must be nats://HOST:PORT or "
-				 "tls://HOST:PORT",
+		return usage_error("--url \"%s\": must be nats://HOST:PORT or "
+				   "tls://HOST:PORT",
 		    may_show ? url : "...");
 	text_add(out, CONFIG_LIST_MAX, "%s%.*s://%s", out[0] != '\0' ? "," : "",
 	    sep != NULL ? scheme : 4, sep != NULL ? url : "nats", host);
@@ -235,8 +237,9 @@ enter_login(struct url_login *all, const struct url_login *one)
 		return 0;
 	if ((all->user[0] != '\0' || all->token[0] != '\0') &&
 	    memcmp(all, one, sizeof(*one)) != 0)
-		return cli_usage("--url: must have the same user and password "
-				 "in each URL that has one");
+		return usage_error(
+		    "--url: must have the same user and password "
+		    "in each URL that has one");
 	*all = *one;
 	return 0;
 }
@@ -264,9 +267,10 @@ take_urls(struct run_config *c)
 	if (c->user[0] != '\0' || c->password[0] != '\0' ||
 	    c->password_file[0] != '\0' || c->token[0] != '\0' ||
 	    c->token_file[0] != '\0')
-		return cli_usage("--url \"%s\": has a user or token before its "
-				 "@ and goes without --user, --password and "
-				 "--token",
+		return usage_error(
+		    "--url \"%s\": has a user or token before its "
+		    "@ and goes without --user, --password and "
+		    "--token",
 		    c->url);
 	text_set(c->user, sizeof(c->user), all.user);
 	text_set(c->password, sizeof(c->password), all.password);
@@ -283,13 +287,14 @@ validate_monitors(const struct run_config *c)
 	while (text_next_item(&list, url, sizeof(url))) {
 		if (strncmp(url, "http://", 7) != 0 &&
 		    strncmp(url, "https://", 8) != 0)
-			return cli_usage(
+			return usage_error(
 			    "--monitor \"%s\": must be "
 			    "http://HOST:PORT or https://HOST:PORT",
 			    strchr(c->monitor, '@') == NULL ? url : "...");
 		if (strchr(url, '@') != NULL)
-			return cli_usage("--monitor \"...\": must have no user "
-					 "and password; servers ask for none");
+			return usage_error(
+			    "--monitor \"...\": must have no user "
+			    "and password; servers ask for none");
 	}
 	return 0;
 }
@@ -308,7 +313,7 @@ one_at_most(const struct way *ways, size_t n)
 	for (i = 0; i < n; i++)
 		for (k = i + 1; k < n; k++)
 			if (ways[i].is_given && ways[k].is_given)
-				return cli_usage(
+				return usage_error(
 				    "--%s \"%s\": goes without --%s \"%s\"; "
 				    "there is one way to log in",
 				    ways[k].name, ways[k].value, ways[i].name,
@@ -319,7 +324,7 @@ one_at_most(const struct way *ways, size_t n)
 static int
 password_alone(const char *name, const char *file)
 {
-	return cli_usage("--%spassword%s: goes with --%suser NAME", name,
+	return usage_error("--%spassword%s: goes with --%suser NAME", name,
 	    strcmp(file, NO_FILE) == 0 ? "" : "-file", name);
 }
 
@@ -365,16 +370,17 @@ validate_text(const struct wanted *w)
 		return 0;
 	n = read_file(w->path, text, sizeof(text));
 	if (n < 0)
-		return cli_usage(
+		return usage_error(
 		    "--%s \"%s\": %s", w->name, w->path, strerror((int)-n));
 	if (strstr(text, w->words[0]) == NULL ||
 	    (w->words[1] != NULL && strstr(text, w->words[1]) == NULL))
-		bad = cli_usage(
+		bad = usage_error(
 		    "--%s \"%s\": must hold %s", w->name, w->path, w->what);
 	else if (strstr(text, "ENCRYPTED") != NULL)
-		bad = cli_usage("--%s \"%s\": must not be encrypted; there is "
+		bad =
+		    usage_error("--%s \"%s\": must not be encrypted; there is "
 				"nobody to ask for a passphrase",
-		    w->name, w->path);
+			w->name, w->path);
 	return bad;
 }
 
@@ -389,11 +395,11 @@ validate_ca(const char *path)
 		return 0;
 	n = read_file(path, head, sizeof(head));
 	if (n < 0 && n != -EFBIG)
-		return cli_usage(
+		return usage_error(
 		    "--tls-ca \"%s\": %s", path, strerror((int)-n));
 	if (n >= 0 && strstr(head, "-----BEGIN") == NULL)
-		return cli_usage("--tls-ca \"%s\": must hold certificates "
-				 "(PEM)",
+		return usage_error("--tls-ca \"%s\": must hold certificates "
+				   "(PEM)",
 		    path);
 	return 0;
 }
@@ -405,12 +411,12 @@ validate_nkey(const char *option, const char *path)
 	int err = path[0] != '\0' ? nkey_public_of_file(path, public) : 0;
 
 	if (err == -EINVAL)
-		return cli_usage("--%s \"%s\": must hold the seed of a user "
-				 "nkey (SU...)",
+		return usage_error("--%s \"%s\": must hold the seed of a user "
+				   "nkey (SU...)",
 		    option, path);
-	return err < 0
-		   ? cli_usage("--%s \"%s\": %s", option, path, strerror(-err))
-		   : 0;
+	return err < 0 ? usage_error(
+			     "--%s \"%s\": %s", option, path, strerror(-err))
+		       : 0;
 }
 
 static int
@@ -439,10 +445,10 @@ validate_files(const struct run_config *c)
 	if (bad != 0)
 		return bad;
 	if (c->tls_cert[0] != '\0' && c->tls_key[0] == '\0')
-		return cli_usage(
+		return usage_error(
 		    "--tls-cert \"%s\": goes with --tls-key FILE", c->tls_cert);
 	if (c->tls_key[0] != '\0' && c->tls_cert[0] == '\0')
-		return cli_usage(
+		return usage_error(
 		    "--tls-key \"%s\": goes with --tls-cert FILE", c->tls_key);
 	return 0;
 }
@@ -484,8 +490,9 @@ login_validate(const struct run_config *c)
 		if (option_is_default(row, c))
 			continue;
 		option_get(row, c, value, sizeof(value));
-		return cli_usage("--%s%s%s%s: goes with --cluster external or "
-				 "kubernetes, not %s",
+		return usage_error(
+		    "--%s%s%s%s: goes with --cluster external or "
+		    "kubernetes, not %s",
 		    names[i], row->secret ? "" : " \"",
 		    row->secret ? "" : value, row->secret ? "" : "\"",
 		    c->cluster);

@@ -243,6 +243,7 @@ evidence_collect(const struct judge *judge, const char *run_dir,
 	struct journal_reader reader;
 	struct evidence_sieve sieve;
 	const struct anomaly *a;
+	enum journal_state state = JOURNAL_EVENT;
 	struct event ev;
 	uint64_t start_ns = 0;
 	size_t i;
@@ -252,8 +253,8 @@ evidence_collect(const struct judge *judge, const char *run_dir,
 		return 0;
 	evidence_sieve_fill(&sieve, judge);
 	err = journal_open(&reader, run_dir);
-	while (err == 0 &&
-	       journal_next(&reader, &ev, NULL, NULL) == JOURNAL_EVENT) {
+	while (err == 0 && (state = journal_next(&reader, &ev, NULL, NULL)) ==
+			       JOURNAL_EVENT) {
 		if (start_ns == 0)
 			start_ns = ev.time_ns;
 		if (!evidence_sieve_passes(&sieve, &ev))
@@ -265,5 +266,5 @@ evidence_collect(const struct judge *judge, const char *run_dir,
 		}
 	}
 	journal_reader_fini(&reader);
-	return err;
+	return err == 0 && state == JOURNAL_DAMAGED ? -EIO : err;
 }

@@ -10,6 +10,7 @@
 #include "orchestrator/live/run.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/clock.h"
+#include "proto/base/stream.h"
 #include "proto/base/text.h"
 
 #define CONNECTIONS_MAX 16
@@ -311,9 +312,9 @@ answer(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 {
 	static int seen;
 	struct metrics *m = arg;
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out;
+	struct stream out;
+	size_t len;
+	char *text;
 
 	(void)version;
 	(void)upload;
@@ -334,14 +335,11 @@ answer(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 	if (strcmp(url, "/metrics") != 0)
 		return respond_words(
 		    c, MHD_HTTP_NOT_FOUND, "there is /metrics only\n");
-	out = open_memstream(&text, &len);
-	if (out == NULL)
+	if (stream_open(&out) == NULL)
 		return MHD_NO;
-	metrics_write(m->run, clock_mono_ns(), out);
-	if (fclose(out) != 0) {
-		free(text);
+	metrics_write(m->run, clock_mono_ns(), out.file);
+	if (stream_close(&out, &text, &len) < 0)
 		return MHD_NO;
-	}
 	return respond(c, MHD_HTTP_OK, TYPE, text, len);
 }
 

@@ -15,7 +15,6 @@
 #define STARTS_AT_ONCE 32
 
 struct phase_ops {
-	const char *name;
 	uint64_t patience_ns; /* 0: it ends by itself */
 	void (*enter)(struct run *);
 	bool (*is_over)(struct run *);
@@ -537,29 +536,19 @@ down_is_over(struct run *r)
 }
 
 static const struct phase_ops phases[PHASES] = {
-    [PHASE_UP] = {"up", 90 * CLOCK_S, up_enter, up_is_over, up_late},
-    [PHASE_SETUP] = {"setup", 90 * CLOCK_S, setup_enter, setup_is_over,
-	setup_late},
-    [PHASE_START] = {"start", 90 * CLOCK_S, start_enter, start_is_over,
-	start_late},
-    [PHASE_QUIET] = {"quiet", 0, quiet_enter, quiet_is_over, NULL},
-    [PHASE_MAYHEM] = {"mayhem", 0, mayhem_enter, mayhem_is_over, NULL},
-    [PHASE_HEAL] = {"heal", 240 * CLOCK_S, heal_enter, heal_is_over, give_up},
-    [PHASE_DRAIN] = {"drain", 0, drain_enter, drain_is_over, NULL},
-    [PHASE_SETTLE] = {"settle", 180 * CLOCK_S, settle_enter, settle_is_over,
-	give_up},
-    [PHASE_AUDIT] = {"audit", 0, audit_enter, audit_is_over, NULL},
-    [PHASE_CLEAN] = {"clean", 60 * CLOCK_S, clean_enter, clean_is_over,
-	give_up},
-    [PHASE_DOWN] = {"down", 60 * CLOCK_S, down_enter, down_is_over, give_up},
-    [PHASE_END] = {"end", 0, NULL, NULL, NULL},
+    [PHASE_UP] = {90 * CLOCK_S, up_enter, up_is_over, up_late},
+    [PHASE_SETUP] = {90 * CLOCK_S, setup_enter, setup_is_over, setup_late},
+    [PHASE_START] = {90 * CLOCK_S, start_enter, start_is_over, start_late},
+    [PHASE_QUIET] = {0, quiet_enter, quiet_is_over, NULL},
+    [PHASE_MAYHEM] = {0, mayhem_enter, mayhem_is_over, NULL},
+    [PHASE_HEAL] = {240 * CLOCK_S, heal_enter, heal_is_over, give_up},
+    [PHASE_DRAIN] = {0, drain_enter, drain_is_over, NULL},
+    [PHASE_SETTLE] = {180 * CLOCK_S, settle_enter, settle_is_over, give_up},
+    [PHASE_AUDIT] = {0, audit_enter, audit_is_over, NULL},
+    [PHASE_CLEAN] = {60 * CLOCK_S, clean_enter, clean_is_over, give_up},
+    [PHASE_DOWN] = {60 * CLOCK_S, down_enter, down_is_over, give_up},
+    [PHASE_END] = {0, NULL, NULL, NULL},
 };
-
-const char *
-phase_name(enum run_phase phase)
-{
-	return phases[phase].name;
-}
 
 void
 phase_enter(struct run *r, enum run_phase phase)
@@ -572,7 +561,7 @@ phase_enter(struct run *r, enum run_phase phase)
 	r->deadline_ns = p->patience_ns ? r->phase_ns + patience_of(r, p) : 0;
 	r->step = 0;
 	ev.u.phase.phase = (uint8_t)phase;
-	text_set(ev.u.phase.name, sizeof(ev.u.phase.name), p->name);
+	text_set(ev.u.phase.name, sizeof(ev.u.phase.name), phase_name(phase));
 	run_note(r, &ev);
 	if (p->enter != NULL)
 		p->enter(r);

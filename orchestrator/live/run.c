@@ -14,6 +14,7 @@
 #include "orchestrator/live/run.h"
 #include "orchestrator/live/servers.h"
 #include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/spawn.h"
@@ -463,7 +464,7 @@ status(struct run *r, uint64_t now)
 	tree = report_tree(&r->history, NULL);
 	text = tree != NULL ? cJSON_Print(tree) : NULL;
 	err = text != NULL
-		  ? report_save(text, strlen(text), r->dir, "report.json")
+		  ? report_files_save(text, strlen(text), r->dir, "report.json")
 		  : -ENOMEM;
 	free(text);
 	cJSON_Delete(tree);

@@ -10,6 +10,7 @@
 #include "orchestrator/live/children.h"
 #include "orchestrator/live/merge.h"
 #include "orchestrator/live/metrics.h"
+#include "orchestrator/live/phase_name.h"
 #include "orchestrator/live/progress.h"
 #include "orchestrator/live/retain.h"
 #include "proto/base/clock.h"
@@ -17,22 +18,6 @@
 
 /* As good as for ever: until it is interrupted. */
 #define RUN_FOREVER_NS (3650 * 86400 * CLOCK_S)
-
-enum run_phase {
-	PHASE_UP,     /* cluster is being formed */
-	PHASE_SETUP,  /* streams and consumers are made */
-	PHASE_START,  /* workers connect */
-	PHASE_QUIET,  /* load without faults */
-	PHASE_MAYHEM, /* load with faults */
-	PHASE_HEAL,   /* load while the last faults are undone */
-	PHASE_DRAIN,  /* open operations settle, consumers empty the stream */
-	PHASE_SETTLE, /* servers healthy, replicas current */
-	PHASE_AUDIT,  /* full scan */
-	PHASE_CLEAN,  /* streams are deleted where the cluster isn't ours */
-	PHASE_DOWN,   /* evidence, then the cluster goes down */
-	PHASE_END,
-	PHASES
-};
 
 /* What the parent knows of a worker from raw arrivals. */
 struct run_worker {
@@ -99,7 +84,6 @@ void phase_poll(struct run *);
 
 /* Something was achieved in this phase: its patience begins anew. */
 void phase_prolong(struct run *, enum run_phase);
-const char *phase_name(enum run_phase);
 
 /* Tell a worker what it needs before START, when it is there for it. */
 void run_configure(struct run *, struct child_slot *);

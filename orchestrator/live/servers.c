@@ -24,7 +24,7 @@ servers_text(const struct run *r)
 	unsigned i;
 
 	json_put_number(o, "pid", (double)getpid());
-	list = cJSON_AddArrayToObject(o, "servers");
+	list = json_put_array(o, "servers");
 	for (i = 0; i < CONFIG_NODES_MAX; i++) {
 		n = &r->nodes[i];
 		if (n->node == 0)

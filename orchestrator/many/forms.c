@@ -8,7 +8,8 @@
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/report/markup.h"
-#include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
+#include "proto/base/stream.h"
 #include "proto/json.h"
 
 extern const char page_style[];
@@ -18,7 +19,7 @@ extern const char page_style[];
 cJSON *
 forms_load(const char *path)
 {
-	cJSON *report = json_load(path, REPORT_MAX);
+	cJSON *report = json_load(path, REPORT_FILES_MAX);
 
 	if (cJSON_IsNumber(json_get(report, "exit_code")) &&
 	    json_text(report, "verdict")[0] != '\0')
@@ -42,7 +43,7 @@ forms_outcome(const cJSON *report)
 	cJSON_ArrayForEach (f, json_get(report, "faults"))
 		applied += cJSON_IsTrue(json_get(f, "applied"));
 	json_put_number(o, "faults", applied);
-	list = cJSON_AddArrayToObject(o, "anomalies");
+	list = json_put_array(o, "anomalies");
 	cJSON_ArrayForEach (a, json_get(report, "anomalies")) {
 		/* count is of the kind and class: one row of each is enough */
 		item = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
@@ -63,50 +64,49 @@ forms_outcome(const cJSON *report)
 
 /* Results */
 
-const char *const forms_words[] = {"FAIL", "harness", "cluster", "died",
-    "inconclusive", "skipped", "not run", "pass", NULL};
-
 /* The first word of a code is what a run with it is called. */
-static const struct {
-	const char *word;
-	int code;
-} order[] = {{"FAIL", EXIT_VIOLATION}, {"harness", EXIT_HARNESS},
-    {"died", EXIT_HARNESS}, {"cluster", EXIT_CLUSTER},
-    {"inconclusive", EXIT_INCONCLUSIVE}, {"not run", EXIT_INCONCLUSIVE},
-    {"skipped", EXIT_SKIPPED}, {"pass", EXIT_PASS}};
-
-#define ORDERED (sizeof(order) / sizeof(order[0]))
+const struct forms_result forms_results[] = {
+    {"FAIL", EXIT_VIOLATION},
+    {"harness", EXIT_HARNESS},
+    {"died", EXIT_HARNESS},
+    {"cluster", EXIT_CLUSTER},
+    {"skipped", EXIT_SKIPPED},
+    {"inconclusive", EXIT_INCONCLUSIVE},
+    {"not run", EXIT_INCONCLUSIVE},
+    {"pass", EXIT_PASS},
+    {NULL, 0},
+};
 
 const char *
 forms_word(int exit_code)
 {
-	size_t i;
+	const struct forms_result *r;
 
-	for (i = 0; i < ORDERED; i++)
-		if (order[i].code == exit_code)
-			return order[i].word;
+	for (r = forms_results; r->word != NULL; r++)
+		if (r->code == exit_code)
+			return r->word;
 	return "harness";
 }
 
 int
 forms_word_code(const char *word)
 {
-	size_t i;
+	const struct forms_result *r;
 
-	for (i = 0; i < ORDERED; i++)
-		if (strcmp(order[i].word, word) == 0)
-			return order[i].code;
+	for (r = forms_results; r->word != NULL; r++)
+		if (strcmp(r->word, word) == 0)
+			return r->code;
 	return EXIT_HARNESS;
 }
 
 int
 forms_worse(int a, int b)
 {
-	size_t i;
+	const struct forms_result *r;
 
-	for (i = 0; i < ORDERED; i++)
-		if (order[i].code == a || order[i].code == b)
-			return order[i].code;
+	for (r = forms_results; r->word != NULL; r++)
+		if (r->code == a || r->code == b)
+			return r->code;
 	return EXIT_HARNESS;
 }
 
@@ -124,11 +124,11 @@ count_rows(const cJSON *rows, const char *word)
 const char *
 forms_worst(const cJSON *rows)
 {
-	size_t w;
+	const struct forms_result *r;
 
-	for (w = 0; forms_words[w] != NULL; w++)
-		if (count_rows(rows, forms_words[w]) > 0)
-			return forms_words[w];
+	for (r = forms_results; r->word != NULL; r++)
+		if (count_rows(rows, r->word) > 0)
+			return r->word;
 	return "pass";
 }
 
@@ -138,28 +138,21 @@ int
 forms_save(const cJSON *tree, const char *dir, const char *name,
     void (*form)(const cJSON *, FILE *))
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	int err = -ENOMEM;
+	struct stream out;
+	size_t len;
+	char *text;
+	int err;
 
-	if (out == NULL)
-		return err;
-	form(tree, out);
-	if (fclose(out) == 0 && len > 0)
-		err = report_save(text, len, dir, name);
+	if (stream_open(&out) == NULL)
+		return -ENOMEM;
+	form(tree, out.file);
+	err = stream_close(&out, &text, &len);
+	if (err == 0 && !json_is_whole())
+		err = -ENOMEM;
+	if (err == 0)
+		err = report_files_save(text, len, dir, name);
 	free(text);
 	return err;
-}
-
-void
-forms_json(const cJSON *tree, FILE *out)
-{
-	char *text = cJSON_Print(tree);
-
-	if (text != NULL)
-		fprintf(out, "%s\n", text);
-	free(text);
 }
 
 void
@@ -237,21 +230,21 @@ forms_page_end(const cJSON *tree, const char *json, FILE *out)
 void
 forms_page_tiles(const cJSON *rows, const char *label, FILE *out)
 {
-	size_t w;
+	const struct forms_result *r;
 	int n;
 
 	fprintf(out,
 	    "<div class=tiles>\n<div class=tile><span>%s</span><b>%d</b>"
 	    "</div>\n",
 	    label, cJSON_GetArraySize(rows));
-	for (w = 0; forms_words[w] != NULL; w++) {
-		n = count_rows(rows, forms_words[w]);
+	for (r = forms_results; r->word != NULL; r++) {
+		n = count_rows(rows, r->word);
 		if (n > 0)
 			fprintf(out,
 			    "<div class=\"tile%s\"><span>%s</span><b>%d</b>"
 			    "</div>\n",
-			    strcmp(forms_words[w], "FAIL") == 0 ? " bad" : "",
-			    forms_words[w], n);
+			    strcmp(r->word, "FAIL") == 0 ? " bad" : "", r->word,
+			    n);
 	}
 	fputs("</div>\n", out);
 }

@@ -19,23 +19,32 @@ cJSON *forms_load(const char *path);
 /* Of a report what a table and a list of findings need. The caller's. */
 cJSON *forms_outcome(const cJSON *report);
 
-/* Words for results in the order of their weight, the worst first. */
-extern const char *const forms_words[]; /* NULL ends them */
+/*
+ * Words for results and the exit codes of their runs, the worst first: the
+ * one order of docs/verdicts.md. A NULL word ends them.
+ */
+struct forms_result {
+	const char *word;
+	int code;
+};
+extern const struct forms_result forms_results[];
 
 /* The word of a run's exit code, and back. Unknown codes are the harness'. */
 const char *forms_word(int exit_code);
 int forms_word_code(const char *word);
 
-/* The exit code of two together: 1, 70, 69, 2, 3, 0. */
+/* The exit code of two together: the first of 1, 70, 69, 3, 2, 0. */
 int forms_worse(int, int);
 
 /* The worst "result" of rows, an array; "pass" of none. */
 const char *forms_worst(const cJSON *rows);
 
-/* Write DIR/NAME, whole or not at all. 0 or -errno. */
+/*
+ * Write DIR/NAME, whole or not at all. 0 or -errno: -ENOMEM also when memory
+ * ran out while the tree was made (json_is_whole()).
+ */
 int forms_save(const cJSON *tree, const char *dir, const char *name,
     void (*form)(const cJSON *tree, FILE *));
-void forms_json(const cJSON *tree, FILE *);
 
 /* XML and HTML: ' name="value"'. */
 void forms_attribute(FILE *, const char *name, const char *value);

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "orchestrator/command/binary.h"
-#include "orchestrator/command/cli.h"
 #include "orchestrator/command/limits.h"
+#include "orchestrator/command/usage.h"
+#include "orchestrator/command/validate.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
@@ -50,15 +51,15 @@ axis_add(struct matrix_axis *axis, const char *option, const char *value,
 	unsigned i;
 
 	if (axis->n == MATRIX_AXIS_MAX)
-		return cli_usage(
+		return usage_error(
 		    "--%s: more than %d of them", option, MATRIX_AXIS_MAX);
 	for (i = 0; i < axis->n; i++)
 		if (strcmp(axis->items[i].value, value) == 0)
-			return cli_usage(
+			return usage_error(
 			    "--%s: \"%s\" is named twice", option, value);
 	if (!text_fits(item->label, sizeof(item->label), label))
-		return cli_usage("--%s \"%s\": is too long to name a folder: "
-				 "at most %d bytes",
+		return usage_error("--%s \"%s\": is too long to name a folder: "
+				   "at most %d bytes",
 		    option, label, MATRIX_LABEL_MAX - 1);
 	text_set(item->value, sizeof(item->value), value);
 	axis->n++;
@@ -75,8 +76,8 @@ take_tests(struct matrix *m)
 	while (bad == 0 && text_next_item(&list, test, sizeof(test)))
 		bad = axis_add(&m->tests, "tests", test, test);
 	if (bad == 0 && m->tests.n == 0)
-		return cli_usage("matrix: which tests? --tests TEST[,TEST]; "
-				 "\"natsburn list\" names them");
+		return usage_error("matrix: which tests? --tests TEST[,TEST]; "
+				   "\"natsburn list\" names them");
 	return bad;
 }
 
@@ -93,7 +94,7 @@ take_mayhem(struct matrix *m)
 		bad = axis_add(&m->mayhems, "mayhem", item, label);
 	}
 	if (bad == 0 && m->mayhems.n == 0)
-		return cli_usage("--mayhem \"\": must name a mode, or none");
+		return usage_error("--mayhem \"\": must name a mode, or none");
 	return bad;
 }
 
@@ -139,8 +140,8 @@ ask_versions(const char *list, char *label, size_t size)
 	while (text_next_item(&list, path, sizeof(path))) {
 		err = binary_version(path, said, sizeof(said));
 		if (err < 0 || said[0] == '\0')
-			return cli_usage("--server-bin \"%s\": does not tell "
-					 "its version: %s",
+			return usage_error("--server-bin \"%s\": does not tell "
+					   "its version: %s",
 			    path,
 			    err < 0 && err != -EIO ? strerror(-err)
 			    : said[0] != '\0'	   ? said
@@ -179,7 +180,7 @@ take_server(struct matrix *m, const char *item)
 	/* A + may also stand in a path. */
 	if (access(c.server_bin, F_OK) < 0)
 		plus_to_comma(c.server_bin);
-	bad = cli_find_server(&c);
+	bad = binary_find_server(&c);
 	if (bad == 0)
 		bad = ask_versions(c.server_bin, label, sizeof(label));
 	if (bad != 0)
@@ -242,7 +243,7 @@ matrix_config(const struct matrix *m, const struct matrix_cell *cell,
 	    c->mayhem, sizeof(c->mayhem), m->mayhems.items[cell->mayhem].value);
 	text_set(c->server_bin, sizeof(c->server_bin),
 	    m->versions.items[cell->version].value);
-	(void)cli_expand_mayhem(c); /* matrix_init() saw that it can be */
+	(void)validate_expand_mayhem(c); /* matrix_init() saw that it can be */
 	drop_extras(c);
 	matrix_path(m, cell, NULL, c->out, sizeof(c->out));
 	if (c->seed != 0)
@@ -270,10 +271,10 @@ name_cell(const struct matrix *m, struct matrix_cell *cell)
 	cell->name[0] = '\0';
 	if (!text_fits_add(cell->name, sizeof(cell->name), "%s-%s-%s-%u", test,
 		mayhem, version, cell->round))
-		return cli_usage("\"%s-%s-%s\": is too long to name a folder",
+		return usage_error("\"%s-%s-%s\": is too long to name a folder",
 		    test, mayhem, version);
 	if (strlen(m->dir) + sizeof(cell->name) + 32 >= CONFIG_PATH_MAX)
-		return cli_usage("--out \"%s\": is too long", m->dir);
+		return usage_error("--out \"%s\": is too long", m->dir);
 	return 0;
 }
 
@@ -285,10 +286,10 @@ check_cell(const struct matrix *m, const struct matrix_cell *cell)
 	int bad;
 
 	if (c == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	matrix_config(m, cell, c);
 	/* Still "all": why it can't be expanded was said. */
-	bad = strcmp(c->mayhem, "all") == 0 ? EXIT_USAGE : cli_validate(c);
+	bad = strcmp(c->mayhem, "all") == 0 ? EXIT_USAGE : validate_config(c);
 	if (bad == 0)
 		bad = limits_check(c);
 	free(c);
@@ -305,11 +306,11 @@ make_cells(struct matrix *m)
 	int bad = 0;
 
 	if (n > MATRIX_CELLS_MAX)
-		return cli_usage("%llu cells: at most %d can be run",
+		return usage_error("%llu cells: at most %d can be run",
 		    (unsigned long long)n, MATRIX_CELLS_MAX);
 	m->cells = calloc(n, sizeof(*m->cells));
 	if (m->cells == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	m->ncells = (unsigned)n;
 	for (i = 0; i < m->ncells && bad == 0; i++) {
 		cell = &m->cells[i];
@@ -334,7 +335,7 @@ check_extras(const struct matrix *m)
 	size_t k;
 
 	if (c == NULL)
-		return cli_usage("out of memory");
+		return usage_error("out of memory");
 	for (i = 0; i < m->ncells && m->base.nextras > 0; i++) {
 		matrix_config(m, &m->cells[i], c);
 		for (k = 0; k < m->base.nextras; k++)
@@ -343,7 +344,7 @@ check_extras(const struct matrix *m)
 	free(c);
 	for (k = 0; k < m->base.nextras; k++)
 		if (!used[k])
-			return cli_usage(
+			return usage_error(
 			    "-o \"%s\": is of no test or mayhem mode in this "
 			    "matrix",
 			    m->base.extras[k]);

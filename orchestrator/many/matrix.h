@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "proto/config.h"
 
@@ -83,6 +84,16 @@ void matrix_path(const struct matrix *, const struct matrix_cell *,
     const char *file, char *out, size_t size);
 
 /*
+ * Prepare the environment that all cells get: the addresses and secrets of
+ * the configuration, which others could read on a command line, and none of
+ * the variables that it was made from. 0 or -ENOMEM.
+ */
+int matrix_environment(const struct run_config *);
+
+/* Start a cell, with its output to log, a descriptor. Its pid or -errno. */
+pid_t matrix_spawn(const struct matrix *, const struct matrix_cell *, int log);
+
+/*
  * Is there a whole report of exactly this cell? Then it is taken: the cell
  * is finished. Its exit code is that of the report.
  */
@@ -94,7 +105,7 @@ int matrix_exit_code(const struct matrix *);
 /* "pass", "FAIL", "harness" and so on, for tables. */
 const char *matrix_word(const struct matrix_cell *);
 
-/* The command that goes on with this matrix; REPORT_COMMAND_MAX bytes. */
+/* The command that goes on with this matrix; COMMAND_LINE_MAX bytes. */
 void matrix_command(const struct matrix *, char *out);
 
 /* matrix.json; to be deleted by the caller. NULL without memory. */

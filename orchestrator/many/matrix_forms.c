@@ -9,6 +9,7 @@
 
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
+#include "orchestrator/report/command_line.h"
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/text.h"
@@ -19,7 +20,7 @@
 static void
 add_list(cJSON *o, const char *name, const char *list)
 {
-	cJSON *items = cJSON_AddArrayToObject(o, name);
+	cJSON *items = json_put_array(o, name);
 	char item[CONFIG_LIST_MAX];
 
 	while (text_next_item(&list, item, sizeof(item)))
@@ -29,7 +30,7 @@ add_list(cJSON *o, const char *name, const char *list)
 static void
 add_labels(cJSON *o, const char *name, const struct matrix_axis *axis)
 {
-	cJSON *items = cJSON_AddArrayToObject(o, name);
+	cJSON *items = json_put_array(o, name);
 	unsigned i;
 
 	for (i = 0; i < axis->n; i++)
@@ -66,9 +67,9 @@ cJSON *
 matrix_tree(const struct matrix *m)
 {
 	cJSON *o = cJSON_CreateObject(), *list;
-	char command[REPORT_COMMAND_MAX];
+	char command[COMMAND_LINE_MAX];
+	const struct forms_result *r;
 	unsigned i;
-	size_t w;
 
 	if (o == NULL)
 		return NULL;
@@ -83,11 +84,10 @@ matrix_tree(const struct matrix *m)
 	add_labels(o, "mayhem", &m->mayhems);
 	add_labels(o, "versions", &m->versions);
 	json_put_number(o, "repeat", (double)m->own.repeat);
-	list = cJSON_AddObjectToObject(o, "counts");
-	for (w = 0; forms_words[w] != NULL; w++)
-		json_put_number(
-		    list, forms_words[w], matrix_count(m, forms_words[w]));
-	list = cJSON_AddArrayToObject(o, "cells");
+	list = json_put_object(o, "counts");
+	for (r = forms_results; r->word != NULL; r++)
+		json_put_number(list, r->word, matrix_count(m, r->word));
+	list = json_put_array(o, "cells");
 	for (i = 0; i < m->ncells; i++)
 		json_append(list, cell_tree(m, &m->cells[i]));
 	return o;
@@ -101,7 +101,7 @@ matrix_write(const struct matrix *m)
 
 	if (tree == NULL)
 		return -ENOMEM;
-	first = forms_save(tree, m->dir, MATRIX_JSON, forms_json);
+	first = forms_save(tree, m->dir, MATRIX_JSON, json_print);
 	err = forms_save(tree, m->dir, "junit.xml", matrix_junit);
 	first = first < 0 ? first : err;
 	err = forms_save(tree, m->dir, "index.html", matrix_page);

@@ -4,7 +4,7 @@
 
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
-#include "orchestrator/report/report.h"
+#include "orchestrator/report/command_line.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/text.h"
 
@@ -16,25 +16,24 @@ static const char *
 entry(const struct matrix *m, const struct matrix_cell *like, char *out)
 {
 	const char *worst = NULL;
+	const struct forms_result *r;
 	unsigned i, n;
-	size_t w;
 
 	out[0] = '\0';
-	for (w = 0; forms_words[w] != NULL; w++) {
+	for (r = forms_results; r->word != NULL; r++) {
 		for (i = 0, n = 0; i < m->ncells; i++)
 			n += m->cells[i].test == like->test &&
 			     m->cells[i].mayhem == like->mayhem &&
 			     m->cells[i].version == like->version &&
-			     strcmp(matrix_word(&m->cells[i]),
-				 forms_words[w]) == 0;
+			     strcmp(matrix_word(&m->cells[i]), r->word) == 0;
 		if (n == 0)
 			continue;
-		worst = worst != NULL ? worst : forms_words[w];
+		worst = worst != NULL ? worst : r->word;
 		if (m->own.repeat == 1)
-			text_add(out, ENTRY_MAX, "%s", forms_words[w]);
+			text_add(out, ENTRY_MAX, "%s", r->word);
 		else
 			text_add(out, ENTRY_MAX, "%s%u %s",
-			    out[0] != '\0' ? ", " : "", n, forms_words[w]);
+			    out[0] != '\0' ? ", " : "", n, r->word);
 	}
 	return worst != NULL ? worst : "";
 }
@@ -153,14 +152,14 @@ say_findings(const struct matrix *m, const struct term *t, FILE *out)
 static void
 say_counts(const struct matrix *m, FILE *out)
 {
+	const struct forms_result *r;
 	unsigned i, kept = 0, n;
-	size_t w;
 
 	fprintf(out, "%u cells", m->ncells);
-	for (w = 0; forms_words[w] != NULL; w++) {
-		n = matrix_count(m, forms_words[w]);
+	for (r = forms_results; r->word != NULL; r++) {
+		n = matrix_count(m, r->word);
 		if (n > 0)
-			fprintf(out, ", %u %s", n, forms_words[w]);
+			fprintf(out, ", %u %s", n, r->word);
 	}
 	for (i = 0; i < m->ncells; i++)
 		kept += m->cells[i].was_kept;
@@ -173,7 +172,7 @@ void
 matrix_say(const struct matrix *m, FILE *out)
 {
 	struct widths w = measure(m);
-	char command[REPORT_COMMAND_MAX];
+	char command[COMMAND_LINE_MAX];
 	struct term t;
 
 	term_look(&t, out);
@@ -197,12 +196,12 @@ matrix_command(const struct matrix *m, char *out)
 	struct run_config c = m->base;
 
 	out[0] = '\0';
-	text_add(out, REPORT_COMMAND_MAX, "natsburn matrix --tests %s",
-	    m->own.tests);
+	text_add(
+	    out, COMMAND_LINE_MAX, "natsburn matrix --tests %s", m->own.tests);
 	if (m->own.repeat != 1)
-		text_add(out, REPORT_COMMAND_MAX, " --repeat %llu",
+		text_add(out, COMMAND_LINE_MAX, " --repeat %llu",
 		    (unsigned long long)m->own.repeat);
-	report_command(out, &c);
-	text_add(out, REPORT_COMMAND_MAX, " --out");
-	report_word(out, m->dir);
+	command_line_options(out, &c);
+	text_add(out, COMMAND_LINE_MAX, " --out");
+	command_line_word(out, m->dir);
 }

@@ -24,27 +24,16 @@ const struct option_spec shards_options[] = {
 };
 
 static void
-set_number(cJSON *o, const char *name, double n)
-{
-	cJSON *item = json_get(o, name);
-
-	if (item != NULL)
-		(void)cJSON_SetNumberHelper(item, n);
-	else
-		json_put_number(o, name, n);
-}
-
-static void
 add_number(cJSON *o, const char *name, double n)
 {
-	set_number(o, name, json_number(o, name) + n);
+	json_set_number(o, name, json_number(o, name) + n);
 }
 
 static void
 add_max(cJSON *o, const char *name, double n)
 {
 	if (json_get(o, name) == NULL || n > json_number(o, name))
-		set_number(o, name, n);
+		json_set_number(o, name, n);
 }
 
 /*
@@ -61,8 +50,7 @@ fold(cJSON *to, const cJSON *from, bool highest)
 		inner = json_get(to, item->string);
 		if (cJSON_IsObject(item)) {
 			if (inner == NULL)
-				inner =
-				    cJSON_AddObjectToObject(to, item->string);
+				inner = json_put_object(to, item->string);
 			fold(inner, item, highest);
 		} else if (!cJSON_IsNumber(item))
 			continue;
@@ -74,14 +62,13 @@ fold(cJSON *to, const cJSON *from, bool highest)
 }
 
 /* A copy of a row at the list's end, with the shard that it is of. */
-static cJSON *
+static void
 append(cJSON *list, const cJSON *row, const char *name)
 {
 	cJSON *copy = cJSON_Duplicate(row, true);
 
 	json_put_text(copy, "shard", name);
 	json_append(list, copy);
-	return copy;
 }
 
 static void
@@ -97,7 +84,7 @@ append_all(struct shards *s, const cJSON *report, const char *field, int max,
 	text_add(omitted, sizeof(omitted), "%s_omitted", field);
 	cJSON_ArrayForEach (row, json_get(report, field)) {
 		if (n++ < max)
-			(void)append(list, row, name);
+			append(list, row, name);
 		else
 			left++;
 	}
@@ -114,7 +101,7 @@ take_stalls(struct shards *s, const cJSON *report, const char *name)
 	const cJSON *row;
 
 	cJSON_ArrayForEach (row, json_get(report, "stalls")) {
-		(void)append(list, row, name);
+		append(list, row, name);
 		if (cJSON_GetArraySize(list) <= STALLS_MAX)
 			continue;
 		least = list->child;
@@ -143,8 +130,7 @@ take_servers(struct shards *s, const cJSON *report)
 			json_append(list, cJSON_Duplicate(row, true));
 		else if (json_number(row, "faults") >
 			 json_number(item, "faults"))
-			(void)cJSON_ReplaceItemViaPointer(
-			    list, item, cJSON_Duplicate(row, true));
+			json_replace(list, item, cJSON_Duplicate(row, true));
 	}
 }
 
@@ -169,14 +155,14 @@ take_anomalies(struct shards *s, const cJSON *report, const char *name)
 		key_of(row, key, sizeof(key));
 		kept = json_get(s->counted, key);
 		if (kept == NULL)
-			kept = cJSON_AddObjectToObject(s->counted, key);
+			kept = json_put_object(s->counted, key);
 		if (json_get(here, key) == NULL)
 			add_number(kept, "count", json_number(row, "count"));
-		set_number(here, key, 1);
+		json_set_number(here, key, 1);
 		if (json_number(kept, "rows") >= KEPT_OF_A_KIND)
 			continue;
 		add_number(kept, "rows", 1);
-		(void)append(list, row, name);
+		append(list, row, name);
 	}
 	cJSON_Delete(here);
 }
@@ -185,7 +171,7 @@ static void
 take_checks(struct shards *s, const cJSON *report)
 {
 	cJSON *list = json_get(s->tree, "checks"), *item;
-	const cJSON *row, *says;
+	const cJSON *row;
 
 	cJSON_ArrayForEach (row, json_get(report, "checks")) {
 		cJSON_ArrayForEach (item, list) {
@@ -199,11 +185,9 @@ take_checks(struct shards *s, const cJSON *report)
 		}
 		fold(item, row, false);
 		/* broken outweighs unproven, and that outweighs holds */
-		says = json_get(row, "says");
 		if (strcmp(json_text(item, "says"), "broken") != 0 &&
 		    strcmp(json_text(row, "says"), "holds") != 0)
-			(void)cJSON_ReplaceItemInObjectCaseSensitive(
-			    item, "says", cJSON_Duplicate(says, false));
+			json_set_text(item, "says", json_text(row, "says"));
 	}
 }
 
@@ -395,9 +379,9 @@ shards_init(struct shards *s)
 	json_put_number(s->tree, "schema", 1);
 	json_put_text(s->tree, "natsburn", NATSBURN_VERSION);
 	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		(void)cJSON_AddArrayToObject(s->tree, lists[i]);
+		json_put_array(s->tree, lists[i]);
 	for (i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
-		(void)cJSON_AddObjectToObject(s->tree, objects[i]);
+		json_put_object(s->tree, objects[i]);
 	return 0;
 }
 
@@ -435,8 +419,7 @@ finish_checks(struct shards *s)
 	cJSON_ArrayForEach (check, json_get(s->tree, "checks")) {
 		if (s->has_missing &&
 		    strcmp(json_text(check, "says"), "holds") == 0)
-			(void)cJSON_ReplaceItemInObjectCaseSensitive(
-			    check, "says", cJSON_CreateString("unproven"));
+			json_set_text(check, "says", "unproven");
 	}
 }
 
@@ -448,7 +431,7 @@ finish_anomalies(struct shards *s)
 
 	cJSON_ArrayForEach (row, json_get(s->tree, "anomalies")) {
 		key_of(row, key, sizeof(key));
-		set_number(row, "count",
+		json_set_number(row, "count",
 		    json_number(json_get(s->counted, key), "count"));
 	}
 }

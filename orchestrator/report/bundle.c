@@ -15,7 +15,8 @@
 #include "orchestrator/history/evidence.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/redact.h"
-#include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
+#include "proto/base/stream.h"
 #include "proto/base/text.h"
 #include "proto/frame.h"
 #include "proto/json.h"
@@ -345,8 +346,9 @@ put_journal(struct bundle *b)
 	char part[PATH_MAX_] = "", sub[PATH_MAX_] = "", *text = NULL;
 	struct journal_reader in;
 	struct journal_writer out;
+	struct stream events;
 	size_t len = 0;
-	FILE *f = NULL;
+	FILE *f;
 	int err;
 
 	text_add(part, sizeof(part), "%s/" PART_DIR, b->dir);
@@ -357,10 +359,10 @@ put_journal(struct bundle *b)
 	if (err == 0)
 		err = journal_create_plain(&out, part);
 	if (err == 0) {
-		f = open_memstream(&text, &len);
+		f = stream_open(&events);
 		err = f != NULL ? copy_journal(b, &in, &out, f) : -ENOMEM;
-		if (f != NULL && fclose(f) != 0 && err == 0)
-			err = -ENOMEM;
+		if (f != NULL && stream_close(&events, &text, &len) < 0)
+			err = err < 0 ? err : -ENOMEM;
 		if (err < 0)
 			(void)fail(b, err, "journal");
 		if (err == 0)
@@ -486,13 +488,13 @@ static int
 put_readme(struct bundle *b)
 {
 	char *text = NULL;
+	struct stream out;
 	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
 	int err = -ENOMEM;
 
-	if (f != NULL) {
-		say_readme(b, f);
-		err = fclose(f) == 0 ? 0 : -ENOMEM;
+	if (stream_open(&out) != NULL) {
+		say_readme(b, out.file);
+		err = stream_close(&out, &text, &len);
 	}
 	err = err == 0 ? put_redacted(b, "README.txt", text, len, REDACT_OWN)
 		       : fail(b, err, "README.txt");
@@ -530,7 +532,7 @@ fill(struct bundle *b)
 	if (err == 0)
 		err = put_readme(b);
 	if (err == 0)
-		err = report_files(b->h, b->tree, put_form, b);
+		err = report_files_each(b->h, b->tree, put_form, b);
 	text_add(path, sizeof(path), "%s/stderr.log", b->dir);
 	if (err == 0)
 		err = put_file(b, "stderr.log", path, false);

@@ -6,12 +6,13 @@
 #ifndef ORCHESTRATOR_CHART_H
 #define ORCHESTRATOR_CHART_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct history;
 
-/* False, and nothing written, when there was no load. */
-int chart_is_empty(const struct history *);
+/* True when there was no load: then there is nothing to draw. */
+bool chart_is_empty(const struct history *);
 
 /* The picture, and the numbers behind it as JSON for the script. */
 void chart_write(const struct history *, FILE *);
@@ -19,8 +20,5 @@ void chart_write_data(const struct history *, FILE *);
 
 /* What the colours mean. */
 void chart_write_legend(const struct history *, FILE *);
-
-/* The class of a mode's colour. */
-unsigned chart_colour(const struct history *, const char *mode);
 
 #endif

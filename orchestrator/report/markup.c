@@ -71,6 +71,7 @@ markup_text(FILE *out, const char *text)
 		if (instead != NULL)
 			fputs(instead, out);
 		else
-			(void)fwrite(p, 1, len, out); /* ferror() tells */
+			(void)fwrite(
+			    p, 1, len, out); /* whoever closes it is told */
 	}
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "orchestrator/report/redact.h"
+#include "proto/base/stream.h"
 
 #define SECRETS_MAX 512
 #define SECRET_MIN  6 /* shorter ones stand in ordinary words, too */
@@ -129,7 +130,8 @@ static void
 keep(struct scan *s, size_t n)
 {
 	if (s->learner == NULL)
-		(void)fwrite(s->text + s->at, 1, n, s->out); /* ferror tells */
+		(void)fwrite(
+		    s->text + s->at, 1, n, s->out); /* the stream remembers */
 	s->at += n;
 }
 
@@ -450,15 +452,13 @@ redact_text(const struct redactor *r, const char *text, size_t len,
     enum redact_kind kind, size_t *out_len)
 {
 	struct scan s = {r, NULL, text, len, 0, kind, NULL};
-	char *out = NULL;
+	struct stream out;
+	char *clean;
 
-	s.out = open_memstream(&out, out_len);
+	s.out = stream_open(&out);
 	if (s.out == NULL)
 		return NULL;
 	while (s.at < len)
 		step(&s);
-	if (fclose(s.out) == 0)
-		return out;
-	free(out);
-	return NULL;
+	return stream_close(&out, &clean, out_len) == 0 ? clean : NULL;
 }

@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* What a run leaves for people and scripts; see report.h. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+/* The tree of report.json; see report.h. */
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "orchestrator/history/evidence.h"
-#include "orchestrator/report/junit.h"
-#include "orchestrator/report/page.h"
+#include "orchestrator/report/command_line.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/clock.h"
-#include "proto/base/file.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define COMMAND_MAX REPORT_COMMAND_MAX
-#define AROUND_MAX  8 /* faults around an anomaly */
-#define AROUND_NS   CLOCK_S
+#define AROUND_MAX 8 /* faults around an anomaly */
+#define AROUND_NS  CLOCK_S
 
 /* JSON of seconds with three digits: nobody reads nanoseconds. */
 static void
@@ -37,53 +29,11 @@ add_count(cJSON *o, const char *name, uint64_t n)
 static void
 add_mayhem(cJSON *o, const char *list)
 {
-	cJSON *modes = cJSON_AddArrayToObject(o, "mayhem");
+	cJSON *modes = json_put_array(o, "mayhem");
 	char mode[64];
 
 	while (text_next_item(&list, mode, sizeof(mode)))
 		json_append(modes, cJSON_CreateString(mode));
-}
-
-/* One word of a command line, quoted for a shell where it needs it. */
-void
-report_word(char *out, const char *value)
-{
-	const char *safe = "abcdefghijklmnopqrstuvwxyz"
-			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			   "_-+=:,./@%";
-	const char *p;
-
-	text_add(out, COMMAND_MAX, " ");
-	if (value[0] != '\0' && value[strspn(value, safe)] == '\0') {
-		text_add(out, COMMAND_MAX, "%s", value);
-		return;
-	}
-	text_add(out, COMMAND_MAX, "'");
-	for (p = value; *p != '\0'; p++)
-		text_add(out, COMMAND_MAX, *p == '\'' ? "'\\''" : "%c", *p);
-	text_add(out, COMMAND_MAX, "'");
-}
-
-static void
-command_option(void *arg, const char *name, const char *value)
-{
-	const struct option_spec *row = option_find(config_options, name);
-	char flag[80];
-
-	if (strcmp(name, "run") == 0 || strcmp(name, "test") == 0 ||
-	    strcmp(name, "out") == 0)
-		return;
-	flag[0] = '\0';
-	text_add(flag, sizeof(flag), "%s%s", row != NULL ? "--" : "-", name);
-	text_add(arg, COMMAND_MAX, " %s", flag);
-	if (row == NULL || row->type != OPTION_FLAG)
-		report_word(arg, value);
-}
-
-void
-report_command(char *out, const struct run_config *c)
-{
-	config_each(c, false, command_option, out);
 }
 
 static void
@@ -103,7 +53,7 @@ add_run(cJSON *o, const struct history *h)
 {
 	const struct run_config *c = judge_config(h->judge);
 	const struct stats *s = &h->stats;
-	char command[COMMAND_MAX] = "natsburn run ";
+	char command[COMMAND_LINE_MAX] = "natsburn run ";
 	uint64_t end = s->load_end_ns ? s->load_end_ns : s->last_ns;
 
 	json_put_text(o, "verdict", verdict_name(h->result.verdict));
@@ -114,7 +64,7 @@ add_run(cJSON *o, const struct history *h)
 	add_count(o, "seed", c->seed);
 	add_started(o, s->wall_ns);
 	text_add(command, sizeof(command), "%s", c->test);
-	report_command(command, c);
+	command_line_options(command, c);
 	json_put_text(o, "command", command);
 	json_put_text(o, "cluster", c->cluster);
 	add_count(o, "replicas", c->replicas);
@@ -128,7 +78,7 @@ add_run(cJSON *o, const struct history *h)
 static void
 add_reasons(cJSON *o, const struct history *h)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "reasons");
+	cJSON *list = json_put_array(o, "reasons");
 	unsigned i;
 
 	for (i = 0; i < h->result.nreasons; i++)
@@ -147,7 +97,7 @@ since_load(const struct stats *s, uint64_t ns)
 static void
 add_versions(cJSON *o, const struct stats *s, const struct stats_server *v)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "versions"), *item;
+	cJSON *list = json_put_array(o, "versions"), *item;
 	unsigned i;
 
 	for (i = 0; i < v->nversions; i++) {
@@ -188,7 +138,7 @@ add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 	add_count(item, "faults", v->faults);
 	add_count(item, "ended", v->ended);
 	add_seconds(item, "faulty_s", v->faulty_ns);
-	leads = cJSON_AddObjectToObject(item, "led");
+	leads = json_put_object(item, "led");
 	for (i = 1; i < 4; i++)
 		add_count(leads, what[i], v->leads[i]);
 	json_append(list, item);
@@ -197,7 +147,7 @@ add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 static void
 add_servers(cJSON *o, const struct stats *s)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "servers");
+	cJSON *list = json_put_array(o, "servers");
 	unsigned i;
 
 	for (i = 0; i < CONFIG_NODES_MAX; i++)
@@ -208,7 +158,7 @@ add_servers(cJSON *o, const struct stats *s)
 static void
 add_workers(cJSON *o, const struct stats *s)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "workers"), *item;
+	cJSON *list = json_put_array(o, "workers"), *item;
 	const struct stats_worker *w;
 	uint64_t n = 0;
 	uint32_t i;
@@ -254,7 +204,7 @@ report_options(const struct run_config *c)
 	for (row = config_options; row->name != NULL; row++)
 		if (!row->secret)
 			add_option(options, c, row);
-	extras = cJSON_AddArrayToObject(options, "o");
+	extras = json_put_array(options, "o");
 	for (i = 0; i < c->nextras; i++)
 		json_append(extras, cJSON_CreateString(c->extras[i]));
 	return options;
@@ -263,7 +213,7 @@ report_options(const struct run_config *c)
 static void
 add_times(cJSON *o, const struct stats *s)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "phases"), *item;
+	cJSON *list = json_put_array(o, "phases"), *item;
 	const struct series *e = s->series;
 	size_t i;
 
@@ -274,7 +224,7 @@ add_times(cJSON *o, const struct stats *s)
 		    item, "t", since_load(s, s->phases[i].begin_ns));
 		json_append(list, item);
 	}
-	list = cJSON_AddArrayToObject(o, "stalls");
+	list = json_put_array(o, "stalls");
 	for (i = 0; e != NULL && i < e->nstalls; i++) {
 		item = cJSON_CreateObject();
 		json_put_number(
@@ -290,7 +240,7 @@ add_times(cJSON *o, const struct stats *s)
 static void
 add_checks(cJSON *o, const struct history *h)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "checks"), *item;
+	cJSON *list = json_put_array(o, "checks"), *item;
 	const struct check_ops *c;
 	uint64_t n;
 	size_t i;
@@ -346,8 +296,8 @@ static void
 add_counts(cJSON *o, const struct history *h)
 {
 	const struct stats *s = &h->stats;
-	cJSON *counts = cJSON_AddObjectToObject(o, "counts");
-	cJSON *publish = cJSON_AddObjectToObject(counts, "publish"), *ack;
+	cJSON *counts = json_put_object(o, "counts");
+	cJSON *publish = json_put_object(counts, "publish"), *ack;
 	uint64_t recovered, never_seen;
 
 	add_count(publish, "ok", s->publish_ok);
@@ -360,7 +310,7 @@ add_counts(cJSON *o, const struct history *h)
 	add_count(publish, "behind", s->behind);
 	add_count(counts, "deliver", s->deliver);
 	add_count(counts, "redeliver", s->redeliver);
-	ack = cJSON_AddObjectToObject(counts, "ack");
+	ack = json_put_object(counts, "ack");
 	add_count(ack, "ok", s->ack_ok);
 	add_count(ack, "unknown", s->ack_unknown);
 	add_count(counts, "scanned", s->scanned);
@@ -382,7 +332,7 @@ add_counts(cJSON *o, const struct history *h)
 static void
 add_latency(cJSON *o, const char *name, const struct hist *h)
 {
-	cJSON *item = cJSON_AddObjectToObject(o, name);
+	cJSON *item = json_put_object(o, name);
 
 	json_put_number(
 	    item, "p50", (double)(hist_quantile(h, 0.50) / 1000) / 1e3);
@@ -414,7 +364,7 @@ add_fault(cJSON *list, const struct stats *s, const struct stats_fault *f)
 static void
 add_faults(cJSON *o, const struct stats *s)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "faults");
+	cJSON *list = json_put_array(o, "faults");
 	size_t i;
 
 	for (i = 0; i < s->nfaults; i++)
@@ -431,7 +381,7 @@ static void
 add_around(cJSON *item, const struct stats *s, const struct evidence *e,
     const struct anomaly *a)
 {
-	cJSON *list = cJSON_AddArrayToObject(item, "faults");
+	cJSON *list = json_put_array(item, "faults");
 	uint64_t from = e->first_ns ? e->first_ns : a->time_ns;
 	const struct stats_fault *f, *before = NULL;
 	size_t i;
@@ -467,10 +417,11 @@ anomaly_item(const struct history *h, const struct anomaly *a)
 	return item;
 }
 
-static void
+/* False without memory. */
+static bool
 add_anomalies(cJSON *o, const struct history *h, const char *run_dir)
 {
-	cJSON *list = cJSON_AddArrayToObject(o, "anomalies"), *item;
+	cJSON *list = json_put_array(o, "anomalies"), *item;
 	const struct anomaly *a;
 	struct evidence *found;
 	size_t n, i;
@@ -479,10 +430,10 @@ add_anomalies(cJSON *o, const struct history *h, const char *run_dir)
 		;
 	found = calloc(n + 1, sizeof(*found));
 	if (found == NULL)
-		return;
+		return false;
 	for (i = 0; i < n; i++) {
 		item = anomaly_item(h, judge_anomaly(h->judge, i));
-		found[i].events = cJSON_AddArrayToObject(item, "events");
+		found[i].events = json_put_array(item, "events");
 		json_append(list, item);
 	}
 	if (run_dir == NULL)
@@ -498,6 +449,7 @@ add_anomalies(cJSON *o, const struct history *h, const char *run_dir)
 		add_around(item, &h->stats, &found[i], a);
 	}
 	free(found);
+	return true;
 }
 
 /* What the journal on disk no longer holds. */
@@ -509,7 +461,7 @@ add_dropped(cJSON *o, const struct history *h)
 
 	if (d->events == 0)
 		return;
-	item = cJSON_AddObjectToObject(o, "dropped");
+	item = json_put_object(o, "dropped");
 	add_count(item, "events", d->events);
 	add_count(item, "places", d->places);
 	json_put_number(item, "from_t", since_load(&h->stats, d->first_ns));
@@ -521,16 +473,16 @@ report_tree(const struct history *h, const char *run_dir)
 {
 	const struct stats *s = &h->stats;
 	cJSON *o = cJSON_CreateObject(), *item;
+	bool is_whole;
 
-	if (o == NULL)
-		return NULL;
+	json_begin();
 	json_put_number(o, "schema", 1);
 	json_put_text(o, "natsburn", NATSBURN_VERSION);
 	add_run(o, h);
 	add_reasons(o, h);
 	add_servers(o, s);
 	add_counts(o, h);
-	item = cJSON_AddObjectToObject(o, "latency_ms");
+	item = json_put_object(o, "latency_ms");
 	add_latency(item, "publish", &s->publish);
 	add_latency(item, "consume", &s->consume);
 	add_latency(item, "round", &s->round);
@@ -538,109 +490,18 @@ report_tree(const struct history *h, const char *run_dir)
 	json_put_number(
 	    o, "longest_stall_ms", (double)(s->longest_stall_ns / CLOCK_MS));
 	add_faults(o, s);
-	add_anomalies(o, h, run_dir);
+	is_whole = add_anomalies(o, h, run_dir);
 	add_checks(o, h);
 	add_times(o, s);
 	add_workers(o, s);
 	json_put(o, "options", report_options(judge_config(h->judge)));
-	item = cJSON_AddObjectToObject(o, "harness");
+	item = json_put_object(o, "harness");
 	add_count(item, "workers_died", s->workers_died);
 	add_count(item, "events", s->events);
 	add_count(item, "gaps", s->gaps);
 	add_dropped(o, h);
-	return o;
-}
-
-char *
-report_json(const struct history *h, const char *run_dir)
-{
-	cJSON *o = report_tree(h, run_dir);
-	char *text = o != NULL ? cJSON_Print(o) : NULL;
-
+	if (is_whole && json_is_whole())
+		return o;
 	cJSON_Delete(o);
-	return text;
-}
-
-cJSON *
-report_read(const char *run_dir)
-{
-	char path[JOURNAL_PATH_MAX + 64] = "";
-
-	text_add(path, sizeof(path), "%s/report.json", run_dir);
-	return json_load(path, REPORT_MAX);
-}
-
-int
-report_save(const char *text, size_t len, const char *run_dir, const char *name)
-{
-	char path[JOURNAL_PATH_MAX + 64] = "";
-
-	text_add(path, sizeof(path), "%s/%s", run_dir, name);
-	return file_replace(path, text, len);
-}
-
-/* Render one of the forms of the report. NULL without memory. */
-static char *
-render(const struct history *h, const cJSON *tree, size_t *len,
-    void (*form)(const struct history *, const cJSON *, FILE *))
-{
-	char *text = NULL;
-	FILE *out = open_memstream(&text, len);
-
-	if (out == NULL)
-		return NULL;
-	form(h, tree, out);
-	if (fclose(out) == 0)
-		return text;
-	free(text);
 	return NULL;
-}
-
-static void
-form_json(const struct history *h, const cJSON *tree, FILE *out)
-{
-	char *text = cJSON_Print(tree);
-
-	(void)h;
-	if (text != NULL)
-		fprintf(out, "%s\n", text);
-	free(text);
-}
-
-int
-report_files(const struct history *h, const cJSON *tree,
-    int (*put)(void *arg, const char *name, const char *text, size_t len),
-    void *arg)
-{
-	static const struct {
-		const char *name;
-		void (*form)(const struct history *, const cJSON *, FILE *);
-	} forms[] = {{"report.json", form_json}, {"junit.xml", junit_write},
-	    {"report.html", page_write}};
-	size_t i, len = 0;
-	int err = 0, first = 0;
-	char *text;
-
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		text = render(h, tree, &len, forms[i].form);
-		err = text == NULL || len == 0
-			  ? -ENOMEM
-			  : put(arg, forms[i].name, text, len);
-		free(text);
-		if (first == 0)
-			first = err;
-	}
-	return first;
-}
-
-static int
-save_file(void *arg, const char *name, const char *text, size_t len)
-{
-	return report_save(text, len, arg, name);
-}
-
-int
-report_write(const struct history *h, const cJSON *tree, const char *run_dir)
-{
-	return report_files(h, tree, save_file, (void *)(uintptr_t)run_dir);
 }

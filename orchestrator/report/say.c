@@ -6,6 +6,7 @@
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/clock.h"
+#include "proto/base/stream.h"
 #include "proto/base/text.h"
 
 #define SAY_ANOMALIES 3 /* of a kind and class */
@@ -192,20 +193,19 @@ report_say(const struct history *h, const char *run_dir, FILE *out)
 		TERM_YELLOW},
 	    [VERDICT_SKIPPED] = {"SKIPPED", TERM_YELLOW},
 	};
+	struct stream head;
 	char *text = NULL;
 	struct term t;
 	size_t len;
-	FILE *head;
 
 	term_look(&t, out);
 	fprintf(out, "%s%s%s (exit code %d)\n",
 	    term_style(&t, heads[h->result.verdict].style),
 	    heads[h->result.verdict].words, term_plain(&t),
 	    h->result.exit_code);
-	head = open_memstream(&text, &len);
-	if (head != NULL) {
-		say_head(h, head);
-		if (fclose(head) == 0)
+	if (stream_open(&head) != NULL) {
+		say_head(h, head.file);
+		if (stream_close(&head, &text, &len) == 0)
 			fputs(text, out);
 	}
 	say_anomalies(

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "orchestrator/live/run.h"
+#include "orchestrator/live/phase_name.h"
 #include "proto/base/clock.h"
 #include "proto/base/rng.h"
 #include "proto/base/text.h"

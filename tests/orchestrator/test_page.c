@@ -11,6 +11,7 @@
 
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report.h"
+#include "orchestrator/report/report_files.h"
 #include "tests/bench/central.h"
 
 #define PAGE_MAX ((size_t)2 << 20)
@@ -88,7 +89,7 @@ report(const char *dir, struct forms *f, struct history *h)
 	assert_int_equal(history_replay(h, dir), 0);
 	tree = report_tree(h, dir);
 	assert_non_null(tree);
-	assert_int_equal(report_files(h, tree, take, f), 0);
+	assert_int_equal(report_files_each(h, tree, take, f), 0);
 	cJSON_Delete(tree);
 }
 

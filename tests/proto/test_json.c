@@ -51,13 +51,19 @@ test_writers(void **state)
 	json_put(o, "list", list);
 	json_put_copy(other, o, "list");
 	json_put_copy(other, o, "missing");
+	json_append_text(json_put_array(other, "empty"), NULL);
+	json_set_text(json_put_object(other, "in"), "a", "b");
+	json_set_number(other, "n", 1);
+	json_set_number(other, "n", 2);
+	json_replace(list, list->child, cJSON_CreateNumber(4));
 	assert_true(json_is_whole());
 	text = cJSON_PrintUnformatted(o);
 	assert_string_equal(
-	    text, "{\"a\":\"b\",\"n\":3,\"is\":true,\"list\":[\"x\",null]}");
+	    text, "{\"a\":\"b\",\"n\":3,\"is\":true,\"list\":[4,null]}");
 	free(text);
 	text = cJSON_PrintUnformatted(other);
-	assert_string_equal(text, "{\"list\":[\"x\",null]}");
+	assert_string_equal(text, "{\"list\":[\"x\",null],\"empty\":[],"
+				  "\"in\":{\"a\":\"b\"},\"n\":2}");
 	free(text);
 	cJSON_Delete(o);
 	cJSON_Delete(other);
@@ -94,7 +100,6 @@ test_load(void **state)
 	support_dir_remove(dir);
 }
 
-/* The last test: what ran out is never forgotten. */
 static void
 test_ran_out(void **state)
 {
@@ -105,6 +110,17 @@ test_ran_out(void **state)
 	json_put(o, "a", NULL);
 	assert_false(json_is_whole());
 	assert_null(json_get(o, "a"));
+	json_begin();
+	assert_true(json_is_whole());
+	assert_null(json_put_array(NULL, "a"));
+	assert_false(json_is_whole());
+	json_begin();
+	assert_null(json_put_object(NULL, "a"));
+	assert_false(json_is_whole());
+	json_begin();
+	json_replace(o, NULL, NULL);
+	assert_false(json_is_whole());
+	json_begin();
 	cJSON_Delete(o);
 }
 

@@ -161,7 +161,7 @@ rm -r status/journal
 merge 2 a status
 is .finished false
 
-# The order is that of the exit codes: 1, 70, 69, 2, 3, 0.
+# The order is that of the exit codes: 1, 70, 69, 3, 2, 0.
 lie inconclusive 2 -o liar.plant=incomplete
 lie harness 70 -o liar.plant=gap
 unreachable skipped 3 --mayhem rolling_restart
@@ -172,13 +172,18 @@ dirty error
 merge 70 inconclusive harness a
 merge 1 inconclusive harness bad a
 merge 69 skipped cluster
+# The title says what the exit code says.
+merge 70 skipped cluster empty
+is '[.shards[].result]' '["skipped","cluster","died"]'
+grep -q '<title>died: shards' m/report.html || fail "another title"
+grep -q '^died: 3 shards' out || fail "says another word: $(<out)"
 merge 3 skipped skipped2
 clean
 mkdir like
 jq '.exit_code = 3 | .verdict = "skipped" | .reasons = ["cannot"]' \
 	a/report.json >like/report.json
 merge 3 c like
-merge 2 c like inconclusive
+merge 3 c like inconclusive
 is '[.shards[].result]' '["pass","skipped","inconclusive"]'
 
 # Bad input: one line, nothing written.

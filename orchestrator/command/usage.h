@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: ISC */
+/* What natsburn says to who called it wrongly: one line on stderr. */
+#ifndef ORCHESTRATOR_USAGE_H
+#define ORCHESTRATOR_USAGE_H
+
+/* Print "natsburn: ...". */
+void usage_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, and return EXIT_USAGE. */
+int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: ISC */
+/* What options must have in common; see validate.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "chaos/chaos.h"
+#include "orchestrator/command/login.h"
+#include "orchestrator/command/usage.h"
+#include "orchestrator/command/validate.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+#include "worker/worker.h"
+
+#define SERVER_CONF_MAX 65536
+#define NAMES_MAX	64
+
+static int
+unknown_name(
+    const char *what, const char *name, const char *const *names, size_t n)
+{
+	const char *near = text_nearest(name, names, n);
+
+	if (near != NULL)
+		return usage_error(
+		    "unknown %s \"%s\"; did you mean %s?", what, name, near);
+	return usage_error(
+	    "unknown %s \"%s\"; \"natsburn list\" names them", what, name);
+}
+
+static int
+validate_test(const struct run_config *c)
+{
+	const struct workload_ops *w = workload_find(c->test);
+	const char *names[NAMES_MAX];
+	size_t n;
+
+	if (c->test[0] == '\0')
+		return usage_error("which test? \"natsburn list\" names them");
+	if (w == NULL) {
+		for (n = 0; workload_table[n] != NULL; n++)
+			names[n] = workload_table[n]->name;
+		return unknown_name("test", c->test, names, n);
+	}
+	if (w->needs_no_cluster != (strcmp(c->cluster, "null") == 0))
+		return usage_error("--cluster %s: test %s runs with %s only",
+		    c->cluster, c->test,
+		    w->needs_no_cluster ? "--cluster null"
+					: "a cluster of servers");
+	if (c->rate != 0 && !w->takes_rate)
+		return usage_error("--rate %llu/s: test %s has one message in "
+				   "flight and no rate; pipeline has one",
+		    (unsigned long long)c->rate, c->test);
+	return 0;
+}
+
+static int
+validate_tolerate(const struct run_config *c)
+{
+	uint64_t bound;
+
+	if (strcmp(c->tolerate, "minority") == 0 ||
+	    strcmp(c->tolerate, "none") == 0 ||
+	    (text_to_u64(c->tolerate, CONFIG_NODES_MAX, &bound) == 0 &&
+		bound >= 1))
+		return 0;
+	return usage_error("--tolerate \"%s\": must be minority, none, or a "
+			   "number of servers from 1 to %d",
+	    c->tolerate, CONFIG_NODES_MAX);
+}
+
+/* Does the mode keep within --tolerate, and do the options suit it? */
+static int
+validate_mode(const struct run_config *c, const struct mayhem_ops *ops)
+{
+	unsigned n = (unsigned)c->servers, width = mayhem_width(ops, n);
+	char why[OPTION_WHY_MAX];
+
+	if (width > mayhem_tolerated(c, n))
+		return usage_error("--mayhem %s: puts %u of %u servers out of "
+				   "service at once, more than --tolerate %s; "
+				   "--tolerate none allows it",
+		    ops->name, width, n, c->tolerate);
+	if (ops->check != NULL && ops->check(c, why) == -EINVAL)
+		return usage_error("--mayhem %s: %s", ops->name, why);
+	return 0;
+}
+
+int
+validate_expand_mayhem(struct run_config *c)
+{
+	const struct cluster_ops *driver = cluster_find(c->cluster);
+	const struct mayhem_ops *const *m;
+	char list[sizeof(c->mayhem)] = "", why[OPTION_WHY_MAX];
+	unsigned n = (unsigned)c->servers;
+
+	if (strcmp(c->mayhem, "all") != 0)
+		return 0;
+	for (m = mayhem_table; *m != NULL && driver != NULL; m++) {
+		if ((*m)->is_on_demand || ((*m)->needs & ~driver->can) != 0 ||
+		    mayhem_width(*m, n) > mayhem_tolerated(c, n) ||
+		    ((*m)->check != NULL && (*m)->check(c, why) < 0))
+			continue;
+		if (!text_fits_add(list, sizeof(list), "%s%s",
+			list[0] != '\0' ? "," : "", (*m)->name))
+			return usage_error("--mayhem all: too many modes");
+	}
+	if (list[0] == '\0')
+		return usage_error("--mayhem all: no mode can be done with "
+				   "--cluster %s and these options",
+		    c->cluster);
+	text_set(c->mayhem, sizeof(c->mayhem), list);
+	return 0;
+}
+
+static int
+validate_mayhem(const struct run_config *c)
+{
+	const char *list = c->mayhem, *names[NAMES_MAX];
+	char mode[64];
+	size_t n, count = 0;
+	int bad;
+
+	for (n = 0; mayhem_table[n] != NULL; n++)
+		names[n] = mayhem_table[n]->name;
+	while (text_next_item(&list, mode, sizeof(mode))) {
+		count++;
+		if (mayhem_find(mode) == NULL)
+			return unknown_name("mayhem mode", mode, names, n);
+		bad = validate_mode(c, mayhem_find(mode));
+		if (bad != 0)
+			return bad;
+	}
+	if (count == 0)
+		return usage_error("--mayhem \"\": must name a mode, or none");
+	if (count > 1 && config_list_has(c->mayhem, "none"))
+		return usage_error(
+		    "--mayhem \"%s\": none stands alone", c->mayhem);
+	return 0;
+}
+
+static int
+validate_rows(const struct run_config *c, const char *scope,
+    const struct option_spec *rows, size_t size, const struct workload_ops *w)
+{
+	static const struct option_spec no_rows[] = {
+	    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false}};
+	void *state = calloc(1, size ? size : 1);
+	char why[OPTION_WHY_MAX];
+	int err;
+
+	if (state == NULL)
+		return usage_error("out of memory");
+	err =
+	    config_extras(c, scope, rows != NULL ? rows : no_rows, state, why);
+	if (err == 0 && w != NULL && w->validate != NULL)
+		err = w->validate(c, state, why);
+	free(state);
+	return err < 0 ? usage_error("%s", why) : 0;
+}
+
+static bool
+is_scope(const char *extra, const char *scope)
+{
+	size_t len = strlen(scope);
+
+	return strncmp(extra, scope, len) == 0 && extra[len] == '.';
+}
+
+/* -o NAME.KEY=VALUE: NAME is the test or one of the modes of this run. */
+static int
+validate_extra(const struct run_config *c, const char *extra)
+{
+	const struct workload_ops *w = workload_find(c->test);
+	const char *list = c->mayhem;
+	const struct mayhem_ops *m;
+	char mode[64];
+
+	if (is_scope(extra, w->name))
+		return 0; /* all of the test's are looked at together */
+	while (text_next_item(&list, mode, sizeof(mode))) {
+		m = mayhem_find(mode);
+		if (is_scope(extra, mode))
+			return validate_rows(
+			    c, mode, m->options, m->options_size, NULL);
+	}
+	return usage_error("-o \"%s\": must be %s.KEY=VALUE in this run, or "
+			   "MODE.KEY=VALUE of one of its mayhem modes",
+	    extra, w->name);
+}
+
+static int
+validate_extras(const struct run_config *c)
+{
+	const struct workload_ops *w = workload_find(c->test);
+	size_t i;
+	int bad = 0;
+
+	for (i = 0; i < c->nextras && bad == 0; i++)
+		bad = validate_extra(c, c->extras[i]);
+	if (bad == 0)
+		bad = validate_rows(c, w->name, w->options, w->options_size, w);
+	return bad;
+}
+
+static int
+validate_file(const char *option, const char *path)
+{
+	if (path[0] != '\0' && access(path, R_OK) < 0)
+		return usage_error(
+		    "--%s \"%s\": %s", option, path, strerror(errno));
+	return 0;
+}
+
+/* A name as Kubernetes has them: RFC 1123. */
+static int
+validate_label(const char *option, const char *name)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t len = strlen(name);
+
+	if (len == 0 || (strspn(name, chars) == len && name[0] != '-' &&
+			    name[len - 1] != '-' && len < 64))
+		return 0;
+	return usage_error(
+	    "--%s \"%s\": must be letters a-z, digits and dashes, "
+	    "no dash at either end",
+	    option, name);
+}
+
+static int
+validate_kubernetes(const struct run_config *c)
+{
+	const char *given[][2] = {
+	    {"k8s-statefulset", c->k8s_statefulset},
+	    {"k8s-namespace", c->k8s_namespace},
+	    {"k8s-context", c->k8s_context},
+	    {"k8s-kubeconfig", c->k8s_kubeconfig},
+	    {"k8s-reach", c->k8s_reach},
+	    {"k8s-image", c->k8s_image},
+	};
+	size_t i;
+	int bad;
+
+	if (strcmp(c->cluster, "kubernetes") == 0) {
+		bad = validate_label("k8s-statefulset", c->k8s_statefulset);
+		if (bad == 0)
+			bad = validate_label("k8s-namespace", c->k8s_namespace);
+		if (bad == 0)
+			bad =
+			    validate_file("k8s-kubeconfig", c->k8s_kubeconfig);
+		if (bad == 0 && strcmp(c->k8s_reach, "proxy") == 0 &&
+		    c->url[0] == '\0')
+			return usage_error("--k8s-reach proxy: goes with --url "
+					   "nats://..., for clients can't go "
+					   "through the API");
+		if (bad == 0 && strpbrk(c->k8s_image, " \t\n\"\\") != NULL)
+			return usage_error(
+			    "--k8s-image \"%s\": must be the name "
+			    "of an image, without blanks and "
+			    "quotes",
+			    c->k8s_image);
+		return bad;
+	}
+	if (strcmp(c->k8s_reach, "auto") == 0)
+		given[4][1] = ""; /* its default */
+	for (i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+		if (given[i][1][0] != '\0')
+			return usage_error("--%s \"%s\": goes with --cluster "
+					   "kubernetes, not %s",
+			    given[i][0], given[i][1], c->cluster);
+	return 0;
+}
+
+static int
+validate_status(const struct run_config *c)
+{
+	char value[32];
+
+	if (c->status_interval_ns == 0 || c->status_interval_ns >= CLOCK_S)
+		return 0;
+	text_from_duration(c->status_interval_ns, value, sizeof(value));
+	return usage_error(
+	    "--status-interval \"%s\": must be 0 or from 1s to 1d", value);
+}
+
+int
+validate_config(const struct run_config *c)
+{
+	bool is_external = strcmp(c->cluster, "external") == 0;
+	bool is_kubernetes = strcmp(c->cluster, "kubernetes") == 0;
+	struct stat st;
+	int bad;
+
+	bad = validate_test(c);
+	if (bad == 0)
+		bad = validate_status(c);
+	if (bad == 0)
+		bad = validate_tolerate(c);
+	if (bad == 0)
+		bad = validate_mayhem(c);
+	if (bad == 0)
+		bad = validate_extras(c);
+	if (bad == 0)
+		bad = validate_file("server-conf", c->server_conf);
+	if (bad == 0 && c->server_conf[0] != '\0' &&
+	    stat(c->server_conf, &st) == 0 && st.st_size >= SERVER_CONF_MAX)
+		return usage_error("--server-conf \"%s\": must be smaller than "
+				   "%d bytes",
+		    c->server_conf, SERVER_CONF_MAX);
+	if (bad == 0)
+		bad = login_validate(c);
+	if (bad == 0)
+		bad = validate_kubernetes(c);
+	if (bad != 0)
+		return bad;
+	if (!is_kubernetes && is_external != (c->url[0] != '\0'))
+		return is_external
+			   ? usage_error(
+				 "--cluster external: needs --url nats://...")
+			   : usage_error("--url \"%s\": goes with --cluster "
+					 "external or kubernetes",
+				 c->url);
+	if (strcmp(c->cluster, "local") == 0 && c->replicas > c->servers)
+		return usage_error("--replicas %llu: more than --servers %llu",
+		    (unsigned long long)c->replicas,
+		    (unsigned long long)c->servers);
+	if (cluster_find(c->cluster) == NULL)
+		return usage_error(
+		    "--cluster %s: this build has no such driver", c->cluster);
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The parts that the report page is put together from; for page*.c alone.
+ * Text and most numbers are taken from the tree of report.json. What the
+ * tree does not hold is taken from the history: the verdict, the totals of
+ * faults, the roles of processes, and which settings are defaults.
+ */
+#ifndef ORCHESTRATOR_PAGE_PARTS_H
+#define ORCHESTRATOR_PAGE_PARTS_H
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+
+#include "orchestrator/history/history.h"
+
+/* What is written and where to; nothing of it is owned. */
+struct page {
+	const struct history *h;
+	const cJSON *tree;
+	FILE *out;
+};
+
+/* Text from outside, escaped. */
+void page_put(const struct page *, const char *text);
+
+/* A whole number with thin spaces, as people read it. */
+void page_count(const struct page *, double);
+
+/* Milliseconds, and seconds, in the unit that suits them. */
+void page_ms(const struct page *, double ms);
+void page_span(const struct page *, double s);
+
+/* One cell of a table. */
+void page_cell_text(const struct page *, const char *text);
+void page_cell_count(const struct page *, double);
+
+/* Begin a table: "name|name|#number", where # aligns a column right. */
+void page_table_head(const struct page *, const char *columns);
+void page_table_end(const struct page *);
+
+/* Whole sections; without anomalies theirs is left out. */
+void page_anomalies(const struct page *);
+void page_checks(const struct page *);
+void page_faults(const struct page *);
+void page_servers(const struct page *);
+void page_workers(const struct page *);
+void page_settings(const struct page *);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The tables of the report page; see page_parts.h: checks, faults, servers,
+ * processes, settings.
+ */
+#include <string.h>
+
+#include "orchestrator/report/page_parts.h"
+#include "proto/base/text.h"
+#include "proto/json.h"
+
+#define FAULTS_MAX  200
+#define WORKERS_MAX 200
+
+void
+page_checks(const struct page *p)
+{
+	const cJSON *c;
+	const char *says;
+
+	fputs("<section id=checks><h2>Checks</h2>\n", p->out);
+	page_table_head(p, "check|promise|rule|result|#violations|#documented|"
+			   "#warnings");
+	cJSON_ArrayForEach (c, json_get(p->tree, "checks")) {
+		says = json_text(c, "says");
+		fputs("<tr><td><b>", p->out);
+		page_put(p, json_text(c, "name"));
+		fputs("</b></td>", p->out);
+		page_cell_text(p, json_text(c, "summary"));
+		page_cell_text(p, json_text(c, "rule"));
+		fprintf(p->out, "<td><span class=\"chip %s\">%s</span></td>",
+		    says, says);
+		page_cell_count(p, json_number(c, "violations"));
+		page_cell_count(p, json_number(c, "documented"));
+		page_cell_count(p, json_number(c, "warnings"));
+		fputs("</tr>\n", p->out);
+	}
+	page_table_end(p);
+	fputs("</section>\n", p->out);
+}
+
+static void
+write_fault_row(const struct page *p, const cJSON *f)
+{
+	fprintf(p->out, "<tr><td class=n>%.0f</td><td class=n>%.3f s</td>",
+	    json_number(f, "fault"), json_number(f, "t"));
+	page_cell_text(p, json_text(f, "mode"));
+	page_cell_text(p, json_text(f, "target"));
+	page_cell_text(p, json_text(f, "applied_how"));
+	fputs(cJSON_IsTrue(json_get(f, "applied"))
+		  ? "<td>yes</td>"
+		  : "<td><span class=\"chip warning\">no</span></td>",
+	    p->out);
+	page_cell_text(p, json_text(f, "healed_how"));
+	if (cJSON_IsTrue(json_get(f, "healed")))
+		fprintf(p->out, "<td class=n>%.3f s</td></tr>\n",
+		    json_number(f, "heal_s"));
+	else
+		fputs("<td class=n><span class=\"chip warning\">not healed"
+		      "</span></td></tr>\n",
+		    p->out);
+}
+
+static void
+write_fault_rows(const struct page *p)
+{
+	const cJSON *f, *list = json_get(p->tree, "faults");
+	int n = cJSON_GetArraySize(list), shown = 0;
+
+	fprintf(p->out, "<details%s><summary>each fault</summary>\n",
+	    n <= 30 ? " open" : "");
+	page_table_head(p,
+	    "#fault|#at|mode|target|effect seen|verified|health seen|"
+	    "#healed after");
+	cJSON_ArrayForEach (f, list) {
+		if (shown++ == FAULTS_MAX)
+			break;
+		write_fault_row(p, f);
+	}
+	page_table_end(p);
+	if (n > FAULTS_MAX)
+		fprintf(p->out,
+		    "<p class=soft>The first %d of %.0f; more stand in "
+		    "report.json.</p>\n",
+		    FAULTS_MAX, n + json_number(p->tree, "faults_omitted"));
+	fputs("</details>\n", p->out);
+}
+
+void
+page_faults(const struct page *p)
+{
+	const struct stats *s = &p->h->stats;
+	const struct stats_mode *m;
+	unsigned i;
+
+	fputs("<section id=faults><h2>Faults</h2>\n", p->out);
+	if (s->nmodes == 0) {
+		fputs("<p class=soft>None.</p></section>\n", p->out);
+		return;
+	}
+	page_table_head(p, "mode|#planned|#effect verified|#no effect|#healed|"
+			   "#not healed");
+	for (i = 0; i < s->nmodes; i++) {
+		m = &s->modes[i];
+		fputs("<tr>", p->out);
+		page_cell_text(p, m->name);
+		page_cell_count(p, (double)m->planned);
+		page_cell_count(p, (double)m->applied);
+		page_cell_count(p, (double)m->failed);
+		page_cell_count(p, (double)m->healed);
+		page_cell_count(p, (double)m->unhealed);
+		fputs("</tr>\n", p->out);
+	}
+	page_table_end(p);
+	write_fault_rows(p);
+	fputs("</section>\n", p->out);
+}
+
+/* The version of a server; when there were several, since when each. */
+static void
+write_versions(const struct page *p, const cJSON *server)
+{
+	const cJSON *list = json_get(server, "versions"), *v;
+	const char *between = "";
+
+	if (cJSON_GetArraySize(list) < 2) {
+		page_cell_text(p, json_text(server, "version"));
+		return;
+	}
+	fputs("<td>", p->out);
+	cJSON_ArrayForEach (v, list) {
+		fputs(between, p->out);
+		page_put(p, json_text(v, "version"));
+		if (between[0] != '\0')
+			fprintf(p->out, " from %.1f s", json_number(v, "t"));
+		between = "<br>";
+	}
+	fputs("</td>", p->out);
+}
+
+void
+page_servers(const struct page *p)
+{
+	const cJSON *v, *led;
+
+	fputs("<section id=servers><h2>Servers<small>", p->out);
+	page_put(p, json_text(p->tree, "cluster"));
+	fputs("</small></h2>\n", p->out);
+	if (cJSON_GetArraySize(json_get(p->tree, "servers")) == 0) {
+		fputs("<p class=soft>None.</p></section>\n", p->out);
+		return;
+	}
+	page_table_head(p, "server|version|#faults|#of them ended it|"
+			   "#time under faults|#came to lead: cluster|#streams|"
+			   "#consumers");
+	cJSON_ArrayForEach (v, json_get(p->tree, "servers")) {
+		led = json_get(v, "led");
+		fputs("<tr><td><b>", p->out);
+		page_put(p, json_text(v, "name"));
+		fputs("</b></td>", p->out);
+		write_versions(p, v);
+		page_cell_count(p, json_number(v, "faults"));
+		page_cell_count(p, json_number(v, "ended"));
+		fputs("<td class=n>", p->out);
+		page_span(p, json_number(v, "faulty_s"));
+		fputs("</td>", p->out);
+		page_cell_count(p, json_number(led, "meta"));
+		page_cell_count(p, json_number(led, "streams"));
+		page_cell_count(p, json_number(led, "consumers"));
+		fputs("</tr>\n", p->out);
+	}
+	page_table_end(p);
+	fputs("</section>\n", p->out);
+}
+
+void
+page_workers(const struct page *p)
+{
+	const cJSON *w, *list = json_get(p->tree, "workers");
+	int n = cJSON_GetArraySize(list), shown = 0;
+
+	fprintf(p->out,
+	    "<section id=workers><h2>Processes<small>%.0f events, %.0f gaps in "
+	    "the history</small></h2>\n",
+	    json_number(json_get(p->tree, "harness"), "events"),
+	    json_number(json_get(p->tree, "harness"), "gaps"));
+	page_table_head(p,
+	    "#source|role|#processes|#died|#events|#operations ok|"
+	    "#unknown|#delivered|#again");
+	cJSON_ArrayForEach (w, list) {
+		if (shown++ == WORKERS_MAX)
+			break;
+		fputs("<tr>", p->out);
+		page_cell_count(p, json_number(w, "source"));
+		page_cell_text(p, json_text(w, "role"));
+		page_cell_count(p, json_number(w, "processes"));
+		page_cell_count(p, json_number(w, "died"));
+		page_cell_count(p, json_number(w, "events"));
+		page_cell_count(p, json_number(w, "ok"));
+		page_cell_count(p, json_number(w, "unknown"));
+		page_cell_count(p, json_number(w, "deliver"));
+		page_cell_count(p, json_number(w, "redeliver"));
+		fputs("</tr>\n", p->out);
+	}
+	page_table_end(p);
+	if (n > WORKERS_MAX)
+		fprintf(p->out,
+		    "<p class=soft>The first %d of %.0f; more stand in "
+		    "report.json.</p>\n",
+		    WORKERS_MAX, n + json_number(p->tree, "workers_omitted"));
+	fputs("</section>\n", p->out);
+}
+
+static void
+setting(const struct page *p, const char *name, const char *value, bool is_set)
+{
+	fputs("<div><dt>", p->out);
+	page_put(p, name);
+	fprintf(p->out, "</dt><dd%s>", is_set ? " class=set" : "");
+	page_put(p, value[0] != '\0' ? value : "–");
+	fputs("</dd></div>\n", p->out);
+}
+
+static void
+server_setting(const struct page *p, const cJSON *server)
+{
+	char text[128] = "";
+
+	text_add(text, sizeof(text), "%s", json_text(server, "version"));
+	if (json_get(server, "sync") != NULL)
+		text_add(text, sizeof(text), ", syncs every write");
+	else if (json_get(server, "sync_interval_s") != NULL)
+		text_add(text, sizeof(text), ", sync_interval %.0f s",
+		    json_number(server, "sync_interval_s"));
+	setting(p, json_text(server, "name"), text, false);
+}
+
+void
+page_settings(const struct page *p)
+{
+	const struct run_config *c = judge_config(p->h->judge);
+	const struct option_spec *row;
+	const cJSON *o, *options = json_get(p->tree, "options");
+
+	fputs("<section id=settings><h2>Settings and versions<small>bold: not "
+	      "the default</small></h2>\n<dl>\n",
+	    p->out);
+	setting(p, "natsburn", json_text(p->tree, "natsburn"), false);
+	setting(
+	    p, "client library", json_text(p->tree, "client_library"), false);
+	cJSON_ArrayForEach (o, json_get(p->tree, "servers"))
+		server_setting(p, o);
+	cJSON_ArrayForEach (o, options) {
+		row = option_find(config_options, o->string);
+		if (row != NULL && cJSON_IsString(o))
+			setting(p, o->string, o->valuestring,
+			    !option_is_default(row, c));
+	}
+	cJSON_ArrayForEach (o, json_get(options, "o"))
+		setting(p, "-o", cJSON_GetStringValue(o), true);
+	fputs("</dl></section>\n", p->out);
+}
