@@ -427,20 +427,3 @@ chaos_main(uint32_t source, uint32_t incarnation)
 	frame_cleanup();
 	return err == 0 ? 0 : EXIT_FAILED;
 }
-
-const struct cluster_ops *
-cluster_find(const char *name)
-{
-	const struct cluster_ops *const *d;
-
-	for (d = cluster_table; *d != NULL; d++)
-		if (strcmp((*d)->name, name) == 0)
-			return *d;
-	return NULL;
-}
-
-struct cluster_node *
-cluster_node(struct cluster *c, unsigned node)
-{
-	return &c->nodes[node - 1];
-}

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "chaos/admin.h"
+#include "chaos/account.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
@@ -173,12 +173,12 @@ external_up(struct cluster *c)
 		else
 			last = err;
 	}
-	err = (c->needs & CLUSTER_CAN_ADMIN) != 0 ? admin_open(c) : 0;
+	err = (c->needs & CLUSTER_CAN_ADMIN) != 0 ? account_open(c) : 0;
 	if (err < 0)
 		return err;
 	if (reached > 0) {
 		err = try_monitors(c);
-		return err < 0 ? err : admin_try(c);
+		return err < 0 ? err : account_try(c);
 	}
 	text_set(shown, sizeof(shown), c->config->url);
 	config_hide_password(shown);

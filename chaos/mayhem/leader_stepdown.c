@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chaos/account.h"
 #include "chaos/admin.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
@@ -34,7 +35,7 @@ look_at_login(const struct run_config *c, char *why)
 	bool is_blind =
 	    strcmp(c->cluster, "external") == 0 && c->monitor[0] == '\0';
 
-	if (admin_is_given(c) && !is_blind)
+	if (account_is_given(c) && !is_blind)
 		return 0;
 	text_add(why, OPTION_WHY_MAX,
 	    "mayhem leader_stepdown on a cluster that isn't natsburn's needs "

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/account.h"
 #include "chaos/admin.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/monitor.h"
@@ -219,7 +220,7 @@ admin_poll(struct admin *a, char *out, size_t size)
 }
 
 bool
-admin_is_given(const struct run_config *c)
+account_is_given(const struct run_config *c)
 {
 	(void)c;
 	return true;
@@ -229,12 +230,6 @@ void
 admin_done(struct admin *a)
 {
 	(void)a;
-}
-
-struct cluster_node *
-cluster_node(struct cluster *c, unsigned node)
-{
-	return &c->nodes[node - 1];
 }
 
 /* The driver of the stub */
@@ -411,7 +406,7 @@ stub_dropped(struct cluster *c, uint64_t *packets)
 }
 
 static const struct cluster_ops stub = {
-    .name = "stub",
+    .name = "local",
     .can = ~0U,
     .node_start = stub_start,
     .node_signal = stub_signal,
@@ -432,13 +427,8 @@ static const struct cluster_ops stub = {
 };
 
 static const struct cluster_ops *driver = &stub;
-
-const struct cluster_ops *
-cluster_find(const char *name)
-{
-	(void)name;
-	return driver;
-}
+static struct cluster_ops plain; /* the stub that can't choose how to cut */
+const struct cluster_ops *const cluster_table[] = {&stub, &plain, NULL};
 
 /* One run in the stub */
 
@@ -451,6 +441,8 @@ world_begin(const struct run_config *config, uint64_t noise)
 	world = calloc(1, sizeof(*world));
 	assert_non_null(world);
 	world->config = *config;
+	text_set(
+	    world->config.cluster, sizeof(world->config.cluster), driver->name);
 	world->cluster.ops = driver;
 	world->cluster.config = &world->config;
 	world->cluster.n = (unsigned)config->servers;
@@ -909,13 +901,14 @@ static void
 test_driver_that_only_cuts(void **state)
 {
 	static struct schedule s;
-	struct cluster_ops plain = stub;
 	char why[CLUSTER_WHY_MAX];
 	struct run_config c;
 	uint64_t end;
 	unsigned i, k, cuts = 0;
 
 	(void)state;
+	plain = stub;
+	plain.name = "plain";
 	plain.can &= ~(unsigned)CLUSTER_CAN_SHAPE;
 	driver = &plain;
 	config_init(&c);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "chaos/admin.h"
+#include "chaos/account.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/internal.h"
 #include "chaos/mayhem/mayhem.h"
@@ -132,7 +132,7 @@ rights_of_mode(const struct run_config *c, const struct mayhem_ops *ops)
 	if ((ops->needs & (CLUSTER_CAN_RESTART | CLUSTER_CAN_DELETE)) != 0)
 		need |= BIT(RIGHT_DELETE_PODS);
 	/* The system account may reload servers, too. */
-	if (!admin_is_given(c))
+	if (!account_is_given(c))
 		by_exec |= CLUSTER_CAN_RELOAD;
 	if ((ops->needs & by_exec) != 0)
 		need |= RIGHTS_EXEC;

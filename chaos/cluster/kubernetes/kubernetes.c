@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "chaos/admin.h"
+#include "chaos/account.h"
 #include "chaos/cluster/kubernetes/kube_links.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/internal.h"
@@ -875,10 +875,10 @@ look_at_system(struct cluster *c)
 
 	if ((k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC)
 		needs |= CLUSTER_CAN_RELOAD;
-	if ((c->needs & needs) == 0 || !admin_is_given(c->config))
+	if ((c->needs & needs) == 0 || !account_is_given(c->config))
 		return 0;
-	err = admin_open(c);
-	return err < 0 ? err : admin_try(c);
+	err = account_open(c);
+	return err < 0 ? err : account_try(c);
 }
 
 /* A server that was cut off may have begun an election since. */
