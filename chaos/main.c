@@ -368,7 +368,10 @@ run_cluster(struct chaos *c)
 		return 0;
 	}
 	cl->n = 0;
-	err = cl->ops->up(cl);
+	if ((cl->needs & CLUSTER_CAN_ADMIN) != 0)
+		err = cl->ops->log_in(cl);
+	if (err == 0)
+		err = cl->ops->up(cl);
 	if (err == 0)
 		err = schedule_fits(&c->schedule, cl->why);
 	if (err < 0) {

@@ -173,9 +173,6 @@ external_up(struct cluster *c)
 		else
 			last = err;
 	}
-	err = (c->needs & CLUSTER_CAN_ADMIN) != 0 ? account_open(c) : 0;
-	if (err < 0)
-		return err;
 	if (reached > 0) {
 		err = try_monitors(c);
 		return err < 0 ? err : account_try(c);
@@ -199,7 +196,7 @@ const struct cluster_ops cluster_external = {
     .name = "external",
     .summary = "a running cluster of somebody else's: --url; its leaders can "
 	       "be asked to step down",
-    .can = CLUSTER_CAN_ADMIN,
+    .log_in = account_open,
     .up = external_up,
     .down = external_down,
 };

@@ -67,7 +67,7 @@ static const unsigned shape_nodes[SHAPES] = {
 static bool
 can_shape(const struct cluster_ops *driver)
 {
-	return driver == NULL || (driver->can & CLUSTER_CAN_SHAPE) != 0;
+	return driver == NULL || (cluster_can(driver) & CLUSTER_CAN_SHAPE) != 0;
 }
 
 static int

@@ -297,7 +297,8 @@ cli_expand_mayhem(struct run_config *c)
 	if (strcmp(c->mayhem, "all") != 0)
 		return 0;
 	for (m = mayhem_table; *m != NULL && driver != NULL; m++) {
-		if ((*m)->is_on_demand || ((*m)->needs & ~driver->can) != 0 ||
+		if ((*m)->is_on_demand ||
+		    (mayhem_needs(*m, driver) & ~cluster_can(driver)) != 0 ||
 		    mayhem_width(*m, n) > mayhem_tolerated(c, n) ||
 		    ((*m)->check != NULL && (*m)->check(c, why) < 0))
 			continue;

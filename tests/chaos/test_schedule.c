@@ -250,31 +250,62 @@ stub_start(struct cluster *c, unsigned node)
 	return 0;
 }
 
+/* Drivers learn later that what they asked for was refused. */
+static bool
+is_refused(struct cluster *c, unsigned node)
+{
+	if (!world->refuses)
+		return false;
+	c->refused_nodes |= 1U << (node - 1);
+	text_set(c->refused, sizeof(c->refused), "refused");
+	return true;
+}
+
 static int
-stub_signal(struct cluster *c, unsigned node, int sig)
+stub_end(struct cluster *c, unsigned node, int sig)
+{
+	struct server *s = &world->servers[node - 1];
+
+	(void)sig;
+	if (!s->runs)
+		return -ESRCH;
+	if (is_refused(c, node))
+		return 0;
+	s->is_told = true;
+	s->ends_ns = now_ns + some_time(CLOCK_S);
+	return 0;
+}
+
+static int
+stub_end_gently(struct cluster *c, unsigned node)
+{
+	return stub_end(c, node, SIGTERM);
+}
+
+static int
+stub_reload(struct cluster *c, unsigned node)
 {
 	struct server *s = &world->servers[node - 1];
 
 	if (!s->runs)
 		return -ESRCH;
-	if (world->refuses) {
-		c->refused_nodes |= 1U << (node - 1);
-		text_set(c->refused, sizeof(c->refused), "refused");
+	if (is_refused(c, node))
 		return 0;
-	}
-	if (sig == SIGSTOP)
-		s->is_stopped = true;
-	else if (sig == SIGCONT)
-		s->is_stopped = false;
-	else if (sig == SIGHUP) {
-		s->varz.max_connections = c->nodes[node - 1].config_mark;
-		text_format(s->varz.config_load_time,
-		    sizeof(s->varz.config_load_time), "%llu",
-		    (unsigned long long)now_ns);
-	} else {
-		s->is_told = true;
-		s->ends_ns = now_ns + some_time(CLOCK_S);
-	}
+	s->varz.max_connections = ++c->nodes[node - 1].config_mark;
+	text_format(s->varz.config_load_time, sizeof(s->varz.config_load_time),
+	    "%llu", (unsigned long long)now_ns);
+	return 0;
+}
+
+static int
+stub_pause(struct cluster *c, unsigned node, bool paused)
+{
+	struct server *s = &world->servers[node - 1];
+
+	if (!s->runs)
+		return -ESRCH;
+	if (!is_refused(c, node))
+		s->is_stopped = paused;
 	return 0;
 }
 
@@ -285,7 +316,7 @@ stub_scale(struct cluster *c, unsigned count)
 	unsigned i;
 
 	for (i = count + 1; i <= c->n; i++)
-		(void)stub_signal(c, i, SIGTERM);
+		(void)stub_end(c, i, SIGTERM);
 	return 0;
 }
 
@@ -301,16 +332,25 @@ stub_runs(struct cluster *c, unsigned node)
 }
 
 static bool
-stub_is_stopped(struct cluster *c, unsigned node)
+stub_is_paused(struct cluster *c, unsigned node)
 {
 	(void)c;
 	return world->servers[node - 1].is_stopped;
 }
 
 static int
-stub_reconfigure(struct cluster *c, unsigned node)
+stub_check_upgrade(const struct run_config *c, char *why)
 {
-	c->nodes[node - 1].config_mark++;
+	(void)c;
+	(void)why;
+	return 0;
+}
+
+/* Its monitor and its requests are below without it. */
+static int
+stub_log_in(struct cluster *c)
+{
+	(void)c;
 	return 0;
 }
 
@@ -407,12 +447,16 @@ stub_dropped(struct cluster *c, uint64_t *packets)
 
 static const struct cluster_ops stub = {
     .name = "local",
-    .can = ~0U,
     .node_start = stub_start,
-    .node_signal = stub_signal,
+    .node_end = stub_end,
+    .node_lame_duck = stub_end_gently,
+    .node_delete = stub_end_gently,
+    .node_reload = stub_reload,
+    .node_pause = stub_pause,
+    .check_upgrade = stub_check_upgrade,
+    .log_in = stub_log_in,
     .node_runs = stub_runs,
-    .node_is_stopped = stub_is_stopped,
-    .node_reconfigure = stub_reconfigure,
+    .node_is_paused = stub_is_paused,
     .node_binary = stub_binary,
     .node_renew = stub_renew,
     .node_fill = stub_fill,
@@ -909,7 +953,7 @@ test_driver_that_only_cuts(void **state)
 	(void)state;
 	plain = stub;
 	plain.name = "plain";
-	plain.can &= ~(unsigned)CLUSTER_CAN_SHAPE;
+	plain.link_reset = NULL;
 	driver = &plain;
 	config_init(&c);
 	c.run = 1;
@@ -952,6 +996,30 @@ test_driver_that_only_cuts(void **state)
 	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
 	schedule_fini(&s);
 	driver = &stub;
+}
+
+/* What a driver can do follows from its verbs, and from all of them. */
+static void
+test_abilities(void **state)
+{
+	const unsigned all =
+	    ((1U << CLUSTER_ABILITY_COUNT) - 1) & ~(unsigned)CLUSTER_CAN_ROLL;
+	static const struct cluster_ops none = {.name = "none"};
+	struct cluster_ops less = stub;
+
+	(void)state;
+	assert_int_equal(cluster_can(&none), 0);
+	assert_int_equal(cluster_can(&stub), all);
+	less.node_room = NULL;
+	less.log_in = NULL;
+	less.link_reset = NULL;
+	assert_int_equal(cluster_can(&less),
+	    all & ~(unsigned)(CLUSTER_CAN_FILL | CLUSTER_CAN_ADMIN |
+			      CLUSTER_CAN_SHAPE | CLUSTER_CAN_CUT_CLIENTS));
+	assert_string_equal(cluster_can_words(CLUSTER_CAN_FILL),
+	    "fill the disks of these servers");
+	assert_string_equal(
+	    cluster_can_words(CLUSTER_CAN_SCALE), "have fewer servers there");
 }
 
 /* What the owners of the cluster allow is less than --tolerate. */
@@ -1030,6 +1098,7 @@ main(void)
 	    cmocka_unit_test(test_nothing_goes_down_beside_what_is_unhealed),
 	    cmocka_unit_test(test_refused_is_not_awaited),
 	    cmocka_unit_test(test_driver_that_only_cuts),
+	    cmocka_unit_test(test_abilities),
 	    cmocka_unit_test(test_owners_bound),
 	    cmocka_unit_test(test_too_few_servers),
 	};

@@ -238,7 +238,7 @@ kubernetes_node_crashed(struct cluster *c, unsigned node)
 }
 
 static bool
-kubernetes_node_is_stopped(struct cluster *c, unsigned node)
+kubernetes_node_is_paused(struct cluster *c, unsigned node)
 {
 	const struct kubernetes *k = c->state;
 
@@ -405,45 +405,86 @@ kube_site_signal(struct cluster *c, unsigned node, int sig, const char *wanted)
 	return p->exec != NULL ? 0 : -errno;
 }
 
+/* A signal that ends the server, by a command in its container. */
 static int
-kubernetes_node_signal(struct cluster *c, unsigned node, int sig)
+end_by_signal(struct cluster *c, unsigned node, int sig, const char *how)
 {
 	struct kubernetes *k = c->state;
 	struct kube_site_pod *p = &k->nodes[node - 1];
-	char wanted[24] = "";
 
 	if (!p->is_there)
 		return -ESRCH;
+	text_set(p->told, sizeof(p->told), p->id);
+	p->has_ended = false;
+	p->how = how;
+	return kube_site_signal(c, node, sig, "");
+}
+
+static int
+kubernetes_node_end(struct cluster *c, unsigned node, int sig)
+{
+	const struct kubernetes *k = c->state;
+	const struct kube_site_pod *p = &k->nodes[node - 1];
+
 	if (sig == SIGTERM)
 		return delete_pod(c, node, false);
-	if (sig == SIGHUP && (k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC) {
-		kube_reload_ask(c, node);
-		return 0;
-	}
 	/*
 	 * Nobody may kill process 1 from within its own container; and a
 	 * kubelet waits longer with every restart, but not with a new pod.
 	 */
-	if (sig == SIGKILL &&
-	    (!p->has_shell || p->pid <= 1 || p->seen.restarts > 1))
+	if (!p->has_shell || p->pid <= 1 || p->seen.restarts > 1)
 		return delete_pod(c, node, true);
-	if (sig == SIGKILL || sig == SIGUSR2) {
-		text_set(p->told, sizeof(p->told), p->id);
-		p->has_ended = false;
-		p->how = sig == SIGKILL
-			     ? "SIGKILL in its container, which has ended"
-			     : "SIGUSR2 in its container, which has ended";
+	return end_by_signal(
+	    c, node, SIGKILL, "SIGKILL in its container, which has ended");
+}
+
+static int
+kubernetes_node_delete(struct cluster *c, unsigned node)
+{
+	return delete_pod(c, node, false);
+}
+
+static int
+kubernetes_node_lame_duck(struct cluster *c, unsigned node)
+{
+	return end_by_signal(
+	    c, node, SIGUSR2, "SIGUSR2 in its container, which has ended");
+}
+
+static int
+kubernetes_node_pause(struct cluster *c, unsigned node, bool paused)
+{
+	const struct kubernetes *k = c->state;
+
+	if (!k->nodes[node - 1].is_there)
+		return -ESRCH;
+	return kube_site_signal(c, node, paused ? SIGSTOP : SIGCONT, "");
+}
+
+static int
+kubernetes_node_reload(struct cluster *c, unsigned node)
+{
+	struct kubernetes *k = c->state;
+	struct kube_site_pod *p = &k->nodes[node - 1];
+	char wanted[24] = "";
+	int err = kube_config_change(c, node);
+
+	if (err < 0)
+		return err;
+	if (!p->is_there)
+		return -ESRCH;
+	if ((k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC) {
+		kube_reload_ask(c, node);
+		return 0;
 	}
-	if (sig == SIGHUP)
-		p->reload_how = k->original != NULL && p->has_shell
-				    ? "ConfigMap changed, SIGHUP in the pod"
-				    : "SIGHUP in the pod";
-	if (sig == SIGHUP && k->original != NULL && p->has_shell) {
+	p->reload_how = "SIGHUP in the pod";
+	if (k->original != NULL && p->has_shell) {
+		p->reload_how = "ConfigMap changed, SIGHUP in the pod";
 		text_add(wanted, sizeof(wanted), "%llu",
 		    (unsigned long long)c->nodes[node - 1].config_mark);
 		p->is_marked = true;
 	}
-	return kube_site_signal(c, node, sig, wanted);
+	return kube_site_signal(c, node, SIGHUP, wanted);
 }
 
 static const char *
@@ -517,6 +558,16 @@ rolled(void *arg, int status, const char *body)
 		kube_site_refused(c, (1U << c->n) - 1, status, body);
 	}
 	cJSON_Delete(o);
+}
+
+static int
+kubernetes_check_upgrade(const struct run_config *c, char *why)
+{
+	if (c->k8s_image[0] != '\0')
+		return 0;
+	text_set(why, OPTION_WHY_MAX,
+	    "needs the image to change to, --k8s-image IMAGE");
+	return -EINVAL;
 }
 
 static int
@@ -865,6 +916,12 @@ look_at_set(struct cluster *c)
 	return 0;
 }
 
+static int
+kubernetes_log_in(struct cluster *c)
+{
+	return account_is_given(c->config) ? account_open(c) : 0;
+}
+
 /* What is asked as the system account, if there is a login of it. */
 static int
 look_at_system(struct cluster *c)
@@ -1083,18 +1140,20 @@ kubernetes_down(struct cluster *c)
 const struct cluster_ops cluster_kubernetes = {
     .name = "kubernetes",
     .summary = "the pods of a StatefulSet, reached through kubectl",
-    .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD | CLUSTER_CAN_PAUSE |
-	   CLUSTER_CAN_DELETE | CLUSTER_CAN_SCALE | CLUSTER_CAN_UPGRADE |
-	   CLUSTER_CAN_CUT | CLUSTER_CAN_ADMIN,
     .state_size = sizeof(struct kubernetes),
     .up = kubernetes_up,
     .tend = kubernetes_tend,
     .node_start = kubernetes_node_start,
-    .node_signal = kubernetes_node_signal,
+    .node_end = kubernetes_node_end,
+    .node_delete = kubernetes_node_delete,
+    .node_lame_duck = kubernetes_node_lame_duck,
+    .node_reload = kubernetes_node_reload,
+    .node_pause = kubernetes_node_pause,
     .node_runs = kubernetes_node_runs,
     .node_crashed = kubernetes_node_crashed,
-    .node_is_stopped = kubernetes_node_is_stopped,
-    .node_reconfigure = kube_config_change,
+    .node_is_paused = kubernetes_node_is_paused,
+    .check_upgrade = kubernetes_check_upgrade,
+    .log_in = kubernetes_log_in,
     .node_is_ready = kubernetes_node_is_ready,
     .node_how = kubernetes_node_how,
     .reload_how = kubernetes_reload_how,
