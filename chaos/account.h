@@ -10,6 +10,12 @@
 
 #include "chaos/cluster/cluster.h"
 
+/* The options that say how to log in, for cluster_ops.options. */
+#define ACCOUNT_OPTIONS                                                        \
+	"url", "user", "password", "token", "nkey", "creds", "sys-user",       \
+	    "sys-password", "sys-nkey", "sys-creds", "tls-ca", "tls-cert",     \
+	    "tls-hostname", "tls"
+
 /* Does the configuration name a user of the system account? */
 bool account_is_given(const struct run_config *);
 

@@ -70,7 +70,7 @@ admin_destroy(struct admin *a)
 	 * After TLS, which a server may want without being asked for it, the
 	 * library (3.4.1) frees what OpenSSL frees once more at exit.
 	 */
-	if (strcmp(a->cluster->config->cluster, "local") == 0)
+	if (a->cluster->ops->owner == OWNER_US)
 		nats_Close();
 	free(a);
 }

@@ -381,7 +381,7 @@ run_cluster(struct chaos *c)
 			emit_failed(c);
 		return 0; /* said; that is no fault of this process */
 	}
-	if (cl->monitor == NULL && strcmp(cl->ops->name, "null") != 0)
+	if (cl->monitor == NULL && cl->ops->owner != OWNER_NONE)
 		cl->monitor = monitor_create(cl, &c->child);
 	if (cl->monitor != NULL)
 		monitor_hurry(cl->monitor, false);

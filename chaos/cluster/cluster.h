@@ -136,10 +136,37 @@ struct cluster {
 	char refused[CLUSTER_REFUSED_MAX]; /* in whose words */
 };
 
+/* Whose servers they are. */
+enum cluster_owner {
+	OWNER_NONE,  /* there are none */
+	OWNER_US,    /* natsburn starts them here, and they end with the run */
+	OWNER_OTHERS /* they serve others, too: nothing is left on them */
+};
+
+/* A program that a driver runs. */
+struct cluster_program {
+	const char *name;	 /* found on PATH; NULL: there is none */
+	const char *when;	 /* it is needed, in words */
+	bool (*is_needed)(void); /* it is, here and now */
+};
+
 struct cluster_ops {
-	const char *name;    /* as on the command line */
+	const char *name;    /* as on the command line, 15 bytes at most */
 	const char *summary; /* one sentence for users */
+	enum cluster_owner owner;
+	bool is_slow;	    /* phases of a run may take three times as long */
+	bool needs_monitor; /* health is seen by --monitor only */
+	bool hides_servers; /* clients may not reach what servers tell of */
+	bool puts_back;	    /* up undoes what a run that was killed left */
+	/* Names of options that only drivers with them here take, or NULL. */
+	const char *const *options;
+	struct cluster_program program;
 	size_t state_size;
+	/*
+	 * Is this configuration one that it can take? 0, or -EINVAL with why
+	 * (OPTION_WHY_MAX bytes). Nothing is started for it. Optional.
+	 */
+	int (*validate)(const struct run_config *, char *why);
 	/*
 	 * Get ready for what needs says, before anything else: 0, or -ENOTSUP
 	 * with why when this host or user can't. Optional.

@@ -149,6 +149,18 @@ try_monitors(struct cluster *c)
 	return 0;
 }
 
+static const char *const external_options[] = {ACCOUNT_OPTIONS, NULL};
+
+static int
+external_validate(const struct run_config *c, char *why)
+{
+	if (c->url[0] != '\0')
+		return 0;
+	text_set(
+	    why, OPTION_WHY_MAX, "--cluster external: needs --url nats://...");
+	return -EINVAL;
+}
+
 static int
 external_up(struct cluster *c)
 {
@@ -196,6 +208,10 @@ const struct cluster_ops cluster_external = {
     .name = "external",
     .summary = "a running cluster of somebody else's: --url; its leaders can "
 	       "be asked to step down",
+    .owner = OWNER_OTHERS,
+    .needs_monitor = true,
+    .options = external_options,
+    .validate = external_validate,
     .log_in = account_open,
     .up = external_up,
     .down = external_down,

@@ -38,9 +38,8 @@ upgrade_check(const struct run_config *c, char *why)
 	const struct cluster_ops *driver = cluster_find(c->cluster);
 
 	/* What a driver can't do is found by what the mode needs. */
-	return driver != NULL && driver->check_upgrade != NULL
-		   ? driver->check_upgrade(c, why)
-		   : 0;
+	return driver->check_upgrade != NULL ? driver->check_upgrade(c, why)
+					     : 0;
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chaos/cluster/cluster.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/live/run.h"
@@ -76,7 +77,7 @@ prepare(struct run *r)
 	bad = cli_expand_mayhem(&r->config);
 	if (bad == 0)
 		bad = cli_validate(&r->config);
-	if (bad == 0 && strcmp(r->config.cluster, "local") == 0)
+	if (bad == 0 && cluster_find(r->config.cluster)->owner == OWNER_US)
 		bad = cli_find_server(&r->config);
 	if (bad == 0)
 		bad = limits_check(&r->config);

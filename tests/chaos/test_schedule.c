@@ -447,6 +447,7 @@ stub_dropped(struct cluster *c, uint64_t *packets)
 
 static const struct cluster_ops stub = {
     .name = "local",
+    .owner = OWNER_US,
     .node_start = stub_start,
     .node_end = stub_end,
     .node_lame_duck = stub_end_gently,

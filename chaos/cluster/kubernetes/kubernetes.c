@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "chaos/account.h"
 #include "chaos/cluster/kubernetes/kube_links.h"
@@ -676,6 +677,58 @@ kubernetes_roll_state(struct cluster *c, char *how, size_t size)
 	return k->roll;
 }
 
+/* The command line */
+
+static bool
+is_outside(void)
+{
+	return getenv("KUBERNETES_SERVICE_HOST") == NULL;
+}
+
+/* A name as Kubernetes has them: RFC 1123. */
+static bool
+is_label(const char *name)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t len = strlen(name);
+
+	return len == 0 || (strspn(name, chars) == len && name[0] != '-' &&
+			       name[len - 1] != '-' && len < KUBE_NAME_MAX);
+}
+
+static int
+kubernetes_validate(const struct run_config *c, char *why)
+{
+	const char *const labels[][2] = {
+	    {"k8s-statefulset", c->k8s_statefulset},
+	    {"k8s-namespace", c->k8s_namespace},
+	};
+	unsigned i;
+
+	why[0] = '\0';
+	for (i = 0; i < 2 && why[0] == '\0'; i++)
+		if (!is_label(labels[i][1]))
+			text_add(why, OPTION_WHY_MAX,
+			    "--%s \"%s\": must be letters a-z, digits and "
+			    "dashes, no dash at either end",
+			    labels[i][0], labels[i][1]);
+	if (why[0] != '\0')
+		return -EINVAL;
+	if (c->k8s_kubeconfig[0] != '\0' && access(c->k8s_kubeconfig, R_OK) < 0)
+		text_add(why, OPTION_WHY_MAX, "--k8s-kubeconfig \"%s\": %s",
+		    c->k8s_kubeconfig, strerror(errno));
+	else if (strcmp(c->k8s_reach, "proxy") == 0 && c->url[0] == '\0')
+		text_add(why, OPTION_WHY_MAX,
+		    "--k8s-reach proxy: goes with --url nats://..., for "
+		    "clients can't go through the API");
+	else if (strpbrk(c->k8s_image, " \t\n\"\\") != NULL)
+		text_add(why, OPTION_WHY_MAX,
+		    "--k8s-image \"%s\": must be the name of an image, "
+		    "without blanks and quotes",
+		    c->k8s_image);
+	return why[0] == '\0' ? 0 : -EINVAL;
+}
+
 /* Up */
 
 /* Budgets are policy/v1 from 1.21 on, v1beta1 before. */
@@ -1137,9 +1190,20 @@ kubernetes_down(struct cluster *c)
 	k->original = NULL;
 }
 
+static const char *const kubernetes_options[] = {ACCOUNT_OPTIONS,
+    "k8s-statefulset", "k8s-namespace", "k8s-context", "k8s-kubeconfig",
+    "k8s-reach", "k8s-image", NULL};
+
 const struct cluster_ops cluster_kubernetes = {
     .name = "kubernetes",
     .summary = "the pods of a StatefulSet, reached through kubectl",
+    .owner = OWNER_OTHERS,
+    .is_slow = true,
+    .hides_servers = true,
+    .puts_back = true,
+    .options = kubernetes_options,
+    .program = {"kubectl", "outside of a pod", is_outside},
+    .validate = kubernetes_validate,
     .state_size = sizeof(struct kubernetes),
     .up = kubernetes_up,
     .tend = kubernetes_tend,

@@ -878,6 +878,17 @@ try_disk(struct cluster *c)
 }
 
 static int
+local_validate(const struct run_config *c, char *why)
+{
+	if (c->replicas <= c->servers)
+		return 0;
+	text_format(why, OPTION_WHY_MAX,
+	    "--replicas %llu: more than --servers %llu",
+	    (unsigned long long)c->replicas, (unsigned long long)c->servers);
+	return -EINVAL;
+}
+
+static int
 local_prepare(struct cluster *c)
 {
 	struct local *l = c->state;
@@ -956,6 +967,8 @@ local_down(struct cluster *c)
 const struct cluster_ops cluster_local = {
     .name = "local",
     .summary = "nats-servers of its own on loopback (the default)",
+    .owner = OWNER_US,
+    .validate = local_validate,
     .state_size = sizeof(struct local),
     .prepare = local_prepare,
     .log_in = local_log_in,
