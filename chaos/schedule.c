@@ -131,14 +131,29 @@ deal_mix(struct schedule *s)
 	}
 }
 
-/* Those before passed: what is lacking now is for this mode. */
+/* Tell the driver what this mode needs of it. */
+static void
+note_needs(struct cluster *c, const struct mayhem_ops *ops)
+{
+	unsigned i;
+
+	c->needs |= mayhem_needs(ops, c->ops);
+	for (i = 0; i < CLUSTER_ABILITY_COUNT; i++)
+		if ((c->needs & (1U << i)) != 0 && c->needed_by[i] == NULL)
+			c->needed_by[i] = ops;
+	if (mayhem_width(ops, CONFIG_NODES_MAX) >
+	    (c->widest != NULL ? mayhem_width(c->widest, CONFIG_NODES_MAX) : 0))
+		c->widest = ops;
+}
+
+/* The modes before passed: what is lacking now is what this one needs. */
 static int
 look_at_needs(struct cluster *c, const struct mayhem_ops *ops, char *why)
 {
 	unsigned lacks;
 	char said[OPTION_WHY_MAX];
 
-	c->needs |= mayhem_needs(ops, c->ops);
+	note_needs(c, ops);
 	lacks = c->needs & ~cluster_can(c->ops);
 	if (lacks != 0) {
 		text_format(why, CLUSTER_WHY_MAX,

@@ -112,6 +112,7 @@ struct cluster_node {
 
 struct admin;
 struct chaos;
+struct mayhem_ops;
 struct monitor;
 
 struct cluster {
@@ -122,7 +123,14 @@ struct cluster {
 	/* Unix socket that monitors are reached through, or NULL. */
 	const char *monitor_socket;
 	struct admin *admin; /* NULL when the driver can't */
-	unsigned needs;	     /* CLUSTER_CAN_* that the run's faults use */
+	/*
+	 * What the run's faults need of it, from the schedule, before
+	 * prepare: CLUSTER_CAN_*; the first mode that needs each of these;
+	 * the mode that puts the most servers out at once, NULL if none does.
+	 */
+	unsigned needs;
+	const struct mayhem_ops *needed_by[CLUSTER_ABILITY_COUNT];
+	const struct mayhem_ops *widest;
 	uint64_t disk_bytes; /* of a store at first, with CLUSTER_CAN_FILL */
 	unsigned n;
 	struct cluster_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */

@@ -1023,6 +1023,70 @@ test_abilities(void **state)
 	    cluster_can_words(CLUSTER_CAN_SCALE), "have fewer servers there");
 }
 
+static int
+stub_roll(struct cluster *c, unsigned binary)
+{
+	(void)c;
+	(void)binary;
+	return 0;
+}
+
+static enum cluster_roll
+stub_roll_state(struct cluster *c, char *how, size_t size)
+{
+	(void)c;
+	text_set(how, size, "done");
+	return ROLL_DONE;
+}
+
+/* The driver is told what the modes need, and by which of them. */
+static void
+test_needs(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	char why[CLUSTER_WHY_MAX];
+	const struct cluster *cl;
+
+	(void)state;
+	config_init(&c);
+	c.run = 1;
+	c.servers = 5;
+	text_set(c.mayhem, sizeof(c.mayhem),
+	    "none,pause,partition,pause_leader,kill_majority,rolling_restart");
+	world_begin(&c, 1);
+	cl = &world->cluster;
+	assert_int_equal(schedule_init(&s, &world->cluster, NULL, why), 0);
+	assert_int_equal(cl->needs,
+	    CLUSTER_CAN_PAUSE | CLUSTER_CAN_CUT | CLUSTER_CAN_RESTART);
+	assert_string_equal(
+	    cl->needed_by[CLUSTER_ABILITY_PAUSE]->name, "pause");
+	assert_string_equal(
+	    cl->needed_by[CLUSTER_ABILITY_RESTART]->name, "kill_majority");
+	assert_null(cl->needed_by[CLUSTER_ABILITY_FILL]);
+	assert_string_equal(cl->widest->name, "kill_majority");
+	schedule_fini(&s);
+	/* Where the driver rolls, nothing else is needed for a rollout. */
+	plain = stub;
+	plain.name = "plain";
+	plain.roll = stub_roll;
+	plain.roll_state = stub_roll_state;
+	driver = &plain;
+	text_set(c.mayhem, sizeof(c.mayhem), "rolling_restart");
+	world_begin(&c, 1);
+	cl = &world->cluster;
+	assert_int_equal(schedule_init(&s, &world->cluster, NULL, why), 0);
+	assert_int_equal(cl->needs, CLUSTER_CAN_ROLL);
+	assert_string_equal(cl->widest->name, "rolling_restart");
+	schedule_fini(&s);
+	text_set(c.mayhem, sizeof(c.mayhem), "leader_stepdown");
+	world_begin(&c, 1);
+	assert_int_equal(schedule_init(&s, &world->cluster, NULL, why), 0);
+	assert_null(world->cluster.widest);
+	schedule_fini(&s);
+	driver = &stub;
+}
+
 /* What the owners of the cluster allow is less than --tolerate. */
 static void
 test_owners_bound(void **state)
@@ -1100,6 +1164,7 @@ main(void)
 	    cmocka_unit_test(test_refused_is_not_awaited),
 	    cmocka_unit_test(test_driver_that_only_cuts),
 	    cmocka_unit_test(test_abilities),
+	    cmocka_unit_test(test_needs),
 	    cmocka_unit_test(test_owners_bound),
 	    cmocka_unit_test(test_too_few_servers),
 	};

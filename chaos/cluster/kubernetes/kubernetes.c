@@ -784,26 +784,6 @@ open_watches(struct cluster *c)
 	return 0;
 }
 
-/* Servers that the widest of the run's modes puts out at once; its name. */
-static unsigned
-widest_mode(struct cluster *c, char *name, size_t size)
-{
-	const char *list = c->config->mayhem;
-	const struct mayhem_ops *ops;
-	unsigned widest = 0, width;
-	char mode[64];
-
-	while (text_next_item(&list, mode, sizeof(mode))) {
-		ops = mayhem_find(mode);
-		width = ops != NULL ? mayhem_width(ops, c->n) : 0;
-		if (width <= widest)
-			continue;
-		widest = width;
-		text_set(name, size, mode);
-	}
-	return widest;
-}
-
 /*
  * What puts more servers out at once than a budget allows is refused. The
  * budget's own controller may still have to notice that all pods are ready.
@@ -813,9 +793,9 @@ look_at_budgets(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
 	uint64_t deadline = clock_mono_ns() + KUBE_ANSWER_NS;
-	char mode[64] = "";
-	unsigned i, width = widest_mode(c, mode, sizeof(mode));
+	unsigned i, width;
 
+	width = c->widest != NULL ? mayhem_width(c->widest, c->n) : 0;
 	while (!kubernetes_may_disrupt(c, width) &&
 	       clock_mono_ns() < deadline && !chaos_is_stopping(c->chaos))
 		chaos_wait(c->chaos, 20);
@@ -827,7 +807,7 @@ look_at_budgets(struct cluster *c)
 		text_add(c->why, sizeof(c->why),
 		    "mayhem %s can't be done: PodDisruptionBudget %s allows %u "
 		    "disruptions now",
-		    mode, k->budget[i].name, k->budget[i].allowed);
+		    c->widest->name, k->budget[i].name, k->budget[i].allowed);
 		return -ENOTSUP;
 	}
 	return 0;
