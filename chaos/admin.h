@@ -31,22 +31,6 @@ struct admin *admin_create(struct cluster *, const struct config_login *system,
     const struct config_login *user);
 void admin_destroy(struct admin *);
 
-/* Does the configuration name a user of the system account? */
-bool admin_is_given(const struct run_config *);
-
-/*
- * For somebody else's cluster: make cluster->admin with the logins of its
- * configuration. 0 or -ENOMEM.
- */
-int admin_open(struct cluster *);
-
-/*
- * Wait until some server takes the login of the system account. 0 (also
- * without an admin), or -EACCES with why: better said at the start than by
- * faults that don't happen.
- */
-int admin_try(struct cluster *);
-
 /*
  * Send a request through a server (from 1), or through any that is healthy
  * (0). 0; -EBUSY while another one is open, -ENOTCONN when the server can't

@@ -368,7 +368,10 @@ run_cluster(struct chaos *c)
 		return 0;
 	}
 	cl->n = 0;
-	err = cl->ops->up(cl);
+	if ((cl->needs & CLUSTER_CAN_ADMIN) != 0)
+		err = cl->ops->log_in(cl);
+	if (err == 0)
+		err = cl->ops->up(cl);
 	if (err == 0)
 		err = schedule_fits(&c->schedule, cl->why);
 	if (err < 0) {
@@ -378,7 +381,7 @@ run_cluster(struct chaos *c)
 			emit_failed(c);
 		return 0; /* said; that is no fault of this process */
 	}
-	if (cl->monitor == NULL && strcmp(cl->ops->name, "null") != 0)
+	if (cl->monitor == NULL && cl->ops->owner != OWNER_NONE)
 		cl->monitor = monitor_create(cl, &c->child);
 	if (cl->monitor != NULL)
 		monitor_hurry(cl->monitor, false);
@@ -426,21 +429,4 @@ chaos_main(uint32_t source, uint32_t incarnation)
 	curl_global_cleanup();
 	frame_cleanup();
 	return err == 0 ? 0 : EXIT_FAILED;
-}
-
-const struct cluster_ops *
-cluster_find(const char *name)
-{
-	const struct cluster_ops *const *d;
-
-	for (d = cluster_table; *d != NULL; d++)
-		if (strcmp((*d)->name, name) == 0)
-			return *d;
-	return NULL;
-}
-
-struct cluster_node *
-cluster_node(struct cluster *c, unsigned node)
-{
-	return &c->nodes[node - 1];
 }

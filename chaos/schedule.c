@@ -131,42 +131,35 @@ deal_mix(struct schedule *s)
 	}
 }
 
-static const struct {
-	unsigned can;
-	const char *verb;
-} verbs[] = {
-    {CLUSTER_CAN_RESTART, "stop and start these servers"},
-    {CLUSTER_CAN_RELOAD, "reload these servers"},
-    {CLUSTER_CAN_PAUSE, "pause these servers"},
-    {CLUSTER_CAN_CUT, "cut the links of these servers"},
-    {CLUSTER_CAN_CUT_CLIENTS, "cut connections to these servers"},
-    {CLUSTER_CAN_ADMIN, "make requests as their system account"},
-    {CLUSTER_CAN_UPGRADE, "change the version of these servers"},
-    {CLUSTER_CAN_WIPE, "replace these servers by new ones"},
-    {CLUSTER_CAN_FILL, "fill the disks of these servers"},
-    {CLUSTER_CAN_DROP, "drop packets of these servers"},
-    {CLUSTER_CAN_SHAPE, "slow or reset the links of these servers"},
-    {CLUSTER_CAN_DELETE, "delete pods there"},
-    {CLUSTER_CAN_SCALE, "have fewer servers there"},
-};
+/* Tell the driver what this mode needs of it. */
+static void
+note_needs(struct cluster *c, const struct mayhem_ops *ops)
+{
+	unsigned i;
 
-/* Those before passed: what is lacking now is for this mode. */
+	c->needs |= mayhem_needs(ops, c->ops);
+	for (i = 0; i < CLUSTER_ABILITY_COUNT; i++)
+		if ((c->needs & (1U << i)) != 0 && c->needed_by[i] == NULL)
+			c->needed_by[i] = ops;
+	if (mayhem_width(ops, CONFIG_NODES_MAX) >
+	    (c->widest != NULL ? mayhem_width(c->widest, CONFIG_NODES_MAX) : 0))
+		c->widest = ops;
+}
+
+/* The modes before passed: what is lacking now is what this one needs. */
 static int
 look_at_needs(struct cluster *c, const struct mayhem_ops *ops, char *why)
 {
-	unsigned i, lacks;
+	unsigned lacks;
 	char said[OPTION_WHY_MAX];
 
-	c->needs |= ops->needs;
-	lacks = c->needs & ~c->ops->can;
-	why[0] = '\0';
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if ((lacks & verbs[i].can) == 0)
-			continue;
-		text_add(why, CLUSTER_WHY_MAX,
+	note_needs(c, ops);
+	lacks = c->needs & ~cluster_can(c->ops);
+	if (lacks != 0) {
+		text_format(why, CLUSTER_WHY_MAX,
 		    "mayhem %s can't be done with --cluster %s: natsburn may "
 		    "not %s",
-		    ops->name, c->ops->name, verbs[i].verb);
+		    ops->name, c->ops->name, cluster_can_words(lacks));
 		return -ENOTSUP;
 	}
 	if (ops->check == NULL || ops->check(c->config, said) != -ENOTSUP)

@@ -15,8 +15,6 @@
 static const char *const storages[] = {"file", "memory", NULL};
 static const char *const reaches[] = {
     "auto", "direct", "forward", "proxy", NULL};
-static const char *const clusters[] = {
-    "local", "external", "kubernetes", "null", NULL};
 
 #define FLAG(name, member, help)                                               \
 	{                                                                      \
@@ -65,8 +63,8 @@ const struct option_spec config_options[] = {
 	"repeats the faults of an earlier run; 0 draws one"),
     TEXT("out", out, "", "DIR",
 	"run folder; default natsburn-runs/<time>-<test>"),
-    CHOICE("cluster", cluster, "local", clusters, "KIND",
-	"local, external or kubernetes"),
+    TEXT("cluster", cluster, "local", "KIND",
+	"one of \"natsburn list clusters\""),
     NUMBER("replicas", replicas, "3", 1, 5, "N",
 	"replicas of streams and consumers"),
     CHOICE("storage", storage, "file", storages, "KIND", "file or memory"),
@@ -172,6 +170,14 @@ config_set(struct run_config *c, const char *name, const char *value, char *why)
 		text_add(why, OPTION_WHY_MAX,
 		    "run \"%.100s\": must be a number", value);
 		return -EINVAL;
+	}
+	if (strcmp(name, CONFIG_OURS) == 0) {
+		c->servers_are_ours = true;
+		return 0;
+	}
+	if (strcmp(name, CONFIG_HIDDEN) == 0) {
+		c->servers_are_hidden = true;
+		return 0;
 	}
 	if (strcmp(name, "o") != 0)
 		return option_set(config_options, c, "--", name, value, why);

@@ -64,6 +64,12 @@ struct run_config {
 	size_t nextras;
 	/* not an option: carried by every payload of this run */
 	uint64_t run;
+	/*
+	 * Not options either: what the cluster's driver says of its servers,
+	 * told to workers only. They are natsburn's own; what they tell of
+	 * each other's addresses may lead clients nowhere.
+	 */
+	bool servers_are_ours, servers_are_hidden;
 };
 
 /*
@@ -83,9 +89,14 @@ extern const struct option_spec config_options[];
 /* All defaults. */
 void config_init(struct run_config *);
 
+/* Names of OPTION messages for what is not an option. */
+#define CONFIG_OURS   "servers-are-ours"
+#define CONFIG_HIDDEN "servers-are-hidden"
+
 /*
- * Take one OPTION message's name and value: a row, "o" for an extra, or
- * "run". 0, -ENOENT or -EINVAL with why (OPTION_WHY_MAX bytes).
+ * Take one OPTION message's name and value: a row, "o" for an extra, "run",
+ * or one of the names above. 0, -ENOENT or -EINVAL with why (OPTION_WHY_MAX
+ * bytes).
  */
 int config_set(
     struct run_config *, const char *name, const char *value, char *why);

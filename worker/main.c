@@ -265,7 +265,7 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	child_flush(&w->child);
 	child_fini(&w->child);
 	/* After TLS the library (3.4.1) frees what OpenSSL frees at exit. */
-	if (strcmp(w->config.cluster, "local") == 0)
+	if (w->config.servers_are_ours)
 		nats_Close();
 	free(w->targets);
 	free(w->state);

@@ -85,7 +85,7 @@ set_options(natsOptions *o, struct session *s, const struct child *child,
 	if (st == NATS_OK)
 		st = natsOptions_SetFailRequestsOnDisconnect(o, true);
 	/* The servers tell addresses that a port-forward can't reach. */
-	if (st == NATS_OK && strcmp(c->cluster, "kubernetes") == 0 &&
+	if (st == NATS_OK && c->servers_are_hidden &&
 	    strstr(s->urls[0], "//127.0.0.1:") != NULL)
 		st = natsOptions_SetIgnoreDiscoveredServers(o, true);
 	if (st == NATS_OK)

@@ -23,21 +23,50 @@
 #define CLUSTER_WHY_MAX	    512
 #define CLUSTER_REFUSED_MAX 128
 
+/*
+ * What a driver can do is what verbs it has: an ability is there when all of
+ * its verbs are. The words say what natsburn may not do without them.
+ */
+#define CLUSTER_ABILITIES(A)                                                   \
+	A(RESTART, HAS(node_start) && HAS(node_end) && HAS(node_runs),         \
+	    "stop and start these servers")                                    \
+	A(LAME_DUCK, HAS(node_lame_duck) && HAS(node_start) && HAS(node_runs), \
+	    "send these servers into lame duck mode")                          \
+	A(RELOAD, HAS(node_reload), "reload these servers")                    \
+	A(PAUSE, HAS(node_pause) && HAS(node_is_paused),                       \
+	    "pause these servers")                                             \
+	A(CUT, HAS(link_set) && HAS(link_flow),                                \
+	    "cut the links of these servers")                                  \
+	A(CUT_CLIENTS,                                                         \
+	    HAS(node_clients) && HAS(link_set) && HAS(link_flow) &&            \
+		HAS(link_reset),                                               \
+	    "cut connections to these servers")                                \
+	A(ADMIN, HAS(log_in), "make requests as their system account")         \
+	A(UPGRADE, HAS(check_upgrade) && (HAS(node_binary) || HAS(roll)),      \
+	    "change the version of these servers")                             \
+	A(WIPE, HAS(node_renew), "replace these servers by new ones")          \
+	A(FILL, HAS(node_fill) && HAS(node_room),                              \
+	    "fill the disks of these servers")                                 \
+	A(DROP, HAS(drop) && HAS(dropped), "drop packets of these servers")    \
+	A(SHAPE, HAS(link_set) && HAS(link_flow) && HAS(link_reset),           \
+	    "slow or reset the links of these servers")                        \
+	A(ROLL, HAS(roll) && HAS(roll_state),                                  \
+	    "have these servers restarted one by one")                         \
+	A(DELETE, HAS(node_delete) && HAS(node_start) && HAS(node_runs),       \
+	    "delete pods there")                                               \
+	A(SCALE, HAS(scale) && HAS(node_start) && HAS(node_runs),              \
+	    "have fewer servers there")
+
+#define CLUSTER_INDEX(name, has, words) CLUSTER_ABILITY_##name,
+#define CLUSTER_BIT(name, has, words)                                          \
+	CLUSTER_CAN_##name = 1 << CLUSTER_ABILITY_##name,
+
+enum cluster_ability {
+	CLUSTER_ABILITIES(CLUSTER_INDEX) CLUSTER_ABILITY_COUNT
+};
+
 enum cluster_can {
-	CLUSTER_CAN_RESTART = 1 << 0,	  /* stop, kill and start a server */
-	CLUSTER_CAN_RELOAD = 1 << 1,	  /* change and reload a config */
-	CLUSTER_CAN_PAUSE = 1 << 2,	  /* stop a process and continue it */
-	CLUSTER_CAN_CUT = 1 << 3,	  /* cut links of servers, both ways */
-	CLUSTER_CAN_CUT_CLIENTS = 1 << 4, /* cut clients' connections */
-	CLUSTER_CAN_ADMIN = 1 << 5,	  /* requests as system account */
-	CLUSTER_CAN_UPGRADE = 1 << 6,	  /* change a server's binary */
-	CLUSTER_CAN_WIPE = 1 << 7,	  /* replace a server by a new one */
-	CLUSTER_CAN_FILL = 1 << 8,	  /* fill a server's disk */
-	CLUSTER_CAN_DROP = 1 << 9,	  /* lose packets between servers */
-	CLUSTER_CAN_SHAPE = 1
-			    << 10, /* choose how: one way, held, slow, reset */
-	CLUSTER_CAN_DELETE = 1 << 16, /* delete a server's pod */
-	CLUSTER_CAN_SCALE = 1 << 17,  /* have fewer servers for a while */
+	CLUSTER_ABILITIES(CLUSTER_BIT)
 };
 
 /* What happens to bytes on their way from one server to another. */
@@ -45,7 +74,7 @@ enum link_cut {
 	LINK_OPEN,
 	LINK_HOLD,   /* black hole: nothing comes through; held until opened */
 	LINK_REFUSE, /* connections between the two are closed and refused */
-	LINK_CUT     /* nothing comes through, somehow; without CAN_SHAPE */
+	LINK_CUT     /* nothing comes through, by whatever means */
 };
 
 struct link_policy {
@@ -83,6 +112,7 @@ struct cluster_node {
 
 struct admin;
 struct chaos;
+struct mayhem_ops;
 struct monitor;
 
 struct cluster {
@@ -93,7 +123,14 @@ struct cluster {
 	/* Unix socket that monitors are reached through, or NULL. */
 	const char *monitor_socket;
 	struct admin *admin; /* NULL when the driver can't */
-	unsigned needs;	     /* CLUSTER_CAN_* that the run's faults use */
+	/*
+	 * What the run's faults need of it, from the schedule, before
+	 * prepare: CLUSTER_CAN_*; the first mode that needs each of these;
+	 * the mode that puts the most servers out at once, NULL if none does.
+	 */
+	unsigned needs;
+	const struct mayhem_ops *needed_by[CLUSTER_ABILITY_COUNT];
+	const struct mayhem_ops *widest;
 	uint64_t disk_bytes; /* of a store at first, with CLUSTER_CAN_FILL */
 	unsigned n;
 	struct cluster_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
@@ -107,11 +144,37 @@ struct cluster {
 	char refused[CLUSTER_REFUSED_MAX]; /* in whose words */
 };
 
+/* Whose servers they are. */
+enum cluster_owner {
+	OWNER_NONE,  /* there are none */
+	OWNER_US,    /* natsburn starts them here, and they end with the run */
+	OWNER_OTHERS /* they serve others, too: nothing is left on them */
+};
+
+/* A program that a driver runs. */
+struct cluster_program {
+	const char *name;	 /* found on PATH; NULL: there is none */
+	const char *when;	 /* it is needed, in words */
+	bool (*is_needed)(void); /* it is, here and now */
+};
+
 struct cluster_ops {
-	const char *name;    /* as on the command line */
+	const char *name;    /* as on the command line, 15 bytes at most */
 	const char *summary; /* one sentence for users */
-	unsigned can;	     /* CLUSTER_CAN_* */
+	enum cluster_owner owner;
+	bool is_slow;	    /* phases of a run may take three times as long */
+	bool needs_monitor; /* health is seen by --monitor only */
+	bool hides_servers; /* clients may not reach what servers tell of */
+	bool puts_back;	    /* up undoes what a run that was killed left */
+	/* Names of options that only drivers with them here take, or NULL. */
+	const char *const *options;
+	struct cluster_program program;
 	size_t state_size;
+	/*
+	 * Is this configuration one that it can take? 0, or -EINVAL with why
+	 * (OPTION_WHY_MAX bytes). Nothing is started for it. Optional.
+	 */
+	int (*validate)(const struct run_config *, char *why);
 	/*
 	 * Get ready for what needs says, before anything else: 0, or -ENOTSUP
 	 * with why when this host or user can't. Optional.
@@ -122,16 +185,31 @@ struct cluster_ops {
 	int (*up)(struct cluster *);
 	/* Anything to do now and then (reap, ...). Optional. */
 	void (*tend)(struct cluster *);
+	/* Make cluster->admin; before up. 0 or -errno with why. */
+	int (*log_in)(struct cluster *);
+	/* Start a server that does not run. */
 	int (*node_start)(struct cluster *, unsigned node);
-	int (*node_signal)(struct cluster *, unsigned node, int sig);
+	/* Tell it to end: SIGTERM or SIGKILL. */
+	int (*node_end)(struct cluster *, unsigned node, int sig);
 	/* False once a server that was told to end is gone for certain. */
 	bool (*node_runs)(struct cluster *, unsigned node);
+	/* Tell it to send its clients away and to end then. */
+	int (*node_lame_duck)(struct cluster *, unsigned node);
+	/* Delete the pod that it runs in; another one comes by itself. */
+	int (*node_delete)(struct cluster *, unsigned node);
 	/* True when it ended though nobody told it to. Optional. */
 	bool (*node_crashed)(struct cluster *, unsigned node);
-	/* Change the config file, for real; a reload must then be asked. */
-	int (*node_reconfigure)(struct cluster *, unsigned node);
-	/* True while it is stopped as by SIGSTOP. */
-	bool (*node_is_stopped)(struct cluster *, unsigned node);
+	/* Change its configuration, for real, and have it read anew. */
+	int (*node_reload)(struct cluster *, unsigned node);
+	/* Stop its process as SIGSTOP does, or let it go on. */
+	int (*node_pause)(struct cluster *, unsigned node, bool paused);
+	/* True while it is stopped. */
+	bool (*node_is_paused)(struct cluster *, unsigned node);
+	/*
+	 * Does this configuration name two versions to change between? 0, or
+	 * -EINVAL with why (OPTION_WHY_MAX bytes).
+	 */
+	int (*check_upgrade)(const struct run_config *, char *why);
 	/* The binary that node_start takes from now on. */
 	int (*node_binary)(struct cluster *, unsigned node, unsigned binary);
 	/*
@@ -143,7 +221,10 @@ struct cluster_ops {
 	int (*node_fill)(struct cluster *, unsigned node, bool full);
 	/* Bytes that its disk still takes, or -errno. */
 	int64_t (*node_room)(struct cluster *, unsigned node);
-	/* Say what happens to bytes from a server to another (or clients). */
+	/*
+	 * Say what happens to bytes from a server to another (or clients).
+	 * Without CLUSTER_CAN_SHAPE: LINK_OPEN or LINK_CUT, -ENOTSUP else.
+	 */
 	int (*link_set)(struct cluster *, unsigned from, unsigned to,
 	    const struct link_policy *);
 	/* End percent (1-100) of the connections between the two. */
@@ -185,7 +266,14 @@ struct cluster_ops {
 /* All drivers, NULL-terminated. */
 extern const struct cluster_ops *const cluster_table[];
 
+/* The driver of that name, or NULL. */
 const struct cluster_ops *cluster_find(const char *name);
+
+/* What it can do, as CLUSTER_CAN_*. */
+unsigned cluster_can(const struct cluster_ops *);
+
+/* What natsburn may not do without these bits, one or more: the first one. */
+const char *cluster_can_words(unsigned can);
 
 struct cluster_node *cluster_node(struct cluster *, unsigned node);
 

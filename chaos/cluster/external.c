@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "chaos/admin.h"
+#include "chaos/account.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
@@ -149,6 +149,18 @@ try_monitors(struct cluster *c)
 	return 0;
 }
 
+static const char *const external_options[] = {ACCOUNT_OPTIONS, NULL};
+
+static int
+external_validate(const struct run_config *c, char *why)
+{
+	if (c->url[0] != '\0')
+		return 0;
+	text_set(
+	    why, OPTION_WHY_MAX, "--cluster external: needs --url nats://...");
+	return -EINVAL;
+}
+
 static int
 external_up(struct cluster *c)
 {
@@ -173,12 +185,9 @@ external_up(struct cluster *c)
 		else
 			last = err;
 	}
-	err = (c->needs & CLUSTER_CAN_ADMIN) != 0 ? admin_open(c) : 0;
-	if (err < 0)
-		return err;
 	if (reached > 0) {
 		err = try_monitors(c);
-		return err < 0 ? err : admin_try(c);
+		return err < 0 ? err : account_try(c);
 	}
 	text_set(shown, sizeof(shown), c->config->url);
 	config_hide_password(shown);
@@ -199,7 +208,11 @@ const struct cluster_ops cluster_external = {
     .name = "external",
     .summary = "a running cluster of somebody else's: --url; its leaders can "
 	       "be asked to step down",
-    .can = CLUSTER_CAN_ADMIN,
+    .owner = OWNER_OTHERS,
+    .needs_monitor = true,
+    .options = external_options,
+    .validate = external_validate,
+    .log_in = account_open,
     .up = external_up,
     .down = external_down,
 };

@@ -114,13 +114,13 @@ end_if_bad(struct fault *f)
 
 	if (f->next_ns == EFFECT_TOLD && now >= f->mark + END_NS) {
 		f->next_ns = EFFECT_KILLED;
-		(void)c->ops->node_signal(c, f->node, SIGKILL); /* or gone */
+		(void)c->ops->node_end(c, f->node, SIGKILL); /* or gone */
 	}
 	if (f->next_ns >= EFFECT_TOLD || now < f->mark + patience)
 		return;
 	f->next_ns = EFFECT_TOLD;
 	f->mark = now;
-	(void)c->ops->node_signal(c, f->node, SIGTERM); /* or gone */
+	(void)c->ops->node_end(c, f->node, SIGTERM); /* or gone */
 }
 
 static bool

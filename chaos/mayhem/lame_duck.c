@@ -4,8 +4,6 @@
  * it gives its leaderships away, tells its clients to leave, closes their
  * connections one by one and ends. Then it is started again.
  */
-#include <signal.h>
-
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
@@ -22,7 +20,7 @@ lame_duck_plan(struct mayhem_plan *p, struct fault *f)
 static int
 lame_duck_inject(struct fault *f)
 {
-	return f->cluster->ops->node_signal(f->cluster, f->node, SIGUSR2);
+	return f->cluster->ops->node_lame_duck(f->cluster, f->node);
 }
 
 static bool
@@ -42,7 +40,7 @@ const struct mayhem_ops mayhem_lame_duck = {
     .name = "lame_duck",
     .summary = "send a random server into lame duck mode, then start it again",
     .promise = "replicated streams stay available",
-    .needs = CLUSTER_CAN_RESTART,
+    .needs = CLUSTER_CAN_LAME_DUCK,
     .touches = TOUCH_SERVER,
     .outage = OUTAGE_ONE,
     .ends_server = true,

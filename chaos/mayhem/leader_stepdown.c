@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chaos/account.h"
 #include "chaos/admin.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
@@ -29,29 +30,29 @@ static const struct option_spec stepdown_rows[] = {
 
 /* Somebody else's servers: who asks, and how is the answer seen? */
 static int
-look_at_login(const struct run_config *c, char *why)
+look_at_login(const struct run_config *c, bool needs_monitor, char *why)
 {
-	bool is_blind =
-	    strcmp(c->cluster, "external") == 0 && c->monitor[0] == '\0';
+	bool is_blind = needs_monitor && c->monitor[0] == '\0';
 
-	if (admin_is_given(c) && !is_blind)
+	if (account_is_given(c) && !is_blind)
 		return 0;
-	text_add(why, OPTION_WHY_MAX,
+	text_format(why, OPTION_WHY_MAX,
 	    "mayhem leader_stepdown on a cluster that isn't natsburn's needs "
 	    "%sthe system account: --sys-user, --sys-nkey or --sys-creds",
-	    strcmp(c->cluster, "external") == 0 ? "--monitor and " : "");
+	    needs_monitor ? "--monitor and " : "");
 	return -ENOTSUP;
 }
 
 static int
 stepdown_check(const struct run_config *c, char *why)
 {
-	why[0] = '\0';
-	if (strcmp(c->cluster, "local") != 0)
-		return look_at_login(c, why);
+	const struct cluster_ops *driver = cluster_find(c->cluster);
+
+	if (driver->owner != OWNER_US)
+		return look_at_login(c, driver->needs_monitor, why);
 	if (c->servers > 1)
 		return 0;
-	text_add(why, OPTION_WHY_MAX,
+	text_set(why, OPTION_WHY_MAX,
 	    "with --servers 1 there is nobody else to lead");
 	return -EINVAL;
 }

@@ -27,6 +27,15 @@ mayhem_find(const char *name)
 }
 
 unsigned
+mayhem_needs(const struct mayhem_ops *ops, const struct cluster_ops *driver)
+{
+	return ops->needs_rolling != 0 &&
+		       (cluster_can(driver) & CLUSTER_CAN_ROLL) != 0
+		   ? ops->needs_rolling
+		   : ops->needs;
+}
+
+unsigned
 mayhem_tolerated(const struct run_config *c, unsigned n)
 {
 	uint64_t bound;
@@ -135,7 +144,7 @@ mayhem_kill_targets(struct fault *f)
 	for (i = 1; i <= f->cluster->n; i++) {
 		if ((nodes & (1U << (i - 1))) == 0)
 			continue;
-		got = f->cluster->ops->node_signal(f->cluster, i, SIGKILL);
+		got = f->cluster->ops->node_end(f->cluster, i, SIGKILL);
 		if (got < 0)
 			err = got;
 	}
@@ -239,13 +248,13 @@ mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 int
 mayhem_pause_node(struct fault *f)
 {
-	return f->cluster->ops->node_signal(f->cluster, f->node, SIGSTOP);
+	return f->cluster->ops->node_pause(f->cluster, f->node, true);
 }
 
 bool
 mayhem_is_paused(struct fault *f)
 {
-	if (!f->cluster->ops->node_is_stopped(f->cluster, f->node))
+	if (!f->cluster->ops->node_is_paused(f->cluster, f->node))
 		return false;
 	text_set(f->how, sizeof(f->how), "SIGSTOP; the process is in state T");
 	return true;
@@ -255,13 +264,13 @@ int
 mayhem_continue_node(struct fault *f)
 {
 	f->mark = clock_mono_ns();
-	return f->cluster->ops->node_signal(f->cluster, f->node, SIGCONT);
+	return f->cluster->ops->node_pause(f->cluster, f->node, false);
 }
 
 bool
 mayhem_is_continued(struct fault *f)
 {
-	return !f->cluster->ops->node_is_stopped(f->cluster, f->node) &&
+	return !f->cluster->ops->node_is_paused(f->cluster, f->node) &&
 	       mayhem_is_whole(f,
 		   "SIGCONT; it runs; all servers healthy, all streams "
 		   "current");

@@ -89,7 +89,9 @@ struct mayhem_ops {
 	const char *summary; /* one sentence for users */
 	const char *promise; /* what it does to JetStream's promises */
 	unsigned needs;	     /* CLUSTER_CAN_* that the driver must have */
-	unsigned touches;    /* enum mayhem_touch */
+	/* The same where the driver restarts all servers itself; 0: needs. */
+	unsigned needs_rolling;
+	unsigned touches; /* enum mayhem_touch */
 	enum mayhem_outage outage;
 	bool ends_server;  /* a server's process ends */
 	bool is_graceful;  /* R3 serves on: the availability clock runs */
@@ -123,6 +125,10 @@ extern const struct mayhem_ops *const mayhem_table[];
 
 /* The mode of that name, or NULL. */
 const struct mayhem_ops *mayhem_find(const char *name);
+
+/* What it needs of this driver, as CLUSTER_CAN_*. */
+struct cluster_ops;
+unsigned mayhem_needs(const struct mayhem_ops *, const struct cluster_ops *);
 
 /* Servers that --tolerate allows to be out at once, of n; UINT_MAX: any. */
 unsigned mayhem_tolerated(const struct run_config *, unsigned n);

@@ -67,7 +67,7 @@ static const unsigned shape_nodes[SHAPES] = {
 static bool
 can_shape(const struct cluster_ops *driver)
 {
-	return driver == NULL || (driver->can & CLUSTER_CAN_SHAPE) != 0;
+	return (cluster_can(driver) & CLUSTER_CAN_SHAPE) != 0;
 }
 
 static int
@@ -102,7 +102,8 @@ partition_least(const void *options)
 static int
 partition_check(const struct run_config *c, char *why)
 {
-	bool is_known = strcmp(c->cluster, "local") == 0; /* how many */
+	/* Of other servers it is not known yet how many there are. */
+	bool is_known = cluster_find(c->cluster)->owner == OWNER_US;
 	struct partition_options o;
 
 	why[0] = '\0';

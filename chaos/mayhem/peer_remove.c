@@ -66,7 +66,7 @@ remove_inject(struct fault *f)
 
 	text_set(f->before, sizeof(f->before), c->nodes[f->node - 1].name);
 	text_set(f->target, sizeof(f->target), f->before);
-	return c->ops->node_signal(c, f->node, SIGTERM);
+	return c->ops->node_end(c, f->node, SIGTERM);
 }
 
 /* A refusal is only worth telling when nothing happens. */

@@ -4,8 +4,6 @@
  * it: SIGTERM, its grace period, and its StatefulSet makes another one with
  * the same name and the same volume.
  */
-#include <signal.h>
-
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
@@ -13,7 +11,7 @@
 static int
 delete_inject(struct fault *f)
 {
-	return f->cluster->ops->node_signal(f->cluster, f->node, SIGTERM);
+	return f->cluster->ops->node_delete(f->cluster, f->node);
 }
 
 static bool

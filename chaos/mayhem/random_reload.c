@@ -5,8 +5,6 @@
  * effect is read from /varz: the new value and a new config_load_time; a
  * refused reload shows nowhere but in the log, and the server runs on.
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,14 +19,11 @@ reload_inject(struct fault *f)
 {
 	struct cluster *c = f->cluster;
 	struct monitor_varz v;
-	int err = c->ops->node_reconfigure(c, f->node);
 
-	if (err < 0)
-		return err;
 	if (monitor_varz(c->monitor, f->node, &v))
 		text_set(f->before, sizeof(f->before), v.config_load_time);
 	f->mark = clock_mono_ns();
-	return c->ops->node_signal(c, f->node, SIGHUP);
+	return c->ops->node_reload(c, f->node);
 }
 
 static bool

@@ -46,7 +46,7 @@ rolling_inject(struct fault *f)
 
 	if (f->is_rollout)
 		return c->ops->roll(c, c->nodes[0].binary);
-	return c->ops->node_signal(c, f->node, SIGTERM);
+	return c->ops->node_end(c, f->node, SIGTERM);
 }
 
 static bool
@@ -96,6 +96,7 @@ const struct mayhem_ops mayhem_rolling_restart = {
     .summary = "restart every server gracefully, one after the other",
     .promise = "replicated streams stay available",
     .needs = CLUSTER_CAN_RESTART,
+    .needs_rolling = CLUSTER_CAN_ROLL,
     .touches = TOUCH_SERVER,
     .outage = OUTAGE_ONE,
     .ends_server = true,

@@ -35,25 +35,11 @@ static const struct option_spec upgrade_rows[] = {
 static int
 upgrade_check(const struct run_config *c, char *why)
 {
-	const char *list = c->server_bin;
-	char bin[CONFIG_PATH_MAX];
-	unsigned n = 0;
+	const struct cluster_ops *driver = cluster_find(c->cluster);
 
-	why[0] = '\0';
-	if (strcmp(c->cluster, "kubernetes") == 0) {
-		if (c->k8s_image[0] != '\0')
-			return 0;
-		text_add(why, OPTION_WHY_MAX,
-		    "needs the image to change to, --k8s-image IMAGE");
-		return -EINVAL;
-	}
-	while (text_next_item(&list, bin, sizeof(bin)))
-		n++;
-	if (n == 2)
-		return 0;
-	text_add(why, OPTION_WHY_MAX,
-	    "needs two binaries, --server-bin OLD,NEW, not %u", n);
-	return -EINVAL;
+	/* What a driver can't do is found by what the mode needs. */
+	return driver->check_upgrade != NULL ? driver->check_upgrade(c, why)
+					     : 0;
 }
 
 static void
@@ -100,7 +86,7 @@ upgrade_inject(struct fault *f)
 		text_set(f->before, sizeof(f->before), v.version);
 	if (f->is_rollout)
 		return c->ops->roll(c, 1 - c->nodes[0].binary);
-	return c->ops->node_signal(c, f->node, SIGTERM);
+	return c->ops->node_end(c, f->node, SIGTERM);
 }
 
 static bool
@@ -172,6 +158,7 @@ const struct mayhem_ops mayhem_rolling_upgrade = {
     .summary = "restart every server as another version, one after the other",
     .promise = "replicated streams stay available",
     .needs = CLUSTER_CAN_RESTART | CLUSTER_CAN_UPGRADE,
+    .needs_rolling = CLUSTER_CAN_ROLL | CLUSTER_CAN_UPGRADE,
     .touches = TOUCH_SERVER,
     .outage = OUTAGE_ONE,
     .ends_server = true,

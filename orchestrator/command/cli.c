@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/clusters.h"
 #include "orchestrator/command/login.h"
 #include "orchestrator/command/usage.h"
 #include "proto/base/text.h"
@@ -164,7 +165,7 @@ take_words(struct run_config *c, int argc, char **argv, const char **words,
 		}
 		words[n++] = argv[i++];
 	}
-	return n;
+	return clusters_find(c) == 0 ? n : -EINVAL;
 }
 
 int

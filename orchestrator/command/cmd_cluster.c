@@ -17,6 +17,7 @@
 
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/usage.h"
+#include "orchestrator/command/clusters.h"
 #include "orchestrator/live/run.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -179,6 +180,13 @@ cluster_down(const char *dir)
 	return EXIT_CLUSTER;
 }
 
+static bool
+puts_back(const struct cluster_ops *driver, const char *arg)
+{
+	(void)arg;
+	return driver->puts_back;
+}
+
 /*
  * A cluster that isn't ours is not ended: what a run that was killed left on
  * it is put back, which is the first thing that any run does.
@@ -188,6 +196,7 @@ put_back(int argc, char **argv)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	const char *word = NULL;
+	char names[256];
 	int n, code = EXIT_USAGE;
 
 	if (r == NULL)
@@ -198,11 +207,12 @@ put_back(int argc, char **argv)
 	text_set(r->config.mayhem, sizeof(r->config.mayhem), "none");
 	r->config.duration_ns = CLOCK_S;
 	r->config.quiet_ns = 0;
-	if (n == 0 && strcmp(r->config.cluster, "kubernetes") != 0)
+	clusters_names(puts_back, NULL, names, sizeof(names));
+	if (n == 0 && !cluster_find(r->config.cluster)->puts_back)
 		code = usage_error("cluster down --cluster %s: what runs left "
-				   "is put back on kubernetes only; \"cluster "
-				   "down DIR\" ends one of \"cluster up\"",
-		    r->config.cluster);
+				 "is put back on %s only; \"cluster down DIR\" "
+				 "ends one of \"cluster up\"",
+		    r->config.cluster, names);
 	else if (n == 0)
 		code = run_configured(r);
 	free(r);

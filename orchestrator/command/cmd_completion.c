@@ -54,6 +54,15 @@ put_modes(void)
 		printf("%s%s", i ? " " : "", mayhem_table[i]->name);
 }
 
+static void
+put_clusters(void)
+{
+	size_t i;
+
+	for (i = 0; cluster_table[i] != NULL; i++)
+		printf("%s%s", i ? " " : "", cluster_table[i]->name);
+}
+
 /* The options of one test or mode: NAME.KEY=. */
 static void
 put_keys(const char *name, const struct option_spec *row)
@@ -104,6 +113,10 @@ bash_values(const struct option_spec *row)
 	} else if (strcmp(row->name, "test") == 0) {
 		fputs("		words=\"", stdout);
 		put_tests();
+		puts("\" ;;");
+	} else if (strcmp(row->name, "cluster") == 0) {
+		fputs("		words=\"", stdout);
+		put_clusters();
 		puts("\" ;;");
 	} else if (is_file(row))
 		puts("		COMPREPLY=($(compgen -f -- \"$cur\"))\n"
@@ -242,6 +255,10 @@ zsh_option(const struct option_spec *row)
 		} else if (strcmp(row->name, "test") == 0) {
 			putchar('(');
 			put_tests();
+			putchar(')');
+		} else if (strcmp(row->name, "cluster") == 0) {
+			putchar('(');
+			put_clusters();
 			putchar(')');
 		} else if (is_file(row))
 			fputs("_files", stdout);

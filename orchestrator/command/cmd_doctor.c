@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "orchestrator/command/binary.h"
+#include "chaos/cluster/cluster.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/command/usage.h"
@@ -101,21 +102,33 @@ look_at_ports(void)
 	return 0;
 }
 
+/* Programs that drivers run; what is lacking is bad if this run needs it. */
 static int
-look_at_kubectl(const struct run_config *c)
+look_at_programs(const struct run_config *c)
 {
-	char path[CONFIG_PATH_MAX];
-	bool is_needed = strcmp(c->cluster, "kubernetes") == 0 &&
-			 getenv("KUBERNETES_SERVICE_HOST") == NULL;
+	const struct cluster_ops *const *d;
+	const struct cluster_program *p;
+	char path[CONFIG_PATH_MAX], text[128];
+	bool is_needed;
+	int code = 0;
 
-	if (binary_find("kubectl", path, sizeof(path))) {
-		say("ok", "kubectl", path);
-		return 0;
+	for (d = cluster_table; *d != NULL; d++) {
+		p = &(*d)->program;
+		if (p->name == NULL)
+			continue;
+		if (binary_find(p->name, path, sizeof(path))) {
+			say("ok", p->name, path);
+			continue;
+		}
+		is_needed =
+		    strcmp(c->cluster, (*d)->name) == 0 && p->is_needed();
+		text_format(text, sizeof(text),
+		    "not on PATH; needed for --cluster %s only, %s", (*d)->name,
+		    p->when);
+		say(is_needed ? "BAD" : "none", p->name, text);
+		code = is_needed ? EXIT_CLUSTER : code;
 	}
-	say(is_needed ? "BAD" : "none", "kubectl",
-	    "not on PATH; needed for --cluster kubernetes only, outside of a "
-	    "pod");
-	return is_needed ? EXIT_CLUSTER : 0;
+	return code;
 }
 
 int
@@ -131,12 +144,13 @@ cmd_doctor(int argc, char **argv)
 	if (cli_connect_options(c, argc, argv, NULL, 0) >= 0 &&
 	    validate_expand_mayhem(c) == 0 && validate_config(c) == 0) {
 		code = 0;
-		bad[0] =
-		    strcmp(c->cluster, "local") == 0 ? look_at_servers(c) : 0;
+		bad[0] = cluster_find(c->cluster)->owner == OWNER_US
+			     ? look_at_servers(c)
+			     : 0;
 		bad[1] = look_at_limits(c);
 		bad[2] = look_at_room(c);
 		(void)look_at_ports();
-		bad[3] = look_at_kubectl(c);
+		bad[3] = look_at_programs(c);
 		for (i = 0; i < 4 && code == 0; i++)
 			code = bad[i];
 	}

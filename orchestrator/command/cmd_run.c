@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "orchestrator/command/binary.h"
+#include "chaos/cluster/cluster.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/folder.h"
 #include "orchestrator/command/limits.h"
@@ -73,7 +74,7 @@ prepare(struct run *r)
 	bad = validate_expand_mayhem(&r->config);
 	if (bad == 0)
 		bad = validate_config(&r->config);
-	if (bad == 0 && strcmp(r->config.cluster, "local") == 0)
+	if (bad == 0 && cluster_find(r->config.cluster)->owner == OWNER_US)
 		bad = binary_find_server(&r->config);
 	if (bad == 0)
 		bad = limits_check(&r->config);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chaos/cluster/cluster.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
@@ -210,7 +211,7 @@ limits_tasks(const struct run_config *c, char says[LIMITS_SAYS_MAX])
 	unsigned long need = children_of(c) * TASKS_A_CHILD;
 	struct bound b = {.name = ""};
 
-	if (strcmp(c->cluster, "local") == 0)
+	if (cluster_find(c->cluster)->owner == OWNER_US)
 		need += c->servers * TASKS_A_SERVER;
 	look_at_kernel(&b);
 	look_at_user(&b);

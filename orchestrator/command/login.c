@@ -471,31 +471,3 @@ login_take(struct run_config *c, const struct run_config *env)
 		  c->tls_hostname[0] != '\0';
 	return bad;
 }
-
-int
-login_validate(const struct run_config *c)
-{
-	static const char *const names[] = {"user", "password", "token", "nkey",
-	    "creds", "sys-user", "sys-password", "sys-nkey", "sys-creds",
-	    "tls-ca", "tls-cert", "tls-hostname", "tls"};
-	const struct option_spec *row;
-	char value[OPTION_VALUE_MAX];
-	size_t i;
-
-	if (strcmp(c->cluster, "external") == 0 ||
-	    strcmp(c->cluster, "kubernetes") == 0)
-		return 0;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		row = option_find(config_options, names[i]);
-		if (option_is_default(row, c))
-			continue;
-		option_get(row, c, value, sizeof(value));
-		return usage_error(
-		    "--%s%s%s%s: goes with --cluster external or "
-		    "kubernetes, not %s",
-		    names[i], row->secret ? "" : " \"",
-		    row->secret ? "" : value, row->secret ? "" : "\"",
-		    c->cluster);
-	}
-	return 0;
-}

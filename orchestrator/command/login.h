@@ -25,7 +25,4 @@ void login_hide(const struct option_spec *row, char *value);
  */
 int login_take(struct run_config *, const struct run_config *env);
 
-/* Does it suit the kind of cluster? 0 or EXIT_USAGE, said. */
-int login_validate(const struct run_config *);
-
 #endif

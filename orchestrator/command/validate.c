@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "chaos/chaos.h"
-#include "orchestrator/command/login.h"
+#include "orchestrator/command/clusters.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/command/validate.h"
 #include "proto/base/clock.h"
@@ -30,11 +30,20 @@ unknown_name(
 	    "unknown %s \"%s\"; \"natsburn list\" names them", what, name);
 }
 
+static bool
+has_no_servers(const struct cluster_ops *driver, const char *arg)
+{
+	(void)arg;
+	return driver->owner == OWNER_NONE;
+}
+
 static int
 validate_test(const struct run_config *c)
 {
 	const struct workload_ops *w = workload_find(c->test);
+	const struct cluster_ops *driver = cluster_find(c->cluster);
 	const char *names[NAMES_MAX];
+	char none[256];
 	size_t n;
 
 	if (c->test[0] == '\0')
@@ -44,11 +53,13 @@ validate_test(const struct run_config *c)
 			names[n] = workload_table[n]->name;
 		return unknown_name("test", c->test, names, n);
 	}
-	if (w->needs_no_cluster != (strcmp(c->cluster, "null") == 0))
-		return usage_error("--cluster %s: test %s runs with %s only",
+	if (w->needs_no_cluster != has_no_servers(driver, NULL)) {
+		clusters_names(has_no_servers, NULL, none, sizeof(none));
+		return usage_error("--cluster %s: test %s runs with %s%s only",
 		    c->cluster, c->test,
-		    w->needs_no_cluster ? "--cluster null"
-					: "a cluster of servers");
+		    w->needs_no_cluster ? "--cluster " : "a cluster of servers",
+		    w->needs_no_cluster ? none : "");
+	}
 	if (c->rate != 0 && !w->takes_rate)
 		return usage_error("--rate %llu/s: test %s has one message in "
 				   "flight and no rate; pipeline has one",
@@ -98,8 +109,9 @@ validate_expand_mayhem(struct run_config *c)
 
 	if (strcmp(c->mayhem, "all") != 0)
 		return 0;
-	for (m = mayhem_table; *m != NULL && driver != NULL; m++) {
-		if ((*m)->is_on_demand || ((*m)->needs & ~driver->can) != 0 ||
+	for (m = mayhem_table; *m != NULL; m++) {
+		if ((*m)->is_on_demand ||
+		    (mayhem_needs(*m, driver) & ~cluster_can(driver)) != 0 ||
 		    mayhem_width(*m, n) > mayhem_tolerated(c, n) ||
 		    ((*m)->check != NULL && (*m)->check(c, why) < 0))
 			continue;
@@ -214,66 +226,6 @@ validate_file(const char *option, const char *path)
 	return 0;
 }
 
-/* A name as Kubernetes has them: RFC 1123. */
-static int
-validate_label(const char *option, const char *name)
-{
-	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-	size_t len = strlen(name);
-
-	if (len == 0 || (strspn(name, chars) == len && name[0] != '-' &&
-			    name[len - 1] != '-' && len < 64))
-		return 0;
-	return usage_error(
-	    "--%s \"%s\": must be letters a-z, digits and dashes, "
-	    "no dash at either end",
-	    option, name);
-}
-
-static int
-validate_kubernetes(const struct run_config *c)
-{
-	const char *given[][2] = {
-	    {"k8s-statefulset", c->k8s_statefulset},
-	    {"k8s-namespace", c->k8s_namespace},
-	    {"k8s-context", c->k8s_context},
-	    {"k8s-kubeconfig", c->k8s_kubeconfig},
-	    {"k8s-reach", c->k8s_reach},
-	    {"k8s-image", c->k8s_image},
-	};
-	size_t i;
-	int bad;
-
-	if (strcmp(c->cluster, "kubernetes") == 0) {
-		bad = validate_label("k8s-statefulset", c->k8s_statefulset);
-		if (bad == 0)
-			bad = validate_label("k8s-namespace", c->k8s_namespace);
-		if (bad == 0)
-			bad =
-			    validate_file("k8s-kubeconfig", c->k8s_kubeconfig);
-		if (bad == 0 && strcmp(c->k8s_reach, "proxy") == 0 &&
-		    c->url[0] == '\0')
-			return usage_error("--k8s-reach proxy: goes with --url "
-					   "nats://..., for clients can't go "
-					   "through the API");
-		if (bad == 0 && strpbrk(c->k8s_image, " \t\n\"\\") != NULL)
-			return usage_error(
-			    "--k8s-image \"%s\": must be the name "
-			    "of an image, without blanks and "
-			    "quotes",
-			    c->k8s_image);
-		return bad;
-	}
-	if (strcmp(c->k8s_reach, "auto") == 0)
-		given[4][1] = ""; /* its default */
-	for (i = 0; i < sizeof(given) / sizeof(given[0]); i++)
-		if (given[i][1][0] != '\0')
-			return usage_error("--%s \"%s\": goes with --cluster "
-					   "kubernetes, not %s",
-			    given[i][0], given[i][1], c->cluster);
-	return 0;
-}
-
 static int
 validate_status(const struct run_config *c)
 {
@@ -289,8 +241,6 @@ validate_status(const struct run_config *c)
 int
 validate_config(const struct run_config *c)
 {
-	bool is_external = strcmp(c->cluster, "external") == 0;
-	bool is_kubernetes = strcmp(c->cluster, "kubernetes") == 0;
 	struct stat st;
 	int bad;
 
@@ -310,25 +260,5 @@ validate_config(const struct run_config *c)
 		return usage_error("--server-conf \"%s\": must be smaller than "
 				   "%d bytes",
 		    c->server_conf, SERVER_CONF_MAX);
-	if (bad == 0)
-		bad = login_validate(c);
-	if (bad == 0)
-		bad = validate_kubernetes(c);
-	if (bad != 0)
-		return bad;
-	if (!is_kubernetes && is_external != (c->url[0] != '\0'))
-		return is_external
-			   ? usage_error(
-				 "--cluster external: needs --url nats://...")
-			   : usage_error("--url \"%s\": goes with --cluster "
-					 "external or kubernetes",
-				 c->url);
-	if (strcmp(c->cluster, "local") == 0 && c->replicas > c->servers)
-		return usage_error("--replicas %llu: more than --servers %llu",
-		    (unsigned long long)c->replicas,
-		    (unsigned long long)c->servers);
-	if (cluster_find(c->cluster) == NULL)
-		return usage_error(
-		    "--cluster %s: this build has no such driver", c->cluster);
-	return 0;
+	return bad != 0 ? bad : clusters_validate(c);
 }

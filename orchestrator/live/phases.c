@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "chaos/cluster/cluster.h"
 #include "orchestrator/live/run.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -21,11 +22,11 @@ struct phase_ops {
 	void (*late)(struct run *); /* patience is over; then is_over counts */
 };
 
-/* Somebody else's cluster, in which a server takes its time to come back. */
+/* A server takes its time to come back there. */
 static bool
 is_slow(const struct run *r)
 {
-	return strcmp(r->config.cluster, "kubernetes") == 0;
+	return cluster_find(r->config.cluster)->is_slow;
 }
 
 static uint64_t
@@ -466,7 +467,7 @@ has_violation(const struct run *r)
 static void
 clean_enter(struct run *r)
 {
-	if (strcmp(r->config.cluster, "external") != 0 && !is_slow(r))
+	if (cluster_find(r->config.cluster)->owner != OWNER_OTHERS)
 		return;
 	if (has_violation(r))
 		progress_say(&r->progress,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chaos/cluster/cluster.h"
 #include "orchestrator/live/reserve.h"
 #include "orchestrator/live/run.h"
 #include "orchestrator/live/servers.h"
@@ -73,6 +74,7 @@ send_option(void *arg, const char *name, const char *value)
 void
 run_configure(struct run *r, struct child_slot *s)
 {
+	const struct cluster_ops *driver = cluster_find(r->config.cluster);
 	void *both[2] = {r->children, s};
 	struct event ev;
 	unsigned i;
@@ -86,6 +88,10 @@ run_configure(struct run *r, struct child_slot *s)
 		    r->nodes[i].url);
 		children_send(r->children, s, &ev);
 	}
+	if (driver->owner == OWNER_US)
+		send_option(both, CONFIG_OURS, "");
+	if (driver->hides_servers)
+		send_option(both, CONFIG_HIDDEN, "");
 	/* Ends with the run id, by which the child knows that it has all. */
 	config_each(&r->config, true, send_option, both);
 }

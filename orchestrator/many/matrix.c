@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chaos/cluster/cluster.h"
 #include "orchestrator/command/binary.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/command/usage.h"
@@ -196,7 +197,7 @@ take_servers(struct matrix *m)
 	char item[CONFIG_LIST_MAX];
 	int bad = 0;
 
-	if (strcmp(m->base.cluster, "local") != 0)
+	if (cluster_find(m->base.cluster)->owner != OWNER_US)
 		return axis_add(
 		    &m->versions, "server-bin", "", m->base.cluster);
 	if (list[0] == '\0')

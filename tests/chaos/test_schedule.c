@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/account.h"
 #include "chaos/admin.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/monitor.h"
@@ -219,7 +220,7 @@ admin_poll(struct admin *a, char *out, size_t size)
 }
 
 bool
-admin_is_given(const struct run_config *c)
+account_is_given(const struct run_config *c)
 {
 	(void)c;
 	return true;
@@ -229,12 +230,6 @@ void
 admin_done(struct admin *a)
 {
 	(void)a;
-}
-
-struct cluster_node *
-cluster_node(struct cluster *c, unsigned node)
-{
-	return &c->nodes[node - 1];
 }
 
 /* The driver of the stub */
@@ -255,31 +250,62 @@ stub_start(struct cluster *c, unsigned node)
 	return 0;
 }
 
+/* Drivers learn later that what they asked for was refused. */
+static bool
+is_refused(struct cluster *c, unsigned node)
+{
+	if (!world->refuses)
+		return false;
+	c->refused_nodes |= 1U << (node - 1);
+	text_set(c->refused, sizeof(c->refused), "refused");
+	return true;
+}
+
 static int
-stub_signal(struct cluster *c, unsigned node, int sig)
+stub_end(struct cluster *c, unsigned node, int sig)
+{
+	struct server *s = &world->servers[node - 1];
+
+	(void)sig;
+	if (!s->runs)
+		return -ESRCH;
+	if (is_refused(c, node))
+		return 0;
+	s->is_told = true;
+	s->ends_ns = now_ns + some_time(CLOCK_S);
+	return 0;
+}
+
+static int
+stub_end_gently(struct cluster *c, unsigned node)
+{
+	return stub_end(c, node, SIGTERM);
+}
+
+static int
+stub_reload(struct cluster *c, unsigned node)
 {
 	struct server *s = &world->servers[node - 1];
 
 	if (!s->runs)
 		return -ESRCH;
-	if (world->refuses) {
-		c->refused_nodes |= 1U << (node - 1);
-		text_set(c->refused, sizeof(c->refused), "refused");
+	if (is_refused(c, node))
 		return 0;
-	}
-	if (sig == SIGSTOP)
-		s->is_stopped = true;
-	else if (sig == SIGCONT)
-		s->is_stopped = false;
-	else if (sig == SIGHUP) {
-		s->varz.max_connections = c->nodes[node - 1].config_mark;
-		text_format(s->varz.config_load_time,
-		    sizeof(s->varz.config_load_time), "%llu",
-		    (unsigned long long)now_ns);
-	} else {
-		s->is_told = true;
-		s->ends_ns = now_ns + some_time(CLOCK_S);
-	}
+	s->varz.max_connections = ++c->nodes[node - 1].config_mark;
+	text_format(s->varz.config_load_time, sizeof(s->varz.config_load_time),
+	    "%llu", (unsigned long long)now_ns);
+	return 0;
+}
+
+static int
+stub_pause(struct cluster *c, unsigned node, bool paused)
+{
+	struct server *s = &world->servers[node - 1];
+
+	if (!s->runs)
+		return -ESRCH;
+	if (!is_refused(c, node))
+		s->is_stopped = paused;
 	return 0;
 }
 
@@ -290,7 +316,7 @@ stub_scale(struct cluster *c, unsigned count)
 	unsigned i;
 
 	for (i = count + 1; i <= c->n; i++)
-		(void)stub_signal(c, i, SIGTERM);
+		(void)stub_end(c, i, SIGTERM);
 	return 0;
 }
 
@@ -306,16 +332,25 @@ stub_runs(struct cluster *c, unsigned node)
 }
 
 static bool
-stub_is_stopped(struct cluster *c, unsigned node)
+stub_is_paused(struct cluster *c, unsigned node)
 {
 	(void)c;
 	return world->servers[node - 1].is_stopped;
 }
 
 static int
-stub_reconfigure(struct cluster *c, unsigned node)
+stub_check_upgrade(const struct run_config *c, char *why)
 {
-	c->nodes[node - 1].config_mark++;
+	(void)c;
+	(void)why;
+	return 0;
+}
+
+/* Its monitor and its requests are below without it. */
+static int
+stub_log_in(struct cluster *c)
+{
+	(void)c;
 	return 0;
 }
 
@@ -411,13 +446,18 @@ stub_dropped(struct cluster *c, uint64_t *packets)
 }
 
 static const struct cluster_ops stub = {
-    .name = "stub",
-    .can = ~0U,
+    .name = "local",
+    .owner = OWNER_US,
     .node_start = stub_start,
-    .node_signal = stub_signal,
+    .node_end = stub_end,
+    .node_lame_duck = stub_end_gently,
+    .node_delete = stub_end_gently,
+    .node_reload = stub_reload,
+    .node_pause = stub_pause,
+    .check_upgrade = stub_check_upgrade,
+    .log_in = stub_log_in,
     .node_runs = stub_runs,
-    .node_is_stopped = stub_is_stopped,
-    .node_reconfigure = stub_reconfigure,
+    .node_is_paused = stub_is_paused,
     .node_binary = stub_binary,
     .node_renew = stub_renew,
     .node_fill = stub_fill,
@@ -432,13 +472,8 @@ static const struct cluster_ops stub = {
 };
 
 static const struct cluster_ops *driver = &stub;
-
-const struct cluster_ops *
-cluster_find(const char *name)
-{
-	(void)name;
-	return driver;
-}
+static struct cluster_ops plain; /* the stub that can't choose how to cut */
+const struct cluster_ops *const cluster_table[] = {&stub, &plain, NULL};
 
 /* One run in the stub */
 
@@ -451,6 +486,8 @@ world_begin(const struct run_config *config, uint64_t noise)
 	world = calloc(1, sizeof(*world));
 	assert_non_null(world);
 	world->config = *config;
+	text_set(
+	    world->config.cluster, sizeof(world->config.cluster), driver->name);
 	world->cluster.ops = driver;
 	world->cluster.config = &world->config;
 	world->cluster.n = (unsigned)config->servers;
@@ -909,14 +946,15 @@ static void
 test_driver_that_only_cuts(void **state)
 {
 	static struct schedule s;
-	struct cluster_ops plain = stub;
 	char why[CLUSTER_WHY_MAX];
 	struct run_config c;
 	uint64_t end;
 	unsigned i, k, cuts = 0;
 
 	(void)state;
-	plain.can &= ~(unsigned)CLUSTER_CAN_SHAPE;
+	plain = stub;
+	plain.name = "plain";
+	plain.link_reset = NULL;
 	driver = &plain;
 	config_init(&c);
 	c.run = 1;
@@ -957,6 +995,94 @@ test_driver_that_only_cuts(void **state)
 	world_begin(&c, 1);
 	assert_int_equal(
 	    schedule_init(&s, &world->cluster, NULL, why), -ENOTSUP);
+	schedule_fini(&s);
+	driver = &stub;
+}
+
+/* What a driver can do follows from its verbs, and from all of them. */
+static void
+test_abilities(void **state)
+{
+	const unsigned all =
+	    ((1U << CLUSTER_ABILITY_COUNT) - 1) & ~(unsigned)CLUSTER_CAN_ROLL;
+	static const struct cluster_ops none = {.name = "none"};
+	struct cluster_ops less = stub;
+
+	(void)state;
+	assert_int_equal(cluster_can(&none), 0);
+	assert_int_equal(cluster_can(&stub), all);
+	less.node_room = NULL;
+	less.log_in = NULL;
+	less.link_reset = NULL;
+	assert_int_equal(cluster_can(&less),
+	    all & ~(unsigned)(CLUSTER_CAN_FILL | CLUSTER_CAN_ADMIN |
+			      CLUSTER_CAN_SHAPE | CLUSTER_CAN_CUT_CLIENTS));
+	assert_string_equal(cluster_can_words(CLUSTER_CAN_FILL),
+	    "fill the disks of these servers");
+	assert_string_equal(
+	    cluster_can_words(CLUSTER_CAN_SCALE), "have fewer servers there");
+}
+
+static int
+stub_roll(struct cluster *c, unsigned binary)
+{
+	(void)c;
+	(void)binary;
+	return 0;
+}
+
+static enum cluster_roll
+stub_roll_state(struct cluster *c, char *how, size_t size)
+{
+	(void)c;
+	text_set(how, size, "done");
+	return ROLL_DONE;
+}
+
+/* The driver is told what the modes need, and by which of them. */
+static void
+test_needs(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	char why[CLUSTER_WHY_MAX];
+	const struct cluster *cl;
+
+	(void)state;
+	config_init(&c);
+	c.run = 1;
+	c.servers = 5;
+	text_set(c.mayhem, sizeof(c.mayhem),
+	    "none,pause,partition,pause_leader,kill_majority,rolling_restart");
+	world_begin(&c, 1);
+	cl = &world->cluster;
+	assert_int_equal(schedule_init(&s, &world->cluster, NULL, why), 0);
+	assert_int_equal(cl->needs,
+	    CLUSTER_CAN_PAUSE | CLUSTER_CAN_CUT | CLUSTER_CAN_RESTART);
+	assert_string_equal(
+	    cl->needed_by[CLUSTER_ABILITY_PAUSE]->name, "pause");
+	assert_string_equal(
+	    cl->needed_by[CLUSTER_ABILITY_RESTART]->name, "kill_majority");
+	assert_null(cl->needed_by[CLUSTER_ABILITY_FILL]);
+	assert_string_equal(cl->widest->name, "kill_majority");
+	schedule_fini(&s);
+	/* Where the driver rolls, nothing else is needed for a rollout. */
+	plain = stub;
+	plain.name = "plain";
+	plain.roll = stub_roll;
+	plain.roll_state = stub_roll_state;
+	driver = &plain;
+	text_set(c.mayhem, sizeof(c.mayhem), "rolling_restart");
+	world_begin(&c, 1);
+	cl = &world->cluster;
+	assert_int_equal(schedule_init(&s, &world->cluster, NULL, why), 0);
+	assert_int_equal(cl->needs, CLUSTER_CAN_ROLL);
+	assert_string_equal(cl->widest->name, "rolling_restart");
+	schedule_fini(&s);
+	text_set(c.mayhem, sizeof(c.mayhem), "leader_stepdown");
+	world_begin(&c, 1);
+	assert_int_equal(schedule_init(&s, &world->cluster, NULL, why), 0);
+	assert_null(world->cluster.widest);
 	schedule_fini(&s);
 	driver = &stub;
 }
@@ -1037,6 +1163,8 @@ main(void)
 	    cmocka_unit_test(test_nothing_goes_down_beside_what_is_unhealed),
 	    cmocka_unit_test(test_refused_is_not_awaited),
 	    cmocka_unit_test(test_driver_that_only_cuts),
+	    cmocka_unit_test(test_abilities),
+	    cmocka_unit_test(test_needs),
 	    cmocka_unit_test(test_owners_bound),
 	    cmocka_unit_test(test_too_few_servers),
 	};

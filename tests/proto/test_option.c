@@ -126,7 +126,7 @@ test_errors(void **state)
 		{"--storage", "\"fiel\"", "file, memory",
 		    "did you mean file?"}},
 	    {"json", "yes", -EINVAL, {"--json", "\"yes\"", "true or false"}},
-	    {"cluster", "", -EINVAL, {"--cluster", "local, external"}},
+	    {"k8s-reach", "", -EINVAL, {"--k8s-reach", "auto, direct"}},
 	    {"durration", "5s", -ENOENT,
 		{"--durration", "did you mean --duration?"}},
 	    {"", "5s", -ENOENT, {"unknown option"}},

@@ -420,7 +420,7 @@ view_fetch(struct worker *w, struct view *v, const char *prefix, bool is_whole)
 	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
 	jo.Wait = LIST_MS + (int64_t)w->config.clients; /* more pages */
 	/* A cluster of our own has no other streams: all of it is listed. */
-	if (!is_whole || strcmp(w->config.cluster, "local") != 0) {
+	if (!is_whole || !w->config.servers_are_ours) {
 		filter_of(w, is_whole, filter, sizeof(filter));
 		jo.Stream.Info.SubjectsFilter = filter;
 	}

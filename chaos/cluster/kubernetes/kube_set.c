@@ -247,7 +247,7 @@ clear_way(struct cluster *c)
 		if (k->nodes[i - 1].is_there &&
 		    !k->nodes[i - 1].seen.is_ready &&
 		    !k->nodes[i - 1].seen.is_ending)
-			(void)c->ops->node_signal(c, i, SIGTERM);
+			(void)c->ops->node_end(c, i, SIGTERM);
 	chaos_wait(c->chaos, 200);
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "chaos/admin.h"
+#include "chaos/account.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/internal.h"
 #include "chaos/mayhem/mayhem.h"
@@ -41,15 +41,17 @@ static const struct kube_right rights[RIGHTS] = {
     [RIGHT_PATCH_PODS] = {"patch", "", "pods", ""},
 };
 
-/* What these modes need; others by their CLUSTER_CAN_*. */
-static const struct {
-	const char *mode;
-	unsigned rights;
-} mode_rights[] = {
-    {"rolling_restart", BIT(RIGHT_PATCH_SETS)},
-    {"rolling_upgrade", BIT(RIGHT_PATCH_SETS)},
-    {"scale", BIT(RIGHT_PATCH_SETS)},
-    {"lame_duck", RIGHTS_EXEC},
+/* What each of CLUSTER_CAN_* needs. */
+static const unsigned ability_rights[CLUSTER_ABILITY_COUNT] = {
+    [CLUSTER_ABILITY_RESTART] = BIT(RIGHT_DELETE_PODS),
+    [CLUSTER_ABILITY_LAME_DUCK] = RIGHTS_EXEC,
+    [CLUSTER_ABILITY_RELOAD] = RIGHTS_EXEC,
+    [CLUSTER_ABILITY_PAUSE] = RIGHTS_EXEC,
+    [CLUSTER_ABILITY_CUT] = RIGHTS_POLICIES,
+    [CLUSTER_ABILITY_UPGRADE] = BIT(RIGHT_PATCH_SETS),
+    [CLUSTER_ABILITY_ROLL] = BIT(RIGHT_PATCH_SETS),
+    [CLUSTER_ABILITY_DELETE] = BIT(RIGHT_DELETE_PODS),
+    [CLUSTER_ABILITY_SCALE] = BIT(RIGHT_PATCH_SETS),
 };
 
 struct answer {
@@ -120,25 +122,13 @@ kube_site_explain(
 
 /* Rights */
 
+/* Without commands in pods the system account may reload servers. */
 static unsigned
-rights_of_mode(const struct run_config *c, const struct mayhem_ops *ops)
+rights_of(const struct run_config *c, enum cluster_ability a)
 {
-	unsigned need = 0, by_exec = CLUSTER_CAN_PAUSE;
-	size_t i;
-
-	for (i = 0; i < sizeof(mode_rights) / sizeof(mode_rights[0]); i++)
-		if (strcmp(mode_rights[i].mode, ops->name) == 0)
-			return mode_rights[i].rights;
-	if ((ops->needs & (CLUSTER_CAN_RESTART | CLUSTER_CAN_DELETE)) != 0)
-		need |= BIT(RIGHT_DELETE_PODS);
-	/* The system account may reload servers, too. */
-	if (!admin_is_given(c))
-		by_exec |= CLUSTER_CAN_RELOAD;
-	if ((ops->needs & by_exec) != 0)
-		need |= RIGHTS_EXEC;
-	if ((ops->needs & CLUSTER_CAN_CUT) != 0)
-		need |= RIGHTS_POLICIES;
-	return need;
+	return a == CLUSTER_ABILITY_RELOAD && account_is_given(c)
+		   ? 0
+		   : ability_rights[a];
 }
 
 /* What may be allowed for one object only. */
@@ -237,10 +227,8 @@ choose_reach(struct cluster *c)
 int
 kube_site_rights(struct cluster *c)
 {
-	const char *list = c->config->mayhem;
-	const struct mayhem_ops *ops;
-	char mode[64], what[80];
-	unsigned r;
+	unsigned r, a;
+	char what[80];
 	int err = 0;
 
 	for (r = 0; r < RIGHTS && err == 0; r++)
@@ -248,11 +236,13 @@ kube_site_rights(struct cluster *c)
 			err = ask_right(c, (enum kube_site_right)r);
 	if (err == 0)
 		err = choose_reach(c);
-	while (err == 0 && text_next_item(&list, mode, sizeof(mode))) {
-		ops = mayhem_find(mode);
-		text_format(what, sizeof(what), "mayhem %s", mode);
-		if (ops != NULL)
-			err = refuse(c, what, rights_of_mode(c->config, ops));
+	for (a = 0; err == 0 && a < CLUSTER_ABILITY_COUNT; a++) {
+		if (c->needed_by[a] == NULL)
+			continue;
+		text_format(
+		    what, sizeof(what), "mayhem %s", c->needed_by[a]->name);
+		err = refuse(
+		    c, what, rights_of(c->config, (enum cluster_ability)a));
 	}
 	return err;
 }
@@ -414,45 +404,39 @@ kube_site_find(struct cluster *c)
 	return err;
 }
 
-/* What this StatefulSet is not made for. */
-static int
-look_at_modes(struct cluster *c)
+/* What this StatefulSet is not made for; c->why says which and why. */
+static void
+look_at_needs(struct cluster *c)
 {
 	const struct kubernetes *k = c->state;
-	const char *list = c->config->mayhem;
 	unsigned n = k->set.replicas;
-	bool is_rollout;
-	char mode[64];
 
-	while (text_next_item(&list, mode, sizeof(mode))) {
-		is_rollout = strcmp(mode, "rolling_restart") == 0 ||
-			     strcmp(mode, "rolling_upgrade") == 0;
-		if (is_rollout && (k->set.is_on_delete || k->set.partition > 0))
-			text_add(c->why, sizeof(c->why),
-			    "mayhem %s can't be done: StatefulSet %s has %s",
-			    mode, k->set.name,
-			    k->set.is_on_delete
-				? "the update strategy OnDelete"
-				: "a partition in its update strategy");
-		else if (strcmp(mode, "scale") == 0 && n < 3)
-			text_add(c->why, sizeof(c->why),
-			    "mayhem scale can't be done: one of %u pods less "
-			    "is no majority of them",
-			    n);
-		else if (strcmp(mode, "scale") == 0 && n <= c->config->replicas)
-			text_add(c->why, sizeof(c->why),
-			    "mayhem scale can't be done: %u pods for "
-			    "--replicas %llu: it needs one more, or fewer "
-			    "replicas",
-			    n, (unsigned long long)c->config->replicas);
-		else if (strcmp(mode, "rolling_upgrade") == 0 &&
-			 strcmp(c->config->k8s_image, k->set.image) == 0)
-			text_add(c->why, sizeof(c->why),
-			    "mayhem rolling_upgrade can't be done: StatefulSet "
-			    "%s has the image %s already",
-			    k->set.name, k->set.image);
-	}
-	return c->why[0] == '\0' ? 0 : -ENOTSUP;
+	if ((c->needs & CLUSTER_CAN_ROLL) != 0 &&
+	    (k->set.is_on_delete || k->set.partition > 0))
+		text_add(c->why, sizeof(c->why),
+		    "mayhem %s can't be done: StatefulSet %s has %s",
+		    c->needed_by[CLUSTER_ABILITY_ROLL]->name, k->set.name,
+		    k->set.is_on_delete ? "the update strategy OnDelete"
+					: "a partition in its update strategy");
+	else if ((c->needs & CLUSTER_CAN_SCALE) != 0 && n < 3)
+		text_add(c->why, sizeof(c->why),
+		    "mayhem %s can't be done: one of %u pods less is no "
+		    "majority of them",
+		    c->needed_by[CLUSTER_ABILITY_SCALE]->name, n);
+	else if ((c->needs & CLUSTER_CAN_SCALE) != 0 &&
+		 n <= c->config->replicas)
+		text_add(c->why, sizeof(c->why),
+		    "mayhem %s can't be done: %u pods for --replicas %llu: it "
+		    "needs one more, or fewer replicas",
+		    c->needed_by[CLUSTER_ABILITY_SCALE]->name, n,
+		    (unsigned long long)c->config->replicas);
+	else if ((c->needs & CLUSTER_CAN_UPGRADE) != 0 &&
+		 strcmp(c->config->k8s_image, k->set.image) == 0)
+		text_add(c->why, sizeof(c->why),
+		    "mayhem %s can't be done: StatefulSet %s has the image %s "
+		    "already",
+		    c->needed_by[CLUSTER_ABILITY_UPGRADE]->name, k->set.name,
+		    k->set.image);
 }
 
 /* A pod's name is its address here: it never changes. */
@@ -504,7 +488,8 @@ kube_site_take(struct cluster *c)
 		    k->set.replicas);
 		return -EINVAL;
 	}
-	if (look_at_modes(c) < 0)
+	look_at_needs(c);
+	if (c->why[0] != '\0')
 		return -ENOTSUP;
 	c->n = k->set.replicas;
 	c->slower_ns = SLOWER_NS + c->n * SLOWER_POD_NS;
@@ -545,22 +530,15 @@ int
 kube_site_addresses(struct cluster *c)
 {
 	const struct kubernetes *k = c->state;
-	const char *list = c->config->mayhem;
-	const struct mayhem_ops *ops;
-	char mode[64];
 
-	if (k->forwards || kube_site_has_names(c) || c->config->url[0] != '\0')
+	if (k->forwards || kube_site_has_names(c) ||
+	    c->config->url[0] != '\0' || c->widest == NULL ||
+	    mayhem_width(c->widest, c->n) < c->n)
 		return 0;
-	while (text_next_item(&list, mode, sizeof(mode))) {
-		ops = mayhem_find(mode);
-		if (ops == NULL || mayhem_width(ops, c->n) < c->n)
-			continue;
-		text_add(c->why, sizeof(c->why),
-		    "mayhem %s can't be done with --k8s-reach direct from "
-		    "outside the cluster: all pods would have other addresses "
-		    "at once; forward or --url can",
-		    mode);
-		return -ENOTSUP;
-	}
-	return 0;
+	text_add(c->why, sizeof(c->why),
+	    "mayhem %s can't be done with --k8s-reach direct from outside the "
+	    "cluster: all pods would have other addresses at once; forward or "
+	    "--url can",
+	    c->widest->name);
+	return -ENOTSUP;
 }

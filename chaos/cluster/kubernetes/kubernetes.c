@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "chaos/admin.h"
+#include "chaos/account.h"
 #include "chaos/cluster/kubernetes/kube_links.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/internal.h"
@@ -238,7 +239,7 @@ kubernetes_node_crashed(struct cluster *c, unsigned node)
 }
 
 static bool
-kubernetes_node_is_stopped(struct cluster *c, unsigned node)
+kubernetes_node_is_paused(struct cluster *c, unsigned node)
 {
 	const struct kubernetes *k = c->state;
 
@@ -405,45 +406,86 @@ kube_site_signal(struct cluster *c, unsigned node, int sig, const char *wanted)
 	return p->exec != NULL ? 0 : -errno;
 }
 
+/* A signal that ends the server, by a command in its container. */
 static int
-kubernetes_node_signal(struct cluster *c, unsigned node, int sig)
+end_by_signal(struct cluster *c, unsigned node, int sig, const char *how)
 {
 	struct kubernetes *k = c->state;
 	struct kube_site_pod *p = &k->nodes[node - 1];
-	char wanted[24] = "";
 
 	if (!p->is_there)
 		return -ESRCH;
+	text_set(p->told, sizeof(p->told), p->id);
+	p->has_ended = false;
+	p->how = how;
+	return kube_site_signal(c, node, sig, "");
+}
+
+static int
+kubernetes_node_end(struct cluster *c, unsigned node, int sig)
+{
+	const struct kubernetes *k = c->state;
+	const struct kube_site_pod *p = &k->nodes[node - 1];
+
 	if (sig == SIGTERM)
 		return delete_pod(c, node, false);
-	if (sig == SIGHUP && (k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC) {
-		kube_reload_ask(c, node);
-		return 0;
-	}
 	/*
 	 * Nobody may kill process 1 from within its own container; and a
 	 * kubelet waits longer with every restart, but not with a new pod.
 	 */
-	if (sig == SIGKILL &&
-	    (!p->has_shell || p->pid <= 1 || p->seen.restarts > 1))
+	if (!p->has_shell || p->pid <= 1 || p->seen.restarts > 1)
 		return delete_pod(c, node, true);
-	if (sig == SIGKILL || sig == SIGUSR2) {
-		text_set(p->told, sizeof(p->told), p->id);
-		p->has_ended = false;
-		p->how = sig == SIGKILL
-			     ? "SIGKILL in its container, which has ended"
-			     : "SIGUSR2 in its container, which has ended";
+	return end_by_signal(
+	    c, node, SIGKILL, "SIGKILL in its container, which has ended");
+}
+
+static int
+kubernetes_node_delete(struct cluster *c, unsigned node)
+{
+	return delete_pod(c, node, false);
+}
+
+static int
+kubernetes_node_lame_duck(struct cluster *c, unsigned node)
+{
+	return end_by_signal(
+	    c, node, SIGUSR2, "SIGUSR2 in its container, which has ended");
+}
+
+static int
+kubernetes_node_pause(struct cluster *c, unsigned node, bool paused)
+{
+	const struct kubernetes *k = c->state;
+
+	if (!k->nodes[node - 1].is_there)
+		return -ESRCH;
+	return kube_site_signal(c, node, paused ? SIGSTOP : SIGCONT, "");
+}
+
+static int
+kubernetes_node_reload(struct cluster *c, unsigned node)
+{
+	struct kubernetes *k = c->state;
+	struct kube_site_pod *p = &k->nodes[node - 1];
+	char wanted[24] = "";
+	int err = kube_config_change(c, node);
+
+	if (err < 0)
+		return err;
+	if (!p->is_there)
+		return -ESRCH;
+	if ((k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC) {
+		kube_reload_ask(c, node);
+		return 0;
 	}
-	if (sig == SIGHUP)
-		p->reload_how = k->original != NULL && p->has_shell
-				    ? "ConfigMap changed, SIGHUP in the pod"
-				    : "SIGHUP in the pod";
-	if (sig == SIGHUP && k->original != NULL && p->has_shell) {
+	p->reload_how = "SIGHUP in the pod";
+	if (k->original != NULL && p->has_shell) {
+		p->reload_how = "ConfigMap changed, SIGHUP in the pod";
 		text_add(wanted, sizeof(wanted), "%llu",
 		    (unsigned long long)c->nodes[node - 1].config_mark);
 		p->is_marked = true;
 	}
-	return kube_site_signal(c, node, sig, wanted);
+	return kube_site_signal(c, node, SIGHUP, wanted);
 }
 
 static const char *
@@ -517,6 +559,16 @@ rolled(void *arg, int status, const char *body)
 		kube_site_refused(c, (1U << c->n) - 1, status, body);
 	}
 	cJSON_Delete(o);
+}
+
+static int
+kubernetes_check_upgrade(const struct run_config *c, char *why)
+{
+	if (c->k8s_image[0] != '\0')
+		return 0;
+	text_set(why, OPTION_WHY_MAX,
+	    "needs the image to change to, --k8s-image IMAGE");
+	return -EINVAL;
 }
 
 static int
@@ -625,6 +677,58 @@ kubernetes_roll_state(struct cluster *c, char *how, size_t size)
 	return k->roll;
 }
 
+/* The command line */
+
+static bool
+is_outside(void)
+{
+	return getenv("KUBERNETES_SERVICE_HOST") == NULL;
+}
+
+/* A name as Kubernetes has them: RFC 1123. */
+static bool
+is_label(const char *name)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t len = strlen(name);
+
+	return len == 0 || (strspn(name, chars) == len && name[0] != '-' &&
+			       name[len - 1] != '-' && len < KUBE_NAME_MAX);
+}
+
+static int
+kubernetes_validate(const struct run_config *c, char *why)
+{
+	const char *const labels[][2] = {
+	    {"k8s-statefulset", c->k8s_statefulset},
+	    {"k8s-namespace", c->k8s_namespace},
+	};
+	unsigned i;
+
+	why[0] = '\0';
+	for (i = 0; i < 2 && why[0] == '\0'; i++)
+		if (!is_label(labels[i][1]))
+			text_add(why, OPTION_WHY_MAX,
+			    "--%s \"%s\": must be letters a-z, digits and "
+			    "dashes, no dash at either end",
+			    labels[i][0], labels[i][1]);
+	if (why[0] != '\0')
+		return -EINVAL;
+	if (c->k8s_kubeconfig[0] != '\0' && access(c->k8s_kubeconfig, R_OK) < 0)
+		text_add(why, OPTION_WHY_MAX, "--k8s-kubeconfig \"%s\": %s",
+		    c->k8s_kubeconfig, strerror(errno));
+	else if (strcmp(c->k8s_reach, "proxy") == 0 && c->url[0] == '\0')
+		text_add(why, OPTION_WHY_MAX,
+		    "--k8s-reach proxy: goes with --url nats://..., for "
+		    "clients can't go through the API");
+	else if (strpbrk(c->k8s_image, " \t\n\"\\") != NULL)
+		text_add(why, OPTION_WHY_MAX,
+		    "--k8s-image \"%s\": must be the name of an image, "
+		    "without blanks and quotes",
+		    c->k8s_image);
+	return why[0] == '\0' ? 0 : -EINVAL;
+}
+
 /* Up */
 
 /* Budgets are policy/v1 from 1.21 on, v1beta1 before. */
@@ -680,26 +784,6 @@ open_watches(struct cluster *c)
 	return 0;
 }
 
-/* Servers that the widest of the run's modes puts out at once; its name. */
-static unsigned
-widest_mode(struct cluster *c, char *name, size_t size)
-{
-	const char *list = c->config->mayhem;
-	const struct mayhem_ops *ops;
-	unsigned widest = 0, width;
-	char mode[64];
-
-	while (text_next_item(&list, mode, sizeof(mode))) {
-		ops = mayhem_find(mode);
-		width = ops != NULL ? mayhem_width(ops, c->n) : 0;
-		if (width <= widest)
-			continue;
-		widest = width;
-		text_set(name, size, mode);
-	}
-	return widest;
-}
-
 /*
  * What puts more servers out at once than a budget allows is refused. The
  * budget's own controller may still have to notice that all pods are ready.
@@ -709,9 +793,9 @@ look_at_budgets(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
 	uint64_t deadline = clock_mono_ns() + KUBE_ANSWER_NS;
-	char mode[64] = "";
-	unsigned i, width = widest_mode(c, mode, sizeof(mode));
+	unsigned i, width;
 
+	width = c->widest != NULL ? mayhem_width(c->widest, c->n) : 0;
 	while (!kubernetes_may_disrupt(c, width) &&
 	       clock_mono_ns() < deadline && !chaos_is_stopping(c->chaos))
 		chaos_wait(c->chaos, 20);
@@ -723,7 +807,7 @@ look_at_budgets(struct cluster *c)
 		text_add(c->why, sizeof(c->why),
 		    "mayhem %s can't be done: PodDisruptionBudget %s allows %u "
 		    "disruptions now",
-		    mode, k->budget[i].name, k->budget[i].allowed);
+		    c->widest->name, k->budget[i].name, k->budget[i].allowed);
 		return -ENOTSUP;
 	}
 	return 0;
@@ -865,6 +949,12 @@ look_at_set(struct cluster *c)
 	return 0;
 }
 
+static int
+kubernetes_log_in(struct cluster *c)
+{
+	return account_is_given(c->config) ? account_open(c) : 0;
+}
+
 /* What is asked as the system account, if there is a login of it. */
 static int
 look_at_system(struct cluster *c)
@@ -875,10 +965,10 @@ look_at_system(struct cluster *c)
 
 	if ((k->allowed & RIGHTS_EXEC) != RIGHTS_EXEC)
 		needs |= CLUSTER_CAN_RELOAD;
-	if ((c->needs & needs) == 0 || !admin_is_given(c->config))
+	if ((c->needs & needs) == 0 || !account_is_given(c->config))
 		return 0;
-	err = admin_open(c);
-	return err < 0 ? err : admin_try(c);
+	err = account_open(c);
+	return err < 0 ? err : account_try(c);
 }
 
 /* A server that was cut off may have begun an election since. */
@@ -1080,21 +1170,34 @@ kubernetes_down(struct cluster *c)
 	k->original = NULL;
 }
 
+static const char *const kubernetes_options[] = {ACCOUNT_OPTIONS,
+    "k8s-statefulset", "k8s-namespace", "k8s-context", "k8s-kubeconfig",
+    "k8s-reach", "k8s-image", NULL};
+
 const struct cluster_ops cluster_kubernetes = {
     .name = "kubernetes",
     .summary = "the pods of a StatefulSet, reached through kubectl",
-    .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD | CLUSTER_CAN_PAUSE |
-	   CLUSTER_CAN_DELETE | CLUSTER_CAN_SCALE | CLUSTER_CAN_UPGRADE |
-	   CLUSTER_CAN_CUT | CLUSTER_CAN_ADMIN,
+    .owner = OWNER_OTHERS,
+    .is_slow = true,
+    .hides_servers = true,
+    .puts_back = true,
+    .options = kubernetes_options,
+    .program = {"kubectl", "outside of a pod", is_outside},
+    .validate = kubernetes_validate,
     .state_size = sizeof(struct kubernetes),
     .up = kubernetes_up,
     .tend = kubernetes_tend,
     .node_start = kubernetes_node_start,
-    .node_signal = kubernetes_node_signal,
+    .node_end = kubernetes_node_end,
+    .node_delete = kubernetes_node_delete,
+    .node_lame_duck = kubernetes_node_lame_duck,
+    .node_reload = kubernetes_node_reload,
+    .node_pause = kubernetes_node_pause,
     .node_runs = kubernetes_node_runs,
     .node_crashed = kubernetes_node_crashed,
-    .node_is_stopped = kubernetes_node_is_stopped,
-    .node_reconfigure = kube_config_change,
+    .node_is_paused = kubernetes_node_is_paused,
+    .check_upgrade = kubernetes_check_upgrade,
+    .log_in = kubernetes_log_in,
     .node_is_ready = kubernetes_node_is_ready,
     .node_how = kubernetes_node_how,
     .reload_how = kubernetes_reload_how,

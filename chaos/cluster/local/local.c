@@ -282,16 +282,34 @@ local_node_start(struct cluster *c, unsigned node)
 }
 
 static int
-local_node_signal(struct cluster *c, unsigned node, int sig)
+send_signal(struct cluster *c, unsigned node, int sig)
+{
+	if (c->nodes[node - 1].pid == 0)
+		return -ESRCH;
+	/* Not reaped yet, so the pid is still our server's. */
+	return kill(c->nodes[node - 1].pid, sig) < 0 ? -errno : 0;
+}
+
+static int
+local_node_end(struct cluster *c, unsigned node, int sig)
 {
 	struct local *l = c->state;
 
-	if (c->nodes[node - 1].pid == 0)
-		return -ESRCH;
-	if (sig == SIGTERM || sig == SIGKILL || sig == SIGUSR2)
+	if (c->nodes[node - 1].pid != 0)
 		l->nodes[node - 1].should_run = false;
-	/* Not reaped yet, so the pid is still our server's. */
-	return kill(c->nodes[node - 1].pid, sig) < 0 ? -errno : 0;
+	return send_signal(c, node, sig);
+}
+
+static int
+local_node_lame_duck(struct cluster *c, unsigned node)
+{
+	return local_node_end(c, node, SIGUSR2);
+}
+
+static int
+local_node_pause(struct cluster *c, unsigned node, bool paused)
+{
+	return send_signal(c, node, paused ? SIGSTOP : SIGCONT);
 }
 
 static bool
@@ -302,7 +320,7 @@ local_node_runs(struct cluster *c, unsigned node)
 
 /* The third word of /proc/PID/stat; the second is a name in brackets. */
 static bool
-local_node_is_stopped(struct cluster *c, unsigned node)
+local_node_is_paused(struct cluster *c, unsigned node)
 {
 	char path[64], text[512];
 	const char *at;
@@ -319,6 +337,22 @@ local_node_is_stopped(struct cluster *c, unsigned node)
 	text[n > 0 ? n : 0] = '\0';
 	at = strrchr(text, ')');
 	return at != NULL && at[1] == ' ' && at[2] == 'T';
+}
+
+static int
+local_check_upgrade(const struct run_config *c, char *why)
+{
+	const char *list = c->server_bin;
+	char bin[CONFIG_PATH_MAX];
+	unsigned n = 0;
+
+	while (text_next_item(&list, bin, sizeof(bin)))
+		n++;
+	if (n == 2)
+		return 0;
+	text_format(why, OPTION_WHY_MAX,
+	    "needs two binaries, --server-bin OLD,NEW, not %u", n);
+	return -EINVAL;
 }
 
 static int
@@ -502,10 +536,13 @@ local_node_crashed(struct cluster *c, unsigned node)
 }
 
 static int
-local_node_reconfigure(struct cluster *c, unsigned node)
+local_node_reload(struct cluster *c, unsigned node)
 {
+	int err;
+
 	c->nodes[node - 1].config_mark++;
-	return write_config(c, node);
+	err = write_config(c, node);
+	return err < 0 ? err : send_signal(c, node, SIGHUP);
 }
 
 static int
@@ -681,8 +718,8 @@ stop_servers(struct cluster *c, int sig)
 
 	for (i = 1; i <= c->n; i++)
 		if (c->nodes[i - 1].pid != 0) {
-			(void)local_node_signal(c, i, SIGCONT);
-			(void)local_node_signal(c, i, sig);
+			(void)send_signal(c, i, SIGCONT);
+			(void)local_node_end(c, i, sig);
 		}
 	do {
 		for (i = 1, left = 0; i <= c->n; i++) {
@@ -696,7 +733,7 @@ stop_servers(struct cluster *c, int sig)
 	for (i = 1; i <= c->n; i++) {
 		if (c->nodes[i - 1].pid == 0)
 			continue;
-		(void)local_node_signal(c, i, SIGKILL);
+		(void)local_node_end(c, i, SIGKILL);
 		(void)waitpid(c->nodes[i - 1].pid, NULL, 0);
 		c->nodes[i - 1].pid = 0;
 	}
@@ -841,6 +878,17 @@ try_disk(struct cluster *c)
 }
 
 static int
+local_validate(const struct run_config *c, char *why)
+{
+	if (c->replicas <= c->servers)
+		return 0;
+	text_format(why, OPTION_WHY_MAX,
+	    "--replicas %llu: more than --servers %llu",
+	    (unsigned long long)c->replicas, (unsigned long long)c->servers);
+	return -EINVAL;
+}
+
+static int
 local_prepare(struct cluster *c)
 {
 	struct local *l = c->state;
@@ -848,6 +896,8 @@ local_prepare(struct cluster *c)
 	int err = 0;
 
 	make_base(c);
+	text_format(l->password, sizeof(l->password), "%016llx",
+	    (unsigned long long)rng_fresh_seed());
 	if (has_disks(c))
 		err = try_disk(c);
 	if (err < 0 || (c->needs & CLUSTER_CAN_DROP) == 0)
@@ -863,25 +913,30 @@ local_prepare(struct cluster *c)
 }
 
 static int
+local_log_in(struct cluster *c)
+{
+	struct local *l = c->state;
+
+	c->admin = admin_create(c,
+	    &(struct config_login){.user = "sys", .password = l->password},
+	    &(struct config_login){.user = "burn", .password = "burn"});
+	return c->admin != NULL ? 0 : -ENOMEM;
+}
+
+static int
 local_up(struct cluster *c)
 {
 	struct local *l = c->state;
 	int err;
 
 	rng_init(&l->rng, rng_fresh_seed(), "ports");
-	text_format(l->password, sizeof(l->password), "%016llx",
-	    (unsigned long long)rng_fresh_seed());
 	err = assign_nodes(c);
 	if (err == 0)
 		err = open_links(c);
 	if (err == 0) {
 		/* The monitor watches the nodes that now have addresses. */
 		c->monitor = monitor_create(c, chaos_child(c->chaos));
-		c->admin = admin_create(c,
-		    &(struct config_login){
-			.user = "sys", .password = l->password},
-		    &(struct config_login){.user = "burn", .password = "burn"});
-		if (c->monitor == NULL || c->admin == NULL)
+		if (c->monitor == NULL)
 			err = -ENOMEM;
 	}
 	if (err < 0) {
@@ -912,19 +967,22 @@ local_down(struct cluster *c)
 const struct cluster_ops cluster_local = {
     .name = "local",
     .summary = "nats-servers of its own on loopback (the default)",
-    .can = CLUSTER_CAN_RESTART | CLUSTER_CAN_RELOAD | CLUSTER_CAN_PAUSE |
-	   CLUSTER_CAN_CUT | CLUSTER_CAN_CUT_CLIENTS | CLUSTER_CAN_ADMIN |
-	   CLUSTER_CAN_UPGRADE | CLUSTER_CAN_WIPE | CLUSTER_CAN_FILL |
-	   CLUSTER_CAN_DROP | CLUSTER_CAN_SHAPE,
+    .owner = OWNER_US,
+    .validate = local_validate,
     .state_size = sizeof(struct local),
     .prepare = local_prepare,
+    .log_in = local_log_in,
     .up = local_up,
     .tend = local_tend,
     .node_start = local_node_start,
-    .node_signal = local_node_signal,
+    .node_end = local_node_end,
     .node_runs = local_node_runs,
     .node_crashed = local_node_crashed,
-    .node_is_stopped = local_node_is_stopped,
+    .node_lame_duck = local_node_lame_duck,
+    .node_reload = local_node_reload,
+    .node_pause = local_node_pause,
+    .node_is_paused = local_node_is_paused,
+    .check_upgrade = local_check_upgrade,
     .node_binary = local_node_binary,
     .node_renew = local_node_renew,
     .node_fill = local_node_fill,
@@ -935,7 +993,6 @@ const struct cluster_ops cluster_local = {
     .link_reset = local_link_reset,
     .link_flow = local_link_flow,
     .node_clients = local_node_clients,
-    .node_reconfigure = local_node_reconfigure,
     .links = local_links,
     .down = local_down,
 };
