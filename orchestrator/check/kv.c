@@ -47,13 +47,7 @@
 #define ERR_WRONG_LAST_SEQ	 10071
 #define ERR_WRONG_LAST_SEQ_CONST 10164
 
-enum path {
-	PATH_NONE,
-	PATH_LEADER,
-	PATH_DIRECT,
-	PATH_CONSUMER,
-	PATH_COUNT
-};
+#define PATHS (KV_PATH_CONSUMER + 1)
 
 /* A stored revision: update id was accepted because it expected expected. */
 struct link {
@@ -87,7 +81,7 @@ struct key {
 	/* The leader's answers are older than this since then. */
 	uint64_t doubted, doubted_id, doubt_ns;
 	bool told;
-	struct final finals[PATH_COUNT];
+	struct final finals[PATHS];
 };
 
 struct client {
@@ -580,7 +574,7 @@ raise_stale(struct check *c, const struct client *cl, const struct shown *s)
 	    anomaly_of(c, ANOMALY_STALE_READ, cl->acked_id, cl->acked);
 
 	a.rule = "guarantees 11";
-	if (s->path == PATH_DIRECT)
+	if (s->path == KV_PATH_DIRECT)
 		a.class = CLASS_DOCUMENTED;
 	else if (replicas_of(c) != 1)
 		a.class = CLASS_WARNING;
@@ -589,7 +583,7 @@ raise_stale(struct check *c, const struct client *cl, const struct shown *s)
 	check_raise(c, &a,
 	    "a %s of key %u returned revision %llu, although %llu had been "
 	    "acknowledged before it was asked",
-	    s->path == PATH_DIRECT ? "direct get" : "read by the leader",
+	    s->path == KV_PATH_DIRECT ? "direct get" : "read by the leader",
 	    s->key, (unsigned long long)s->revision,
 	    (unsigned long long)cl->acked);
 }
@@ -684,7 +678,7 @@ on_value(struct check *c, const struct event *ev)
 	cl->since_ns = 0;
 	if (s.revision < cl->acked)
 		raise_stale(c, cl, &s);
-	if (s.path == PATH_LEADER) {
+	if (s.path == KV_PATH_LEADER) {
 		read_confirm(c);
 		judge_doubt(c, cl, &s);
 	}
@@ -918,7 +912,7 @@ on_outcome(struct check *c, const struct event *ev)
 		return;
 	judge_time(c, u);
 	u->is_ended = true;
-	if (ev->u.kv_update_end.outcome == 2)
+	if (ev->u.kv_update_end.outcome == ENDED_UNKNOWN)
 		u->is_unknown = true;
 	update_settle(st, u);
 }
@@ -999,7 +993,8 @@ on_leader(struct check *c, const struct msg_leader *m)
 	struct kv_state *st = c->state;
 	const struct ledger_stream *s = ledger_stream(c->ledger, st->stream);
 
-	if (m->what != 2 || s == NULL || strcmp(m->name, s->name) != 0)
+	if (m->what != LEADS_STREAM || s == NULL ||
+	    strcmp(m->name, s->name) != 0)
 		return;
 	if (st->leader_ns != 0 && strcmp(m->leader, st->leader) == 0)
 		return;
@@ -1041,7 +1036,7 @@ on_final(struct check *c, const struct msg_kv_final *m)
 
 	if (k == NULL)
 		return -ENOMEM;
-	if (m->path >= PATH_COUNT)
+	if (m->path >= PATHS)
 		return 0;
 	f = &k->finals[m->path];
 	if (!f->seen || m->revision < f->oldest)
@@ -1090,23 +1085,23 @@ raise_divergence(struct check *c, uint32_t key)
 	const struct key *k = &st->keys[key];
 	const struct final *f = k->finals;
 	struct anomaly a = anomaly_of(
-	    c, ANOMALY_DIVERGENCE, k->acked_id, f[PATH_LEADER].newest);
+	    c, ANOMALY_DIVERGENCE, k->acked_id, f[KV_PATH_LEADER].newest);
 	char direct[64] = "";
 
 	a.class = final_class(c);
 	a.rule = "guarantees 13";
-	a.seqs[1] = f[PATH_CONSUMER].newest;
-	if (f[PATH_DIRECT].seen)
+	a.seqs[1] = f[KV_PATH_CONSUMER].newest;
+	if (f[KV_PATH_DIRECT].seen)
 		text_format(direct, sizeof(direct),
 		    ", direct gets %llu to %llu",
-		    (unsigned long long)f[PATH_DIRECT].oldest,
-		    (unsigned long long)f[PATH_DIRECT].newest);
+		    (unsigned long long)f[KV_PATH_DIRECT].oldest,
+		    (unsigned long long)f[KV_PATH_DIRECT].newest);
 	check_raise(c, &a,
 	    "a minute after all faults were healed the paths to key %u do not "
 	    "agree: the leader shows revision %llu, a consumer %llu%s; "
 	    "%llu was acknowledged",
-	    key, (unsigned long long)f[PATH_LEADER].newest,
-	    (unsigned long long)f[PATH_CONSUMER].newest, direct,
+	    key, (unsigned long long)f[KV_PATH_LEADER].newest,
+	    (unsigned long long)f[KV_PATH_CONSUMER].newest, direct,
 	    (unsigned long long)k->acked);
 }
 
@@ -1116,13 +1111,13 @@ judge_final(struct check *c, uint32_t key)
 	const struct kv_state *st = c->state;
 	const struct key *k = &st->keys[key];
 	const struct final *f = k->finals;
-	uint64_t leader = f[PATH_LEADER].newest, committed = k->acked;
-	uint64_t consumer = f[PATH_CONSUMER].newest;
+	uint64_t leader = f[KV_PATH_LEADER].newest, committed = k->acked;
+	uint64_t consumer = f[KV_PATH_CONSUMER].newest;
 	bool direct_agrees =
-	    !f[PATH_DIRECT].seen || (f[PATH_DIRECT].oldest == leader &&
-					f[PATH_DIRECT].newest == leader);
+	    !f[KV_PATH_DIRECT].seen || (f[KV_PATH_DIRECT].oldest == leader &&
+					   f[KV_PATH_DIRECT].newest == leader);
 
-	if (!f[PATH_LEADER].seen) {
+	if (!f[KV_PATH_LEADER].seen) {
 		if (committed != 0)
 			check_doubt(c, "the audit did not read key %u", key);
 		return;
