@@ -8,7 +8,7 @@
 
 #define ID_MASK ((UINT64_C(1) << MESSAGE_ID_BITS) - 1)
 
-#define M(NAME, name, number, direction, text, fields)                         \
+#define M(NAME, name, number, direction, class, text, fields)                  \
 	static const struct message_field fields_##name[] = {fields};
 #define F(message, type, field, key, text)                                     \
 	{#field, FIELD_##type, KEY_##key,                                      \
@@ -18,35 +18,52 @@
 	{#field, FIELD_string, KEY_NONE,                                       \
 	    offsetof(struct msg_##message, field), size, text},
 #include "proto/messages.def"
-#undef M
-#undef F
-#undef S
 
 static const struct message_spec specs[MESSAGE_TYPES] = {
-#define M(NAME, name, number, direction, text, fields)                         \
+#define M(NAME, name, number, direction, class, text, fields)                  \
 	[number] = {#NAME, DIRECTION_##direction, text,                        \
 	    sizeof(struct msg_##name),                                         \
 	    sizeof(fields_##name) / sizeof(struct message_field),              \
 	    fields_##name},
-#define F(message, type, field, key, text)
-#define S(message, size, field, text)
 #include "proto/messages.def"
-#undef M
-#undef F
-#undef S
 };
 
-#define M(NAME, name, number, direction, text, fields)                         \
+/*
+ * Where a field is, in one number: its offset, size and key. As a sum over
+ * the fields of a message, to which only the one that is looked for adds, it
+ * is a constant of the compiler.
+ */
+#define PLACE(message, field, key)                                             \
+	(uint32_t)(offsetof(struct msg_##message, field) << 16 |               \
+		   sizeof(((struct msg_##message *)NULL)->field) << 8 | (key))
+#define PLACE_AT(place)	  ((place) >> 16)
+#define PLACE_SIZE(place) ((place) >> 8 & 0xff)
+#define PLACE_KEY(place)  ((place)&0xff)
+#define SPLITS(key)	  ((key) >= KEY_ATTEMPT && (key) <= KEY_FINAL)
+
+const struct message_trait message_traits[MESSAGE_TYPES] = {
+#define M(NAME, name, number, direction, class, text, fields)                  \
+	[number].is = IS_##class, [number].id = 0 fields,
+#define F(message, type, field, key, text)                                     \
+	+(KEY_##key == KEY_ID ? PLACE(message, field, KEY_##key) : 0)
+#include "proto/messages.def"
+#define M(NAME, name, number, direction, class, text, fields)                  \
+	[number].split = 0 fields,
+#define F(message, type, field, key, text)                                     \
+	+(SPLITS(KEY_##key) ? PLACE(message, field, KEY_##key) : 0)
+#include "proto/messages.def"
+};
+
+/* At most one field has KEY_ID, and one tells the case. */
+#define M(NAME, name, number, direction, class, text, fields)                  \
 	_Static_assert(number > 0 && number < MESSAGE_TYPES, #NAME);           \
+	_Static_assert(((0 fields) & ~0x11) == 0, #NAME);                      \
 	_Static_assert(sizeof(fields_##name) <=                                \
 			   MESSAGE_FIELDS_MAX * sizeof(struct message_field),  \
 	    #NAME);
-#define F(message, type, field, key, text)
-#define S(message, size, field, text)
+#define F(message, type, field, key, text)                                     \
+	+(KEY_##key == KEY_ID) + 0x10 * SPLITS(KEY_##key)
 #include "proto/messages.def"
-#undef M
-#undef F
-#undef S
 
 const struct message_spec *
 message_spec(unsigned type)
@@ -83,6 +100,76 @@ message_get(const struct event *ev, const struct message_field *f)
 	return 0;
 }
 
+/* An unsigned number of an event's, by its place. */
+static uint64_t
+place_get(const struct event *ev, uint32_t place)
+{
+	const char *at = (const char *)&ev->u + PLACE_AT(place);
+	uint32_t v32;
+	uint64_t v64;
+
+	switch (PLACE_SIZE(place)) {
+	case sizeof(uint8_t):
+		return *(const uint8_t *)at;
+	case sizeof(uint32_t):
+		memcpy(&v32, at, sizeof(v32));
+		return v32;
+	case sizeof(uint64_t):
+		memcpy(&v64, at, sizeof(v64));
+		return v64;
+	default:
+		return 0;
+	}
+}
+
+enum message_case
+message_case(const struct event *ev)
+{
+	uint32_t place = message_traits[ev->type].split;
+	uint64_t v;
+
+	if (place == 0)
+		return CASE_FIRST;
+	v = place_get(ev, place);
+	switch (PLACE_KEY(place)) {
+	case KEY_ATTEMPT:
+		return v > 1 ? CASE_AGAIN : CASE_FIRST;
+	case KEY_OK:
+		return v != 0 ? CASE_OK : CASE_FAILED;
+	case KEY_FINAL:
+		return v != 0 ? CASE_FINAL : CASE_OPEN;
+	default: /* KEY_ENDED */
+		return v < CASE_COUNT ? (enum message_case)v : CASE_UNKNOWN;
+	}
+}
+
+uint64_t
+message_id_of(const struct event *ev)
+{
+	uint32_t place = message_traits[ev->type].id;
+
+	return place != 0 ? place_get(ev, place) : 0;
+}
+
+const char *
+message_word(enum field_key key, uint64_t number)
+{
+	static const struct {
+		enum field_key key;
+		uint64_t number;
+		const char *word;
+	} words[] = {
+#define W(KEY, NAME, n, w) {KEY_##KEY, n, w},
+#include "proto/messages.def"
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (words[i].key == key && words[i].number == number)
+			return words[i].word;
+	return NULL;
+}
+
 static void
 print_field(const struct event *ev, const struct message_field *f, char *out,
     size_t size)
@@ -95,7 +182,10 @@ print_field(const struct event *ev, const struct message_field *f, char *out,
 		return;
 	}
 	v = (uint64_t)message_get(ev, f);
-	if (f->key == KEY_ID)
+	text = message_word(f->key, v);
+	if (text != NULL)
+		text_add(out, size, " %s=%s", f->name, text);
+	else if (f->key == KEY_ID)
 		text_add(out, size, " %s=%u:%llu", f->name,
 		    message_id_source(v),
 		    (unsigned long long)message_id_counter(v));

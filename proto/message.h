@@ -22,25 +22,18 @@ typedef uint64_t message_u64;
 typedef int64_t message_i64;
 
 enum message_type {
-#define M(NAME, name, number, direction, text, fields) MESSAGE_##NAME = number,
-#define F(message, type, field, key, text)
-#define S(message, size, field, text)
+#define M(NAME, name, number, direction, class, text, fields)                  \
+	MESSAGE_##NAME = number,
 #include "proto/messages.def"
-#undef M
-#undef F
-#undef S
 };
 
-#define M(NAME, name, number, direction, text, fields)                         \
+#define M(NAME, name, number, direction, class, text, fields)                  \
 	struct msg_##name {                                                    \
 		fields                                                         \
 	};
 #define F(message, type, field, key, text) message_##type field;
 #define S(message, size, field, text)	   char field[size];
 #include "proto/messages.def"
-#undef M
-#undef F
-#undef S
 
 /* One message with its stamp: what a pipe carries and a history holds. */
 struct event {
@@ -50,14 +43,35 @@ struct event {
 	uint32_t incarnation; /* 1 for the first process of this source */
 	enum message_type type;
 	union {
-#define M(NAME, name, number, direction, text, fields) struct msg_##name name;
-#define F(message, type, field, key, text)
-#define S(message, size, field, text)
+#define M(NAME, name, number, direction, class, text, fields)                  \
+	struct msg_##name name;
 #include "proto/messages.def"
-#undef M
-#undef F
-#undef S
 	} u;
+};
+
+/*
+ * What a message is about, as bits. Operations are told by INVOKE, then OK,
+ * READ, FAIL or UNKNOWN for each attempt, and END where several attempts
+ * make one operation. Where an operation is what the rounds of a test are
+ * (--rounds, the rate, the stalls), its INVOKE and its OK or READ say ROUND,
+ * too. What is always kept is not dropped by --journal-keep.
+ */
+enum message_class {
+	IS_NOTE = 0,	     /* none of these */
+	IS_INVOKE = 1 << 0,  /* an attempt begins */
+	IS_OK = 1 << 1,	     /* a write or an ack was confirmed */
+	IS_READ = 1 << 2,    /* a read gave an answer */
+	IS_FAIL = 1 << 3,    /* an attempt did not succeed */
+	IS_UNKNOWN = 1 << 4, /* nobody knows what an attempt did */
+	IS_END = 1 << 5,     /* no further attempt */
+	IS_ROUND = 1 << 6,   /* of the operation that is a round */
+	IS_FRAME = 1 << 7, /* how the run went: always kept, and in each dump */
+	IS_FACT = 1 << 8,  /* always kept: verdicts and figures rest on it */
+	IS_ROUND_INVOKE = IS_INVOKE | IS_ROUND,
+	IS_ROUND_OK = IS_OK | IS_ROUND,
+	IS_ROUND_READ = IS_READ | IS_ROUND,
+	IS_OPERATION =
+	    IS_INVOKE | IS_OK | IS_READ | IS_FAIL | IS_UNKNOWN | IS_END
 };
 
 enum field_type {
@@ -77,7 +91,27 @@ enum field_key {
 	KEY_ID,
 	KEY_SEQ,
 	KEY_FAULT,
-	KEY_CHILD
+	KEY_CHILD,
+	/* Of these the case of a message is made: see message_case(). */
+	KEY_ATTEMPT, /* 1 for the first */
+	KEY_ENDED,   /* an enum message_word */
+	KEY_OK,	     /* 0 when it did not succeed after all */
+	KEY_FINAL,   /* 1 when no further attempt follows */
+	/* These have words. */
+	KEY_LEVEL,
+	KEY_RETENTION,
+	KEY_KIND,
+	KEY_ACKS,
+	KEY_SCAN_PATH,
+	KEY_KV_PATH,
+	KEY_LEADS,
+	KEY_CUT
+};
+
+/* Numbers that have words: KEY_ENDED has ENDED_OK, ENDED_FAILED and so on. */
+enum message_word {
+#define W(KEY, NAME, number, word) KEY##_##NAME = number,
+#include "proto/messages.def"
 };
 
 enum message_direction {
@@ -104,15 +138,61 @@ struct message_spec {
 	const struct message_field *fields;
 };
 
+/* What is asked about each event, so that one look at a table tells it. */
+struct message_trait {
+	uint32_t is;	/* bits of enum message_class */
+	uint32_t id;	/* where the field with KEY_ID is; 0: nowhere */
+	uint32_t split; /* where the field is that tells the case */
+};
+
+extern const struct message_trait message_traits[MESSAGE_TYPES];
+
+/* The class of a type, below MESSAGE_TYPES; 0 when there is no such message. */
+static inline unsigned
+message_class(enum message_type type)
+{
+	return message_traits[type].is;
+}
+
+/*
+ * The cases of a message that has a field with one of these keys:
+ *
+ *	ATTEMPT	CASE_FIRST the first attempt, CASE_AGAIN a later one
+ *	ENDED	CASE_OK, CASE_FAILED, CASE_UNKNOWN
+ *	OK	CASE_OK, CASE_FAILED
+ *	FINAL	CASE_OPEN a further attempt may follow, CASE_FINAL none will
+ *
+ * All others have one case, 0.
+ */
+enum message_case {
+	CASE_FIRST = 0,
+	CASE_AGAIN = 1,
+	CASE_OK = 0,
+	CASE_FAILED = 1,
+	CASE_UNKNOWN = 2,
+	CASE_OPEN = 0,
+	CASE_FINAL = 1,
+	CASE_COUNT = 3
+};
+
+/* Which case of its message an event is. */
+enum message_case message_case(const struct event *);
+
+/* The id of the message or operation that an event is about; 0: of none. */
+uint64_t message_id_of(const struct event *);
+
 /* The description of a type, or NULL when there is no such message. */
 const struct message_spec *message_spec(unsigned type);
 
 /* The value of an integer field. */
 int64_t message_get(const struct event *, const struct message_field *);
 
+/* The word for a number of a field with this key, or NULL: it has none. */
+const char *message_word(enum field_key, uint64_t number);
+
 /*
- * One line of text: time, source, name, fields. Returns the length it
- * would like, as snprintf does.
+ * One line of text: time, source, name, fields; words for numbers that have
+ * them. Returns the length of the line, which is cut to size - 1.
  */
 int message_print(const struct event *, char *out, size_t size);
 

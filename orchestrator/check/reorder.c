@@ -357,7 +357,7 @@ led_leader(struct check *c, struct led *l, const struct msg_leader *m)
 	same = m->leader[0] != '\0' && strcmp(l->leader, m->leader) == 0;
 	/* The first answer may have been asked for before. */
 	if (l->suspect && (!same || ++l->confirmations == 2)) {
-		if (same || m->what == 3)
+		if (same || m->what == LEADS_CONSUMER)
 			raise_inversion(
 			    c, l, same ? CLASS_VIOLATION : CLASS_WARNING);
 		l->suspect = false;
@@ -374,9 +374,9 @@ on_leader(struct check *c, const struct msg_leader *m)
 	struct reorder_state *st = c->state;
 	uint32_t i;
 
-	for (i = 0; m->what == 3 && i < st->n; i++)
+	for (i = 0; m->what == LEADS_CONSUMER && i < st->n; i++)
 		led_leader(c, &st->consumers[i].led, m);
-	for (i = 0; m->what == 2 && i < st->nstreams; i++)
+	for (i = 0; m->what == LEADS_STREAM && i < st->nstreams; i++)
 		led_leader(c, &st->streams[i], m);
 }
 

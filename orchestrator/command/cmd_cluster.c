@@ -209,10 +209,11 @@ put_back(int argc, char **argv)
 	r->config.quiet_ns = 0;
 	clusters_names(puts_back, NULL, names, sizeof(names));
 	if (n == 0 && !cluster_find(r->config.cluster)->puts_back)
-		code = usage_error("cluster down --cluster %s: what runs left "
-				 "is put back on %s only; \"cluster down DIR\" "
-				 "ends one of \"cluster up\"",
-		    r->config.cluster, names);
+		code =
+		    usage_error("cluster down --cluster %s: what runs left "
+				"is put back on %s only; \"cluster down DIR\" "
+				"ends one of \"cluster up\"",
+			r->config.cluster, names);
 	else if (n == 0)
 		code = run_configured(r);
 	free(r);

@@ -17,6 +17,7 @@
 static void
 add_field(cJSON *o, const struct event *ev, const struct message_field *f)
 {
+	const char *word;
 	char text[64];
 	uint64_t v;
 
@@ -27,13 +28,15 @@ add_field(cJSON *o, const struct event *ev, const struct message_field *f)
 		return;
 	}
 	v = (uint64_t)message_get(ev, f);
-	if (f->key == KEY_ID) {
+	word = message_word(f->key, v);
+	if (word != NULL) {
+		json_put_text(o, f->name, word);
+	} else if (f->key == KEY_ID) {
 		text_format(text, sizeof(text), "%u:%llu", message_id_source(v),
 		    (unsigned long long)message_id_counter(v));
 		json_put_text(o, f->name, text);
 	} else if (v > EXACT_MAX) {
-		/* Beyond what a JSON number holds exactly: checksums, stamps.
-		 */
+		/* More than a JSON number holds exactly: sums, stamps. */
 		text_format(text, sizeof(text), "%llu", (unsigned long long)v);
 		json_put_text(o, f->name, text);
 	} else

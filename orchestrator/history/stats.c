@@ -93,7 +93,6 @@ on_publish_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 	const struct ledger_stream *stream = ledger_stream(l, m->stream);
 	const struct ledger_entry *e = ledger_find(l, m->id);
 
-	s->publish_ok++;
 	if (e != NULL) {
 		hist_add(&s->publish, ev->time_ns - e->invoked_ns);
 		series_latency(s->series, SERIES_ASK, ev->time_ns,
@@ -122,7 +121,6 @@ on_ack_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 	const struct ledger_consumer *k =
 	    ledger_consumer(l, ev->u.ack_ok.consumer);
 
-	s->ack_ok++;
 	if (e == NULL || e->is_confirmed)
 		return; /* confirmed before: the same message once more */
 	if (k != NULL && (e->required & ~(e->confirmed | k->bit)) != 0)
@@ -138,8 +136,6 @@ on_deliver(struct stats *s, const struct ledger *l, const struct event *ev)
 	const struct ledger_consumer *k = ledger_consumer(l, m->consumer);
 	const struct ledger_entry *e;
 
-	s->deliver++;
-	s->redeliver += m->delivered > 1;
 	if (k == NULL || !k->has_rules || k->acks == ACKS_CONFIRMED)
 		return;
 	e = ledger_find(l, m->id);
@@ -391,7 +387,7 @@ on_leader(struct stats *s, const struct msg_leader *m)
 {
 	unsigned i;
 
-	for (i = 0; i < CONFIG_NODES_MAX && m->what < 4; i++)
+	for (i = 0; i < CONFIG_NODES_MAX && m->what <= LEADS_CONSUMER; i++)
 		if (m->leader[0] != '\0' &&
 		    strcmp(s->servers[i].name, m->leader) == 0)
 			s->servers[i].leads[m->what]++;
@@ -419,27 +415,30 @@ on_child(struct stats *s, const struct event *ev)
 	w->alive = false;
 }
 
-/* Key updates and listings: a client has one open at a time. */
+/*
+ * An operation that is a round of its test; a client has one open at a time.
+ * It begins with its first attempt, and takes until one succeeds.
+ */
 static void
-on_asked(struct stats *s, const struct event *ev, bool is_answer)
+on_round(struct stats *s, const struct event *ev, bool is_invoke,
+    enum message_case which)
 {
 	struct stats_worker *w = worker_of(s, ev->source);
 
-	if (w == NULL)
-		return;
-	if (!is_answer) {
-		/* From the first attempt on. */
-		if (ev->type != MESSAGE_KV_UPDATE ||
-		    ev->u.kv_update.attempt <= 1 || w->asked_ns == 0)
+	if (is_invoke) {
+		if (w != NULL && (which == CASE_FIRST || w->asked_ns == 0))
 			w->asked_ns = ev->time_ns;
 		return;
 	}
-	if (w->asked_ns == 0)
+	if (which != CASE_OK)
 		return;
-	hist_add(&s->other, ev->time_ns - w->asked_ns);
-	series_latency(
-	    s->series, SERIES_ASK, ev->time_ns, ev->time_ns - w->asked_ns);
-	w->asked_ns = 0;
+	if (w != NULL && w->asked_ns != 0) {
+		hist_add(&s->other, ev->time_ns - w->asked_ns);
+		series_latency(s->series, SERIES_ASK, ev->time_ns,
+		    ev->time_ns - w->asked_ns);
+		w->asked_ns = 0;
+	}
+	round_done(s, ev->time_ns);
 }
 
 static void
@@ -480,34 +479,16 @@ on_rare(struct stats *s, const struct event *ev)
 	case MESSAGE_TICK:
 		series_pass(s->series, ev->time_ns);
 		break;
-	case MESSAGE_CHILD_GAP:
-		s->gaps++;
-		break;
 	case MESSAGE_DROPPED:
-		/* In place of so many; itself it never happened. */
+		/*
+		 * It stands for the events that were dropped, and is none of
+		 * the run's own.
+		 */
 		s->events += ev->u.dropped.events - 1;
 		break;
 	case MESSAGE_BEHIND:
 		if (ev->u.behind.behind > s->behind)
 			s->behind = ev->u.behind.behind;
-		break;
-	case MESSAGE_SCAN_ABSENT:
-		s->absent++;
-		break;
-	case MESSAGE_KV_READ_FAILED:
-		s->reads_failed++;
-		break;
-	case MESSAGE_KV_UPDATE_END:
-		s->updates_unknown += ev->u.kv_update_end.outcome == 2;
-		break;
-	case MESSAGE_STREAM_ADD:
-		s->stream_ops_retries += ev->u.stream_add.attempt > 1;
-		break;
-	case MESSAGE_STREAM_REMOVE:
-		s->stream_ops_retries += ev->u.stream_remove.attempt > 1;
-		break;
-	case MESSAGE_STREAM_OP_END:
-		s->stream_ops_unknown += ev->u.stream_op_end.outcome == 2;
 		break;
 	default:
 		break;
@@ -515,7 +496,8 @@ on_rare(struct stats *s, const struct event *ev)
 }
 
 static void
-count_worker(struct stats *s, const struct event *ev)
+count_worker(struct stats *s, const struct event *ev, unsigned class,
+    enum message_case which)
 {
 	struct stats_worker *w = worker_of(s, ev->source);
 
@@ -523,96 +505,46 @@ count_worker(struct stats *s, const struct event *ev)
 		return;
 	w->events++;
 	w->last_ns = ev->time_ns;
-	switch ((unsigned)ev->type) {
-	case MESSAGE_PUBLISH_OK:
-	case MESSAGE_ACK_OK:
-	case MESSAGE_KV_VALUE:
-	case MESSAGE_KV_UPDATE_OK:
-	case MESSAGE_STREAM_ADD_OK:
-	case MESSAGE_STREAM_REMOVE_OK:
-	case MESSAGE_STREAM_LIST_END:
-	case MESSAGE_SCAN_MESSAGE:
-		w->ok++;
-		break;
-	case MESSAGE_PUBLISH_UNKNOWN:
-	case MESSAGE_ACK_UNKNOWN:
-	case MESSAGE_KV_UPDATE_UNKNOWN:
-		w->unknown++;
-		break;
-	case MESSAGE_DELIVER:
-		w->deliver++;
-		w->redeliver += ev->u.deliver.delivered > 1;
-		break;
-	default:
-		break;
-	}
+	w->ok += (class & (IS_OK | IS_READ)) != 0 && which == CASE_OK;
+	w->unknown += (class & IS_UNKNOWN) != 0;
+	if (ev->type != MESSAGE_DELIVER)
+		return;
+	w->deliver++;
+	w->redeliver += which == CASE_AGAIN;
 }
 
 void
 stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 {
+	unsigned class = message_class(ev->type);
+	enum message_case which = message_case(ev);
+
 	if (s->events++ == 0)
 		s->first_ns = ev->time_ns;
 	s->last_ns = ev->time_ns;
-	count_worker(s, ev);
-	switch ((unsigned)ev->type) {
-	case MESSAGE_PUBLISH_INVOKE:
-		s->publish_retries += ev->u.publish_invoke.attempt > 1;
-		break;
-	case MESSAGE_PUBLISH_OK:
+	s->seen[ev->type][which]++;
+	count_worker(s, ev, class, which);
+	if (class & IS_ROUND)
+		on_round(s, ev, class & IS_INVOKE, which);
+	else if (ev->type == MESSAGE_PUBLISH_OK)
 		on_publish_ok(s, l, ev);
-		break;
-	case MESSAGE_PUBLISH_END:
-		s->publish_fail += ev->u.publish_end.outcome == 1;
-		s->publish_unknown += ev->u.publish_end.outcome == 2;
-		break;
-	case MESSAGE_DELIVER:
+	else if (ev->type == MESSAGE_DELIVER)
 		on_deliver(s, l, ev);
-		break;
-	case MESSAGE_ACK_OK:
+	else if (ev->type == MESSAGE_ACK_OK)
 		on_ack_ok(s, l, ev);
-		break;
-	case MESSAGE_ACK_UNKNOWN:
-		s->ack_unknown += ev->u.ack_unknown.gave_up;
-		break;
-	case MESSAGE_SCAN_MESSAGE:
-		s->scanned++;
-		break;
-	case MESSAGE_KV_UPDATE_OK:
-		s->updates++;
-		on_asked(s, ev, true);
-		round_done(s, ev->time_ns);
-		break;
-	case MESSAGE_KV_UPDATE:
-		s->updates_retries += ev->u.kv_update.attempt > 1;
-		on_asked(s, ev, false);
-		break;
-	case MESSAGE_STREAM_LIST:
-		on_asked(s, ev, false);
-		break;
-	case MESSAGE_KV_UPDATE_REJECTED:
-		s->rejected++;
-		break;
-	case MESSAGE_KV_VALUE:
-		s->reads++;
-		break;
-	case MESSAGE_STREAM_ADD_OK:
-		s->streams_added++;
-		break;
-	case MESSAGE_STREAM_REMOVE_OK:
-		s->streams_removed++;
-		break;
-	case MESSAGE_STREAM_LIST_END:
-		s->listings += ev->u.stream_list_end.ok;
-		s->listings_failed += !ev->u.stream_list_end.ok;
-		on_asked(s, ev, ev->u.stream_list_end.ok);
-		if (ev->u.stream_list_end.ok)
-			round_done(s, ev->time_ns);
-		break;
-	default:
+	else if ((class & IS_OPERATION) == 0)
 		on_rare(s, ev);
-		break;
-	}
+}
+
+uint64_t
+stats_seen(const struct stats *s, enum message_type type)
+{
+	uint64_t n = 0;
+	unsigned i;
+
+	for (i = 0; i < CASE_COUNT; i++)
+		n += s->seen[type][i];
+	return n;
 }
 
 struct stats_totals

@@ -60,7 +60,7 @@ struct stats_server {
 	char first[32];	 /* its first name; "n2" came back as "n2-2" */
 	uint64_t faults; /* that took effect on it */
 	uint64_t faulty_ns, ended;
-	uint64_t leads[4]; /* times it came to lead: by msg_leader.what */
+	uint64_t leads[LEADS_CONSUMER + 1]; /* times it came to lead */
 };
 
 /* A child process, by its source. */
@@ -70,7 +70,7 @@ struct stats_worker {
 	bool alive;
 	uint64_t events, ok, unknown, deliver, redeliver;
 	uint64_t last_ns;
-	uint64_t asked_ns; /* when its open key update or listing began */
+	uint64_t asked_ns; /* when its open round began */
 };
 
 struct stats_phase {
@@ -89,19 +89,13 @@ struct stats {
 	uint64_t mayhem_ns;	       /* phase mayhem begins */
 	int64_t wall_ns;
 	uint64_t events;
-	uint64_t publish_ok, publish_fail, publish_unknown, publish_retries;
 	uint64_t behind; /* most messages that a publisher's rate lacked */
-	uint64_t deliver, redeliver, ack_ok, ack_unknown;
-	uint64_t scanned, absent;
-	uint64_t reads, updates, rejected; /* of keys */
-	uint64_t reads_failed, updates_unknown, updates_retries;
-	uint64_t streams_added, streams_removed, listings;
-	uint64_t stream_ops_unknown, stream_ops_retries, listings_failed;
+	uint64_t seen[MESSAGE_TYPES][CASE_COUNT]; /* events */
 	uint64_t rounds;
 	uint64_t anomalies;
 	uint64_t last_round_ns, longest_stall_ns;
 	struct hist publish, consume, round; /* nanoseconds */
-	struct hist other;		     /* key updates, listings */
+	struct hist other;		     /* rounds of one operation */
 	struct series *series;		     /* NULL without memory */
 	struct stats_worker *workers;
 	uint32_t nworkers;
@@ -117,7 +111,7 @@ struct stats {
 	uint64_t faults_omitted;
 	struct stats_server servers[CONFIG_NODES_MAX];
 	char library[32];
-	uint64_t workers_died, gaps;
+	uint64_t workers_died;
 	char phase[16];
 	char fault_now[136]; /* for the progress line */
 };
@@ -132,6 +126,9 @@ void stats_anomaly(struct stats *);
 bool stats_hits(const struct stats *, unsigned i, const char *target);
 
 struct stats_totals stats_faults(const struct stats *);
+
+/* Events of a message that came, in all its cases. */
+uint64_t stats_seen(const struct stats *, enum message_type);
 
 /* Count an event that the ledger has not entered yet. */
 void stats_event(struct stats *, const struct ledger *, const struct event *);

@@ -481,7 +481,7 @@ enter_outcome(struct ledger *l, const struct event *ev)
 	if (e == NULL)
 		return;
 	e->is_ended = true;
-	if (ev->u.publish_end.outcome == 2)
+	if (ev->u.publish_end.outcome == ENDED_UNKNOWN)
 		e->is_unknown = true;
 	else if (!e->is_unknown)
 		entry_remove(l, e); /* every attempt certainly failed */
@@ -570,8 +570,8 @@ enter_consumer_rules(struct ledger *l, const struct msg_consumer_rules *m)
 	if (!c->has_rules && s->bits < MASK_BITS)
 		c->bit = UINT64_C(1) << s->bits++;
 	c->has_rules = true;
-	c->kind = (enum ledger_kind)m->kind;
-	c->acks = (enum ledger_acks)m->acks;
+	c->kind = (enum message_word)m->kind;
+	c->acks = (enum message_word)m->acks;
 	c->is_filtered = m->filtered;
 	c->subject = m->subject;
 	c->max_ack_pending = m->max_ack_pending;
@@ -585,7 +585,7 @@ enter_stream_rules(struct ledger *l, const struct msg_stream_rules *m)
 
 	if (s == NULL)
 		return;
-	s->retention = (enum ledger_retention)m->retention;
+	s->retention = (enum message_word)m->retention;
 	s->subjects = m->subjects;
 }
 

@@ -49,24 +49,12 @@ struct ledger_entry {
 	uint64_t unsure;    /* may have had an ack committed unheard */
 };
 
-enum ledger_acks {
-	ACKS_CONFIRMED = 1,
-	ACKS_PLAIN = 2,
-	ACKS_NONE = 3
-};
-enum ledger_kind {
-	KIND_PULL = 1,
-	KIND_PUSH = 2,
-	KIND_ORDERED = 3
-};
-
 struct ledger_consumer {
 	bool exists, has_rules;
 	uint32_t stream;
 	char name[64];
 	uint64_t bit; /* in the masks of entries, 0 without rules */
-	enum ledger_kind kind;
-	enum ledger_acks acks;
+	enum message_word kind, acks; /* KIND_..., ACKS_... */
 	bool is_filtered;
 	uint32_t subject; /* when it is filtered */
 	uint64_t max_ack_pending, max_deliver;
@@ -74,20 +62,14 @@ struct ledger_consumer {
 	uint64_t moved_ns; /* when it delivered something last */
 };
 
-enum ledger_retention {
-	RETENTION_LIMITS,
-	RETENTION_WORKQUEUE,
-	RETENTION_INTEREST
-};
-
 struct ledger_stream {
 	bool exists;
 	char name[64], storage[16];
 	uint64_t created, dedupe_ns;
 	uint32_t replicas, consumers;
-	enum ledger_retention retention;
-	uint32_t subjects;   /* message n is of subject n % this */
-	uint32_t bits;	     /* given to consumers with rules */
+	enum message_word retention; /* RETENTION_... */
+	uint32_t subjects;	     /* message n is of subject n % this */
+	uint32_t bits;		     /* given to consumers with rules */
 	struct seqlog known; /* what its sequences hold, acked or read */
 	struct seqmap acked; /* set of the sequences that were acked */
 	uint64_t max_acked;

@@ -140,26 +140,36 @@ write_work(const struct stats *s, uint64_t now, FILE *out)
 	    (double)s->longest_stall_ns / 1e9);
 	head(out, "publishes_total", "counter",
 	    "Messages by what became of their publish.");
-	with(out, "publishes_total", "outcome", "ok", s->publish_ok);
-	with(out, "publishes_total", "outcome", "fail", s->publish_fail);
-	with(out, "publishes_total", "outcome", "unknown", s->publish_unknown);
+	with(out, "publishes_total", "outcome", "ok",
+	    stats_seen(s, MESSAGE_PUBLISH_OK));
+	with(out, "publishes_total", "outcome", "fail",
+	    s->seen[MESSAGE_PUBLISH_END][CASE_FAILED]);
+	with(out, "publishes_total", "outcome", "unknown",
+	    s->seen[MESSAGE_PUBLISH_END][CASE_UNKNOWN]);
 	count(out, "publish_retries_total", "Publish attempts after the first.",
-	    s->publish_retries);
-	count(out, "deliveries_total", "Messages received.", s->deliver);
+	    s->seen[MESSAGE_PUBLISH_INVOKE][CASE_AGAIN]);
+	count(out, "deliveries_total", "Messages received.",
+	    stats_seen(s, MESSAGE_DELIVER));
 	count(out, "redeliveries_total",
-	    "Messages received with a delivery count above 1.", s->redeliver);
+	    "Messages received with a delivery count above 1.",
+	    s->seen[MESSAGE_DELIVER][CASE_AGAIN]);
 	head(out, "acks_total", "counter", "Acks by outcome.");
-	with(out, "acks_total", "outcome", "ok", s->ack_ok);
-	with(out, "acks_total", "outcome", "unknown", s->ack_unknown);
-	count(out, "key_reads_total", "Reads of keys.", s->reads);
+	with(out, "acks_total", "outcome", "ok", stats_seen(s, MESSAGE_ACK_OK));
+	with(out, "acks_total", "outcome", "unknown",
+	    s->seen[MESSAGE_ACK_UNKNOWN][CASE_FINAL]);
+	count(out, "key_reads_total", "Reads of keys.",
+	    stats_seen(s, MESSAGE_KV_VALUE));
 	head(out, "key_updates_total", "counter", "Updates of keys.");
-	with(out, "key_updates_total", "outcome", "ok", s->updates);
-	with(out, "key_updates_total", "outcome", "rejected", s->rejected);
+	with(out, "key_updates_total", "outcome", "ok",
+	    stats_seen(s, MESSAGE_KV_UPDATE_OK));
+	with(out, "key_updates_total", "outcome", "rejected",
+	    stats_seen(s, MESSAGE_KV_UPDATE_REJECTED));
 	count(out, "streams_added_total", "Streams added by the test.",
-	    s->streams_added);
+	    stats_seen(s, MESSAGE_STREAM_ADD_OK));
 	count(out, "streams_removed_total", "Streams deleted by the test.",
-	    s->streams_removed);
-	count(out, "listings_total", "Whole listings of streams.", s->listings);
+	    stats_seen(s, MESSAGE_STREAM_REMOVE_OK));
+	count(out, "listings_total", "Whole listings of streams.",
+	    s->seen[MESSAGE_STREAM_LIST_END][CASE_OK]);
 	write_hist(out, "publish_latency_seconds",
 	    "From the first attempt to publish to its ack.", &s->publish);
 	write_hist(out, "consume_latency_seconds",
@@ -260,7 +270,8 @@ write_workers(const struct stats *s, FILE *out)
 	count(out, "workers_died_total", "Processes that ended unexpectedly.",
 	    s->workers_died);
 	count(out, "history_gaps_total",
-	    "Places where events of a process are missing.", s->gaps);
+	    "Places where events of a process are missing.",
+	    stats_seen(s, MESSAGE_CHILD_GAP));
 }
 
 void

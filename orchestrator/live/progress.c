@@ -78,7 +78,8 @@ compose_plain(char *line, size_t size, struct progress *p, const struct run *r,
 	    "  stall %.2fs  anomalies %llu",
 	    phase_name(r->phase), load_seconds(s, now),
 	    (unsigned long long)s->rounds, rate_since(p, s, now),
-	    (unsigned long long)s->deliver, (unsigned long long)s->redeliver,
+	    (unsigned long long)stats_seen(s, MESSAGE_DELIVER),
+	    (unsigned long long)s->seen[MESSAGE_DELIVER][CASE_AGAIN],
 	    (double)s->longest_stall_ns / 1e9,
 	    (unsigned long long)p->anomalies);
 	if (s->fault_now[0] != '\0')
@@ -188,9 +189,9 @@ compose_line(
 		    (double)hist_quantile(&s->publish, 0.99) / 1e6);
 	put(l, s->longest_stall_ns > CLOCK_S ? TERM_YELLOW : TERM_PLAIN,
 	    "  stall %.2fs", (double)s->longest_stall_ns / 1e9);
-	if (s->redeliver > 0)
+	if (s->seen[MESSAGE_DELIVER][CASE_AGAIN] > 0)
 		put(l, TERM_PLAIN, "  redelivered %llu",
-		    (unsigned long long)s->redeliver);
+		    (unsigned long long)s->seen[MESSAGE_DELIVER][CASE_AGAIN]);
 }
 
 void

@@ -9,9 +9,11 @@
 static const char *
 ask_name(const struct stats *s)
 {
-	return s->publish.count > 0 ? "publish"
-	       : s->updates > 0	    ? "update"
-				    : "listing";
+	if (s->publish.count > 0)
+		return "publish";
+	if (stats_seen(s, MESSAGE_KV_UPDATE_OK) > 0)
+		return "update";
+	return stats_seen(s, MESSAGE_STREAM_LIST) > 0 ? "listing" : "operation";
 }
 
 const char *

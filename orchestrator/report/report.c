@@ -300,33 +300,45 @@ add_counts(cJSON *o, const struct history *h)
 	cJSON *publish = json_put_object(counts, "publish"), *ack;
 	uint64_t recovered, never_seen;
 
-	add_count(publish, "ok", s->publish_ok);
-	add_count(publish, "fail", s->publish_fail);
+	add_count(publish, "ok", stats_seen(s, MESSAGE_PUBLISH_OK));
+	add_count(publish, "fail", s->seen[MESSAGE_PUBLISH_END][CASE_FAILED]);
 	count_open_unknown(judge_ledger(h->judge), &recovered, &never_seen);
 	add_count(publish, "unknown", recovered + never_seen);
 	add_count(publish, "recovered", recovered);
 	add_count(publish, "never_seen", never_seen);
-	add_count(publish, "retries", s->publish_retries);
+	add_count(
+	    publish, "retries", s->seen[MESSAGE_PUBLISH_INVOKE][CASE_AGAIN]);
 	add_count(publish, "behind", s->behind);
-	add_count(counts, "deliver", s->deliver);
-	add_count(counts, "redeliver", s->redeliver);
-	ack = json_put_object(counts, "ack");
-	add_count(ack, "ok", s->ack_ok);
-	add_count(ack, "unknown", s->ack_unknown);
-	add_count(counts, "scanned", s->scanned);
-	add_count(counts, "absent", s->absent);
-	add_count(counts, "reads", s->reads);
-	add_count(counts, "updates", s->updates);
-	add_count(counts, "rejected", s->rejected);
-	add_count(counts, "reads_failed", s->reads_failed);
-	add_count(counts, "updates_unknown", s->updates_unknown);
-	add_count(counts, "updates_retries", s->updates_retries);
-	add_count(counts, "streams_added", s->streams_added);
-	add_count(counts, "streams_removed", s->streams_removed);
-	add_count(counts, "listings", s->listings);
-	add_count(counts, "stream_ops_unknown", s->stream_ops_unknown);
-	add_count(counts, "stream_ops_retries", s->stream_ops_retries);
-	add_count(counts, "listings_failed", s->listings_failed);
+	add_count(counts, "deliver", stats_seen(s, MESSAGE_DELIVER));
+	add_count(counts, "redeliver", s->seen[MESSAGE_DELIVER][CASE_AGAIN]);
+	ack = cJSON_AddObjectToObject(counts, "ack");
+	add_count(ack, "ok", stats_seen(s, MESSAGE_ACK_OK));
+	add_count(ack, "unknown", s->seen[MESSAGE_ACK_UNKNOWN][CASE_FINAL]);
+	add_count(counts, "scanned", stats_seen(s, MESSAGE_SCAN_MESSAGE));
+	add_count(counts, "absent", stats_seen(s, MESSAGE_SCAN_ABSENT));
+	add_count(counts, "reads", stats_seen(s, MESSAGE_KV_VALUE));
+	add_count(counts, "updates", stats_seen(s, MESSAGE_KV_UPDATE_OK));
+	add_count(
+	    counts, "rejected", stats_seen(s, MESSAGE_KV_UPDATE_REJECTED));
+	add_count(
+	    counts, "reads_failed", stats_seen(s, MESSAGE_KV_READ_FAILED));
+	add_count(counts, "updates_unknown",
+	    s->seen[MESSAGE_KV_UPDATE_END][CASE_UNKNOWN]);
+	add_count(
+	    counts, "updates_retries", s->seen[MESSAGE_KV_UPDATE][CASE_AGAIN]);
+	add_count(
+	    counts, "streams_added", stats_seen(s, MESSAGE_STREAM_ADD_OK));
+	add_count(
+	    counts, "streams_removed", stats_seen(s, MESSAGE_STREAM_REMOVE_OK));
+	add_count(
+	    counts, "listings", s->seen[MESSAGE_STREAM_LIST_END][CASE_OK]);
+	add_count(counts, "stream_ops_unknown",
+	    s->seen[MESSAGE_STREAM_OP_END][CASE_UNKNOWN]);
+	add_count(counts, "stream_ops_retries",
+	    s->seen[MESSAGE_STREAM_ADD][CASE_AGAIN] +
+		s->seen[MESSAGE_STREAM_REMOVE][CASE_AGAIN]);
+	add_count(counts, "listings_failed",
+	    s->seen[MESSAGE_STREAM_LIST_END][CASE_FAILED]);
 }
 
 static void
@@ -498,7 +510,7 @@ report_tree(const struct history *h, const char *run_dir)
 	item = json_put_object(o, "harness");
 	add_count(item, "workers_died", s->workers_died);
 	add_count(item, "events", s->events);
-	add_count(item, "gaps", s->gaps);
+	add_count(item, "gaps", stats_seen(s, MESSAGE_CHILD_GAP));
 	add_dropped(o, h);
 	if (is_whole && json_is_whole())
 		return o;

@@ -85,36 +85,41 @@ say_messages(const struct history *h, FILE *out)
 {
 	const struct stats *s = &h->stats;
 
-	if (s->publish_ok == 0 && s->publish.count == 0)
+	if (stats_seen(s, MESSAGE_PUBLISH_OK) == 0 && s->publish.count == 0)
 		return;
 	fprintf(out,
 	    "  publish     %llu ok, %llu unknown, %llu retries, p50 %.2f ms, "
 	    "p99 %.2f ms\n"
 	    "  deliveries  %llu, redelivered %llu\n",
-	    (unsigned long long)s->publish_ok,
+	    (unsigned long long)stats_seen(s, MESSAGE_PUBLISH_OK),
 	    (unsigned long long)report_open_unknown(judge_ledger(h->judge)),
-	    (unsigned long long)s->publish_retries,
+	    (unsigned long long)s->seen[MESSAGE_PUBLISH_INVOKE][CASE_AGAIN],
 	    (double)hist_quantile(&s->publish, 0.5) / 1e6,
 	    (double)hist_quantile(&s->publish, 0.99) / 1e6,
-	    (unsigned long long)s->deliver, (unsigned long long)s->redeliver);
+	    (unsigned long long)stats_seen(s, MESSAGE_DELIVER),
+	    (unsigned long long)s->seen[MESSAGE_DELIVER][CASE_AGAIN]);
 }
 
 /* Tests of keys and of stream lists have figures of their own. */
 static void
 say_others(const struct stats *s, FILE *out)
 {
-	if (s->reads + s->updates > 0)
+	if (stats_seen(s, MESSAGE_KV_VALUE) +
+		stats_seen(s, MESSAGE_KV_UPDATE_OK) >
+	    0)
 		fprintf(out,
 		    "  keys        %llu reads, %llu updates, %llu rejected\n",
-		    (unsigned long long)s->reads,
-		    (unsigned long long)s->updates,
-		    (unsigned long long)s->rejected);
-	if (s->listings > 0)
+		    (unsigned long long)stats_seen(s, MESSAGE_KV_VALUE),
+		    (unsigned long long)stats_seen(s, MESSAGE_KV_UPDATE_OK),
+		    (unsigned long long)stats_seen(
+			s, MESSAGE_KV_UPDATE_REJECTED));
+	if (s->seen[MESSAGE_STREAM_LIST_END][CASE_OK] > 0)
 		fprintf(out,
 		    "  streams     %llu added, %llu deleted, %llu listings\n",
-		    (unsigned long long)s->streams_added,
-		    (unsigned long long)s->streams_removed,
-		    (unsigned long long)s->listings);
+		    (unsigned long long)stats_seen(s, MESSAGE_STREAM_ADD_OK),
+		    (unsigned long long)stats_seen(s, MESSAGE_STREAM_REMOVE_OK),
+		    (unsigned long long)
+			s->seen[MESSAGE_STREAM_LIST_END][CASE_OK]);
 }
 
 static void
@@ -138,11 +143,13 @@ say_figures(const struct history *h, FILE *out)
 		    seconds(s->longest_stall_ns));
 	}
 	say_faults(s, out);
-	if (s->scanned + s->absent > 0)
+	if (stats_seen(s, MESSAGE_SCAN_MESSAGE) +
+		stats_seen(s, MESSAGE_SCAN_ABSENT) >
+	    0)
 		fprintf(out,
 		    "  audit       %llu messages read, %llu sequences empty\n",
-		    (unsigned long long)s->scanned,
-		    (unsigned long long)s->absent);
+		    (unsigned long long)stats_seen(s, MESSAGE_SCAN_MESSAGE),
+		    (unsigned long long)stats_seen(s, MESSAGE_SCAN_ABSENT));
 }
 
 static void
@@ -163,10 +170,12 @@ say_head(const struct history *h, FILE *out)
 	if (h->stats.servers[0].name[0] != '\0')
 		fputc('\n', out);
 	say_figures(h, out);
-	if (h->stats.workers_died > 0 || h->stats.gaps > 0)
+	if (h->stats.workers_died > 0 ||
+	    stats_seen(&h->stats, MESSAGE_CHILD_GAP) > 0)
 		fprintf(out, "  harness     %llu children died, %llu gaps\n",
 		    (unsigned long long)h->stats.workers_died,
-		    (unsigned long long)h->stats.gaps);
+		    (unsigned long long)stats_seen(
+			&h->stats, MESSAGE_CHILD_GAP));
 }
 
 /* Rows that are left for anomalies when the rest stands. */

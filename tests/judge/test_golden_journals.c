@@ -175,8 +175,8 @@ describe(const struct history *h, char *out)
 	    "%llu workers died\n",
 	    (unsigned long long)h->stats.events,
 	    (unsigned long long)h->stats.rounds,
-	    (unsigned long long)h->stats.deliver,
-	    (unsigned long long)h->stats.redeliver,
+	    (unsigned long long)stats_seen(&h->stats, MESSAGE_DELIVER),
+	    (unsigned long long)h->stats.seen[MESSAGE_DELIVER][CASE_AGAIN],
 	    (unsigned long long)h->stats.workers_died);
 }
 

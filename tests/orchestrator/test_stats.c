@@ -46,12 +46,12 @@ test_keys(void **state)
 	count_type(MESSAGE_KV_VALUE);
 	count_type(MESSAGE_KV_UPDATE_REJECTED);
 	count_type(MESSAGE_KV_UPDATE_OK);
-	assert_int_equal(stats.updates_retries, 3);
-	assert_int_equal(stats.updates_unknown, 1);
-	assert_int_equal(stats.reads_failed, 1);
-	assert_int_equal(stats.reads, 1);
-	assert_int_equal(stats.rejected, 1);
-	assert_int_equal(stats.updates, 1);
+	assert_int_equal(stats.seen[MESSAGE_KV_UPDATE][CASE_AGAIN], 3);
+	assert_int_equal(stats.seen[MESSAGE_KV_UPDATE_END][CASE_UNKNOWN], 1);
+	assert_int_equal(stats_seen(&stats, MESSAGE_KV_READ_FAILED), 1);
+	assert_int_equal(stats_seen(&stats, MESSAGE_KV_VALUE), 1);
+	assert_int_equal(stats_seen(&stats, MESSAGE_KV_UPDATE_REJECTED), 1);
+	assert_int_equal(stats_seen(&stats, MESSAGE_KV_UPDATE_OK), 1);
 	assert_int_equal(stats.rounds, 1);
 }
 
@@ -75,11 +75,74 @@ test_streams(void **state)
 		list.u.stream_list_end.ok = i == 1;
 		count(&list);
 	}
-	assert_int_equal(stats.stream_ops_retries, 4);
-	assert_int_equal(stats.stream_ops_unknown, 1);
-	assert_int_equal(stats.listings, 1);
-	assert_int_equal(stats.listings_failed, 2);
+	assert_int_equal(stats.seen[MESSAGE_STREAM_ADD][CASE_AGAIN] +
+			     stats.seen[MESSAGE_STREAM_REMOVE][CASE_AGAIN],
+	    4);
+	assert_int_equal(stats.seen[MESSAGE_STREAM_OP_END][CASE_UNKNOWN], 1);
+	assert_int_equal(stats.seen[MESSAGE_STREAM_LIST_END][CASE_OK], 1);
+	assert_int_equal(stats.seen[MESSAGE_STREAM_LIST_END][CASE_FAILED], 2);
 	assert_int_equal(stats.rounds, 1);
+}
+
+/* A round takes from its first attempt until one of them succeeds. */
+static void
+test_rounds(void **state)
+{
+	struct event ask = {.type = MESSAGE_KV_UPDATE, .source = 3};
+	struct event ok = {.type = MESSAGE_KV_UPDATE_OK, .source = 3};
+	struct event list = {.type = MESSAGE_STREAM_LIST, .source = 4};
+	struct event end = {.type = MESSAGE_STREAM_LIST_END, .source = 4};
+	uint64_t began;
+
+	(void)state;
+	ask.u.kv_update.attempt = 1;
+	count(&ask);
+	began = now;
+	ask.u.kv_update.attempt = 2;
+	count(&ask);
+	count(&list);
+	count(&ok);
+	assert_int_equal(stats.rounds, 1);
+	assert_int_equal(stats.other.max, now - began);
+	count(&end); /* not whole */
+	assert_int_equal(stats.rounds, 1);
+	assert_int_equal(stats.other.count, 1);
+	count(&list);
+	end.u.stream_list_end.ok = 1;
+	count(&end);
+	assert_int_equal(stats.rounds, 2);
+	assert_int_equal(stats.other.count, 2);
+	count(&end); /* nothing was asked: a round, and no time of it */
+	assert_int_equal(stats.other.count, 2);
+}
+
+/* What a process did is counted by the class of what it says. */
+static void
+test_processes(void **state)
+{
+	struct event ev;
+	struct rng rng;
+	uint64_t ok = 0, unknown = 0;
+	unsigned i, is;
+
+	(void)state;
+	rng_init(&rng, support_seed(), "processes");
+	for (i = 0; i < support_types(); i++) {
+		support_fill(&ev, support_type(i), FILL_LEAST, &rng);
+		if (ev.type == MESSAGE_CHILD_START)
+			continue; /* it is about another process */
+		ev.source = 7;
+		count(&ev);
+		is = message_class(ev.type);
+		ok += (is & (IS_OK | IS_READ)) != 0 &&
+		      ev.type != MESSAGE_STREAM_LIST_END; /* it failed */
+		unknown += (is & IS_UNKNOWN) != 0;
+	}
+	assert_true(ok > 0);
+	assert_true(unknown > 0);
+	assert_int_equal(stats.workers[7].ok, ok);
+	assert_int_equal(stats.workers[7].unknown, unknown);
+	assert_int_equal(stats.workers[7].deliver, 1);
 }
 
 static int
@@ -109,6 +172,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    FRESH(test_keys),
 	    FRESH(test_streams),
+	    FRESH(test_rounds),
+	    FRESH(test_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ kv_on_final(struct check *c, const struct msg_kv_final *m)
 
 	if (k == NULL)
 		return -ENOMEM;
-	if (m->path >= PATH_COUNT)
+	if (m->path >= PATHS)
 		return 0;
 	f = &k->finals[m->path];
 	if (!f->seen || m->revision < f->oldest)
@@ -87,23 +87,23 @@ raise_divergence(struct check *c, uint32_t key)
 	const struct kv_key *k = &st->keys[key];
 	const struct kv_final *f = k->finals;
 	struct anomaly a = kv_anomaly(
-	    c, ANOMALY_DIVERGENCE, k->acked_id, f[PATH_LEADER].newest);
+	    c, ANOMALY_DIVERGENCE, k->acked_id, f[KV_PATH_LEADER].newest);
 	char direct[64] = "";
 
 	a.class = final_class(c);
 	a.rule = "guarantees 13";
-	a.seqs[1] = f[PATH_CONSUMER].newest;
-	if (f[PATH_DIRECT].seen)
+	a.seqs[1] = f[KV_PATH_CONSUMER].newest;
+	if (f[KV_PATH_DIRECT].seen)
 		text_format(direct, sizeof(direct),
 		    ", direct gets %llu to %llu",
-		    (unsigned long long)f[PATH_DIRECT].oldest,
-		    (unsigned long long)f[PATH_DIRECT].newest);
+		    (unsigned long long)f[KV_PATH_DIRECT].oldest,
+		    (unsigned long long)f[KV_PATH_DIRECT].newest);
 	check_raise(c, &a,
 	    "a minute after all faults were healed the paths to key %u do not "
 	    "agree: the leader shows revision %llu, a consumer %llu%s; "
 	    "%llu was acknowledged",
-	    key, (unsigned long long)f[PATH_LEADER].newest,
-	    (unsigned long long)f[PATH_CONSUMER].newest, direct,
+	    key, (unsigned long long)f[KV_PATH_LEADER].newest,
+	    (unsigned long long)f[KV_PATH_CONSUMER].newest, direct,
 	    (unsigned long long)k->acked);
 }
 
@@ -113,13 +113,13 @@ judge_final(struct check *c, uint32_t key)
 	const struct kv_state *st = c->state;
 	const struct kv_key *k = &st->keys[key];
 	const struct kv_final *f = k->finals;
-	uint64_t leader = f[PATH_LEADER].newest, committed = k->acked;
-	uint64_t consumer = f[PATH_CONSUMER].newest;
+	uint64_t leader = f[KV_PATH_LEADER].newest, committed = k->acked;
+	uint64_t consumer = f[KV_PATH_CONSUMER].newest;
 	bool direct_agrees =
-	    !f[PATH_DIRECT].seen || (f[PATH_DIRECT].oldest == leader &&
-					f[PATH_DIRECT].newest == leader);
+	    !f[KV_PATH_DIRECT].seen || (f[KV_PATH_DIRECT].oldest == leader &&
+					   f[KV_PATH_DIRECT].newest == leader);
 
-	if (!f[PATH_LEADER].seen) {
+	if (!f[KV_PATH_LEADER].seen) {
 		if (committed != 0)
 			check_doubt(c, "the audit did not read key %u", key);
 		return;

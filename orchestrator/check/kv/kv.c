@@ -90,7 +90,8 @@ on_leader(struct check *c, const struct msg_leader *m)
 	struct kv_state *st = c->state;
 	const struct ledger_stream *s = ledger_stream(c->ledger, st->stream);
 
-	if (m->what != 2 || s == NULL || strcmp(m->name, s->name) != 0)
+	if (m->what != LEADS_STREAM || s == NULL ||
+	    strcmp(m->name, s->name) != 0)
 		return;
 	if (st->leader_ns != 0 && strcmp(m->leader, st->leader) == 0)
 		return;

@@ -15,14 +15,8 @@
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/hashmap.h"
 
-/* How a value was read, as in the messages. */
-enum kv_path {
-	PATH_NONE,
-	PATH_LEADER,
-	PATH_DIRECT,
-	PATH_CONSUMER,
-	PATH_COUNT
-};
+/* How a value was read, as the messages number it; 0 is none. */
+#define PATHS (KV_PATH_CONSUMER + 1)
 
 /* A stored revision: update id was accepted because it expected expected. */
 struct kv_link {
@@ -56,7 +50,7 @@ struct kv_key {
 	/* The leader shows nothing as new as this since doubt_ns. */
 	uint64_t doubted, doubted_id, doubt_ns;
 	bool told;
-	struct kv_final finals[PATH_COUNT];
+	struct kv_final finals[PATHS];
 };
 
 struct kv_client {

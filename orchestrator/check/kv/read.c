@@ -35,7 +35,7 @@ raise_stale(
 	    kv_anomaly(c, ANOMALY_STALE_READ, cl->acked_id, cl->acked);
 
 	a.rule = "guarantees 11";
-	if (s->path == PATH_DIRECT)
+	if (s->path == KV_PATH_DIRECT)
 		a.class = CLASS_DOCUMENTED;
 	else if (kv_replicas_of(c) != 1)
 		a.class = CLASS_WARNING;
@@ -44,7 +44,7 @@ raise_stale(
 	check_raise(c, &a,
 	    "a %s of key %u returned revision %llu, although %llu had been "
 	    "acknowledged before it was asked",
-	    s->path == PATH_DIRECT ? "direct get" : "read by the leader",
+	    s->path == KV_PATH_DIRECT ? "direct get" : "read by the leader",
 	    s->key, (unsigned long long)s->revision,
 	    (unsigned long long)cl->acked);
 }
@@ -140,7 +140,7 @@ kv_on_value(struct check *c, const struct event *ev)
 	cl->since_ns = 0;
 	if (s.revision < cl->acked)
 		raise_stale(c, cl, &s);
-	if (s.path == PATH_LEADER) {
+	if (s.path == KV_PATH_LEADER) {
 		read_confirm(c);
 		judge_doubt(c, cl, &s);
 	}

@@ -247,7 +247,7 @@ kv_on_outcome(struct check *c, const struct event *ev)
 		return;
 	kv_judge_time(c, u);
 	u->is_ended = true;
-	if (ev->u.kv_update_end.outcome == 2)
+	if (ev->u.kv_update_end.outcome == ENDED_UNKNOWN)
 		u->is_unknown = true;
 	kv_update_settle(st, u);
 }

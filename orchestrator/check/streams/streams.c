@@ -86,7 +86,7 @@ on_leader(struct check *c, const struct msg_leader *m)
 {
 	struct streams_state *st = c->state;
 
-	if (m->what != 1 || strcmp(st->meta, m->leader) == 0)
+	if (m->what != LEADS_META || strcmp(st->meta, m->leader) == 0)
 		return 0;
 	/* The first that is heard of is no change. */
 	if (st->meta[0] != '\0')
