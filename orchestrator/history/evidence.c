@@ -95,6 +95,13 @@ is_state(const struct event *ev)
 	return ev->type == MESSAGE_STATE || ev->type == MESSAGE_STATES_DIFFER;
 }
 
+/* The beginning or the end of a scan bears on all of its stream. */
+static bool
+is_scan(const struct event *ev)
+{
+	return ev->type == MESSAGE_SCAN_BEGIN || ev->type == MESSAGE_SCAN_END;
+}
+
 bool
 evidence_bears_on(
     const struct judge *judge, const struct event *ev, const struct anomaly *a)
@@ -105,7 +112,7 @@ evidence_bears_on(
 	uint64_t v;
 	unsigned i;
 
-	if (ev->type == MESSAGE_SCAN_BEGIN || ev->type == MESSAGE_SCAN_END)
+	if (is_scan(ev)) /* both have their stream at the same place */
 		return ev->u.scan_begin.stream == a->stream;
 	if (is_state(ev)) /* there are none but of streams that differ */
 		return a->kind == ANOMALY_DIVERGENCE;
@@ -159,8 +166,7 @@ evidence_sieve_passes(const struct evidence_sieve *s, const struct event *ev)
 	uint64_t at;
 	unsigned i;
 
-	if (ev->type == MESSAGE_SCAN_BEGIN || ev->type == MESSAGE_SCAN_END ||
-	    is_state(ev))
+	if (is_scan(ev) || is_state(ev))
 		return true;
 	for (i = 0; i < spec->nfields; i++) {
 		f = &spec->fields[i];
@@ -177,36 +183,9 @@ evidence_sieve_passes(const struct evidence_sieve *s, const struct event *ev)
 bool
 evidence_is_frame(const struct event *ev)
 {
-	switch ((unsigned)ev->type) {
-	case MESSAGE_RUN:
-	case MESSAGE_OPTION:
-	case MESSAGE_PHASE:
-	case MESSAGE_CHILD_START:
-	case MESSAGE_CHILD_EXIT:
-	case MESSAGE_CHILD_GAP:
-	case MESSAGE_CHILD_SILENT:
-	case MESSAGE_INTERRUPT:
-	case MESSAGE_HARNESS:
-	case MESSAGE_DIAG:
-	case MESSAGE_DROPPED:
-	case MESSAGE_STREAM:
-	case MESSAGE_CONSUMER:
-	case MESSAGE_NODE:
-	case MESSAGE_NODE_SETTINGS:
-	case MESSAGE_CLUSTER_UP:
-	case MESSAGE_CLUSTER_FAILED:
-	case MESSAGE_SKIPPED:
-	case MESSAGE_SETTLED:
-	case MESSAGE_FAULT_PLANNED:
-	case MESSAGE_FAULT_APPLIED:
-	case MESSAGE_FAULT_HEALED:
-	case MESSAGE_LEADER:
-		return true;
-	case MESSAGE_LOG:
-		return ev->u.log.level >= 2;
-	default:
-		return false;
-	}
+	if (ev->type == MESSAGE_LOG)
+		return ev->u.log.level >= LEVEL_WARNING;
+	return message_class(ev->type) & IS_FRAME;
 }
 
 bool

@@ -17,29 +17,33 @@
 #include "proto/config.h"
 #include "proto/message.h"
 
-/* X(KIND, kind): the anomaly kinds of report.json. */
+/*
+ * X(KIND, kind, command): the anomaly kinds of report.json, and the command
+ * that tells the operation's client not to wait for what was judged. It is 0
+ * where no client waits.
+ */
 #define ANOMALY_KINDS(X)                                                       \
-	X(LOST, lost)                                                          \
-	X(PHANTOM, phantom)                                                    \
-	X(DUPLICATE, duplicate)                                                \
-	X(REORDER, reorder)                                                    \
-	X(CORRUPT, corrupt)                                                    \
-	X(SEQ_REUSE, seq_reuse)                                                \
-	X(REDELIVERED_AFTER_ACK, redelivered_after_ack)                        \
-	X(SKIPPED, skipped)                                                    \
-	X(STALE_READ, stale_read)                                              \
-	X(LOST_UPDATE, lost_update)                                            \
-	X(CAS_VIOLATED, cas_violated)                                          \
-	X(STREAM_MISSING, stream_missing)                                      \
-	X(STREAM_RESURRECTED, stream_resurrected)                              \
-	X(DIVERGENCE, divergence)                                              \
-	X(STUCK, stuck)                                                        \
-	X(OP_TIMEOUT, op_timeout)                                              \
-	X(LIMIT_EXCEEDED, limit_exceeded)                                      \
-	X(NOT_REMOVED, not_removed)
+	X(LOST, lost, 0)                                                       \
+	X(PHANTOM, phantom, 0)                                                 \
+	X(DUPLICATE, duplicate, 0)                                             \
+	X(REORDER, reorder, 0)                                                 \
+	X(CORRUPT, corrupt, 0)                                                 \
+	X(SEQ_REUSE, seq_reuse, 0)                                             \
+	X(REDELIVERED_AFTER_ACK, redelivered_after_ack, 0)                     \
+	X(SKIPPED, skipped, 0)                                                 \
+	X(STALE_READ, stale_read, 0)                                           \
+	X(LOST_UPDATE, lost_update, MESSAGE_GIVE_UP)                           \
+	X(CAS_VIOLATED, cas_violated, 0)                                       \
+	X(STREAM_MISSING, stream_missing, MESSAGE_GIVE_UP)                     \
+	X(STREAM_RESURRECTED, stream_resurrected, MESSAGE_GIVE_UP)             \
+	X(DIVERGENCE, divergence, 0)                                           \
+	X(STUCK, stuck, MESSAGE_DONE)                                          \
+	X(OP_TIMEOUT, op_timeout, MESSAGE_GIVE_UP)                             \
+	X(LIMIT_EXCEEDED, limit_exceeded, 0)                                   \
+	X(NOT_REMOVED, not_removed, 0)
 
 enum anomaly_kind {
-#define X(KIND, kind) ANOMALY_##KIND,
+#define X(KIND, kind, command) ANOMALY_##KIND,
 	ANOMALY_KINDS(X)
 #undef X
 	ANOMALY_COUNT
@@ -150,6 +154,9 @@ enum steadiness check_steady(const struct check *, enum leaders_group,
 
 const char *anomaly_kind_name(enum anomaly_kind);
 const char *anomaly_class_name(enum anomaly_class);
+
+/* What the operation's client is to be told, or 0: nothing. */
+enum message_type anomaly_command(enum anomaly_kind);
 
 /* All checks, NULL-terminated, in the order of their file names. */
 extern const struct check_ops *const check_table[];

@@ -48,7 +48,7 @@ struct judge {
 };
 
 static const char *const kind_names[] = {
-#define X(KIND, kind) #kind,
+#define X(KIND, kind, command) #kind,
     ANOMALY_KINDS(X)
 #undef X
 };
@@ -57,6 +57,18 @@ const char *
 anomaly_kind_name(enum anomaly_kind kind)
 {
 	return kind < ANOMALY_COUNT ? kind_names[kind] : "?";
+}
+
+enum message_type
+anomaly_command(enum anomaly_kind kind)
+{
+	static const enum message_type commands[ANOMALY_COUNT] = {
+#define X(KIND, kind, command) command,
+	    ANOMALY_KINDS(X)
+#undef X
+	};
+
+	return commands[kind];
 }
 
 const char *anomaly_class_name(enum anomaly_class class)
@@ -330,15 +342,13 @@ static void
 note_facts(struct judge *j, const struct event *ev)
 {
 	struct facts *f = &j->facts;
+	unsigned class = message_class(ev->type);
 
-	switch ((unsigned)ev->type) {
-	case MESSAGE_PUBLISH_OK:
-	case MESSAGE_ACK_OK:
-	case MESSAGE_KV_UPDATE_OK:
-	case MESSAGE_STREAM_ADD_OK:
-	case MESSAGE_STREAM_REMOVE_OK:
+	if (class & IS_OK)
 		note_ok(j);
-		break;
+	if (class & IS_OPERATION)
+		return;
+	switch ((unsigned)ev->type) {
 	case MESSAGE_OPTION:
 		note_option(j, &ev->u.option);
 		break;

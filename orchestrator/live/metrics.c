@@ -223,7 +223,6 @@ write_faults(const struct stats *s, FILE *out)
 static void
 write_servers(const struct stats *s, FILE *out)
 {
-	static const char *const what[] = {NULL, "meta", "stream", "consumer"};
 	unsigned i, w;
 
 	head(out, "server_info", "gauge", "The servers; always 1.");
@@ -239,10 +238,13 @@ write_servers(const struct stats *s, FILE *out)
 	head(out, "server_elections_total", "counter",
 	    "Times a server came to lead.");
 	for (i = 0; i < CONFIG_NODES_MAX; i++)
-		for (w = 1; w < 4 && s->servers[i].name[0] != '\0'; w++) {
+		for (w = LEADS_META;
+		     w <= LEADS_CONSUMER && s->servers[i].name[0] != '\0';
+		     w++) {
 			fputs("natsburn_server_elections_total{", out);
 			put_label(out, "server", s->servers[i].name);
-			fprintf(out, ",what=\"%s\"} %llu\n", what[w],
+			fprintf(out, ",what=\"%s\"} %llu\n",
+			    message_word(KEY_LEADS, w),
 			    (unsigned long long)s->servers[i].leads[w]);
 		}
 }

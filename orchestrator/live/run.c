@@ -138,19 +138,15 @@ static void
 on_anomaly(void *arg, const struct anomaly *a)
 {
 	struct run *r = arg;
+	enum message_type command = anomaly_command(a->kind);
 
 	r->progress.anomalies++;
 	say_anomaly(r, a);
 	if (r->config.stop_on_anomaly && a->class == CLASS_VIOLATION)
 		r->stopped = true; /* the load ends; healing and audit follow */
-	/* The run goes on: the lockstep must not wait for what is judged. */
-	if (a->kind == ANOMALY_STUCK && a->ids[0] != 0)
-		tell_publisher(r, MESSAGE_DONE, a->ids[0]);
-	else if (a->ids[0] != 0 && (a->kind == ANOMALY_OP_TIMEOUT ||
-				       a->kind == ANOMALY_LOST_UPDATE ||
-				       a->kind == ANOMALY_STREAM_MISSING ||
-				       a->kind == ANOMALY_STREAM_RESURRECTED))
-		tell_publisher(r, MESSAGE_GIVE_UP, a->ids[0]);
+	/* The run goes on: no client waits for what is judged already. */
+	if (command != 0 && a->ids[0] != 0)
+		tell_publisher(r, command, a->ids[0]);
 }
 
 static void
@@ -188,13 +184,17 @@ on_up(struct run *r)
 	    &r->progress, "the servers are up: clients connect to %s", urls);
 }
 
-/* The next incarnation goes on behind every counter that was used. */
+/*
+ * The next incarnation goes on behind every counter that was used: what is
+ * begun under an id of this process may have made it.
+ */
 static void
 note_counter(struct run *r, const struct child_slot *s, uint64_t id)
 {
 	struct run_worker *w = &r->workers[s->source];
 
-	if (message_id_counter(id) > w->counter)
+	if (message_id_source(id) == s->source &&
+	    message_id_counter(id) > w->counter)
 		w->counter = message_id_counter(id);
 }
 
@@ -215,16 +215,9 @@ ack_settled(struct run *r, const struct child_slot *s, uint64_t id)
 static void
 steer(struct run *r, struct child_slot *s, const struct event *ev)
 {
+	if (message_class(ev->type) & IS_INVOKE)
+		note_counter(r, s, message_id_of(ev));
 	switch ((unsigned)ev->type) {
-	case MESSAGE_PUBLISH_INVOKE:
-		note_counter(r, s, ev->u.publish_invoke.id);
-		break;
-	case MESSAGE_KV_UPDATE:
-		note_counter(r, s, ev->u.kv_update.id);
-		break;
-	case MESSAGE_STREAM_ADD:
-		note_counter(r, s, ev->u.stream_add.id);
-		break;
 	case MESSAGE_ACK_INVOKE:
 		r->workers[s->source].acking = ev->u.ack_invoke.id;
 		break;
