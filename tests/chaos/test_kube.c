@@ -13,6 +13,7 @@
 #include "chaos/cluster/kubernetes/kube_forward.h"
 #include "chaos/cluster/kubernetes/kube_frame.h"
 #include "chaos/cluster/kubernetes/kube_object.h"
+#include "chaos/cluster/kubernetes/kube_scrub.h"
 #include "chaos/cluster/kubernetes/kube_watch.h"
 
 #define POD                                                                    \
@@ -544,10 +545,10 @@ test_scrub_text(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		got = kube_object_scrub_text(rows[i].in, true);
+		got = kube_scrub_text(rows[i].in, true);
 		assert_string_equal(got, rows[i].config);
 		free(got);
-		got = kube_object_scrub_text(rows[i].in, false);
+		got = kube_scrub_text(rows[i].in, false);
 		assert_string_equal(got, rows[i].log);
 		free(got);
 	}
@@ -569,7 +570,7 @@ test_scrub_object(void **state)
 	char *text;
 
 	(void)state;
-	kube_object_scrub(o);
+	kube_scrub(o);
 	text = cJSON_PrintUnformatted(o);
 	assert_null(strstr(text, "hush"));
 	assert_null(strstr(text, "managedFields"));
@@ -579,7 +580,7 @@ test_scrub_object(void **state)
 	assert_non_null(strstr(text, "\"-c\",\"f\""));
 	cJSON_free(text);
 	cJSON_Delete(o);
-	kube_object_scrub(NULL);
+	kube_scrub(NULL);
 }
 
 int

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* The ConfigMap of a StatefulSet of NATS; see kube_site.h. */
+/* The ConfigMap of a StatefulSet of NATS; see kube_config.h. */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "chaos/cluster/kubernetes/kube_config.h"
+#include "chaos/cluster/kubernetes/kube_rights.h"
+#include "chaos/cluster/kubernetes/kube_signal.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
+#include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
 #include "proto/base/log.h"
@@ -92,8 +95,8 @@ kube_config_change(struct cluster *c, unsigned node)
 }
 
 /* Put the text back that the annotation holds. 0, or -errno with why. */
-int
-kube_config_restore(struct cluster *c, const char *original)
+static int
+put_back(struct cluster *c, const char *original)
 {
 	struct kubernetes *k = c->state;
 	char path[KUBE_PATH_MAX], *answer = NULL,
@@ -107,17 +110,13 @@ kube_config_restore(struct cluster *c, const char *original)
 	config_path(k, path, sizeof(path));
 	status = body != NULL ? kube_site_ask(c, &ask, &answer) : -ENOMEM;
 	if (status != KUBE_OK)
-		(void)kube_site_explain(
+		kube_site_explain(
 		    c, "cannot put the ConfigMap back", status, answer);
 	cJSON_free(body);
 	free(answer);
 	return status == KUBE_OK ? 0 : -EIO;
 }
 
-/*
- * What the ConfigMap holds; what an earlier run left in it is undone first.
- * Without the right to it nothing is changed: reloads only send SIGHUP.
- */
 void
 kube_config_look(struct cluster *c)
 {
@@ -128,8 +127,7 @@ kube_config_look(struct cluster *c)
 	const cJSON *data;
 	cJSON *o = NULL;
 
-	if (k->set.config_map[0] == '\0' ||
-	    (k->allowed & RIGHTS_CONFIG) != RIGHTS_CONFIG)
+	if (k->set.config_map[0] == '\0' || !kube_rights_have(c, RIGHTS_CONFIG))
 		return;
 	config_path(k, path, sizeof(path));
 	if (kube_site_ask(c, &ask, &answer) == KUBE_OK)
@@ -146,7 +144,7 @@ kube_config_look(struct cluster *c)
 		log_warn("ConfigMap %s holds what an earlier run left: it is "
 			 "put back",
 		    k->set.config_map);
-		if (kube_config_restore(c, before) == 0) {
+		if (put_back(c, before) == 0) {
 			text = before;
 			k->is_restored = true;
 		} else
@@ -160,20 +158,19 @@ kube_config_look(struct cluster *c)
 }
 
 /* The servers that took our configuration take the old one again. */
-void
-kube_config_reload(struct cluster *c)
+static void
+reload_marked(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
 	uint64_t deadline = clock_mono_ns() + BACK_NS;
-	unsigned i, left = 0;
+	unsigned i, left;
 
 	for (i = 1; i <= c->n; i++)
 		if (k->nodes[i - 1].is_marked && k->nodes[i - 1].is_there)
-			(void)kube_site_signal(c, i, SIGHUP, "-");
+			(void)kube_signal_send(c, i, SIGHUP, "-");
 	do {
 		chaos_wait(c->chaos, 20);
-		for (i = 0, left = 0; i < c->n; i++)
-			left += k->nodes[i].exec != NULL;
+		left = kube_signal_open(c);
 	} while (left > 0 && clock_mono_ns() < deadline);
 	for (i = 0; i < c->n; i++)
 		k->nodes[i].is_marked = false;
@@ -183,7 +180,18 @@ kube_config_reload(struct cluster *c)
 		    left);
 }
 
-/* What the servers of a run that was killed still have. */
+void
+kube_config_restore(struct cluster *c)
+{
+	const struct kubernetes *k = c->state;
+
+	if (!k->is_changed)
+		return;
+	if (put_back(c, k->original) < 0)
+		log_warn("%s", c->why);
+	reload_marked(c);
+}
+
 int
 kube_config_finish(struct cluster *c)
 {
@@ -193,6 +201,6 @@ kube_config_finish(struct cluster *c)
 	for (i = 0; i < c->n && k->is_restored; i++)
 		k->nodes[i].is_marked = k->nodes[i].has_shell;
 	if (k->is_restored)
-		kube_config_reload(c);
+		reload_marked(c);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What Kubernetes knows of the servers, saved beside their own pages; see
- * kube_site.h. Each piece is optional: what RBAC does not allow, or what
+ * kube_dump.h. Each piece is optional: what RBAC does not allow, or what
  * there is not (the log of a container before, most often), is not there.
  */
 #include <errno.h>
@@ -10,7 +10,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "chaos/cluster/kubernetes/kube_dump.h"
+#include "chaos/cluster/kubernetes/kube_scrub.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
+#include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -69,7 +72,7 @@ save_object(struct dump *d, const char *api, const char *what,
 	cJSON *o = answer != NULL ? cJSON_Parse(answer) : NULL;
 
 	if (o != NULL) {
-		kube_object_scrub(o);
+		kube_scrub(o);
 		text = cJSON_Print(o);
 	}
 	if (text != NULL)
@@ -88,7 +91,7 @@ save_log(struct dump *d, unsigned node, const char *more, const char *file)
 	text_add(what, sizeof(what), "pods/%s/log?container=%s&%s%s",
 	    k->nodes[node - 1].seen.name, k->set.container, LOG_QUERY, more);
 	answer = ask(d, "/api/v1", what);
-	text = answer != NULL ? kube_object_scrub_text(answer, false) : NULL;
+	text = answer != NULL ? kube_scrub_text(answer, false) : NULL;
 	if (text != NULL)
 		save(d, d->c->nodes[node - 1].name, file, text);
 	free(text);

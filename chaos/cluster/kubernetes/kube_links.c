@@ -1,28 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 /* The links between pods; see kube_links.h. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "chaos/cluster/kubernetes/kube_links.h"
 #include "chaos/cluster/kubernetes/kube_policy.h"
+#include "chaos/cluster/kubernetes/kube_reach.h"
 #include "chaos/cluster/kubernetes/kube_routes.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
+#include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
-#include "chaos/monitor.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define PROVE_NS     (30 * CLOCK_S) /* to see that nothing passes */
-#define OPEN_NS	     (90 * CLOCK_S) /* ... and that it does again */
 #define BACK_NS	     (30 * CLOCK_S) /* to take everything away */
 #define RETRY_NS     (2 * CLOCK_S)
 #define PAGE_NS	     CLOCK_S
 #define PAGE_MS	     2000L
 #define PROBE_NS     (10 * CLOCK_S) /* after the last question */
 #define POLICIES_MAX (2 * CONFIG_NODES_MAX)
-#define POLICIES     "/apis/networking.k8s.io/v1/namespaces/%s/networkpolicies"
 
 /* One after the other; each waits for the answers to its requests. */
 enum links_stage {
@@ -60,7 +57,6 @@ struct kube_links {
 	bool is_dirty, has_failed, is_failure_told;
 	bool is_leak_told, was_quiet;
 	uint64_t next_ns, probe_ns;
-	char foreign[KUBE_NAME_MAX]; /* a policy of others that may allow */
 };
 
 static struct kube_links *
@@ -254,7 +250,7 @@ ask_make(struct cluster *c, unsigned node)
 	for (i = 0; i < c->n; i++)
 		if (l->cut[i][node - 1] || l->cut[node - 1][i])
 			policy.from[policy.n++] = &l->pods[i].used;
-	text_add(path, sizeof(path), POLICIES, k->ns);
+	text_add(path, sizeof(path), KUBE_LINKS_POLICIES, k->ns);
 	body = kube_policy_text(&policy);
 	ask.body = body;
 	text_set(p->name, sizeof(p->name), policy.name);
@@ -276,7 +272,7 @@ ask_remove(struct cluster *c, struct links_policy *p)
 	struct kube_ask ask = {
 	    .method = "DELETE", .path = path, .done = removed, .arg = p};
 
-	text_add(path, sizeof(path), POLICIES "/%s", k->ns, p->name);
+	text_add(path, sizeof(path), KUBE_LINKS_POLICIES "/%s", k->ns, p->name);
 	if (kube_request(k->api, &ask) == 0)
 		k->links->open++;
 	else
@@ -345,9 +341,11 @@ ask_stage(struct cluster *c)
 			ask_remove(c, &l->policies[i]);
 }
 
-static bool
-is_settled(const struct kube_links *l)
+bool
+kube_links_are_settled(const struct cluster *c)
 {
+	const struct kube_links *l = links_of(c);
+
 	return l->stage == LINKS_IDLE && !l->is_dirty && l->open == 0;
 }
 
@@ -436,12 +434,27 @@ ask_pages(struct cluster *c)
 		if (p->is_page_asked || now < p->page_ns + PAGE_NS ||
 		    c->nodes[i].monitor[0] == '\0')
 			continue;
-		kube_site_page(c, i + 1, "/routez", path, sizeof(path));
+		kube_reach_page(c, i + 1, "/routez", path, sizeof(path));
 		ask.arg = p;
 		p->page_ns = now;
 		p->is_page_asked = kube_request(k->api, &ask) == 0;
 	}
 }
+
+uint64_t
+kube_links_leaked(const struct cluster *c, unsigned node)
+{
+	const struct kube_links *l = links_of(c);
+	uint64_t leaked = 0;
+	unsigned i;
+
+	for (i = 0; i < c->n; i++)
+		leaked += l->routes.links[i][node - 1].leaked +
+			  l->routes.links[node - 1][i].leaked;
+	return leaked;
+}
+
+/* The driver */
 
 void
 kube_links_step(struct cluster *c)
@@ -492,238 +505,12 @@ kube_links_flow(
 	return kube_routes_flow(&l->routes, from, to, out);
 }
 
-/* The proof */
-
-static void
-set_node(struct cluster *c, unsigned node, enum link_cut cut)
-{
-	struct link_policy policy = {cut, 0, 0};
-	unsigned i;
-
-	for (i = 1; i <= c->n; i++) {
-		if (i == node)
-			continue;
-		(void)kube_links_set(c, i, node, &policy);
-		(void)kube_links_set(c, node, i, &policy);
-	}
-}
-
-/* What it hears of the others and they of it, once all have told. */
-static bool
-sum_node(struct cluster *c, unsigned node, struct link_flow sums[2])
-{
-	struct link_flow flow;
-	bool all = true;
-	unsigned i, way;
-
-	memset(sums, 0, 2 * sizeof(*sums));
-	for (i = 1; i <= c->n; i++)
-		for (way = 0; way < 2 && i != node; way++) {
-			all &= kube_links_flow(
-			    c, way == 0 ? node : i, way == 0 ? i : node, &flow);
-			sums[way].passed += flow.passed;
-			sums[way].held += flow.held + flow.refused;
-		}
-	return all;
-}
-
-static bool
-is_cut_off(struct cluster *c, unsigned node)
-{
-	struct link_flow sums[2];
-
-	return sum_node(c, node, sums) && sums[0].passed == 0 &&
-	       sums[1].passed == 0 && sums[0].held > 0 && sums[1].held > 0;
-}
-
-static bool
-is_open(struct cluster *c, unsigned node)
-{
-	struct link_flow sums[2];
-
-	return is_settled(links_of(c)) && sum_node(c, node, sums) &&
-	       sums[0].passed > 0 && sums[1].passed > 0;
-}
-
-static bool
-await(struct cluster *c, unsigned node,
-    bool (*is_done)(struct cluster *, unsigned), uint64_t patience_ns)
-{
-	uint64_t deadline = clock_mono_ns() + patience_ns;
-
-	while (!is_done(c, node)) {
-		if (clock_mono_ns() >= deadline || c->refused_nodes != 0 ||
-		    chaos_is_stopping(c->chaos))
-			return false;
-		chaos_wait(c->chaos, 20);
-	}
-	return true;
-}
-
-/* Has to fit into what a run that is skipped can say. */
-static void
-explain(struct cluster *c, unsigned node)
-{
-	const struct kube_links *l = links_of(c);
-	const char *name = c->nodes[node - 1].name;
-	uint64_t leaked = 0;
-	unsigned i;
-
-	for (i = 0; i < c->n; i++)
-		leaked += l->routes.links[i][node - 1].leaked +
-			  l->routes.links[node - 1][i].leaked;
-	text_add(c->why, sizeof(c->why), "mayhem partition can't be done: ");
-	if (c->refused_nodes != 0) {
-		text_add(c->why, sizeof(c->why), "%s", c->refused);
-		return;
-	}
-	text_add(c->why, sizeof(c->why),
-	    "a NetworkPolicy that cuts %.40s off was accepted, but in %d s ",
-	    name, (int)(PROVE_NS / CLOCK_S));
-	if (leaked == 0)
-		text_add(
-		    c->why, sizeof(c->why), "nothing was seen that it stopped");
-	else if (l->foreign[0] != '\0')
-		text_add(c->why, sizeof(c->why),
-		    "%llu bytes came through; NetworkPolicy %.40s may allow "
-		    "them, and no other can forbid that",
-		    (unsigned long long)leaked, l->foreign);
-	else
-		text_add(c->why, sizeof(c->why),
-		    "%llu bytes came through: nothing enforces it here, or "
-		    "open connections are left alone",
-		    (unsigned long long)leaked);
-}
-
 int
-kube_links_prove(struct cluster *c)
-{
-	uint64_t begin = clock_mono_ns();
-	unsigned leader, node;
-
-	if ((c->needs & CLUSTER_CAN_CUT) == 0 || c->n < 2)
-		return 0;
-	/* What leads speaks to all others once a second. */
-	leader = monitor_meta_leader(c->monitor, 0);
-	node = 1 + leader % c->n;
-	c->refused_nodes = 0;
-	set_node(c, node, LINK_CUT);
-	if (!await(c, node, is_cut_off, PROVE_NS)) {
-		explain(c, node);
-		return -ENOTSUP;
-	}
-	log_info("NetworkPolicies cut: %s was cut off after %.1f s",
-	    c->nodes[node - 1].name,
-	    (double)(clock_mono_ns() - begin) / (double)CLOCK_S);
-	set_node(c, node, LINK_OPEN);
-	if (await(c, node, is_open, OPEN_NS))
-		return 0;
-	text_add(c->why, sizeof(c->why),
-	    "mayhem partition can't be done: %.40s was cut off by a "
-	    "NetworkPolicy, and not heard again within %d s of its end",
-	    c->nodes[node - 1].name, (int)(OPEN_NS / CLOCK_S));
-	return -ENOTSUP;
-}
-
-/* What earlier runs left */
-
-/* Ask for a change and wait; what does not work is said. */
-static bool
-undo(struct cluster *c, struct kube_ask *ask)
-{
-	char *answer = NULL;
-	int status = kube_site_ask(c, ask, &answer);
-	bool ok = (status >= 200 && status < 300) || status == 404;
-
-	if (!ok) {
-		(void)kube_site_explain(c,
-		    "cannot take away what a partition left", status, answer);
-		log_warn("%s", c->why);
-		c->why[0] = '\0'; /* said, and no reason to end */
-	}
-	free(answer);
-	return ok;
-}
-
-static cJSON *
-list_of(struct cluster *c, const char *path)
-{
-	struct kube_ask ask = {.path = path};
-	char *answer = NULL;
-	cJSON *o = NULL;
-
-	if (kube_site_ask(c, &ask, &answer) == KUBE_OK)
-		o = cJSON_Parse(answer);
-	free(answer);
-	return o;
-}
-
-static unsigned
-look_at_policies(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	char path[KUBE_PATH_MAX] = "";
-	struct kube_ask ask = {.method = "DELETE", .path = path};
-	const cJSON *item;
-	const char *set;
-	unsigned count = 0;
-	cJSON *o;
-
-	text_add(path, sizeof(path), POLICIES, k->ns);
-	o = list_of(c, path);
-	cJSON_ArrayForEach (item, kube_object_at(o, "items")) {
-		set = kube_object_text(item, "metadata.labels." KUBE_SET_LABEL);
-		if (strcmp(set, k->set.name) == 0) {
-			path[0] = '\0';
-			text_add(path, sizeof(path), POLICIES "/%s", k->ns,
-			    kube_object_text(item, "metadata.name"));
-			count += undo(c, &ask);
-		} else if (kube_policy_selects(item, k->labels))
-			text_set(k->links->foreign, sizeof(k->links->foreign),
-			    kube_object_text(item, "metadata.name"));
-	}
-	cJSON_Delete(o);
-	return count;
-}
-
-static unsigned
-look_at_labels(struct cluster *c)
-{
-	struct kubernetes *k = c->state;
-	char path[KUBE_PATH_MAX] = "", *body;
-	struct kube_ask ask = {
-	    .method = "PATCH", .path = path, .type = KUBE_MERGE_TYPE};
-	const cJSON *item;
-	struct kube_pod pod;
-	unsigned count = 0;
-	cJSON *o;
-
-	text_add(path, sizeof(path),
-	    "/api/v1/namespaces/%s/pods?labelSelector=natsburn%%2Fserver",
-	    k->ns);
-	o = list_of(c, path);
-	cJSON_ArrayForEach (item, kube_object_at(o, "items")) {
-		if (kube_object_pod(item, NULL, &pod) < 0 ||
-		    kube_site_node(c, &pod) == 0)
-			continue;
-		path[0] = '\0';
-		text_add(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s",
-		    k->ns, pod.name);
-		body = kube_policy_label(&pod, false);
-		ask.body = body;
-		count += undo(c, &ask);
-		cJSON_free(body);
-	}
-	cJSON_Delete(o);
-	return count;
-}
-
-int
-kube_links_look(struct cluster *c)
+kube_links_create(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
 	struct kube_links *l = calloc(1, sizeof(*l));
-	unsigned i, policies = 0, labels = 0;
+	unsigned i;
 
 	k->links = l;
 	if (l == NULL)
@@ -735,14 +522,6 @@ kube_links_look(struct cluster *c)
 	}
 	for (i = 0; i < POLICIES_MAX; i++)
 		l->policies[i].c = c;
-	if ((k->allowed & RIGHTS_POLICIES) != RIGHTS_POLICIES)
-		return 0; /* then no run of this account left any */
-	policies = look_at_policies(c);
-	labels = look_at_labels(c);
-	if (policies > 0 || labels > 0)
-		log_warn("a partition of an earlier run was left in force: %u "
-			 "NetworkPolicies and %u labels are taken away",
-		    policies, labels);
 	return 0;
 }
 
@@ -758,7 +537,7 @@ kube_links_restore(struct cluster *c)
 	memset(l->cut, 0, sizeof(l->cut));
 	l->is_dirty = true;
 	l->next_ns = 0;
-	while (!is_settled(l) && clock_mono_ns() < deadline)
+	while (!kube_links_are_settled(c) && clock_mono_ns() < deadline)
 		chaos_wait(c->chaos, 20);
 	for (i = 0; i < POLICIES_MAX; i++)
 		left += l->policies[i].name[0] != '\0';

@@ -18,37 +18,35 @@
 #define CHAOS_KUBE_LINKS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "chaos/cluster/cluster.h"
 
 struct kube_links;
 
-/*
- * Begin: takes away what an earlier run left. 0, or -ENOMEM; what cannot be
- * taken away is said.
- */
-int kube_links_look(struct cluster *);
+#define KUBE_LINKS_POLICIES                                                    \
+	"/apis/networking.k8s.io/v1/namespaces/%s/networkpolicies"
 
-/* The driver's link_set and link_flow. */
+/* Begin, without any cut. 0 or -ENOMEM. Destroy after the API's end. */
+int kube_links_create(struct cluster *);
+void kube_links_destroy(struct kube_links *);
+
+/* Do what is due. */
+void kube_links_step(struct cluster *);
+
+/* As link_set and link_flow of struct cluster_ops. */
 int kube_links_set(
     struct cluster *, unsigned from, unsigned to, const struct link_policy *);
 bool kube_links_flow(
     struct cluster *, unsigned from, unsigned to, struct link_flow *);
 
-/* Do what is due. */
-void kube_links_step(struct cluster *);
+/* True when all that was set is in force. */
+bool kube_links_are_settled(const struct cluster *);
 
-/*
- * Cut a server off for some seconds, see it by the servers' own words, and
- * open its links again. 0, or -ENOTSUP with why when nothing was cut. What
- * is cut stays so until kube_links_restore() then.
- */
-int kube_links_prove(struct cluster *);
+/* Bytes that came through cut links of a server, either way. */
+uint64_t kube_links_leaked(const struct cluster *, unsigned node);
 
 /* Take away all policies and labels, and wait for it. */
 void kube_links_restore(struct cluster *);
-
-/* After the API's end: no answer comes any more. */
-void kube_links_destroy(struct kube_links *);
 
 #endif

@@ -110,15 +110,6 @@ struct kube_right {
 void kube_object_ask_right(const struct kube_right *, const char *ns,
     const char *name, char *out, size_t size);
 
-/*
- * Take out of an object what may be a secret: literal values of environment
- * variables, what names such as password or token stand before, keys and
- * users in urls, and copies of the object in its annotations. The text is
- * the caller's to free; NULL without memory.
- */
-void kube_object_scrub(cJSON *);
-char *kube_object_scrub_text(const char *, bool is_config);
-
 /* The message of a Status object, else the beginning of the body. */
 void kube_object_message(const char *body, char *out, size_t size);
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* Reloads as the system account; see kube_site.h. */
+/* Reloads of servers; see kube_reload.h. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "chaos/admin.h"
-#include "chaos/cluster/kubernetes/kube_site.h"
+#include "chaos/cluster/kubernetes/kube_config.h"
+#include "chaos/cluster/kubernetes/kube_reload.h"
+#include "chaos/cluster/kubernetes/kube_rights.h"
+#include "chaos/cluster/kubernetes/kube_signal.h"
+#include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/monitor.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -27,11 +32,10 @@ is_older(const char *version)
 int
 kube_reload_look(struct cluster *c)
 {
-	const struct kubernetes *k = c->state;
 	unsigned i;
 
 	if ((c->needs & CLUSTER_CAN_RELOAD) == 0 ||
-	    (k->allowed & RIGHTS_EXEC) == RIGHTS_EXEC)
+	    kube_rights_have(c, RIGHTS_EXEC))
 		return 0;
 	for (i = 0; i < c->n; i++) {
 		if (!is_older(c->nodes[i].version))
@@ -46,8 +50,8 @@ kube_reload_look(struct cluster *c)
 	return 0;
 }
 
-void
-kube_reload_ask(struct cluster *c, unsigned node)
+static void
+ask_reload(struct cluster *c, unsigned node)
 {
 	struct kubernetes *k = c->state;
 
@@ -55,12 +59,46 @@ kube_reload_ask(struct cluster *c, unsigned node)
 	k->nodes[node - 1].reload_how = "reload request of the system account";
 }
 
+int
+kube_reload_node(struct cluster *c, unsigned node)
+{
+	struct kubernetes *k = c->state;
+	struct kube_node *p = &k->nodes[node - 1];
+	char wanted[24] = "";
+	int err = kube_config_change(c, node);
+
+	if (err < 0)
+		return err;
+	if (!p->is_there)
+		return -ESRCH;
+	if (!kube_rights_have(c, RIGHTS_EXEC)) {
+		ask_reload(c, node);
+		return 0;
+	}
+	p->reload_how = "SIGHUP in the pod";
+	if (k->original != NULL && p->has_shell) {
+		p->reload_how = "ConfigMap changed, SIGHUP in the pod";
+		text_add(wanted, sizeof(wanted), "%llu",
+		    (unsigned long long)c->nodes[node - 1].config_mark);
+		p->is_marked = true;
+	}
+	return kube_signal_send(c, node, SIGHUP, wanted);
+}
+
+const char *
+kube_reload_how(struct cluster *c, unsigned node)
+{
+	const struct kubernetes *k = c->state;
+
+	return k->nodes[node - 1].reload_how;
+}
+
 /* That it took effect is seen elsewhere; only a refusal is worth telling. */
 static void
 take_answer(struct cluster *c)
 {
 	struct kubernetes *k = c->state;
-	struct kube_site_pod *p = &k->nodes[k->reloaded - 1];
+	struct kube_node *p = &k->nodes[k->reloaded - 1];
 	char answer[ANSWER_MAX];
 	int n = admin_poll(c->admin, answer, sizeof(answer));
 	bool is_late = clock_mono_ns() >= p->reload_ns + ANSWER_NS;
@@ -86,7 +124,7 @@ static void
 send_request(struct cluster *c, unsigned node)
 {
 	struct kubernetes *k = c->state;
-	struct kube_site_pod *p = &k->nodes[node - 1];
+	struct kube_node *p = &k->nodes[node - 1];
 	char subject[128] = "";
 	struct monitor_varz v;
 	int err = -ENOTCONN;

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Secrets out of Kubernetes' objects, before they are written anywhere; see
- * kube_object.h. What is doubtful goes: a dump that lacks a harmless value
- * is still one, and the cluster has the rest.
- */
+/* Secrets out of Kubernetes' objects; see kube_scrub.h. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "chaos/cluster/kubernetes/kube_object.h"
+#include "chaos/cluster/kubernetes/kube_scrub.h"
 #include "proto/base/buf.h"
 #include "proto/json.h"
 
@@ -120,7 +117,7 @@ scrub_word(const char *at, bool is_config, struct buf *out)
 }
 
 char *
-kube_object_scrub_text(const char *text, bool is_config)
+kube_scrub_text(const char *text, bool is_config)
 {
 	struct buf out;
 	size_t info;
@@ -148,7 +145,7 @@ kube_object_scrub_text(const char *text, bool is_config)
 static void
 scrub_string(cJSON *item, bool is_config)
 {
-	char *clean = kube_object_scrub_text(item->valuestring, is_config);
+	char *clean = kube_scrub_text(item->valuestring, is_config);
 
 	(void)cJSON_SetValuestring(item, clean != NULL ? clean : REMOVED);
 	free(clean);
@@ -190,7 +187,7 @@ scrub_words(cJSON *rows)
 }
 
 void
-kube_object_scrub(cJSON *o)
+kube_scrub(cJSON *o)
 {
 	bool is_data = o != NULL && o->string != NULL &&
 		       strcmp(o->string, "data") == 0; /* of a ConfigMap */
@@ -216,6 +213,6 @@ kube_object_scrub(cJSON *o)
 		else if (cJSON_IsString(item))
 			scrub_string(item, is_data);
 		else
-			kube_object_scrub(item);
+			kube_scrub(item);
 	}
 }

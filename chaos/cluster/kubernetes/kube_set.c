@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Changes of the StatefulSet itself; see kube_site.h. What is to be put back
- * stands in an annotation that is set by the same request as the change, so
- * that there is never the one without the other.
- */
+/* Changes of the StatefulSet itself; see kube_set.h. */
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "chaos/cluster/kubernetes/kube_set.h"
+#include "chaos/cluster/kubernetes/kube_signal.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
+#include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -171,7 +168,7 @@ put_back(struct cluster *c, cJSON *patch)
 	set_path(k, path, sizeof(path));
 	status = body != NULL ? kube_site_ask(c, &ask, &answer) : -ENOMEM;
 	if (status != KUBE_OK) {
-		(void)kube_site_explain(
+		kube_site_explain(
 		    c, "cannot put the StatefulSet back", status, answer);
 		log_warn("%s", c->why);
 		c->why[0] = '\0'; /* said, and no reason to end */
@@ -247,7 +244,7 @@ clear_way(struct cluster *c)
 		if (k->nodes[i - 1].is_there &&
 		    !k->nodes[i - 1].seen.is_ready &&
 		    !k->nodes[i - 1].seen.is_ending)
-			(void)c->ops->node_end(c, i, SIGTERM);
+			(void)kube_signal_delete(c, i);
 	chaos_wait(c->chaos, 200);
 }
 
