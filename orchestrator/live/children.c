@@ -298,6 +298,7 @@ children_start(struct children *c, struct child_slot *s)
 {
 	s->incarnation++;
 	s->reaped = s->at_end = s->torn = s->said_bye = s->bye_ok = false;
+	s->stood_still = false;
 	s->last_seq = 0;
 	s->restart_ns = s->deadline_ns = 0;
 	s->started_ns = clock_mono_ns();
@@ -635,9 +636,11 @@ static void
 slot_timers(struct children *c, struct child_slot *s)
 {
 	uint64_t now = c->pace.ns;
+	bool is_still = slot_stands_still(c, s);
 
+	s->stood_still |= is_still;
 	if (s->deadline_ns != 0 && now >= s->deadline_ns &&
-	    (s->state < CHILD_STOPPING || !slot_stands_still(c, s)))
+	    (s->state < CHILD_STOPPING || !is_still))
 		slot_step_up(c, s);
 	if (s->restart_ns != 0 && now >= s->restart_ns && children_have_room(c))
 		children_start(c, s);

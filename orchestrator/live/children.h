@@ -40,6 +40,7 @@ struct child_slot {
 	pid_t pid; /* 0 when reaped, or not known yet */
 	int wait_status;
 	bool reaped, at_end, torn, said_bye, bye_ok;
+	bool stood_still; /* for some time; see children_stand_still() */
 	struct channel_in in;
 	struct channel_out out;
 	uint64_t last_seq;

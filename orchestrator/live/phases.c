@@ -118,6 +118,10 @@ setup_is_over(struct run *r)
 	if (!s->bye_ok && !r->doomed && WIFSIGNALED(s->wait_status))
 		run_doom(r, "the setup process was killed by signal %d",
 		    WTERMSIG(s->wait_status));
+	else if (!s->bye_ok && !r->doomed && s->stood_still)
+		run_doom(r,
+		    "the setup process stood still (was stopped or got no "
+		    "processor) and then failed");
 	else if (!s->bye_ok && !r->doomed)
 		fail_cluster(r,
 		    "the test's streams could not be made: see the log lines "
