@@ -27,4 +27,17 @@ struct child *chaos_child(struct chaos *);
  */
 void chaos_fail(struct chaos *, const char *why);
 
+/*
+ * When err (-errno) says that this process has no descriptors, processes or
+ * memory left it is no fault of the servers: chaos_fail, with what could not
+ * be done. Any other err is not looked at.
+ */
+void chaos_fail_lack(struct chaos *, int err, const char *what);
+
+/*
+ * The loop's own time, in nanoseconds: it stands while this process stands
+ * still. By it servers are waited for.
+ */
+uint64_t chaos_time(const struct chaos *);
+
 #endif

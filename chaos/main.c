@@ -19,10 +19,11 @@
 #include "chaos/states.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/pace.h"
 #include "proto/base/sig.h"
 #include "proto/base/text.h"
 
-#define CONFIG_MS   10000
+#define WAIT_MS	    1000
 #define LOOP_MS	    50
 #define SETTLE_NS   (150 * CLOCK_S)
 #define LINKS_NS    (10 * CLOCK_S) /* between looks for leaks */
@@ -34,10 +35,12 @@ struct chaos {
 	struct cluster cluster;
 	struct schedule schedule;
 	int signal_fd;
-	bool terminated;    /* SIGTERM: the parent has lost patience */
-	bool failed;	    /* a part of the harness broke; was said */
-	bool healing;	    /* MAYHEM_STOP came; ALL_HEALED is owed */
-	uint64_t settle_ns; /* SETTLE came then; SETTLED is owed */
+	struct pace pace;
+	bool terminated;     /* SIGTERM: the parent has lost patience */
+	bool failed;	     /* a part of the harness broke; was said */
+	bool healing;	     /* MAYHEM_STOP came; ALL_HEALED is owed */
+	uint64_t settle_ns;  /* SETTLE came then; SETTLED is owed */
+	uint64_t patient_ns; /* until then, by chaos_time() */
 	struct states states;
 	bool wants_dump;
 	uint64_t links_ns;
@@ -67,6 +70,25 @@ chaos_fail(struct chaos *c, const char *why)
 	child_diag(&c->child, 0, "%s", why);
 }
 
+void
+chaos_fail_lack(struct chaos *c, int err, const char *what)
+{
+	char why[160];
+
+	if (err != -EMFILE && err != -ENFILE && err != -ENOMEM &&
+	    err != -ENOBUFS && err != -EAGAIN)
+		return;
+	text_format(
+	    why, sizeof(why), "chaos cannot %s: %s", what, strerror(-err));
+	chaos_fail(c, why);
+}
+
+uint64_t
+chaos_time(const struct chaos *c)
+{
+	return c->pace.ns;
+}
+
 static void
 take_command(struct chaos *c, const struct event *cmd)
 {
@@ -80,6 +102,7 @@ take_command(struct chaos *c, const struct event *cmd)
 		break;
 	case MESSAGE_SETTLE:
 		c->settle_ns = clock_mono_ns();
+		c->patient_ns = chaos_time(c) + SETTLE_NS;
 		break;
 	case MESSAGE_COMPARE:
 		states_begin(&c->states);
@@ -101,6 +124,7 @@ chaos_wait(struct chaos *c, int timeout_ms)
 	struct event cmd;
 	int sig;
 
+	(void)pace_turn(&c->pace, clock_mono_ns()); /* asked for by others */
 	child_beat(&c->child);
 	if (c->cluster.monitor != NULL) {
 		monitor_wait(c->cluster.monitor, extra, 2, timeout_ms);
@@ -258,7 +282,7 @@ answer_settled(struct chaos *c)
 	if (c->cluster.monitor != NULL) {
 		ok = monitor_is_healthy(c->cluster.monitor, c->settle_ns, why);
 	}
-	if (!ok && clock_mono_ns() < c->settle_ns + SETTLE_NS)
+	if (!ok && chaos_time(c) < c->patient_ns)
 		return;
 	look_at_links(c);
 	c->settle_ns = 0;
@@ -306,6 +330,7 @@ serve(struct chaos *c)
 	}
 }
 
+/* As long as the parent takes: at its end this process ends. */
 static int
 take_config(struct chaos *c)
 {
@@ -314,8 +339,8 @@ take_config(struct chaos *c)
 
 	config_init(&c->config);
 	while (c->config.run == 0) {
-		if (!child_command(&c->child, CONFIG_MS, &cmd))
-			return -ETIMEDOUT;
+		if (!child_command(&c->child, WAIT_MS, &cmd))
+			continue;
 		if (cmd.type == MESSAGE_OPTION &&
 		    config_set(&c->config, cmd.u.option.name,
 			cmd.u.option.value, why) < 0)
@@ -403,6 +428,7 @@ chaos_main(uint32_t source, uint32_t incarnation)
 	c->signal_fd = sig_open(signals, 2);
 	if (c->signal_fd < 0)
 		return EXIT_FAILED;
+	pace_begin(&c->pace, clock_mono_ns());
 	child_init(&c->child, "chaos", "", source, incarnation);
 	child_say(&c->child, MESSAGE_READY);
 	err = take_config(c);

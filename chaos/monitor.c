@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "chaos/internal.h"
 #include "chaos/monitor.h"
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
@@ -127,6 +128,18 @@ set_url(CURL *easy, const struct run_config *c, const char *url)
 	return list;
 }
 
+/* Our own socket: that there can be none is not the server's silence. */
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+
+	(void)purpose;
+	if (fd < 0)
+		chaos_fail_lack(arg, -errno, "ask a server");
+	return fd; /* -1 is curl's word for none */
+}
+
 /* What all requests have in common. */
 static void
 set_common(CURL *easy, const struct cluster *cluster)
@@ -136,6 +149,8 @@ set_common(CURL *easy, const struct cluster *cluster)
 	if (cluster->monitor_socket != NULL)
 		(void)curl_easy_setopt(
 		    easy, CURLOPT_UNIX_SOCKET_PATH, cluster->monitor_socket);
+	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, cluster->chaos);
 	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");

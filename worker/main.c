@@ -15,7 +15,7 @@
 #include "proto/base/text.h"
 #include "worker/internal.h"
 
-#define CONFIG_MS   10000
+#define WAIT_MS	    1000
 #define CONNECT_NS  (50 * CLOCK_S)
 #define EXIT_FAILED 70
 
@@ -86,7 +86,10 @@ worker_commands(struct worker *w, int timeout_ms)
 	return w->child.stopping;
 }
 
-/* Everything until the run id, which comes last. 0 or -errno. */
+/*
+ * Everything until the run id, which comes last: as long as the parent takes,
+ * for at its end this process ends. 0 or -errno.
+ */
 static int
 take_config(struct worker *w)
 {
@@ -96,8 +99,8 @@ take_config(struct worker *w)
 
 	config_init(&w->config);
 	while (w->config.run == 0) {
-		if (!child_command(&w->child, CONFIG_MS, &cmd))
-			return -ETIMEDOUT;
+		if (!child_command(&w->child, WAIT_MS, &cmd))
+			continue;
 		if (cmd.type == MESSAGE_SERVER_URL &&
 		    s->nurls < CONFIG_NODES_MAX)
 			text_set(s->urls[s->nurls++], sizeof(s->urls[0]),
@@ -223,7 +226,7 @@ play_role(struct worker *w)
 		return err;
 	child_say(&w->child, MESSAGE_READY);
 	while (!w->is_started)
-		if (worker_commands(w, 1000))
+		if (worker_commands(w, WAIT_MS))
 			return 0; /* stopped before it began */
 	return service != NULL ? service->play(w) : work(w);
 }

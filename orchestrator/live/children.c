@@ -2,6 +2,7 @@
 /* Supervision of the child processes; see children.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,18 +12,24 @@
 #include <unistd.h>
 
 #include "orchestrator/live/children.h"
-#include "proto/base/clock.h"
+#include "orchestrator/live/forker.h"
 #include "proto/base/log.h"
+#include "proto/base/pace.h"
 #include "proto/base/sig.h"
 #include "proto/base/spawn.h"
-#include "proto/base/template.h"
 #include "proto/base/text.h"
 #include "proto/child.h"
 
 #define EVENTS_A_POLL 64
-#define START_NS      (60 * CLOCK_S)  /* from start to READY */
-#define TERM_NS	      (5 * CLOCK_S)   /* from SIGTERM to SIGKILL */
+#define START_NS      (60 * CLOCK_S) /* from start to READY */
+#define TERM_NS	      (5 * CLOCK_S)  /* from SIGTERM to SIGKILL */
+#define LAST_NS	      (10 * CLOCK_S) /* for its end and its pipe's to come */
+#define AGAIN_NS      CLOCK_S	     /* to the next try to start it */
+#define GONE_NS	      (5 * CLOCK_S)  /* until the last ones are reaped */
+#define STRAYS_MAX    64
 #define SILENCE_NS    (120 * CLOCK_S) /* without a frame: it hangs */
+#define STILL_NS      (6 * CLOCK_S)   /* longer than any one call of it */
+#define STILL_NS      (6 * CLOCK_S)   /* longer than any one call of it */
 #define FAILURES_MAX  8
 #define LIVED_NS      (10 * CLOCK_S) /* shorter lives count as failures */
 #define BACKOFF_NS    (200 * CLOCK_MS)
@@ -32,9 +39,10 @@ struct children {
 	struct children_hooks hooks;
 	void *arg;
 	int epoll_fd, signal_fd, stderr_fd;
-	pid_t template_pid; /* 0: none */
-	int template_fd;    /* -1: none; workers are then started one by one */
-	bool template_failed;
+	struct pace pace;
+	struct forker forker;
+	bool must_reap;	 /* some may have ended meanwhile */
+	bool has_strays; /* processes may have fallen to us that nobody knows */
 	struct child_slot *slots[CHILDREN_MAX];
 	uint32_t n;
 };
@@ -52,7 +60,9 @@ children_create(const struct children_hooks *hooks, void *arg, int stderr_fd)
 	c->hooks = *hooks;
 	c->arg = arg;
 	c->stderr_fd = stderr_fd;
-	c->signal_fd = c->template_fd = -1;
+	c->signal_fd = -1;
+	forker_init(&c->forker);
+	pace_begin(&c->pace, clock_mono_ns());
 	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (c->epoll_fd < 0)
 		goto fail;
@@ -125,117 +135,182 @@ slot_release(struct children *c, struct child_slot *s)
 	channel_out_fini(&s->out);
 }
 
-static void
-template_close(struct children *c)
-{
-	if (c->template_fd >= 0)
-		close(c->template_fd);
-	c->template_fd = -1; /* it sees that, and ends */
-}
-
-/* Fork it by the template: its pid, or -errno when that can't be done. */
-static pid_t
-spawn_by_template(struct children *c, const struct spawn_request *r)
-{
-	/* Room for the words of a worker, which ps is to show. */
-	static char room[] = "----------------------------------------";
-	static char name[] = "natsburn-worker", role[] = "--child=template";
-	static char *argv[] = {name, role, room, NULL};
-	pid_t pid = -ENOENT;
-
-	if (c->template_failed)
-		return pid;
-	if (c->template_fd < 0 && c->template_pid == 0) {
-		pid = template_start(argv, &c->template_fd);
-		c->template_pid = pid > 0 ? pid : 0;
-	}
-	if (c->template_fd >= 0)
-		pid = template_spawn(c->template_fd, r);
-	if (pid < 0) {
-		log_warn("workers can't be forked by a template (%s): each is "
-			 "loaded by itself",
-		    strerror(-pid));
-		c->template_failed = true;
-		template_close(c);
-	}
-	return pid;
-}
-
+/*
+ * New pipes for the slot: its own ends are kept, those of the child go to
+ * theirs (commands, events) and are the caller's to close. 0 or -errno.
+ */
 static int
-slot_spawn(struct children *c, struct child_slot *s, int down, int up)
+slot_open(struct child_slot *s, int theirs[2])
+{
+	int up[2], down[2], err;
+
+	err = spawn_pipe(up);
+	if (err < 0)
+		return err;
+	err = spawn_pipe(down);
+	if (err < 0) {
+		close(up[0]);
+		close(up[1]);
+		return err;
+	}
+	channel_in_init(&s->in, up[0]);
+	channel_out_init(&s->out, down[1], 0, 1);
+	(void)fcntl(up[0], F_SETFL, O_NONBLOCK);   /* a pipe: can't fail */
+	(void)fcntl(down[1], F_SETFL, O_NONBLOCK); /* likewise */
+	theirs[0] = down[0];
+	theirs[1] = up[1];
+	return 0;
+}
+
+/* Its process runs, and has a pid. */
+static void
+slot_born(struct children *c, struct child_slot *s, pid_t pid)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
+	struct event stop = {.type = MESSAGE_STOP};
+
+	s->pid = pid;
+	s->heard_ns = clock_mono_ns();
+	s->silent_ns = c->pace.ns;
+	if (s->state == CHILD_FORKING) {
+		s->state = CHILD_STARTING;
+		s->deadline_ns = c->pace.ns + START_NS;
+	}
+	if (epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, s->in.fd, &e) < 0) {
+		log_warn("%s %u can't be listened to: %s", s->role, s->source,
+		    strerror(errno));
+		s->at_end = true;
+		children_kill(c, s);
+	}
+	c->hooks.started(c->arg, s);
+	/* What was decided about it while it had no pid. */
+	if (s->state == CHILD_STOPPING)
+		children_send(c, s, &stop);
+	else if (s->state == CHILD_KILLED)
+		children_kill(c, s);
+}
+
+/* There is no process, and none that may still come has our pipes. */
+static void
+slot_fail(struct children *c, struct child_slot *s, int err)
+{
+	slot_release(c, s);
+	s->deadline_ns = 0;
+	s->state = CHILD_FINISHED;
+	if (err != -ECANCELED && s->restarts && s->incarnation > 1) {
+		s->state = CHILD_IDLE;
+		s->restart_ns = c->pace.ns + AGAIN_NS;
+	}
+	c->hooks.failed(c->arg, s, err);
+}
+
+static void slot_spawn(struct children *, struct child_slot *, bool may_ask);
+
+/*
+ * The template is stuck or gone. Whether it has forked those it was asked for
+ * nobody knows: they are started anew, with new pipes. What comes late finds
+ * its pipes closed and ends, if it was not ended before (end_strays).
+ */
+static void
+template_fail(struct children *c, int err)
+{
+	struct child_slot *s;
+
+	log_warn("workers can't be forked by a template (%s): each is loaded "
+		 "by itself",
+	    strerror(-err));
+	c->forker.failed = true;
+	forker_end(&c->forker);
+	c->has_strays = true;
+	while ((s = forker_take_back(&c->forker)) != NULL) {
+		slot_release(c, s);
+		if (s->state == CHILD_FORKING)
+			slot_spawn(c, s, false);
+		else
+			slot_fail(c, s, -ECANCELED);
+	}
+}
+
+/* Ask the template for it: false when that can't be done. */
+static bool
+ask_template(
+    struct children *c, struct child_slot *s, const struct spawn_request *r)
+{
+	struct forker *f = &c->forker;
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = f};
+	int err = 0;
+
+	if (f->failed || strcmp(s->program, "worker") != 0)
+		return false;
+	if (f->fd < 0) {
+		err = forker_start(f);
+		if (err == 0 &&
+		    epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, f->fd, &e) < 0)
+			err = -errno;
+	}
+	if (err == 0)
+		err = forker_ask(f, r, s, c->pace.ns);
+	if (err < 0 && err != -EAGAIN)
+		template_fail(c, err);
+	return err == 0;
+}
+
+/*
+ * Start it: by the template, if it may be asked, or by a fork of our own, with
+ * pipes that no other process has.
+ */
+static void
+slot_spawn(struct children *c, struct child_slot *s, bool may_ask)
 {
 	char name[64] = "natsburn-", program[32], role[40], source[16],
 	     incarnation[16];
 	char *argv[] = {name, program, role, source, incarnation, NULL};
 	struct spawn_request r = {.path = "/proc/self/exe", .argv = argv};
-	pid_t pid = -ENOENT;
+	int theirs[2], err;
+	pid_t pid = 0;
 
 	text_add(name, sizeof(name), "%s", s->program);
 	text_format(program, sizeof(program), "--child=%s", s->program);
 	text_set(role, sizeof(role), s->role);
 	text_format(source, sizeof(source), "%u", s->source);
 	text_format(incarnation, sizeof(incarnation), "%u", s->incarnation);
-	r.fds[r.nfds++] = (struct spawn_fd){down, CHILD_DOWN};
-	r.fds[r.nfds++] = (struct spawn_fd){up, CHILD_UP};
+	err = slot_open(s, theirs);
+	if (err < 0) {
+		slot_fail(c, s, err);
+		return;
+	}
+	r.fds[r.nfds++] = (struct spawn_fd){theirs[0], CHILD_DOWN};
+	r.fds[r.nfds++] = (struct spawn_fd){theirs[1], CHILD_UP};
 	if (c->stderr_fd >= 0)
 		r.fds[r.nfds++] = (struct spawn_fd){c->stderr_fd, 2};
-	if (strcmp(s->program, "worker") == 0)
-		pid = spawn_by_template(c, &r);
-	if (pid < 0)
+	if (!may_ask || !ask_template(c, s, &r))
 		pid = spawn(&r);
-	if (pid < 0)
-		return (int)pid;
-	s->pid = pid;
-	return 0;
+	close(theirs[0]);
+	close(theirs[1]);
+	if (pid > 0)
+		slot_born(c, s, pid);
+	else if (pid < 0)
+		slot_fail(c, s, (int)pid);
 }
 
-static int
-slot_connect(struct children *c, struct child_slot *s, int in, int out)
-{
-	struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
-
-	channel_in_init(&s->in, in);
-	channel_out_init(&s->out, out, 0, 1);
-	if (fcntl(in, F_SETFL, O_NONBLOCK) < 0 ||
-	    fcntl(out, F_SETFL, O_NONBLOCK) < 0 ||
-	    epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, in, &e) < 0)
-		return -errno;
-	return 0;
-}
-
-int
+void
 children_start(struct children *c, struct child_slot *s)
 {
-	int up[2] = {-1, -1}, down[2] = {-1, -1}, err;
-
 	s->incarnation++;
 	s->reaped = s->at_end = s->torn = s->said_bye = s->bye_ok = false;
+	s->stood_still = false;
 	s->last_seq = 0;
-	s->restart_ns = 0;
-	s->started_ns = s->heard_ns = clock_mono_ns();
-	err = spawn_pipe(up);
-	if (err == 0)
-		err = spawn_pipe(down);
-	if (err == 0)
-		err = slot_spawn(c, s, down[0], up[1]);
-	if (up[1] >= 0)
-		close(up[1]);
-	if (down[0] >= 0)
-		close(down[0]);
-	if (err < 0) {
-		if (up[0] >= 0)
-			close(up[0]);
-		if (down[1] >= 0)
-			close(down[1]);
-		return err;
-	}
-	s->state = CHILD_STARTING;
-	s->deadline_ns = s->started_ns + START_NS;
-	err = slot_connect(c, s, up[0], down[1]);
-	if (err < 0)
-		children_kill(c, s);
-	c->hooks.started(c->arg, s);
-	return err;
+	s->restart_ns = s->deadline_ns = 0;
+	s->started_ns = clock_mono_ns();
+	s->state = CHILD_FORKING;
+	c->hooks.starting(c->arg, s);
+	slot_spawn(c, s, true);
+}
+
+bool
+children_have_room(const struct children *c)
+{
+	return forker_has_room(&c->forker);
 }
 
 /* Write what is queued; poll for room when the pipe is full. */
@@ -258,7 +333,7 @@ slot_flush(struct children *c, struct child_slot *s)
 void
 children_send(struct children *c, struct child_slot *s, struct event *ev)
 {
-	if (!slot_is_alive(s) || s->out.fd < 0)
+	if (!slot_is_alive(s) || s->pid == 0)
 		return;
 	if (channel_send(&s->out, ev) == -ENOBUFS) {
 		log_warn("%s %u does not read its commands: killed", s->role,
@@ -284,35 +359,18 @@ children_stop(struct children *c, struct child_slot *s, uint64_t patience_ns)
 		return;
 	children_send(c, s, &ev);
 	s->state = CHILD_STOPPING;
-	s->deadline_ns = clock_mono_ns() + patience_ns;
+	s->deadline_ns = c->pace.ns + patience_ns;
 }
 
 void
 children_kill(struct children *c, struct child_slot *s)
 {
-	(void)c;
 	if (!slot_is_alive(s))
 		return;
 	s->state = CHILD_KILLED;
-	s->deadline_ns = 0;
+	s->deadline_ns = c->pace.ns + LAST_NS;
 	if (s->pid > 0)
 		(void)kill(s->pid, SIGKILL); /* not reaped: the pid is ours */
-}
-
-/* The ladder: what follows when a state's deadline has passed. */
-static void
-slot_step_up(struct children *c, struct child_slot *s, uint64_t now)
-{
-	if (s->state == CHILD_STARTING)
-		log_warn("%s %u was not ready within %llu s: killed", s->role,
-		    s->source, (unsigned long long)(START_NS / CLOCK_S));
-	if (s->state == CHILD_STOPPING && s->pid > 0) {
-		s->state = CHILD_ENDING;
-		s->deadline_ns = now + TERM_NS;
-		(void)kill(s->pid, SIGTERM); /* not reaped */
-		return;
-	}
-	children_kill(c, s);
 }
 
 /* Both its end of file and its status were seen. */
@@ -335,7 +393,7 @@ slot_finish(struct children *c, struct child_slot *s)
 	s->state = CHILD_FINISHED;
 	if (!end.expected && s->restarts && s->failures < FAILURES_MAX) {
 		delay = BACKOFF_NS << s->failures;
-		s->restart_ns = clock_mono_ns() + delay;
+		s->restart_ns = c->pace.ns + delay;
 		s->state = CHILD_IDLE;
 		end.will_restart = true;
 	}
@@ -347,6 +405,7 @@ slot_event(struct children *c, struct child_slot *s, struct event *ev,
     const uint8_t *raw, size_t len)
 {
 	s->heard_ns = clock_mono_ns();
+	s->silent_ns = c->pace.ns;
 	if (ev->source != s->source || ev->incarnation != s->incarnation ||
 	    ev->seq != s->last_seq + 1)
 		c->hooks.gap(c->arg, s, s->last_seq + 1, ev->seq);
@@ -372,6 +431,34 @@ slot_end_of_file(struct children *c, struct child_slot *s)
 	(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, s->in.fd, NULL);
 	if (s->reaped)
 		slot_finish(c, s);
+}
+
+/* The ladder: what follows when a state's deadline has passed. */
+static void
+slot_step_up(struct children *c, struct child_slot *s)
+{
+	s->deadline_ns = 0;
+	if (s->reaped) {
+		/* Nothing of it is left in the pipe, which others hold open. */
+		log_warn("%s %u ended, the end of its pipe did not come",
+		    s->role, s->source);
+		slot_end_of_file(c, s);
+	} else if (s->state == CHILD_STOPPING && s->pid > 0) {
+		s->state = CHILD_ENDING;
+		s->deadline_ns = c->pace.ns + TERM_NS;
+		(void)kill(s->pid, SIGTERM); /* not reaped */
+	} else if (s->state == CHILD_KILLED) {
+		/* Whoever waits for it has a deadline, too. */
+		if (s->pid > 0)
+			log_warn("%s %u was killed and does not end", s->role,
+			    s->source);
+	} else {
+		if (s->state == CHILD_STARTING)
+			log_warn("%s %u was not ready within %llu s: killed",
+			    s->role, s->source,
+			    (unsigned long long)(START_NS / CLOCK_S));
+		children_kill(c, s);
+	}
 }
 
 static void
@@ -416,28 +503,102 @@ slot_by_pid(const struct children *c, pid_t pid)
 	return NULL;
 }
 
+/* One of ours, or an orphan of ours, has ended. */
+static void
+on_end(struct children *c, pid_t pid, int status)
+{
+	struct child_slot *s = slot_by_pid(c, pid);
+
+	if (pid == c->forker.pid) {
+		c->forker.pid = 0;
+		if (c->forker.n > 0)
+			template_fail(c, -EPIPE);
+		else
+			forker_end(
+			    &c->forker); /* the next worker gets another */
+		return;
+	}
+	if (s == NULL) {
+		c->has_strays = true; /* what it had started falls to us */
+		return;
+	}
+	s->pid = 0;
+	s->reaped = true;
+	s->wait_status = status;
+	s->deadline_ns = c->pace.ns + LAST_NS;
+	if (s->at_end)
+		slot_finish(c, s);
+}
+
+/* Those that are known, by their pids. */
+static void
+reap_known(struct children *c)
+{
+	pid_t pid = c->forker.pid;
+	int status;
+	uint32_t i;
+
+	if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
+		on_end(c, pid, status);
+	for (i = 0; i < c->n; i++) {
+		pid = c->slots[i]->pid;
+		if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
+			on_end(c, pid, status);
+	}
+}
+
 static void
 reap(struct children *c)
 {
-	struct child_slot *s;
 	pid_t pid;
 	int status;
 
-	/* Orphans of a dead chaos process fall to us, too. */
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == c->template_pid) {
-			c->template_pid = 0; /* the next worker gets another */
-			template_close(c);
-		}
-		s = slot_by_pid(c, pid);
-		if (s == NULL)
-			continue;
-		s->pid = 0;
-		s->reaped = true;
-		s->wait_status = status;
-		if (s->at_end)
-			slot_finish(c, s);
+	/* One whose pid the template has yet to tell must keep its status. */
+	c->must_reap = c->forker.n > 0;
+	if (c->must_reap) {
+		reap_known(c);
+		return;
 	}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		on_end(c, pid, status);
+}
+
+/*
+ * End processes of ours that fell to us and that nobody knows: what a killed
+ * template had forked unheard. Until it was reaped there may come more.
+ */
+static void
+end_strays(struct children *c)
+{
+	pid_t pids[STRAYS_MAX];
+	int i, n;
+
+	if (c->forker.n > 0 || (c->forker.failed && c->forker.pid > 0))
+		return;
+	n = spawn_find_children("--child=", pids, STRAYS_MAX);
+	c->has_strays = n == STRAYS_MAX;
+	for (i = 0; i < n; i++)
+		if (pids[i] != c->forker.pid && slot_by_pid(c, pids[i]) == NULL)
+			(void)kill(pids[i], SIGKILL); /* a child, not reaped */
+}
+
+/* The template has answered, or is gone. */
+static void
+on_template(struct children *c)
+{
+	pid_t pid;
+	int err;
+
+	while ((err = forker_answer(&c->forker, c->pace.ns, &pid)) == 0) {
+		if (pid > 0)
+			slot_born(c, forker_take_back(&c->forker), pid);
+		else
+			template_fail(c, (int)pid);
+	}
+	if (err != -EAGAIN && c->forker.n > 0)
+		template_fail(c, err);
+	else if (err != -EAGAIN)
+		forker_end(&c->forker);
 }
 
 static void
@@ -453,28 +614,58 @@ on_signals(struct children *c)
 	}
 }
 
+static bool
+slot_stands_still(const struct children *c, const struct child_slot *s)
+{
+	return s->pid > 0 && s->state != CHILD_KILLED &&
+	       c->pace.ns > s->silent_ns + STILL_NS;
+}
+
+bool
+children_stand_still(const struct children *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (slot_stands_still(c, c->slots[i]))
+			return true;
+	return false;
+}
+
+static void
+slot_timers(struct children *c, struct child_slot *s)
+{
+	uint64_t now = c->pace.ns;
+	bool is_still = slot_stands_still(c, s);
+
+	s->stood_still |= is_still;
+	if (s->deadline_ns != 0 && now >= s->deadline_ns &&
+	    (s->state < CHILD_STOPPING || !is_still))
+		slot_step_up(c, s);
+	if (s->restart_ns != 0 && now >= s->restart_ns && children_have_room(c))
+		children_start(c, s);
+	if (s->pid > 0 && s->state != CHILD_KILLED &&
+	    now > s->silent_ns + SILENCE_NS) {
+		log_warn("%s %u was silent for %llu s: killed", s->role,
+		    s->source, (unsigned long long)(SILENCE_NS / CLOCK_S));
+		children_kill(c, s);
+	}
+}
+
 static void
 on_timers(struct children *c)
 {
-	uint64_t now = clock_mono_ns();
-	struct child_slot *s;
+	uint64_t now = pace_turn(&c->pace, clock_mono_ns());
 	uint32_t i;
 
-	for (i = 0; i < c->n; i++) {
-		s = c->slots[i];
-		if (s->deadline_ns != 0 && now >= s->deadline_ns)
-			slot_step_up(c, s, now);
-		if (s->restart_ns != 0 && now >= s->restart_ns &&
-		    children_start(c, s) < 0)
-			s->restart_ns = now + CLOCK_S;
-		if (slot_is_alive(s) && s->state != CHILD_KILLED &&
-		    now > s->heard_ns + SILENCE_NS) {
-			log_warn("%s %u was silent for %llu s: killed", s->role,
-			    s->source,
-			    (unsigned long long)(SILENCE_NS / CLOCK_S));
-			children_kill(c, s);
-		}
-	}
+	if (forker_is_late(&c->forker, now))
+		template_fail(c, -ETIMEDOUT);
+	if (c->must_reap && c->forker.n == 0)
+		reap(c);
+	if (c->has_strays)
+		end_strays(c);
+	for (i = 0; i < c->n; i++)
+		slot_timers(c, c->slots[i]);
 }
 
 int
@@ -489,8 +680,10 @@ children_poll(struct children *c, int timeout_ms)
 		return errno == EINTR ? 0 : -errno;
 	for (i = 0; i < n; i++) {
 		s = events[i].data.ptr;
-		if (s == NULL)
+		if (events[i].data.ptr == NULL)
 			on_signals(c);
+		else if (events[i].data.ptr == &c->forker)
+			on_template(c);
 		else if (events[i].events & EPOLLOUT)
 			slot_flush(c, s);
 		else if (s->in.fd >= 0)
@@ -511,25 +704,38 @@ children_alive(const struct children *c)
 	return alive;
 }
 
+uint64_t
+children_time(const struct children *c)
+{
+	return c->pace.ns;
+}
+
+/* Kill it, and reap it unless it can't even be killed. */
+static void
+end_now(pid_t pid, uint64_t deadline_ns)
+{
+	if (pid <= 0)
+		return;
+	(void)kill(pid, SIGKILL); /* not reaped */
+	while (
+	    waitpid(pid, NULL, WNOHANG) == 0 && clock_mono_ns() < deadline_ns)
+		(void)poll(NULL, 0, 1); /* shorter is fine */
+}
+
 void
 children_destroy(struct children *c)
 {
+	uint64_t deadline = clock_mono_ns() + GONE_NS;
 	uint32_t i;
 
 	if (c == NULL)
 		return;
+	forker_end(&c->forker);
+	end_now(c->forker.pid, deadline);
 	for (i = 0; i < c->n; i++) {
-		if (c->slots[i]->pid > 0) {
-			(void)kill(c->slots[i]->pid, SIGKILL);
-			(void)waitpid(c->slots[i]->pid, NULL, 0);
-		}
+		end_now(c->slots[i]->pid, deadline);
 		slot_release(c, c->slots[i]);
 		free(c->slots[i]);
-	}
-	template_close(c);
-	if (c->template_pid > 0) {
-		(void)kill(c->template_pid, SIGKILL); /* not reaped */
-		(void)waitpid(c->template_pid, NULL, 0);
 	}
 	if (c->epoll_fd >= 0)
 		close(c->epoll_fd);

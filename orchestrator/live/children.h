@@ -19,6 +19,7 @@
 
 enum child_state {
 	CHILD_IDLE,	/* not started, or waiting for its restart */
+	CHILD_FORKING,	/* the template was asked for it */
 	CHILD_STARTING, /* runs, has not said READY */
 	CHILD_READY,	/* said READY */
 	CHILD_RUNNING,	/* was sent START */
@@ -36,15 +37,18 @@ struct child_slot {
 	bool restarts; /* start a new incarnation when it dies */
 	enum child_state state;
 	uint32_t incarnation;
-	pid_t pid; /* 0 when reaped */
+	pid_t pid; /* 0 when reaped, or not known yet */
 	int wait_status;
 	bool reaped, at_end, torn, said_bye, bye_ok;
+	bool stood_still; /* for some time; see children_stand_still() */
 	struct channel_in in;
 	struct channel_out out;
 	uint64_t last_seq;
+	uint64_t started_ns; /* just before its fork */
+	uint64_t heard_ns;   /* last frame */
+	/* By children_time(): */
 	uint64_t deadline_ns; /* of the present state; 0 none */
-	uint64_t started_ns;  /* just before its fork */
-	uint64_t heard_ns;    /* last frame */
+	uint64_t silent_ns;   /* since when nothing was heard */
 	uint64_t restart_ns;  /* when to start it again; 0 never */
 	unsigned failures;    /* short lives in a row */
 	bool wants_write;
@@ -63,7 +67,14 @@ struct children_hooks {
 	/* got is 0 when bytes could not be read as a frame at all. */
 	void (*gap)(
 	    void *arg, struct child_slot *, uint64_t expected, uint64_t got);
+	/* It is to be forked now. Its pid is known when it has started. */
+	void (*starting)(void *arg, struct child_slot *);
 	void (*started)(void *arg, struct child_slot *);
+	/*
+	 * It could not be started: -errno, or -ECANCELED when it was not
+	 * wanted any more. Finished, unless it is tried again.
+	 */
+	void (*failed)(void *arg, struct child_slot *, int err);
 	void (*ended)(void *arg, struct child_slot *, const struct child_end *);
 	void (*signalled)(void *arg, int sig);
 };
@@ -84,8 +95,12 @@ struct child_slot *children_add(
 /* The slot of a source, or NULL; sources begin at 1. */
 struct child_slot *children_slot(const struct children *, uint32_t source);
 
-/* Fork and exec the slot's process: 0 or -errno. */
-int children_start(struct children *, struct child_slot *);
+/*
+ * Have the slot's process started: the hooks say what came of it, at once or
+ * later. Wait while there is no room for more at a time.
+ */
+void children_start(struct children *, struct child_slot *);
+bool children_have_room(const struct children *);
 
 /* Queue a command. A child that can't take it any more is let die. */
 void children_send(struct children *, struct child_slot *, struct event *);
@@ -99,6 +114,19 @@ void children_kill(struct children *, struct child_slot *);
 
 /* Wait for something to happen, at most timeout_ms, and handle it. */
 int children_poll(struct children *, int timeout_ms);
+
+/*
+ * The supervision's own time, in nanoseconds: it goes on with each poll and
+ * stands while nobody polls. All deadlines of children are by it.
+ */
+uint64_t children_time(const struct children *);
+
+/*
+ * True when a process has said nothing for longer than any one call of it
+ * takes: it stands still (is stopped, starved). It is late only when that is
+ * over; if it stands still for too long it is killed.
+ */
+bool children_stand_still(const struct children *);
 
 /* Slots whose process is not finished. */
 unsigned children_alive(const struct children *);

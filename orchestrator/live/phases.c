@@ -14,9 +14,10 @@
 #include "proto/base/text.h"
 
 #define STARTS_AT_ONCE 32
+#define LEAVE_NS       (30 * CLOCK_S) /* longer than signals take to end it */
 
 struct phase_ops {
-	uint64_t patience_ns; /* 0: it ends by itself */
+	uint64_t patience_ns; /* by children_time(); 0: it ends by itself */
 	void (*enter)(struct run *);
 	bool (*is_over)(struct run *);
 	void (*late)(struct run *); /* patience is over; then is_over counts */
@@ -30,9 +31,10 @@ is_slow(const struct run *r)
 }
 
 static uint64_t
-patience_of(const struct run *r, const struct phase_ops *p)
+phase_deadline(const struct run *r, const struct phase_ops *p)
 {
-	return is_slow(r) ? 3 * p->patience_ns : p->patience_ns;
+	return children_time(r->children) +
+	       (is_slow(r) ? 3 : 1) * p->patience_ns;
 }
 
 static void
@@ -54,25 +56,13 @@ plan_child(struct run *r, const char *program, const char *role, bool restarts)
 	return s;
 }
 
-static void
-start_child(struct run *r, struct child_slot *s)
-{
-	int err = children_start(r->children, s);
-
-	if (err == 0)
-		return;
-	s->state = CHILD_FINISHED;
-	run_doom(
-	    r, "cannot start a process for %s: %s", s->role, strerror(-err));
-}
-
 static struct child_slot *
 add_child(struct run *r, const char *program, const char *role, bool restarts)
 {
 	struct child_slot *s = plan_child(r, program, role, restarts);
 
 	if (s != NULL)
-		start_child(r, s);
+		children_start(r->children, s);
 	return s;
 }
 
@@ -128,6 +118,10 @@ setup_is_over(struct run *r)
 	if (!s->bye_ok && !r->doomed && WIFSIGNALED(s->wait_status))
 		run_doom(r, "the setup process was killed by signal %d",
 		    WTERMSIG(s->wait_status));
+	else if (!s->bye_ok && !r->doomed && s->stood_still)
+		run_doom(r,
+		    "the setup process stood still (was stopped or got no "
+		    "processor) and then failed");
 	else if (!s->bye_ok && !r->doomed)
 		fail_cluster(r,
 		    "the test's streams could not be made: see the log lines "
@@ -198,9 +192,10 @@ start_is_over(struct run *r)
 		all_ready = false;
 		if (s->incarnation > 0)
 			continue;
-		start_child(r, s);
-		if (++started == STARTS_AT_ONCE)
+		if (!children_have_room(r->children) ||
+		    started++ == STARTS_AT_ONCE)
 			break;
+		children_start(r->children, s);
 	}
 	return all_ready;
 }
@@ -286,6 +281,12 @@ give_up(struct run *r)
 
 /* drain: producers end, then the rest when nothing is left to consume */
 
+static uint64_t
+stop_patience(const struct run *r)
+{
+	return r->config.op_timeout_ns + 30 * CLOCK_S;
+}
+
 static void
 stop_workers(struct run *r, bool produces)
 {
@@ -295,8 +296,7 @@ stop_workers(struct run *r, bool produces)
 	for (i = 1; i <= r->nworkers; i++) {
 		s = load_worker(r, i);
 		if (s != NULL && r->workers[i].produces == produces)
-			children_stop(r->children, s,
-			    r->config.op_timeout_ns + 30 * CLOCK_S);
+			children_stop(r->children, s, stop_patience(r));
 	}
 }
 
@@ -346,30 +346,47 @@ has_takers(const struct run *r)
 	return false;
 }
 
+/* A step of drain: it is given up when patience_ns are over. */
+static void
+drain_step(struct run *r, unsigned step, uint64_t patience_ns)
+{
+	r->step = step;
+	r->deadline_ns = children_time(r->children) + patience_ns;
+	if (step != 1)
+		stop_workers(r, step == 0);
+}
+
 static void
 drain_enter(struct run *r)
 {
-	stop_workers(r, true);
+	drain_step(r, 0, stop_patience(r) + LEAVE_NS);
+}
+
+static void
+drain_last(struct run *r)
+{
+	drain_step(r, 2, stop_patience(r) + LEAVE_NS);
 }
 
 static bool
 drain_is_over(struct run *r)
 {
-	uint64_t patience = r->config.consume_timeout_ns + 30 * CLOCK_S;
-
-	if (r->step == 0 && workers_finished(r, true)) {
-		r->step = 1;
-		r->phase_ns = clock_mono_ns();
-	}
+	if (r->step == 0 && workers_finished(r, true))
+		drain_step(r, 1, r->config.consume_timeout_ns + 30 * CLOCK_S);
 	/* merge_waiting: what has arrived may not be in the ledger yet. */
-	if (r->step == 1 &&
-	    (!has_takers(r) ||
-		(merge_waiting(r->merge) == 0 && is_consumed(r)) ||
-		clock_mono_ns() >= r->phase_ns + patience)) {
-		r->step = 2;
-		stop_workers(r, false);
-	}
+	if (r->step == 1 && (!has_takers(r) || (merge_waiting(r->merge) == 0 &&
+						   is_consumed(r))))
+		drain_last(r);
 	return r->step == 2 && workers_finished(r, false);
+}
+
+static void
+drain_late(struct run *r)
+{
+	if (r->step == 1)
+		drain_last(r); /* what was not taken until now is judged */
+	else
+		run_doom(r, "not all workers have ended in time");
 }
 
 /* settle: chaos says when the cluster is healthy and current */
@@ -449,6 +466,16 @@ audit_is_over(struct run *r)
 		return false;
 	}
 	return r->compared || r->chaos->state == CHILD_FINISHED;
+}
+
+/* Without it the run proves nothing; but it ends. */
+static void
+audit_late(struct run *r)
+{
+	give_up(r);
+	r->audits = AUDITS_MAX;
+	r->compared = true;
+	children_kill(r->children, r->audit);
 }
 
 /* clean: leave nothing on a cluster that isn't ours, unless it is evidence */
@@ -543,9 +570,9 @@ static const struct phase_ops phases[PHASES] = {
     [PHASE_QUIET] = {0, quiet_enter, quiet_is_over, NULL},
     [PHASE_MAYHEM] = {0, mayhem_enter, mayhem_is_over, NULL},
     [PHASE_HEAL] = {240 * CLOCK_S, heal_enter, heal_is_over, give_up},
-    [PHASE_DRAIN] = {0, drain_enter, drain_is_over, NULL},
+    [PHASE_DRAIN] = {0, drain_enter, drain_is_over, drain_late},
     [PHASE_SETTLE] = {180 * CLOCK_S, settle_enter, settle_is_over, give_up},
-    [PHASE_AUDIT] = {0, audit_enter, audit_is_over, NULL},
+    [PHASE_AUDIT] = {300 * CLOCK_S, audit_enter, audit_is_over, audit_late},
     [PHASE_CLEAN] = {60 * CLOCK_S, clean_enter, clean_is_over, give_up},
     [PHASE_DOWN] = {60 * CLOCK_S, down_enter, down_is_over, give_up},
     [PHASE_END] = {0, NULL, NULL, NULL},
@@ -559,7 +586,7 @@ phase_enter(struct run *r, enum run_phase phase)
 
 	r->phase = phase;
 	r->phase_ns = clock_mono_ns();
-	r->deadline_ns = p->patience_ns ? r->phase_ns + patience_of(r, p) : 0;
+	r->deadline_ns = p->patience_ns ? phase_deadline(r, p) : 0;
 	r->step = 0;
 	ev.u.phase.phase = (uint8_t)phase;
 	text_set(ev.u.phase.name, sizeof(ev.u.phase.name), phase_name(phase));
@@ -572,8 +599,7 @@ void
 phase_prolong(struct run *r, enum run_phase phase)
 {
 	if (r->phase == phase && r->deadline_ns != 0)
-		r->deadline_ns =
-		    clock_mono_ns() + patience_of(r, &phases[phase]);
+		r->deadline_ns = phase_deadline(r, &phases[phase]);
 }
 
 void
@@ -581,7 +607,9 @@ phase_poll(struct run *r)
 {
 	const struct phase_ops *p = &phases[r->phase];
 
-	if (r->deadline_ns != 0 && clock_mono_ns() >= r->deadline_ns) {
+	if (r->deadline_ns != 0 &&
+	    children_time(r->children) >= r->deadline_ns &&
+	    !children_stand_still(r->children)) {
 		r->deadline_ns = 0;
 		p->late(r);
 	}

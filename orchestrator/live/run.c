@@ -154,6 +154,8 @@ on_ready(struct run *r, struct child_slot *s)
 {
 	const struct run_worker *w = &r->workers[s->source];
 
+	phase_prolong(r, PHASE_SETUP);
+	phase_prolong(r, PHASE_START);
 	if (!w->is_load || s->state != CHILD_READY)
 		return;
 	/* One that was restarted joins the load, or what is left to consume. */
@@ -291,6 +293,8 @@ hook_event(void *arg, struct child_slot *s, const struct event *ev,
 		merge_mark(r->merge, s->source, ev->time_ns);
 		return;
 	}
+	if (s == r->audit)
+		phase_prolong(r, PHASE_AUDIT);
 	steer(r, s, ev);
 	say_log(r, s, ev);
 	err = merge_push(r->merge, ev, raw, raw_len);
@@ -310,22 +314,43 @@ hook_gap(void *arg, struct child_slot *s, uint64_t expected, uint64_t got)
 	run_note(arg, &ev);
 }
 
+/* From here on the history waits for what it may say. */
 static void
-hook_started(void *arg, struct child_slot *s)
+hook_starting(void *arg, struct child_slot *s)
 {
 	struct run *r = arg;
-	struct event ev = {.type = MESSAGE_CHILD_START};
 	int err = merge_open(r->merge, s->source, s->started_ns);
 
 	if (err < 0)
 		run_doom(r, "cannot follow %s %u: %s", s->role, s->source,
 		    strerror(-err));
+}
+
+static void
+hook_failed(void *arg, struct child_slot *s, int err)
+{
+	struct run *r = arg;
+
+	merge_close(r->merge, s->source);
+	if (s->state == CHILD_FINISHED && err != -ECANCELED)
+		run_doom(r, "cannot start a process for %s: %s", s->role,
+		    strerror(-err));
+}
+
+static void
+hook_started(void *arg, struct child_slot *s)
+{
+	struct run *r = arg;
+	struct event ev = {.type = MESSAGE_CHILD_START};
+
 	ev.u.child_start.child = s->source;
 	ev.u.child_start.child_incarnation = s->incarnation;
 	ev.u.child_start.pid = (uint32_t)s->pid;
 	text_set(ev.u.child_start.role, sizeof(ev.u.child_start.role), s->role);
 	run_note(r, &ev);
 	run_configure(r, s);
+	phase_prolong(r, PHASE_SETUP);
+	phase_prolong(r, PHASE_START);
 }
 
 static void
@@ -498,8 +523,9 @@ note_head(struct run *r)
 static int
 run_prepare(struct run *r)
 {
-	static const struct children_hooks hooks = {
-	    hook_event, hook_gap, hook_started, hook_ended, hook_signalled};
+	static const struct children_hooks hooks = {hook_event, hook_gap,
+	    hook_starting, hook_started, hook_failed, hook_ended,
+	    hook_signalled};
 	char path[CONFIG_PATH_MAX + 16] = "";
 	int fd, err;
 
@@ -587,7 +613,7 @@ loop_once(struct run *r)
 static void
 run_conclude(struct run *r)
 {
-	uint64_t deadline = clock_mono_ns() + LAST_NS;
+	uint64_t deadline = children_time(r->children) + LAST_NS;
 	uint32_t i;
 
 	r->concluding = true; /* whoever still runs is ended by us */
@@ -595,7 +621,8 @@ run_conclude(struct run *r)
 		children_slot(r->children, i)->restarts = false;
 		children_kill(r->children, children_slot(r->children, i));
 	}
-	while (children_alive(r->children) > 0 && clock_mono_ns() < deadline)
+	while (children_alive(r->children) > 0 &&
+	       children_time(r->children) < deadline)
 		loop_once(r);
 	/* Nobody is left who would take the room away again. */
 	reserve_release(r->dir);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The place that forks; see spawn.h. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,6 +15,7 @@
 
 #include "proto/base/sig.h"
 #include "proto/base/spawn.h"
+#include "proto/base/text.h"
 
 #define SPAWN_PARK	     64	  /* descriptors are parked above this number */
 #define SPAWN_LAST	     1024 /* where close_range is not known */
@@ -154,4 +158,60 @@ spawn(const struct spawn_request *r)
 		return pid;
 	(void)waitpid(pid, NULL, 0); /* it has said why and is leaving */
 	return n == (ssize_t)sizeof(error) && error > 0 ? -error : -EIO;
+}
+
+/* The first bytes of a file of /proc: how many. */
+static size_t
+read_proc(const char *pid, const char *name, char *out, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	text_format(path, sizeof(path), "/proc/%.20s/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, out, size - 1);
+	if (fd >= 0)
+		close(fd);
+	n = n > 0 ? n : 0; /* it is gone */
+	out[n] = '\0';
+	return (size_t)n;
+}
+
+/* Is a child of ours, lives, and has that word. */
+static bool
+is_child(const char *pid, const char *word)
+{
+	char text[512];
+	const char *at;
+	size_t n, first;
+
+	/* "5 (a name) S 1 ...": the fourth is the parent. */
+	(void)read_proc(pid, "stat", text, sizeof(text));
+	at = strrchr(text, ')');
+	if (at == NULL || strlen(at) < 4 || at[2] == 'Z' ||
+	    strtol(at + 3, NULL, 10) != getpid())
+		return false;
+	n = read_proc(pid, "cmdline", text, sizeof(text));
+	first = strlen(text) + 1;
+	return word[0] == '\0' ||
+	       (first < n && strncmp(text + first, word, strlen(word)) == 0);
+}
+
+int
+spawn_find_children(const char *word, pid_t *pids, int max)
+{
+	DIR *d = opendir("/proc");
+	const struct dirent *e;
+	uint64_t pid;
+	int n = 0;
+
+	if (d == NULL)
+		return -errno;
+	while (n < max && (e = readdir(d)) != NULL)
+		if (text_to_u64(e->d_name, INT32_MAX, &pid) == 0 &&
+		    is_child(e->d_name, word))
+			pids[n++] = (pid_t)pid;
+	(void)closedir(d); /* it was only read */
+	return n;
 }

@@ -40,6 +40,13 @@ int spawn_keep_fds(const struct spawn_request *);
 /* Make this process the one that orphans of its descendants fall to. */
 int spawn_subreaper(void);
 
+/*
+ * Children of this process by what /proc tells, orphans that fell to it
+ * included: those whose second word on the command line begins with word
+ * ("": all that live). At most max of them go to pids. How many, or -errno.
+ */
+int spawn_find_children(const char *word, pid_t *pids, int max);
+
 /* A close-on-exec pipe; 0 or -errno. */
 int spawn_pipe(int fds[2]);
 

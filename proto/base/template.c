@@ -2,7 +2,6 @@
 /* A process that forks on request; see template.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,9 +16,6 @@
 
 #include "proto/base/sig.h"
 #include "proto/base/template.h"
-
-#define ANSWER_MS  10000
-#define REPARENTED 20000 /* looks, 100 us apart */
 
 struct request {
 	pid_t parent;
@@ -96,29 +92,33 @@ ask(int fd, const struct spawn_request *r, struct request *q)
 		h->cmsg_len = CMSG_LEN((size_t)r->nfds * sizeof(int));
 		memcpy(CMSG_DATA(h), fds, (size_t)r->nfds * sizeof(int));
 	}
-	return sendmsg(fd, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-pid_t
-template_spawn(int fd, const struct spawn_request *r)
+int
+template_ask(int fd, const struct spawn_request *r)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
 	struct request q;
-	int32_t answer;
-	int err = pack(r, &q), n;
+	int err = pack(r, &q);
 
-	if (err == 0)
-		err = ask(fd, r, &q);
-	if (err < 0)
-		return err;
+	return err == 0 ? ask(fd, r, &q) : err;
+}
+
+int
+template_answer(int fd, pid_t *pid)
+{
+	int32_t answer;
+	ssize_t n;
+
 	do
-		n = poll(&p, 1, ANSWER_MS);
+		n = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n == 0 ? -ETIMEDOUT : -errno;
-	if (recv(fd, &answer, sizeof(answer), 0) != (ssize_t)sizeof(answer))
+	if (n < 0 && errno == EAGAIN)
+		return -EAGAIN;
+	if (n != (ssize_t)sizeof(answer))
 		return -EPIPE;
-	return answer;
+	*pid = answer;
+	return 0;
 }
 
 /* The template */
@@ -130,7 +130,6 @@ unpack_fds(struct msghdr *m, const struct request *q, struct spawn_request *r)
 	struct cmsghdr *h = CMSG_FIRSTHDR(m);
 	int fds[SPAWN_FDS_MAX], i;
 
-	r->nfds = q->nfds;
 	if (q->nfds == 0)
 		return 0;
 	if (h == NULL || h->cmsg_type != SCM_RIGHTS ||
@@ -139,6 +138,7 @@ unpack_fds(struct msghdr *m, const struct request *q, struct spawn_request *r)
 	memcpy(fds, CMSG_DATA(h), (size_t)q->nfds * sizeof(int));
 	for (i = 0; i < q->nfds; i++)
 		r->fds[i] = (struct spawn_fd){fds[i], q->to[i]};
+	r->nfds = q->nfds;
 	return 0;
 }
 
@@ -186,9 +186,9 @@ static bool
 adopted(pid_t between, pid_t parent)
 {
 	struct timespec wait = {.tv_nsec = 100000};
-	int i;
 
-	for (i = 0; i < REPARENTED && getppid() == between; i++)
+	/* As long as the host is slow: its end is certain. */
+	while (getppid() == between)
 		(void)nanosleep(&wait, NULL); /* shorter is fine */
 	return getppid() == parent &&
 	       prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
@@ -225,12 +225,31 @@ answer(int32_t pid)
 	(void)!send(TEMPLATE_FD, &pid, sizeof(pid), MSG_NOSIGNAL);
 }
 
+/*
+ * The one between: forks the child and says its pid. It dies with the template,
+ * so that who has killed the template knows that no child comes later.
+ */
+static bool
+is_the_child(pid_t template, int32_t *born)
+{
+	pid_t pid;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
+	    getppid() != template)
+		_exit(127);
+	pid = fork();
+	if (pid == 0)
+		return true;
+	*born = pid > 0 ? pid : -errno;
+	_exit(0);
+}
+
 int
 template_serve(int argc, char **main_argv, char **argv)
 {
 	struct spawn_request r;
 	struct request q;
-	pid_t between, pid;
+	pid_t between, template = getpid();
 	int32_t *born = mmap(NULL, sizeof(*born), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int err, i;
@@ -243,14 +262,11 @@ template_serve(int argc, char **main_argv, char **argv)
 		between = err < 0 ? err : fork();
 		if (between == 0) {
 			between = getpid();
-			pid = fork();
-			if (pid == 0) {
+			if (is_the_child(template, born)) {
 				(void)munmap(born, sizeof(*born));
 				return begin(
 				    &q, &r, between, argc, main_argv, argv);
 			}
-			*born = pid > 0 ? pid : -errno;
-			_exit(0);
 		}
 		/*
 		 * Only when the one between is gone is the child the asker's

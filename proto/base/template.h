@@ -29,10 +29,21 @@
 pid_t template_start(char *const *argv, int *fd);
 
 /*
- * As spawn(), by the template at fd; path is not looked at. -errno also when
- * the template is gone or does not answer within 10 s: spawn() it then.
+ * Ask the template at fd for what spawn() would start; path is not looked at.
+ * Its answers come in the order of what was asked, each when the child runs.
+ * 0, -EAGAIN (many are asked already), or -errno: it can't be asked.
  */
-pid_t template_spawn(int fd, const struct spawn_request *);
+int template_ask(int fd, const struct spawn_request *);
+
+/*
+ * Take an answer, if there is one: 0 and *pid, which is -errno when it could
+ * not fork; -EAGAIN when there is none yet; -EPIPE when the template is gone.
+ *
+ * Whoever has lost patience can't know whether the child comes after all. It
+ * does not when the template was killed and reaped; what was forked until then
+ * is an orphan that nobody has told the asker of.
+ */
+int template_answer(int fd, pid_t *pid);
 
 /*
  * The template itself: serve requests at TEMPLATE_FD. Ends the process when

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,6 +40,21 @@ end_template(pid_t pid, int fd)
 	close(fd);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+/* Ask, and wait for the answer as long as it takes. */
+static pid_t
+template_spawn(int fd, const struct spawn_request *r)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	pid_t pid = 0;
+	int err = template_ask(fd, r);
+
+	if (err < 0)
+		return err;
+	assert_int_equal(poll(&p, 1, -1), 1);
+	err = template_answer(fd, &pid);
+	return err < 0 ? err : pid;
 }
 
 /* Have it fork a role; what that wrote to descriptor 4 until its end. */
@@ -155,6 +171,86 @@ test_refusals(void **state)
 	assert_ended(template, SIGKILL);
 	assert_true(template_spawn(fd, &r) < 0);
 	close(fd);
+}
+
+/* Nobody waits: what was asked is answered in its order, when it is done. */
+static void
+test_answers_in_order(void **state)
+{
+	char *words[] = {(char *)"test-child", (char *)"fails", NULL};
+	char *longer[] = {(char *)"test-child", (char *)"wait", NULL};
+	struct spawn_request r = {.argv = words};
+	struct pollfd p = {.events = POLLIN};
+	pid_t template, pid;
+	int i, err;
+
+	(void)state;
+	template = start_template(&p.fd);
+	assert_int_equal(template_answer(p.fd, &pid), -EAGAIN);
+	assert_int_equal(kill(template, SIGSTOP), 0);
+	for (i = 0; i < 8; i++) {
+		r.argv = i % 2 == 0 ? words : longer;
+		assert_int_equal(template_ask(p.fd, &r), 0);
+	}
+	assert_int_equal(template_answer(p.fd, &pid), -EAGAIN);
+	assert_int_equal(kill(template, SIGCONT), 0);
+	for (i = 0; i < 8; i++) {
+		assert_int_equal(poll(&p, 1, -1), 1);
+		assert_int_equal(template_answer(p.fd, &pid), 0);
+		assert_true(pid > 0);
+		if (i % 2 == 1)
+			assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_ended(pid, i % 2 == 1 ? SIGKILL : 7 << 8);
+	}
+	/* So many that they are not taken: it says so, and goes on. */
+	assert_int_equal(kill(template, SIGSTOP), 0);
+	r.argv = words;
+	for (i = 0; (err = template_ask(p.fd, &r)) == 0; i++)
+		assert_true(i < 100000);
+	assert_int_equal(err, -EAGAIN);
+	assert_int_equal(kill(template, SIGCONT), 0);
+	for (; i > 0; i--) {
+		assert_int_equal(poll(&p, 1, -1), 1);
+		assert_int_equal(template_answer(p.fd, &pid), 0);
+		assert_ended(pid, 7 << 8);
+	}
+	end_template(template, p.fd);
+}
+
+static void
+kill_children(void)
+{
+	pid_t pids[64];
+	int n = spawn_find_children("wait", pids, 64);
+
+	while (n > 0)
+		assert_int_equal(kill(pids[--n], SIGKILL), 0);
+}
+
+/* It was killed and reaped: then no child of it comes any more. */
+static void
+test_killed(void **state)
+{
+	char *argv[] = {(char *)"test-child", (char *)"wait", NULL};
+	struct spawn_request r = {.argv = argv};
+	pid_t template;
+	int fd, i, round;
+
+	(void)state;
+	for (round = 0; round < 20; round++) {
+		template = start_template(&fd);
+		for (i = 0; i < 20; i++)
+			assert_int_equal(template_ask(fd, &r), 0);
+		for (i = 0; i < round; i++)
+			assert_int_equal(poll(NULL, 0, 1), 0);
+		assert_int_equal(kill(template, SIGKILL), 0);
+		assert_ended(template, SIGKILL);
+		close(fd);
+		/* Children fall to us when the one between is gone, too. */
+		while (waitpid(-1, NULL, WNOHANG) >= 0)
+			kill_children();
+	}
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
 /* Who asked dies: so does the child, and it falls to us. */
@@ -289,6 +385,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_children),
 	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_answers_in_order),
+	    cmocka_unit_test(test_killed),
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_death_signal),
 	};

@@ -242,6 +242,14 @@ dial(uint16_t port)
 	return fd;
 }
 
+/* It is this process that has too little of something. */
+static bool
+is_lack(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ||
+	       error == ENOBUFS;
+}
+
 static void
 end_init(struct proxy *p, struct link *l, unsigned side, int fd)
 {
@@ -291,16 +299,24 @@ refuse_all(struct proxy *p, const struct front *f)
 			count_refused(p, i, f->node);
 }
 
+/*
+ * No descriptors or no memory: a link that can't be made looks like a fault
+ * that nobody has injected.
+ */
+static void __attribute__((noreturn))
+run_out(struct proxy *p, int err, const char *what)
+{
+	child_diag(&p->child, err, "cannot %s: %s", what, strerror(-err));
+	exit(70);
+}
+
 static void
 link_add(struct proxy *p, const struct front *f, int from, int to)
 {
 	struct link *l = calloc(1, sizeof(*l));
 
-	if (l == NULL) {
-		close(from);
-		close(to);
-		return;
-	}
+	if (l == NULL)
+		run_out(p, -ENOMEM, "add a link");
 	l->node = f->node;
 	l->from = f->clients ? LINK_CLIENTS : UNNAMED;
 	if (f->clients)
@@ -321,12 +337,17 @@ front_accept(struct proxy *p, struct front *f)
 	int from, to = -1;
 
 	from = accept4(f->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (from < 0)
-		return;
+	if (from < 0) {
+		if (is_lack(errno))
+			run_out(p, -errno, "accept a connection");
+		return; /* it has gone again */
+	}
 	if (is_isolated(p, f))
 		refuse_all(p, f);
 	else
 		to = dial(f->real_port);
+	if (is_lack(-to))
+		run_out(p, to, "open a connection");
 	if (to >= 0)
 		link_add(p, f, from, to);
 	else

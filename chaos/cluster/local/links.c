@@ -30,6 +30,7 @@ links_start(struct links *l)
 	pid_t pid;
 
 	memset(l, 0, sizeof(*l));
+	text_set(l->why, sizeof(l->why), "the link proxy process died");
 	err = spawn_pipe(up);
 	if (err < 0)
 		return err;
@@ -169,6 +170,9 @@ take_event(struct links *l, const struct event *ev)
 		take_flow(l, &ev->u.link_flow);
 	} else if (ev->type == MESSAGE_LINK_PEER) {
 		take_peer(l, &ev->u.link_peer);
+	} else if (ev->type == MESSAGE_DIAG) {
+		text_format(l->why, sizeof(l->why), "the link proxies end: %s",
+		    ev->u.diag.text);
 	} else if (ev->type == MESSAGE_LOG && ev->u.log.level >= LOG_WARN)
 		log_warn("links: %s", ev->u.log.text);
 }

@@ -32,6 +32,7 @@ struct links {
 	} states[CONFIG_NODES_MAX + 1][CONFIG_NODES_MAX + 1]; /* from, to */
 	unsigned open[CONFIG_NODES_MAX];    /* links to each server now */
 	unsigned clients[CONFIG_NODES_MAX]; /* clients of each, likewise */
+	char why[160]; /* what is said when it ends by itself */
 };
 
 /* Start the proxy process: 0 or -errno. */

@@ -38,6 +38,7 @@
 #define PORT_TRIES	 2000
 #define FORM_NS		 (20 * CLOCK_S) /* healthy, but the group too small */
 #define START_NS	 (30 * CLOCK_S)
+#define LINKS_NS	 (60 * CLOCK_S) /* our own: on a slow host as well */
 #define FORM_MAX	 5
 #define STOP_NS		 (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
 #define CONNECTIONS_BASE 60000
@@ -259,7 +260,7 @@ local_node_start(struct cluster *c, unsigned node)
 	char *argv[] = {name, flag, conf, NULL};
 	struct spawn_request r = {.path = n->bin, .argv = argv};
 	pid_t pid;
-	int fd;
+	int fd, err;
 
 	if (c->nodes[node - 1].pid != 0)
 		return 0;
@@ -267,14 +268,19 @@ local_node_start(struct cluster *c, unsigned node)
 	text_add(conf, sizeof(conf), "%s/server.conf", dir);
 	text_add(out, sizeof(out), "%s/output.log", dir);
 	fd = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		err = -errno;
+		chaos_fail_lack(c->chaos, err, "open a server's log");
+		return err;
+	}
 	r.fds[r.nfds++] = (struct spawn_fd){fd, 1};
 	r.fds[r.nfds++] = (struct spawn_fd){fd, 2};
 	pid = spawn(&r);
 	close(fd);
-	if (pid < 0)
+	if (pid < 0) {
+		chaos_fail_lack(c->chaos, (int)pid, "start a server");
 		return (int)pid;
+	}
 	c->nodes[node - 1].pid = pid;
 	n->should_run = true;
 	n->died_ns = 0;
@@ -519,7 +525,7 @@ local_tend(struct cluster *c)
 	unsigned i;
 
 	if (!links_read(&l->links))
-		chaos_fail(c->chaos, "the link proxy process died");
+		chaos_fail(c->chaos, l->links.why);
 	if (!loss_read(&l->loss))
 		chaos_fail(c->chaos, "nft ended");
 	look_at_disks(c);
@@ -627,7 +633,7 @@ static int
 open_links(struct cluster *c)
 {
 	struct local *l = c->state;
-	uint64_t deadline = clock_mono_ns() + START_NS;
+	uint64_t deadline = chaos_time(c->chaos) + LINKS_NS;
 	unsigned i;
 	int err = links_start(&l->links);
 
@@ -640,8 +646,12 @@ open_links(struct cluster *c)
 	}
 	while (err == 0 &&
 	       !links_are_open(&l->links, c->n, has_client_fronts(c))) {
-		if (clock_mono_ns() >= deadline)
+		if (chaos_is_stopping(c->chaos))
+			err = -EINTR;
+		if (chaos_time(c->chaos) >= deadline) {
+			chaos_fail(c->chaos, "the link proxies don't answer");
 			err = -ETIMEDOUT;
+		}
 		chaos_wait(c->chaos, 5);
 	}
 	for (i = 0; i < c->n; i++)
@@ -790,6 +800,7 @@ static int
 wait_formed(struct cluster *c)
 {
 	uint64_t begin = clock_mono_ns(), whole_ns = 0;
+	uint64_t begun = chaos_time(c->chaos);
 	struct local *l = c->state;
 	char why[CLUSTER_WHY_MAX] = "";
 	unsigned i, size;
@@ -809,11 +820,12 @@ wait_formed(struct cluster *c)
 			}
 		size = monitor_meta_size(c->monitor, begin);
 		if (size != 0 && whole_ns == 0)
-			whole_ns = clock_mono_ns();
-		if (whole_ns != 0 && clock_mono_ns() > whole_ns + FORM_NS / 4 &&
+			whole_ns = chaos_time(c->chaos);
+		if (whole_ns != 0 &&
+		    chaos_time(c->chaos) > whole_ns + FORM_NS / 4 &&
 		    size < c->n)
 			return 1;
-		if (clock_mono_ns() > begin + START_NS) {
+		if (chaos_time(c->chaos) > begun + START_NS) {
 			text_add(c->why, sizeof(c->why),
 			    "the servers run but after %llu s %s",
 			    (unsigned long long)(START_NS / CLOCK_S), why);
