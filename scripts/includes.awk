@@ -26,7 +26,7 @@ function may_include(folder, header) {
 		if (header ~ /^orchestrator\/judge\//)
 			return 1
 		# Nothing that could act: no process, no pipe, no journal.
-		return header ~ /^proto\/(base\/(buf|clock|hist|text)|config|message)\.h$/ ||
+		return header ~ /^proto\/(base\/(buf|clock|ensure|hist|text)|config|message)\.h$/ ||
 		    header == "proto/messages.def"
 	}
 	if (folder == "orchestrator")

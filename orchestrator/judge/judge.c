@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/judge.h"
+#include "proto/base/ensure.h"
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
@@ -42,6 +43,7 @@ struct judge {
 	judge_notice *notice;
 	void *notice_arg;
 	struct facts facts;
+	bool is_over;
 };
 
 static const char *const kind_names[] = {
@@ -422,6 +424,7 @@ judge_event(struct judge *j, const struct event *ev)
 	unsigned i;
 	int err = 0;
 
+	ensure(!j->is_over);
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
@@ -587,6 +590,8 @@ judge_finish(struct judge *j, struct judge_result *r)
 {
 	size_t i;
 
+	ensure(!j->is_over);
+	j->is_over = true;
 	memset(r, 0, sizeof(*r));
 	for (i = 0; i < j->nchecks; i++)
 		if (j->checks[i].ops->finish != NULL && !is_off(&j->checks[i]))

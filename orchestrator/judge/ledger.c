@@ -6,6 +6,7 @@
 
 #include "orchestrator/judge/ledger.h"
 #include "proto/base/clock.h"
+#include "proto/base/ensure.h"
 #include "proto/base/text.h"
 
 #define ROOM_FIRST  64
@@ -79,7 +80,7 @@ ledger_slot(const struct ledger *l, size_t i)
 static int
 entries_resize(struct ledger *l, size_t room)
 {
-	size_t i, old = l->room, at;
+	size_t i, old = l->room, at, moved = 0;
 	struct ledger_entry *entries = calloc(room, sizeof(*entries));
 	struct ledger_entry *from = l->entries;
 
@@ -98,7 +99,9 @@ entries_resize(struct ledger *l, size_t room)
 		     at = (at + 1) & (room - 1))
 			;
 		entries[at] = from[i];
+		moved++;
 	}
+	ensure(moved == l->nentries && moved < room);
 	free(from);
 	*l->hint = (struct ledger_hint){0, NULL};
 	return 0;
@@ -122,6 +125,7 @@ entry_add(struct ledger *l, uint64_t id)
 	for (i = slot_of(l, id); l->entries[i].id != 0;
 	     i = (i + 1) & (l->room - 1))
 		;
+	ensure(id != 0); /* which marks a free slot */
 	l->entries[i].id = id;
 	l->nentries++;
 	*l->hint = (struct ledger_hint){0, NULL};
@@ -134,6 +138,7 @@ entry_remove(struct ledger *l, struct ledger_entry *e)
 {
 	size_t mask = l->room - 1, hole = (size_t)(e - l->entries), i, home;
 
+	ensure(hole < l->room && e->id != 0 && l->nentries > 0);
 	for (i = (hole + 1) & mask; l->entries[i].id != 0; i = (i + 1) & mask) {
 		home = slot_of(l, l->entries[i].id);
 		if (((i - home) & mask) >= ((i - hole) & mask)) {
@@ -339,7 +344,7 @@ enter_invoke(struct ledger *l, const struct faults *f, const struct event *ev)
 	struct ledger_stream *s = stream_at(l, m->stream);
 	struct ledger_entry *e = ledger_find(l, m->id);
 
-	if (s == NULL)
+	if (s == NULL || m->id == 0)
 		return;
 	if (e != NULL) {
 		e->attempts++;
@@ -372,6 +377,7 @@ entry_settle(struct ledger *l, struct ledger_entry *e)
 {
 	const struct ledger_stream *s = ledger_stream(l, e->stream);
 
+	ensure(!e->is_confirmed || (e->required & ~e->confirmed) == 0);
 	if ((!e->is_acked && !is_recovered(e)) ||
 	    (!e->is_confirmed && s != NULL && s->consumers > 0))
 		return false;
