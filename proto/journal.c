@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "proto/base/ensure.h"
 #include "proto/base/text.h"
 #include "proto/journal.h"
 
@@ -130,6 +131,7 @@ put_out(struct journal_writer *j, ZSTD_EndDirective how)
 static int
 segment_begin(struct journal_writer *j, unsigned segment)
 {
+	ensure(j->fd < 0 && buf_len(&j->buf) == 0 && buf_len(&j->out) == 0);
 	j->segment = segment;
 	j->segment_bytes = MAGIC_BYTES;
 	j->segment_disk = 0;
@@ -230,6 +232,7 @@ journal_append(struct journal_writer *j, const uint8_t *raw, size_t len)
 {
 	int err;
 
+	ensure(len > 0 && len <= FRAME_MAX);
 	/* While the disk is full the segment just grows. */
 	if (j->segment_bytes + len > j->segment_max && j->error == 0 &&
 	    segment_end(j) == 0)

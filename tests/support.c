@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
 static uint64_t
@@ -168,6 +171,29 @@ support_seed(void)
 	if (text != NULL)
 		assert_int_equal(text_to_u64(text, UINT64_MAX, &seed), 0);
 	return seed;
+}
+
+int
+support_run_self(const char *role, char *words, size_t size)
+{
+	char *argv[] = {(char *)"test", (char *)(uintptr_t)role, NULL};
+	struct spawn_request r = {.path = "/proc/self/exe", .argv = argv};
+	size_t len = 0;
+	int fds[2], status = -1;
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(spawn_pipe(fds), 0);
+	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 2};
+	pid = spawn(&r);
+	close(fds[1]);
+	assert_true(pid > 0);
+	while ((n = read(fds[0], words + len, size - len - 1)) > 0)
+		len += (size_t)n;
+	words[len] = '\0';
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
 }
 
 bool

@@ -52,6 +52,12 @@ void support_dir_remove(const char *);
 /* The seed of a random test: NATSBURN_TEST_SEED or a fixed one. */
 uint64_t support_seed(void);
 
+/*
+ * Run this very program with one argument: its wait status, and what it wrote
+ * to stderr. For what is to end the process.
+ */
+int support_run_self(const char *role, char *words, size_t size);
+
 /* True when golden files are to be written anew (BLESS=1). */
 bool support_bless(void);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/faults.h"
+#include "proto/base/ensure.h"
 
 void
 faults_init(struct faults *f)
@@ -94,9 +95,11 @@ fault_end(struct faults *f, const struct event *ev)
 	f->last_end_ns = ev->time_ns;
 	past_add(f, f->open[i].planned_ns, ev->time_ns);
 	/* What could not be undone may hinder JetStream for ever. */
-	if (f->open[i].stops_clock && ev->u.fault_healed.ok &&
-	    --f->nstopping == 0)
-		f->resume_ns = ev->time_ns + FAULTS_ELECTION_NS;
+	if (f->open[i].stops_clock && ev->u.fault_healed.ok) {
+		ensure(f->nstopping > 0 && f->is_stopped);
+		if (--f->nstopping == 0)
+			f->resume_ns = ev->time_ns + FAULTS_ELECTION_NS;
+	}
 	f->open[i] = f->open[--f->nopen];
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/hashmap.h"
+#include "proto/base/ensure.h"
 
 #define ROOM_FIRST 64
 #define ROOM_KEPT  16384 /* slots that are not given back */
@@ -98,7 +99,7 @@ hashmap_add(struct hashmap *m, uint64_t key)
 {
 	char *value;
 
-	if (m->n >= m->max)
+	if (m->n >= m->max || key == 0)
 		return NULL;
 	if ((m->n + 1) * 2 > m->room &&
 	    resize(m, m->room != 0 ? m->room * 2 : ROOM_FIRST) < 0)
@@ -116,6 +117,7 @@ hashmap_remove(struct hashmap *m, void *value)
 	size_t mask = m->room - 1, i, home;
 	size_t hole = (size_t)((char *)value - m->slots) / m->size;
 
+	ensure(hole < m->room && key_at(m, hole) != 0 && m->n > 0);
 	for (i = (hole + 1) & mask; key_at(m, i) != 0; i = (i + 1) & mask) {
 		home = home_of(m, key_at(m, i));
 		if (((i - home) & mask) >= ((i - hole) & mask)) {

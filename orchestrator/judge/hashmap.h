@@ -27,7 +27,7 @@ void *hashmap_find(const struct hashmap *, uint64_t key);
 
 /*
  * A new value, zeroed behind its key, which must not be in the map. NULL
- * without memory, or when there are max values.
+ * without memory, for a key of 0, or when there are max values.
  */
 void *hashmap_add(struct hashmap *, uint64_t key);
 

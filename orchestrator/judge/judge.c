@@ -8,6 +8,7 @@
 
 #include "orchestrator/judge/judge.h"
 #include "proto/base/array.h"
+#include "proto/base/ensure.h"
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
@@ -45,6 +46,7 @@ struct judge {
 	judge_notice *notice;
 	void *notice_arg;
 	struct facts facts;
+	bool is_over;
 };
 
 static const char *const kind_names[] = {
@@ -421,6 +423,7 @@ judge_event(struct judge *j, const struct event *ev)
 	unsigned i;
 	int err = 0;
 
+	ensure(!j->is_over);
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
@@ -587,6 +590,8 @@ judge_finish(struct judge *j, struct judge_result *r)
 {
 	size_t i;
 
+	ensure(!j->is_over);
+	j->is_over = true;
 	memset(r, 0, sizeof(*r));
 	for (i = 0; i < j->nchecks; i++)
 		if (j->checks[i].ops->finish != NULL && !is_off(&j->checks[i]))

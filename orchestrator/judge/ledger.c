@@ -7,6 +7,7 @@
 #include "orchestrator/judge/ledger.h"
 #include "proto/base/array.h"
 #include "proto/base/clock.h"
+#include "proto/base/ensure.h"
 #include "proto/base/text.h"
 
 #define SOURCES_MAX (1u << 20)
@@ -269,6 +270,7 @@ entry_settle(struct ledger *l, struct ledger_entry *e)
 {
 	const struct ledger_stream *s = ledger_stream(l, e->stream);
 
+	ensure(!e->is_confirmed || (e->required & ~e->confirmed) == 0);
 	if ((!e->is_acked && !is_recovered(e)) ||
 	    (!e->is_confirmed && s != NULL && s->consumers > 0))
 		return false;

@@ -13,6 +13,7 @@
 
 #include "orchestrator/live/children.h"
 #include "orchestrator/live/forker.h"
+#include "proto/base/ensure.h"
 #include "proto/base/log.h"
 #include "proto/base/pace.h"
 #include "proto/base/sig.h"
@@ -380,6 +381,7 @@ slot_finish(struct children *c, struct child_slot *s)
 	struct child_end end = {0};
 	uint64_t delay;
 
+	ensure(s->at_end && s->reaped);
 	if (WIFSIGNALED(s->wait_status))
 		end.signal = WTERMSIG(s->wait_status);
 	else

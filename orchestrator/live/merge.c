@@ -11,6 +11,7 @@
 
 #include "orchestrator/live/merge.h"
 #include "proto/base/buf.h"
+#include "proto/base/ensure.h"
 #include "proto/frame.h"
 
 /* A queued event: this head, the payload's structure, the frame. */
@@ -37,6 +38,7 @@ struct merge {
 	uint32_t heap[MERGE_SOURCES_MAX];
 	uint32_t nheap;
 	size_t waiting;
+	uint64_t released_ns; /* time of the last event released */
 };
 
 struct merge *
@@ -108,8 +110,10 @@ heap_fix(struct merge *m, uint32_t place)
 static void
 heap_remove(struct merge *m, uint32_t place)
 {
-	uint32_t last = m->heap[--m->nheap];
+	uint32_t last;
 
+	ensure(place < m->nheap);
+	last = m->heap[--m->nheap];
 	m->sources[m->heap[place]]->place = NOWHERE;
 	if (place == m->nheap)
 		return;
@@ -193,6 +197,7 @@ merge_push(
 	struct record head;
 	struct event late;
 	uint8_t frame[FRAME_MAX], *at;
+	int len;
 
 	if (s == NULL || spec == NULL)
 		return -EINVAL;
@@ -200,7 +205,9 @@ merge_push(
 		/* The journal must say the time that was judged. */
 		late = *ev;
 		late.time_ns = s->past_ns;
-		raw_len = (size_t)frame_encode(&late, frame);
+		len = frame_encode(&late, frame);
+		ensure(len > 0);
+		raw_len = (size_t)len;
 		raw = frame;
 		ev = &late;
 	}
@@ -254,6 +261,10 @@ merge_next(
 	memcpy(&ev->u, at + RECORD_BYTES, head.payload);
 	*raw = at + RECORD_BYTES + head.payload;
 	*raw_len = head.raw;
+	/* The judge and the journal rely on it: time never goes back. */
+	ensure(ev->time_ns >= m->released_ns);
+	m->released_ns = ev->time_ns;
+	ensure(m->waiting > 0);
 	/* Consuming moves no bytes: the frame lives until the next push. */
 	buf_consume(&s->queue, head.total);
 	m->waiting--;

@@ -21,7 +21,10 @@ struct merge;
 struct merge *merge_create(void);
 void merge_destroy(struct merge *);
 
-/* A source begins to live; it is past now_ns. 0 or -errno. */
+/*
+ * A source begins to live; it is past now_ns, which must not be before the
+ * time of an event that was released. 0 or -errno.
+ */
 int merge_open(struct merge *, uint32_t source, uint64_t now_ns);
 
 /* The source is past time_ns, with no event to show for it. */

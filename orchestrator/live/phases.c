@@ -10,6 +10,7 @@
 #include "chaos/cluster/cluster.h"
 #include "orchestrator/live/run.h"
 #include "proto/base/clock.h"
+#include "proto/base/ensure.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -584,6 +585,7 @@ phase_enter(struct run *r, enum run_phase phase)
 	const struct phase_ops *p = &phases[phase];
 	struct event ev = {.type = MESSAGE_PHASE};
 
+	ensure(phase < PHASES && (phase > r->phase || phase == PHASE_UP));
 	r->phase = phase;
 	r->phase_ns = clock_mono_ns();
 	r->deadline_ns = p->patience_ns ? phase_deadline(r, p) : 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "orchestrator/live/retain.h"
+#include "proto/base/ensure.h"
 
 #define SEGMENT_MIN ((uint64_t)128 << 10)
 #define PARTS	    8	 /* segments that a kept journal is to have at least */
@@ -79,10 +80,12 @@ close_both(struct retain *t, bool is_wanted, int *err)
 }
 
 static int
-begin(struct retain *t, const char *dir)
+begin(struct retain *t, const struct journal_writer *j)
 {
+	const char *dir = j->dir;
 	int err;
 
+	ensure(t->next < j->segment); /* nobody writes to it any more */
 	t->had = journal_segment_size(dir, t->next);
 	memset(&t->hole, 0, sizeof(t->hole));
 	memset(&t->dropped, 0, sizeof(t->dropped));
@@ -192,7 +195,7 @@ retain_poll(struct retain *t, struct history *h)
 		return 0;
 	look_for_anomalies(t, h);
 	if (!t->is_active && is_due(t, h->journal))
-		err = begin(t, h->journal->dir);
+		err = begin(t, h->journal);
 	if (err == 0 && t->is_active)
 		err = step(t, h, STEP + 2 * came);
 	if (err == 0)

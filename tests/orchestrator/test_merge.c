@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "orchestrator/live/merge.h"
+#include "proto/base/ensure.h"
 
 #define SOURCES 12
 
@@ -212,16 +214,52 @@ test_time_goes_back(void **state)
 	merge_destroy(m.merge);
 }
 
+/* A source that begins before what was released: a mistake of the caller. */
+static void
+release_late_source(void)
+{
+	struct model m;
+
+	memset(&m, 0, sizeof(m));
+	m.merge = merge_create();
+	assert_int_equal(merge_open(m.merge, 1, 0), 0);
+	push(&m, 1, 100);
+	release(&m);
+	assert_int_equal(merge_open(m.merge, 2, 50), 0);
+	push(&m, 2, 60);
+	m.last_ns = 0;
+	release(&m);
+}
+
+static void
+test_released_time_never_goes_back(void **state)
+{
+	char words[1024];
+	int status = support_run_self("late", words, sizeof(words));
+
+	(void)state;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), ENSURE_EXIT);
+	assert_non_null(strstr(words, "orchestrator/live/merge.c:"));
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_one_holds_all),
 	    cmocka_unit_test(test_time_goes_back),
+	    cmocka_unit_test(test_released_time_never_goes_back),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	if (argc > 1 && strcmp(argv[1], "late") == 0) {
+		release_late_source();
+		return 0;
+	}
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	frame_cleanup();
 	return failed;
