@@ -49,7 +49,8 @@ channel_send(struct channel_out *c, struct event *ev)
 
 	ev->source = c->source;
 	ev->incarnation = c->incarnation;
-	ev->seq = c->seq + 1;
+	/* A heartbeat is in no history, where it would leave a gap. */
+	ev->seq = c->seq + (ev->type != MESSAGE_HEARTBEAT);
 	ev->time_ns = now > c->last_ns ? now : c->last_ns;
 	len = frame_encode(ev, frame);
 	if (len < 0)

@@ -32,7 +32,8 @@ void channel_out_init(
 void channel_out_fini(struct channel_out *);
 
 /*
- * Stamp an event (its stamp is filled in) and queue it. Flushes by itself
+ * Stamp an event (its stamp is filled in; a heartbeat gets the number of the
+ * event before it) and queue it. Flushes by itself
  * before more than one atomic write has gathered when fd blocks. 0,
  * -EAGAIN never; -EPIPE when the reader is gone, -ENOBUFS when a
  * non-blocking reader is CHANNEL_OUT_MAX behind.

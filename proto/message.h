@@ -37,8 +37,9 @@ enum message_type {
 
 /* One message with its stamp: what a pipe carries and a history holds. */
 struct event {
-	uint64_t time_ns;     /* CLOCK_MONOTONIC of the sender */
-	uint64_t seq;	      /* 1, 2, 3... for each source and incarnation */
+	uint64_t time_ns; /* CLOCK_MONOTONIC of the sender */
+	/* 1, 2, 3... for each source and incarnation; see channel_send(). */
+	uint64_t seq;
 	uint32_t source;      /* 0 the parent, 1 chaos, then the workers */
 	uint32_t incarnation; /* 1 for the first process of this source */
 	enum message_type type;

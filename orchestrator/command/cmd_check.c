@@ -92,9 +92,7 @@ say_rest(const struct history *h, const char *dir)
 		      "killed; all before it was judged\n",
 		    stderr);
 	if (h->damaged)
-		fprintf(stderr,
-		    "natsburn: the journal is damaged after event %llu\n",
-		    (unsigned long long)h->stats.events);
+		fprintf(stderr, "natsburn: %s\n", h->damage);
 	if (!judge_saw_end(h->judge))
 		say_missing(h);
 	if (h->dropped.events > 0)
@@ -103,12 +101,15 @@ say_rest(const struct history *h, const char *dir)
 
 /*
  * A journal that is not whole gives a poorer report than the run itself did.
+ * One that is damaged gives none that is better than that of a run's end.
  */
 static bool
 keeps_report(const struct history *h, const char *dir)
 {
-	cJSON *tree = h->dropped.events > 0 ? report_files_read(dir) : NULL;
-	bool keeps = tree != NULL;
+	bool may = h->dropped.events > 0 || h->damaged;
+	cJSON *tree = may ? report_files_read(dir) : NULL;
+	bool keeps = tree != NULL &&
+		     (h->dropped.events > 0 || json_is_true(tree, "finished"));
 
 	cJSON_Delete(tree);
 	if (keeps)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Where released events go; see history.h. */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "orchestrator/history/history.h"
@@ -22,6 +24,7 @@ history_init(struct history *h, judge_notice *notice, void *arg)
 	stats_init(&h->stats);
 	h->notice = notice;
 	h->notice_arg = arg;
+	sequences_init(&h->sequences);
 	h->judge = judge_create(on_anomaly, h);
 	return h->judge != NULL ? 0 : -ENOMEM;
 }
@@ -30,8 +33,53 @@ void
 history_fini(struct history *h)
 {
 	stats_fini(&h->stats);
+	sequences_fini(&h->sequences);
 	judge_destroy(h->judge);
 	h->judge = NULL;
+}
+
+/* What follows the events entered so far proves nothing, for this reason. */
+static void __attribute__((format(printf, 2, 3)))
+history_break(struct history *h, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (h->damaged)
+		return; /* the first explains */
+	h->damaged = true;
+	va_start(ap, fmt);
+	(void)vsnprintf(
+	    h->damage, sizeof(h->damage), fmt, ap); /* cut is fine */
+	va_end(ap);
+	judge_distrust(h->judge, h->damage);
+}
+
+static bool
+is_in_time(const struct history *h, const struct event *ev)
+{
+	return ev->time_ns >= h->stats.last_ns &&
+	       ev->time_ns <= HISTORY_TIME_MAX;
+}
+
+static void
+look_at_order(struct history *h, const struct event *ev)
+{
+	char why[160];
+
+	if (!is_in_time(h, ev)) {
+		h->is_over = true;
+		history_break(h,
+		    "the history is damaged after event %llu: time goes from "
+		    "%llu to %llu ns",
+		    (unsigned long long)h->stats.events,
+		    (unsigned long long)h->stats.last_ns,
+		    (unsigned long long)ev->time_ns);
+	} else if (!h->damaged && !sequences_take(&h->sequences, ev)) {
+		sequences_why(&h->sequences, ev, why, sizeof(why));
+		history_break(h,
+		    "the history is not whole after event %llu: %s",
+		    (unsigned long long)h->stats.events, why);
+	}
 }
 
 int
@@ -43,6 +91,9 @@ history_enter(struct history *h, const struct event *ev, const uint8_t *raw,
 	h->bytes += raw_len;
 	if (h->journal != NULL)
 		err = journal_append(h->journal, raw, raw_len);
+	look_at_order(h, ev);
+	if (h->is_over)
+		return err;
 	stats_event(&h->stats, judge_ledger(h->judge), ev);
 	/* Without memory the judge says so in its result. */
 	(void)judge_event(h->judge, ev);
@@ -68,41 +119,44 @@ history_look(struct history *h)
 void
 history_finish(struct history *h)
 {
+	/* Reports count it also where no child was said to have it. */
+	if (h->damaged && stats_seen(&h->stats, MESSAGE_CHILD_GAP) == 0)
+		h->stats.seen[MESSAGE_CHILD_GAP][CASE_FIRST] = 1;
 	judge_finish(h->judge, &h->result);
+}
+
+void
+history_read(struct history *h, struct journal_reader *reader)
+{
+	enum journal_state state = JOURNAL_EVENT;
+	const uint8_t *raw;
+	struct event ev;
+	size_t len;
+
+	h->sequences.has_beats = reader->has_beats;
+	while (!h->is_over && (state = journal_next(reader, &ev, &raw, &len)) ==
+				  JOURNAL_EVENT) {
+		if (ev.type == MESSAGE_DROPPED)
+			history_dropped(h, &ev.u.dropped);
+		(void)history_enter(h, &ev, raw, len); /* no journal: 0 */
+	}
+	h->torn = state == JOURNAL_TORN;
+	if (state == JOURNAL_DAMAGED)
+		history_break(h,
+		    "the journal is damaged after event %llu: segment %u: %s",
+		    (unsigned long long)h->stats.events, reader->segment,
+		    reader->why);
+	history_finish(h);
 }
 
 int
 history_replay(struct history *h, const char *run_dir)
 {
 	struct journal_reader reader;
-	enum journal_state state;
-	const uint8_t *raw;
-	struct event ev;
-	size_t len;
-	int err;
+	int err = journal_open(&reader, run_dir);
 
-	err = journal_open(&reader, run_dir);
-	if (err < 0) {
-		journal_reader_fini(&reader);
-		return err;
-	}
-	while (
-	    (state = journal_next(&reader, &ev, &raw, &len)) == JOURNAL_EVENT) {
-		if (ev.type == MESSAGE_DROPPED)
-			history_dropped(h, &ev.u.dropped);
-		(void)history_enter(h, &ev, raw, len); /* no journal: 0 */
-	}
-	h->torn = state == JOURNAL_TORN;
-	h->damaged = state == JOURNAL_DAMAGED;
-	if (h->damaged) {
-		/* What is missing is unknown: the harness's fault, not a pass.
-		 */
-		memset(&ev, 0, sizeof(ev));
-		ev.type = MESSAGE_CHILD_GAP;
-		ev.time_ns = h->stats.last_ns;
-		(void)history_enter(h, &ev, NULL, 0);
-	}
+	if (err == 0)
+		history_read(h, &reader);
 	journal_reader_fini(&reader);
-	history_finish(h);
-	return 0;
+	return err;
 }

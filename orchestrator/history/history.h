@@ -6,9 +6,13 @@
 #ifndef ORCHESTRATOR_HISTORY_H
 #define ORCHESTRATOR_HISTORY_H
 
+#include "orchestrator/history/sequences.h"
 #include "orchestrator/history/stats.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/journal.h"
+
+/* Beyond it differences of times have no sign: 292 years. */
+#define HISTORY_TIME_MAX ((uint64_t)INT64_MAX)
 
 /* What the journal on disk no longer holds, because of --journal-keep. */
 struct dropped {
@@ -24,15 +28,25 @@ struct history {
 	struct journal_writer *journal; /* NULL on replay; borrowed */
 	struct judge_result result;	/* after history_finish */
 	struct dropped dropped;
-	uint64_t bytes;	    /* of all frames; a replay's are those it read */
-	bool torn, damaged; /* what a replay found at the end */
+	uint64_t bytes; /* of all frames; a replay's are those it read */
+	bool torn;	/* a replay found the end of a killed writer */
+	/*
+	 * Something is missing, moved or changed, and damage says what: no
+	 * check sees what came then. Once time is wrong nothing is entered.
+	 */
+	bool damaged, is_over;
+	char damage[240];
+	struct sequences sequences;
 };
 
 /* 0 or -errno. */
 int history_init(struct history *, judge_notice *, void *arg);
 void history_fini(struct history *);
 
-/* Enter one event with its frame. 0 or the journal's -errno. */
+/*
+ * Enter one event with its frame. 0 or the journal's -errno. Looks whether it
+ * follows from those before it, live as on replay, so that both say the same.
+ */
 int history_enter(
     struct history *, const struct event *, const uint8_t *raw, size_t raw_len);
 
@@ -47,5 +61,8 @@ void history_finish(struct history *);
 
 /* Enter a recorded journal and finish. 0 or -errno of opening it. */
 int history_replay(struct history *, const char *run_dir);
+
+/* The same of a journal that is open. */
+void history_read(struct history *, struct journal_reader *);
 
 #endif

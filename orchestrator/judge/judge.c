@@ -24,6 +24,8 @@ struct facts {
 	uint64_t load_ns; /* when the load began */
 	uint64_t dropped, holes, dropped_first_ns, dropped_last_ns;
 	bool lost_memory;
+	bool is_broken; /* events are missing or changed: no check goes on */
+	char broken[256];
 	char harness[256], cluster[256], skipped[256], scan_why[160];
 	char settle_why[200];
 	char doubt[256];
@@ -381,6 +383,7 @@ note_facts(struct judge *j, const struct event *ev)
 		break;
 	case MESSAGE_CHILD_GAP:
 		f->gaps++;
+		f->is_broken = true;
 		break;
 	case MESSAGE_DIAG:
 		note_text(f->harness, sizeof(f->harness), "", ev->u.diag.text);
@@ -413,7 +416,15 @@ note_facts(struct judge *j, const struct event *ev)
 static bool
 is_off(const struct check *c)
 {
-	return c->has_hole && !c->ops->stands_alone;
+	return c->judge->facts.is_broken ||
+	       (c->has_hole && !c->ops->stands_alone);
+}
+
+void
+judge_distrust(struct judge *j, const char *why)
+{
+	j->facts.is_broken = true;
+	note_text(j->facts.broken, sizeof(j->facts.broken), "", why);
 }
 
 int
@@ -473,6 +484,8 @@ reasons_harness(const struct judge *j, struct judge_result *r)
 
 	if (f->harness[0] != '\0')
 		reason(r, "harness: %.230s", f->harness);
+	if (f->broken[0] != '\0')
+		reason(r, "harness: %.240s", f->broken);
 	if (f->gaps > 0)
 		reason(r, "harness: %llu gaps in the history",
 		    (unsigned long long)f->gaps);

@@ -53,6 +53,12 @@ void judge_destroy(struct judge *);
  */
 int judge_event(struct judge *, const struct event *);
 
+/*
+ * What follows is not to be trusted, for this reason: no check sees it or
+ * finishes, and the verdict is the harness's unless a violation stands.
+ */
+void judge_distrust(struct judge *, const char *why);
+
 /* The history is over; further events are not allowed. */
 void judge_finish(struct judge *, struct judge_result *);
 

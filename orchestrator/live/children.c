@@ -406,11 +406,14 @@ static void
 slot_event(struct children *c, struct child_slot *s, struct event *ev,
     const uint8_t *raw, size_t len)
 {
+	/* A heartbeat is no event: it says the number of the last one. */
+	uint64_t next = s->last_seq + (ev->type != MESSAGE_HEARTBEAT);
+
 	s->heard_ns = clock_mono_ns();
 	s->silent_ns = c->pace.ns;
 	if (ev->source != s->source || ev->incarnation != s->incarnation ||
-	    ev->seq != s->last_seq + 1)
-		c->hooks.gap(c->arg, s, s->last_seq + 1, ev->seq);
+	    ev->seq != next)
+		c->hooks.gap(c->arg, s, next, ev->seq);
 	s->last_seq = ev->seq;
 	/* Whatever it claims, these bytes came out of this slot's pipe. */
 	ev->source = s->source;

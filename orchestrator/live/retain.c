@@ -72,7 +72,7 @@ is_due(const struct retain *t, const struct journal_writer *j)
 static void
 close_both(struct retain *t, bool is_wanted, int *err)
 {
-	int end = journal_rewrite_end(&t->out, is_wanted);
+	int end = journal_rewrite_end(&t->out, is_wanted ? &t->in : NULL);
 
 	*err = *err < 0 ? *err : end;
 	journal_reader_fini(&t->in);
@@ -87,11 +87,11 @@ begin(struct retain *t, const struct journal_writer *j)
 
 	ensure(t->next < j->segment); /* nobody writes to it any more */
 	t->had = journal_segment_size(dir, t->next);
-	memset(&t->hole, 0, sizeof(t->hole));
+	hole_init(&t->hole);
 	memset(&t->dropped, 0, sizeof(t->dropped));
 	err = journal_open_segment(&t->in, dir, t->next);
 	if (err == 0)
-		err = journal_rewrite_begin(&t->out, dir, t->next);
+		err = journal_rewrite_begin(&t->out, &t->in);
 	if (err < 0)
 		journal_reader_fini(&t->in);
 	t->is_active = err == 0;
@@ -102,34 +102,25 @@ begin(struct retain *t, const struct journal_writer *j)
 static int
 put_hole(struct retain *t)
 {
-	struct msg_dropped *m = &t->hole.u.dropped;
-	uint8_t frame[FRAME_MAX];
-	int len;
+	const struct msg_dropped *m = &t->hole.note.u.dropped;
 
-	if (m->events == 0)
-		return 0;
-	t->hole.type = MESSAGE_DROPPED;
-	t->hole.time_ns = m->last_ns;
-	len = frame_encode(&t->hole, frame);
-	if (t->dropped.places++ == 0)
-		t->dropped.first_ns = m->first_ns;
-	t->dropped.events += m->events;
-	t->dropped.last_ns = m->last_ns;
-	m->events = 0;
-	return len < 0 ? len : journal_append(&t->out, frame, (size_t)len);
+	if (m->events > 0) {
+		if (t->dropped.places++ == 0)
+			t->dropped.first_ns = m->first_ns;
+		t->dropped.events += m->events;
+		t->dropped.last_ns = m->last_ns;
+	}
+	return hole_put(&t->hole, &t->out);
 }
 
 static int
 take(struct retain *t, const struct judge *judge, const struct event *ev,
     const uint8_t *raw, size_t len)
 {
-	struct msg_dropped *m = &t->hole.u.dropped;
 	int err;
 
 	if (!is_needed(t, judge, ev)) {
-		if (m->events++ == 0)
-			m->first_ns = ev->time_ns;
-		m->last_ns = ev->time_ns;
+		hole_add(&t->hole, ev);
 		return 0;
 	}
 	err = put_hole(t);

@@ -15,6 +15,7 @@
 
 #include "orchestrator/history/evidence.h"
 #include "orchestrator/history/history.h"
+#include "orchestrator/history/hole.h"
 
 struct retain {
 	uint64_t keep;	   /* bytes; 0: everything */
@@ -26,7 +27,7 @@ struct retain {
 	uint64_t events; /* of the history, at the last call */
 	struct journal_reader in;
 	struct journal_writer out;
-	struct event hole; /* what was left out since the last event kept */
+	struct hole hole; /* what was left out since the last event kept */
 	struct dropped dropped; /* of this segment */
 	struct evidence_sieve sieve;
 	uint64_t anomalies; /* that the sieve was made for */

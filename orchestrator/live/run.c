@@ -533,7 +533,7 @@ run_prepare(struct run *r)
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
-	err = journal_create(&r->journal, r->dir);
+	err = journal_create(&r->journal, r->dir, r->config.run);
 	if (err == 0)
 		err = history_init(&r->history, on_anomaly, r);
 	if (err == 0)

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "orchestrator/history/evidence.h"
+#include "orchestrator/history/hole.h"
+#include "orchestrator/live/retain.h"
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/redact.h"
 #include "orchestrator/report/report_files.h"
@@ -263,25 +265,33 @@ copy_journal(struct bundle *b, struct journal_reader *in,
     struct journal_writer *out, FILE *text)
 {
 	uint8_t frame[FRAME_MAX];
+	enum journal_state state;
+	struct hole hole;
 	struct event ev;
 	bool is_near;
 	int len;
 
-	while (journal_next(in, &ev, NULL, NULL) == JOURNAL_EVENT) {
+	hole_init(&hole);
+	while ((state = journal_next(in, &ev, NULL, NULL)) == JOURNAL_EVENT) {
 		b->events++;
 		is_near = evidence_is_frame(&ev) ||
 			  evidence_is_around(b->h->judge, &b->sieve, &ev);
-		if (b->is_part && !is_near)
+		if (b->is_part && !is_near && !retain_is_frame(&ev)) {
+			hole_add(&hole, &ev);
 			continue;
+		}
 		b->taken++;
 		redact_event(b, &ev);
 		len = frame_encode(&ev, frame);
+		/* An error is said by the end. */
+		(void)hole_put(&hole, out);
 		if (len > 0)
 			(void)journal_append(out, frame, (size_t)len);
 		if (is_near)
 			print_event(b, &ev, text);
 	}
-	return journal_close(out);
+	(void)hole_put(&hole, out); /* likewise */
+	return journal_close_copy(out, state);
 }
 
 static int
@@ -357,7 +367,7 @@ put_journal(struct bundle *b)
 		return fail(b, -errno, part);
 	err = journal_open(&in, b->dir);
 	if (err == 0)
-		err = journal_create_plain(&out, part);
+		err = journal_create_copy(&out, part, &in);
 	if (err == 0) {
 		f = stream_open(&events);
 		err = f != NULL ? copy_journal(b, &in, &out, f) : -ENOMEM;

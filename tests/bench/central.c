@@ -153,7 +153,7 @@ begin(struct bench *b)
 		err = merge_open(b->merge, i, b->feed.first_ns);
 	}
 	if (err == 0)
-		err = journal_create(&b->journal, b->dir);
+		err = journal_create(&b->journal, b->dir, 1);
 	b->history.journal = &b->journal;
 	return err;
 }

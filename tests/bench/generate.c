@@ -459,7 +459,7 @@ generate_journal(const char *dir, uint64_t events, uint64_t round_ns)
 	int err;
 
 	rng_init(&g.rng, SEED, "generate");
-	g.err = journal_create(&g.out, dir);
+	g.err = journal_create(&g.out, dir, 1);
 	head(&g);
 	rounds(&g, n);
 	tail(&g, n);

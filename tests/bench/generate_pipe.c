@@ -36,7 +36,7 @@ generate_pipeline(const char *dir, uint64_t events)
 	struct writer w = {.err = 0};
 	int err;
 
-	w.err = journal_create(&w.out, dir);
+	w.err = journal_create(&w.out, dir, 1);
 	pipe_story_init(&s, SEED);
 	s.sink = write_event;
 	s.arg = &w;

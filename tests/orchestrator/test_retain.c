@@ -62,7 +62,7 @@ tell(struct told *t, const struct story *s, uint64_t keep)
 	int len;
 
 	support_dir_make(t->dir);
-	assert_int_equal(journal_create(&journal, t->dir), 0);
+	assert_int_equal(journal_create(&journal, t->dir, STORY_RUN), 0);
 	assert_int_equal(history_init(&t->live, NULL, NULL), 0);
 	t->live.journal = &journal;
 	retain_init(&retain, &journal, keep);

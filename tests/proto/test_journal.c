@@ -14,6 +14,7 @@
 #include "proto/journal.h"
 
 #define SEGMENT ((uint64_t)1 << 20)
+#define RUN	UINT64_C(4711)
 
 static char dir[SUPPORT_PATH_MAX];
 static bool is_plain; /* write as versions without compression did */
@@ -28,7 +29,10 @@ segment_path(char *out, size_t size, unsigned segment)
 static int
 create(struct journal_writer *j)
 {
-	return is_plain ? journal_create_plain(j, dir) : journal_create(j, dir);
+	const struct journal_reader none = {.run = RUN};
+
+	return is_plain ? journal_create_copy(j, dir, &none)
+			: journal_create(j, dir, RUN);
 }
 
 static void
@@ -151,14 +155,14 @@ test_no_folder(void **state)
 
 	(void)state;
 	text_format(path, sizeof(path), "%s/none", dir);
-	assert_int_equal(journal_create(&j, path), -ENOENT);
+	assert_int_equal(journal_create(&j, path, RUN), -ENOENT);
 	assert_int_equal(journal_open(&r, path), -ENOENT);
 	journal_reader_fini(&r);
 	lengthy = malloc(JOURNAL_PATH_MAX + 1);
 	assert_non_null(lengthy);
 	memset(lengthy, 'x', JOURNAL_PATH_MAX);
 	lengthy[JOURNAL_PATH_MAX] = '\0';
-	assert_int_equal(journal_create(&j, lengthy), -ENAMETOOLONG);
+	assert_int_equal(journal_create(&j, lengthy, RUN), -ENAMETOOLONG);
 	assert_int_equal(journal_open(&r, lengthy), -ENAMETOOLONG);
 	free(lengthy);
 }
@@ -174,9 +178,8 @@ test_flush(void **state)
 	assert_int_equal(create(&j), 0);
 	write_events(&j, 1, 10);
 	assert_int_equal(journal_flush(&j), 0);
-	/* A compressed segment has an end that a killed writer leaves out. */
-	assert_int_equal(
-	    read_events(&n), is_plain ? JOURNAL_END : JOURNAL_TORN);
+	/* A segment has an end that a killed writer leaves out. */
+	assert_int_equal(read_events(&n), JOURNAL_TORN);
 	assert_int_equal(n, 10);
 	write_events(&j, 11, 10);
 	assert_int_equal(journal_flush(&j), 0);
@@ -219,46 +222,6 @@ patch(unsigned segment, off_t at, uint8_t byte)
 	close(fd);
 }
 
-/* Cut at every length of the last frames: torn, or a whole event less. */
-static void
-test_torn_tail(void **state)
-{
-	uint64_t n, last = 50;
-	off_t size;
-
-	(void)state;
-	make(50);
-	for (size = size_of(1) - 1; last > 45; size--) {
-		cut(1, size);
-		if (read_events(&n) == JOURNAL_END)
-			last = n;
-		else
-			assert_int_equal(n, last - 1);
-		assert_between(n, last - 1, last);
-	}
-	cut(1, 0);
-	assert_int_equal(read_events(&n), JOURNAL_END);
-}
-
-static void
-test_damage(void **state)
-{
-	struct journal_reader r;
-	enum journal_state got;
-	uint64_t n;
-
-	(void)state;
-	make(50);
-	patch(1, 8, 0);
-	patch(1, 9, 0);
-	got = read_events(&n);
-	assert_int_equal(got, JOURNAL_DAMAGED);
-	assert_int_equal(n, 0);
-	patch(1, 0, 'X'); /* the magic */
-	assert_int_equal(journal_open(&r, dir), -EILSEQ);
-	journal_reader_fini(&r);
-}
-
 static int
 big_frame(uint8_t frame[FRAME_MAX])
 {
@@ -284,28 +247,49 @@ make_segments(unsigned segments)
 	assert_int_equal(journal_close(&j), 0);
 }
 
+/* Events of one segment, which is read alone. */
+static uint64_t
+count_segment(unsigned segment)
+{
+	struct journal_reader r;
+	struct event ev;
+	uint64_t n;
+
+	assert_int_equal(journal_open_segment(&r, dir, segment), 0);
+	while (journal_next(&r, &ev, NULL, NULL) == JOURNAL_EVENT)
+		;
+	assert_int_equal(r.over, JOURNAL_END);
+	n = r.events;
+	journal_reader_fini(&r);
+	return n;
+}
+
 static void
 test_segments(void **state)
 {
 	uint64_t n, per;
-	uint8_t frame[FRAME_MAX];
+	char path[SUPPORT_PATH_MAX + 32];
 
 	(void)state;
 	make_segments(3);
 	assert_true((uint64_t)size_of(1) <= SEGMENT);
 	assert_int_equal(journal_segment_size(dir, 1), size_of(1));
 	assert_int_equal(journal_segment_size(dir, 4), 0);
-	per = (SEGMENT - 8) / (uint64_t)big_frame(frame);
+	per = count_segment(1);
+	assert_true(per > 200);
+	assert_int_equal(count_segment(2), per);
 	assert_int_equal(read_events(&n), JOURNAL_END);
 	assert_int_equal(n, 2 * per + 1);
-	/* A writer killed just after it made a segment. */
-	if (is_plain) {
-		cut(3, 8);
-		assert_int_equal(read_events(&n), JOURNAL_END);
-		assert_int_equal(n, 2 * per);
-	}
+	/* A writer killed just after it made a segment, or before. */
+	cut(3, 8);
+	assert_int_equal(read_events(&n), JOURNAL_TORN);
+	assert_int_equal(n, 2 * per);
 	cut(3, 0);
-	assert_int_equal(read_events(&n), JOURNAL_END);
+	assert_int_equal(read_events(&n), JOURNAL_TORN);
+	assert_int_equal(n, 2 * per);
+	segment_path(path, sizeof(path), 3);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(read_events(&n), JOURNAL_TORN);
 	assert_int_equal(n, 2 * per);
 	patch(2, 3, 0);
 	assert_int_equal(read_events(&n), JOURNAL_DAMAGED);
@@ -380,7 +364,7 @@ test_mixed(void **state)
  * length all events up to there are read, in order, and the tear is said.
  */
 static void
-test_packed_torn(void **state)
+test_torn(void **state)
 {
 	struct journal_writer j;
 	uint64_t n, last = 1000;
@@ -388,14 +372,14 @@ test_packed_torn(void **state)
 	off_t size;
 
 	(void)state;
-	assert_int_equal(journal_create(&j, dir), 0);
+	assert_int_equal(create(&j), 0);
 	for (i = 0; i < 10; i++) {
 		write_events(&j, i * 100 + 1, 100);
 		assert_int_equal(journal_flush(&j), 0);
 		assert_int_equal(read_events(&n), JOURNAL_TORN);
 		assert_int_equal(n, (i + 1) * 100);
 	}
-	for (size = size_of(1) - 1; size > 0; size--) {
+	for (size = size_of(1) - 1; size >= 0; size--) {
 		cut(1, size);
 		assert_int_equal(read_events(&n), JOURNAL_TORN);
 		assert_true(n <= last);
@@ -403,42 +387,7 @@ test_packed_torn(void **state)
 		last = n;
 	}
 	assert_int_equal(last, 0);
-	cut(1, 0);
-	assert_int_equal(read_events(&n), JOURNAL_END);
 	assert_int_equal(journal_close(&j), 0);
-}
-
-/* A byte that changed on the disk is never taken for a whole journal. */
-static void
-test_packed_damage(void **state)
-{
-	struct journal_reader r;
-	enum journal_state got;
-	struct event ev;
-	off_t at, size;
-	char path[SUPPORT_PATH_MAX + 32];
-	uint8_t was;
-	int fd;
-
-	(void)state;
-	make(500);
-	size = size_of(1);
-	segment_path(path, sizeof(path), 1);
-	for (at = 0; at < size; at += 1 + size / 300) {
-		fd = open(path, O_RDONLY);
-		assert_int_equal(pread(fd, &was, 1, at), 1);
-		close(fd);
-		patch(1, at, (uint8_t)~was);
-		got = JOURNAL_DAMAGED;
-		if (journal_open(&r, dir) == 0)
-			while ((got = journal_next(&r, &ev, NULL, NULL)) ==
-			       JOURNAL_EVENT)
-				;
-		journal_reader_fini(&r);
-		assert_int_not_equal(got, JOURNAL_END);
-		patch(1, at, was);
-	}
-	assert_int_equal(read_events(&(uint64_t){0}), JOURNAL_END);
 }
 
 /* The disk is full: the first error stays, and no event is lost by it. */
@@ -501,32 +450,109 @@ test_full_for_long(void **state)
 	assert_int_equal(journal_retry(&j), -ENOSPC);
 	assert_int_equal(journal_append(&j, frame, 1), -ENOSPC);
 	assert_int_equal(journal_close(&j), -ENOSPC);
-	/* Plain, what was held may end with an event. */
-	assert_int_equal(read_any(&n), is_plain ? JOURNAL_END : JOURNAL_TORN);
+	assert_int_equal(read_any(&n), JOURNAL_TORN);
 	assert_between(n, 1, i);
 }
 
-/* A segment written anew takes the place of the old one, or leaves it. */
+/*
+ * The disk becomes full while a segment is being ended: what is left of it
+ * goes into its own file, and what came then into the next.
+ */
+static void
+test_full_between_segments(void **state)
+{
+	struct journal_writer j;
+	uint64_t n, first = 1;
+	int fd;
+
+	(void)state;
+	assert_int_equal(create(&j), 0);
+	j.segment_max = 4000;
+	while (j.segment_bytes < 3900)
+		write_events(&j, first++, 1);
+	assert_int_equal(journal_flush(&j), 0);
+	fd = j.fd;
+	j.fd = open("/dev/full", O_WRONLY);
+	assert_true(j.fd >= 0);
+	while (j.segment_bytes + 40 < j.segment_max)
+		write_events(&j, first++, 1);
+	held_events(&j, first, 20);
+	first += 20;
+	assert_int_equal(journal_retry(&j), -ENOSPC);
+	close(j.fd);
+	j.fd = fd;
+	assert_int_equal(journal_retry(&j), 0);
+	write_events(&j, first, 500);
+	first += 500;
+	assert_int_equal(journal_close(&j), 0);
+	assert_int_equal(read_events(&n), JOURNAL_END);
+	assert_int_equal(n, first - 1);
+	assert_true(count_segment(2) > 0);
+}
+
+static void
+read_to_end(struct journal_reader *r)
+{
+	struct event ev;
+
+	while (journal_next(r, &ev, NULL, NULL) == JOURNAL_EVENT)
+		;
+	assert_int_equal(r->over, JOURNAL_END);
+}
+
+/*
+ * A segment written anew takes the place of the old one, or leaves it; and
+ * the next one still is the next one.
+ */
 static void
 test_rewrite(void **state)
 {
 	struct journal_writer j;
-	uint64_t n;
+	struct journal_reader r;
+	uint64_t n, all;
 
 	(void)state;
-	make(1000);
-	assert_int_equal(journal_rewrite_begin(&j, dir, 1), 0);
+	make_segments(3);
+	assert_int_equal(read_any(&all), JOURNAL_END);
+	assert_int_equal(journal_open_segment(&r, dir, 2), 0);
+	assert_int_equal(journal_rewrite_begin(&j, &r), 0);
 	write_events(&j, 1, 10);
-	assert_int_equal(journal_rewrite_end(&j, false), 0);
-	assert_int_equal(read_events(&n), JOURNAL_END);
-	assert_int_equal(n, 1000);
-	assert_int_equal(journal_rewrite_begin(&j, dir, 1), 0);
+	assert_int_equal(journal_rewrite_end(&j, NULL), 0);
+	assert_int_equal(read_any(&n), JOURNAL_END);
+	assert_int_equal(n, all);
+	assert_int_equal(journal_rewrite_begin(&j, &r), 0);
 	write_events(&j, 1, 10);
-	assert_int_equal(read_events(&n), JOURNAL_END);
-	assert_int_equal(n, 1000); /* it is beside it */
-	assert_int_equal(journal_rewrite_end(&j, true), 0);
-	assert_int_equal(read_events(&n), JOURNAL_END);
-	assert_int_equal(n, 10);
+	read_to_end(&r);
+	assert_int_equal(read_any(&n), JOURNAL_END);
+	assert_int_equal(n, all); /* it is beside it */
+	all -= r.events - 10;
+	assert_int_equal(journal_rewrite_end(&j, &r), 0);
+	journal_reader_fini(&r);
+	assert_int_equal(read_any(&n), JOURNAL_END);
+	assert_int_equal(n, all);
+	assert_int_equal(count_segment(2), 10);
+}
+
+/* A copy says how that ended which it is a copy of. */
+static void
+test_copy(void **state)
+{
+	static const enum journal_state ends[] = {
+	    JOURNAL_END, JOURNAL_TORN, JOURNAL_DAMAGED};
+	struct journal_writer j;
+	uint64_t n;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(create(&j), 0);
+		write_events(&j, 1, 10);
+		assert_int_equal(journal_close_copy(&j, ends[i]), 0);
+		assert_int_equal(read_events(&n), ends[i]);
+		assert_int_equal(n, 10);
+		support_dir_remove(dir);
+		support_dir_make(dir);
+	}
+	(void)state;
 }
 
 static int
@@ -570,17 +596,16 @@ main(void)
 	    BOTH(test_exists),
 	    BOTH(test_no_folder),
 	    BOTH(test_flush),
-	    PLAIN(test_torn_tail),
-	    PACKED(test_packed_torn),
-	    PLAIN(test_damage),
-	    PACKED(test_packed_damage),
+	    BOTH(test_torn),
 	    BOTH(test_segments),
 	    BOTH(test_torn_in_the_middle),
 	    BOTH(test_missing),
 	    BOTH(test_mixed),
 	    BOTH(test_full_disk),
 	    BOTH(test_full_for_long),
+	    BOTH(test_full_between_segments),
 	    PACKED(test_rewrite),
+	    BOTH(test_copy),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

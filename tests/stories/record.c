@@ -58,7 +58,7 @@ record(const struct story *s, const char *dir, struct history *h)
 
 	assert_non_null(m);
 	rng_init(&rng, s->seed, "record");
-	assert_int_equal(journal_create(&journal, dir), 0);
+	assert_int_equal(journal_create(&journal, dir, STORY_RUN), 0);
 	assert_int_equal(history_init(h, NULL, NULL), 0);
 	h->journal = &journal;
 	for (source = 0; source < STORY_SOURCES; source++)
