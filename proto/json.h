@@ -39,6 +39,12 @@ void json_append_text(cJSON *array, const char *text);
 bool json_is_whole(void);
 
 /*
+ * The tree of what somebody else has written, the caller's; NULL when it is
+ * no JSON, or when its arrays and objects are nested deeper than that.
+ */
+cJSON *json_parse(const char *text, size_t len, unsigned nesting_max);
+
+/*
  * A file's tree, the caller's; NULL when it can't be read (file_read()), is
  * larger than max bytes, or is not one JSON value and white space.
  */
