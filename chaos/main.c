@@ -222,15 +222,29 @@ versions_are_known(const struct chaos *c)
 	return true;
 }
 
-static void
+static bool
+is_foreign(struct chaos *c, uint64_t for_ns)
+{
+	return c->cluster.monitor != NULL &&
+	       monitor_is_foreign(c->cluster.monitor, for_ns, c->cluster.why);
+}
+
+/* 0, or -errno when what should be a server's pages are something else. */
+static int
 emit_up(struct chaos *c, uint64_t begin_ns)
 {
 	struct event ev = {.type = MESSAGE_CLUSTER_UP};
 	uint64_t deadline = clock_mono_ns() + 5 * CLOCK_S;
 	unsigned i;
 
-	while (!versions_are_known(c) && clock_mono_ns() < deadline)
+	while ((!versions_are_known(c) || is_foreign(c, 0)) &&
+	       clock_mono_ns() < deadline)
 		chaos_wait(c, 20);
+	/* It is not one answer that was cut off. */
+	if (is_foreign(c, 3 * CLOCK_S)) {
+		emit_failed(c);
+		return -EPROTO;
+	}
 	for (i = 1; i <= c->cluster.n; i++)
 		emit_node(c, i);
 	ev.u.cluster_up.size = c->cluster.n;
@@ -238,6 +252,7 @@ emit_up(struct chaos *c, uint64_t begin_ns)
 	ev.u.cluster_up.took_ns = clock_mono_ns() - begin_ns;
 	child_emit(&c->child, &ev);
 	child_flush(&c->child);
+	return 0;
 }
 
 /* Nothing may bypass the proxies: a "partition" would leak. */
@@ -282,7 +297,8 @@ answer_settled(struct chaos *c)
 	if (c->cluster.monitor != NULL) {
 		ok = monitor_is_healthy(c->cluster.monitor, c->settle_ns, why);
 	}
-	if (!ok && chaos_time(c) < c->patient_ns)
+	if (!ok && chaos_time(c) < c->patient_ns &&
+	    !monitor_is_foreign(c->cluster.monitor, MONITOR_FOREIGN_NS, why))
 		return;
 	look_at_links(c);
 	c->settle_ns = 0;
@@ -410,8 +426,8 @@ run_cluster(struct chaos *c)
 		cl->monitor = monitor_create(cl, &c->child);
 	if (cl->monitor != NULL)
 		monitor_hurry(cl->monitor, false);
-	emit_up(c, begin);
-	serve(c);
+	if (emit_up(c, begin) == 0)
+		serve(c);
 	return 0;
 }
 

@@ -15,7 +15,9 @@
 #include "proto/child.h"
 #include "proto/json.h"
 
-#define ANSWER_MAX	 ((size_t)16 << 20)
+#define ANSWER_MAX	 ((size_t)16 << 20) /* bytes of a page */
+#define HEADER_MAX	 ((size_t)64 << 10) /* bytes of all its headers */
+#define NESTING_MAX	 64 /* of its arrays and objects; a server's have 8 */
 #define TIMEOUT_MS	 2000L /* a stopped server's port accepts and hangs */
 #define GROUPS_MAX	 4096  /* streams and consumers followed, a server */
 #define REFRESH_NS	 (5 * CLOCK_S)
@@ -46,6 +48,9 @@ struct query {
 	uint64_t asked_ns, next_ns;
 	struct curl_slist *to; /* of the request, or NULL */
 	struct buf answer;
+	size_t headers;	     /* bytes of the answer's */
+	const char *foreign; /* what is wrong with its answers, or NULL */
+	uint64_t foreign_ns; /* since when */
 };
 
 /* A stream or consumer as one server sees it. */
@@ -91,12 +96,41 @@ struct monitor {
 	char prefix[40]; /* of the run's streams */
 };
 
+static const char page_too_large[] = "is larger than 16 MiB";
+static const char header_too_large[] = "has more than 64 KiB of headers";
+
+static void
+note_foreign(struct query *q, const char *what)
+{
+	if (what == NULL)
+		q->foreign_ns = 0;
+	else if (q->foreign_ns == 0)
+		q->foreign_ns = q->asked_ns;
+	q->foreign = what;
+}
+
 static size_t
 on_bytes(char *data, size_t size, size_t n, void *arg)
 {
 	struct query *q = arg;
 
-	return buf_append(&q->answer, data, size * n) == 0 ? size * n : 0;
+	if (buf_append(&q->answer, data, size * n) == 0)
+		return size * n;
+	note_foreign(q, page_too_large);
+	return 0;
+}
+
+static size_t
+on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct query *q = arg;
+
+	(void)data;
+	q->headers += size * n;
+	if (q->headers <= HEADER_MAX)
+		return size * n;
+	note_foreign(q, header_too_large);
+	return 0;
 }
 
 /*
@@ -173,6 +207,8 @@ query_init(struct monitor *m, struct query *q, unsigned node, enum page page)
 		return -ENOMEM;
 	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, on_bytes);
 	(void)curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, q);
+	(void)curl_easy_setopt(q->easy, CURLOPT_HEADERFUNCTION, on_header);
+	(void)curl_easy_setopt(q->easy, CURLOPT_HEADERDATA, q);
 	(void)curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);
 	set_common(q->easy, m->cluster);
 	return 0;
@@ -424,8 +460,11 @@ take_answer(struct monitor *m, struct query *q, bool ok)
 	cJSON *o = NULL;
 
 	if (ok || q->page == PAGE_HEALTH)
-		o = cJSON_ParseWithLength(
-		    (const char *)buf_data(&q->answer), buf_len(&q->answer));
+		o = json_parse((const char *)buf_data(&q->answer),
+		    buf_len(&q->answer), NESTING_MAX);
+	if (ok && q->page != PAGE_HEALTH)
+		note_foreign(q,
+		    cJSON_IsObject(o) ? NULL : "is no JSON of a nats-server's");
 	if (q->page == PAGE_HEALTH) {
 		w->health_ns = q->asked_ns;
 		w->health_ok = ok;
@@ -457,6 +496,7 @@ query_start(struct monitor *m, struct query *q, uint64_t now)
 	q->to = set_url(q->easy, m->cluster->config, url);
 	buf_consume(&q->answer, buf_len(&q->answer));
 	q->asked_ns = now;
+	q->headers = 0;
 	q->is_running = curl_multi_add_handle(m->multi, q->easy) == CURLM_OK;
 }
 
@@ -606,6 +646,27 @@ monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 		    why, "not every stream and consumer is current", "");
 	why[0] = '\0';
 	return true;
+}
+
+bool
+monitor_is_foreign(const struct monitor *m, uint64_t for_ns, char *why)
+{
+	uint64_t now = clock_mono_ns();
+	const struct query *q;
+	unsigned i, p;
+
+	for (i = 0; i < m->cluster->n; i++)
+		for (p = 0; p < PAGES; p++) {
+			q = &m->queries[i][p];
+			if (q->foreign_ns == 0 || now < q->foreign_ns + for_ns)
+				continue;
+			why[0] = '\0';
+			text_add(why, CLUSTER_WHY_MAX, "\"%.100s%s\" %s",
+			    m->cluster->nodes[i].monitor, page_specs[p].path,
+			    q->foreign);
+			return true;
+		}
+	return false;
 }
 
 unsigned
@@ -828,11 +889,29 @@ monitor_try(const struct cluster *c, unsigned node, char *why)
 	}
 }
 
+/* A page that is being saved, and how much more of it may be. */
+struct saved {
+	FILE *file;
+	size_t room;
+};
+
+static size_t
+save_bytes(char *data, size_t size, size_t n, void *arg)
+{
+	struct saved *s = arg;
+
+	if (size * n > s->room)
+		return 0;
+	s->room -= size * n;
+	return fwrite(data, 1, size * n, s->file);
+}
+
 static bool
 save_page(const struct monitor *m, CURL *easy, const char *monitor,
     const char *page, const char *path)
 {
 	char url[CLUSTER_URL_MAX + 128] = "";
+	struct saved saved = {.room = ANSWER_MAX};
 	FILE *f = fopen(path, "we");
 	struct curl_slist *to;
 	CURLcode got;
@@ -841,7 +920,9 @@ save_page(const struct monitor *m, CURL *easy, const char *monitor,
 		return false;
 	text_add(url, sizeof(url), "%s/%s", monitor, page);
 	to = set_url(easy, m->cluster->config, url);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
+	saved.file = f;
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, save_bytes);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, &saved);
 	got = curl_easy_perform(easy);
 	curl_slist_free_all(to);
 	return fclose(f) == 0 && got == CURLE_OK;

@@ -38,6 +38,16 @@ void monitor_wait(
  */
 bool monitor_is_healthy(const struct monitor *, uint64_t since_ns, char *why);
 
+#define MONITOR_FOREIGN_NS                                                     \
+	(30 * CLOCK_S) /* a server that ends is sooner over */
+
+/*
+ * True when for that long a page that was answered was none of a nats-server:
+ * no JSON, or beyond the limits of monitor.c. why (CLUSTER_WHY_MAX) says which
+ * and what is wrong; waiting for that server is of no use.
+ */
+bool monitor_is_foreign(const struct monitor *, uint64_t for_ns, char *why);
+
 /* The same of one server's own /healthz only. */
 bool monitor_node_is_ok(
     const struct monitor *, unsigned node, uint64_t since_ns);

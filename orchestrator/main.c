@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* One binary: the commands of users, and the roles of child processes. */
 #include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chaos/chaos.h"
 #include "orchestrator/command/cli.h"
@@ -11,6 +14,7 @@
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/many/shards.h"
 #include "orchestrator/report/report.h"
+#include "proto/base/sig.h"
 #include "proto/base/template.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
@@ -85,12 +89,38 @@ child_main(int argc, char **argv)
 	return usage_error("--child is for natsburn's own use");
 }
 
+/*
+ * Whoever closed standard input, output or error means nobody to read it. The
+ * first file opened would else be that: the journal, with progress written
+ * into it. 0 or -errno.
+ */
+static int
+fill_standard(void)
+{
+	int fd, null;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		null = open("/dev/null", O_RDWR); /* the lowest: it is fd */
+		if (null < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	const char *names[COMMANDS], *near;
 	size_t i;
 
+	sig_ignore_writes();
+	if (fill_standard() < 0) {
+		(void)cli_usage("a standard input, output or error is closed, "
+				"and there is no /dev/null to stand for it");
+		return EXIT_HARNESS;
+	}
 	if (argc < 2)
 		return help(stderr);
 	if (strncmp(argv[1], "--child=", 8) == 0)

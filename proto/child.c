@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/confine.h"
 #include "proto/base/log.h"
 #include "proto/base/sig.h"
 #include "proto/base/text.h"
@@ -49,6 +50,16 @@ child_fini(struct child *c)
 	log_set_sink(NULL, NULL);
 	channel_in_fini(&c->down);
 	channel_out_fini(&c->up);
+}
+
+void
+child_confine(void)
+{
+	int err = confine_self();
+
+	if (err < 0)
+		log_info(
+		    "system calls can't be filtered here: %s", strerror(-err));
 }
 
 /* Nobody listens any more: leave without ceremony. */

@@ -33,6 +33,12 @@ void child_init(struct child *, const char *role, const char *library,
     uint32_t source, uint32_t incarnation);
 void child_fini(struct child *);
 
+/*
+ * Give up what a child does without that only talks to servers (confine.h);
+ * says so in the log when the host has no filters of system calls.
+ */
+void child_confine(void);
+
 /* Stamp and queue an event. Exits the process when the parent is gone. */
 void child_emit(struct child *, struct event *);
 

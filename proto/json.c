@@ -172,6 +172,35 @@ json_begin(void)
 	ran_out = false;
 }
 
+/* The end of a text in quotation marks that begins at text[i]. */
+static size_t
+skip_text(const char *text, size_t len, size_t i)
+{
+	for (i++; i < len && text[i] != '"'; i++)
+		if (text[i] == '\\')
+			i++;
+	return i;
+}
+
+cJSON *
+json_parse(const char *text, size_t len, unsigned nesting_max)
+{
+	unsigned depth = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (text[i] == '"')
+			i = skip_text(text, len, i);
+		else if (text[i] == '[' || text[i] == '{')
+			depth++;
+		else if ((text[i] == ']' || text[i] == '}') && depth > 0)
+			depth--;
+		if (depth > nesting_max)
+			return NULL;
+	}
+	return cJSON_ParseWithLength(text, len);
+}
+
 cJSON *
 json_load(const char *path, size_t max)
 {

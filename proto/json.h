@@ -58,6 +58,12 @@ bool json_is_whole(void);
 void json_begin(void);
 
 /*
+ * The tree of what somebody else has written, the caller's; NULL when it is
+ * no JSON, or when its arrays and objects are nested deeper than that.
+ */
+cJSON *json_parse(const char *text, size_t len, unsigned nesting_max);
+
+/*
  * A file's tree, the caller's; NULL when it can't be read (file_read()), is
  * larger than max bytes, or is not one JSON value and white space.
  */

@@ -252,6 +252,7 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	text_set(w->role, sizeof(w->role), role);
 	library_version(library, sizeof(library));
 	child_init(&w->child, w->role, library, source, incarnation);
+	child_confine(); /* before the library has threads */
 	w->session.gives_up = strcmp(role, "setup") == 0;
 	err = prepare(w);
 	if (err == 0)

@@ -88,12 +88,16 @@ connect_to(const char *host, const char *port)
 static int
 read_info(int fd, char *line, size_t size)
 {
+	uint64_t deadline = clock_mono_ns() + CONNECT_MS * CLOCK_MS;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	size_t used = 0;
 	ssize_t n;
 
 	while (used < size - 1) {
-		if (poll(&p, 1, CONNECT_MS) != 1)
+		/* All of it: a byte now and then is no line. */
+		if (poll(&p, 1,
+			clock_poll_ms(clock_mono_ns(), deadline, CONNECT_MS)) !=
+		    1)
 			return -ETIMEDOUT;
 		n = read(fd, line + used, size - 1 - used);
 		if (n <= 0)

@@ -49,7 +49,8 @@ binary_version(const char *path, char *out, size_t size)
 	    (char *)(uintptr_t)path, (char *)(uintptr_t) "--version", NULL};
 	struct spawn_request r = {.path = path, .argv = argv};
 	int fds[2], status = 0, err;
-	pid_t pid;
+	pid_t pid, ended = 0;
+	uint64_t deadline;
 
 	out[0] = '\0';
 	if (spawn_pipe(fds) < 0)
@@ -62,9 +63,15 @@ binary_version(const char *path, char *out, size_t size)
 	close(fds[0]);
 	if (pid < 0)
 		return err;
-	if (err < 0)
+	/* It has said its line, and may still not end. */
+	deadline = clock_mono_ns() + BINARY_PATIENCE_MS * CLOCK_MS;
+	while (err == 0 && (ended = waitpid(pid, &status, WNOHANG)) == 0 &&
+	       clock_mono_ns() < deadline)
+		(void)poll(NULL, 0, 10); /* shorter is fine */
+	if (ended == 0) {
 		(void)kill(pid, SIGKILL); /* ours, not reaped yet */
-	(void)waitpid(pid, &status, 0);	  /* our child, not reaped elsewhere */
+		(void)waitpid(pid, &status, 0);
+	}
 	if (err < 0)
 		return err;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;

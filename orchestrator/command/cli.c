@@ -87,6 +87,8 @@ from_environment(struct run_config *c)
 		value = getenv(name);
 		if (value == NULL)
 			continue;
+		if (login_refuse_secret(row, value, name) < 0)
+			return -EINVAL;
 		err = config_set(c, row->name, value, why);
 		login_hide(row, value);
 		if (row->secret)
@@ -134,6 +136,8 @@ take_option(struct run_config *c, int argc, char **argv, int i)
 		took = 2;
 	}
 	value = value != NULL ? value : none;
+	if (row != NULL && login_refuse_secret(row, value, name) < 0)
+		return -EINVAL;
 	err = config_set(c, name, value, why);
 	if (row != NULL)
 		login_hide(row, value);

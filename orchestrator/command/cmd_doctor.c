@@ -52,12 +52,16 @@ static int
 look_at_limits(const struct run_config *c)
 {
 	char says[LIMITS_SAYS_MAX];
-	int descriptors, tasks;
+	int descriptors, tasks, system = limits_system();
 
+	say(system == 0 ? "ok" : "BAD", "system",
+	    system == 0 ? "/proc and /dev/null are there" : "see above");
 	descriptors = limits_descriptors(c, says);
 	say(descriptors == 0 ? "ok" : "BAD", "descriptors", says);
 	tasks = limits_tasks(c, says);
 	say(tasks == 0 ? "ok" : "BAD", "processes", says);
+	if (system != 0)
+		return system;
 	return descriptors != 0 ? descriptors : tasks;
 }
 

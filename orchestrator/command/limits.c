@@ -2,6 +2,8 @@
 /* What the system allows; see limits.h. */
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -234,10 +236,38 @@ limits_tasks(const struct run_config *c, char says[LIMITS_SAYS_MAX])
 }
 
 int
+limits_system(void)
+{
+	static const char self[] = "/proc/self/exe", null[] = "/dev/null";
+	struct stat st;
+	int fd = open(null, O_RDWR | O_CLOEXEC), err = errno;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISCHR(st.st_mode))
+		err = ENODEV;
+	else if (fd >= 0)
+		err = 0;
+	if (fd >= 0)
+		close(fd);
+	if (err != 0)
+		(void)cli_usage("%s: %s: processes of natsburn's can't be "
+				"started without it",
+		    null, strerror(err));
+	else if (access(self, X_OK) < 0) {
+		err = errno;
+		(void)cli_usage("%s: %s: processes of natsburn's are started "
+				"by it; is /proc mounted?",
+		    self, strerror(err));
+	}
+	return err != 0 ? EXIT_HARNESS : 0;
+}
+
+int
 limits_check(const struct run_config *c)
 {
 	char says[LIMITS_SAYS_MAX];
-	int bad = limits_descriptors(c, says);
+	int bad = limits_system();
 
+	if (bad == 0)
+		bad = limits_descriptors(c, says);
 	return bad != 0 ? bad : limits_tasks(c, says);
 }

@@ -19,7 +19,13 @@
 int limits_descriptors(const struct run_config *, char says[LIMITS_SAYS_MAX]);
 int limits_tasks(const struct run_config *, char says[LIMITS_SAYS_MAX]);
 
-/* Both. */
+/*
+ * What processes are started with: /proc/self/exe and /dev/null. 0, or
+ * EXIT_HARNESS after what is missing was printed.
+ */
+int limits_system(void);
+
+/* All three. */
 int limits_check(const struct run_config *);
 
 #endif

@@ -29,6 +29,36 @@ login_hide(const struct option_spec *row, char *value)
 		memset(value, '.', strlen(value));
 }
 
+static bool
+is_secret(const char *value)
+{
+	static const char seed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+	size_t len = strlen(value);
+
+	/* A name of so many capitals, or of base64, is no file's. */
+	return (len >= 40 && value[0] == 'S' &&
+		   strchr("UANOCX", value[1]) != NULL &&
+		   strspn(value, seed) == len) ||
+	       (len >= 40 && strncmp(value, "eyJ", 3) == 0 &&
+		   strspn(value, token) == len) ||
+	       strstr(value, "-----BEGIN") != NULL;
+}
+
+int
+login_refuse_secret(
+    const struct option_spec *row, char *value, const char *what)
+{
+	if (row->secret || !is_secret(value))
+		return 0;
+	memset(value, '.', strlen(value));
+	(void)cli_usage("%s: is a secret itself; put it into a file that only "
+			"you can read, and give the file's name",
+	    what);
+	return -EINVAL;
+}
+
 /* A secret, by itself or in a file. */
 struct form {
 	const char *name; /* of the option; the file's has "-file" behind it */

@@ -18,6 +18,14 @@
 void login_hide(const struct option_spec *row, char *value);
 
 /*
+ * Refuse a value that is a secret by its form (an nkey's seed, a JWT, PEM)
+ * where the name of a file or anything else is wanted: it is overwritten and
+ * not shown. what names the option. 0, or -EINVAL after the error was printed.
+ */
+int login_refuse_secret(
+    const struct option_spec *row, char *value, const char *what);
+
+/*
  * Take secrets out of files and URLs, and see that what was given is one way
  * to log in, in files that can be used. env is the configuration as it was
  * before the command line, which goes before the environment. 0 or

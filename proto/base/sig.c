@@ -2,11 +2,27 @@
 /* Signals as a descriptor; see sig.h. */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "proto/base/sig.h"
+
+void
+sig_ignore_writes(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN); /* both are valid signals */
+	(void)signal(SIGXFSZ, SIG_IGN);
+}
+
+static bool
+is_ignored(int sig)
+{
+	struct sigaction now;
+
+	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
 
 int
 sig_open(const int *signals, int n)
@@ -16,9 +32,10 @@ sig_open(const int *signals, int n)
 
 	sigemptyset(&set);
 	for (i = 0; i < n; i++)
-		sigaddset(&set, signals[i]);
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
-	    sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		if (signals[i] != SIGHUP || !is_ignored(SIGHUP))
+			sigaddset(&set, signals[i]);
+	sig_ignore_writes();
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
@@ -43,7 +60,8 @@ sig_reset(void)
 {
 	sigset_t none;
 
-	(void)signal(SIGPIPE, SIG_DFL); /* SIGPIPE is a valid signal */
+	(void)signal(SIGPIPE, SIG_DFL); /* both are valid signals */
+	(void)signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* valid arguments */
 }

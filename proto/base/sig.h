@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Signals as a descriptor. SIGPIPE is ignored; the signals named are
- * blocked and read from the signalfd, so that no handler ever runs.
+ * Signals as a descriptor: those named are blocked and read from the
+ * signalfd, so that no handler ever runs.
  */
 #ifndef BASE_SIG_H
 #define BASE_SIG_H
 
-/* Block the n signals and return a close-on-exec signalfd, or -errno. */
+/*
+ * A write that can't be done (the reader is gone, the file may not be that
+ * large) is an error of the write, not the end of the process.
+ */
+void sig_ignore_writes(void);
+
+/*
+ * Block the n signals and return a close-on-exec signalfd, or -errno. Writes
+ * are as above. A SIGHUP that is ignored (nohup) stays so, and is not told.
+ */
 int sig_open(const int *signals, int n);
 
 /* The next pending signal of fd, 0 when there is none, or -errno. */

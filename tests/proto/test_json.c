@@ -124,6 +124,33 @@ test_ran_out(void **state)
 	cJSON_Delete(o);
 }
 
+static void
+assert_parsed(const char *text, unsigned nesting_max, bool expected)
+{
+	cJSON *o = json_parse(text, strlen(text), nesting_max);
+
+	assert_int_equal(o != NULL, expected);
+	cJSON_Delete(o);
+}
+
+static void
+test_nesting(void **state)
+{
+	static char deep[1 << 20];
+
+	(void)state;
+	assert_parsed("{\"a\":[{\"b\":1},{\"c\":[]}]}", 4, true);
+	assert_parsed("{\"a\":[{\"b\":1},{\"c\":[]}]}", 3, false);
+	/* What stands in a text is no nesting, its end is found. */
+	assert_parsed("[\"[[[[\", \"\\\"[[[[\", \"\\\\\", []]", 2, true);
+	assert_parsed("[\"[[[[\", \"\\\"[[[[\", \"\\\\\", []]", 1, false);
+	assert_parsed("]]]][", 4, false);
+	assert_parsed("[\"", 4, false);
+	assert_parsed("", 4, false);
+	memset(deep, '[', sizeof(deep) - 1);
+	assert_parsed(deep, 64, false);
+}
+
 int
 main(void)
 {
@@ -132,6 +159,7 @@ main(void)
 	    cmocka_unit_test(test_writers),
 	    cmocka_unit_test(test_load),
 	    cmocka_unit_test(test_ran_out),
+	    cmocka_unit_test(test_nesting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -767,6 +767,7 @@ link_main(uint32_t source, uint32_t incarnation)
 	if (p == NULL || sig_open(NULL, 0) < 0)
 		return 70;
 	child_init(&p->child, "links", "", source, incarnation);
+	child_confine();
 	rng_init(&p->rng, rng_fresh_seed(), "jitter");
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	p->commands = (struct watch){WATCH_COMMANDS, CHILD_DOWN};

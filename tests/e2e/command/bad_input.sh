@@ -26,7 +26,7 @@ refuse()
 	grep -Eq -- "$pattern" "$work/err" ||
 		fail "natsburn $*: says \"$(cat "$work/err")\""
 	[ ! -s "$work/out" ] || fail "natsburn $*: writes to stdout"
-	! grep -q hush "$work/err" || fail "natsburn $*: says \"$(cat "$work/err")\""
+	! grep -qi hush "$work/err" || fail "natsburn $*: says \"$(cat "$work/err")\""
 }
 
 job="run queue-group-consumer"
@@ -182,6 +182,15 @@ logins()
 		$job $at --nkey secret
 	refuse 64 '--creds "secret": must hold a user.s JWT and nkey seed' \
 		$job $at --creds secret
+	# The secret itself where a file is meant; hush is never said.
+	for one in nkey creds sys-nkey sys-creds tls-key password-file user; do
+		for bad in "SUA$(printf 'HUSH%.0s' {1..14})" \
+			"eyJ$(printf 'hush%.0s' {1..20}).hush.hush" \
+			"-----BEGIN PRIVATE KEY----- hush"; do
+			refuse 64 "$one: is a secret itself; put it into a file" \
+				$job $at --$one "$bad"
+		done
+	done
 	refuse 64 '--tls-ca "secret": must hold certificates' \
 		$job $at --tls-ca secret
 	refuse 64 '--tls-cert "secret": must hold a certificate' \
