@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "chaos/schedule.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -370,7 +370,7 @@ is_whole(struct schedule *s)
 	char why[CLUSTER_WHY_MAX];
 
 	if (s->unhealed_ns != 0 &&
-	    monitor_is_healthy(s->cluster->monitor, s->unhealed_ns, why))
+	    health_is_whole(s->cluster->health, s->unhealed_ns, why))
 		s->unhealed_ns = 0;
 	return s->unhealed_ns == 0;
 }

@@ -16,7 +16,7 @@
 #include "chaos/account.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/internal.h"
-#include "chaos/monitor.h"
+#include "chaos/page.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
@@ -144,7 +144,7 @@ try_monitors(struct cluster *c)
 
 	for (i = 1; i <= c->n; i++)
 		if (strncmp(c->nodes[i - 1].monitor, "https:", 6) == 0 &&
-		    monitor_try(c, i, c->why) == -EPROTO)
+		    page_try(c, i, c->why) == -EPROTO)
 			return -EPROTO;
 	return 0;
 }

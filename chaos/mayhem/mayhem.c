@@ -8,7 +8,7 @@
 
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -198,7 +198,7 @@ mayhem_is_whole(struct fault *f, const char *how)
 		if ((nodes & (1U << (i - 1))) != 0 &&
 		    !f->cluster->ops->node_runs(f->cluster, i))
 			(void)f->cluster->ops->node_start(f->cluster, i);
-	if (!monitor_is_healthy(f->cluster->monitor, f->mark, why)) {
+	if (!health_is_whole(f->cluster->health, f->mark, why)) {
 		text_format(f->how, sizeof(f->how), "%.100s", why);
 		return false;
 	}
@@ -223,18 +223,18 @@ mayhem_leader_of(const struct fault *f, const char *of)
 bool
 mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 {
-	const struct monitor *m = f->cluster->monitor;
+	const struct health *h = f->cluster->health;
 	uint64_t since = clock_mono_ns() - KNOWN_NS;
 
 	f->before[0] = '\0';
 	f->node = 0;
 	if (of != LEADER_OF_META)
-		f->node = monitor_pick_group(m, of == LEADER_OF_CONSUMER,
+		f->node = health_pick_group(h, of == LEADER_OF_CONSUMER,
 		    fault_dice(f, 1), f->before, sizeof(f->before));
 	if (f->node == 0) { /* a test without streams has this one at least */
 		of = LEADER_OF_META;
 		f->before[0] = '\0';
-		f->node = monitor_meta_leader(m, since);
+		f->node = health_meta_leader(h, since);
 	}
 	if (f->node == 0)
 		return false;

@@ -11,7 +11,7 @@
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
@@ -70,12 +70,12 @@ kube_config_change(struct cluster *c, unsigned node)
 	    .type = KUBE_MERGE_TYPE,
 	    .done = patched,
 	    .arg = c};
-	struct monitor_varz v;
+	struct health_varz v;
 	int err = -ENOMEM;
 
 	if (k->original == NULL || !k->nodes[node - 1].has_shell) {
 		/* Only the signal then; config_load_time will tell. */
-		if (monitor_varz(c->monitor, node, &v))
+		if (health_varz(c->health, node, &v))
 			c->nodes[node - 1].config_mark = v.max_connections;
 		return 0;
 	}

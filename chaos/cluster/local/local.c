@@ -25,6 +25,7 @@
 #include "chaos/cluster/local/links.h"
 #include "chaos/cluster/local/loss.h"
 #include "chaos/internal.h"
+#include "chaos/health.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
 #include "proto/base/file.h"
@@ -798,7 +799,7 @@ wait_formed(struct cluster *c)
 		chaos_wait(c->chaos, 20);
 		if (chaos_is_stopping(c->chaos))
 			return -EINTR;
-		if (monitor_is_healthy(c->monitor, begin, why))
+		if (health_is_whole(c->health, begin, why))
 			return 0;
 		for (i = 0; i < c->n; i++)
 			if (l->nodes[i].died_ns != 0) {
@@ -807,7 +808,7 @@ wait_formed(struct cluster *c)
 				add_last_words(c, i + 1);
 				return -ECHILD;
 			}
-		size = monitor_meta_size(c->monitor, begin);
+		size = health_meta_size(c->health, begin);
 		if (size != 0 && whole_ns == 0)
 			whole_ns = clock_mono_ns();
 		if (whole_ns != 0 && clock_mono_ns() > whole_ns + FORM_NS / 4 &&
@@ -837,7 +838,7 @@ form(struct cluster *c)
 		/* Seen with 2.10: a group of 2 of 3 that never grows. */
 		log_warn("the meta group has %u of %u members and does not "
 			 "grow: the cluster is formed anew",
-		    monitor_meta_size(c->monitor, 0), c->n);
+		    health_meta_size(c->health, 0), c->n);
 		stop_servers(c, SIGKILL);
 		wipe_stores(c);
 	}
@@ -933,12 +934,8 @@ local_up(struct cluster *c)
 	err = assign_nodes(c);
 	if (err == 0)
 		err = open_links(c);
-	if (err == 0) {
-		/* The monitor watches the nodes that now have addresses. */
-		c->monitor = monitor_create(c, chaos_child(c->chaos));
-		if (c->monitor == NULL)
-			err = -ENOMEM;
-	}
+	if (err == 0) /* the nodes have addresses now */
+		err = monitor_begin(c, chaos_child(c->chaos));
 	if (err < 0) {
 		text_add(c->why, sizeof(c->why),
 		    "cannot prepare %llu servers in \"%s\": %s",
