@@ -303,7 +303,7 @@ serve(struct chaos *c)
 		look_at_servers(c);
 		answer_healed(c);
 		answer_settled(c);
-		(void)states_step(&c->states, &c->cluster, &c->child);
+		states_step(&c->states, &c->cluster, &c->child);
 		answer_dump(c);
 	}
 }

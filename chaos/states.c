@@ -174,7 +174,7 @@ tell_stream(const struct states *s, unsigned open, const struct cluster *c,
 	child_emit(child, &ev);
 }
 
-static bool
+static void
 answer(struct states *s, const struct cluster *c, unsigned servers,
     struct child *child, const char *why)
 {
@@ -190,7 +190,6 @@ answer(struct states *s, const struct cluster *c, unsigned servers,
 	child_emit(child, &ev);
 	child_flush(child);
 	s->begin_ns = 0;
-	return true;
 }
 
 /* True when asking again would tell nothing new. */
@@ -206,7 +205,7 @@ is_plain(const struct states *s)
 	return s->leaderless == 0;
 }
 
-bool
+void
 states_step(struct states *s, const struct cluster *c, struct child *child)
 {
 	unsigned servers = 0, silent = 0;
@@ -214,19 +213,23 @@ states_step(struct states *s, const struct cluster *c, struct child *child)
 	char why[128] = "";
 
 	if (s->begin_ns == 0)
-		return false;
+		return;
 	if (c->health != NULL)
 		servers = health_tells_streams(c->health, s->asked_ns, &silent);
-	if (servers == 0)
-		return answer(s, c, 0, child, "");
+	if (servers == 0) {
+		answer(s, c, 0, child, "");
+		return;
+	}
 	if (silent == 0) {
 		compare(s, c);
-		if (is_plain(s))
-			return answer(s, c, servers, child, "");
+		if (is_plain(s)) {
+			answer(s, c, servers, child, "");
+			return;
+		}
 		s->asked_ns = now;
 	}
 	if (now < s->begin_ns + STATES_GIVE_UP_NS)
-		return false;
+		return;
 	if (silent != 0)
 		text_add(why, sizeof(why),
 		    "%.60s does not tell its JetStream state",
@@ -234,5 +237,5 @@ states_step(struct states *s, const struct cluster *c, struct child *child)
 	else if (s->leaderless > 0)
 		text_set(
 		    why, sizeof(why), "there are streams that nobody leads");
-	return answer(s, c, servers, child, why);
+	answer(s, c, servers, child, why);
 }

@@ -73,7 +73,7 @@ connect_to(const char *host, const char *port)
 		if (error == 0 && poll(&p, 1, CONNECT_MS) != 1)
 			error = ETIMEDOUT;
 		if (error == 0)
-			(void)getsockopt(
+			(void)getsockopt(/* of a socket: can't fail */
 			    fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		if (error != 0) {
 			close(fd);
@@ -175,7 +175,7 @@ external_up(struct cluster *c)
 		if (!text_next_item(&urls, node->url, sizeof(node->url)))
 			break;
 		text_set(node->direct, sizeof(node->direct), node->url);
-		(void)text_next_item(
+		(void)text_next_item(/* it may have none */
 		    &monitors, node->monitor, sizeof(node->monitor));
 		c->n++;
 		err = look_at(node, version, sizeof(version));

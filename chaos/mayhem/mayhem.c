@@ -197,6 +197,7 @@ mayhem_is_whole(struct fault *f, const char *how)
 	for (i = 1; i <= f->cluster->n; i++)
 		if ((nodes & (1U << (i - 1))) != 0 &&
 		    !f->cluster->ops->node_runs(f->cluster, i))
+			/* What fails is tried again until it is whole. */
 			(void)f->cluster->ops->node_start(f->cluster, i);
 	if (!health_is_whole(f->cluster->health, f->mark, why)) {
 		text_format(f->how, sizeof(f->how), "%.100s", why);
@@ -276,6 +277,13 @@ mayhem_is_continued(struct fault *f)
 		   "current");
 }
 
+static bool
+is_meant(
+    struct fault *f, mayhem_links *is_in, bool in, unsigned from, unsigned to)
+{
+	return from != to && (is_in == NULL || is_in(f, from, to) == in);
+}
+
 int
 mayhem_set_links(struct fault *f, mayhem_links *is_in, bool in,
     const struct link_policy *policy)
@@ -286,8 +294,7 @@ mayhem_set_links(struct fault *f, mayhem_links *is_in, bool in,
 
 	for (from = 1; from <= c->n; from++)
 		for (to = 1; to <= c->n; to++) {
-			if (from == to ||
-			    (is_in != NULL && is_in(f, from, to) != in))
+			if (!is_meant(f, is_in, in, from, to))
 				continue;
 			got = c->ops->link_set(c, from, to, policy);
 			if (got < 0)
@@ -297,28 +304,37 @@ mayhem_set_links(struct fault *f, mayhem_links *is_in, bool in,
 }
 
 bool
+mayhem_are_told(struct fault *f, mayhem_links *is_in, bool in)
+{
+	struct cluster *c = f->cluster;
+	struct link_flow flow;
+	unsigned from, to;
+
+	for (from = 1; from <= c->n; from++)
+		for (to = 1; to <= c->n; to++)
+			if (is_meant(f, is_in, in, from, to) &&
+			    !c->ops->link_flow(c, from, to, &flow))
+				return false;
+	return true;
+}
+
+void
 mayhem_sum_flows(
     struct fault *f, mayhem_links *is_in, bool in, struct link_flow *sum)
 {
 	struct cluster *c = f->cluster;
 	struct link_flow flow;
 	unsigned from, to;
-	bool all = true;
 
 	memset(sum, 0, sizeof(*sum));
 	for (from = 1; from <= c->n; from++)
 		for (to = 1; to <= c->n; to++) {
-			if (from == to ||
-			    (is_in != NULL && is_in(f, from, to) != in))
+			if (!is_meant(f, is_in, in, from, to) ||
+			    !c->ops->link_flow(c, from, to, &flow))
 				continue;
-			if (!c->ops->link_flow(c, from, to, &flow)) {
-				all = false;
-				continue;
-			}
 			sum->passed += flow.passed;
 			sum->held += flow.held;
 			sum->late += flow.late;
 			sum->refused += flow.refused;
 		}
-	return all;
 }

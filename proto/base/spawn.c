@@ -155,3 +155,12 @@ spawn(const struct spawn_request *r)
 	(void)waitpid(pid, NULL, 0); /* it has said why and is leaving */
 	return n == (ssize_t)sizeof(error) && error > 0 ? -error : -EIO;
 }
+
+void
+spawn_end(pid_t pid)
+{
+	if (pid <= 0)
+		return;
+	(void)kill(pid, SIGKILL);    /* not reaped: the pid is its own */
+	(void)waitpid(pid, NULL, 0); /* it can't refuse */
+}

@@ -2,7 +2,6 @@
 /* The API of a Kubernetes cluster; see kube.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,8 +113,7 @@ kube_destroy(struct kube *k)
 		call_destroy(k->calls);
 	(void)curl_multi_cleanup(k->multi); /* nothing is in it */
 	if (k->proxy > 0) {
-		(void)kill(k->proxy, SIGKILL); /* not reaped: still ours */
-		(void)waitpid(k->proxy, NULL, 0);
+		spawn_end(k->proxy);
 		text_add(path, sizeof(path), "%s/" SOCKET, k->dir);
 		(void)unlink(path); /* a killed proxy leaves it */
 	}
@@ -188,7 +186,7 @@ kube_last_line(const char *path, char *out, size_t size)
 	while (fgets(line, sizeof(line), f) != NULL)
 		if (line[0] != '\n')
 			text_set(out, size, line);
-	(void)fclose(f);
+	(void)fclose(f); /* it was only read */
 	out[strcspn(out, "\n")] = '\0';
 }
 

@@ -38,7 +38,7 @@ config_patch(const struct kubernetes *k, const char *text, const char *original)
 	if (original != NULL)
 		json_put_text(notes, KUBE_ORIGINAL, original);
 	else
-		(void)cJSON_AddNullToObject(notes, KUBE_ORIGINAL);
+		json_put(notes, KUBE_ORIGINAL, cJSON_CreateNull());
 	if (text != NULL) {
 		data = cJSON_AddObjectToObject(o, "data");
 		json_put_text(data, k->set.config_key, text);
@@ -167,6 +167,7 @@ reload_marked(struct cluster *c)
 
 	for (i = 1; i <= c->n; i++)
 		if (k->nodes[i - 1].is_marked && k->nodes[i - 1].is_there)
+			/* One that can't be sent is none to wait for. */
 			(void)kube_signal_send(c, i, SIGHUP, "-");
 	do {
 		chaos_wait(c->chaos, 20);

@@ -293,6 +293,7 @@ take_frames(struct kube_exec *x)
 			return;
 		}
 		if (f.opcode == KUBE_FRAME_PING)
+			/* Without memory the API ends it, which is seen. */
 			(void)kube_frame_put(
 			    &x->out, KUBE_FRAME_PONG, f.data, f.len);
 		else if (f.opcode != KUBE_FRAME_PONG)

@@ -141,6 +141,7 @@ set_node(struct cluster *c, unsigned node, enum link_cut cut)
 	for (i = 1; i <= c->n; i++) {
 		if (i == node)
 			continue;
+		/* It takes every policy that only cuts or opens. */
 		(void)kube_links_set(c, i, node, &policy);
 		(void)kube_links_set(c, node, i, &policy);
 	}

@@ -573,10 +573,12 @@ static int
 make_dirs(struct cluster *c, unsigned node)
 {
 	char dir[CONFIG_PATH_MAX + 16];
+	int err;
 
 	node_dir(c, node, dir, sizeof(dir));
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return -errno;
+	err = file_make_dir(dir);
+	if (err < 0)
+		return err;
 	store_dir(c, node, dir, sizeof(dir));
 	c->nodes[node - 1].disk_bytes = c->disk_bytes;
 	return has_disks(c) ? disk_mount(dir, c->disk_bytes) : 0;
@@ -719,6 +721,7 @@ stop_servers(struct cluster *c, int sig)
 
 	for (i = 1; i <= c->n; i++)
 		if (c->nodes[i - 1].pid != 0) {
+			/* One that is gone already is reaped below. */
 			(void)send_signal(c, i, SIGCONT);
 			(void)local_node_end(c, i, sig);
 		}
@@ -734,8 +737,7 @@ stop_servers(struct cluster *c, int sig)
 	for (i = 1; i <= c->n; i++) {
 		if (c->nodes[i - 1].pid == 0)
 			continue;
-		(void)local_node_end(c, i, SIGKILL);
-		(void)waitpid(c->nodes[i - 1].pid, NULL, 0);
+		spawn_end(c->nodes[i - 1].pid);
 		c->nodes[i - 1].pid = 0;
 	}
 }
@@ -777,7 +779,7 @@ add_last_words(struct cluster *c, unsigned node)
 		while (fgets(line, sizeof(line), f) != NULL)
 			if (line[0] != '\n')
 				text_set(last, sizeof(last), line);
-		(void)fclose(f);
+		(void)fclose(f); /* it was only read */
 		if (last[0] != '\0')
 			break;
 	}
@@ -855,7 +857,7 @@ make_base(struct cluster *c)
 
 	l->dir[0] = '\0';
 	text_add(l->dir, sizeof(l->dir), "%s/servers", c->config->out);
-	(void)mkdir(l->dir, 0755); /* what fails below says why */
+	(void)file_make_dir(l->dir); /* what fails below says why */
 }
 
 /* Can a disk be mounted? The first server's place is as good as any. */
