@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "chaos/admin.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -147,17 +147,17 @@ static unsigned
 choose_node(const struct admin *a)
 {
 	uint64_t since = clock_mono_ns() - FRESH_NS, latest = 0;
-	struct monitor_varz v;
+	struct health_varz v;
 	unsigned i, node = 0;
 
 	if (a->nc != NULL && a->node <= a->cluster->n &&
-	    monitor_node_is_ok(a->cluster->monitor, a->node, since))
+	    health_node_is_ok(a->cluster->health, a->node, since))
 		return a->node;
 	for (i = 1; i <= a->cluster->n; i++)
-		if (monitor_node_is_ok(a->cluster->monitor, i, since))
+		if (health_node_is_ok(a->cluster->health, i, since))
 			return i;
 	for (i = 1; i <= a->cluster->n; i++)
-		if (monitor_varz(a->cluster->monitor, i, &v) &&
+		if (health_varz(a->cluster->health, i, &v) &&
 		    v.asked_ns > latest && v.asked_ns + VARZ_NS > since) {
 			latest = v.asked_ns;
 			node = i;

@@ -14,7 +14,9 @@
 #include "chaos/admin.h"
 #include "chaos/chaos.h"
 #include "chaos/internal.h"
+#include "chaos/health.h"
 #include "chaos/monitor.h"
+#include "chaos/page.h"
 #include "chaos/schedule.h"
 #include "chaos/states.h"
 #include "proto/base/clock.h"
@@ -152,7 +154,7 @@ emit_failed(struct chaos *c)
 }
 
 static void
-emit_settings(struct chaos *c, unsigned node, const struct monitor_varz *v)
+emit_settings(struct chaos *c, unsigned node, const struct health_varz *v)
 {
 	struct event ev = {.type = MESSAGE_NODE_SETTINGS};
 
@@ -169,9 +171,9 @@ emit_node(struct chaos *c, unsigned node)
 {
 	struct cluster_node *n = &c->cluster.nodes[node - 1];
 	struct event ev = {.type = MESSAGE_NODE};
-	struct monitor_varz v;
-	bool is_known = c->cluster.monitor != NULL &&
-			monitor_varz(c->cluster.monitor, node, &v);
+	struct health_varz v;
+	bool is_known = c->cluster.health != NULL &&
+			health_varz(c->cluster.health, node, &v);
 
 	if (is_known)
 		text_set(n->version, sizeof(n->version), v.version);
@@ -196,12 +198,12 @@ static void
 look_at_servers(struct chaos *c)
 {
 	const struct cluster_node *n;
-	struct monitor_varz v;
+	struct health_varz v;
 	unsigned i;
 
-	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++) {
+	for (i = 1; c->cluster.health != NULL && i <= c->cluster.n; i++) {
 		n = &c->cluster.nodes[i - 1];
-		if ((monitor_varz(c->cluster.monitor, i, &v) &&
+		if ((health_varz(c->cluster.health, i, &v) &&
 			strcmp(v.version, n->version) != 0) ||
 		    strcmp(c->names[i - 1], n->name) != 0 ||
 		    strcmp(c->urls[i - 1], n->url) != 0)
@@ -212,12 +214,12 @@ look_at_servers(struct chaos *c)
 static bool
 versions_are_known(const struct chaos *c)
 {
-	struct monitor_varz v;
+	struct health_varz v;
 	unsigned i;
 
-	for (i = 1; c->cluster.monitor != NULL && i <= c->cluster.n; i++)
+	for (i = 1; c->cluster.health != NULL && i <= c->cluster.n; i++)
 		if (c->cluster.nodes[i - 1].monitor[0] != '\0' &&
-		    !monitor_varz(c->cluster.monitor, i, &v))
+		    !health_varz(c->cluster.health, i, &v))
 			return false;
 	return true;
 }
@@ -294,8 +296,8 @@ answer_settled(struct chaos *c)
 
 	if (c->settle_ns == 0)
 		return;
-	if (c->cluster.monitor != NULL) {
-		ok = monitor_is_healthy(c->cluster.monitor, c->settle_ns, why);
+	if (c->cluster.health != NULL) {
+		ok = health_is_whole(c->cluster.health, c->settle_ns, why);
 	}
 	if (!ok && chaos_time(c) < c->patient_ns &&
 	    !monitor_is_foreign(c->cluster.monitor, MONITOR_FOREIGN_NS, why))
@@ -319,7 +321,7 @@ answer_dump(struct chaos *c)
 	c->wants_dump = false;
 	text_add(dir, sizeof(dir), "%s/servers", c->config.out);
 	if (c->cluster.monitor != NULL)
-		ev.u.dumped.files = monitor_dump(c->cluster.monitor, dir);
+		ev.u.dumped.files = page_dump(&c->cluster, dir, &c->child);
 	if (c->cluster.ops->dump != NULL)
 		ev.u.dumped.files += c->cluster.ops->dump(&c->cluster, dir);
 	child_emit(&c->child, &ev);
@@ -341,7 +343,7 @@ serve(struct chaos *c)
 		look_at_servers(c);
 		answer_healed(c);
 		answer_settled(c);
-		(void)states_step(&c->states, &c->cluster, &c->child);
+		states_step(&c->states, &c->cluster, &c->child);
 		answer_dump(c);
 	}
 }
@@ -423,7 +425,9 @@ run_cluster(struct chaos *c)
 		return 0; /* said; that is no fault of this process */
 	}
 	if (cl->monitor == NULL && cl->ops->owner != OWNER_NONE)
-		cl->monitor = monitor_create(cl, &c->child);
+		err = monitor_begin(cl, &c->child);
+	if (err < 0)
+		return err;
 	if (cl->monitor != NULL)
 		monitor_hurry(cl->monitor, false);
 	if (emit_up(c, begin) == 0)
@@ -462,7 +466,7 @@ chaos_main(uint32_t source, uint32_t incarnation)
 	child_emit(&c->child, &bye);
 	child_flush(&c->child);
 	admin_destroy(c->cluster.admin);
-	monitor_destroy(c->cluster.monitor);
+	monitor_end(&c->cluster);
 	schedule_fini(&c->schedule);
 	free(c->cluster.state);
 	close(c->signal_fd);

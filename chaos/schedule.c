@@ -5,48 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chaos/monitor.h"
+#include "chaos/crash.h"
+#include "chaos/health.h"
 #include "chaos/schedule.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
-
-/*
- * A server that ended by itself is no fault of the schedule, but it is one
- * all the same: it is told like the others, and the server is started again.
- */
-static int
-crash_inject(struct fault *f)
-{
-	text_format(f->how, sizeof(f->how), "the server ended by itself");
-	return 0;
-}
-
-static bool
-crash_is_applied(struct fault *f)
-{
-	(void)f;
-	return true;
-}
-
-static bool
-crash_is_healed(struct fault *f)
-{
-	return mayhem_is_whole(f, "started again; healthy");
-}
-
-static const struct mayhem_ops crash_ops = {
-    .name = "crash",
-    .touches = TOUCH_SERVER,
-    .outage = OUTAGE_ONE,
-    .ends_server = true,
-    .apply_ns = CLOCK_S,
-    .heal_ns = 120 * CLOCK_S,
-    .inject = crash_inject,
-    .is_applied = crash_is_applied,
-    .heal = mayhem_start_all,
-    .is_healed = crash_is_healed,
-};
 
 static unsigned
 slots(const struct schedule *s)
@@ -88,32 +52,12 @@ begin_mode(struct schedule *s, struct schedule_mode *m)
 	plan_next(s, m);
 }
 
-static void
-shuffle(struct schedule *s)
+static bool
+is_in_mix(const void *arg, unsigned mode)
 {
-	unsigned i, other, kept;
+	const struct schedule *s = arg;
 
-	for (i = s->n; i-- > 1;) {
-		other = (unsigned)rng_below(&s->rng, i + 1);
-		kept = s->deck[i];
-		s->deck[i] = s->deck[other];
-		s->deck[other] = kept;
-	}
-	s->dealt = 0;
-}
-
-/* One that is in the mix already, from the end of the deck before, waits. */
-static struct schedule_mode *
-next_card(struct schedule *s)
-{
-	unsigned i = s->dealt, card;
-
-	while (s->modes[s->deck[i]].in_mix)
-		i++;
-	card = s->deck[i];
-	s->deck[i] = s->deck[s->dealt];
-	s->deck[s->dealt++] = card;
-	return &s->modes[card];
+	return s->modes[mode].in_mix;
 }
 
 /* Modes are dealt like cards: each comes once before any comes again. */
@@ -124,11 +68,8 @@ deal_mix(struct schedule *s)
 
 	for (i = 0; i < s->n; i++)
 		s->modes[i].in_mix = false;
-	for (i = 0; i < s->at_once; i++) {
-		if (s->dealt == s->n)
-			shuffle(s);
-		begin_mode(s, next_card(s));
-	}
+	for (i = 0; i < s->at_once; i++)
+		begin_mode(s, &s->modes[deck_next(&s->deck, is_in_mix, s)]);
 }
 
 /* Tell the driver what this mode needs of it. */
@@ -176,7 +117,6 @@ add_mode(struct schedule *s, const struct mayhem_ops *ops)
 	char why[OPTION_WHY_MAX];
 	int err;
 
-	s->deck[s->n] = s->n;
 	s->n++;
 	m->plan.ops = ops;
 	m->plan.interval = config->fault_interval;
@@ -274,8 +214,7 @@ schedule_start(struct schedule *s)
 {
 	s->tolerated = tolerated(s->cluster);
 	s->start_ns = clock_mono_ns();
-	rng_init(&s->rng, s->cluster->config->seed, "mixes");
-	shuffle(s);
+	deck_init(&s->deck, s->n, s->cluster->config->seed);
 	deal_mix(s);
 }
 
@@ -370,7 +309,7 @@ is_whole(struct schedule *s)
 	char why[CLUSTER_WHY_MAX];
 
 	if (s->unhealed_ns != 0 &&
-	    monitor_is_healthy(s->cluster->monitor, s->unhealed_ns, why))
+	    health_is_whole(s->cluster->health, s->unhealed_ns, why))
 		s->unhealed_ns = 0;
 	return s->unhealed_ns == 0;
 }
@@ -537,7 +476,7 @@ step_mode(struct schedule *s, struct schedule_mode *m, uint64_t now)
 	}
 }
 
-/* The mode whose fault is due for the longest time, but not before after. */
+/* Of the modes not looked at yet, the one whose fault is due the longest. */
 static struct schedule_mode *
 longest_due(struct schedule *s, uint64_t elapsed, const bool *looked_at)
 {

@@ -15,10 +15,11 @@
 #define CHAOS_SCHEDULE_H
 
 #include "chaos/cluster/cluster.h"
+#include "chaos/deck.h"
 #include "chaos/mayhem/mayhem.h"
 #include "proto/child.h"
 
-#define SCHEDULE_MODES_MAX  48
+#define SCHEDULE_MODES_MAX  DECK_MAX
 #define SCHEDULE_MIX_ALL    3 /* as many modes run all together */
 #define SCHEDULE_MIX_OF_ALL 2 /* of more, as many at once */
 
@@ -46,10 +47,9 @@ struct schedule {
 	   for the case that it ends by itself. */
 	struct schedule_mode modes[SCHEDULE_MODES_MAX + CONFIG_NODES_MAX];
 	unsigned n;
-	unsigned at_once; /* modes of a mix */
-	uint32_t mix;	  /* number of the present one, from 0 */
-	struct rng rng;	  /* shuffles the modes */
-	unsigned deck[SCHEDULE_MODES_MAX], dealt;
+	unsigned at_once;   /* modes of a mix */
+	uint32_t mix;	    /* number of the present one, from 0 */
+	struct deck deck;   /* of the modes */
 	uint32_t faults;    /* numbered so far */
 	uint64_t start_ns;  /* of the present mix; 0: not started */
 	uint64_t idle_ns;   /* since when all of it is healed; 0: isn't */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "chaos/states.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -44,10 +44,10 @@ states_begin(struct states *s)
 
 /* One stream at all servers, and its replicas as this leader names them. */
 static unsigned
-gather(const struct cluster *c, const struct monitor_stream *led,
+gather(const struct cluster *c, const struct health_stream *led,
     struct state_row *rows)
 {
-	struct monitor_stream at;
+	struct health_stream at;
 	unsigned i, told = 0;
 
 	for (i = 0; i < c->n; i++) {
@@ -55,7 +55,7 @@ gather(const struct cluster *c, const struct monitor_stream *led,
 		if (c->nodes[i].monitor[0] == '\0')
 			continue;
 		told |= 1U << i;
-		if (!monitor_stream_of(c->monitor, i + 1, led->name, &at))
+		if (!health_stream_of(c->health, i + 1, led->name, &at))
 			continue;
 		rows[i].has_it = true;
 		rows[i].leads = at.is_led;
@@ -101,11 +101,11 @@ drop_closed(struct states *s)
 static bool
 is_led(const struct cluster *c, const char *name)
 {
-	struct monitor_stream at;
+	struct health_stream at;
 	unsigned node;
 
 	for (node = 1; node <= c->n; node++)
-		if (monitor_stream_of(c->monitor, node, name, &at) && at.is_led)
+		if (health_stream_of(c->health, node, name, &at) && at.is_led)
 			return true;
 	return false;
 }
@@ -115,7 +115,7 @@ static void
 compare(struct states *s, const struct cluster *c)
 {
 	struct state_row rows[CONFIG_NODES_MAX];
-	struct monitor_stream at;
+	struct health_stream at;
 	unsigned node, i, peers;
 
 	s->streams = s->differ = s->leaderless = 0;
@@ -123,7 +123,7 @@ compare(struct states *s, const struct cluster *c)
 		s->open[i].is_seen = false;
 	for (node = 1; node <= c->n; node++) {
 		i = 0;
-		while (monitor_stream(c->monitor, node, &i, &at)) {
+		while (health_stream(c->health, node, &i, &at)) {
 			s->leaderless += !is_led(c, at.name);
 			if (!at.is_led)
 				continue;
@@ -145,11 +145,11 @@ tell_stream(const struct states *s, unsigned open, const struct cluster *c,
 	struct state_row rows[CONFIG_NODES_MAX];
 	uint64_t since_ns = s->open[open].since_ns;
 	uint64_t seen_ns = s->open[open].seen_ns;
-	struct monitor_stream at;
+	struct health_stream at;
 	unsigned node, peers = 0;
 
 	for (node = 1; node <= c->n && peers == 0; node++)
-		if (monitor_stream_of(c->monitor, node, name, &at) && at.is_led)
+		if (health_stream_of(c->health, node, name, &at) && at.is_led)
 			peers = gather(c, &at, rows);
 	for (node = 1; node <= c->n && peers != 0; node++) {
 		if (c->nodes[node - 1].monitor[0] == '\0')
@@ -174,7 +174,7 @@ tell_stream(const struct states *s, unsigned open, const struct cluster *c,
 	child_emit(child, &ev);
 }
 
-static bool
+static void
 answer(struct states *s, const struct cluster *c, unsigned servers,
     struct child *child, const char *why)
 {
@@ -190,7 +190,6 @@ answer(struct states *s, const struct cluster *c, unsigned servers,
 	child_emit(child, &ev);
 	child_flush(child);
 	s->begin_ns = 0;
-	return true;
 }
 
 /* True when asking again would tell nothing new. */
@@ -206,7 +205,7 @@ is_plain(const struct states *s)
 	return s->leaderless == 0;
 }
 
-bool
+void
 states_step(struct states *s, const struct cluster *c, struct child *child)
 {
 	unsigned servers = 0, silent = 0;
@@ -214,20 +213,23 @@ states_step(struct states *s, const struct cluster *c, struct child *child)
 	char why[128] = "";
 
 	if (s->begin_ns == 0)
-		return false;
-	if (c->monitor != NULL)
-		servers =
-		    monitor_tells_streams(c->monitor, s->asked_ns, &silent);
-	if (servers == 0)
-		return answer(s, c, 0, child, "");
+		return;
+	if (c->health != NULL)
+		servers = health_tells_streams(c->health, s->asked_ns, &silent);
+	if (servers == 0) {
+		answer(s, c, 0, child, "");
+		return;
+	}
 	if (silent == 0) {
 		compare(s, c);
-		if (is_plain(s))
-			return answer(s, c, servers, child, "");
+		if (is_plain(s)) {
+			answer(s, c, servers, child, "");
+			return;
+		}
 		s->asked_ns = now;
 	}
 	if (now < s->begin_ns + STATES_GIVE_UP_NS)
-		return false;
+		return;
 	if (silent != 0)
 		text_add(why, sizeof(why),
 		    "%.60s does not tell its JetStream state",
@@ -235,5 +237,5 @@ states_step(struct states *s, const struct cluster *c, struct child *child)
 	else if (s->leaderless > 0)
 		text_set(
 		    why, sizeof(why), "there are streams that nobody leads");
-	return answer(s, c, servers, child, why);
+	answer(s, c, servers, child, why);
 }

@@ -49,7 +49,7 @@ struct states {
 /* Begin; the answer (STATE, STATES_DIFFER, COMPARED) comes by steps. */
 void states_begin(struct states *);
 
-/* Look at what the monitor knows; true when the answer was given. */
-bool states_step(struct states *, const struct cluster *, struct child *);
+/* Look at what is known, and answer when it is enough. */
+void states_step(struct states *, const struct cluster *, struct child *);
 
 #endif

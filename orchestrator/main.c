@@ -117,8 +117,9 @@ main(int argc, char **argv)
 
 	sig_ignore_writes();
 	if (fill_standard() < 0) {
-		(void)cli_usage("a standard input, output or error is closed, "
-				"and there is no /dev/null to stand for it");
+		(void)usage_error(
+		    "a standard input, output or error is closed, "
+		    "and there is no /dev/null to stand for it");
 		return EXIT_HARNESS;
 	}
 	if (argc < 2)

@@ -4,9 +4,8 @@
  * chaos/cluster that ends in one struct cluster_ops named cluster_<file
  * name>; the build finds it. Nodes are numbered from 1.
  *
- * What is known of the servers' health comes from the monitor
- * (chaos/monitor.h), which watches them all the time; a fault looks at it
- * and never waits.
+ * What is known of the servers' health (chaos/health.h) comes from the
+ * monitor, which asks them all the time; a fault looks at it and never waits.
  */
 #ifndef CHAOS_CLUSTER_H
 #define CHAOS_CLUSTER_H
@@ -112,6 +111,7 @@ struct cluster_node {
 
 struct admin;
 struct chaos;
+struct health;
 struct mayhem_ops;
 struct monitor;
 
@@ -120,6 +120,7 @@ struct cluster {
 	const struct run_config *config;
 	struct chaos *chaos;
 	struct monitor *monitor;
+	struct health *health; /* what the monitor knows */
 	/* Unix socket that monitors are reached through, or NULL. */
 	const char *monitor_socket;
 	struct admin *admin; /* NULL when the driver can't */

@@ -16,7 +16,7 @@
 #include "chaos/account.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/internal.h"
-#include "chaos/monitor.h"
+#include "chaos/page.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
@@ -73,7 +73,7 @@ connect_to(const char *host, const char *port)
 		if (error == 0 && poll(&p, 1, CONNECT_MS) != 1)
 			error = ETIMEDOUT;
 		if (error == 0)
-			(void)getsockopt(
+			(void)getsockopt(/* of a socket: can't fail */
 			    fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		if (error != 0) {
 			close(fd);
@@ -148,7 +148,7 @@ try_monitors(struct cluster *c)
 
 	for (i = 1; i <= c->n; i++)
 		if (strncmp(c->nodes[i - 1].monitor, "https:", 6) == 0 &&
-		    monitor_try(c, i, c->why) == -EPROTO)
+		    page_try(c, i, c->why) == -EPROTO)
 			return -EPROTO;
 	return 0;
 }
@@ -179,7 +179,7 @@ external_up(struct cluster *c)
 		if (!text_next_item(&urls, node->url, sizeof(node->url)))
 			break;
 		text_set(node->direct, sizeof(node->direct), node->url);
-		(void)text_next_item(
+		(void)text_next_item(/* it may have none */
 		    &monitors, node->monitor, sizeof(node->monitor));
 		c->n++;
 		err = look_at(node, version, sizeof(version));

@@ -13,7 +13,7 @@
 
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -74,7 +74,7 @@ full_step(struct fault *f)
 	struct cluster *c = f->cluster;
 
 	(void)c->ops->node_fill(c, f->node, true); /* the next step, then */
-	if (monitor_node_is_bad(c->monitor, f->node, f->mark) &&
+	if (health_node_is_bad(c->health, f->node, f->mark) &&
 	    f->next_ns == EFFECT_NONE)
 		f->next_ns = EFFECT_SEEN;
 }
@@ -108,7 +108,7 @@ end_if_bad(struct fault *f)
 {
 	struct cluster *c = f->cluster;
 	uint64_t now = clock_mono_ns();
-	uint64_t patience = monitor_node_is_bad(c->monitor, f->node, f->mark)
+	uint64_t patience = health_node_is_bad(c->health, f->node, f->mark)
 				? RECOVER_NS
 				: CURRENT_NS;
 

@@ -12,7 +12,7 @@
 #include "chaos/admin.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -107,13 +107,13 @@ take_answer(struct fault *f)
 static bool
 stepdown_is_applied(struct fault *f)
 {
-	const struct monitor *m = f->cluster->monitor;
+	const struct health *h = f->cluster->health;
 	unsigned leader;
 
 	take_answer(f);
 	leader = f->before[0] == '\0'
-		     ? monitor_meta_leader(m, f->mark)
-		     : monitor_group_leader(m, f->before, f->mark);
+		     ? health_meta_leader(h, f->mark)
+		     : health_group_leader(h, f->before, f->mark);
 	if (leader == 0 || leader == f->node)
 		return false;
 	text_format(f->how, sizeof(f->how), "%s leads now",

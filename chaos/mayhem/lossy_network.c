@@ -159,7 +159,7 @@ lossy_is_applied(struct fault *f)
 
 	if (is_real(f))
 		return loss_is_seen(f);
-	(void)mayhem_sum_flows(f, NULL, true, &sum);
+	mayhem_sum_flows(f, NULL, true, &sum);
 	if (sum.held + sum.refused == 0) {
 		lossy_step(f); /* the first may have hit a silent link */
 		return false;

@@ -8,7 +8,7 @@
 
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -197,8 +197,9 @@ mayhem_is_whole(struct fault *f, const char *how)
 	for (i = 1; i <= f->cluster->n; i++)
 		if ((nodes & (1U << (i - 1))) != 0 &&
 		    !f->cluster->ops->node_runs(f->cluster, i))
+			/* What fails is tried again until it is whole. */
 			(void)f->cluster->ops->node_start(f->cluster, i);
-	if (!monitor_is_healthy(f->cluster->monitor, f->mark, why)) {
+	if (!health_is_whole(f->cluster->health, f->mark, why)) {
 		text_format(f->how, sizeof(f->how), "%.100s", why);
 		return false;
 	}
@@ -223,18 +224,18 @@ mayhem_leader_of(const struct fault *f, const char *of)
 bool
 mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 {
-	const struct monitor *m = f->cluster->monitor;
+	const struct health *h = f->cluster->health;
 	uint64_t since = clock_mono_ns() - KNOWN_NS;
 
 	f->before[0] = '\0';
 	f->node = 0;
 	if (of != LEADER_OF_META)
-		f->node = monitor_pick_group(m, of == LEADER_OF_CONSUMER,
+		f->node = health_pick_group(h, of == LEADER_OF_CONSUMER,
 		    fault_dice(f, 1), f->before, sizeof(f->before));
 	if (f->node == 0) { /* a test without streams has this one at least */
 		of = LEADER_OF_META;
 		f->before[0] = '\0';
-		f->node = monitor_meta_leader(m, since);
+		f->node = health_meta_leader(h, since);
 	}
 	if (f->node == 0)
 		return false;
@@ -276,6 +277,13 @@ mayhem_is_continued(struct fault *f)
 		   "current");
 }
 
+static bool
+is_meant(
+    struct fault *f, mayhem_links *is_in, bool in, unsigned from, unsigned to)
+{
+	return from != to && (is_in == NULL || is_in(f, from, to) == in);
+}
+
 int
 mayhem_set_links(struct fault *f, mayhem_links *is_in, bool in,
     const struct link_policy *policy)
@@ -286,8 +294,7 @@ mayhem_set_links(struct fault *f, mayhem_links *is_in, bool in,
 
 	for (from = 1; from <= c->n; from++)
 		for (to = 1; to <= c->n; to++) {
-			if (from == to ||
-			    (is_in != NULL && is_in(f, from, to) != in))
+			if (!is_meant(f, is_in, in, from, to))
 				continue;
 			got = c->ops->link_set(c, from, to, policy);
 			if (got < 0)
@@ -297,28 +304,37 @@ mayhem_set_links(struct fault *f, mayhem_links *is_in, bool in,
 }
 
 bool
+mayhem_are_told(struct fault *f, mayhem_links *is_in, bool in)
+{
+	struct cluster *c = f->cluster;
+	struct link_flow flow;
+	unsigned from, to;
+
+	for (from = 1; from <= c->n; from++)
+		for (to = 1; to <= c->n; to++)
+			if (is_meant(f, is_in, in, from, to) &&
+			    !c->ops->link_flow(c, from, to, &flow))
+				return false;
+	return true;
+}
+
+void
 mayhem_sum_flows(
     struct fault *f, mayhem_links *is_in, bool in, struct link_flow *sum)
 {
 	struct cluster *c = f->cluster;
 	struct link_flow flow;
 	unsigned from, to;
-	bool all = true;
 
 	memset(sum, 0, sizeof(*sum));
 	for (from = 1; from <= c->n; from++)
 		for (to = 1; to <= c->n; to++) {
-			if (from == to ||
-			    (is_in != NULL && is_in(f, from, to) != in))
+			if (!is_meant(f, is_in, in, from, to) ||
+			    !c->ops->link_flow(c, from, to, &flow))
 				continue;
-			if (!c->ops->link_flow(c, from, to, &flow)) {
-				all = false;
-				continue;
-			}
 			sum->passed += flow.passed;
 			sum->held += flow.held;
 			sum->late += flow.late;
 			sum->refused += flow.refused;
 		}
-	return all;
 }

@@ -179,16 +179,17 @@ int mayhem_start_all(struct fault *);
 bool mayhem_is_whole(struct fault *, const char *how);
 
 /*
- * Set the links between servers, or add up what they carried since then:
- * those directions for which is_in says so, or doesn't (NULL: all). The sum
- * is whole (true) when the driver has told all of them.
+ * Set the links between servers; has the driver told of all of them since
+ * then; what did they carry, as far as it has? Of those directions for which
+ * is_in says so, or doesn't (NULL: all).
  */
 struct link_policy;
 struct link_flow;
 typedef bool mayhem_links(const struct fault *, unsigned from, unsigned to);
 int mayhem_set_links(
     struct fault *, mayhem_links *is_in, bool in, const struct link_policy *);
-bool mayhem_sum_flows(
+bool mayhem_are_told(struct fault *, mayhem_links *is_in, bool in);
+void mayhem_sum_flows(
     struct fault *, mayhem_links *is_in, bool in, struct link_flow *sum);
 
 /* Stop f->node (SIGSTOP); see that it is; continue it; see that it runs. */

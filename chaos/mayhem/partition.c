@@ -265,9 +265,10 @@ partition_is_applied(struct fault *f)
 	bool has_open =
 	    f->cluster->n > 2 || shape_of(f, f->cluster->n) == SHAPE_ONEWAY;
 
-	if (!mayhem_sum_flows(f, is_cut, true, &cut))
+	if (!mayhem_are_told(f, is_cut, true))
 		return false;
-	(void)mayhem_sum_flows(f, is_cut, false, &open);
+	mayhem_sum_flows(f, is_cut, true, &cut);
+	mayhem_sum_flows(f, is_cut, false, &open);
 	if (cut.held + cut.refused == 0 || cut.passed > 0 ||
 	    (has_open && open.passed == 0))
 		return false;
@@ -293,7 +294,7 @@ partition_is_healed(struct fault *f)
 {
 	struct link_flow flow;
 
-	(void)mayhem_sum_flows(f, is_cut, true, &flow);
+	mayhem_sum_flows(f, is_cut, true, &flow);
 	if (flow.passed == 0) {
 		text_set(f->how, sizeof(f->how),
 		    "nothing came through the opened links yet");

@@ -15,7 +15,7 @@
 #include "chaos/admin.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -55,8 +55,8 @@ remove_aim(struct fault *f)
 {
 	char why[CLUSTER_WHY_MAX];
 
-	return monitor_is_healthy(
-	    f->cluster->monitor, clock_mono_ns() - RECENT_NS, why);
+	return health_is_whole(
+	    f->cluster->health, clock_mono_ns() - RECENT_NS, why);
 }
 
 static int
@@ -90,7 +90,7 @@ static void
 ask_to_remove(struct fault *f, uint64_t since_ns)
 {
 	struct cluster *c = f->cluster;
-	unsigned leader = monitor_meta_leader(c->monitor, since_ns);
+	unsigned leader = health_meta_leader(c->health, since_ns);
 	uint64_t now = clock_mono_ns();
 	char body[128];
 
@@ -114,7 +114,7 @@ remove_is_applied(struct fault *f)
 	if (f->mark == 0)
 		f->mark = clock_mono_ns();
 	take_answer(f);
-	if (monitor_meta_size(c->monitor, f->mark) != c->n - 1) {
+	if (health_meta_size(c->health, f->mark) != c->n - 1) {
 		ask_to_remove(f, f->mark);
 		return false;
 	}
@@ -147,7 +147,7 @@ remove_heal(struct fault *f)
 static bool
 are_copies_whole(const struct fault *f)
 {
-	return monitor_fewest_copies(f->cluster->monitor) >=
+	return health_fewest_copies(f->cluster->health) >=
 	       f->cluster->config->replicas;
 }
 
@@ -165,7 +165,7 @@ remove_is_healed(struct fault *f)
 			(void)remove_heal(f); /* again in a moment */
 		return false;
 	}
-	size = monitor_meta_size(c->monitor, f->mark);
+	size = health_meta_size(c->health, f->mark);
 	if (size > c->n)
 		ask_to_remove(f, f->mark);
 	text_format(how, sizeof(how),

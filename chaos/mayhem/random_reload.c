@@ -10,7 +10,7 @@
 
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -18,9 +18,9 @@ static int
 reload_inject(struct fault *f)
 {
 	struct cluster *c = f->cluster;
-	struct monitor_varz v;
+	struct health_varz v;
 
-	if (monitor_varz(c->monitor, f->node, &v))
+	if (health_varz(c->health, f->node, &v))
 		text_set(f->before, sizeof(f->before), v.config_load_time);
 	f->mark = clock_mono_ns();
 	return c->ops->node_reload(c, f->node);
@@ -32,9 +32,9 @@ reload_is_applied(struct fault *f)
 	const struct cluster_node *n = cluster_node(f->cluster, f->node);
 	const struct cluster_ops *driver = f->cluster->ops;
 	const char *how = NULL;
-	struct monitor_varz v;
+	struct health_varz v;
 
-	if (!monitor_varz(f->cluster->monitor, f->node, &v) ||
+	if (!health_varz(f->cluster->health, f->node, &v) ||
 	    v.asked_ns < f->mark || v.max_connections != n->config_mark ||
 	    strcmp(v.config_load_time, f->before) == 0)
 		return false;
@@ -50,7 +50,7 @@ reload_is_applied(struct fault *f)
 static bool
 reload_is_healed(struct fault *f)
 {
-	if (!monitor_node_is_ok(f->cluster->monitor, f->node, f->mark))
+	if (!health_node_is_ok(f->cluster->health, f->node, f->mark))
 		return false;
 	text_format(f->how, sizeof(f->how), "server is healthy");
 	return true;

@@ -15,7 +15,7 @@
 
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -80,9 +80,9 @@ static int
 upgrade_inject(struct fault *f)
 {
 	struct cluster *c = f->cluster;
-	struct monitor_varz v;
+	struct health_varz v;
 
-	if (monitor_varz(c->monitor, one_of(f), &v))
+	if (health_varz(c->health, one_of(f), &v))
 		text_set(f->before, sizeof(f->before), v.version);
 	if (f->is_rollout)
 		return c->ops->roll(c, 1 - c->nodes[0].binary);
@@ -139,12 +139,12 @@ is_rolled(struct fault *f)
 static bool
 upgrade_is_healed(struct fault *f)
 {
-	struct monitor_varz v;
+	struct health_varz v;
 	char how[FAULT_HOW_MAX];
 
 	if (f->is_rollout && !is_rolled(f))
 		return false;
-	if (!monitor_varz(f->cluster->monitor, one_of(f), &v) ||
+	if (!health_varz(f->cluster->health, one_of(f), &v) ||
 	    v.asked_ns < f->mark)
 		v.version[0] = '\0';
 	text_format(how, sizeof(how),

@@ -67,7 +67,7 @@ slow_is_applied(struct fault *f)
 {
 	struct link_flow sum;
 
-	(void)mayhem_sum_flows(f, NULL, true, &sum);
+	mayhem_sum_flows(f, NULL, true, &sum);
 	if (sum.late == 0)
 		return false;
 	text_format(f->how, sizeof(f->how),

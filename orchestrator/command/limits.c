@@ -249,13 +249,13 @@ limits_system(void)
 	if (fd >= 0)
 		close(fd);
 	if (err != 0)
-		(void)cli_usage("%s: %s: processes of natsburn's can't be "
-				"started without it",
+		(void)usage_error("%s: %s: processes of natsburn's can't be "
+				  "started without it",
 		    null, strerror(err));
 	else if (access(self, X_OK) < 0) {
 		err = errno;
-		(void)cli_usage("%s: %s: processes of natsburn's are started "
-				"by it; is /proc mounted?",
+		(void)usage_error("%s: %s: processes of natsburn's are started "
+				  "by it; is /proc mounted?",
 		    self, strerror(err));
 	}
 	return err != 0 ? EXIT_HARNESS : 0;

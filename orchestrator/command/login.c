@@ -53,8 +53,9 @@ login_refuse_secret(
 	if (row->secret || !is_secret(value))
 		return 0;
 	memset(value, '.', strlen(value));
-	(void)cli_usage("%s: is a secret itself; put it into a file that only "
-			"you can read, and give the file's name",
+	(void)usage_error(
+	    "%s: is a secret itself; put it into a file that only "
+	    "you can read, and give the file's name",
 	    what);
 	return -EINVAL;
 }

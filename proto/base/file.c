@@ -140,3 +140,9 @@ file_replace(const char *path, const void *data, size_t len)
 		(void)unlink(temp); /* half a file is worse than none */
 	return err;
 }
+
+int
+file_make_dir(const char *path)
+{
+	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}

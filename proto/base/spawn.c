@@ -215,3 +215,12 @@ spawn_find_children(const char *word, pid_t *pids, int max)
 	(void)closedir(d); /* it was only read */
 	return n;
 }
+
+void
+spawn_end(pid_t pid)
+{
+	if (pid <= 0)
+		return;
+	(void)kill(pid, SIGKILL);    /* not reaped: the pid is its own */
+	(void)waitpid(pid, NULL, 0); /* it can't refuse */
+}

@@ -37,6 +37,9 @@ pid_t spawn(const struct spawn_request *);
  */
 int spawn_keep_fds(const struct spawn_request *);
 
+/* Kill a child of ours that nobody has reaped, and reap it; not if pid <= 0. */
+void spawn_end(pid_t pid);
+
 /* Make this process the one that orphans of its descendants fall to. */
 int spawn_subreaper(void);
 

@@ -16,7 +16,7 @@
 #include "chaos/account.h"
 #include "chaos/admin.h"
 #include "chaos/cluster/cluster.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "chaos/schedule.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -29,7 +29,7 @@
 struct server {
 	bool runs, is_stopped, is_told; /* told to end, by ends_ns */
 	uint64_t ends_ns, well_ns;	/* healthy again since */
-	struct monitor_varz varz;
+	struct health_varz varz;
 };
 
 /* A fault as the history has it. */
@@ -104,11 +104,11 @@ some_time(uint64_t most_ns)
 }
 
 bool
-monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
+health_is_whole(const struct health *h, uint64_t since_ns, char *why)
 {
 	unsigned i;
 
-	(void)m;
+	(void)h;
 	text_set(why, CLUSTER_WHY_MAX, "the stub says no");
 	for (i = 0; i < world->cluster.n; i++)
 		if (!world->servers[i].runs || world->servers[i].is_stopped ||
@@ -119,19 +119,19 @@ monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 }
 
 bool
-monitor_node_is_ok(const struct monitor *m, unsigned node, uint64_t since_ns)
+health_node_is_ok(const struct health *h, unsigned node, uint64_t since_ns)
 {
 	const struct server *s = &world->servers[node - 1];
 
-	(void)m;
+	(void)h;
 	return s->runs && !s->is_stopped && s->well_ns <= now_ns &&
 	       since_ns < now_ns;
 }
 
 bool
-monitor_node_is_bad(const struct monitor *m, unsigned node, uint64_t since_ns)
+health_node_is_bad(const struct health *h, unsigned node, uint64_t since_ns)
 {
-	return !monitor_node_is_ok(m, node, since_ns);
+	return !health_node_is_ok(h, node, since_ns);
 }
 
 static unsigned
@@ -149,18 +149,18 @@ any_running(void)
 }
 
 unsigned
-monitor_meta_leader(const struct monitor *m, uint64_t since_ns)
+health_meta_leader(const struct health *h, uint64_t since_ns)
 {
-	(void)m;
+	(void)h;
 	(void)since_ns;
 	return any_running();
 }
 
 unsigned
-monitor_pick_group(const struct monitor *m, bool consumers, uint64_t dice,
+health_pick_group(const struct health *h, bool consumers, uint64_t dice,
     char *name, size_t size)
 {
-	(void)m;
+	(void)h;
 	(void)consumers;
 	(void)dice;
 	text_set(name, size, "NB_1_s");
@@ -168,34 +168,33 @@ monitor_pick_group(const struct monitor *m, bool consumers, uint64_t dice,
 }
 
 unsigned
-monitor_group_leader(
-    const struct monitor *m, const char *name, uint64_t since_ns)
+health_group_leader(const struct health *h, const char *name, uint64_t since_ns)
 {
 	(void)name;
-	return monitor_meta_leader(m, since_ns);
+	return health_meta_leader(h, since_ns);
 }
 
 bool
-monitor_varz(const struct monitor *m, unsigned node, struct monitor_varz *out)
+health_varz(const struct health *h, unsigned node, struct health_varz *out)
 {
-	(void)m;
+	(void)h;
 	*out = world->servers[node - 1].varz;
 	out->asked_ns = now_ns;
 	return world->servers[node - 1].runs;
 }
 
 unsigned
-monitor_meta_size(const struct monitor *m, uint64_t since_ns)
+health_meta_size(const struct health *h, uint64_t since_ns)
 {
-	(void)m;
+	(void)h;
 	(void)since_ns;
 	return world->meta_size;
 }
 
 unsigned
-monitor_fewest_copies(const struct monitor *m)
+health_fewest_copies(const struct health *h)
 {
-	(void)m;
+	(void)h;
 	return 9;
 }
 

@@ -2,7 +2,6 @@
 /* The API of a Kubernetes cluster; see kube.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,10 +111,9 @@ kube_destroy(struct kube *k)
 		return;
 	while (k->calls != NULL)
 		call_destroy(k->calls);
-	(void)curl_multi_cleanup(k->multi);
+	(void)curl_multi_cleanup(k->multi); /* nothing is in it */
 	if (k->proxy > 0) {
-		(void)kill(k->proxy, SIGKILL); /* not reaped: still ours */
-		(void)waitpid(k->proxy, NULL, 0);
+		spawn_end(k->proxy);
 		text_add(path, sizeof(path), "%s/" SOCKET, k->dir);
 		(void)unlink(path); /* a killed proxy leaves it */
 	}
@@ -188,7 +186,7 @@ kube_last_line(const char *path, char *out, size_t size)
 	while (fgets(line, sizeof(line), f) != NULL)
 		if (line[0] != '\n')
 			text_set(out, size, line);
-	(void)fclose(f);
+	(void)fclose(f); /* it was only read */
 	out[strcspn(out, "\n")] = '\0';
 }
 
@@ -286,49 +284,36 @@ kube_head(const struct kube *k, char *out, size_t size)
 int
 kube_prepare(struct kube *k, struct kube_job *job, const char *path)
 {
+	struct transfer *t = &job->transfer;
 	char url[KUBE_PATH_MAX + 256] = "";
 	bool is_ours = path[0] == '/';
+	int err = transfer_open(t, job);
 
-	job->easy = curl_easy_init();
-	if (job->easy == NULL)
-		return -ENOMEM;
+	if (err < 0)
+		return err;
 	text_add(url, sizeof(url), "%s%s", is_ours ? k->base : "", path);
-	(void)curl_easy_setopt(job->easy, CURLOPT_URL, url);
-	(void)curl_easy_setopt(job->easy, CURLOPT_PRIVATE, job);
-	(void)curl_easy_setopt(job->easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(job->easy, CURLOPT_NOPROXY, "*");
-	(void)curl_easy_setopt(
-	    job->easy, CURLOPT_CONNECTTIMEOUT_MS, TIMEOUT_MS);
+	TRANSFER_SET(t, CURLOPT_URL, url);
+	TRANSFER_SET(t, CURLOPT_CONNECTTIMEOUT_MS, TIMEOUT_MS);
 	if (is_ours && k->is_inside)
-		(void)curl_easy_setopt(
-		    job->easy, CURLOPT_CAINFO, ACCOUNT "/ca.crt");
+		TRANSFER_SET(t, CURLOPT_CAINFO, ACCOUNT "/ca.crt");
 	else if (is_ours && !k->is_plain)
-		(void)curl_easy_setopt(
-		    job->easy, CURLOPT_UNIX_SOCKET_PATH, k->socket);
+		TRANSFER_SET(t, CURLOPT_UNIX_SOCKET_PATH, k->socket);
 	return 0;
 }
 
 int
 kube_run(struct kube *k, struct kube_job *job)
 {
-	if (curl_multi_add_handle(k->multi, job->easy) != CURLM_OK)
-		return -ENOMEM;
-	job->is_running = true;
-	k->requests++;
-	return 0;
+	int err = transfer_start(&job->transfer, k->multi);
+
+	k->requests += err == 0;
+	return err;
 }
 
 void
 kube_release(struct kube *k, struct kube_job *job)
 {
-	if (job->easy == NULL)
-		return;
-	(void)curl_multi_remove_handle(k->multi, job->easy); /* if it is in */
-	curl_easy_cleanup(job->easy);
-	curl_slist_free_all(job->headers);
-	job->headers = NULL;
-	job->easy = NULL;
-	job->is_running = false;
+	transfer_close(&job->transfer, k->multi);
 }
 
 static size_t
@@ -355,30 +340,29 @@ call_finished(struct kube_job *job, int status)
 	call_destroy(call);
 }
 
-static struct curl_slist *
-make_headers(const struct kube *k, const struct kube_ask *ask)
+static void
+add_headers(
+    const struct kube *k, struct transfer *t, const struct kube_ask *ask)
 {
-	struct curl_slist *list = NULL;
-	char line[TOKEN_MAX + 64];
+	char line[TOKEN_MAX + 64] = "Content-Type: ";
 
 	if (ask->body != NULL) {
-		line[0] = '\0';
-		text_add(line, sizeof(line), "Content-Type: %s",
+		text_add(line, sizeof(line), "%s",
 		    ask->type != NULL ? ask->type : "application/json");
-		list = curl_slist_append(list, line);
+		transfer_add_header(t, line);
 	}
 	if (k->is_inside && ask->path[0] == '/') {
 		read_token(line, sizeof(line));
-		list = curl_slist_append(list, line);
+		transfer_add_header(t, line);
 	}
-	return curl_slist_append(list, "Expect:");
+	transfer_add_header(t, "Expect:");
 }
 
 int
 kube_request(struct kube *k, const struct kube_ask *ask)
 {
 	struct call *call = calloc(1, sizeof(*call));
-	CURL *easy;
+	struct transfer *t;
 	int err;
 
 	if (call == NULL)
@@ -393,18 +377,16 @@ kube_request(struct kube *k, const struct kube_ask *ask)
 	err = kube_prepare(k, &call->job, ask->path);
 	if (err < 0)
 		goto fail;
-	easy = call->job.easy;
-	call->job.headers = make_headers(k, ask);
-	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->job.headers);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+	t = &call->job.transfer;
+	add_headers(k, t, ask);
+	TRANSFER_SET(t, CURLOPT_WRITEFUNCTION, on_bytes);
+	TRANSFER_SET(t, CURLOPT_WRITEDATA, call);
+	TRANSFER_SET(t, CURLOPT_TIMEOUT_MS,
 	    ask->timeout_ms > 0 ? ask->timeout_ms : TIMEOUT_MS);
 	if (ask->body != NULL)
-		(void)curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, ask->body);
+		TRANSFER_SET(t, CURLOPT_COPYPOSTFIELDS, ask->body);
 	if (ask->method != NULL)
-		(void)curl_easy_setopt(
-		    easy, CURLOPT_CUSTOMREQUEST, ask->method);
+		TRANSFER_SET(t, CURLOPT_CUSTOMREQUEST, ask->method);
 	err = kube_run(k, &call->job);
 	if (err == 0)
 		return 0;
@@ -424,37 +406,24 @@ kube_forget(struct kube *k, const void *arg)
 }
 
 static int
-status_of(CURL *easy, CURLcode result)
+status_of(const struct transfer_end *end)
 {
-	long code = 0;
-
-	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
-	if (result == CURLE_OPERATION_TIMEDOUT)
+	if (end->result == CURLE_OPERATION_TIMEDOUT)
 		return -ETIMEDOUT;
-	if (result == CURLE_COULDNT_CONNECT)
+	if (end->result == CURLE_COULDNT_CONNECT)
 		return -ECONNREFUSED;
-	if (result != CURLE_OK)
-		return -ECONNRESET;
-	return (int)code;
+	return end->result == CURLE_OK ? end->status : -ECONNRESET;
 }
 
 static void
 take_finished(struct kube *k)
 {
+	struct transfer_end end;
 	struct kube_job *job;
-	CURLcode result;
-	CURLMsg *msg;
-	int left;
 
-	while ((msg = curl_multi_info_read(k->multi, &left)) != NULL) {
-		if (msg->msg != CURLMSG_DONE)
-			continue;
-		job = NULL;
-		result = msg->data.result;
-		(void)curl_easy_getinfo(
-		    msg->easy_handle, CURLINFO_PRIVATE, &job);
-		job->is_running = false;
-		job->finished(job, status_of(msg->easy_handle, result));
+	while (transfer_next(k->multi, &end)) {
+		job = end.owner;
+		job->finished(job, status_of(&end));
 	}
 }
 
@@ -480,9 +449,7 @@ tend_proxy(struct kube *k)
 void
 kube_step(struct kube *k)
 {
-	int running;
-
 	tend_proxy(k);
-	(void)curl_multi_perform(k->multi, &running);
+	transfer_step(k->multi);
 	take_finished(k);
 }

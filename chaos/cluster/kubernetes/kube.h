@@ -8,11 +8,12 @@
 #ifndef CHAOS_KUBE_H
 #define CHAOS_KUBE_H
 
-#include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "chaos/transfer.h"
 
 #define KUBE_NAME_MAX	64 /* of objects; a label has 63 bytes at most */
 #define KUBE_PATH_MAX	1024
@@ -32,9 +33,7 @@ struct kube_login {
 
 /* A transfer; the first member of what it belongs to. */
 struct kube_job {
-	CURL *easy;
-	struct curl_slist *headers; /* of the request, or NULL */
-	bool is_running;
+	struct transfer transfer;
 	/* It ended: HTTP status, or -errno without one. May free its owner. */
 	void (*finished)(struct kube_job *, int status);
 };
@@ -89,8 +88,8 @@ void kube_step(struct kube *);
 uint64_t kube_requests(const struct kube *);
 
 /*
- * For jobs: make its handle, with the address of path; start it; end it and
- * free its handle and headers. 0 or -ENOMEM.
+ * For jobs: open its transfer, with the address of path; start it, -EINVAL
+ * when a setting of it was not taken; end it. 0 or -errno.
  */
 int kube_prepare(struct kube *, struct kube_job *, const char *path);
 int kube_run(struct kube *, struct kube_job *);

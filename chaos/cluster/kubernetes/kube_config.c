@@ -11,7 +11,7 @@
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
@@ -38,7 +38,7 @@ config_patch(const struct kubernetes *k, const char *text, const char *original)
 	if (original != NULL)
 		json_put_text(notes, KUBE_ORIGINAL, original);
 	else
-		(void)cJSON_AddNullToObject(notes, KUBE_ORIGINAL);
+		json_put(notes, KUBE_ORIGINAL, cJSON_CreateNull());
 	if (text != NULL) {
 		data = cJSON_AddObjectToObject(o, "data");
 		json_put_text(data, k->set.config_key, text);
@@ -70,12 +70,12 @@ kube_config_change(struct cluster *c, unsigned node)
 	    .type = KUBE_MERGE_TYPE,
 	    .done = patched,
 	    .arg = c};
-	struct monitor_varz v;
+	struct health_varz v;
 	int err = -ENOMEM;
 
 	if (k->original == NULL || !k->nodes[node - 1].has_shell) {
 		/* Only the signal then; config_load_time will tell. */
-		if (monitor_varz(c->monitor, node, &v))
+		if (health_varz(c->health, node, &v))
 			c->nodes[node - 1].config_mark = v.max_connections;
 		return 0;
 	}
@@ -167,6 +167,7 @@ reload_marked(struct cluster *c)
 
 	for (i = 1; i <= c->n; i++)
 		if (k->nodes[i - 1].is_marked && k->nodes[i - 1].is_there)
+			/* One that can't be sent is none to wait for. */
 			(void)kube_signal_send(c, i, SIGHUP, "-");
 	do {
 		chaos_wait(c->chaos, 20);

@@ -4,17 +4,15 @@
  * kube_dump.h. Each piece is optional: what RBAC does not allow, or what
  * there is not (the log of a container before, most often), is not there.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "chaos/cluster/kubernetes/kube_dump.h"
 #include "chaos/cluster/kubernetes/kube_scrub.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
+#include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -31,19 +29,19 @@ static void
 save(struct dump *d, const char *folder, const char *file, const char *text)
 {
 	char path[CONFIG_PATH_MAX + 128] = "";
-	FILE *out;
+	int err;
 
 	text_add(path, sizeof(path), "%s/%s", d->dir, folder);
-	(void)mkdir(d->dir, 0755); /* there already, most often */
-	(void)mkdir(path, 0755);
+	err = file_make_dir(d->dir);
+	if (err == 0)
+		err = file_make_dir(path);
 	text_add(path, sizeof(path), "/%s", file);
-	out = fopen(path, "we");
-	if (out == NULL || fputs(text, out) < 0)
-		log_warn("cannot write \"%s\": %s", path, strerror(errno));
+	if (err == 0)
+		err = file_replace(path, text, strlen(text));
+	if (err < 0)
+		log_warn("cannot write \"%s\": %s", path, strerror(-err));
 	else
 		d->saved++;
-	if (out != NULL && fclose(out) != 0)
-		log_warn("cannot write \"%s\": %s", path, strerror(errno));
 }
 
 /* The answer to a path below the namespace; NULL without one. */

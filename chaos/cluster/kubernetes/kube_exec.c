@@ -104,7 +104,7 @@ add_request(struct kube_exec *x, const struct kube_command *c)
 	    "stderr=1",
 	    c->ns, c->pod, c->container);
 	for (i = 0; c->argv[i] != NULL; i++) {
-		escaped = curl_easy_escape(x->job.easy, c->argv[i], 0);
+		escaped = curl_easy_escape(x->job.transfer.easy, c->argv[i], 0);
 		fits &= escaped != NULL &&
 			text_fits_add(head, HEAD_MAX, "&command=%s", escaped);
 		curl_free(escaped);
@@ -141,10 +141,9 @@ kube_exec_create(struct kube *k, const struct kube_command *c)
 	if (err == 0)
 		err = add_request(x, c);
 	if (err == 0) {
-		(void)curl_easy_setopt(x->job.easy, CURLOPT_CONNECT_ONLY, 1L);
-		(void)curl_easy_setopt(
-		    x->job.easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
-		(void)curl_easy_setopt(x->job.easy, CURLOPT_FRESH_CONNECT, 1L);
+		TRANSFER_SET(&x->job.transfer, CURLOPT_CONNECT_ONLY, 1L);
+		TRANSFER_SET(&x->job.transfer, CURLOPT_SSL_ENABLE_ALPN, 0L);
+		TRANSFER_SET(&x->job.transfer, CURLOPT_FRESH_CONNECT, 1L);
 		err = kube_run(k, &x->job);
 	}
 	if (err == 0)
@@ -173,8 +172,8 @@ send_some(struct kube_exec *x)
 	CURLcode got;
 
 	while (buf_len(&x->out) > 0) {
-		got = curl_easy_send(
-		    x->job.easy, buf_data(&x->out), buf_len(&x->out), &put);
+		got = curl_easy_send(x->job.transfer.easy, buf_data(&x->out),
+		    buf_len(&x->out), &put);
 		if (got == CURLE_AGAIN)
 			return -EAGAIN;
 		if (got != CURLE_OK)
@@ -192,7 +191,7 @@ read_some(struct kube_exec *x)
 	size_t n = 0;
 	CURLcode got;
 
-	got = curl_easy_recv(x->job.easy, bytes, sizeof(bytes), &n);
+	got = curl_easy_recv(x->job.transfer.easy, bytes, sizeof(bytes), &n);
 	if (got == CURLE_AGAIN)
 		return -EAGAIN;
 	if (got != CURLE_OK || n == 0)
@@ -294,6 +293,7 @@ take_frames(struct kube_exec *x)
 			return;
 		}
 		if (f.opcode == KUBE_FRAME_PING)
+			/* Without memory the API ends it, which is seen. */
 			(void)kube_frame_put(
 			    &x->out, KUBE_FRAME_PONG, f.data, f.len);
 		else if (f.opcode != KUBE_FRAME_PONG)

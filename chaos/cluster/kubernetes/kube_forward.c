@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Ports of pods; see kube_forward.h. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "chaos/cluster/kubernetes/kube_forward.h"
 #include "proto/base/clock.h"
+#include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
 #define RETRY_NS (500 * CLOCK_MS)
@@ -25,10 +25,7 @@ kube_forward_init(struct kube_forward *f, struct kube *k, const char *dir,
 static void
 stop(struct kube_forward *f)
 {
-	if (f->pid <= 0)
-		return;
-	(void)kill(f->pid, SIGKILL); /* not reaped: still ours */
-	(void)waitpid(f->pid, NULL, 0);
+	spawn_end(f->pid);
 	f->pid = 0;
 }
 
@@ -92,7 +89,7 @@ read_ports(struct kube_forward *f)
 			if (port != 0)
 				f->local[i] = port;
 		}
-	(void)fclose(in);
+	(void)fclose(in); /* it was only read */
 }
 
 bool

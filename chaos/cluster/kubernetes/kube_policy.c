@@ -28,7 +28,7 @@ add_pods(cJSON *from, const struct kube_policy *p)
 	cJSON *row = add_row(from), *pods, *rule, *values;
 	unsigned i;
 
-	(void)cJSON_AddObjectToObject(row, "namespaceSelector");
+	json_put(row, "namespaceSelector", cJSON_CreateObject());
 	pods = cJSON_AddObjectToObject(row, "podSelector");
 	rule = add_row(cJSON_AddArrayToObject(pods, "matchExpressions"));
 	json_put_text(rule, "key", KUBE_SERVER_LABEL);
@@ -107,7 +107,7 @@ kube_policy_label(const struct kube_pod *pod, bool is_given)
 	if (is_given)
 		json_put_text(labels, KUBE_SERVER_LABEL, pod->name);
 	else
-		(void)cJSON_AddNullToObject(labels, KUBE_SERVER_LABEL);
+		json_put(labels, KUBE_SERVER_LABEL, cJSON_CreateNull());
 	out = cJSON_PrintUnformatted(o);
 	cJSON_Delete(o);
 	return out;

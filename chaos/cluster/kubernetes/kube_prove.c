@@ -12,7 +12,7 @@
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -141,6 +141,7 @@ set_node(struct cluster *c, unsigned node, enum link_cut cut)
 	for (i = 1; i <= c->n; i++) {
 		if (i == node)
 			continue;
+		/* It takes every policy that only cuts or opens. */
 		(void)kube_links_set(c, i, node, &policy);
 		(void)kube_links_set(c, node, i, &policy);
 	}
@@ -238,7 +239,7 @@ kube_prove_cuts(struct cluster *c)
 	if ((c->needs & CLUSTER_CAN_CUT) == 0 || c->n < 2)
 		return 0;
 	/* What leads speaks to all others once a second. */
-	leader = monitor_meta_leader(c->monitor, 0);
+	leader = health_meta_leader(c->health, 0);
 	node = 1 + leader % c->n;
 	c->refused_nodes = 0;
 	set_node(c, node, LINK_CUT);

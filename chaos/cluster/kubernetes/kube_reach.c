@@ -7,7 +7,7 @@
 #include "chaos/cluster/kubernetes/kube_rights.h"
 #include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/mayhem/mayhem.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -165,13 +165,13 @@ forward_hangs(struct cluster *c, unsigned node, bool is_ready)
 	struct kubernetes *k = c->state;
 	struct kube_node *p = &k->nodes[node - 1];
 	uint64_t now = clock_mono_ns();
-	struct monitor_varz v;
+	struct health_varz v;
 
 	if (!is_ready || p->is_stopped)
 		p->renewed_ns = now;
-	if (c->monitor == NULL || now < p->renewed_ns + SILENT_NS)
+	if (c->health == NULL || now < p->renewed_ns + SILENT_NS)
 		return false;
-	return !monitor_varz(c->monitor, node, &v) ||
+	return !health_varz(c->health, node, &v) ||
 	       now >= v.asked_ns + SILENT_NS;
 }
 

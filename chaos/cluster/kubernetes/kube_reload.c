@@ -11,7 +11,7 @@
 #include "chaos/cluster/kubernetes/kube_rights.h"
 #include "chaos/cluster/kubernetes/kube_signal.h"
 #include "chaos/cluster/kubernetes/kube_state.h"
-#include "chaos/monitor.h"
+#include "chaos/health.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -126,10 +126,10 @@ send_request(struct cluster *c, unsigned node)
 	struct kubernetes *k = c->state;
 	struct kube_node *p = &k->nodes[node - 1];
 	char subject[128] = "";
-	struct monitor_varz v;
+	struct health_varz v;
 	int err = -ENOTCONN;
 
-	if (monitor_varz(c->monitor, node, &v) && v.id[0] != '\0') {
+	if (health_varz(c->health, node, &v) && v.id[0] != '\0') {
 		text_add(subject, sizeof(subject), "$SYS.REQ.SERVER.%s.RELOAD",
 		    v.id);
 		err = admin_request(c->admin, ADMIN_SYSTEM, 0, subject, "");

@@ -136,10 +136,19 @@ kube_scrub_text(const char *text, bool is_config)
 		}
 		text += scrub_word(text, is_config, &out);
 	}
-	(void)buf_append(&out, "", 1);
-	copy = strndup((const char *)buf_data(&out), buf_len(&out));
+	copy = buf_len(&out) > 0
+		   ? strndup((const char *)buf_data(&out), buf_len(&out))
+		   : strdup("");
 	buf_fini(&out);
 	return copy;
+}
+
+/* Without memory nothing is left of the text that was there. */
+static void
+set_text(cJSON *item, const char *text)
+{
+	if (cJSON_SetValuestring(item, text) == NULL)
+		item->valuestring[0] = '\0';
 }
 
 static void
@@ -147,7 +156,7 @@ scrub_string(cJSON *item, bool is_config)
 {
 	char *clean = kube_scrub_text(item->valuestring, is_config);
 
-	(void)cJSON_SetValuestring(item, clean != NULL ? clean : REMOVED);
+	set_text(item, clean != NULL ? clean : REMOVED);
 	free(clean);
 }
 
@@ -155,12 +164,14 @@ scrub_string(cJSON *item, bool is_config)
 static void
 scrub_env(cJSON *rows)
 {
-	cJSON *row;
+	cJSON *row, *value;
 
 	cJSON_ArrayForEach (row, rows) {
-		if (json_get(row, "value") != NULL)
-			(void)cJSON_ReplaceItemInObjectCaseSensitive(
-			    row, "value", cJSON_CreateString(REMOVED));
+		value = json_get(row, "value");
+		if (cJSON_IsString(value))
+			set_text(value, REMOVED);
+		else /* the API has texts only; another one goes, too */
+			cJSON_DeleteItemFromObjectCaseSensitive(row, "value");
 	}
 }
 
@@ -179,7 +190,7 @@ scrub_words(cJSON *rows)
 		is_name = word[0] == '-' && strpbrk(word, "= ") == NULL &&
 			  is_secret_name(word, strlen(word));
 		if (was_name && word[0] != '-')
-			(void)cJSON_SetValuestring(row, REMOVED);
+			set_text(row, REMOVED);
 		else
 			scrub_string(row, false);
 		was_name = is_name; /* word may be gone */

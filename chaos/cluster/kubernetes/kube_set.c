@@ -36,7 +36,7 @@ add_note(cJSON *patch, const char *name, const char *note)
 	if (note != NULL)
 		json_put_text(notes, name, note);
 	else
-		(void)cJSON_AddNullToObject(notes, name);
+		json_put(notes, name, cJSON_CreateNull());
 }
 
 static cJSON *
@@ -89,7 +89,8 @@ add_restart(cJSON *patch)
 	struct tm tm;
 
 	(void)gmtime_r(&now, &tm); /* now is in range */
-	(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	(void)strftime(		   /* it fits */
+	    stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	json_put_text(notes, "kubectl.kubernetes.io/restartedAt", stamp);
 }
 
@@ -244,7 +245,7 @@ clear_way(struct cluster *c)
 		if (k->nodes[i - 1].is_there &&
 		    !k->nodes[i - 1].seen.is_ready &&
 		    !k->nodes[i - 1].seen.is_ending)
-			(void)kube_signal_delete(c, i);
+			(void)kube_signal_delete(c, i); /* or it is gone */
 	chaos_wait(c->chaos, 200);
 }
 

@@ -314,6 +314,7 @@ kube_signal_restore(struct cluster *c)
 
 	for (i = 1; i <= c->n; i++)
 		if (k->nodes[i - 1].is_stopped)
+			/* One that can't be sent is waited for in vain. */
 			(void)kube_signal_send(c, i, SIGCONT, "");
 	do {
 		for (i = 0, left = 0; i < c->n; i++)

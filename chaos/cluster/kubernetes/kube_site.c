@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Asking the API, and finding the StatefulSet; see kube_site.h. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
 #include "chaos/mayhem/mayhem.h"
+#include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
 #define SLOWER_NS     (60 * CLOCK_S)
@@ -115,8 +117,8 @@ kube_site_namespace(struct cluster *c)
 		chaos_wait(c->chaos, 5);
 		if (clock_mono_ns() < deadline)
 			continue;
-		(void)kill(pid, SIGKILL); /* not reaped: still ours */
-		(void)waitpid(pid, &status, 0);
+		spawn_end(pid);
+		status = SIGKILL;
 		break;
 	}
 	if (pid == -ENOENT)

@@ -103,10 +103,9 @@ on_bytes(char *data, size_t size, size_t n, void *arg)
 {
 	struct kube_watch *w = arg;
 	const char *line;
-	long status = 0, len;
+	long len;
 
-	(void)curl_easy_getinfo(w->job.easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status != OK)
+	if (transfer_status(&w->job.transfer) != OK)
 		return size * n;
 	if (buf_append(&w->in, data, size * n) < 0)
 		return 0;
@@ -137,24 +136,26 @@ watch_ended(struct kube_job *job, int status)
 		w->next_ns = clock_mono_ns(); /* nobody is in trouble */
 }
 
-static struct curl_slist *
-login_line(const struct kube *k)
+/* The line that says who we are, if one is needed. */
+static void
+add_login(const struct kube *k, struct transfer *t)
 {
 	char head[16384], *token, *end;
 
 	kube_head(k, head, sizeof(head));
 	token = strstr(head, "Authorization:");
 	if (token == NULL)
-		return NULL;
+		return;
 	end = strstr(token, "\r\n");
 	if (end != NULL)
 		*end = '\0';
-	return curl_slist_append(NULL, token);
+	transfer_add_header(t, token);
 }
 
 static void
 watch(struct kube_watch *w)
 {
+	struct transfer *t = &w->job.transfer;
 	char path[2 * KUBE_PATH_MAX] = "";
 	int err;
 
@@ -169,15 +170,11 @@ watch(struct kube_watch *w)
 	w->job.finished = watch_ended;
 	err = kube_prepare(w->kube, &w->job, path);
 	if (err == 0) {
-		w->job.headers = login_line(w->kube);
-		(void)curl_easy_setopt(
-		    w->job.easy, CURLOPT_HTTPHEADER, w->job.headers);
-		(void)curl_easy_setopt(
-		    w->job.easy, CURLOPT_WRITEFUNCTION, on_bytes);
-		(void)curl_easy_setopt(w->job.easy, CURLOPT_WRITEDATA, w);
+		add_login(w->kube, t);
+		TRANSFER_SET(t, CURLOPT_WRITEFUNCTION, on_bytes);
+		TRANSFER_SET(t, CURLOPT_WRITEDATA, w);
 		/* A connection that died without a word is noticed. */
-		(void)curl_easy_setopt(
-		    w->job.easy, CURLOPT_TIMEOUT, (long)WATCH_S + 30);
+		TRANSFER_SET(t, CURLOPT_TIMEOUT, (long)WATCH_S + 30);
 		err = kube_run(w->kube, &w->job);
 	}
 	if (err < 0) {

@@ -27,6 +27,7 @@
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
+#include "chaos/health.h"
 #include "chaos/monitor.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -103,7 +104,7 @@ static void
 tell_meta_size(struct cluster *c, uint64_t since_ns)
 {
 	unsigned size =
-	    c->monitor != NULL ? monitor_meta_size(c->monitor, since_ns) : 0;
+	    c->health != NULL ? health_meta_size(c->health, since_ns) : 0;
 
 	if (size > 0 && size < c->n)
 		text_add(c->why, sizeof(c->why),
@@ -118,12 +119,11 @@ wait_healthy(struct cluster *c)
 	char why[CLUSTER_WHY_MAX] = "";
 	bool is_ready = false;
 
-	while (!is_ready || !monitor_is_healthy(c->monitor, begin, why)) {
+	while (!is_ready || !health_is_whole(c->health, begin, why)) {
 		chaos_wait(c->chaos, 20);
 		is_ready = all_ready(c, why);
 		if (is_ready && c->monitor == NULL) {
-			c->monitor = monitor_create(c, chaos_child(c->chaos));
-			if (c->monitor == NULL)
+			if (monitor_begin(c, chaos_child(c->chaos)) < 0)
 				return -ENOMEM;
 			monitor_hurry(c->monitor, true);
 		}

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "chaos/cluster/local/disk.h"
+#include "proto/base/file.h"
 #include "proto/base/text.h"
 #include "proto/config.h"
 
@@ -76,9 +77,10 @@ int
 disk_mount(const char *dir, uint64_t bytes)
 {
 	char options[64];
+	int err = file_make_dir(dir);
 
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return -errno;
+	if (err < 0)
+		return err;
 	text_format(options, sizeof(options), "mode=0755,size=%llu",
 	    (unsigned long long)bytes);
 	return mount("natsburn", dir, "tmpfs", MS_NOSUID | MS_NODEV, options) <
@@ -99,7 +101,7 @@ memory_left(void)
 		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
 			break;
 	if (f != NULL)
-		(void)fclose(f);
+		(void)fclose(f); /* it was only read */
 	return kib << 10;
 }
 

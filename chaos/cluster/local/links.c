@@ -3,11 +3,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "chaos/cluster/local/links.h"
@@ -209,9 +207,7 @@ links_stop(struct links *l)
 {
 	if (l->pid == 0)
 		return;
-	/* It holds nothing that wants an orderly end. */
-	(void)kill(l->pid, SIGKILL);
-	(void)waitpid(l->pid, NULL, 0);
+	spawn_end(l->pid); /* it holds nothing that wants an orderly end */
 	close(l->up.fd);
 	close(l->down.fd);
 	channel_in_fini(&l->up);
@@ -241,7 +237,7 @@ read_tcp(const uint16_t *ports, unsigned n, unsigned long *inodes)
 			if (ports[i] == remote)
 				inodes[found++] = inode;
 	}
-	(void)fclose(f);
+	(void)fclose(f); /* it was only read */
 	return (int)found;
 }
 
@@ -271,7 +267,7 @@ count_owned(pid_t pid, const unsigned long *inodes, int n)
 		for (i = 0; i < n; i++)
 			owned += inodes[i] == inode;
 	}
-	(void)closedir(dir);
+	(void)closedir(dir); /* it was only read */
 	return owned;
 }
 

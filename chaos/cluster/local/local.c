@@ -4,346 +4,25 @@
  * has a folder under RUN_DIR/servers with its configuration, log and store;
  * nothing outside is touched. Routes go through front proxies (links.h).
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "chaos/admin.h"
 #include "chaos/cluster/local/disk.h"
-#include "chaos/cluster/local/links.h"
-#include "chaos/cluster/local/loss.h"
+#include "chaos/cluster/local/form.h"
+#include "chaos/cluster/local/local_state.h"
+#include "chaos/cluster/local/server.h"
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
 #include "proto/base/file.h"
-#include "proto/base/log.h"
-#include "proto/base/rng.h"
-#include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
-#define PORT_LOW	 20000 /* below the kernel's own range of ports */
-#define PORT_HIGH	 32000
-#define PORT_TRIES	 2000
-#define FORM_NS		 (20 * CLOCK_S) /* healthy, but the group too small */
-#define START_NS	 (30 * CLOCK_S)
 #define LINKS_NS	 (60 * CLOCK_S) /* our own: on a slow host as well */
-#define FORM_MAX	 5
-#define STOP_NS		 (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
 #define CONNECTIONS_BASE 60000
-#define CONFIG_MAX	 65536
 #define DISK_LOW	 4  /* when less than such a part is free it grows */
 #define DISK_SHARE	 20 /* less than such a part free is too little */
-
-struct local_node {
-	uint16_t client, http, route;
-	char bin[CONFIG_PATH_MAX];
-	bool should_run;
-	uint64_t died_ns; /* by itself; 0 when it did not */
-	unsigned renewed; /* times it was replaced by a new one */
-	bool is_full;	  /* its disk, by us */
-};
-
-struct local {
-	struct links links;
-	struct loss loss;
-	struct rng rng;
-	char dir[CONFIG_PATH_MAX + 16]; /* RUN_DIR/servers */
-	char password[24];		/* of the system account */
-	struct local_node nodes[CONFIG_NODES_MAX];
-	int held[3 * CONFIG_NODES_MAX]; /* what keeps our ports from others */
-	unsigned nheld;
-};
-
-/* Ours already, though nobody listens there yet. */
-static bool
-is_assigned(const struct local *l, uint16_t port)
-{
-	const struct local_node *n;
-	unsigned i;
-
-	for (i = 0; i < CONFIG_NODES_MAX; i++) {
-		n = &l->nodes[i];
-		if (n->client == port || n->http == port || n->route == port)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Several of us may begin at once, and a port is seen to be taken only when
- * its server listens: each says by an abstract socket which ones it has
- * chosen. That goes with the process, whatever ends it.
- */
-static bool
-hold_port(struct local *l, uint16_t port)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd, len;
-
-	len = snprintf(
-	    a.sun_path + 1, sizeof(a.sun_path) - 1, "natsburn/port/%u", port);
-	if (l->nheld == sizeof(l->held) / sizeof(l->held[0]))
-		return true;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	if (bind(fd, (struct sockaddr *)&a,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-			    (size_t)len)) < 0) {
-		close(fd);
-		return false;
-	}
-	l->held[l->nheld++] = fd;
-	return true;
-}
-
-/* A port that is free now and that no outgoing connection will take. */
-static uint16_t
-free_port(struct local *l)
-{
-	struct sockaddr_in a = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	uint16_t port;
-	int fd, i, bound;
-
-	for (i = 0; i < PORT_TRIES; i++) {
-		port = (uint16_t)(PORT_LOW +
-				  rng_below(&l->rng, PORT_HIGH - PORT_LOW));
-		if (is_assigned(l, port))
-			continue;
-		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd < 0)
-			return 0;
-		a.sin_port = htons(port);
-		bound = bind(fd, (struct sockaddr *)&a, sizeof(a));
-		close(fd);
-		if (bound == 0 && hold_port(l, port))
-			return port;
-	}
-	return 0;
-}
-
-static void
-node_dir(const struct cluster *c, unsigned node, char *out, size_t size)
-{
-	const struct local *l = c->state;
-
-	out[0] = '\0';
-	text_add(out, size, "%s/%s", l->dir, c->nodes[node - 1].name);
-}
-
-static bool
-has_client_fronts(const struct cluster *c)
-{
-	return (c->needs & CLUSTER_CAN_CUT_CLIENTS) != 0;
-}
-
-/* Where clients go: to the front where they are to be cut off. */
-static unsigned
-client_port(const struct cluster *c, unsigned node)
-{
-	const struct local *l = c->state;
-
-	return has_client_fronts(c) ? l->links.client_fronts[node - 1]
-				    : l->nodes[node - 1].client;
-}
-
-static void
-config_cluster(struct cluster *c, unsigned node, char *out)
-{
-	const struct local *l = c->state;
-	unsigned i;
-
-	text_add(out, CONFIG_MAX,
-	    "cluster {\n"
-	    "  name: nb_%llx\n"
-	    "  listen: \"127.0.0.1:%u\"\n"
-	    "  advertise: \"127.0.0.1:%u\"\n"
-	    "  routes: [\n",
-	    (unsigned long long)c->config->run, l->nodes[node - 1].route,
-	    l->links.fronts[node - 1]);
-	for (i = 0; i < c->n; i++)
-		text_add(out, CONFIG_MAX, "    \"nats://127.0.0.1:%u\"\n",
-		    l->links.fronts[i]);
-	text_add(out, CONFIG_MAX, "  ]\n}\n");
-}
-
-static int
-copy_user_config(struct cluster *c, const char *dir)
-{
-	char path[CONFIG_PATH_MAX + 64] = "", *text = calloc(1, CONFIG_MAX);
-	int fd, err = 0;
-
-	if (text == NULL)
-		return -ENOMEM;
-	fd = open(c->config->server_conf, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, CONFIG_MAX - 1) < 0)
-		err = -errno;
-	if (fd >= 0)
-		close(fd);
-	text_add(path, sizeof(path), "%s/user.conf", dir);
-	if (err == 0)
-		err = file_replace(path, text, strlen(text));
-	free(text);
-	return err;
-}
-
-static int
-write_config(struct cluster *c, unsigned node)
-{
-	const struct local *l = c->state;
-	const struct local_node *n = &l->nodes[node - 1];
-	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32] = "", *text;
-	int err = 0;
-
-	text = calloc(1, CONFIG_MAX);
-	if (text == NULL)
-		return -ENOMEM;
-	node_dir(c, node, dir, sizeof(dir));
-	text_add(text, CONFIG_MAX,
-	    "server_name: %s\n"
-	    "listen: \"127.0.0.1:%u\"\n"
-	    "client_advertise: \"127.0.0.1:%u\"\n"
-	    "lame_duck_duration: 30s\n"
-	    "lame_duck_grace_period: 1s\n"
-	    "http: \"127.0.0.1:%u\"\n"
-	    "log_file: \"%s/server.log\"\n"
-	    "max_connections: %llu\n"
-	    "jetstream {\n"
-	    "  store_dir: \"%s/store\"\n"
-	    "  max_memory_store: 4G\n"
-	    "  max_file_store: 1T\n"
-	    "}\n"
-	    "accounts {\n"
-	    "  SYS { users: [{user: sys, password: \"%s\"}] }\n"
-	    "  BURN { jetstream: enabled, users: [{user: burn, password: "
-	    "burn}] }\n"
-	    "}\n"
-	    "system_account: SYS\n"
-	    "no_auth_user: burn\n",
-	    c->nodes[node - 1].name, n->client, client_port(c, node), n->http,
-	    dir, (unsigned long long)c->nodes[node - 1].config_mark, dir,
-	    l->password);
-	if (c->n > 1)
-		config_cluster(c, node, text);
-	if (c->config->server_conf[0] != '\0') {
-		err = copy_user_config(c, dir);
-		text_add(text, CONFIG_MAX, "include \"./user.conf\"\n");
-	}
-	text_add(path, sizeof(path), "%s/server.conf", dir);
-	if (err == 0)
-		err = file_replace(path, text, strlen(text));
-	free(text);
-	return err;
-}
-
-static int
-local_node_start(struct cluster *c, unsigned node)
-{
-	struct local *l = c->state;
-	struct local_node *n = &l->nodes[node - 1];
-	char dir[CONFIG_PATH_MAX],
-	    conf[CONFIG_PATH_MAX + 32] = "", out[CONFIG_PATH_MAX + 32] = "";
-	char name[] = "nats-server", flag[] = "-c";
-	char *argv[] = {name, flag, conf, NULL};
-	struct spawn_request r = {.path = n->bin, .argv = argv};
-	pid_t pid;
-	int fd, err;
-
-	if (c->nodes[node - 1].pid != 0)
-		return 0;
-	node_dir(c, node, dir, sizeof(dir));
-	text_add(conf, sizeof(conf), "%s/server.conf", dir);
-	text_add(out, sizeof(out), "%s/output.log", dir);
-	fd = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (fd < 0) {
-		err = -errno;
-		chaos_fail_lack(c->chaos, err, "open a server's log");
-		return err;
-	}
-	r.fds[r.nfds++] = (struct spawn_fd){fd, 1};
-	r.fds[r.nfds++] = (struct spawn_fd){fd, 2};
-	pid = spawn(&r);
-	close(fd);
-	if (pid < 0) {
-		chaos_fail_lack(c->chaos, (int)pid, "start a server");
-		return (int)pid;
-	}
-	c->nodes[node - 1].pid = pid;
-	n->should_run = true;
-	n->died_ns = 0;
-	return 0;
-}
-
-static int
-send_signal(struct cluster *c, unsigned node, int sig)
-{
-	if (c->nodes[node - 1].pid == 0)
-		return -ESRCH;
-	/* Not reaped yet, so the pid is still our server's. */
-	return kill(c->nodes[node - 1].pid, sig) < 0 ? -errno : 0;
-}
-
-static int
-local_node_end(struct cluster *c, unsigned node, int sig)
-{
-	struct local *l = c->state;
-
-	if (c->nodes[node - 1].pid != 0)
-		l->nodes[node - 1].should_run = false;
-	return send_signal(c, node, sig);
-}
-
-static int
-local_node_lame_duck(struct cluster *c, unsigned node)
-{
-	return local_node_end(c, node, SIGUSR2);
-}
-
-static int
-local_node_pause(struct cluster *c, unsigned node, bool paused)
-{
-	return send_signal(c, node, paused ? SIGSTOP : SIGCONT);
-}
-
-static bool
-local_node_runs(struct cluster *c, unsigned node)
-{
-	return c->nodes[node - 1].pid != 0;
-}
-
-/* The third word of /proc/PID/stat; the second is a name in brackets. */
-static bool
-local_node_is_paused(struct cluster *c, unsigned node)
-{
-	char path[64], text[512];
-	const char *at;
-	ssize_t n;
-	int fd;
-
-	text_format(
-	    path, sizeof(path), "/proc/%d/stat", (int)c->nodes[node - 1].pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	at = strrchr(text, ')');
-	return at != NULL && at[1] == ' ' && at[2] == 'T';
-}
 
 static int
 local_check_upgrade(const struct run_config *c, char *why)
@@ -414,13 +93,6 @@ local_node_clients(struct cluster *c, unsigned node)
 	return l->links.clients[node - 1];
 }
 
-static void
-store_dir(const struct cluster *c, unsigned node, char *out, size_t size)
-{
-	node_dir(c, node, out, size);
-	text_add(out, size, "/store");
-}
-
 static bool
 has_disks(const struct cluster *c)
 {
@@ -433,7 +105,7 @@ local_node_fill(struct cluster *c, unsigned node, bool full)
 	struct local *l = c->state;
 	char dir[CONFIG_PATH_MAX + 16];
 
-	store_dir(c, node, dir, sizeof(dir));
+	server_store(c, node, dir, sizeof(dir));
 	l->nodes[node - 1].is_full = full;
 	return full ? disk_fill(dir) : disk_free(dir);
 }
@@ -443,7 +115,7 @@ local_node_room(struct cluster *c, unsigned node)
 {
 	char dir[CONFIG_PATH_MAX + 16];
 
-	store_dir(c, node, dir, sizeof(dir));
+	server_store(c, node, dir, sizeof(dir));
 	return disk_room(dir);
 }
 
@@ -460,7 +132,7 @@ look_at_disk(struct cluster *c, unsigned node)
 
 	if (room < 0 || (uint64_t)room >= n->disk_bytes / DISK_LOW)
 		return;
-	store_dir(c, node, dir, sizeof(dir));
+	server_store(c, node, dir, sizeof(dir));
 	if (disk_grow(dir, n->disk_bytes, 2 * n->disk_bytes) == 0)
 		n->disk_bytes *= 2;
 	else if ((uint64_t)room < n->disk_bytes / DISK_SHARE)
@@ -498,27 +170,6 @@ local_dropped(struct cluster *c, uint64_t *packets)
 }
 
 static void
-reap_node(struct cluster *c, unsigned node)
-{
-	struct local *l = c->state;
-	struct local_node *n = &l->nodes[node - 1];
-	int status;
-
-	if (c->nodes[node - 1].pid == 0 ||
-	    waitpid(c->nodes[node - 1].pid, &status, WNOHANG) <= 0)
-		return;
-	c->nodes[node - 1].pid = 0;
-	if (!n->should_run)
-		return;
-	n->died_ns = clock_mono_ns();
-	log_warn("server %s ended by itself (exit code %d, signal %d): see "
-		 "its log",
-	    c->nodes[node - 1].name,
-	    WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-	    WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-}
-
-static void
 local_tend(struct cluster *c)
 {
 	struct local *l = c->state;
@@ -530,25 +181,7 @@ local_tend(struct cluster *c)
 		chaos_fail(c->chaos, "nft ended");
 	look_at_disks(c);
 	for (i = 0; i < c->n; i++)
-		reap_node(c, i + 1);
-}
-
-static bool
-local_node_crashed(struct cluster *c, unsigned node)
-{
-	const struct local *l = c->state;
-
-	return l->nodes[node - 1].died_ns != 0;
-}
-
-static int
-local_node_reload(struct cluster *c, unsigned node)
-{
-	int err;
-
-	c->nodes[node - 1].config_mark++;
-	err = write_config(c, node);
-	return err < 0 ? err : send_signal(c, node, SIGHUP);
+		server_reap(c, i + 1);
 }
 
 static int
@@ -571,18 +204,18 @@ local_links(struct cluster *c, unsigned *through, unsigned *past)
 	return leaks < 0 ? leaks : 0;
 }
 
-/* Up */
-
 /* Its folder, and the disk for its store if it is to have one. */
 static int
 make_dirs(struct cluster *c, unsigned node)
 {
 	char dir[CONFIG_PATH_MAX + 16];
+	int err;
 
-	node_dir(c, node, dir, sizeof(dir));
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	store_dir(c, node, dir, sizeof(dir));
+	server_dir(c, node, dir, sizeof(dir));
+	err = file_make_dir(dir);
+	if (err < 0)
+		return err;
+	server_store(c, node, dir, sizeof(dir));
 	c->nodes[node - 1].disk_bytes = c->disk_bytes;
 	return has_disks(c) ? disk_mount(dir, c->disk_bytes) : 0;
 }
@@ -596,9 +229,9 @@ assign_node(struct cluster *c, unsigned node, const char *bin)
 
 	text_format(cn->name, sizeof(cn->name), "n%u", node);
 	text_set(n->bin, sizeof(n->bin), bin);
-	n->client = free_port(l);
-	n->http = free_port(l);
-	n->route = free_port(l);
+	n->client = ports_take(&l->ports);
+	n->http = ports_take(&l->ports);
+	n->route = ports_take(&l->ports);
 	if (n->client == 0 || n->http == 0 || n->route == 0)
 		return -EADDRNOTAVAIL;
 	cn->config_mark = CONNECTIONS_BASE;
@@ -640,12 +273,12 @@ open_links(struct cluster *c)
 	for (i = 0; err == 0 && i < c->n; i++) {
 		err = links_open(&l->links, i + 1, c->nodes[i].name,
 		    l->nodes[i].route, false);
-		if (err == 0 && has_client_fronts(c))
+		if (err == 0 && server_has_client_front(c))
 			err = links_open(&l->links, i + 1, c->nodes[i].name,
 			    l->nodes[i].client, true);
 	}
 	while (err == 0 &&
-	       !links_are_open(&l->links, c->n, has_client_fronts(c))) {
+	       !links_are_open(&l->links, c->n, server_has_client_front(c))) {
 		if (chaos_is_stopping(c->chaos))
 			err = -EINTR;
 		if (chaos_time(c->chaos) >= deadline) {
@@ -656,32 +289,8 @@ open_links(struct cluster *c)
 	}
 	for (i = 0; i < c->n; i++)
 		text_format(c->nodes[i].url, sizeof(c->nodes[i].url),
-		    "nats://127.0.0.1:%u", client_port(c, i + 1));
+		    "nats://127.0.0.1:%u", server_client_port(c, i + 1));
 	return err;
-}
-
-static int
-unlink_entry(
-    const char *path, const struct stat *st, int flag, struct FTW *walk)
-{
-	(void)st;
-	(void)flag;
-	(void)walk;
-	return remove(path);
-}
-
-static int
-local_node_wipe(struct cluster *c, unsigned node)
-{
-	char path[CONFIG_PATH_MAX + 16];
-
-	if (c->nodes[node - 1].pid != 0)
-		return -EBUSY;
-	store_dir(c, node, path, sizeof(path));
-	return nftw(path, unlink_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 &&
-		       errno != ENOENT
-		   ? -errno
-		   : 0;
 }
 
 static int
@@ -692,10 +301,10 @@ local_node_renew(struct cluster *c, unsigned node)
 	char dir[CONFIG_PATH_MAX + 16];
 	int err;
 
-	store_dir(c, node, dir, sizeof(dir));
+	server_store(c, node, dir, sizeof(dir));
 	if (has_disks(c))
 		disk_unmount(dir);
-	err = local_node_wipe(c, node);
+	err = server_wipe(c, node);
 	if (err < 0)
 		return err;
 	/* Configuration and log of the old one stay in its folder. */
@@ -703,160 +312,11 @@ local_node_renew(struct cluster *c, unsigned node)
 	    ++l->nodes[node - 1].renewed + 1);
 	err = make_dirs(c, node);
 	if (err == 0)
-		err = write_config(c, node);
+		err = server_write_config(c, node);
 	if (err == 0)
 		err = links_open(
 		    &l->links, node, cn->name, l->nodes[node - 1].route, false);
 	return err;
-}
-
-/* Form anew: what the servers stored so far is nobody's yet. */
-static void
-wipe_stores(struct cluster *c)
-{
-	unsigned i;
-
-	for (i = 1; i <= c->n; i++)
-		(void)local_node_wipe(c, i); /* what is left is overwritten */
-}
-
-static void
-stop_servers(struct cluster *c, int sig)
-{
-	uint64_t deadline = clock_mono_ns() + STOP_NS;
-	unsigned i, left;
-
-	for (i = 1; i <= c->n; i++)
-		if (c->nodes[i - 1].pid != 0) {
-			(void)send_signal(c, i, SIGCONT);
-			(void)local_node_end(c, i, sig);
-		}
-	do {
-		for (i = 1, left = 0; i <= c->n; i++) {
-			reap_node(c, i);
-			left += c->nodes[i - 1].pid != 0;
-		}
-		if (left == 0)
-			return;
-		chaos_wait(c->chaos, 10);
-	} while (clock_mono_ns() < deadline);
-	for (i = 1; i <= c->n; i++) {
-		if (c->nodes[i - 1].pid == 0)
-			continue;
-		(void)local_node_end(c, i, SIGKILL);
-		(void)waitpid(c->nodes[i - 1].pid, NULL, 0);
-		c->nodes[i - 1].pid = 0;
-	}
-}
-
-static int
-start_servers(struct cluster *c)
-{
-	unsigned i;
-	int err = 0;
-
-	for (i = 1; i <= c->n && err == 0; i++) {
-		err = write_config(c, i);
-		if (err == 0)
-			err = local_node_start(c, i);
-		if (err < 0)
-			text_add(c->why, sizeof(c->why),
-			    "cannot start \"%s\": %s",
-			    ((struct local *)c->state)->nodes[i - 1].bin,
-			    strerror(-err));
-	}
-	return err;
-}
-
-/* The last line of a server's output tells why it won't run. */
-static void
-add_last_words(struct cluster *c, unsigned node)
-{
-	char path[CONFIG_PATH_MAX + 32], line[256], last[256] = "";
-	FILE *f;
-	size_t i;
-	static const char *const files[] = {"output.log", "server.log"};
-
-	for (i = 0; i < 2; i++) {
-		node_dir(c, node, path, CONFIG_PATH_MAX);
-		text_add(path, sizeof(path), "/%s", files[i]);
-		f = fopen(path, "re");
-		if (f == NULL)
-			continue;
-		while (fgets(line, sizeof(line), f) != NULL)
-			if (line[0] != '\n')
-				text_set(last, sizeof(last), line);
-		(void)fclose(f);
-		if (last[0] != '\0')
-			break;
-	}
-	last[strcspn(last, "\n")] = '\0';
-	text_add(c->why, sizeof(c->why), "; %s said: %.200s",
-	    c->nodes[node - 1].name, last);
-}
-
-/* 0 formed, 1 formed too small, -errno not even healthy. */
-static int
-wait_formed(struct cluster *c)
-{
-	uint64_t begin = clock_mono_ns(), whole_ns = 0;
-	uint64_t begun = chaos_time(c->chaos);
-	struct local *l = c->state;
-	char why[CLUSTER_WHY_MAX] = "";
-	unsigned i, size;
-
-	for (;;) {
-		chaos_wait(c->chaos, 20);
-		if (chaos_is_stopping(c->chaos))
-			return -EINTR;
-		if (monitor_is_healthy(c->monitor, begin, why))
-			return 0;
-		for (i = 0; i < c->n; i++)
-			if (l->nodes[i].died_ns != 0) {
-				text_add(c->why, sizeof(c->why),
-				    "server %s does not run", c->nodes[i].name);
-				add_last_words(c, i + 1);
-				return -ECHILD;
-			}
-		size = monitor_meta_size(c->monitor, begin);
-		if (size != 0 && whole_ns == 0)
-			whole_ns = chaos_time(c->chaos);
-		if (whole_ns != 0 &&
-		    chaos_time(c->chaos) > whole_ns + FORM_NS / 4 &&
-		    size < c->n)
-			return 1;
-		if (chaos_time(c->chaos) > begun + START_NS) {
-			text_add(c->why, sizeof(c->why),
-			    "the servers run but after %llu s %s",
-			    (unsigned long long)(START_NS / CLOCK_S), why);
-			return size != 0 && size < c->n ? 1 : -ETIMEDOUT;
-		}
-	}
-}
-
-static int
-form(struct cluster *c)
-{
-	int got = -EAGAIN;
-
-	for (c->attempts = 1; c->attempts <= FORM_MAX; c->attempts++) {
-		c->why[0] = '\0';
-		got = start_servers(c);
-		if (got == 0)
-			got = wait_formed(c);
-		if (got <= 0)
-			return got;
-		/* Seen with 2.10: a group of 2 of 3 that never grows. */
-		log_warn("the meta group has %u of %u members and does not "
-			 "grow: the cluster is formed anew",
-		    monitor_meta_size(c->monitor, 0), c->n);
-		stop_servers(c, SIGKILL);
-		wipe_stores(c);
-	}
-	text_add(c->why, sizeof(c->why),
-	    "the meta group never got all %u members in %d attempts", c->n,
-	    FORM_MAX);
-	return -EAGAIN;
 }
 
 static void
@@ -866,7 +326,7 @@ make_base(struct cluster *c)
 
 	l->dir[0] = '\0';
 	text_add(l->dir, sizeof(l->dir), "%s/servers", c->config->out);
-	(void)mkdir(l->dir, 0755); /* what fails below says why */
+	(void)file_make_dir(l->dir); /* what fails below says why */
 }
 
 /* Can a disk be mounted? The first server's place is as good as any. */
@@ -941,16 +401,12 @@ local_up(struct cluster *c)
 	struct local *l = c->state;
 	int err;
 
-	rng_init(&l->rng, rng_fresh_seed(), "ports");
+	ports_init(&l->ports);
 	err = assign_nodes(c);
 	if (err == 0)
 		err = open_links(c);
-	if (err == 0) {
-		/* The monitor watches the nodes that now have addresses. */
-		c->monitor = monitor_create(c, chaos_child(c->chaos));
-		if (c->monitor == NULL)
-			err = -ENOMEM;
-	}
+	if (err == 0) /* the nodes have addresses now */
+		err = monitor_begin(c, chaos_child(c->chaos));
 	if (err < 0) {
 		text_add(c->why, sizeof(c->why),
 		    "cannot prepare %llu servers in \"%s\": %s",
@@ -959,7 +415,7 @@ local_up(struct cluster *c)
 		return err;
 	}
 	monitor_hurry(c->monitor, true);
-	return form(c);
+	return form_cluster(c);
 }
 
 static void
@@ -967,13 +423,10 @@ local_down(struct cluster *c)
 {
 	struct local *l = c->state;
 
-	if (l == NULL)
-		return;
-	stop_servers(c, SIGTERM);
+	server_stop_all(c, SIGTERM);
 	links_stop(&l->links);
 	loss_stop(&l->loss);
-	while (l->nheld > 0)
-		close(l->held[--l->nheld]);
+	ports_fini(&l->ports);
 }
 
 const struct cluster_ops cluster_local = {
@@ -986,14 +439,14 @@ const struct cluster_ops cluster_local = {
     .log_in = local_log_in,
     .up = local_up,
     .tend = local_tend,
-    .node_start = local_node_start,
-    .node_end = local_node_end,
-    .node_runs = local_node_runs,
-    .node_crashed = local_node_crashed,
-    .node_lame_duck = local_node_lame_duck,
-    .node_reload = local_node_reload,
-    .node_pause = local_node_pause,
-    .node_is_paused = local_node_is_paused,
+    .node_start = server_start,
+    .node_end = server_end,
+    .node_runs = server_runs,
+    .node_crashed = server_crashed,
+    .node_lame_duck = server_lame_duck,
+    .node_reload = server_reload,
+    .node_pause = server_pause,
+    .node_is_paused = server_is_paused,
     .check_upgrade = local_check_upgrade,
     .node_binary = local_node_binary,
     .node_renew = local_node_renew,

@@ -3,11 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "chaos/cluster/local/loss.h"
@@ -219,10 +217,7 @@ loss_dropped(struct loss *l, uint64_t *packets)
 void
 loss_stop(struct loss *l)
 {
-	if (l->pid > 0) {
-		(void)kill(l->pid, SIGKILL); /* the kernel tidies up */
-		(void)waitpid(l->pid, NULL, 0);
-	}
+	spawn_end(l->pid); /* the kernel removes its table */
 	if (l->down > 0)
 		close(l->down);
 	if (l->up > 0)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the local driver knows of its servers. All of its parts share this one
+ * structure, cluster->state.
+ */
+#ifndef CHAOS_LOCAL_STATE_H
+#define CHAOS_LOCAL_STATE_H
+
+#include "chaos/cluster/cluster.h"
+#include "chaos/cluster/local/links.h"
+#include "chaos/cluster/local/loss.h"
+#include "chaos/cluster/local/ports.h"
+
+struct local_node {
+	uint16_t client, http, route;
+	char bin[CONFIG_PATH_MAX];
+	bool should_run;
+	uint64_t died_ns; /* by itself; 0 when it did not */
+	unsigned renewed; /* times it was replaced by a new one */
+	bool is_full;	  /* its disk, by us */
+};
+
+struct local {
+	struct links links;
+	struct loss loss;
+	struct ports ports;
+	char dir[CONFIG_PATH_MAX + 16]; /* RUN_DIR/servers */
+	char password[24];		/* of the system account */
+	struct local_node nodes[CONFIG_NODES_MAX];
+};
+
+#endif

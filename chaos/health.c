@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: ISC */
+/* What the servers said of themselves; see health.h. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/health.h"
+#include "proto/base/array.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+#include "proto/child.h"
+#include "proto/json.h"
+
+#define NESTING_MAX  64	  /* arrays and objects; a server's pages have 8 */
+#define GROUPS_MAX   4096 /* streams and consumers followed, a server */
+#define REFRESH_NS   (5 * CLOCK_S)
+#define GROUP_NAME   80
+#define LEADERS_SENT 64 /* groups whose leader is told now and then */
+
+/* A stream or consumer as one server sees it. */
+struct group {
+	uint64_t hash;	 /* of its name */
+	bool is_led;	 /* by this very server */
+	bool is_current; /* all replicas are; known by the leader only */
+	bool is_consumer;
+	unsigned copies;		/* replicas, itself included */
+	unsigned peers;			/* those that are nodes of ours, bits */
+	uint64_t first, last, messages; /* of a stream, by its own store */
+	char name[GROUP_NAME];		/* stream or stream/consumer */
+};
+
+struct watched {
+	uint64_t health_ns; /* asked at; 0 never answered */
+	bool health_ok;
+	char health_says[160]; /* its own words when it is not */
+	uint64_t jsz_ns;
+	bool leads_meta, meta_current;
+	unsigned meta_size;
+	struct group *groups;
+	uint32_t ngroups, room;
+	struct health_varz varz;
+};
+
+/* Leaders as they were last told upwards. */
+struct told {
+	uint64_t hash;
+	char leader[CLUSTER_NAME_MAX];
+	uint64_t told_ns;
+};
+
+struct health {
+	struct cluster *cluster;
+	struct child *child;
+	struct watched nodes[CONFIG_NODES_MAX];
+	struct told told[LEADERS_SENT];
+	unsigned ntold;
+	char prefix[40]; /* of the run's streams */
+};
+
+struct health *
+health_create(struct cluster *cluster, struct child *child)
+{
+	struct health *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		return NULL;
+	h->cluster = cluster;
+	h->child = child;
+	config_stream_prefix(cluster->config, h->prefix, sizeof(h->prefix));
+	return h;
+}
+
+void
+health_destroy(struct health *h)
+{
+	unsigned i;
+
+	for (i = 0; h != NULL && i < CONFIG_NODES_MAX; i++)
+		free(h->nodes[i].groups);
+	free(h);
+}
+
+static uint64_t
+hash_name(const char *a, const char *b)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *a != '\0'; a++)
+		h = (h ^ (uint8_t)*a) * UINT64_C(0x100000001b3);
+	h = (h ^ '/') * UINT64_C(0x100000001b3);
+	for (; *b != '\0'; b++)
+		h = (h ^ (uint8_t)*b) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* Tell a leader upwards when it is new, or was not told for a while. */
+static void
+tell_leader(
+    struct health *h, uint8_t what, const char *name, const char *leader)
+{
+	struct event ev = {.type = MESSAGE_LEADER};
+	uint64_t hash = hash_name(what == 1 ? "meta" : "", name);
+	uint64_t now = clock_mono_ns();
+	struct told *t;
+	unsigned i;
+
+	for (i = 0; i < h->ntold; i++)
+		if (h->told[i].hash == hash)
+			break;
+	if (i == LEADERS_SENT)
+		return;
+	t = &h->told[i];
+	if (i == h->ntold)
+		h->ntold++;
+	else if (strcmp(t->leader, leader) == 0 &&
+		 now < t->told_ns + REFRESH_NS)
+		return;
+	t->hash = hash;
+	t->told_ns = now;
+	text_set(t->leader, sizeof(t->leader), leader);
+	ev.u.leader.what = what;
+	text_set(ev.u.leader.name, sizeof(ev.u.leader.name), name);
+	text_set(ev.u.leader.leader, sizeof(ev.u.leader.leader), leader);
+	child_emit(h->child, &ev);
+}
+
+/* Bits of those servers of ours that a group's cluster rows name. */
+static unsigned
+peers_of(const struct health *h, const cJSON *cluster)
+{
+	const char *leader = json_text(cluster, "leader");
+	const cJSON *list, *row;
+	unsigned i, peers = 0;
+
+	list = json_get(cluster, "replicas");
+	for (i = 0; i < h->cluster->n; i++) {
+		if (strcmp(leader, h->cluster->nodes[i].name) == 0)
+			peers |= 1U << i;
+		cJSON_ArrayForEach (row, list)
+			if (strcmp(json_text(row, "name"),
+				h->cluster->nodes[i].name) == 0)
+				peers |= 1U << i;
+	}
+	return peers;
+}
+
+/* True when all rows of a group's replicas say they are current. */
+static bool
+replicas_current(const cJSON *cluster, unsigned *rows)
+{
+	const cJSON *list, *row;
+	bool all = true;
+
+	*rows = 0;
+	list = json_get(cluster, "replicas");
+	cJSON_ArrayForEach (row, list) {
+		(*rows)++;
+		all &= cJSON_IsTrue(json_get(row, "current")) &&
+		       !cJSON_IsTrue(json_get(row, "offline"));
+	}
+	return all;
+}
+
+static void
+add_group(struct health *h, struct watched *w, const char *node,
+    const cJSON *detail, const char *stream)
+{
+	const cJSON *cluster = json_get(detail, "cluster");
+	const char *name = json_text(detail, "name");
+	const char *leader = json_text(cluster, "leader");
+	const cJSON *state = json_get(detail, "state");
+	struct group *g;
+	unsigned rows = 0;
+
+	if (array_reserve(&w->groups, &w->room, w->ngroups + 1,
+		sizeof(*w->groups), GROUPS_MAX) < 0)
+		return;
+	g = &w->groups[w->ngroups++];
+	g->hash = hash_name(stream, name);
+	/* R1 has no cluster rows: who has it leads it. */
+	g->is_led = cluster == NULL || strcmp(leader, node) == 0;
+	g->is_current =
+	    g->is_led && (cluster == NULL || replicas_current(cluster, &rows));
+	g->copies = rows + 1;
+	g->peers = peers_of(h, cluster);
+	g->is_consumer = stream[0] != '\0';
+	g->first = json_count(state, "first_seq");
+	g->last = json_count(state, "last_seq");
+	g->messages = json_count(state, "messages");
+	g->name[0] = '\0';
+	text_add(g->name, sizeof(g->name), "%s%s%s", stream,
+	    g->is_consumer ? "/" : "", name);
+	if (g->is_led)
+		tell_leader(h, g->is_consumer ? 3 : 2, g->name, node);
+}
+
+static void
+take_account(
+    struct health *h, struct watched *w, const char *node, const cJSON *account)
+{
+	const cJSON *streams, *stream, *consumers, *consumer;
+
+	streams = json_get(account, "stream_detail");
+	cJSON_ArrayForEach (stream, streams) {
+		add_group(h, w, node, stream, "");
+		consumers = json_get(stream, "consumer_detail");
+		cJSON_ArrayForEach (consumer, consumers)
+			add_group(
+			    h, w, node, consumer, json_text(stream, "name"));
+	}
+}
+
+static void
+take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
+{
+	const char *name = h->cluster->nodes[node - 1].name;
+	const cJSON *meta, *accounts, *account, *size;
+	unsigned rows = 0;
+
+	w->ngroups = 0;
+	meta = json_get(o, "meta_cluster");
+	/* Only the leader's own rows are worth anything. */
+	w->leads_meta = strcmp(json_text(meta, "leader"), name) == 0;
+	w->meta_current = w->leads_meta && replicas_current(meta, &rows);
+	size = json_get(meta, "cluster_size");
+	w->meta_size = w->leads_meta && cJSON_IsNumber(size)
+			   ? (unsigned)size->valueint
+			   : 0;
+	if (w->leads_meta && rows + 1 != w->meta_size)
+		w->meta_current = false;
+	if (w->leads_meta)
+		tell_leader(h, 1, "", name);
+	accounts = json_get(o, "account_details");
+	cJSON_ArrayForEach (account, accounts)
+		take_account(h, w, name, account);
+}
+
+static void
+take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
+{
+	w->varz.asked_ns = asked_ns;
+	w->varz.max_connections = json_count(o, "max_connections");
+	text_set(
+	    w->varz.version, sizeof(w->varz.version), json_text(o, "version"));
+	text_set(w->varz.id, sizeof(w->varz.id), json_text(o, "server_id"));
+	text_set(w->varz.config_load_time, sizeof(w->varz.config_load_time),
+	    json_text(o, "config_load_time"));
+	o = json_get(json_get(o, "jetstream"), "config");
+	w->varz.sync_interval_ns = json_count(o, "sync_interval");
+	w->varz.sync_always = cJSON_IsTrue(json_get(o, "sync_always"));
+	w->varz.max_memory = json_count(o, "max_memory");
+	w->varz.max_storage = json_count(o, "max_storage");
+}
+
+bool
+health_take(struct health *h, const struct health_answer *a)
+{
+	struct watched *w = &h->nodes[a->node - 1];
+	cJSON *o = NULL;
+	bool is_page;
+
+	if (a->ok || a->page == HEALTH_HEALTHZ)
+		o = json_parse(a->text, a->len, NESTING_MAX);
+	is_page = !a->ok || a->page == HEALTH_HEALTHZ || cJSON_IsObject(o);
+	if (a->page == HEALTH_HEALTHZ) {
+		w->health_ns = a->asked_ns;
+		w->health_ok = a->ok;
+		text_set(w->health_says, sizeof(w->health_says),
+		    json_text(o, "error"));
+	} else if (a->page == HEALTH_JSZ) {
+		w->jsz_ns = o != NULL ? a->asked_ns : 0;
+		w->leads_meta = false;
+		if (o != NULL)
+			take_jsz(h, w, a->node, o);
+	} else if (o != NULL)
+		take_varz(w, o, a->asked_ns);
+	cJSON_Delete(o);
+	return is_page;
+}
+
+bool
+health_node_is_ok(const struct health *h, unsigned node, uint64_t since_ns)
+{
+	const struct watched *w = &h->nodes[node - 1];
+
+	if (h->cluster->nodes[node - 1].monitor[0] == '\0')
+		return true; /* nobody to ask: the caller knows */
+	return w->health_ok && w->health_ns > since_ns;
+}
+
+bool
+health_node_is_bad(const struct health *h, unsigned node, uint64_t since_ns)
+{
+	const struct watched *w = &h->nodes[node - 1];
+
+	return !w->health_ok && w->health_ns > since_ns;
+}
+
+/* The state of a stream or consumer over all servers. */
+static bool
+group_is_current(const struct health *h, uint64_t hash)
+{
+	const struct watched *w;
+	unsigned i, k;
+
+	for (i = 0; i < h->cluster->n; i++) {
+		w = &h->nodes[i];
+		for (k = 0; k < w->ngroups; k++)
+			if (w->groups[k].hash == hash && w->groups[k].is_led)
+				return w->groups[k].is_current;
+	}
+	return false; /* nobody leads it */
+}
+
+static bool
+groups_are_current(const struct health *h)
+{
+	const struct watched *w;
+	unsigned i, k;
+
+	for (i = 0; i < h->cluster->n; i++) {
+		w = &h->nodes[i];
+		for (k = 0; k < w->ngroups; k++)
+			if (!group_is_current(h, w->groups[k].hash))
+				return false;
+	}
+	return true;
+}
+
+static void
+say_missing(char *why, const char *what, const char *name)
+{
+	why[0] = '\0';
+	text_add(why, CLUSTER_WHY_MAX, "%s%s", name, what);
+}
+
+static void
+say_unwell(char *why, const char *name, const struct watched *w)
+{
+	say_missing(why, " is not healthy", name);
+	if (w->health_says[0] != '\0')
+		text_add(why, CLUSTER_WHY_MAX, " (%s)", w->health_says);
+}
+
+/* What this server lacks to be whole: why stays empty if it is nothing. */
+static void
+say_lacks(const struct health *h, unsigned node, uint64_t since_ns, char *why)
+{
+	const struct cluster_node *n = &h->cluster->nodes[node - 1];
+	const struct watched *w = &h->nodes[node - 1];
+
+	if (n->monitor[0] == '\0')
+		return; /* there is nobody to ask */
+	if (!health_node_is_ok(h, node, since_ns))
+		say_unwell(why, n->name, w);
+	else if (w->jsz_ns <= since_ns)
+		say_missing(why, " does not tell its JetStream state", n->name);
+}
+
+bool
+health_is_whole(const struct health *h, uint64_t since_ns, char *why)
+{
+	const struct cluster *c = h->cluster;
+	const struct watched *w;
+	bool has_leader = c->n == 1, watched = false;
+	unsigned i;
+
+	why[0] = '\0';
+	for (i = 1; i <= c->n && why[0] == '\0'; i++) {
+		w = &h->nodes[i - 1];
+		if (c->ops->node_is_ready != NULL &&
+		    !c->ops->node_is_ready(h->cluster, i))
+			say_missing(why, " is not ready", c->nodes[i - 1].name);
+		else
+			say_lacks(h, i, since_ns, why);
+		watched |= c->nodes[i - 1].monitor[0] != '\0';
+		has_leader |=
+		    w->leads_meta && w->meta_current && w->meta_size >= c->n;
+	}
+	if (why[0] != '\0' || !watched)
+		return why[0] == '\0';
+	if (!has_leader)
+		say_missing(why,
+		    "the meta leader does not see all servers current", "");
+	else if (!groups_are_current(h))
+		say_missing(
+		    why, "not every stream and consumer is current", "");
+	return why[0] == '\0';
+}
+
+unsigned
+health_meta_leader(const struct health *h, uint64_t since_ns)
+{
+	unsigned i;
+
+	for (i = 0; i < h->cluster->n; i++)
+		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns)
+			return i + 1;
+	return 0;
+}
+
+/* A stream or consumer that the run made: the rest isn't ours. */
+static bool
+is_ours(const struct health *h, const struct group *g)
+{
+	const char *name = g->name;
+
+	if (strncmp(name, "KV_", 3) == 0)
+		name += 3;
+	return h->prefix[0] != '\0' &&
+	       strncmp(name, h->prefix, strlen(h->prefix)) == 0;
+}
+
+static bool
+is_pickable(const struct health *h, const struct group *g, bool consumers)
+{
+	return g->is_led && g->is_consumer == consumers &&
+	       (h->prefix[0] == '\0' || is_ours(h, g));
+}
+
+unsigned
+health_pick_group(const struct health *h, bool consumers, uint64_t dice,
+    char *name, size_t size)
+{
+	const struct watched *w;
+	unsigned i, k, pass;
+	uint64_t count = 0, at = 0;
+
+	/* The first pass counts, the second takes the one that was chosen. */
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; i < h->cluster->n; i++) {
+			w = &h->nodes[i];
+			for (k = 0; w->jsz_ns != 0 && k < w->ngroups; k++) {
+				if (!is_pickable(h, &w->groups[k], consumers))
+					continue;
+				if (pass == 0) {
+					count++;
+				} else if (at++ == dice % count) {
+					text_set(name, size, w->groups[k].name);
+					return i + 1;
+				}
+			}
+		}
+		if (count == 0)
+			break;
+	}
+	return 0;
+}
+
+unsigned
+health_group_leader(const struct health *h, const char *name, uint64_t since_ns)
+{
+	const struct watched *w;
+	unsigned i, k;
+
+	for (i = 0; i < h->cluster->n; i++) {
+		w = &h->nodes[i];
+		if (w->jsz_ns <= since_ns)
+			continue;
+		for (k = 0; k < w->ngroups; k++)
+			if (w->groups[k].is_led &&
+			    strcmp(w->groups[k].name, name) == 0)
+				return i + 1;
+	}
+	return 0;
+}
+
+bool
+health_varz(const struct health *h, unsigned node, struct health_varz *out)
+{
+	*out = h->nodes[node - 1].varz;
+	return out->asked_ns != 0;
+}
+
+unsigned
+health_meta_size(const struct health *h, uint64_t since_ns)
+{
+	unsigned i;
+
+	for (i = 0; i < h->cluster->n; i++)
+		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns)
+			return h->nodes[i].meta_size;
+	return 0;
+}
+
+unsigned
+health_fewest_copies(const struct health *h)
+{
+	unsigned i, k, fewest = UINT_MAX;
+	const struct watched *w;
+
+	for (i = 0; i < h->cluster->n; i++) {
+		w = &h->nodes[i];
+		for (k = 0; k < w->ngroups; k++)
+			if (w->groups[k].is_led && !w->groups[k].is_consumer &&
+			    is_ours(h, &w->groups[k]) &&
+			    w->groups[k].copies < fewest)
+				fewest = w->groups[k].copies;
+	}
+	return fewest;
+}
+
+static void
+stream_of(unsigned node, const struct group *g, struct health_stream *out)
+{
+	out->name = g->name;
+	out->first = g->first;
+	out->last = g->last;
+	out->messages = g->messages;
+	out->is_led = g->is_led;
+	/* What has one copy names nobody. */
+	out->peers = g->copies > 1 ? g->peers : 1U << (node - 1);
+}
+
+bool
+health_stream(const struct health *h, unsigned node, unsigned *i,
+    struct health_stream *out)
+{
+	const struct watched *w = &h->nodes[node - 1];
+	const struct group *g;
+
+	while (*i < w->ngroups) {
+		g = &w->groups[(*i)++];
+		if (g->is_consumer || !is_ours(h, g))
+			continue;
+		stream_of(node, g, out);
+		return true;
+	}
+	return false;
+}
+
+bool
+health_stream_of(const struct health *h, unsigned node, const char *name,
+    struct health_stream *out)
+{
+	const struct watched *w = &h->nodes[node - 1];
+	uint64_t hash = hash_name("", name);
+	unsigned k;
+
+	for (k = 0; k < w->ngroups; k++)
+		if (w->groups[k].hash == hash && !w->groups[k].is_consumer &&
+		    strcmp(w->groups[k].name, name) == 0) {
+			stream_of(node, &w->groups[k], out);
+			return true;
+		}
+	return false;
+}
+
+unsigned
+health_tells_streams(
+    const struct health *h, uint64_t since_ns, unsigned *silent)
+{
+	unsigned i, can = 0;
+
+	*silent = 0;
+	for (i = 0; i < h->cluster->n; i++) {
+		if (h->cluster->nodes[i].monitor[0] == '\0')
+			continue;
+		can++;
+		if (*silent == 0 && h->nodes[i].jsz_ns <= since_ns)
+			*silent = i + 1;
+	}
+	return can;
+}

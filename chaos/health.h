@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the servers said of themselves last, by their pages /healthz, /jsz
+ * and /varz, with the time at which each was ASKED for: an answer proves
+ * something about the moments after its question, never about those before.
+ * Only a leader's own rows are believed.
+ */
+#ifndef CHAOS_HEALTH_H
+#define CHAOS_HEALTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chaos/cluster/cluster.h"
+
+struct health;
+struct child;
+
+enum health_page {
+	HEALTH_HEALTHZ,
+	HEALTH_JSZ,
+	HEALTH_VARZ,
+	HEALTH_PAGES
+};
+
+/* NULL without memory. Changes of leaders are told by events of the child. */
+struct health *health_create(struct cluster *, struct child *);
+void health_destroy(struct health *);
+
+/*
+ * The answer of a server: len bytes of text, if it is one at all (ok: it came
+ * whole and with status 200).
+ */
+struct health_answer {
+	unsigned node; /* from 1 */
+	enum health_page page;
+	uint64_t asked_ns;
+	bool ok;
+	const char *text;
+	size_t len;
+};
+
+/* False when a page that was answered is none of a nats-server's. */
+bool health_take(struct health *, const struct health_answer *);
+
+/*
+ * True when, asked after since_ns, every server said it is healthy, the
+ * meta leader sees all servers current, and every stream has a leader that
+ * sees all its replicas current. why (CLUSTER_WHY_MAX) says what is missing.
+ */
+bool health_is_whole(const struct health *, uint64_t since_ns, char *why);
+
+/* The same of one server's own /healthz only. */
+bool health_node_is_ok(const struct health *, unsigned node, uint64_t since_ns);
+
+/* True when, asked after since_ns, this server said that it is not healthy. */
+bool health_node_is_bad(
+    const struct health *, unsigned node, uint64_t since_ns);
+
+/* The server that leads the meta group, 0 if not known since then. */
+unsigned health_meta_leader(const struct health *, uint64_t since_ns);
+
+/*
+ * A stream (or "stream/consumer") whose leader is known: the one that dice
+ * choose among the run's (with test none: among all). Copies its name and
+ * returns its leader, or 0 when there is none.
+ */
+unsigned health_pick_group(const struct health *, bool consumers, uint64_t dice,
+    char *name, size_t size);
+
+/* Who leads that one, as seen since then; 0 if nobody is known to. */
+unsigned health_group_leader(
+    const struct health *, const char *name, uint64_t since_ns);
+
+/* What /varz of a node said last: false when it was never heard. */
+struct health_varz {
+	uint64_t asked_ns;
+	uint64_t max_connections;
+	char version[24], id[64];
+	char config_load_time[40];
+	/* of JetStream; 0 when it does not tell */
+	uint64_t sync_interval_ns, max_memory, max_storage;
+	bool sync_always;
+};
+bool health_varz(const struct health *, unsigned node, struct health_varz *);
+
+/* Members of the meta group as its leader sees them, 0 if not known. */
+unsigned health_meta_size(const struct health *, uint64_t since_ns);
+
+/*
+ * Replicas of the one of the run's streams that has the fewest, as its leader
+ * sees it; UINT_MAX when there is none.
+ */
+unsigned health_fewest_copies(const struct health *);
+
+/*
+ * What a node tells of a stream of the run, by its own store: true, and is
+ * counted up, or false when there are no more. peers has a bit (node - 1) for
+ * each node of the cluster that is a replica, as this one sees it.
+ */
+struct health_stream {
+	const char *name; /* until the monitor is waited for */
+	uint64_t first, last, messages;
+	bool is_led; /* by this node, it says */
+	unsigned peers;
+};
+bool health_stream(
+    const struct health *, unsigned node, unsigned *i, struct health_stream *);
+
+/* The same of the stream of that name. */
+bool health_stream_of(const struct health *, unsigned node, const char *name,
+    struct health_stream *);
+
+/*
+ * Nodes that can be asked for their streams (0: none can), and the first of
+ * them that has not told them since then (0: all have).
+ */
+unsigned health_tells_streams(
+    const struct health *, uint64_t since_ns, unsigned *silent);
+
+#endif

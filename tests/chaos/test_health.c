@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+/* What is made of servers' pages: who is well, who leads, what is whole. */
+#include "tests/support.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "chaos/health.h"
+#include "proto/base/text.h"
+#include "proto/child.h"
+
+#define NODES 3
+
+static struct {
+	struct cluster cluster;
+	struct cluster_ops ops;
+	struct run_config config;
+	unsigned leaders; /* events that told one */
+	bool is_ready[NODES];
+} world;
+
+void __wrap_child_emit(struct child *, struct event *);
+
+void
+__wrap_child_emit(struct child *c, struct event *ev)
+{
+	(void)c;
+	assert_int_equal(ev->type, MESSAGE_LEADER);
+	world.leaders++;
+}
+
+static bool
+node_is_ready(struct cluster *c, unsigned node)
+{
+	(void)c;
+	return world.is_ready[node - 1];
+}
+
+static int
+begin(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	config_init(&world.config);
+	world.config.run = 0xab;
+	text_set(world.config.test, sizeof(world.config.test), "kv-cas");
+	world.ops.node_is_ready = node_is_ready;
+	world.cluster.ops = &world.ops;
+	world.cluster.config = &world.config;
+	world.cluster.n = NODES;
+	for (i = 0; i < NODES; i++) {
+		world.is_ready[i] = true;
+		text_format(world.cluster.nodes[i].name, CLUSTER_NAME_MAX,
+		    "n%u", i + 1);
+		text_set(world.cluster.nodes[i].monitor, CLUSTER_URL_MAX,
+		    "http://somewhere");
+	}
+	world.cluster.health = health_create(&world.cluster, NULL);
+	return world.cluster.health != NULL ? 0 : -1;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	health_destroy(world.cluster.health);
+	return 0;
+}
+
+static void
+answer(unsigned node, enum health_page page, uint64_t asked_ns, bool ok,
+    const char *text)
+{
+	health_take(
+	    world.cluster.health, &(struct health_answer){node, page, asked_ns,
+				      ok, text, strlen(text)});
+}
+
+/* A /jsz in which that server leads all there is; the others replicate. */
+static void
+jsz(unsigned node, unsigned leader, uint64_t asked_ns, const char *current)
+{
+	char text[2048] = "";
+	unsigned i;
+
+	text_add(text, sizeof(text),
+	    "{\"meta_cluster\":{\"leader\":\"n%u\",\"cluster_size\":3,"
+	    "\"replicas\":[{\"name\":\"a\",\"current\":true},"
+	    "{\"name\":\"b\",\"current\":true}]},"
+	    "\"account_details\":[{\"stream_detail\":[{\"name\":\"NB_AB_s\","
+	    "\"state\":{\"first_seq\":1,\"last_seq\":9,\"messages\":8},"
+	    "\"cluster\":{\"leader\":\"n%u\",\"replicas\":[",
+	    leader, leader);
+	for (i = 1; i <= NODES; i++)
+		if (i != node)
+			text_add(text, sizeof(text),
+			    "%s{\"name\":\"n%u\",\"current\":%s}",
+			    i > 1 && !(node == 1 && i == 2) ? "," : "", i,
+			    current);
+	text_add(text, sizeof(text), "]}}]}]}");
+	answer(node, HEALTH_JSZ, asked_ns, true, text);
+}
+
+static void
+all_say(unsigned leader, uint64_t asked_ns)
+{
+	unsigned i;
+
+	for (i = 1; i <= NODES; i++) {
+		answer(i, HEALTH_HEALTHZ, asked_ns, true, "{}");
+		jsz(i, leader, asked_ns, "true");
+	}
+}
+
+static void
+expect_lack(uint64_t since_ns, const char *lack)
+{
+	char why[CLUSTER_WHY_MAX];
+
+	assert_false(health_is_whole(world.cluster.health, since_ns, why));
+	assert_string_equal(why, lack);
+}
+
+static void
+test_whole(void **state)
+{
+	const struct health *h = world.cluster.health;
+	char why[CLUSTER_WHY_MAX];
+
+	(void)state;
+	expect_lack(0, "n1 is not healthy");
+	all_say(2, 100);
+	assert_true(health_is_whole(h, 99, why));
+	assert_string_equal(why, "");
+	/* An answer proves nothing about the moment of its question. */
+	expect_lack(100, "n1 is not healthy");
+	answer(1, HEALTH_HEALTHZ, 200, false, "{\"error\":\"no store\"}");
+	expect_lack(99, "n1 is not healthy (no store)");
+	assert_true(health_node_is_bad(h, 1, 99));
+	assert_false(health_node_is_bad(h, 2, 99));
+	answer(1, HEALTH_HEALTHZ, 300, true, "");
+	assert_true(health_is_whole(h, 99, why));
+	answer(3, HEALTH_JSZ, 400, true, "not JSON");
+	expect_lack(99, "n3 does not tell its JetStream state");
+	jsz(3, 2, 400, "true");
+	jsz(2, 2, 400, "false"); /* the leader's own rows */
+	expect_lack(99, "not every stream and consumer is current");
+	jsz(2, 2, 400, "true");
+	jsz(3, 2, 400, "false"); /* a follower's count for nothing */
+	assert_true(health_is_whole(h, 99, why));
+	world.is_ready[1] = false;
+	expect_lack(99, "n2 is not ready");
+	world.is_ready[1] = true;
+	jsz(2, 1, 500, "true"); /* nobody says that it leads */
+	expect_lack(99, "the meta leader does not see all servers current");
+}
+
+static void
+test_leaders(void **state)
+{
+	const struct health *h = world.cluster.health;
+	struct health_stream s;
+	unsigned i = 0, silent;
+	char name[80];
+
+	(void)state;
+	assert_int_equal(health_meta_leader(h, 0), 0);
+	all_say(3, 100);
+	assert_int_equal(world.leaders, 2); /* of meta and of the stream */
+	assert_int_equal(health_meta_leader(h, 99), 3);
+	assert_int_equal(health_meta_leader(h, 100), 0);
+	assert_int_equal(health_meta_size(h, 99), 3);
+	assert_int_equal(health_pick_group(h, false, 7, name, sizeof(name)), 3);
+	assert_string_equal(name, "NB_AB_s");
+	assert_int_equal(health_pick_group(h, true, 7, name, sizeof(name)), 0);
+	assert_int_equal(health_group_leader(h, "NB_AB_s", 99), 3);
+	assert_int_equal(health_fewest_copies(h), 3);
+	assert_true(health_stream(h, 3, &i, &s));
+	assert_string_equal(s.name, "NB_AB_s");
+	assert_true(s.is_led && s.first == 1 && s.last == 9);
+	assert_int_equal(s.messages, 8);
+	assert_int_equal(s.peers, 7);
+	assert_false(health_stream(h, 3, &i, &s));
+	assert_int_equal(health_tells_streams(h, 99, &silent), 3);
+	assert_int_equal(silent, 0);
+	assert_int_equal(health_tells_streams(h, 100, &silent), 3);
+	assert_int_equal(silent, 1);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_whole, begin, end),
+	    cmocka_unit_test_setup_teardown(test_leaders, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
