@@ -14,8 +14,9 @@ struct child;
 /* Open a transfer for pages of this cluster. 0 or -ENOMEM. */
 int page_open(struct transfer *, const struct cluster *, void *owner);
 
-#define PAGE_MAX ((size_t)16 << 20) /* bytes of a page that is read or saved   \
-				     */
+#define PAGE_MAX                                                               \
+	((size_t)16 << 20) /* bytes of a page that is read or saved            \
+			    */
 
 /* What it asks for, next time that it is started. */
 void page_set_url(

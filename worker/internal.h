@@ -34,14 +34,14 @@ struct worker {
 	uint32_t index;	  /* which of its role, from 0, from START */
 	bool is_started;
 	struct worker_target *targets; /* audit only */
-	unsigned ntargets;
+	uint32_t ntargets, targets_room;
 };
 
-/*
- * Take commands that have come; wait up to timeout_ms for the first.
- * Returns true when STOP has been received by now or earlier.
- */
-bool worker_commands(struct worker *, int timeout_ms);
+/* Take commands that have come; wait up to timeout_ms for the first. */
+void worker_commands(struct worker *, int timeout_ms);
+
+/* Take them without waiting: true when STOP has come by now. */
+bool worker_must_stop(struct worker *);
 
 /* Name of a stream, and a subject, of this run: NB_<run>_<suffix>. */
 void worker_stream_name(
@@ -49,7 +49,64 @@ void worker_stream_name(
 void worker_subject(
     const struct worker *, const char *suffix, char *out, size_t size);
 
+/*
+ * tell.c: what happened to a message, as events. They are queued; whoever
+ * calls flushes where the order of the pipe and the wire matters.
+ */
+struct attempt {
+	uint32_t stream, number; /* number 1 is the first attempt */
+	uint64_t id, sum;
+	uint32_t size;
+};
+
+void tell_invoke(struct worker *, const struct attempt *);
+void tell_published(
+    struct worker *, const struct attempt *, uint64_t seq, bool duplicate);
+
+/* The attempt's outcome is FAIL or UNKNOWN, for the reason in w->session. */
+void tell_failure(struct worker *, const struct attempt *, enum outcome);
+
+/* No attempt follows: FAIL or UNKNOWN is the outcome of the message. */
+void tell_end(struct worker *, const struct attempt *, enum outcome);
+
+struct consumption;
+void tell_delivery(struct worker *, const struct consumption *);
+
+/* An ack that is to be confirmed. */
+struct ack {
+	uint32_t consumer;
+	uint64_t seq, consumer_seq, id;
+};
+
+void tell_ack_invoke(struct worker *, const struct ack *, uint32_t attempt);
+void tell_confirmed(struct worker *, const struct ack *);
+
+/* Its answer did not come, for the reason in w->session. */
+void tell_unconfirmed(struct worker *, const struct ack *, bool gave_up);
+
+/* A stream exists, with the run's replicas and storage. */
+void tell_stream(struct worker *, uint32_t stream, const char *name,
+    uint64_t created, uint64_t dedupe_ns);
+
 /* setup.c: make things, trying again until they are there. */
+
+/* The run's storage. */
+jsStorageType setup_storage(const struct worker *);
+
+/* A configuration with the run's replicas and storage. name is borrowed. */
+void setup_stream_config(
+    const struct worker *, const char *name, jsStreamConfig *);
+
+/* Make a stream and tell of it. 0 or -ETIMEDOUT, which was logged. */
+int setup_add_stream(struct worker *, uint32_t index, jsStreamConfig *);
+
+/*
+ * Make a consumer of a stream, trying again until deadline_ns. 0 with *ci,
+ * which is the caller's, or -ETIMEDOUT; the session then has the reason.
+ */
+int setup_add_consumer(struct worker *, const char *stream, jsConsumerConfig *,
+    uint64_t deadline_ns, jsConsumerInfo **ci);
+
 struct worker_stream {
 	uint32_t index;
 	const char *suffix; /* names stream and subject */
@@ -57,10 +114,10 @@ struct worker_stream {
 	jsRetentionPolicy retention;
 };
 
-/* Make a stream with the run's replicas and storage and emit STREAM. */
+/* Make the stream of a subject and all below it, and tell of it. */
 int setup_stream(struct worker *, const struct worker_stream *);
 
-/* Make a consumer with the run's replicas and emit CONSUMER. */
+/* Make a consumer with the run's replicas, and tell of it. */
 int setup_consumer(struct worker *, uint32_t index, uint32_t stream_index,
     const char *stream_suffix, jsConsumerConfig *);
 
@@ -83,6 +140,10 @@ struct publication {
  * that is flushed, or when commands are looked for.
  */
 enum outcome publish_message(struct worker *, struct publication *);
+
+/* The id that servers know message id by, Nats-Msg-Id. */
+#define PUBLISH_ID_MAX 48
+void publish_id(const struct worker *, uint64_t id, char out[PUBLISH_ID_MAX]);
 
 /* consume.c: one delivery, told before it is acked. */
 struct consumption {
@@ -111,9 +172,9 @@ enum outcome consume_ack(
 /* pull.c: pulling by raw requests; embedded in its owner. */
 struct pull {
 	natsSubscription *sub;
-	char inbox[64];	      /* request n is answered at <inbox>.<n> */
-	uint64_t number;      /* of the latest request */
-	struct backoff pause; /* after refusals */
+	char inbox[SESSION_INBOX_MAX]; /* request n is answered at .<n> */
+	uint64_t number;	       /* of the latest request */
+	struct backoff pause;	       /* after refusals */
 };
 
 /* Listen for deliveries: 0 or -EIO; pull_close() in either case. */
@@ -126,16 +187,8 @@ void pull_close(struct pull *);
  * -EIO when the connection is closed for good. What an earlier request
  * asked for may come late and counts like any other.
  */
-int pull_next(struct worker *, struct pull *, const char *stream,
-    const char *consumer, uint64_t expires_ns, natsMsg **msg);
-
-/* audit.c: the scan that suits all streams. */
-int audit_streams(struct worker *);
-
-/* copies.c: compare every replica of the streams with the others. */
-int audit_copies(struct worker *);
-/* remains.c: the scan of streams that drop what was acked. */
-int remains_streams(struct worker *);
+int pull_next(struct worker *, struct pull *, const struct session_consumer *,
+    uint64_t expires_ns, natsMsg **msg);
 
 /* setup.c: delete the streams that the parent named. */
 int setup_clean(struct worker *);

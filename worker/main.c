@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/array.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/sig.h"
 #include "proto/base/text.h"
+#include "worker/audit/audit.h"
 #include "worker/internal.h"
 
 #define WAIT_MS	    1000
@@ -39,19 +41,19 @@ worker_subject(
 static void
 add_target(struct worker *w, const struct msg_audit_stream *m)
 {
-	struct worker_target *grown;
+	struct worker_target *t;
 
 	if (w->ntargets == WORKER_STREAMS_MAX)
 		return; /* no workload makes that many */
-	grown = realloc(w->targets, (w->ntargets + 1) * sizeof(*grown));
-	if (grown == NULL) {
+	t = array_at(&w->targets, &w->targets_room, w->ntargets, sizeof(*t),
+	    WORKER_STREAMS_MAX);
+	if (t == NULL) {
 		child_diag(&w->child, -ENOMEM, "cannot note a stream to scan");
 		return;
 	}
-	w->targets = grown;
-	grown[w->ntargets].stream = m->stream;
-	grown[w->ntargets].last_acked = m->last_acked;
-	text_set(grown[w->ntargets].name, sizeof(grown->name), m->name);
+	t->stream = m->stream;
+	t->last_acked = m->last_acked;
+	text_set(t->name, sizeof(t->name), m->name);
 	w->ntargets++;
 }
 
@@ -74,7 +76,7 @@ take_command(struct worker *w, const struct event *cmd)
 	}
 }
 
-bool
+void
 worker_commands(struct worker *w, int timeout_ms)
 {
 	struct event cmd;
@@ -83,6 +85,12 @@ worker_commands(struct worker *w, int timeout_ms)
 		take_command(w, &cmd);
 		timeout_ms = 0;
 	}
+}
+
+bool
+worker_must_stop(struct worker *w)
+{
+	worker_commands(w, 0);
 	return w->child.stopping;
 }
 
@@ -180,7 +188,7 @@ play_audit(struct worker *w)
 
 	if (err < 0 || w->ops->needs_no_cluster)
 		return err;
-	return audit_copies(w);
+	return copies_streams(w);
 }
 
 /* The steps of a role of the load. */
@@ -189,7 +197,7 @@ work(struct worker *w)
 {
 	int err = 0;
 
-	while (err == 0 && !worker_commands(w, 0))
+	while (err == 0 && !worker_must_stop(w))
 		err = w->ops->step(w);
 	if (err == 0 && w->ops->drain != NULL)
 		err = w->ops->drain(w);
@@ -225,9 +233,11 @@ play_role(struct worker *w)
 	if (err < 0)
 		return err;
 	child_say(&w->child, MESSAGE_READY);
-	while (!w->is_started)
-		if (worker_commands(w, WAIT_MS))
+	while (!w->is_started) {
+		worker_commands(w, WAIT_MS);
+		if (w->child.stopping)
 			return 0; /* stopped before it began */
+	}
 	return service != NULL ? service->play(w) : work(w);
 }
 

@@ -8,7 +8,6 @@
  * lives on at the server and may eat the message that the next one is for.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
@@ -23,20 +22,7 @@
 int
 pull_open(struct pull *p, struct session *s)
 {
-	natsInbox *inbox = NULL;
-	char wild[sizeof(p->inbox) + 2] = "";
-	natsStatus st = natsInbox_Create(&inbox);
-
-	if (st == NATS_OK) {
-		text_set(p->inbox, sizeof(p->inbox), inbox);
-		text_add(wild, sizeof(wild), "%s.*", p->inbox);
-		st = natsConnection_SubscribeSync(&p->sub, s->nc, wild);
-	}
-	natsInbox_Destroy(inbox);
-	if (st == NATS_OK)
-		return 0;
-	log_error("cannot listen for deliveries: %s", natsStatus_GetText(st));
-	return -EIO;
+	return session_listen(s, &p->sub, p->inbox);
 }
 
 void
@@ -47,20 +33,14 @@ pull_close(struct pull *p)
 }
 
 static void
-send_request(struct worker *w, struct pull *p, const char *stream,
-    const char *consumer, uint64_t expires_ns)
+send_request(struct worker *w, struct pull *p, const struct session_consumer *c,
+    uint64_t expires_ns)
 {
-	char api[192] = "", reply[sizeof(p->inbox) + 24] = "", request[64] = "";
+	char reply[sizeof(p->inbox) + 24] = "";
 
-	text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", stream,
-	    consumer);
 	text_add(reply, sizeof(reply), "%s.%llu", p->inbox,
 	    (unsigned long long)++p->number);
-	text_add(request, sizeof(request), "{\"batch\":1,\"expires\":%llu}",
-	    (unsigned long long)expires_ns);
-	/* One that can't be sent is like one that is lost: it times out. */
-	(void)natsConnection_PublishRequestString(
-	    w->session.nc, api, reply, request);
+	session_pull(&w->session, c, reply, 1, expires_ns);
 }
 
 /* A message that is no delivery: true when it ends the latest request. */
@@ -92,7 +72,7 @@ look(struct worker *w, struct pull *p, int wait_ms, natsMsg **msg)
 	bool is_over;
 
 	if (st == NATS_TIMEOUT) {
-		(void)worker_commands(w, 0); /* and a sign of life */
+		worker_commands(w, 0); /* and a sign of life */
 		return -EAGAIN;
 	}
 	/* The library makes a status of its own of "503 no responders". */
@@ -116,16 +96,17 @@ look(struct worker *w, struct pull *p, int wait_ms, natsMsg **msg)
 }
 
 int
-pull_next(struct worker *w, struct pull *p, const char *stream,
-    const char *consumer, uint64_t expires_ns, natsMsg **msg)
+pull_next(struct worker *w, struct pull *p, const struct session_consumer *c,
+    uint64_t expires_ns, natsMsg **msg)
 {
 	uint64_t deadline = 0, queued = 0;
 	int wait_ms = SLICE_MS, got;
 
 	do {
+		/* Of a subscription that ended nothing is queued. */
 		(void)natsSubscription_QueuedMsgs(p->sub, &queued);
 		if (deadline == 0 && queued == 0) {
-			send_request(w, p, stream, consumer, expires_ns);
+			send_request(w, p, c, expires_ns);
 			deadline = clock_mono_ns() + expires_ns + GRACE_NS;
 		}
 		if (deadline != 0)

@@ -26,23 +26,84 @@
 #define ERR_MESSAGE_EXCEEDS	 10054
 #define ERR_SEALED		 10109
 
-enum outcome
-session_outcome(struct session *s, natsStatus status, jsErrCode code)
+void
+session_note(struct session *s, natsStatus status, jsErrCode code)
 {
 	s->status = status;
 	s->code = (uint32_t)code;
 	s->why[0] = '\0';
 	if (status == NATS_OK)
-		return OUTCOME_OK;
+		return;
 	text_add(s->why, sizeof(s->why), "%s", natsStatus_GetText(status));
 	if (code != 0)
 		text_add(s->why, sizeof(s->why), " (%d)", (int)code);
+}
+
+enum outcome
+session_outcome(struct session *s, natsStatus status, jsErrCode code)
+{
+	session_note(s, status, code);
+	if (status == NATS_OK)
+		return OUTCOME_OK;
 	/* No responders: nobody was there to do it. */
 	if (status == NATS_NO_RESPONDERS || (int)code == ERR_WRONG_LAST_SEQ ||
 	    (int)code == ERR_WRONG_LAST_SEQ_CONST ||
 	    (int)code == ERR_MESSAGE_EXCEEDS || (int)code == ERR_SEALED)
 		return OUTCOME_FAIL;
 	return OUTCOME_UNKNOWN;
+}
+
+/* Of what the library fills in, which it refuses for a NULL only. */
+static void
+must_succeed(natsStatus status)
+{
+	if (status == NATS_OK)
+		return;
+	log_error("the client library does not fill in its own options: %s",
+	    natsStatus_GetText(status));
+	abort();
+}
+
+void
+session_options(jsOptions *jo, int64_t wait_ms)
+{
+	must_succeed(jsOptions_Init(jo));
+	jo->Wait = wait_ms;
+}
+
+void
+session_publish_options(jsPubOptions *o, const char *id, int64_t wait_ms)
+{
+	must_succeed(jsPubOptions_Init(o));
+	o->MaxWait = wait_ms;
+	o->MsgId = id;
+}
+
+void
+session_direct_options(jsDirectGetMsgOptions *o, const char *subject)
+{
+	must_succeed(jsDirectGetMsgOptions_Init(o));
+	o->LastBySubject = subject;
+}
+
+void
+session_subscribe_options(jsSubOptions *o)
+{
+	must_succeed(jsSubOptions_Init(o));
+}
+
+void
+session_stream_config(jsStreamConfig *sc, const char *name)
+{
+	must_succeed(jsStreamConfig_Init(sc));
+	sc->Name = name;
+}
+
+void
+session_consumer_config(jsConsumerConfig *cc, const char *durable)
+{
+	must_succeed(jsConsumerConfig_Init(cc));
+	cc->Durable = durable;
 }
 
 static natsStatus
@@ -278,9 +339,8 @@ session_publish(struct session *s, const char *subject, const void *data,
 	natsStatus st;
 
 	*seq = 0;
-	(void)jsPubOptions_Init(&o); /* can't fail: not NULL */
-	o.MaxWait = (int64_t)(timeout_ns / CLOCK_MS);
-	o.MsgId = message_id;
+	session_publish_options(
+	    &o, message_id, (int64_t)(timeout_ns / CLOCK_MS));
 	st = js_Publish(&ack, s->js, subject, data, (int)len, &o, &code);
 	if (st == NATS_OK) {
 		*seq = ack->Sequence;
@@ -318,6 +378,103 @@ session_ack(struct session *s, const char *reply_subject, uint64_t timeout_ns)
 		st = NATS_NO_RESPONDERS;
 	natsMsg_Destroy(reply);
 	return session_outcome(s, st, 0);
+}
+
+int
+session_listen(
+    struct session *s, natsSubscription **sub, char inbox[SESSION_INBOX_MAX])
+{
+	char wild[SESSION_INBOX_MAX + 2] = "";
+	natsInbox *made = NULL;
+	natsStatus st = natsInbox_Create(&made);
+
+	inbox[0] = '\0';
+	if (st == NATS_OK) {
+		text_set(inbox, SESSION_INBOX_MAX, made);
+		text_add(wild, sizeof(wild), "%s.*", inbox);
+		st = natsConnection_SubscribeSync(sub, s->nc, wild);
+	}
+	natsInbox_Destroy(made);
+	if (st == NATS_OK)
+		return 0;
+	log_error("cannot listen for answers: %s", natsStatus_GetText(st));
+	return -EIO;
+}
+
+void
+session_send(
+    struct session *s, const char *subject, const char *reply, const char *text)
+{
+	/* What can't be sent is like what is lost on the way. */
+	if (reply != NULL)
+		(void)natsConnection_PublishRequestString(
+		    s->nc, subject, reply, text);
+	else
+		(void)natsConnection_PublishString(s->nc, subject, text);
+}
+
+void
+session_pull(struct session *s, const struct session_consumer *c,
+    const char *reply, uint64_t batch, uint64_t expires_ns)
+{
+	char api[256] = "", request[80];
+
+	text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", c->stream,
+	    c->name);
+	text_format(request, sizeof(request),
+	    "{\"batch\":%llu,\"expires\":%llu}", (unsigned long long)batch,
+	    (unsigned long long)expires_ns);
+	session_send(s, api, reply, request);
+}
+
+enum outcome
+session_stream_info(
+    struct session *s, const char *stream, int64_t wait_ms, jsStreamInfo **si)
+{
+	jsErrCode code = 0;
+	jsOptions jo;
+	natsStatus st;
+
+	session_options(&jo, wait_ms);
+	st = js_GetStreamInfo(si, s->js, stream, &jo, &code);
+	return session_outcome(s, st, code);
+}
+
+enum outcome
+session_consumer_info(struct session *s, const struct session_consumer *c,
+    int64_t wait_ms, jsConsumerInfo **ci)
+{
+	jsErrCode code = 0;
+	jsOptions jo;
+	natsStatus st;
+
+	session_options(&jo, wait_ms);
+	st = js_GetConsumerInfo(ci, s->js, c->stream, c->name, &jo, &code);
+	return session_outcome(s, st, code);
+}
+
+enum outcome
+session_add_consumer(struct session *s, const char *stream,
+    jsConsumerConfig *cc, int64_t wait_ms, jsConsumerInfo **ci)
+{
+	jsErrCode code = 0;
+	jsOptions jo;
+	natsStatus st;
+
+	session_options(&jo, wait_ms);
+	st = js_AddConsumer(ci, s->js, stream, cc, &jo, &code);
+	return session_outcome(s, st, code);
+}
+
+void
+session_drop_consumer(
+    struct session *s, const struct session_consumer *c, int64_t wait_ms)
+{
+	jsOptions jo;
+
+	session_options(&jo, wait_ms);
+	/* One that stays ends by its threshold of inactivity. */
+	(void)js_DeleteConsumer(s->js, c->stream, c->name, &jo, NULL);
 }
 
 /* A whole token as a number without sign. */
@@ -379,7 +536,7 @@ session_backoff(struct backoff *b, struct child *child)
 	for (; ms > 0; ms -= slice) {
 		slice = ms > 100 ? 100 : ms;
 		child_beat(child);
-		(void)poll(NULL, 0, slice);
+		(void)poll(NULL, 0, slice); /* a pause that is cut is fine */
 	}
 	child_beat(child);
 }

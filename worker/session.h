@@ -40,8 +40,64 @@ int session_open(struct session *, struct child *, const struct run_config *,
     uint64_t deadline_ns);
 void session_close(struct session *);
 
-/* Note a status of the library as the session's last outcome. */
+/*
+ * Note a status of the library as the session's last outcome: with the text
+ * and the code that go with it, and, where it is asked for, what it means for
+ * an operation that has an effect.
+ */
+void session_note(struct session *, natsStatus, jsErrCode);
 enum outcome session_outcome(struct session *, natsStatus, jsErrCode);
+
+/*
+ * Options and configurations as the library fills them in, with what nearly
+ * everybody sets. The strings are borrowed.
+ */
+void session_options(jsOptions *, int64_t wait_ms);
+void session_publish_options(jsPubOptions *, const char *id, int64_t wait_ms);
+void session_direct_options(jsDirectGetMsgOptions *, const char *subject);
+void session_subscribe_options(jsSubOptions *);
+void session_stream_config(jsStreamConfig *, const char *name);
+void session_consumer_config(jsConsumerConfig *, const char *durable);
+
+/* A consumer by its names, both borrowed. */
+struct session_consumer {
+	const char *stream, *name;
+};
+
+/*
+ * Ask for, make or delete. What is got belongs to the caller, who asks
+ * s->code and s->why when the outcome isn't OK.
+ */
+enum outcome session_stream_info(
+    struct session *, const char *stream, int64_t wait_ms, jsStreamInfo **);
+enum outcome session_consumer_info(struct session *,
+    const struct session_consumer *, int64_t wait_ms, jsConsumerInfo **);
+enum outcome session_add_consumer(struct session *, const char *stream,
+    jsConsumerConfig *, int64_t wait_ms, jsConsumerInfo **);
+
+/* Best effort: for consumers that end by themselves when nobody reads. */
+void session_drop_consumer(
+    struct session *, const struct session_consumer *, int64_t wait_ms);
+
+/*
+ * Subscribe to all below a new inbox: 0 or -EIO. The caller destroys *sub,
+ * which is NULL before, in either case.
+ */
+#define SESSION_INBOX_MAX 64
+int session_listen(
+    struct session *, natsSubscription **sub, char inbox[SESSION_INBOX_MAX]);
+
+/*
+ * Send without waiting, for what is as good as lost when it can't be sent:
+ * its sender notices by the missing answer, or does not mind. reply may be
+ * NULL.
+ */
+void session_send(
+    struct session *, const char *subject, const char *reply, const char *text);
+
+/* Ask a pull consumer for a batch, which comes to the reply subject. */
+void session_pull(struct session *, const struct session_consumer *,
+    const char *reply, uint64_t batch, uint64_t expires_ns);
 
 /* Publish with a message id and wait for the ack. */
 enum outcome session_publish(struct session *, const char *subject,

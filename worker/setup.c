@@ -13,75 +13,86 @@
 #include "worker/internal.h"
 
 #define SETUP_NS (60 * CLOCK_S)
+#define CLEAN_NS (15 * CLOCK_S)
 /* Short: a create sent before there is a meta leader is never answered. */
 #define REQUEST_MS 2000
 
-static void
-stream_config(jsStreamConfig *sc, const struct worker *w, const char *name,
-    const char **subjects)
+jsStorageType
+setup_storage(const struct worker *w)
 {
-	(void)jsStreamConfig_Init(sc); /* can't fail: not NULL */
-	sc->Name = name;
-	sc->Subjects = subjects;
-	sc->SubjectsLen = 2;
-	sc->Replicas = (int64_t)w->config.replicas;
-	sc->Storage = strcmp(w->config.storage, "memory") == 0
-			  ? js_MemoryStorage
-			  : js_FileStorage;
+	return strcmp(w->config.storage, "memory") == 0 ? js_MemoryStorage
+							: js_FileStorage;
 }
 
-static void
-emit_stream(struct worker *w, const struct worker_stream *ws, const char *name,
-    const jsStreamInfo *si)
+void
+setup_stream_config(
+    const struct worker *w, const char *name, jsStreamConfig *sc)
 {
-	struct event ev = {.type = MESSAGE_STREAM};
-	struct msg_stream *m = &ev.u.stream;
-
-	m->stream = ws->index;
-	m->created = (uint64_t)si->Created;
-	m->dedupe_ns = (uint64_t)si->Config->Duplicates;
-	m->replicas = (uint32_t)si->Config->Replicas;
-	text_set(m->name, sizeof(m->name), name);
-	text_set(m->storage, sizeof(m->storage), w->config.storage);
-	child_emit(&w->child, &ev);
-	child_flush(&w->child);
+	session_stream_config(sc, name);
+	sc->Replicas = (int64_t)w->config.replicas;
+	sc->Storage = setup_storage(w);
 }
 
 int
-setup_stream(struct worker *w, const struct worker_stream *ws)
+setup_add_stream(struct worker *w, uint32_t index, jsStreamConfig *sc)
 {
 	uint64_t deadline = clock_mono_ns() + SETUP_NS;
-	char name[64], subject[96], below[98] = "";
-	/* Its subject, and what stands below: the filters of consumers. */
-	const char *subjects[2] = {subject, below};
 	struct backoff b = {0};
 	jsStreamInfo *si = NULL;
-	jsStreamConfig sc;
 	jsOptions jo;
 	jsErrCode code;
 	natsStatus st;
 
-	worker_stream_name(w, ws->suffix, name, sizeof(name));
-	worker_subject(w, ws->suffix, subject, sizeof(subject));
-	text_add(below, sizeof(below), "%s.>", subject);
-	stream_config(&sc, w, name, subjects);
-	sc.Duplicates = (int64_t)ws->dedupe_ns;
-	sc.Retention = ws->retention;
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = REQUEST_MS;
+	session_options(&jo, REQUEST_MS);
 	do {
 		code = 0;
-		st = js_AddStream(&si, w->session.js, &sc, &jo, &code);
+		st = js_AddStream(&si, w->session.js, sc, &jo, &code);
 		if (st == NATS_OK) {
-			emit_stream(w, ws, name, si);
+			tell_stream(w, index, sc->Name, (uint64_t)si->Created,
+			    (uint64_t)si->Config->Duplicates);
+			child_flush(&w->child);
 			jsStreamInfo_Destroy(si);
 			return 0;
 		}
 		session_backoff(&b, &w->child);
 	} while (clock_mono_ns() < deadline);
-	(void)session_outcome(&w->session, st, code);
-	log_error("cannot create stream \"%s\" with %llu replicas: %s", name,
-	    (unsigned long long)w->config.replicas, w->session.why);
+	session_note(&w->session, st, code);
+	log_error("cannot create stream \"%s\" with %llu replicas: %s",
+	    sc->Name, (unsigned long long)w->config.replicas, w->session.why);
+	return -ETIMEDOUT;
+}
+
+int
+setup_stream(struct worker *w, const struct worker_stream *ws)
+{
+	char name[64], subject[96], below[98] = "";
+	/* Its subject, and what stands below: the filters of consumers. */
+	const char *subjects[2] = {subject, below};
+	jsStreamConfig sc;
+
+	worker_stream_name(w, ws->suffix, name, sizeof(name));
+	worker_subject(w, ws->suffix, subject, sizeof(subject));
+	text_add(below, sizeof(below), "%s.>", subject);
+	setup_stream_config(w, name, &sc);
+	sc.Subjects = subjects;
+	sc.SubjectsLen = 2;
+	sc.Duplicates = (int64_t)ws->dedupe_ns;
+	sc.Retention = ws->retention;
+	return setup_add_stream(w, ws->index, &sc);
+}
+
+int
+setup_add_consumer(struct worker *w, const char *stream, jsConsumerConfig *cc,
+    uint64_t deadline_ns, jsConsumerInfo **ci)
+{
+	struct backoff b = {0};
+
+	do {
+		if (session_add_consumer(
+			&w->session, stream, cc, REQUEST_MS, ci) == OUTCOME_OK)
+			return 0;
+		session_backoff(&b, &w->child);
+	} while (clock_mono_ns() < deadline_ns);
 	return -ETIMEDOUT;
 }
 
@@ -89,29 +100,15 @@ int
 setup_consumer(struct worker *w, uint32_t index, uint32_t stream_index,
     const char *stream_suffix, jsConsumerConfig *cc)
 {
-	uint64_t deadline = clock_mono_ns() + SETUP_NS;
 	struct event ev = {.type = MESSAGE_CONSUMER};
 	struct msg_consumer *m = &ev.u.consumer;
-	struct backoff b = {0};
 	jsConsumerInfo *ci = NULL;
 	char stream[64];
-	jsOptions jo;
-	jsErrCode code;
-	natsStatus st;
 
 	worker_stream_name(w, stream_suffix, stream, sizeof(stream));
 	cc->Replicas = (int64_t)w->config.replicas;
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = REQUEST_MS;
-	do {
-		code = 0;
-		st = js_AddConsumer(&ci, w->session.js, stream, cc, &jo, &code);
-		if (st == NATS_OK)
-			break;
-		session_backoff(&b, &w->child);
-	} while (clock_mono_ns() < deadline);
-	if (st != NATS_OK) {
-		(void)session_outcome(&w->session, st, code);
+	if (setup_add_consumer(w, stream, cc, clock_mono_ns() + SETUP_NS, &ci) <
+	    0) {
 		log_error("cannot create consumer \"%s\" of stream \"%s\": %s",
 		    cc->Durable, stream, w->session.why);
 		return -ETIMEDOUT;
@@ -126,8 +123,6 @@ setup_consumer(struct worker *w, uint32_t index, uint32_t stream_index,
 	child_flush(&w->child);
 	return 0;
 }
-
-#define CLEAN_NS (15 * CLOCK_S)
 
 int
 setup_clean(struct worker *w)
@@ -147,7 +142,7 @@ setup_clean(struct worker *w)
 			continue;
 		}
 		if (clock_mono_ns() >= deadline) {
-			(void)session_outcome(&w->session, st, code);
+			session_note(&w->session, st, code);
 			log_warn("cannot delete stream \"%s\": %s; it stays",
 			    w->targets[i].name, w->session.why);
 			i++;

@@ -45,6 +45,12 @@ bare_fail(const char *what, natsStatus st)
 }
 
 void
+bare_pause(int ms)
+{
+	(void)poll(NULL, 0, ms); /* cut is fine */
+}
+
+void
 bare_stream_name(const struct bare *b, const char *what, char *out, size_t size)
 {
 	out[0] = '\0';
@@ -122,7 +128,7 @@ bare_add_stream(struct bare *b, jsStreamConfig *sc)
 	jo.Wait = SETUP_MS;
 	while ((st = js_AddStream(NULL, b->js, sc, &jo, NULL)) != NATS_OK &&
 	       clock_mono_ns() < deadline)
-		(void)poll(NULL, 0, 100);
+		bare_pause(100);
 	return st == NATS_OK ? 0 : bare_fail("make a stream", st);
 }
 
@@ -142,7 +148,7 @@ bare_add_consumer(struct bare *b, const char *stream, jsConsumerConfig *cc)
 	while ((st = js_AddConsumer(NULL, b->js, stream, cc, &jo, NULL)) !=
 		   NATS_OK &&
 	       clock_mono_ns() < deadline)
-		(void)poll(NULL, 0, 100);
+		bare_pause(100);
 	return st == NATS_OK ? 0 : bare_fail("make a consumer", st);
 }
 
@@ -201,7 +207,7 @@ void
 bare_ack(const struct bare *b, const char *reply_subject)
 {
 	while (ack_once(b, reply_subject) != NATS_OK)
-		(void)poll(NULL, 0, 10);
+		bare_pause(10);
 }
 
 /* processes */
@@ -283,8 +289,8 @@ end_children(struct bare *b)
 	for (i = 0; i < BARE_CHILDREN_MAX; i++) {
 		if (b->pids[i] <= 0)
 			continue;
-		(void)kill(b->pids[i], SIGKILL); /* not reaped: it is ours */
-		(void)waitpid(b->pids[i], NULL, 0);
+		(void)kill(b->pids[i], SIGKILL);    /* not reaped: it is ours */
+		(void)waitpid(b->pids[i], NULL, 0); /* there it is */
 	}
 }
 

@@ -57,6 +57,9 @@ extern const struct bare_loop bare_queue, bare_lanes, bare_keys, bare_streams;
 /* Complain: always -1. */
 int bare_fail(const char *what, natsStatus);
 
+/* A pause; one that is cut is fine. */
+void bare_pause(int ms);
+
 /* Names of this run. what may be "". */
 void bare_stream_name(
     const struct bare *, const char *what, char *out, size_t size);

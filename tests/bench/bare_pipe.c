@@ -6,8 +6,8 @@
  * and wait for the confirmation of each ack. Each process tells the first
  * one through a shared pipe how many were confirmed; that is all. Stream,
  * consumers, connections and requests are those of worker/setup.c,
- * worker/session.c, worker/workloads/pipeline/pipe_publisher.c and
- * worker/workloads/pipeline/pipe_consumer.c; who changes those changes these.
+ * worker/session.c, worker/workloads/pipeline/publisher.c and
+ * worker/workloads/pipeline/consumer.c; who changes those changes these.
  * Failures are not retried: it is for quiet clusters.
  *
  * Which servers lead the stream and its consumers is chance, and decides more
@@ -68,6 +68,24 @@ struct bare {
 	int tell_fd;
 	uint64_t sums[DURABLES], stored;
 };
+
+static void
+pause_ms(int ms)
+{
+	(void)poll(NULL, 0, ms); /* cut is fine */
+}
+
+static void
+send_text(
+    struct bare *b, const char *subject, const char *reply, const char *text)
+{
+	/* What can't be sent is like what is lost: that shows in the sums. */
+	if (reply != NULL)
+		(void)natsConnection_PublishRequestString(
+		    b->nc, subject, reply, text);
+	else
+		(void)natsConnection_PublishString(b->nc, subject, text);
+}
 
 static int
 fail(const char *what, natsStatus st)
@@ -256,8 +274,7 @@ pull(struct bare *b, struct intake *t)
 		text_format(request, sizeof(request),
 		    "{\"batch\":%llu,\"expires\":%llu}",
 		    (unsigned long long)b->batch, (unsigned long long)PULL_NS);
-		(void)natsConnection_PublishRequestString(
-		    b->nc, api, reply, request);
+		send_text(b, api, reply, request);
 	}
 }
 
@@ -291,8 +308,7 @@ ack_batch(struct bare *b, struct intake *t)
 
 	for (i = 0; i < t->n; i++) {
 		text_format(reply, sizeof(reply), "%s.a%u-1", b->inbox, i);
-		(void)natsConnection_PublishRequestString(
-		    b->nc, natsMsg_GetReply(t->batch[i]), reply, "+ACK");
+		send_text(b, natsMsg_GetReply(t->batch[i]), reply, "+ACK");
 		natsMsg_Destroy(t->batch[i]);
 		t->open++;
 	}
@@ -309,7 +325,7 @@ tell_lag(struct bare *b, struct intake *t, uint64_t now)
 	t->lag_ns = now + LAG_NS;
 	name_of(b, "lag", subject, sizeof(subject));
 	text_format(text, sizeof(text), "%u %llu", t->k, t->pending);
-	(void)natsConnection_PublishString(b->nc, subject, text);
+	send_text(b, subject, NULL, text);
 }
 
 static int
@@ -445,7 +461,7 @@ set_up_alike(struct bare *b, const char *name)
 		deadline = clock_mono_ns() + LEAD_NS;
 		while (!leaders_of(b, name, leaders, sizeof(leaders)) &&
 		       clock_mono_ns() < deadline)
-			(void)poll(NULL, 0, 10);
+			pause_ms(10);
 		if (strcmp(leaders, b->leaders) == 0)
 			return NATS_OK;
 		st = js_DeleteStream(b->js, name, NULL, NULL);
@@ -552,14 +568,14 @@ first_main(struct bare *b, const char *urls)
 	text_add(name, sizeof(name), "BARE_%s", b->tag);
 	while ((st = set_up_alike(b, name)) != NATS_OK &&
 	       clock_mono_ns() < deadline)
-		(void)poll(NULL, 0, 100);
+		pause_ms(100);
 	err = st == NATS_OK ? start_processes(b, urls)
 			    : fail("make stream and consumers", st);
 	if (err == 0)
 		err = count_all(b);
 	for (i = 0; i < b->npids; i++) {
-		(void)kill(b->pids[i], SIGKILL); /* not reaped: it is ours */
-		(void)waitpid(b->pids[i], NULL, 0);
+		(void)kill(b->pids[i], SIGKILL);    /* not reaped: it is ours */
+		(void)waitpid(b->pids[i], NULL, 0); /* there it is */
 	}
 	if (err == 0)
 		printf("bare: %.1f stored/s, %.1f confirmed/s\n",

@@ -46,7 +46,7 @@ consume(struct bare *b, natsSubscription *sub)
 		if (st == NATS_TIMEOUT)
 			continue;
 		if (st != NATS_OK) {
-			(void)bare_fail("receive", st);
+			(void)bare_fail("receive", st); /* and it ends */
 			return;
 		}
 		if (natsMsg_GetDataLength(msg) < (int)sizeof(counter)) {
@@ -75,7 +75,7 @@ queue_child(struct bare *b, unsigned index)
 	if (st == NATS_OK)
 		st = natsConnection_FlushTimeout(b->nc, 5000);
 	if (st != NATS_OK)
-		(void)bare_fail("subscribe", st);
+		(void)bare_fail("subscribe", st); /* and it ends */
 	else if (bare_tell(&ready, 1))
 		consume(b, sub);
 	natsSubscription_Destroy(sub);

@@ -116,7 +116,7 @@ add_stream(struct bare *b, struct streams *s)
 	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
 	jo.Wait = ADD_MS;
 	while (js_AddStream(&si, b->js, &sc, &jo, NULL) != NATS_OK)
-		(void)poll(NULL, 0, 10);
+		bare_pause(10);
 	jsStreamInfo_Destroy(si);
 	fill(b, s, n);
 	s->nheld++;
@@ -135,12 +135,12 @@ remove_stream(struct bare *b, struct streams *s)
 	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
 	jo.Wait = STATE_MS;
 	while (js_GetStreamInfo(&si, b->js, n->stream, &jo, NULL) != NATS_OK)
-		(void)poll(NULL, 0, 10);
+		bare_pause(10);
 	jsStreamInfo_Destroy(si);
 	jo.Wait = REMOVE_MS;
 	while (js_DeleteStream(b->js, n->stream, &jo, &code) != NATS_OK &&
 	       code != JSStreamNotFoundErr)
-		(void)poll(NULL, 0, 10);
+		bare_pause(10);
 	to = s->nused < USED_MAX ? s->nused++ : rng_below(&s->rng, USED_MAX);
 	s->used[to] = *n;
 	*n = s->held[--s->nheld];
@@ -196,7 +196,7 @@ streams_load(struct bare *b)
 	for (; begun < end; begun = clock_mono_ns()) {
 		operate(b, &streams);
 		while (!list_streams(b, &streams))
-			(void)poll(NULL, 0, 10);
+			bare_pause(10);
 		b->rounds++;
 		hist_add(&b->round, clock_mono_ns() - begun);
 	}
@@ -209,8 +209,9 @@ streams_tear_down(struct bare *b)
 	size_t i;
 
 	for (i = 0; i < streams.nheld; i++)
+		/* Tidiness. */
 		(void)js_DeleteStream(
-		    b->js, streams.held[i].stream, NULL, NULL); /* tidiness */
+		    b->js, streams.held[i].stream, NULL, NULL);
 }
 
 const struct bare_loop bare_streams = {

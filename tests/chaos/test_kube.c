@@ -15,6 +15,7 @@
 #include "chaos/cluster/kubernetes/kube_object.h"
 #include "chaos/cluster/kubernetes/kube_scrub.h"
 #include "chaos/cluster/kubernetes/kube_watch.h"
+#include "proto/json.h"
 
 #define POD                                                                    \
 	"{\"metadata\":{\"name\":\"my-nats-12\",\"uid\":\"u-1\",\"labels\":{"  \
@@ -40,8 +41,7 @@ test_pod(void **state)
 	assert_int_equal(p.restarts, 2);
 	assert_true(p.is_ready);
 	assert_false(p.is_ending);
-	(void)cJSON_AddStringToObject(
-	    cJSON_GetObjectItem(o, "metadata"), "deletionTimestamp", "now");
+	json_put_text(json_get(o, "metadata"), "deletionTimestamp", "now");
 	assert_int_equal(kube_object_pod(o, "nats", &p), 0);
 	assert_true(p.is_ending);
 	cJSON_Delete(o);

@@ -14,6 +14,7 @@
 #include "chaos/cluster/kubernetes/kube_policy.h"
 #include "chaos/cluster/kubernetes/kube_routes.h"
 #include "proto/base/clock.h"
+#include "proto/json.h"
 
 static const struct kube_pod pods[] = {
     {.name = "nats-0", .uid = "u0", .ips = {"10.0.0.1", ""}},
@@ -280,13 +281,13 @@ test_many_routes(void **state)
 	unsigned i;
 
 	(void)state;
-	(void)cJSON_AddStringToObject(o, "server_id", "a");
+	json_put_text(o, "server_id", "a");
 	list = cJSON_AddArrayToObject(o, "routes");
 	for (i = 0; i < 2 * KUBE_ROUTES_MAX; i++) {
 		row = cJSON_CreateObject();
-		(void)cJSON_AddNumberToObject(row, "rid", i);
-		(void)cJSON_AddStringToObject(row, "remote_name", "nats-1");
-		(void)cJSON_AddItemToArray(list, row);
+		json_put_number(row, "rid", i);
+		json_put_text(row, "remote_name", "nats-1");
+		json_append(list, row);
 	}
 	assert_int_equal(kube_routes_take(&routes, 1, o, now), 0);
 	assert_int_equal(kube_routes_take(&routes, 1, o, now + 1), 0);

@@ -79,6 +79,7 @@ serve(void *arg)
 	int fd, one = 1;
 
 	while ((fd = accept(s->fd, NULL, NULL)) >= 0) {
+		/* At worst it is slower. */
 		(void)setsockopt(
 		    fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof(one));
 		n = atomic_load(&s->count);
@@ -122,7 +123,7 @@ stub_open(struct stub *s, const char *const *replies, size_t piece)
 static void
 stub_close(struct stub *s)
 {
-	(void)shutdown(s->fd, SHUT_RDWR);
+	(void)shutdown(s->fd, SHUT_RDWR); /* that ends the thread */
 	assert_int_equal(pthread_join(s->thread, NULL), 0);
 	close(s->fd);
 }
@@ -187,7 +188,7 @@ expect_told(const char *const *replies, size_t piece, const char *want,
 			assert_false(kube_watch_is_live(w));
 			saw_error = true;
 		}
-		(void)usleep(1000);
+		(void)usleep(1000); /* cut is fine */
 		if (clock_mono_ns() >= deadline)
 			fail_msg("told \"%s\", not \"%s\"", t.names, want);
 	}
@@ -324,7 +325,7 @@ ask(struct kube *k, long timeout_ms, struct heard *h)
 	assert_false(h->is_there); /* never from within */
 	while (!h->is_there && clock_mono_ns() < deadline) {
 		kube_step(k);
-		(void)usleep(1000);
+		(void)usleep(1000); /* cut is fine */
 	}
 	assert_true(h->is_there);
 }
@@ -409,7 +410,7 @@ run(const char *reply, size_t piece, char *out, size_t size)
 	assert_non_null(x);
 	while (!kube_exec_step(x)) {
 		kube_step(k);
-		(void)usleep(1000);
+		(void)usleep(1000); /* cut is fine */
 	}
 	code = kube_exec_code(x);
 	text_format(out, size, "%s", kube_exec_output(x));

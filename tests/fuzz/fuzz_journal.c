@@ -20,10 +20,10 @@ static char dir[64], path[96], packed[104];
 static void
 leave(void)
 {
-	(void)unlink(path);
+	(void)unlink(path); /* what was never made isn't there */
 	(void)unlink(packed);
 	path[strlen(dir) + sizeof("/journal") - 1] = '\0';
-	(void)rmdir(path);
+	(void)rmdir(path); /* likewise */
 	(void)rmdir(dir);
 }
 
@@ -117,7 +117,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(size == 0 || total + 8 == size);
 	try_packed(data, size, state, total);
 	write_input(packed, data, size);
-	(void)read_input(&total);
-	(void)unlink(packed);
+	(void)read_input(&total); /* any answer but a crash */
+	(void)unlink(packed);	  /* perhaps it was never made */
 	return 0;
 }

@@ -107,7 +107,7 @@ plant_duplicate_scan(struct story *s)
 {
 	uint64_t first = story_round(s);
 
-	(void)story_store(s, stored_id(s, first));
+	(void)story_store(s, stored_id(s, first)); /* only scanned */
 }
 
 /* reorder */
@@ -152,7 +152,7 @@ plant_reorder_consumer(struct story *s)
 
 	story_pass(s, 25 * CLOCK_S);
 	story_leader(s, s->leader);
-	(void)story_round(s);
+	story_rounds(s, 1);
 	low = story_publish(s);
 	high = story_publish(s);
 	story_consume(s, high);
@@ -172,7 +172,7 @@ plant_corrupt_sum(struct story *s)
 	uint64_t seq = story_publish(s), number = ++s->number;
 	uint32_t source = story_consumer(s);
 
-	story_deliver_as(s, source, seq, number, 1)->u.deliver.sum ^= 1;
+	story_deliver_event(s, source, seq, number, 1)->u.deliver.sum ^= 1;
 	story_ack_ok(s, source, seq, number);
 }
 
@@ -189,7 +189,7 @@ corrupt_delivery(struct story *s, uint64_t seq, uint64_t delivered)
 	uint64_t number = ++s->number;
 	uint32_t source = story_consumer(s);
 
-	m = &story_deliver_as(s, source, seq, number, delivered)->u.deliver;
+	m = &story_deliver_event(s, source, seq, number, delivered)->u.deliver;
 	m->intact = 0;
 	m->id = m->run = 0;
 	m->sum = 4711;
@@ -282,7 +282,7 @@ plant_redelivered(struct story *s)
 {
 	uint64_t seq = story_round(s);
 
-	(void)story_round(s);
+	story_rounds(s, 1);
 	redeliver(s, seq, 2);
 	story_rounds(s, 3); /* messages behind it prove its number */
 }
@@ -304,7 +304,7 @@ plant_redelivered_repeatedly(struct story *s)
 {
 	uint64_t seq = story_round(s);
 
-	(void)story_round(s);
+	story_rounds(s, 1);
 	redeliver(s, seq, 2);
 	redeliver(s, seq, 3);
 	redeliver(s, seq, 4);
@@ -320,7 +320,7 @@ plant_redelivered_after_many(struct story *s)
 
 	for (i = 0; i < 6000; i++) {
 		seq = story_publish(s);
-		(void)story_deliver(s, STORY_CONSUMER, seq, 1);
+		(void)story_deliver(s, STORY_CONSUMER, seq, 1); /* and no ack */
 		number = story_deliver(s, STORY_CONSUMER, seq, 2);
 		story_ack_invoke(s, STORY_CONSUMER, seq, number);
 		story_ack_ok(s, STORY_CONSUMER, seq, number);
@@ -342,7 +342,7 @@ plant_stuck(struct story *s)
 static void
 plant_stuck_for_ever(struct story *s)
 {
-	(void)story_publish(s);
+	(void)story_publish(s); /* and nobody gets it */
 	story_pass(s, 40 * CLOCK_S);
 }
 
@@ -448,7 +448,7 @@ tell(struct story *s, const struct plant *p, unsigned at)
 		}
 		if (p != NULL && i == at)
 			p->go(s);
-		(void)story_round(s);
+		story_rounds(s, 1);
 	}
 	story_close(s);
 }
@@ -544,7 +544,7 @@ again_stored(struct story *s, uint64_t seq)
 static void
 again_stored_unread(struct story *s, uint64_t seq)
 {
-	(void)story_store(s, stored_id(s, seq));
+	(void)story_store(s, stored_id(s, seq)); /* only scanned */
 }
 
 static void

@@ -59,7 +59,7 @@ unknown_in_scan_only(struct story *s)
 	story_invoke(s, id, 1);
 	story_unknown(s, id, 1);
 	story_publish_end(s, id, 2);
-	(void)story_store(s, id);
+	(void)story_store(s, id); /* only the scan sees it */
 }
 
 static void
@@ -142,7 +142,7 @@ memory_stream_made_anew(struct story *s)
 static void
 another_creation_time(struct story *s)
 {
-	(void)story_round(s);
+	story_rounds(s, 1);
 	s->created++;
 }
 
@@ -150,7 +150,7 @@ static void
 sequence_holes(struct story *s)
 {
 	s->outage_seqs = 3;
-	(void)story_round(s);
+	story_rounds(s, 1);
 }
 
 /* 2: order */
@@ -258,7 +258,7 @@ redelivered_early(struct story *s)
 {
 	uint64_t seq = story_publish(s), number;
 
-	(void)story_deliver(s, STORY_CONSUMER, seq, 1);
+	(void)story_deliver(s, STORY_CONSUMER, seq, 1); /* and no ack */
 	number = story_deliver(s, STORY_CONSUMER, seq, 2);
 	ack(s, STORY_CONSUMER, seq, number);
 }
@@ -279,7 +279,7 @@ killed_between_deliver_and_ack(struct story *s)
 {
 	uint64_t seq = story_publish(s), number;
 
-	(void)story_deliver(s, STORY_CONSUMER, seq, 1);
+	(void)story_deliver(s, STORY_CONSUMER, seq, 1); /* and no ack */
 	story_kill(s, STORY_CONSUMER);
 	story_restart(s, STORY_CONSUMER);
 	story_pass(s, STORY_WAIT_NS);
@@ -332,7 +332,7 @@ late_delivery(struct story *s)
 	ack(s, STORY_CONSUMER, seq, number);
 	story_rounds(s, 5);
 	story_pass(s, 20 * CLOCK_S);
-	(void)story_deliver_as(s, STORY_CONSUMER + 1, seq, late, 2);
+	story_deliver_as(s, STORY_CONSUMER + 1, seq, late, 2);
 	ack(s, STORY_CONSUMER + 1, seq, late);
 	story_rounds(s, 5);
 }
@@ -346,7 +346,7 @@ late_delivery_at_once(struct story *s)
 	number = story_deliver(s, STORY_CONSUMER, seq, 1);
 	late = ++s->number;
 	ack(s, STORY_CONSUMER, seq, number);
-	(void)story_deliver_as(s, STORY_CONSUMER + 1, seq, late, 2);
+	story_deliver_as(s, STORY_CONSUMER + 1, seq, late, 2);
 	ack(s, STORY_CONSUMER + 1, seq, late);
 	story_rounds(s, 3);
 }
@@ -376,10 +376,10 @@ deposed_number_collides(struct story *s)
 
 	number = s->number + 1;
 	s->number = number; /* numbers above were never replicated */
-	(void)story_deliver_as(s, STORY_CONSUMER, seq, number, 1);
+	story_deliver_as(s, STORY_CONSUMER, seq, number, 1);
 	ack(s, STORY_CONSUMER, seq, number);
-	(void)story_round(s); /* number + 1 */
-	(void)story_deliver_as(s, STORY_CONSUMER + 1, seq, number + 3, 4);
+	story_rounds(s, 1); /* number + 1 */
+	story_deliver_as(s, STORY_CONSUMER + 1, seq, number + 3, 4);
 	ack(s, STORY_CONSUMER + 1, seq, number + 3);
 	story_rounds(s, 4); /* number + 2, + 3: the collision, + 4, + 5 */
 	story_healed(s, fault, true);
@@ -396,7 +396,7 @@ deposed_number_comes_last(struct story *s)
 	ack(s, STORY_CONSUMER, seq, number);
 	story_rounds(s, 4);
 	story_leader(s, "n2");
-	(void)story_deliver_as(s, STORY_CONSUMER + 1, seq, number + 2, 3);
+	story_deliver_as(s, STORY_CONSUMER + 1, seq, number + 2, 3);
 	ack(s, STORY_CONSUMER + 1, seq, number + 2);
 	story_rounds(s, 3);
 }
@@ -414,8 +414,8 @@ deposed_number_lost_twin(struct story *s)
 
 	number = story_deliver(s, STORY_CONSUMER, seq, 1);
 	ack(s, STORY_CONSUMER, seq, number);
-	(void)story_round(s);
-	(void)story_deliver_as(s, STORY_CONSUMER + 1, seq, number + 2, 3);
+	story_rounds(s, 1);
+	story_deliver_as(s, STORY_CONSUMER + 1, seq, number + 2, 3);
 	ack(s, STORY_CONSUMER + 1, seq, number + 2);
 	next = story_publish(s);
 	s->number++; /* number + 2: lost on the way */
@@ -440,12 +440,13 @@ deposed_number_long_ago(struct story *s)
 	/* Three numbers for each message: uneven. */
 	for (i = 0; i < 3000; i++) {
 		next = story_publish(s);
-		(void)story_deliver(s, STORY_CONSUMER, next, 1);
-		(void)story_deliver(s, STORY_CONSUMER, next, 2);
+		(void)story_deliver(
+		    s, STORY_CONSUMER, next, 1); /* and no ack */
+		(void)story_deliver(s, STORY_CONSUMER, next, 2); /* likewise */
 		number = story_deliver(s, STORY_CONSUMER, next, 3);
 		ack(s, STORY_CONSUMER, next, number);
 	}
-	(void)story_deliver_as(s, STORY_CONSUMER + 1, seq, first + 2, 3);
+	story_deliver_as(s, STORY_CONSUMER + 1, seq, first + 2, 3);
 	ack(s, STORY_CONSUMER + 1, seq, first + 2);
 	story_rounds(s, 4);
 }
@@ -514,9 +515,9 @@ workers_interleave(struct story *s)
 	uint64_t number = s->number + 1;
 
 	s->number += 2;
-	(void)story_deliver_as(s, STORY_CONSUMER, high, number + 1, 1);
+	story_deliver_as(s, STORY_CONSUMER, high, number + 1, 1);
 	ack(s, STORY_CONSUMER, high, number + 1);
-	(void)story_deliver_as(s, STORY_CONSUMER + 1, low, number, 1);
+	story_deliver_as(s, STORY_CONSUMER + 1, low, number, 1);
 	ack(s, STORY_CONSUMER + 1, low, number);
 }
 
@@ -691,13 +692,13 @@ tell(struct story *s, void (*go)(struct story *), unsigned at)
 	for (i = 0; i < ROUNDS; i++) {
 		if (i == ROUNDS / 4) {
 			story_phase(s, "mayhem");
-			(void)story_fault(s, false);
+			(void)story_fault(s, false); /* number 1 */
 		}
 		if (i == ROUNDS / 2)
 			story_healed(s, 1, true);
 		if (i == at)
 			go(s);
-		(void)story_round(s);
+		story_rounds(s, 1);
 	}
 	story_close(s);
 }

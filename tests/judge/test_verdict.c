@@ -286,7 +286,7 @@ add_cluster_failed(struct story *s)
 static void
 tell_cluster_failed(struct story *s)
 {
-	(void)story_add(s, 0, MESSAGE_RUN);
+	story_say(s, 0, MESSAGE_RUN);
 	story_phase(s, "up");
 	add_cluster_failed(s);
 	story_phase(s, "down");
@@ -305,7 +305,7 @@ add_skipped(struct story *s)
 static void
 tell_skipped(struct story *s)
 {
-	(void)story_add(s, 0, MESSAGE_RUN);
+	story_say(s, 0, MESSAGE_RUN);
 	story_phase(s, "up");
 	add_skipped(s);
 	story_phase(s, "down");

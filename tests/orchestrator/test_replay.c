@@ -93,7 +93,7 @@ test_violations(void **state)
 	for (i = 0; i < 30; i++)
 		story_mark(
 		    &s, story_round(&s), i % 2 ? STORY_GONE : STORY_DAMAGED);
-	(void)story_publish(&s);
+	(void)story_publish(&s); /* and nobody gets it */
 	story_pass(&s, 40 * CLOCK_S);
 	story_close(&s);
 	judge_both(&s);

@@ -283,7 +283,7 @@ static void
 holes_close(struct holes *h)
 {
 	if (h->hole.u.dropped.events > 0)
-		(void)judge_event(h->judge, &h->hole);
+		assert_int_equal(judge_event(h->judge, &h->hole), 0);
 	memset(&h->hole, 0, sizeof(h->hole));
 }
 
@@ -298,7 +298,7 @@ holes_take(struct holes *h, const struct event *ev)
 		h->left--;
 	if (h->left == 0 || retain_is_frame(ev)) {
 		holes_close(h);
-		(void)judge_event(h->judge, ev);
+		assert_int_equal(judge_event(h->judge, ev), 0);
 		return;
 	}
 	if (m->events++ == 0)

@@ -27,11 +27,17 @@ writer_write(void *arg, const char *data, size_t len)
 }
 
 static void
+packed(int err)
+{
+	assert_int_equal(err, 0);
+}
+
+static void
 writer_begin(struct writer *w, size_t items)
 {
 	w->len = HEAD;
 	msgpack_packer_init(&w->packer, w, writer_write);
-	(void)msgpack_pack_array(&w->packer, items);
+	packed(msgpack_pack_array(&w->packer, items));
 }
 
 static enum frame_state
@@ -51,20 +57,20 @@ pack_stamp(struct writer *w, unsigned type)
 {
 	int i;
 
-	(void)msgpack_pack_uint8(&w->packer, MESSAGE_VERSION);
-	(void)msgpack_pack_uint8(&w->packer, (uint8_t)type);
+	packed(msgpack_pack_uint8(&w->packer, MESSAGE_VERSION));
+	packed(msgpack_pack_uint8(&w->packer, (uint8_t)type));
 	for (i = 2; i < STAMP; i++)
-		(void)msgpack_pack_uint8(&w->packer, 1);
+		packed(msgpack_pack_uint8(&w->packer, 1));
 }
 
 static void
 pack_good(struct writer *w, const struct message_field *f)
 {
 	if (f->type == FIELD_string) {
-		(void)msgpack_pack_str(&w->packer, 1);
-		(void)msgpack_pack_str_body(&w->packer, "x", 1);
+		packed(msgpack_pack_str(&w->packer, 1));
+		packed(msgpack_pack_str_body(&w->packer, "x", 1));
 	} else
-		(void)msgpack_pack_uint8(&w->packer, 1);
+		packed(msgpack_pack_uint8(&w->packer, 1));
 }
 
 static void
@@ -149,7 +155,7 @@ test_unknown_type(void **state)
 		assert_int_equal(frame_encode(&ev, frame), -EINVAL);
 		writer_begin(&w, STAMP + 1);
 		pack_stamp(&w, type);
-		(void)msgpack_pack_uint8(&w.packer, 0);
+		packed(msgpack_pack_uint8(&w.packer, 0));
 		assert_int_equal(writer_decode(&w), FRAME_MALFORMED);
 	}
 }
@@ -181,34 +187,35 @@ pack_bad(struct writer *w, const struct message_field *f, unsigned how)
 	size_t i;
 
 	if (how == 0)
-		(void)msgpack_pack_nil(&w->packer);
+		packed(msgpack_pack_nil(&w->packer));
 	else if (how == 1)
-		(void)msgpack_pack_true(&w->packer);
+		packed(msgpack_pack_true(&w->packer));
 	else if (how == 2)
-		(void)msgpack_pack_double(&w->packer, 1.0);
+		packed(msgpack_pack_double(&w->packer, 1.0));
 	else if (how == 3)
-		(void)msgpack_pack_array(&w->packer, 0);
+		packed(msgpack_pack_array(&w->packer, 0));
 	else if (how == 4) {
-		(void)msgpack_pack_bin(&w->packer, 1);
-		(void)msgpack_pack_bin_body(&w->packer, "x", 1);
+		packed(msgpack_pack_bin(&w->packer, 1));
+		packed(msgpack_pack_bin_body(&w->packer, "x", 1));
 	} else if (f->type == FIELD_string && how == 5)
-		(void)msgpack_pack_uint8(&w->packer, 1);
+		packed(msgpack_pack_uint8(&w->packer, 1));
 	else if (f->type == FIELD_string && how == 6) {
-		(void)msgpack_pack_str(&w->packer, f->size); /* one too long */
+		packed(
+		    msgpack_pack_str(&w->packer, f->size)); /* one too long */
 		for (i = 0; i < f->size; i++)
-			(void)msgpack_pack_str_body(&w->packer, "x", 1);
+			packed(msgpack_pack_str_body(&w->packer, "x", 1));
 	} else if (f->type == FIELD_string) {
-		(void)msgpack_pack_str(&w->packer, 2);
-		(void)msgpack_pack_str_body(&w->packer, "x", 2); /* a NUL */
+		packed(msgpack_pack_str(&w->packer, 2));
+		packed(msgpack_pack_str_body(&w->packer, "x", 2)); /* a NUL */
 	} else if (how == 5) {
-		(void)msgpack_pack_str(&w->packer, 1);
-		(void)msgpack_pack_str_body(&w->packer, "1", 1);
+		packed(msgpack_pack_str(&w->packer, 1));
+		packed(msgpack_pack_str_body(&w->packer, "1", 1));
 	} else if (how == 6 && f->type != FIELD_u64)
-		(void)msgpack_pack_uint64(&w->packer, beyond[f->type]);
+		packed(msgpack_pack_uint64(&w->packer, beyond[f->type]));
 	else if (f->type != FIELD_i64)
-		(void)msgpack_pack_int8(&w->packer, -1);
+		packed(msgpack_pack_int8(&w->packer, -1));
 	else
-		(void)msgpack_pack_nil(&w->packer);
+		packed(msgpack_pack_nil(&w->packer));
 }
 
 static void
@@ -252,16 +259,17 @@ test_bad_stamp(void **state)
 			writer_begin(&w, STAMP + spec->nfields);
 			for (k = 0; k < STAMP; k++)
 				if (k != bad)
-					(void)msgpack_pack_uint8(&w.packer,
-					    k == 1 ? MESSAGE_READY : 1);
+					packed(msgpack_pack_uint8(&w.packer,
+					    k == 1 ? MESSAGE_READY : 1));
 				else if (how == 0 && beyond[k] != 0)
-					(void)msgpack_pack_uint64(
-					    &w.packer, beyond[k]);
+					packed(msgpack_pack_uint64(
+					    &w.packer, beyond[k]));
 				else if (how == 1)
-					(void)msgpack_pack_int8(&w.packer, -1);
+					packed(
+					    msgpack_pack_int8(&w.packer, -1));
 				else
-					(void)msgpack_pack_nil(&w.packer);
-			(void)msgpack_pack_uint8(&w.packer, 0);
+					packed(msgpack_pack_nil(&w.packer));
+			packed(msgpack_pack_uint8(&w.packer, 0));
 			assert_int_equal(writer_decode(&w), FRAME_MALFORMED);
 		}
 }
@@ -281,13 +289,14 @@ test_field_count(void **state)
 			writer_begin(&w, n);
 			for (k = 0; k < n; k++)
 				if (k < STAMP)
-					(void)msgpack_pack_uint8(&w.packer,
+					packed(msgpack_pack_uint8(&w.packer,
 					    (uint8_t)(k == 1 ? support_type(i)
-							     : 1));
+							     : 1)));
 				else if (k - STAMP < spec->nfields)
 					pack_good(&w, &spec->fields[k - STAMP]);
 				else
-					(void)msgpack_pack_array(&w.packer, 0);
+					packed(
+					    msgpack_pack_array(&w.packer, 0));
 			assert_int_equal(writer_decode(&w),
 			    n >= STAMP + spec->nfields ? FRAME_WHOLE
 						       : FRAME_MALFORMED);
@@ -303,10 +312,10 @@ test_not_an_array(void **state)
 	(void)state;
 	w.len = HEAD;
 	msgpack_packer_init(&w.packer, &w, writer_write);
-	(void)msgpack_pack_uint8(&w.packer, 1);
+	packed(msgpack_pack_uint8(&w.packer, 1));
 	assert_int_equal(writer_decode(&w), FRAME_MALFORMED);
 	w.len = HEAD;
-	(void)msgpack_pack_map(&w.packer, 0);
+	packed(msgpack_pack_map(&w.packer, 0));
 	assert_int_equal(writer_decode(&w), FRAME_MALFORMED);
 }
 

@@ -33,7 +33,7 @@ describe(unsigned type, char *out)
 		text_add(out, TEXT_MAX, "hex ");
 		for (i = 0; i < len; i++)
 			text_add(out, TEXT_MAX, "%02x", frame[i]);
-		(void)message_print(&ev, line, sizeof(line));
+		assert_true(message_print(&ev, line, sizeof(line)) > 0);
 		for (i = 0; line[i] != '\0'; i++)
 			if ((unsigned char)line[i] < ' ' || line[i] == 0x7f ||
 			    (unsigned char)line[i] > 0x7f)

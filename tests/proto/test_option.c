@@ -317,7 +317,7 @@ test_dump_reads_back(void **state)
 				fail_msg("%s", why);
 		}
 		c.run = rng_next(&rng);
-		(void)config_set(&c, "o", "a.b=1", why);
+		assert_int_equal(config_set(&c, "o", "a.b=1", why), 0);
 		config_init(&back);
 		config_each(&c, true, rebuild, &back);
 		for (row = config_options; row->name != NULL; row++) {

@@ -216,8 +216,7 @@ step_reader(struct chance *c)
 		p = r->acking = r->parcels[0];
 		memmove(
 		    r->parcels, r->parcels + 1, --r->n * sizeof(r->parcels[0]));
-		(void)story_deliver_as(
-		    c->s, source, p.seq, p.number, p.delivered);
+		story_deliver_as(c->s, source, p.seq, p.number, p.delivered);
 		story_ack_invoke(c->s, source, p.seq, p.number);
 		r->committed = false;
 	} else if (!r->committed && below(c, 4) != 0) {
@@ -313,9 +312,9 @@ step(struct chance *c)
 	else if (what < 50)
 		step_no_reply(c);
 	else if (what < 64)
-		(void)step_send_first(c);
+		(void)step_send_first(c); /* perhaps there is none */
 	else if (what < 68)
-		(void)step_send_again(c);
+		(void)step_send_again(c); /* likewise */
 	else if (what < 90)
 		step_reader(c);
 	else if (what < 93)

@@ -527,7 +527,7 @@ send_one(
 }
 
 /* A batch for one reader: first what is due again, then what is new. */
-static unsigned
+static void
 send_batch(struct pipe_story *s, uint32_t k, uint32_t reader, unsigned most)
 {
 	struct pipe_durable *d = &s->durable[k];
@@ -554,7 +554,6 @@ send_batch(struct pipe_story *s, uint32_t k, uint32_t reader, unsigned most)
 	}
 	if (told > 0)
 		pipe_acks_begin(s, k, reader, told);
-	return told;
 }
 
 static void
@@ -646,7 +645,7 @@ consume(struct pipe_story *s)
 	for (k = 0; k < s->durables; k++) {
 		tell_late(s, k, false);
 		reader = (uint32_t)below(s, PIPE_READERS);
-		(void)send_batch(s, k, reader, s->publishers * s->burst * 2);
+		send_batch(s, k, reader, s->publishers * s->burst * 2);
 		ack_held(s, k, (uint32_t)below(s, PIPE_READERS),
 		    (unsigned)below(s, s->burst + 1));
 		if (s->durable[k].held[reader].n > PIPE_HELD / 2)
@@ -677,7 +676,7 @@ pipe_catch_up(struct pipe_story *s)
 		while (!is_drained(s, k)) {
 			tell_late(s, k, true);
 			r = (uint32_t)below(s, PIPE_READERS);
-			(void)send_batch(s, k, r, 64);
+			send_batch(s, k, r, 64);
 			for (r = 0; r < PIPE_READERS; r++)
 				ack_held(s, k, r, 0);
 			pipe_pass(s, AGAIN_NS / 4);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/array.h"
 #include "proto/base/text.h"
 
 #define BEGIN_NS (1000 * CLOCK_S)
@@ -33,27 +34,13 @@ story_fini(struct story *s)
 	memset(s, 0, sizeof(*s));
 }
 
-static void
-grow(void *array_pointer, size_t *room, size_t need, size_t size)
-{
-	void *array;
-
-	memcpy(&array, array_pointer, sizeof(array));
-	if (need < *room)
-		return;
-	*room = *room ? *room * 2 : 256;
-	array = realloc(array, *room * size);
-	assert_non_null(array);
-	memcpy(array_pointer, &array, sizeof(array));
-}
-
 static struct event *
 add(struct story *s, uint32_t source, enum message_type type)
 {
 	struct event *ev;
 
-	grow(&s->events, &s->room, s->n, sizeof(*s->events));
-	ev = &s->events[s->n++];
+	ev = array_at(&s->events, &s->room, s->n++, sizeof(*ev), UINT32_MAX);
+	assert_non_null(ev);
 	memset(ev, 0, sizeof(*ev));
 	ev->type = type;
 	ev->source = source;
@@ -73,7 +60,7 @@ story_pass(struct story *s, uint64_t ns)
 	while (s->tick_ns <= until) {
 		s->now_ns = s->tick_ns;
 		s->tick_ns += CLOCK_S;
-		(void)add(s, 0, MESSAGE_TICK);
+		(void)add(s, 0, MESSAGE_TICK); /* has no fields */
 	}
 	s->now_ns = until;
 }
@@ -83,6 +70,12 @@ story_add(struct story *s, uint32_t source, enum message_type type)
 {
 	story_pass(s, 50000 + rng_below(&s->rng, 100000));
 	return add(s, source, type);
+}
+
+void
+story_say(struct story *s, uint32_t source, enum message_type type)
+{
+	(void)story_add(s, source, type); /* it has no fields */
 }
 
 void
@@ -125,7 +118,7 @@ child_start(
 	text_set(ev->u.hello.role, sizeof(ev->u.hello.role), role);
 	if (connects_ns > 0)
 		story_pass(s, connects_ns);
-	(void)story_add(s, source, MESSAGE_READY);
+	story_say(s, source, MESSAGE_READY);
 }
 
 static void
@@ -201,7 +194,7 @@ story_open(struct story *s)
 		option(s, "strict-availability", "true");
 	option(s, "run", "2827");
 	story_phase(s, "up");
-	(void)story_add(s, 0, MESSAGE_TICK);
+	story_say(s, 0, MESSAGE_TICK);
 	child_start(s, STORY_CHAOS, "chaos", 0);
 	ev = story_add(s, STORY_CHAOS, MESSAGE_CLUSTER_UP);
 	ev->u.cluster_up.size = 3;
@@ -333,10 +326,9 @@ story_store(struct story *s, uint64_t id)
 	struct story_message *m;
 
 	do {
-		grow(&s->stored, &s->stored_room, s->last + 1,
-		    sizeof(*s->stored));
-		m = &s->stored[++s->last];
-		memset(m, 0, sizeof(*m));
+		m = array_at(&s->stored, &s->stored_room, ++s->last, sizeof(*m),
+		    UINT32_MAX);
+		assert_non_null(m);
 	} while (s->outage_seqs > 0 && s->outage_seqs-- > 0);
 	m->state = STORY_STORED;
 	m->id = id;
@@ -369,7 +361,7 @@ story_consumer(struct story *s)
 }
 
 struct event *
-story_deliver_as(struct story *s, uint32_t source, uint64_t seq,
+story_deliver_event(struct story *s, uint32_t source, uint64_t seq,
     uint64_t number, uint64_t delivered)
 {
 	struct event *ev = story_add(s, source, MESSAGE_DELIVER);
@@ -386,13 +378,21 @@ story_deliver_as(struct story *s, uint32_t source, uint64_t seq,
 	return ev;
 }
 
+void
+story_deliver_as(struct story *s, uint32_t source, uint64_t seq,
+    uint64_t number, uint64_t delivered)
+{
+	/* As it is. */
+	(void)story_deliver_event(s, source, seq, number, delivered);
+}
+
 uint64_t
 story_deliver(
     struct story *s, uint32_t source, uint64_t seq, uint64_t delivered)
 {
 	uint64_t number = ++s->number;
 
-	(void)story_deliver_as(s, source, seq, number, delivered);
+	story_deliver_as(s, source, seq, number, delivered);
 	return number;
 }
 
@@ -455,7 +455,7 @@ void
 story_rounds(struct story *s, unsigned n)
 {
 	for (; n > 0; n--)
-		(void)story_round(s);
+		story_consume(s, story_publish(s));
 }
 
 static void
@@ -582,6 +582,7 @@ story_dump(const struct story *s, size_t last)
 	size_t i = s->n > last ? s->n - last : 0;
 
 	for (; i < s->n; i++) {
+		/* A cut line is fine. */
 		(void)message_print(&s->events[i], line, sizeof(line));
 		print_message("%s\n", line);
 	}

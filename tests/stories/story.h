@@ -43,7 +43,8 @@ struct story_message {
 
 struct story {
 	struct event *events;
-	size_t n, room;
+	size_t n;
+	uint32_t room;
 	uint64_t seed;
 	struct rng rng;
 	uint64_t now_ns, tick_ns;
@@ -51,7 +52,8 @@ struct story {
 	uint32_t incarnation[STORY_SOURCES];
 	/* the server: index is the sequence, 0 is not used */
 	struct story_message *stored;
-	size_t last, stored_room;
+	size_t last;
+	uint32_t stored_room;
 	uint64_t number;      /* last consumer sequence given */
 	uint64_t counter;     /* the publisher's */
 	uint64_t outage_seqs; /* the next this many sequences are holes */
@@ -79,6 +81,9 @@ void story_fini(struct story *);
 
 /* Append an event of a source, stamped; valid until the next one. */
 struct event *story_add(struct story *, uint32_t source, enum message_type);
+
+/* Append one that has no fields. */
+void story_say(struct story *, uint32_t source, enum message_type);
 
 /* Time passes, with a tick each second. */
 void story_pass(struct story *, uint64_t ns);
@@ -117,11 +122,14 @@ uint64_t story_publish(struct story *);
 
 /*
  * A consumer process receives what is stored at a sequence: as the server's
- * next number, or with a number of one's own.
+ * next number, which is returned; with a number of one's own; or so, for
+ * those who then change the event.
  */
 uint64_t story_deliver(
     struct story *, uint32_t source, uint64_t seq, uint64_t delivered);
-struct event *story_deliver_as(struct story *, uint32_t source, uint64_t seq,
+void story_deliver_as(struct story *, uint32_t source, uint64_t seq,
+    uint64_t number, uint64_t delivered);
+struct event *story_deliver_event(struct story *, uint32_t source, uint64_t seq,
     uint64_t number, uint64_t delivered);
 
 void story_ack_invoke(

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/text.h"
+
 #define TIMEOUT_MS 3000
 
 static natsStatus
@@ -24,7 +26,7 @@ add(jsCtx *js, const char *stream, const char *replicas)
 	const char *subjects[1] = {subject};
 	jsStreamConfig sc;
 
-	(void)snprintf(subject, sizeof(subject), "%s.>", stream);
+	text_format(subject, sizeof(subject), "%s.>", stream);
 	(void)jsStreamConfig_Init(&sc); /* can't fail: not NULL */
 	sc.Name = stream;
 	sc.Subjects = subjects;
@@ -41,7 +43,7 @@ publish(jsCtx *js, const char *stream, const char *timeout)
 	jsPubAck *pa = NULL;
 	natsStatus s;
 
-	(void)snprintf(subject, sizeof(subject), "%s.x", stream);
+	text_format(subject, sizeof(subject), "%s.x", stream);
 	(void)jsPubOptions_Init(&po); /* can't fail: not NULL */
 	po.MaxWait = strtol(timeout, NULL, 10);
 	s = js_Publish(&pa, js, subject, "probe", 5, &po, NULL);

@@ -114,8 +114,7 @@ lane_setup(struct worker *w, uint32_t k)
 	if (err < 0)
 		return err;
 	worker_subject(w, n.subject_suffix, filter, sizeof(filter));
-	(void)jsConsumerConfig_Init(&cc); /* can't fail: not NULL */
-	cc.Durable = n.durable;
+	session_consumer_config(&cc, n.durable);
 	cc.AckPolicy = js_AckExplicit;
 	cc.AckWait = (int64_t)o->ack_wait_ns;
 	cc.MaxDeliver = -1;
@@ -250,9 +249,9 @@ lane_consume(struct worker *w)
 	struct lane_state *l = w->state;
 	struct consumption c = {
 	    .stream = l->names.stream, .consumer = w->index, .ack_ns = ACK_NS};
+	struct session_consumer from = {l->stream, l->names.durable};
 	natsMsg *msg = NULL;
-	int got =
-	    pull_next(w, &l->pull, l->stream, l->names.durable, PULL_NS, &msg);
+	int got = pull_next(w, &l->pull, &from, PULL_NS, &msg);
 
 	if (got == 0)
 		held_ack(w);
@@ -303,16 +302,13 @@ static bool
 is_drained(struct worker *w)
 {
 	const struct lane_state *l = w->state;
+	struct session_consumer c = {l->stream, l->names.durable};
 	jsConsumerInfo *ci = NULL;
 	bool is_empty = false;
-	jsOptions jo;
 
 	if (l->awaited != 0 || is_holding(l))
 		return false;
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = INFO_MS;
-	if (js_GetConsumerInfo(&ci, w->session.js, l->stream, l->names.durable,
-		&jo, NULL) == NATS_OK)
+	if (session_consumer_info(&w->session, &c, INFO_MS, &ci) == OUTCOME_OK)
 		is_empty = ci->NumPending == 0 && ci->NumAckPending == 0;
 	jsConsumerInfo_Destroy(ci);
 	return is_empty;

@@ -56,8 +56,7 @@ queue_setup(struct worker *w)
 	if (err < 0)
 		return err;
 	worker_subject(w, "deliver", deliver, sizeof(deliver));
-	(void)jsConsumerConfig_Init(&cc); /* can't fail: not NULL */
-	cc.Durable = DURABLE;
+	session_consumer_config(&cc, DURABLE);
 	cc.DeliverSubject = deliver;
 	cc.DeliverGroup = DURABLE;
 	cc.AckPolicy = js_AckExplicit;
@@ -95,7 +94,7 @@ publisher_step(struct worker *w)
 	enum outcome outcome;
 
 	if (q->awaited != 0) {
-		(void)worker_commands(w, 100);
+		worker_commands(w, 100);
 		return 0;
 	}
 	if (q->next == 0)

@@ -11,97 +11,21 @@
  * same story and reads the same pretended stream.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
-#include "worker/internal.h"
+#include "worker/audit/scan.h"
+#include "worker/workloads/liar/twists.h"
 
 #define SUFFIX	 "liar"
 #define CONSUMER "burn"
 /* Children are numbered as they are started: chaos, setup, the liar. */
-#define LIAR_SOURCE  3
-#define CREATED_NS   (INT64_C(1700000000) * (int64_t)CLOCK_S)
-#define WINDOW_NS    (120 * CLOCK_S) /* pretended dedupe window */
-#define ACK_WAIT_NS  (5 * CLOCK_S)
-#define APART_NS     ((int64_t)CLOCK_MS) /* between two stored messages */
-#define LATE_NS	     (CLOCK_S / 2)	 /* a pause is that much too long */
-#define PROOF_ROUNDS 3	 /* behind a redelivery, until it is proven */
-#define LATE_ROUNDS  20U /* until an unknown one turns up */
-#define NEVER_CALLED (UINT64_C(1) << 39) /* counters that nobody uses */
-#define ACTS_MAX     256
-
-enum act_type {
-	ACT_INVOKE,
-	ACT_OK,
-	ACT_FAIL,
-	ACT_UNKNOWN,
-	ACT_END,
-	ACT_STORE, /* the pretended server stores: for the audit */
-	ACT_DELIVER,
-	ACT_ACK_INVOKE,
-	ACT_ACK_OK,
-	ACT_ACK_UNKNOWN,
-	ACT_LEADER,
-	ACT_PLANNED,
-	ACT_APPLIED,
-	ACT_HEALED,
-	ACT_PAUSE,
-	ACT_BREAK,
-	ACT_TYPES
-};
-
-/* What is odd about a message as it is read. */
-enum odd {
-	ODD_NOT,
-	ODD_ABSENT,  /* it is gone */
-	ODD_SILENT,  /* the scan does not say */
-	ODD_BROKEN,  /* does not pass its checksum */
-	ODD_CHANGED, /* passes, but is not what was published */
-	ODD_FOREIGN  /* of another run */
-};
-
-struct act {
-	enum act_type type;
-	enum odd odd;
-	uint64_t counter, seq;
-	uint64_t number; /* consumer sequence; of a pause, its ns */
-	uint32_t count;	 /* attempt, delivery count, outcome */
-	bool flag;	 /* duplicate; or the fault stops the clock */
-	int64_t stamp_ns;
-	const char *text;
-	void (*how)(struct worker *); /* ACT_BREAK */
-};
-
-struct story;
-
-struct twist {
-	const char *name;
-	uint64_t rounds; /* that it tells */
-	void (*tell)(struct story *);
-};
-
-struct story {
-	struct act acts[ACTS_MAX]; /* of the present round or twist */
-	unsigned n;
-	uint64_t messages, rounds, twist_at;
-	uint64_t counter, seq, number; /* the last that were used */
-	int64_t skew_ns;	       /* of the pretended server's clock */
-	uint64_t op_late_ns, consume_late_ns;
-	const struct twist *plant, *legal;
-	bool is_twisted;
-};
-
-/* A message at a place in the stream. */
-struct copy {
-	uint64_t counter, seq;
-	int64_t stamp_ns;
-};
+#define LIAR_SOURCE 3
+#define ACK_WAIT_NS (5 * CLOCK_S)
+#define LATE_NS	    (CLOCK_S / 2) /* a pause is that much too long */
 
 struct liar_options {
 	char plant[32], legal[32], at[16];
@@ -114,712 +38,14 @@ struct liar_state {
 	bool is_behind; /* an earlier incarnation told the beginning */
 };
 
-/* Telling: acts by which everything else is told */
-
-static struct act *
-tell(struct story *st, enum act_type type, uint64_t counter)
-{
-	struct act *a = &st->acts[st->n];
-
-	if (st->n + 1 < ACTS_MAX)
-		st->n++; /* no twist is longer; see the tests */
-	memset(a, 0, sizeof(*a));
-	a->type = type;
-	a->counter = counter;
-	return a;
-}
-
-static void
-tell_invoke(struct story *st, uint64_t counter, uint32_t attempt)
-{
-	tell(st, ACT_INVOKE, counter)->count = attempt;
-}
-
-static void
-tell_unknown(struct story *st, uint64_t counter, uint32_t attempt)
-{
-	tell(st, ACT_UNKNOWN, counter)->count = attempt;
-}
-
-static struct copy
-tell_store(struct story *st, uint64_t counter, enum odd odd)
-{
-	struct act *a = tell(st, ACT_STORE, counter);
-
-	a->odd = odd;
-	a->seq = ++st->seq;
-	a->stamp_ns = CREATED_NS + (int64_t)a->seq * APART_NS + st->skew_ns;
-	return (struct copy){counter, a->seq, a->stamp_ns};
-}
-
-static void
-tell_ok(struct story *st, uint64_t counter, uint32_t attempt, uint64_t seq)
-{
-	struct act *a = tell(st, ACT_OK, counter);
-
-	a->count = attempt;
-	a->seq = seq;
-}
-
-static struct act *
-tell_delivery(struct story *st, const struct copy *c, uint32_t delivered)
-{
-	struct act *a = tell(st, ACT_DELIVER, c->counter);
-
-	a->seq = c->seq;
-	a->stamp_ns = c->stamp_ns;
-	a->count = delivered;
-	a->number = ++st->number;
-	return a;
-}
-
-static void
-tell_ack_act(struct story *st, const struct copy *c, enum act_type type)
-{
-	struct act *a = tell(st, type, c->counter);
-
-	a->seq = c->seq;
-	a->number = st->number;
-	a->count = 1;
-}
-
-/* A confirmed ack of a message that was confirmed before. */
-static void
-tell_ack_again(struct story *st, const struct copy *c)
-{
-	tell_ack_act(st, c, ACT_ACK_INVOKE);
-	tell_ack_act(st, c, ACT_ACK_OK);
-}
-
-static void
-tell_ack(struct story *st, const struct copy *c)
-{
-	tell_ack_again(st, c);
-	st->rounds++;
-}
-
-static void
-tell_consumed(struct story *st, const struct copy *c)
-{
-	(void)tell_delivery(st, c, 1); /* nothing to add to it */
-	tell_ack(st, c);
-}
-
-static struct copy
-tell_published(struct story *st, enum odd odd)
-{
-	uint64_t counter = ++st->counter;
-	struct copy c;
-
-	tell_invoke(st, counter, 1);
-	c = tell_store(st, counter, odd);
-	tell_ok(st, counter, 1, c.seq);
-	return c;
-}
-
-static void
-tell_round(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-
-	tell_consumed(st, &c);
-}
-
-static void
-tell_pause(struct story *st, uint64_t ns)
-{
-	tell(st, ACT_PAUSE, 0)->number = ns;
-}
-
-static void
-tell_leader(struct story *st, const char *leader)
-{
-	tell(st, ACT_LEADER, 0)->text = leader;
-}
-
-static void
-tell_fault(struct story *st, bool stops_clock)
-{
-	tell(st, ACT_PLANNED, 0)->flag = stops_clock;
-	(void)tell(st, ACT_APPLIED, 0); /* has no fields */
-}
-
-/* A message whose only attempt timed out. */
-static uint64_t
-tell_timed_out(struct story *st)
-{
-	uint64_t counter = ++st->counter;
-
-	tell_invoke(st, counter, 1);
-	tell_unknown(st, counter, 1);
-	tell(st, ACT_END, counter)->count = 2;
-	return counter;
-}
-
-/* Nothing happens, or it is the audit that lies. */
-static void
-tell_nothing(struct story *st)
-{
-	(void)st;
-}
-
-/* Plants: each breaks one promise, or the harness itself */
-
-static void
-plant_lost(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_ABSENT);
-
-	tell_consumed(st, &c);
-}
-
-static void
-plant_unsettled(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_SILENT);
-
-	tell_consumed(st, &c);
-}
-
-static void
-plant_phantom(struct story *st)
-{
-	struct copy c = tell_store(st, NEVER_CALLED, ODD_NOT);
-
-	(void)tell_delivery(st, &c, 1); /* nothing to add to it */
-	tell_ack_again(st, &c);
-}
-
-static void
-plant_foreign(struct story *st)
-{
-	struct copy c = tell_store(st, 1, ODD_FOREIGN);
-
-	tell_delivery(st, &c, 1)->odd = ODD_FOREIGN;
-}
-
-static void
-plant_duplicate(struct story *st)
-{
-	uint64_t counter = ++st->counter;
-	struct copy a, b;
-
-	tell_invoke(st, counter, 1);
-	a = tell_store(st, counter, ODD_NOT);
-	tell_unknown(st, counter, 1);
-	tell_invoke(st, counter, 2);
-	b = tell_store(st, counter, ODD_NOT);
-	tell_ok(st, counter, 2, b.seq);
-	tell_consumed(st, &a);
-	(void)tell_delivery(st, &b, 1); /* nothing to add to it */
-	tell_ack_again(st, &b);
-}
-
-static void
-plant_reorder(struct story *st)
-{
-	uint64_t first = ++st->counter, second = ++st->counter;
-	struct copy low = tell_store(st, second, ODD_NOT);
-	struct copy high = tell_store(st, first, ODD_NOT);
-
-	tell_invoke(st, first, 1);
-	tell_ok(st, first, 1, high.seq);
-	tell_invoke(st, second, 1);
-	tell_ok(st, second, 1, low.seq);
-	tell_consumed(st, &low);
-	tell_consumed(st, &high);
-}
-
-static void
-tell_inversion(struct story *st, const char *before, const char *after)
-{
-	struct copy a = tell_published(st, ODD_NOT);
-	struct copy b = tell_published(st, ODD_NOT);
-
-	tell_leader(st, before);
-	tell_consumed(st, &b);
-	tell_consumed(st, &a);
-	/* Asked for again: the first answer may be from before. */
-	tell_leader(st, after);
-	tell_leader(st, after);
-}
-
-static void
-plant_consumer_reorder(struct story *st)
-{
-	tell_inversion(st, "n1", "n1");
-}
-
-static void
-tell_read_oddly(struct story *st, enum odd odd)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-
-	tell_delivery(st, &c, 1)->odd = odd;
-	tell_ack(st, &c);
-}
-
-static void
-plant_corrupt(struct story *st)
-{
-	tell_read_oddly(st, ODD_BROKEN);
-}
-
-static void
-plant_changed(struct story *st)
-{
-	tell_read_oddly(st, ODD_CHANGED);
-}
-
-static void
-plant_corrupt_stored(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_BROKEN);
-
-	tell_consumed(st, &c);
-}
-
-static void
-plant_seq_reuse(struct story *st)
-{
-	struct copy a = tell_published(st, ODD_NOT), b = a;
-
-	b.counter = ++st->counter;
-	tell_invoke(st, b.counter, 1);
-	tell_ok(st, b.counter, 1, b.seq);
-	/* Both before the first ack: a redelivery is another plant. */
-	(void)tell_delivery(st, &a, 1); /* nothing to add to it */
-	(void)tell_delivery(st, &b, 1); /* likewise */
-	tell_ack(st, &a);
-	tell_ack(st, &b);
-}
-
-/* An unknown message stands where another was acknowledged and read. */
-static void
-plant_overwritten(struct story *st)
-{
-	uint64_t other = tell_timed_out(st), counter = ++st->counter;
-	struct copy c;
-
-	tell_invoke(st, counter, 1);
-	c = tell_store(st, other, ODD_NOT);
-	c.counter = counter;
-	tell_ok(st, counter, 1, c.seq);
-	tell_consumed(st, &c);
-}
-
-static void
-plant_redelivered_after_ack(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-	unsigned i;
-
-	tell_consumed(st, &c);
-	tell_round(st);
-	(void)tell_delivery(st, &c, 2); /* nothing to add to it */
-	tell_ack_again(st, &c);
-	for (i = 0; i < PROOF_ROUNDS; i++)
-		tell_round(st);
-}
-
-static void
-plant_stuck(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-
-	tell_pause(st, st->consume_late_ns);
-	tell_consumed(st, &c);
-}
-
-static void
-plant_op_timeout(struct story *st)
-{
-	uint64_t counter = ++st->counter;
-	struct copy c;
-
-	tell_invoke(st, counter, 1);
-	tell_unknown(st, counter, 1);
-	tell_pause(st, st->op_late_ns);
-	tell_invoke(st, counter, 2);
-	c = tell_store(st, counter, ODD_NOT);
-	tell_ok(st, counter, 2, c.seq);
-	tell_consumed(st, &c);
-}
-
-/* Break the harness in the middle of a publish. */
-static void
-tell_break(struct story *st, void (*how)(struct worker *))
-{
-	tell_invoke(st, ++st->counter, 1);
-	tell(st, ACT_BREAK, 0)->how = how;
-}
-
-static void
-break_gap(struct worker *w)
-{
-	w->child.up.seq++;
-}
-
-static void
-break_diag(struct worker *w)
-{
-	child_diag(&w->child, 0, "the liar pretends that it is broken");
-}
-
-static void
-break_exit(struct worker *w)
-{
-	(void)w;
-	_exit(3);
-}
-
-static void
-break_abort(struct worker *w)
-{
-	static const struct rlimit none = {0, 0};
-
-	(void)w;
-	(void)setrlimit(RLIMIT_CORE, &none); /* a core file is no use */
-	abort();
-}
-
-/* Leave with the last frame half written, as a kill may do. */
-static void
-break_torn(struct worker *w)
-{
-	struct event ev = {.type = MESSAGE_HEARTBEAT,
-	    .source = w->source,
-	    .incarnation = w->incarnation,
-	    .seq = w->child.up.seq + 1,
-	    .time_ns = clock_mono_ns()};
-	uint8_t frame[FRAME_MAX];
-	int len = frame_encode(&ev, frame);
-
-	(void)!write(CHILD_UP, frame, (size_t)len / 2); /* torn anyway */
-	_exit(3);
-}
-
-static void
-break_garbage(struct worker *w)
-{
-	static const char noise[] = "\x08\0nonsense";
-
-	(void)!write(CHILD_UP, noise, sizeof(noise)); /* noise anyway */
-	/* The parent kills us now: it can't trust this pipe any more. */
-	for (;;)
-		(void)worker_commands(w, 100);
-}
-
-static void
-plant_gap(struct story *st)
-{
-	tell(st, ACT_BREAK, 0)->how = break_gap;
-}
-
-static void
-plant_diag(struct story *st)
-{
-	tell(st, ACT_BREAK, 0)->how = break_diag;
-}
-
-static void
-plant_exit(struct story *st)
-{
-	tell_break(st, break_exit);
-}
-
-static void
-plant_abort(struct story *st)
-{
-	tell_break(st, break_abort);
-}
-
-static void
-plant_torn(struct story *st)
-{
-	tell_break(st, break_torn);
-}
-
-static void
-plant_garbage(struct story *st)
-{
-	tell_break(st, break_garbage);
-}
-
-/* Died after it was delivered to: the server delivers again. */
-static void
-plant_exit_delivered(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-
-	(void)tell_delivery(st, &c, 1); /* nothing to add to it */
-	tell(st, ACT_BREAK, 0)->how = break_exit;
-	tell_round(st);
-	(void)tell_delivery(st, &c, 2); /* nothing to add to it */
-	tell_ack(st, &c);
-}
-
-/* Died before the confirmation came: the server may well have the ack. */
-static void
-plant_exit_acking(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-
-	(void)tell_delivery(st, &c, 1); /* nothing to add to it */
-	tell_ack_act(st, &c, ACT_ACK_INVOKE);
-	tell(st, ACT_BREAK, 0)->how = break_exit;
-	tell_round(st);
-}
-
-/* Legal oddities: each is behaviour that docs/guarantees.md allows */
-
-static void
-legal_late_unknown(struct story *st)
-{
-	uint64_t counter = tell_timed_out(st);
-	struct copy c;
-	unsigned i;
-
-	for (i = 0; i < LATE_ROUNDS; i++)
-		tell_round(st);
-	c = tell_store(st, counter, ODD_NOT);
-	tell_consumed(st, &c);
-}
-
-static void
-legal_never_stored(struct story *st)
-{
-	(void)tell_timed_out(st); /* and never seen */
-	tell_round(st);
-}
-
-static void
-legal_unknown_at_end(struct story *st)
-{
-	uint64_t counter = tell_timed_out(st);
-
-	tell_round(st);
-	(void)tell_store(st, counter, ODD_NOT); /* only the scan sees it */
-}
-
-static void
-legal_failed(struct story *st)
-{
-	uint64_t counter = ++st->counter;
-	struct copy c;
-
-	tell_invoke(st, counter, 1);
-	tell(st, ACT_FAIL, counter)->count = 1;
-	tell_invoke(st, counter, 2);
-	c = tell_store(st, counter, ODD_NOT);
-	tell_ok(st, counter, 2, c.seq);
-	tell_consumed(st, &c);
-}
-
-static void
-legal_failed_for_good(struct story *st)
-{
-	uint64_t counter = ++st->counter;
-
-	tell_invoke(st, counter, 1);
-	tell(st, ACT_FAIL, counter)->count = 1;
-	tell(st, ACT_END, counter)->count = 1;
-	tell_round(st);
-}
-
-static void
-legal_copy_after_window(struct story *st)
-{
-	uint64_t counter = ++st->counter;
-	struct copy a, b;
-
-	tell_invoke(st, counter, 1);
-	a = tell_store(st, counter, ODD_NOT);
-	tell_unknown(st, counter, 1);
-	st->skew_ns += (int64_t)WINDOW_NS;
-	tell_invoke(st, counter, 2);
-	b = tell_store(st, counter, ODD_NOT);
-	tell_ok(st, counter, 2, b.seq);
-	tell_consumed(st, &a);
-	(void)tell_delivery(st, &b, 1); /* nothing to add to it */
-	tell_ack_again(st, &b);
-}
-
-/* Consumed before its publisher knows; the retry is told so. */
-static void
-legal_dup_ack(struct story *st)
-{
-	uint64_t counter = ++st->counter;
-	struct copy c;
-
-	tell_invoke(st, counter, 1);
-	c = tell_store(st, counter, ODD_NOT);
-	tell_unknown(st, counter, 1);
-	tell_consumed(st, &c);
-	tell_invoke(st, counter, 2);
-	tell_ok(st, counter, 2, c.seq);
-	st->acts[st->n - 1].flag = true;
-}
-
-static void
-legal_redelivery_before_ack(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-
-	(void)tell_delivery(st, &c, 1); /* nothing to add to it */
-	(void)tell_delivery(st, &c, 2); /* likewise */
-	tell_ack(st, &c);
-}
-
-/* Sent before the ack committed, received long after it. */
-static void
-legal_late_delivery(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-	uint64_t number;
-
-	(void)tell_delivery(st, &c, 1); /* nothing to add to it */
-	tell_ack(st, &c);
-	number = ++st->number;
-	tell_round(st);
-	tell_delivery(st, &c, 2)->number = number;
-	st->number--;
-	tell_ack_again(st, &c);
-	tell_round(st);
-}
-
-static void
-legal_unknown_ack(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-
-	(void)tell_delivery(st, &c, 1); /* nothing to add to it */
-	tell_ack_act(st, &c, ACT_ACK_INVOKE);
-	tell_ack_act(st, &c, ACT_ACK_UNKNOWN);
-	tell_round(st);
-	(void)tell_delivery(st, &c, 2); /* nothing to add to it */
-	tell_ack(st, &c);
-	tell_round(st);
-}
-
-/* Numbered by a deposed leader: its successor uses that number again. */
-static void
-legal_deposed_leader(struct story *st)
-{
-	struct copy c = tell_published(st, ODD_NOT);
-
-	tell_consumed(st, &c);
-	tell_round(st);
-	(void)tell_delivery(st, &c, 2); /* nothing to add to it */
-	tell_ack_again(st, &c);
-	st->number--;
-	tell_round(st);
-}
-
-static void
-legal_leader_change(struct story *st)
-{
-	tell_inversion(st, "n1", "n2");
-}
-
-static void
-legal_hole(struct story *st)
-{
-	(void)tell_store(st, 0, ODD_ABSENT); /* nobody was promised it */
-	tell_round(st);
-}
-
-/* Nothing succeeds while a fault may have stopped JetStream. */
-static void
-legal_outage(struct story *st)
-{
-	uint64_t counter = ++st->counter;
-	struct copy c;
-
-	tell_fault(st, true);
-	tell_invoke(st, counter, 1);
-	tell_unknown(st, counter, 1);
-	tell_pause(st, st->op_late_ns);
-	tell_invoke(st, counter, 2);
-	c = tell_store(st, counter, ODD_NOT);
-	tell_ok(st, counter, 2, c.seq);
-	tell_pause(st, st->consume_late_ns);
-	(void)tell(st, ACT_HEALED, 0); /* has no fields */
-	tell_consumed(st, &c);
-}
-
-/* Legal with --storage memory only. */
-static void
-legal_memory_loss(struct story *st)
-{
-	tell_fault(st, false);
-	(void)tell(st, ACT_HEALED, 0); /* has no fields */
-	plant_lost(st);
-}
-
-/* X(name, rounds that it tells, teller) */
-#define PLANTS(X)                                                              \
-	X(none, 0, tell_nothing)                                               \
-	X(lost, 1, plant_lost)                                                 \
-	X(recreated, 0, tell_nothing)                                          \
-	X(phantom, 0, plant_phantom)                                           \
-	X(foreign, 0, plant_foreign)                                           \
-	X(duplicate, 1, plant_duplicate)                                       \
-	X(reorder, 2, plant_reorder)                                           \
-	X(consumer_reorder, 2, plant_consumer_reorder)                         \
-	X(corrupt, 1, plant_corrupt)                                           \
-	X(changed, 1, plant_changed)                                           \
-	X(corrupt_stored, 1, plant_corrupt_stored)                             \
-	X(seq_reuse, 2, plant_seq_reuse)                                       \
-	X(overwritten, 1, plant_overwritten)                                   \
-	X(redelivered_after_ack, PROOF_ROUNDS + 2,                             \
-	    plant_redelivered_after_ack)                                       \
-	X(stuck, 1, plant_stuck)                                               \
-	X(op_timeout, 1, plant_op_timeout)                                     \
-	X(unsettled, 1, plant_unsettled)                                       \
-	X(incomplete, 0, tell_nothing)                                         \
-	X(unaudited, 0, tell_nothing)                                          \
-	X(gap, 0, plant_gap)                                                   \
-	X(garbage, 0, plant_garbage)                                           \
-	X(diag, 0, plant_diag)                                                 \
-	X(exit, 0, plant_exit)                                                 \
-	X(exit_delivered, 2, plant_exit_delivered)                             \
-	X(exit_acking, 1, plant_exit_acking)                                   \
-	X(abort, 0, plant_abort)                                               \
-	X(torn, 0, plant_torn)
-
-#define LEGALS(X)                                                              \
-	X(none, 0, tell_nothing)                                               \
-	X(late_unknown, LATE_ROUNDS + 1, legal_late_unknown)                   \
-	X(never_stored, 1, legal_never_stored)                                 \
-	X(unknown_at_end, 1, legal_unknown_at_end)                             \
-	X(failed, 1, legal_failed)                                             \
-	X(failed_for_good, 1, legal_failed_for_good)                           \
-	X(copy_after_window, 1, legal_copy_after_window)                       \
-	X(dup_ack, 1, legal_dup_ack)                                           \
-	X(redelivery_before_ack, 1, legal_redelivery_before_ack)               \
-	X(late_delivery, 3, legal_late_delivery)                               \
-	X(unknown_ack, 3, legal_unknown_ack)                                   \
-	X(deposed_leader, 3, legal_deposed_leader)                             \
-	X(leader_change, 2, legal_leader_change)                               \
-	X(hole, 1, legal_hole)                                                 \
-	X(outage, 1, legal_outage)                                             \
-	X(memory_loss, 1, legal_memory_loss)
-
-#define ROW(name, rounds, teller)  {#name, rounds, teller},
-#define WORD(name, rounds, teller) #name,
-static const struct twist plants[] = {PLANTS(ROW){NULL, 0, NULL}};
-static const struct twist legals[] = {LEGALS(ROW){NULL, 0, NULL}};
-static const char *const plant_names[] = {PLANTS(WORD) NULL};
-static const char *const legal_names[] = {LEGALS(WORD) NULL};
 static const char *const places[] = {"start", "middle", "end", "seed", NULL};
 
 static const struct option_spec options[] = {
     {"plant", OPTION_CHOICE, offsetof(struct liar_options, plant), 32, "none",
-	0, 0, plant_names, "NAME", "a broken promise, or a broken harness",
+	0, 0, liar_plant_names, "NAME", "a broken promise, or a broken harness",
 	false},
     {"legal", OPTION_CHOICE, offsetof(struct liar_options, legal), 32, "none",
-	0, 0, legal_names, "NAME", "a legal oddity", false},
+	0, 0, liar_legal_names, "NAME", "a legal oddity", false},
     {"at", OPTION_CHOICE, offsetof(struct liar_options, at), 16, "middle", 0, 0,
 	places, "WHERE", "start, middle, end, or drawn from the seed", false},
     {"messages", OPTION_U64, offsetof(struct liar_options, messages), 8, "200",
@@ -829,8 +55,6 @@ static const struct option_spec options[] = {
 	1000000, NULL, "N", "rounds a second; 0 is as fast as it can", false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
-
-/* The story */
 
 static const struct twist *
 twist_find(const struct twist *rows, const char *name)
@@ -848,8 +72,8 @@ story_begin(struct story *st, const struct worker *w)
 	struct rng rng;
 
 	memset(st, 0, sizeof(*st));
-	st->plant = twist_find(plants, o->plant);
-	st->legal = twist_find(legals, o->legal);
+	st->plant = twist_find(liar_plants, o->plant);
+	st->legal = twist_find(liar_legals, o->legal);
 	st->messages = o->messages;
 	st->op_late_ns = w->config.op_timeout_ns + LATE_NS;
 	st->consume_late_ns = w->config.consume_timeout_ns + LATE_NS;
@@ -866,23 +90,6 @@ story_begin(struct story *st, const struct worker *w)
 	}
 }
 
-/* The acts of the next round, or of the twists; false at the end. */
-static bool
-story_next(struct story *st)
-{
-	st->n = 0;
-	if (!st->is_twisted && st->rounds >= st->twist_at) {
-		st->is_twisted = true;
-		st->legal->tell(st);
-		st->plant->tell(st);
-		return true;
-	}
-	if (st->rounds >= st->messages)
-		return false;
-	tell_round(st);
-	return true;
-}
-
 /* Playing: what the pretended client would have seen, as events */
 
 static uint64_t
@@ -897,53 +104,46 @@ sum_of(const struct worker *w, uint64_t counter)
 	return rng_mix(w->config.run ^ rng_mix(counter));
 }
 
+static struct attempt
+attempt_of(const struct worker *w, const struct act *a)
+{
+	return (struct attempt){.id = id_of(a->counter),
+	    .number = a->count,
+	    .sum = sum_of(w, a->counter),
+	    .size = PAYLOAD_MIN};
+}
+
 static void
 play_invoke(struct worker *w, const struct act *a)
 {
-	struct event ev = {.type = MESSAGE_PUBLISH_INVOKE};
+	struct attempt at = attempt_of(w, a);
 
-	ev.u.publish_invoke.id = id_of(a->counter);
-	ev.u.publish_invoke.attempt = a->count;
-	ev.u.publish_invoke.sum = sum_of(w, a->counter);
-	ev.u.publish_invoke.size = PAYLOAD_MIN;
-	child_emit(&w->child, &ev);
+	tell_invoke(w, &at);
 }
 
 static void
 play_ok(struct worker *w, const struct act *a)
 {
-	struct event ev = {.type = MESSAGE_PUBLISH_OK};
+	struct attempt at = attempt_of(w, a);
 
-	ev.u.publish_ok.id = id_of(a->counter);
-	ev.u.publish_ok.attempt = a->count;
-	ev.u.publish_ok.seq = a->seq;
-	ev.u.publish_ok.duplicate = a->flag;
-	child_emit(&w->child, &ev);
+	tell_published(w, &at, a->seq, a->flag);
 }
 
-/* FAIL and UNKNOWN have the same fields. */
 static void
 play_failure(struct worker *w, const struct act *a)
 {
-	struct event ev = {.type = MESSAGE_PUBLISH_UNKNOWN};
-	struct msg_publish_unknown *m = &ev.u.publish_unknown;
+	struct attempt at = attempt_of(w, a);
 
-	if (a->type == ACT_FAIL)
-		ev.type = MESSAGE_PUBLISH_FAIL;
-	m->id = id_of(a->counter);
-	m->attempt = a->count;
-	text_set(m->why, sizeof(m->why), "pretended");
-	child_emit(&w->child, &ev);
+	tell_failure(
+	    w, &at, a->type == ACT_FAIL ? OUTCOME_FAIL : OUTCOME_UNKNOWN);
 }
 
 static void
 play_end(struct worker *w, const struct act *a)
 {
-	struct event ev = {.type = MESSAGE_PUBLISH_END};
+	struct attempt at = attempt_of(w, a);
 
-	ev.u.publish_end.id = id_of(a->counter);
-	ev.u.publish_end.outcome = (uint8_t)a->count;
-	child_emit(&w->child, &ev);
+	tell_end(w, &at, (enum outcome)a->count);
 }
 
 /* What a reader makes of a message and its oddity. */
@@ -966,39 +166,27 @@ read_oddly(const struct worker *w, const struct act *a)
 static void
 play_deliver(struct worker *w, const struct act *a)
 {
-	struct event ev = {.type = MESSAGE_DELIVER};
-	struct msg_deliver *m = &ev.u.deliver;
-	struct payload p = read_oddly(w, a);
+	struct consumption c = {
+	    .payload = read_oddly(w, a), .intact = a->odd != ODD_BROKEN};
 
-	m->seq = a->seq;
-	m->consumer_seq = a->number;
-	m->delivered = a->count;
-	m->stamp_ns = a->stamp_ns;
-	m->id = p.id;
-	m->run = p.run;
-	m->sum = p.sum;
-	m->intact = a->odd != ODD_BROKEN;
-	child_emit(&w->child, &ev);
+	c.delivery.seq = a->seq;
+	c.delivery.consumer_seq = a->number;
+	c.delivery.delivered = a->count;
+	c.delivery.stamp_ns = a->stamp_ns;
+	tell_delivery(w, &c);
 }
 
 static void
 play_ack(struct worker *w, const struct act *a)
 {
-	struct event ev = {.type = MESSAGE_ACK_OK};
+	struct ack ack = {0, a->seq, a->number, id_of(a->counter)};
 
-	/* The first four fields of the ack messages are the same. */
-	ev.u.ack_ok.seq = a->seq;
-	ev.u.ack_ok.consumer_seq = a->number;
-	ev.u.ack_ok.id = id_of(a->counter);
-	if (a->type == ACT_ACK_INVOKE) {
-		ev.type = MESSAGE_ACK_INVOKE;
-		ev.u.ack_invoke.attempt = a->count;
-	} else if (a->type == ACT_ACK_UNKNOWN) {
-		ev.type = MESSAGE_ACK_UNKNOWN;
-		text_set(ev.u.ack_unknown.why, sizeof(ev.u.ack_unknown.why),
-		    "pretended");
-	}
-	child_emit(&w->child, &ev);
+	if (a->type == ACT_ACK_INVOKE)
+		tell_ack_invoke(w, &ack, a->count);
+	else if (a->type == ACT_ACK_UNKNOWN)
+		tell_unconfirmed(w, &ack, false);
+	else
+		tell_confirmed(w, &ack);
 }
 
 static void
@@ -1045,7 +233,7 @@ play_pause(struct worker *w, const struct act *a)
 
 	child_flush(&w->child);
 	while ((now = clock_mono_ns()) < end)
-		(void)worker_commands(w, clock_poll_ms(now, end, 100));
+		worker_commands(w, clock_poll_ms(now, end, 100));
 }
 
 static void
@@ -1103,7 +291,7 @@ keep_pace(struct worker *w)
 		return;
 	due = l->begin_ns + l->story.rounds * CLOCK_S / o->rate;
 	if (due > now)
-		(void)worker_commands(w, clock_poll_ms(now, due, 100));
+		worker_commands(w, clock_poll_ms(now, due, 100));
 }
 
 /* The hooks */
@@ -1111,18 +299,12 @@ keep_pace(struct worker *w)
 static int
 liar_setup(struct worker *w)
 {
-	struct event ev = {.type = MESSAGE_STREAM};
-	struct msg_stream *s = &ev.u.stream;
+	struct event ev = {.type = MESSAGE_CONSUMER};
 	struct msg_consumer *c = &ev.u.consumer;
+	char name[64];
 
-	s->created = (uint64_t)CREATED_NS;
-	s->dedupe_ns = WINDOW_NS;
-	s->replicas = (uint32_t)w->config.replicas;
-	worker_stream_name(w, SUFFIX, s->name, sizeof(s->name));
-	text_set(s->storage, sizeof(s->storage), w->config.storage);
-	child_emit(&w->child, &ev);
-	memset(&ev, 0, sizeof(ev));
-	ev.type = MESSAGE_CONSUMER;
+	worker_stream_name(w, SUFFIX, name, sizeof(name));
+	tell_stream(w, 0, name, (uint64_t)CREATED_NS, WINDOW_NS);
 	c->created = (uint64_t)CREATED_NS;
 	c->ack_wait_ns = ACK_WAIT_NS;
 	text_set(c->name, sizeof(c->name), CONSUMER);
@@ -1141,6 +323,7 @@ liar_begin(struct worker *w)
 		    LIAR_SOURCE);
 		return -EINVAL; /* its message ids would name another */
 	}
+	text_set(w->session.why, sizeof(w->session.why), "pretended");
 	story_begin(&l->story, w);
 	l->is_behind = w->incarnation > 1;
 	return 0;
@@ -1151,8 +334,8 @@ liar_step(struct worker *w)
 {
 	struct liar_state *l = w->state;
 
-	if (!story_next(&l->story)) {
-		(void)worker_commands(w, 100);
+	if (!story_tell_next(&l->story)) {
+		worker_commands(w, 100);
 		return 0;
 	}
 	play_round(w);
@@ -1161,70 +344,55 @@ liar_step(struct worker *w)
 }
 
 static void
-scan_stored(struct worker *w, const struct act *a)
+scan_stored(struct scan *s, const struct act *a)
 {
-	struct event ev = {.type = MESSAGE_SCAN_MESSAGE};
-	struct msg_scan_message *m = &ev.u.scan_message;
-	struct payload p = read_oddly(w, a);
+	struct scan_seen seen = {.path = SCAN_CONSUMER,
+	    .seq = a->seq,
+	    .stamp_ns = a->stamp_ns,
+	    .payload = read_oddly(s->w, a),
+	    .intact = a->odd != ODD_BROKEN};
 
-	if (a->odd == ODD_SILENT)
-		return;
-	if (a->odd == ODD_ABSENT) {
-		ev.type = MESSAGE_SCAN_ABSENT;
-		ev.u.scan_absent.seq = a->seq;
-		ev.u.scan_absent.tries = 5;
-	} else {
-		m->path = 1;
-		m->seq = a->seq;
-		m->stamp_ns = a->stamp_ns;
-		m->id = p.id;
-		m->run = p.run;
-		m->sum = p.sum;
-		m->intact = a->odd != ODD_BROKEN;
-	}
-	child_emit(&w->child, &ev);
+	if (a->odd == ODD_ABSENT)
+		scan_tell_absent(s, a->seq, 5);
+	else if (a->odd != ODD_SILENT)
+		scan_tell(s, &seen);
 }
 
 /* Tell the story again, as far as it was told, and read its stream. */
 static void
-scan_story(struct worker *w, uint64_t last)
+scan_story(struct scan *s)
 {
-	struct liar_state *l = w->state;
+	struct liar_state *l = s->w->state;
 	unsigned i;
 
-	story_begin(&l->story, w);
-	while (l->story.seq < last && story_next(&l->story))
+	story_begin(&l->story, s->w);
+	while (l->story.seq < s->last && story_tell_next(&l->story))
 		for (i = 0; i < l->story.n; i++)
 			if (l->story.acts[i].type == ACT_STORE)
-				scan_stored(w, &l->story.acts[i]);
+				scan_stored(s, &l->story.acts[i]);
 }
 
 static int
 liar_audit(struct worker *w)
 {
+	static const struct worker_target only;
 	const struct liar_options *o = w->options;
 	bool is_anew = strcmp(o->plant, "recreated") == 0; /* and empty */
-	uint64_t last =
-	    w->ntargets > 0 && !is_anew ? w->targets[0].last_acked : 0;
-	struct event begin = {.type = MESSAGE_SCAN_BEGIN};
-	struct event end = {.type = MESSAGE_SCAN_END};
+	bool is_incomplete = strcmp(o->plant, "incomplete") == 0;
+	struct scan s = {.w = w,
+	    .target = &only,
+	    .first = 1,
+	    .created = (uint64_t)CREATED_NS + is_anew,
+	    .why = "the liar pretends that it can't go on"};
 
 	if (strcmp(o->plant, "unaudited") == 0)
 		return 0;
-	begin.u.scan_begin.first = 1;
-	begin.u.scan_begin.last = last;
-	begin.u.scan_begin.messages = last;
-	begin.u.scan_begin.created = (uint64_t)CREATED_NS + is_anew;
-	child_emit(&w->child, &begin);
-	scan_story(w, last);
-	end.u.scan_end.complete = strcmp(o->plant, "incomplete") != 0;
-	end.u.scan_end.messages = last;
-	end.u.scan_end.last = last;
-	if (!end.u.scan_end.complete)
-		text_set(end.u.scan_end.why, sizeof(end.u.scan_end.why),
-		    "the liar pretends that it can't go on");
-	child_emit(&w->child, &end);
-	child_flush(&w->child);
+	if (w->ntargets > 0 && !is_anew)
+		s.last = s.messages = w->targets[0].last_acked;
+	scan_tell_begin(&s);
+	scan_story(&s);
+	s.read = s.last;
+	scan_end(&s, is_incomplete ? -EIO : 0);
 	return 0;
 }
 

@@ -3,8 +3,8 @@
  * pipeline: many messages in flight through one stream. P publishers keep
  * a window of W publishes open each; C consumer processes share S durable
  * consumers, each of which has to get every message of its subjects once
- * confirmed. Who has which role is in pipe_publisher.c and pipe_consumer.c;
- * here are the options, what setup makes, and what the audit asks.
+ * confirmed. The roles are in publisher.c and consumer.c; here are the
+ * options, what setup makes, and what the audit asks.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "worker/audit/audit.h"
 #include "worker/workloads/pipeline/pipeline.h"
 
 #define INFO_MS	    2000
@@ -65,104 +66,15 @@ static const struct option_spec options[] = {
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
-enum pipe_kind
-pipe_kind(const struct pipe_options *o)
-{
-	if (strcmp(o->consumer, "ordered") == 0)
-		return PIPE_ORDERED;
-	return strcmp(o->consumer, "push-queue") == 0 ? PIPE_PUSH : PIPE_PULL;
-}
-
-bool
-pipe_is_plain(const struct pipe_options *o)
-{
-	return strcmp(o->ack, "plain") == 0;
-}
-
-static jsRetentionPolicy
-retention_of(const struct pipe_options *o)
-{
-	if (strcmp(o->retention, "workqueue") == 0)
-		return js_WorkQueuePolicy;
-	return strcmp(o->retention, "interest") == 0 ? js_InterestPolicy
-						     : js_LimitsPolicy;
-}
-
-uint32_t
-pipe_subjects(const struct pipe_options *o)
-{
-	/* Consumers of a work queue may not overlap. */
-	if (retention_of(o) == js_WorkQueuePolicy)
-		return (uint32_t)o->durables;
-	return o->filter ? 2 : 1;
-}
-
-bool
-pipe_filter(const struct pipe_options *o, uint32_t k, uint32_t *subject)
-{
-	*subject = 0;
-	if (retention_of(o) == js_WorkQueuePolicy) {
-		*subject = k;
-		return true;
-	}
-	if (!o->filter || k % 2 == 0)
-		return false;
-	*subject = 1;
-	return true;
-}
-
-void
-pipe_durable(uint32_t k, char *out, size_t size)
-{
-	out[0] = '\0';
-	text_add(out, size, PIPE_SUFFIX "%u", k);
-}
-
-void
-pipe_deliver(const struct worker *w, uint32_t k, char *out, size_t size)
-{
-	char suffix[32] = "";
-
-	/* Not below the stream's own subjects. */
-	text_add(suffix, sizeof(suffix), "deliver.%u", k);
-	worker_subject(w, suffix, out, size);
-}
-
-void
-pipe_lag_subject(const struct worker *w, char *out, size_t size)
-{
-	worker_subject(w, "lag", out, size);
-}
-
-void
-pipe_say_rules(struct worker *w, uint32_t consumer, uint32_t k)
-{
-	const struct pipe_options *o = w->options;
-	struct event ev = {.type = MESSAGE_CONSUMER_RULES};
-	struct msg_consumer_rules *m = &ev.u.consumer_rules;
-
-	m->consumer = consumer;
-	m->kind = (uint8_t)pipe_kind(o);
-	m->acks = pipe_is_plain(o) ? 2 : 1;
-	if (m->kind == PIPE_ORDERED)
-		m->acks = 3;
-	else {
-		m->max_ack_pending = o->max_ack_pending;
-		m->filtered = pipe_filter(o, k, &m->subject);
-	}
-	child_emit(&w->child, &ev);
-	child_flush(&w->child);
-}
-
 static void
-say_stream_rules(struct worker *w)
+tell_stream_rules(struct worker *w)
 {
 	const struct pipe_options *o = w->options;
 	struct event ev = {.type = MESSAGE_STREAM_RULES};
 
-	if (retention_of(o) == js_WorkQueuePolicy)
+	if (pipe_retention(o) == js_WorkQueuePolicy)
 		ev.u.stream_rules.retention = 1;
-	else if (retention_of(o) == js_InterestPolicy)
+	else if (pipe_retention(o) == js_InterestPolicy)
 		ev.u.stream_rules.retention = 2;
 	ev.u.stream_rules.subjects = pipe_subjects(o);
 	child_emit(&w->child, &ev);
@@ -178,9 +90,8 @@ durable_setup(struct worker *w, uint32_t k)
 	uint32_t subject;
 	int err;
 
-	(void)jsConsumerConfig_Init(&cc); /* can't fail: not NULL */
 	pipe_durable(k, name, sizeof(name));
-	cc.Durable = name;
+	session_consumer_config(&cc, name);
 	cc.AckPolicy = js_AckExplicit;
 	cc.AckWait = (int64_t)o->ack_wait_ns;
 	cc.MaxAckPending = (int64_t)o->max_ack_pending;
@@ -201,7 +112,7 @@ durable_setup(struct worker *w, uint32_t k)
 	}
 	err = setup_consumer(w, k, 0, PIPE_SUFFIX, &cc);
 	if (err == 0)
-		pipe_say_rules(w, k, k);
+		pipe_tell_rules(w, k, k);
 	return err;
 }
 
@@ -211,12 +122,12 @@ pipeline_setup(struct worker *w)
 	const struct pipe_options *o = w->options;
 	struct worker_stream ws = {.suffix = PIPE_SUFFIX,
 	    .dedupe_ns = PIPE_DEDUPE_NS,
-	    .retention = retention_of(o)};
+	    .retention = pipe_retention(o)};
 	uint32_t k;
 	int err = setup_stream(w, &ws);
 
 	if (err == 0)
-		say_stream_rules(w);
+		tell_stream_rules(w);
 	/* Each consumer process makes its own ordered consumer. */
 	if (pipe_kind(o) == PIPE_ORDERED)
 		return err;
@@ -245,7 +156,7 @@ pipeline_validate(const struct run_config *c, const void *options_, char *why)
 	const struct pipe_options *o = options_;
 
 	if (pipe_kind(o) == PIPE_ORDERED) {
-		if (retention_of(o) != js_LimitsPolicy)
+		if (pipe_retention(o) != js_LimitsPolicy)
 			return refuse(why,
 			    "-o pipeline.retention \"%s\": must be limits when "
 			    "consumers are ordered: they ack nothing",
@@ -269,7 +180,7 @@ pipeline_validate(const struct run_config *c, const void *options_, char *why)
 		    "(--consumers): each durable needs a process",
 		    (unsigned long long)o->durables,
 		    (unsigned long long)c->consumers);
-	if (o->filter && retention_of(o) == js_WorkQueuePolicy)
+	if (o->filter && pipe_retention(o) == js_WorkQueuePolicy)
 		return refuse(why,
 		    "-o pipeline.filter: must be false with retention %s, "
 		    "where every durable has a subject of its own",
@@ -334,17 +245,11 @@ ask_consumer(struct worker *w, uint32_t k, struct msg_consumer_state *m)
 {
 	jsConsumerInfo *ci = NULL;
 	char stream[64], name[24];
-	jsErrCode code = 0;
-	jsOptions jo;
-	natsStatus st;
+	struct session_consumer c = {stream, name};
 
 	worker_stream_name(w, PIPE_SUFFIX, stream, sizeof(stream));
 	pipe_durable(k, name, sizeof(name));
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = INFO_MS;
-	st = js_GetConsumerInfo(&ci, w->session.js, stream, name, &jo, &code);
-	(void)session_outcome(&w->session, st, code);
-	if (st != NATS_OK)
+	if (session_consumer_info(&w->session, &c, INFO_MS, &ci) != OUTCOME_OK)
 		return false;
 	m->consumer = k;
 	m->created = (uint64_t)ci->Created;
@@ -395,7 +300,7 @@ pipeline_audit(struct worker *w)
 	if (pipe_kind(o) != PIPE_ORDERED)
 		for (k = 0; k < o->durables; k++)
 			consumer_state(w, k);
-	if (retention_of(o) == js_LimitsPolicy)
+	if (pipe_retention(o) == js_LimitsPolicy)
 		return audit_streams(w);
 	return remains_streams(w);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the files of the workload "pipeline" share: its options, its names,
- * and the two roles. Only workloads/pipeline.c, pipe_publisher.c and
- * pipe_consumer.c include it.
+ * The parts of the workload "pipeline":
+ *
+ *	names.c      what its options mean, and what its things are called
+ *	publisher.c  a publisher process
+ *	consumer.c   a consumer process
+ *	pipeline.c   the options, setup, the audit, and who has which role
  */
 #ifndef WORKER_PIPELINE_H
 #define WORKER_PIPELINE_H
@@ -32,6 +35,7 @@ enum pipe_kind {
 };
 
 enum pipe_kind pipe_kind(const struct pipe_options *);
+jsRetentionPolicy pipe_retention(const struct pipe_options *);
 
 /* Acks without confirmation. */
 bool pipe_is_plain(const struct pipe_options *);
@@ -49,7 +53,10 @@ void pipe_deliver(const struct worker *, uint32_t k, char *out, size_t size);
 /* Where consumers tell publishers how far behind they are: "k pending". */
 void pipe_lag_subject(const struct worker *, char *out, size_t size);
 
-/* pipe_publisher.c */
+/* Tell the rules (CONSUMER_RULES) of a consumer, which durable k is. */
+void pipe_tell_rules(struct worker *, uint32_t consumer, uint32_t k);
+
+/* publisher.c */
 struct pipe_publisher;
 int pipe_publisher_begin(struct worker *, struct pipe_publisher **);
 int pipe_publisher_step(struct worker *, struct pipe_publisher *);
@@ -57,14 +64,11 @@ int pipe_publisher_drain(struct worker *, struct pipe_publisher *);
 void pipe_publisher_give_up(struct pipe_publisher *, uint64_t id);
 void pipe_publisher_end(struct pipe_publisher *);
 
-/* pipe_consumer.c */
+/* consumer.c */
 struct pipe_consumer;
 int pipe_consumer_begin(struct worker *, struct pipe_consumer **);
 int pipe_consumer_step(struct worker *, struct pipe_consumer *);
 int pipe_consumer_drain(struct worker *, struct pipe_consumer *);
 void pipe_consumer_end(struct pipe_consumer *);
-
-/* CONSUMER and CONSUMER_RULES of an ordered consumer; consumers say it. */
-void pipe_say_rules(struct worker *, uint32_t consumer, uint32_t k);
 
 #endif

@@ -6,13 +6,13 @@
  * to the next; what lies between holds nothing.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
-#include "worker/scan.h"
+#include "worker/audit/audit.h"
+#include "worker/audit/scan.h"
 
 #define TRIES_NS (30 * CLOCK_S)
 #define LEFT_MAX 100000 /* messages; more is not worth reading */
@@ -46,7 +46,7 @@ next_from(struct scan *s, uint64_t from, uint64_t *seq)
 	    "{\"seq\":%llu,\"next_by_subj\":\">\"}", (unsigned long long)from);
 	st = natsConnection_RequestString(
 	    &reply, s->w->session.nc, api, request, SCAN_REQUEST_MS);
-	(void)session_outcome(&s->w->session, st, 0);
+	session_note(&s->w->session, st, 0);
 	if (st != NATS_OK)
 		return -EIO;
 	len = natsMsg_GetDataLength(reply);

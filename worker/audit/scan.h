@@ -42,7 +42,20 @@ int scan_begin(struct scan *);
 /* The highest sequence to look at: the end, or what was acknowledged. */
 uint64_t scan_last(const struct scan *);
 
-/* Tell of a message that was read. */
+/* A message that was read. */
+struct scan_seen {
+	enum scan_path path;
+	uint64_t seq;
+	int64_t stamp_ns;
+	struct payload payload; /* as payload_read() leaves it */
+	bool intact;
+};
+
+/* Tell of it, or that there is none after so many questions. */
+void scan_tell(struct scan *, const struct scan_seen *);
+void scan_tell_absent(struct scan *, uint64_t seq, uint32_t tries);
+
+/* Tell of a message as the library has it. */
 void scan_message(
     struct scan *, enum scan_path, uint64_t seq, int64_t stamp_ns, natsMsg *);
 
@@ -52,7 +65,9 @@ void scan_message(
  */
 int scan_get(struct scan *, uint64_t seq);
 
-/* Tell SCAN_END: complete when err is 0, otherwise why not. */
+/*
+ * Tell SCAN_END, and flush: complete when err is 0, otherwise why not.
+ */
 void scan_end(struct scan *, int err);
 
 #endif

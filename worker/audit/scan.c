@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Reading a stream in the audit; see scan.h. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
-#include "worker/scan.h"
+#include "worker/audit/scan.h"
 
 #define QUIET_POLLS 3 /* equal answers before it is quiet */
 #define FIRST_STEP  4 /* of the back-off: polls lie 160 ms and more apart */
@@ -15,16 +14,9 @@ int
 scan_state(struct scan *s)
 {
 	jsStreamInfo *si = NULL;
-	jsErrCode code = 0;
-	jsOptions jo;
-	natsStatus st;
 
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = SCAN_REQUEST_MS;
-	st = js_GetStreamInfo(
-	    &si, s->w->session.js, s->target->name, &jo, &code);
-	if (st != NATS_OK) {
-		(void)session_outcome(&s->w->session, st, code);
+	if (session_stream_info(&s->w->session, s->target->name,
+		SCAN_REQUEST_MS, &si) != OUTCOME_OK) {
 		text_format(s->why, sizeof(s->why), "no stream info: %.90s",
 		    s->w->session.why);
 		return -EIO;
@@ -93,24 +85,44 @@ scan_last(const struct scan *s)
 }
 
 void
-scan_message(struct scan *s, enum scan_path path, uint64_t seq,
-    int64_t stamp_ns, natsMsg *msg)
+scan_tell(struct scan *s, const struct scan_seen *seen)
 {
 	struct event ev = {.type = MESSAGE_SCAN_MESSAGE};
 	struct msg_scan_message *m = &ev.u.scan_message;
-	struct payload p;
 
-	m->intact = payload_read(
-	    &p, natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
 	m->stream = s->target->stream;
-	m->path = (uint8_t)path;
-	m->seq = seq;
-	m->stamp_ns = stamp_ns;
-	m->id = p.id;
-	m->run = p.run;
-	m->sum = p.sum;
+	m->path = (uint8_t)seen->path;
+	m->seq = seen->seq;
+	m->stamp_ns = seen->stamp_ns;
+	m->id = seen->payload.id;
+	m->run = seen->payload.run;
+	m->sum = seen->payload.sum;
+	m->intact = seen->intact;
 	child_emit(&s->w->child, &ev);
 	s->read++;
+}
+
+void
+scan_message(struct scan *s, enum scan_path path, uint64_t seq,
+    int64_t stamp_ns, natsMsg *msg)
+{
+	struct scan_seen seen = {
+	    .path = path, .seq = seq, .stamp_ns = stamp_ns};
+
+	seen.intact = payload_read(&seen.payload, natsMsg_GetData(msg),
+	    (size_t)natsMsg_GetDataLength(msg));
+	scan_tell(s, &seen);
+}
+
+void
+scan_tell_absent(struct scan *s, uint64_t seq, uint32_t tries)
+{
+	struct event ev = {.type = MESSAGE_SCAN_ABSENT};
+
+	ev.u.scan_absent.stream = s->target->stream;
+	ev.u.scan_absent.seq = seq;
+	ev.u.scan_absent.tries = tries;
+	child_emit(&s->w->child, &ev);
 }
 
 int
@@ -121,8 +133,7 @@ scan_get(struct scan *s, uint64_t seq)
 	jsOptions jo;
 	natsStatus st;
 
-	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
-	jo.Wait = SCAN_REQUEST_MS;
+	session_options(&jo, SCAN_REQUEST_MS);
 	st =
 	    js_GetMsg(&msg, s->w->session.js, s->target->name, seq, &jo, &code);
 	if (st == NATS_OK)
@@ -133,7 +144,7 @@ scan_get(struct scan *s, uint64_t seq)
 		return 1;
 	if (st == NATS_NOT_FOUND || code == JSNoMessageFoundErr)
 		return 0;
-	(void)session_outcome(&s->w->session, st, code);
+	session_note(&s->w->session, st, code);
 	text_format(s->why, sizeof(s->why), "sequence %llu: %.80s",
 	    (unsigned long long)seq, s->w->session.why);
 	return -EIO;

@@ -38,7 +38,7 @@
 #define TAKE_MAX     2000 /* at a time */
 
 struct open_ack {
-	uint64_t id, seq, consumer_seq;
+	struct ack ack;
 	uint64_t first_ns, due_ns;
 	uint32_t token; /* of its answer address; 0: free */
 	char reply[REPLY_MAX];
@@ -55,7 +55,7 @@ struct pipe_consumer {
 	bool is_started;
 	natsSubscription *sub;	/* inbox: pulls, answers to acks */
 	natsSubscription *push; /* pushed deliveries, or NULL */
-	char inbox[64], stream[64], durable[24];
+	char inbox[SESSION_INBOX_MAX], stream[64], durable[24];
 	struct request pulls[PULLS];
 	uint64_t number; /* of the latest request */
 	struct open_ack *acks;
@@ -68,29 +68,6 @@ struct pipe_consumer {
 	uint64_t look_ns, lag_ns, churn_ns, pause_ns;
 	struct rng rng;
 };
-
-/* Subscriptions of one connection. */
-static int
-listen_to(struct worker *w, struct pipe_consumer *p)
-{
-	natsInbox *inbox = NULL;
-	char wild[sizeof(p->inbox) + 2] = "";
-	natsStatus st = natsInbox_Create(&inbox);
-
-	p->inbox[0] = '\0';
-	if (st == NATS_OK) {
-		text_set(p->inbox, sizeof(p->inbox), inbox);
-		text_add(wild, sizeof(wild), "%s.*", p->inbox);
-		st = natsConnection_SubscribeSync(&p->sub, w->session.nc, wild);
-	}
-	if (st == NATS_OK)
-		st = natsSubscription_SetPendingLimits(p->sub, -1, -1);
-	natsInbox_Destroy(inbox);
-	if (st == NATS_OK)
-		return 0;
-	log_error("cannot listen: %s", natsStatus_GetText(st));
-	return -EIO;
-}
 
 static int
 subscribe_push(struct worker *w, struct pipe_consumer *p)
@@ -121,7 +98,7 @@ subscribe_ordered(struct worker *w, struct pipe_consumer *p)
 
 	worker_subject(w, PIPE_SUFFIX, subject, sizeof(subject));
 	text_add(subject, sizeof(subject), ".>");
-	(void)jsSubOptions_Init(&so); /* can't fail: not NULL */
+	session_subscribe_options(&so);
 	so.Ordered = true;
 	so.Stream = p->stream;
 	so.Config.DeliverPolicy = js_DeliverByStartSequence;
@@ -132,7 +109,7 @@ subscribe_ordered(struct worker *w, struct pipe_consumer *p)
 		st = natsSubscription_SetPendingLimits(p->push, -1, -1);
 	if (st == NATS_OK)
 		return 0;
-	(void)session_outcome(&w->session, st, code);
+	session_note(&w->session, st, code);
 	natsSubscription_Destroy(p->push);
 	p->push = NULL;
 	p->pause_ns = clock_mono_ns() + CLOCK_S / 2;
@@ -143,13 +120,21 @@ static int
 open_intake(struct worker *w, struct pipe_consumer *p)
 {
 	const struct pipe_options *o = w->options;
-	int err = listen_to(w, p);
+	int err = session_listen(&w->session, &p->sub, p->inbox);
 
+	if (err == 0 &&
+	    natsSubscription_SetPendingLimits(p->sub, -1, -1) != NATS_OK) {
+		log_error("cannot listen for more than comes at once");
+		err = -EIO;
+	}
 	if (err == 0 && pipe_kind(o) == PIPE_PUSH)
 		err = subscribe_push(w, p);
 	if (err == 0 && pipe_kind(o) == PIPE_ORDERED)
 		err = subscribe_ordered(w, p);
-	/* Interest is known to the server before it is counted on. */
+	/*
+	 * Interest is known to the server before it is counted on. If not, what
+	 * is sent to nobody meanwhile comes again.
+	 */
 	if (err == 0)
 		(void)natsConnection_FlushTimeout(w->session.nc, 5000);
 	return err;
@@ -191,7 +176,7 @@ pipe_consumer_begin(struct worker *w, struct pipe_consumer **out)
 
 /* An ordered consumer begins anew with each process: told as a new one. */
 static void
-say_ordered(struct worker *w, const struct pipe_consumer *p)
+tell_ordered(struct worker *w, const struct pipe_consumer *p)
 {
 	struct event ev = {.type = MESSAGE_CONSUMER};
 	struct msg_consumer *m = &ev.u.consumer;
@@ -199,7 +184,7 @@ say_ordered(struct worker *w, const struct pipe_consumer *p)
 	m->consumer = p->consumer;
 	text_add(m->name, sizeof(m->name), "ordered%u", p->consumer);
 	child_emit(&w->child, &ev);
-	pipe_say_rules(w, p->consumer, 0);
+	pipe_tell_rules(w, p->consumer, 0);
 }
 
 /* Which durable it serves is known with START. */
@@ -213,31 +198,11 @@ consumer_start(struct worker *w, struct pipe_consumer *p)
 	if (pipe_kind(o) != PIPE_ORDERED)
 		p->consumer = w->index % (uint32_t)o->durables;
 	else
-		say_ordered(w, p);
+		tell_ordered(w, p);
 	pipe_durable(p->consumer, p->durable, sizeof(p->durable));
 	p->churn_ns = clock_mono_ns() + o->churn_ns / 2 +
 		      rng_below(&p->rng, o->churn_ns + 1);
 	return open_intake(w, p);
-}
-
-static void
-emit_ack(struct worker *w, const struct pipe_consumer *p,
-    const struct open_ack *a, bool ok)
-{
-	struct event ev;
-	struct msg_ack_unknown *m = &ev.u.ack_unknown;
-
-	/* The ack messages begin with the same fields. */
-	ev.type = ok ? MESSAGE_ACK_OK : MESSAGE_ACK_UNKNOWN;
-	m->consumer = p->consumer;
-	m->seq = a->seq;
-	m->consumer_seq = a->consumer_seq;
-	m->id = a->id;
-	if (!ok) {
-		m->gave_up = 1;
-		text_set(m->why, sizeof(m->why), w->session.why);
-	}
-	child_emit(&w->child, &ev);
 }
 
 static void
@@ -255,9 +220,7 @@ ack_send(struct worker *w, struct pipe_consumer *p, struct open_ack *a)
 	text_format(reply, sizeof(reply), "%s.a%u-%u", p->inbox,
 	    (unsigned)(a - p->acks), a->token);
 	a->due_ns = clock_mono_ns() + ACK_NS;
-	/* One that can't be sent is like one that is lost. */
-	(void)natsConnection_PublishRequestString(
-	    w->session.nc, a->reply, reply, "+ACK");
+	session_send(&w->session, a->reply, reply, "+ACK");
 }
 
 /* Every open ack may have been applied unheard, for all we know. */
@@ -269,7 +232,7 @@ acks_give_up(struct worker *w, struct pipe_consumer *p, const char *why)
 	text_set(w->session.why, sizeof(w->session.why), why);
 	for (i = 0; i < p->nacks; i++)
 		if (p->acks[i].token != 0) {
-			emit_ack(w, p, &p->acks[i], false);
+			tell_unconfirmed(w, &p->acks[i].ack, true);
 			ack_free(p, &p->acks[i]);
 		}
 }
@@ -292,8 +255,8 @@ look_at_acks(struct worker *w, struct pipe_consumer *p, uint64_t now)
 			ack_send(w, p, a);
 			continue;
 		}
-		(void)session_outcome(&w->session, NATS_TIMEOUT, 0);
-		emit_ack(w, p, a, false);
+		session_note(&w->session, NATS_TIMEOUT, 0);
+		tell_unconfirmed(w, &a->ack, true);
 		ack_free(p, a);
 	}
 }
@@ -316,7 +279,7 @@ take_answer(struct worker *w, struct pipe_consumer *p, const char *address,
 	if (a->token != token || token == 0 ||
 	    natsMsgHeader_Get(msg, "Status", &status) == NATS_OK)
 		return;
-	emit_ack(w, p, a, true);
+	tell_confirmed(w, &a->ack);
 	ack_free(p, a);
 }
 
@@ -440,21 +403,15 @@ send_request(
     struct worker *w, struct pipe_consumer *p, struct request *r, uint64_t now)
 {
 	const struct pipe_options *o = w->options;
-	char api[192] = "", reply[sizeof(p->inbox) + 24], request[64];
+	struct session_consumer c = {p->stream, p->durable};
+	char reply[sizeof(p->inbox) + 24];
 
 	r->number = ++p->number;
 	r->left = o->batch;
 	r->end_ns = now + pull_ns(w) + GRACE_NS;
-	text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", p->stream,
-	    p->durable);
 	text_format(reply, sizeof(reply), "%s.p%llu", p->inbox,
 	    (unsigned long long)r->number);
-	text_format(request, sizeof(request),
-	    "{\"batch\":%llu,\"expires\":%llu}", (unsigned long long)o->batch,
-	    (unsigned long long)pull_ns(w));
-	/* One that can't be sent is like one that is lost: it times out. */
-	(void)natsConnection_PublishRequestString(
-	    w->session.nc, api, reply, request);
+	session_pull(&w->session, &c, reply, o->batch, pull_ns(w));
 }
 
 static void
@@ -485,16 +442,15 @@ ack_batch(struct worker *w, struct pipe_consumer *p)
 
 	for (i = 0; i < p->n; i++) {
 		if (pipe_is_plain(o)) {
-			(void)natsConnection_PublishString(w->session.nc,
-			    natsMsg_GetReply(p->batch[i]), "+ACK");
+			session_send(&w->session, natsMsg_GetReply(p->batch[i]),
+			    NULL, "+ACK");
 			continue;
 		}
 		if (p->nfree == 0)
 			break; /* those that are left come again */
 		a = &p->acks[p->free[--p->nfree]];
-		a->id = p->told[i].payload.id;
-		a->seq = p->told[i].delivery.seq;
-		a->consumer_seq = p->told[i].delivery.consumer_seq;
+		a->ack = (struct ack){p->consumer, p->told[i].delivery.seq,
+		    p->told[i].delivery.consumer_seq, p->told[i].payload.id};
 		a->first_ns = now;
 		if (++p->token == 0)
 			p->token = 1;
@@ -543,7 +499,7 @@ tell_lag(struct worker *w, struct pipe_consumer *p, uint64_t now)
 	pipe_lag_subject(w, subject, sizeof(subject));
 	text_format(text, sizeof(text), "%u %llu", p->consumer,
 	    (unsigned long long)p->pending);
-	(void)natsConnection_PublishString(w->session.nc, subject, text);
+	session_send(&w->session, subject, NULL, text);
 }
 
 /* Close the connection, as a client that ends does, and come back. */

@@ -33,18 +33,16 @@
 #define IDLE_MS	    10
 
 struct flight {
-	uint64_t id;	   /* 0: free */
-	uint64_t first_ns; /* first attempt */
-	uint64_t due_ns;   /* when its answer, or its next attempt, is due */
-	uint32_t attempt;
-	uint32_t size;
-	bool is_waiting; /* for its next attempt */
+	struct attempt now; /* the latest; id 0: the flight is free */
+	uint64_t first_ns;  /* first attempt */
+	uint64_t due_ns;    /* when its answer, or its next attempt, is due */
+	bool is_waiting;    /* for its next attempt */
 	bool is_unknown, is_given_up;
 };
 
 struct pipe_publisher {
 	natsSubscription *sub, *lag_sub;
-	char inbox[64];
+	char inbox[SESSION_INBOX_MAX];
 	struct flight *flights;
 	uint32_t *free, nfree; /* free flights */
 	uint32_t window;
@@ -64,22 +62,17 @@ struct pipe_publisher {
 static int
 listen_to(struct worker *w, struct pipe_publisher *p)
 {
-	natsInbox *inbox = NULL;
-	char wild[sizeof(p->inbox) + 2] = "", lag[96];
-	natsStatus st = natsInbox_Create(&inbox);
+	char lag[96];
+	natsStatus st;
+	int err = session_listen(&w->session, &p->sub, p->inbox);
 
+	if (err < 0)
+		return err;
 	pipe_lag_subject(w, lag, sizeof(lag));
-	if (st == NATS_OK) {
-		text_set(p->inbox, sizeof(p->inbox), inbox);
-		text_add(wild, sizeof(wild), "%s.*", p->inbox);
-		st = natsConnection_SubscribeSync(&p->sub, w->session.nc, wild);
-	}
-	if (st == NATS_OK)
-		st = natsSubscription_SetPendingLimits(p->sub, -1, -1);
+	st = natsSubscription_SetPendingLimits(p->sub, -1, -1);
 	if (st == NATS_OK)
 		st = natsConnection_SubscribeSync(
 		    &p->lag_sub, w->session.nc, lag);
-	natsInbox_Destroy(inbox);
 	if (st == NATS_OK)
 		return 0;
 	log_error("cannot listen for acks: %s", natsStatus_GetText(st));
@@ -134,67 +127,9 @@ size_of(const struct pipe_options *o, uint64_t id)
 }
 
 static void
-emit_invoke(struct worker *w, const struct flight *f, uint64_t sum)
-{
-	struct event ev;
-	struct msg_publish_invoke *m = &ev.u.publish_invoke;
-
-	ev.type = MESSAGE_PUBLISH_INVOKE;
-	m->stream = 0;
-	m->id = f->id;
-	m->attempt = f->attempt;
-	m->sum = sum;
-	m->size = f->size;
-	child_emit(&w->child, &ev);
-}
-
-static void
-emit_ok(struct worker *w, const struct flight *f, uint32_t attempt,
-    uint64_t seq, bool duplicate)
-{
-	struct event ev;
-	struct msg_publish_ok *m = &ev.u.publish_ok;
-
-	ev.type = MESSAGE_PUBLISH_OK;
-	m->stream = 0;
-	m->id = f->id;
-	m->attempt = attempt;
-	m->seq = seq;
-	m->duplicate = duplicate;
-	child_emit(&w->child, &ev);
-}
-
-/* FAIL and UNKNOWN have the same fields. */
-static void
-emit_failure(struct worker *w, const struct flight *f, uint32_t attempt,
-    enum outcome outcome)
-{
-	struct event ev = {.type = MESSAGE_PUBLISH_UNKNOWN};
-	struct msg_publish_unknown *m = &ev.u.publish_unknown;
-
-	if (outcome == OUTCOME_FAIL)
-		ev.type = MESSAGE_PUBLISH_FAIL;
-	m->id = f->id;
-	m->attempt = attempt;
-	m->code = w->session.code;
-	text_set(m->why, sizeof(m->why), w->session.why);
-	child_emit(&w->child, &ev);
-}
-
-static void
-emit_end(struct worker *w, const struct flight *f)
-{
-	struct event ev = {.type = MESSAGE_PUBLISH_END};
-
-	ev.u.publish_end.id = f->id;
-	ev.u.publish_end.outcome = f->is_unknown ? 2 : 1;
-	child_emit(&w->child, &ev);
-}
-
-static void
 flight_free(struct pipe_publisher *p, struct flight *f)
 {
-	f->id = 0;
+	f->now.id = 0;
 	p->free[p->nfree++] = (uint32_t)(f - p->flights);
 }
 
@@ -204,14 +139,15 @@ attempt_tell(
     struct worker *w, struct pipe_publisher *p, struct flight *f, unsigned k)
 {
 	struct payload payload = {.run = w->config.run,
-	    .id = f->id,
+	    .id = f->now.id,
 	    .incarnation = w->incarnation,
-	    .size = f->size};
+	    .size = f->now.size};
 
 	payload_write(&payload, p->data + k * p->data_each);
-	f->attempt++;
+	f->now.number++;
+	f->now.sum = payload.sum;
 	f->is_waiting = false;
-	emit_invoke(w, f, payload.sum);
+	tell_invoke(w, &f->now);
 }
 
 /* Send it: what happens after the flush. */
@@ -222,19 +158,19 @@ attempt_send(
 	const struct pipe_options *o = w->options;
 	const uint8_t *data = p->data + k * p->data_each;
 	uint64_t now = clock_mono_ns();
-	char subject[128], reply[sizeof(p->inbox) + 48], id[48];
+	char subject[128], reply[sizeof(p->inbox) + 48], id[PUBLISH_ID_MAX];
 	natsMsg *msg = NULL;
 	natsStatus st;
 
 	text_format(subject, sizeof(subject), "%s.%u", p->subject,
-	    (unsigned)(message_id_counter(f->id) % pipe_subjects(o)));
+	    (unsigned)(message_id_counter(f->now.id) % pipe_subjects(o)));
 	text_format(reply, sizeof(reply), "%s.%u-%llu-%u", p->inbox,
-	    (unsigned)(f - p->flights), (unsigned long long)f->id, f->attempt);
-	text_format(id, sizeof(id), "%llx-%llx",
-	    (unsigned long long)w->config.run, (unsigned long long)f->id);
+	    (unsigned)(f - p->flights), (unsigned long long)f->now.id,
+	    f->now.number);
+	publish_id(w, f->now.id, id);
 	f->due_ns = now + ATTEMPT_NS;
 	st = natsMsg_Create(
-	    &msg, subject, reply, (const char *)data, (int)f->size);
+	    &msg, subject, reply, (const char *)data, (int)f->now.size);
 	if (st == NATS_OK)
 		st = natsMsgHeader_Set(msg, "Nats-Msg-Id", id);
 	if (st == NATS_OK)
@@ -244,19 +180,25 @@ attempt_send(
 		f->due_ns = now + AGAIN_NS; /* judged by its missing answer */
 }
 
-/* An attempt did not succeed: another one, or the end of it. */
+static void
+tell_over(struct worker *w, const struct flight *f)
+{
+	tell_end(w, &f->now, f->is_unknown ? OUTCOME_UNKNOWN : OUTCOME_FAIL);
+}
+
+/* The latest attempt did not succeed: another one, or the end of it. */
 static void
 attempt_failed(struct worker *w, struct pipe_publisher *p, struct flight *f,
-    uint32_t attempt, enum outcome outcome)
+    enum outcome outcome)
 {
 	uint64_t now = clock_mono_ns();
 
-	emit_failure(w, f, attempt, outcome);
+	tell_failure(w, &f->now, outcome);
 	if (outcome == OUTCOME_UNKNOWN)
 		f->is_unknown = true;
 	/* A retry must lie within the dedupe window of the first attempt. */
 	if (f->is_given_up || now >= f->first_ns + PIPE_DEDUPE_NS / 2) {
-		emit_end(w, f);
+		tell_over(w, f);
 		flight_free(p, f);
 		return;
 	}
@@ -287,7 +229,8 @@ take_ack(struct worker *w, struct pipe_publisher *p, struct flight *f,
 	enum outcome outcome;
 
 	if (strstr(json, "\"error\"") == NULL && seq != 0) {
-		emit_ok(w, f, attempt, seq, duplicate);
+		f->now.number = attempt;
+		tell_published(w, &f->now, seq, duplicate);
 		flight_free(p, f);
 		return;
 	}
@@ -298,8 +241,8 @@ take_ack(struct worker *w, struct pipe_publisher *p, struct flight *f,
 		    duplicate ? "duplicate of a message that is not stored yet"
 			      : "an answer that can't be read");
 	/* Of an older attempt: the latest may still succeed. */
-	if (attempt == f->attempt && !f->is_waiting)
-		attempt_failed(w, p, f, attempt, outcome);
+	if (attempt == f->now.number && !f->is_waiting)
+		attempt_failed(w, p, f, outcome);
 }
 
 /* Which flight and attempt an answer is for: its address tells. */
@@ -318,7 +261,7 @@ flight_of(struct pipe_publisher *p, const char *subject, uint32_t *attempt)
 		return NULL;
 	id = strtoull(end + 1, &end, 10);
 	/* Its id, too: the place may have another message by now. */
-	if (*end != '-' || p->flights[i].id != id || id == 0)
+	if (*end != '-' || p->flights[i].now.id != id || id == 0)
 		return NULL;
 	*attempt = (uint32_t)strtoul(end + 1, NULL, 10);
 	return &p->flights[i];
@@ -380,11 +323,11 @@ look_at_flights(struct worker *w, struct pipe_publisher *p, uint64_t now)
 	p->look_ns = now + LOOK_NS;
 	for (i = 0; i < p->window && n < p->burst; i++) {
 		f = &p->flights[i];
-		if (f->id == 0 || now < f->due_ns)
+		if (f->now.id == 0 || now < f->due_ns)
 			continue;
 		if (!f->is_waiting) {
-			(void)session_outcome(&w->session, NATS_TIMEOUT, 0);
-			attempt_failed(w, p, f, f->attempt, OUTCOME_UNKNOWN);
+			session_note(&w->session, NATS_TIMEOUT, 0);
+			attempt_failed(w, p, f, OUTCOME_UNKNOWN);
 			continue;
 		}
 		attempt_tell(w, p, f, n);
@@ -487,9 +430,9 @@ send_new(struct worker *w, struct pipe_publisher *p, uint64_t now)
 	while (n < p->burst && n < most && p->nfree > 0) {
 		f = &p->flights[p->free[--p->nfree]];
 		memset(f, 0, sizeof(*f));
-		f->id = message_id(w->source, p->next++);
+		f->now.id = message_id(w->source, p->next++);
 		f->first_ns = now;
-		f->size = size_of(w->options, f->id);
+		f->now.size = size_of(w->options, f->now.id);
 		attempt_tell(w, p, f, n);
 		burst[n++] = f;
 	}
@@ -546,13 +489,13 @@ pipe_publisher_drain(struct worker *w, struct pipe_publisher *p)
 	while (got >= 0 && p->nfree < p->window && now < deadline) {
 		look_at_flights(w, p, now);
 		got = take_answers(w, p, IDLE_MS);
-		(void)worker_commands(w, 0); /* GIVE_UP may come */
+		worker_commands(w, 0); /* GIVE_UP may come */
 		now = clock_mono_ns();
 	}
 	for (i = 0; i < p->window; i++)
-		if (p->flights[i].id != 0) {
+		if (p->flights[i].now.id != 0) {
 			p->flights[i].is_unknown |= !p->flights[i].is_waiting;
-			emit_end(w, &p->flights[i]);
+			tell_over(w, &p->flights[i]);
 		}
 	child_flush(&w->child);
 	return got < 0 ? got : 0;
@@ -564,7 +507,7 @@ pipe_publisher_give_up(struct pipe_publisher *p, uint64_t id)
 	uint32_t i;
 
 	for (i = 0; i < p->window; i++)
-		if (p->flights[i].id == id)
+		if (p->flights[i].now.id == id)
 			p->flights[i].is_given_up = true;
 }
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The audit: what is in the streams after all faults were healed, told as
+ * events. A workload's audit hook calls one of the two scans, or makes its
+ * own with scan.h; the copies are compared for all.
+ */
+#ifndef WORKER_AUDIT_H
+#define WORKER_AUDIT_H
+
+#include "worker/internal.h"
+
+/* The scan that suits all streams whose messages stay. */
+int audit_streams(struct worker *);
+
+/* The scan of streams that drop what was acked. */
+int remains_streams(struct worker *);
+
+/* Compare every replica of the streams with the others. */
+int copies_streams(struct worker *);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The events of publishing, receiving and acking, which every workload tells
+ * in the same way. An event is too large to be cleared for each message: all
+ * its fields are set.
+ */
+#include "proto/base/text.h"
+#include "worker/internal.h"
+
+void
+tell_invoke(struct worker *w, const struct attempt *a)
+{
+	struct event ev;
+	struct msg_publish_invoke *m = &ev.u.publish_invoke;
+
+	ev.type = MESSAGE_PUBLISH_INVOKE;
+	m->stream = a->stream;
+	m->id = a->id;
+	m->attempt = a->number;
+	m->sum = a->sum;
+	m->size = a->size;
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_published(
+    struct worker *w, const struct attempt *a, uint64_t seq, bool duplicate)
+{
+	struct event ev;
+	struct msg_publish_ok *m = &ev.u.publish_ok;
+
+	ev.type = MESSAGE_PUBLISH_OK;
+	m->stream = a->stream;
+	m->id = a->id;
+	m->attempt = a->number;
+	m->seq = seq;
+	m->duplicate = duplicate;
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_failure(struct worker *w, const struct attempt *a, enum outcome outcome)
+{
+	struct event ev;
+	/* FAIL and UNKNOWN have the same fields. */
+	struct msg_publish_unknown *m = &ev.u.publish_unknown;
+
+	ev.type = outcome == OUTCOME_FAIL ? MESSAGE_PUBLISH_FAIL
+					  : MESSAGE_PUBLISH_UNKNOWN;
+	m->stream = a->stream;
+	m->id = a->id;
+	m->attempt = a->number;
+	m->code = w->session.code;
+	text_set(m->why, sizeof(m->why), w->session.why);
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_end(struct worker *w, const struct attempt *a, enum outcome outcome)
+{
+	struct event ev;
+	struct msg_publish_end *m = &ev.u.publish_end;
+
+	ev.type = MESSAGE_PUBLISH_END;
+	m->stream = a->stream;
+	m->id = a->id;
+	m->outcome = (uint8_t)outcome;
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_delivery(struct worker *w, const struct consumption *c)
+{
+	struct event ev;
+	struct msg_deliver *m = &ev.u.deliver;
+
+	ev.type = MESSAGE_DELIVER;
+	m->stream = c->stream;
+	m->consumer = c->consumer;
+	m->seq = c->delivery.seq;
+	m->consumer_seq = c->delivery.consumer_seq;
+	m->delivered = c->delivery.delivered;
+	m->stamp_ns = c->delivery.stamp_ns;
+	m->id = c->payload.id;
+	m->run = c->payload.run;
+	m->sum = c->payload.sum;
+	m->intact = c->intact;
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_ack_invoke(struct worker *w, const struct ack *a, uint32_t attempt)
+{
+	struct event ev;
+	struct msg_ack_invoke *m = &ev.u.ack_invoke;
+
+	ev.type = MESSAGE_ACK_INVOKE;
+	m->consumer = a->consumer;
+	m->seq = a->seq;
+	m->consumer_seq = a->consumer_seq;
+	m->id = a->id;
+	m->attempt = attempt;
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_confirmed(struct worker *w, const struct ack *a)
+{
+	struct event ev;
+	struct msg_ack_ok *m = &ev.u.ack_ok;
+
+	ev.type = MESSAGE_ACK_OK;
+	m->consumer = a->consumer;
+	m->seq = a->seq;
+	m->consumer_seq = a->consumer_seq;
+	m->id = a->id;
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_unconfirmed(struct worker *w, const struct ack *a, bool gave_up)
+{
+	struct event ev;
+	struct msg_ack_unknown *m = &ev.u.ack_unknown;
+
+	ev.type = MESSAGE_ACK_UNKNOWN;
+	m->consumer = a->consumer;
+	m->seq = a->seq;
+	m->consumer_seq = a->consumer_seq;
+	m->id = a->id;
+	m->gave_up = gave_up;
+	text_set(m->why, sizeof(m->why), w->session.why);
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_stream(struct worker *w, uint32_t stream, const char *name,
+    uint64_t created, uint64_t dedupe_ns)
+{
+	struct event ev;
+	struct msg_stream *m = &ev.u.stream;
+
+	ev.type = MESSAGE_STREAM;
+	m->stream = stream;
+	m->created = created;
+	m->dedupe_ns = dedupe_ns;
+	m->replicas = (uint32_t)w->config.replicas;
+	text_set(m->name, sizeof(m->name), name);
+	text_set(m->storage, sizeof(m->storage), w->config.storage);
+	child_emit(&w->child, &ev);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/* The last listings; see add_remove_streams.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+#include "worker/audit/scan.h"
+#include "worker/workloads/add_remove_streams/add_remove_streams.h"
+
+#define AUDIT_NS (90 * CLOCK_S)
+
+static int
+target_order(const void *a, const void *b)
+{
+	const struct worker_target *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* Rows and targets are both sorted: exactly the same names? */
+static bool
+view_is_expected(const struct worker *w, const struct ar_view *v)
+{
+	size_t i;
+
+	if (v->n != w->ntargets)
+		return false;
+	for (i = 0; i < v->n; i++)
+		if (strcmp(v->rows[i].name, w->targets[i].name) != 0)
+			return false;
+	return true;
+}
+
+/* What the listings say of a stream is all that its scan says. */
+static void
+tell_scan(struct worker *w, uint32_t stream, const struct ar_row *r)
+{
+	struct worker_target target = {.stream = stream};
+	struct scan s = {.w = w, .target = &target};
+
+	if (r != NULL) {
+		s.messages = s.read = r->messages;
+		s.created = r->created;
+	}
+	scan_tell_begin(&s);
+	scan_end(&s, 0);
+}
+
+static void
+tell_scans(struct worker *w, const struct ar_view *v)
+{
+	struct ar_row key;
+	unsigned i;
+
+	for (i = 0; i < w->ntargets; i++) {
+		text_set(key.name, sizeof(key.name), w->targets[i].name);
+		tell_scan(w, w->targets[i].stream,
+		    v->n > 0 ? bsearch(&key, v->rows, v->n, sizeof(key),
+				   ar_row_order)
+			     : NULL);
+	}
+}
+
+/* Streams that no client told of are to be known to who cleans up. */
+static void
+tell_others(struct worker *w, const struct ar_view *v)
+{
+	struct worker_target key;
+	uint32_t index = 1;
+	size_t i;
+
+	for (i = 0; i < w->ntargets; i++)
+		if (w->targets[i].stream >= index)
+			index = w->targets[i].stream + 1;
+	for (i = 0; i < v->n && index <= UINT16_MAX; i++) {
+		text_set(key.name, sizeof(key.name), v->rows[i].name);
+		if (w->ntargets > 0 && bsearch(&key, w->targets, w->ntargets,
+					   sizeof(key), target_order) != NULL)
+			continue;
+		tell_stream(w, index, v->rows[i].name, v->rows[i].created, 0);
+		tell_scan(w, index++, &v->rows[i]);
+	}
+}
+
+/* List until it is as expected, or was not for long enough to convict. */
+static int
+audit_listings(struct worker *w, struct ar_view *v, char *why, size_t size)
+{
+	uint64_t now = clock_mono_ns(), deadline = now + AUDIT_NS, list = 0;
+	uint64_t wrong_ns = 0;
+	struct backoff b = {.step = 3};
+
+	for (;; session_backoff(&b, &w->child)) {
+		why[0] = '\0';
+		if (ar_list(w, v, ++list, true) < 0)
+			text_add(
+			    why, size, "no listing: %.90s", w->session.why);
+		else if (!v->has_states)
+			text_add(
+			    why, size, "no state of stream %s", v->stateless);
+		else if (view_is_expected(w, v))
+			return 0;
+		now = clock_mono_ns();
+		if (wrong_ns == 0 && why[0] == '\0')
+			wrong_ns = now;
+		/* The check has seen enough, right or wrong. */
+		if (why[0] == '\0' && now >= wrong_ns + AUDIT_WRONG_NS)
+			return 0;
+		if (now >= deadline)
+			return why[0] == '\0' ? 0 : -ETIMEDOUT;
+	}
+}
+
+int
+ar_audit(struct worker *w)
+{
+	static const struct worker_target whole; /* number 0 is no stream's */
+	struct scan s = {.w = w, .target = &whole};
+	struct ar_view v = {.is_thorough = true};
+	size_t i;
+	int err;
+
+	if (w->ntargets > 0)
+		qsort(w->targets, w->ntargets, sizeof(w->targets[0]),
+		    target_order);
+	scan_tell_begin(&s);
+	child_flush(&w->child);
+	err = audit_listings(w, &v, s.why, sizeof(s.why));
+	for (i = 0; i < v.n; i++)
+		s.read += v.rows[i].messages;
+	tell_scans(w, &v);
+	tell_others(w, &v);
+	scan_end(&s, err);
+	ar_view_clear(&v);
+	return 0;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The audit of a bucket: after all faults were healed each key is asked of the
+ * leader, of a fresh consumer and, where the bucket allows it, of each server
+ * by direct get. Rounds of it, until two of them in a row say the same on all
+ * paths.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/array.h"
+#include "proto/base/text.h"
+#include "worker/audit/scan.h"
+#include "worker/workloads/kv_cas/kv_cas.h"
+
+#define AUDIT_NS       (75 * CLOCK_S)
+#define AUDIT_APART_MS 1000
+#define REQUEST_MS     2000
+#define FIRST_MS       3000 /* a consumer's first message */
+#define NEXT_MS	       1000
+#define INACTIVE_NS    (60 * CLOCK_S)
+
+struct final {
+	uint32_t key;
+	enum kv_path path;
+	struct kv_reading reading;
+};
+
+struct audit {
+	struct scan scan;
+	struct session servers[CONFIG_NODES_MAX];
+	unsigned nservers, round;
+	struct final *finals; /* of this round */
+	uint32_t nfinals, room;
+	uint64_t latest[KEYS_MAX], before[KEYS_MAX]; /* by the leader */
+};
+
+static int
+final_add(struct audit *a, uint32_t key, enum kv_path path,
+    const struct kv_reading *r)
+{
+	struct final *f =
+	    array_at(&a->finals, &a->room, a->nfinals, sizeof(*f), UINT32_MAX);
+
+	if (f == NULL)
+		return -ENOMEM;
+	a->nfinals++;
+	*f = (struct final){key, path, *r};
+	return 0;
+}
+
+static int
+audit_fail(struct audit *a, const struct session *s, const char *what)
+{
+	text_format(
+	    a->scan.why, sizeof(a->scan.why), "%s: %.80s", what, s->why);
+	return -EIO;
+}
+
+/* Every key by one request each, to the leader or by direct get. */
+static int
+audit_ask(struct audit *a, struct session *s, enum kv_path path)
+{
+	const struct kv_options *o = a->scan.w->options;
+	struct kv_reading r;
+	uint32_t key;
+	int err = 0;
+
+	for (key = 0; err == 0 && key < o->keys; key++) {
+		if (kv_get(s, a->scan.w->state, key, path, &r) < 0)
+			return audit_fail(a, s, "no answer");
+		if (path == PATH_LEADER)
+			a->latest[key] = r.revision;
+		err = final_add(a, key, path, &r);
+		child_beat(&a->scan.w->child);
+	}
+	return err;
+}
+
+/* "$KV.<bucket>.k<key>" -> key, or -EINVAL. */
+static int
+key_of(const struct audit *a, const char *subject)
+{
+	const struct kv_options *o = a->scan.w->options;
+	const char *k = strrchr(subject, 'k');
+	uint64_t key;
+
+	if (k == NULL || text_to_u64(k + 1, o->keys - 1, &key) < 0)
+		return -EINVAL;
+	return (int)key;
+}
+
+/* All that the consumer delivers: every value that the bucket still has. */
+static int
+audit_receive(struct audit *a, natsSubscription *sub, uint64_t pending)
+{
+	int wait_ms = pending > 0 ? FIRST_MS : NEXT_MS, key, err = 0;
+	struct delivery d = {.pending = 1};
+	natsMsg *msg = NULL;
+	struct kv_reading r;
+
+	while (err == 0 && d.pending > 0 &&
+	       natsSubscription_NextMsg(&msg, sub, wait_ms) == NATS_OK) {
+		key = key_of(a, natsMsg_GetSubject(msg));
+		if (key >= 0 &&
+		    session_delivery(natsMsg_GetReply(msg), &d) == 0) {
+			kv_take(&r, msg);
+			r.revision = d.seq;
+			err = final_add(a, (uint32_t)key, PATH_CONSUMER, &r);
+		}
+		natsMsg_Destroy(msg);
+		msg = NULL;
+		wait_ms = NEXT_MS;
+		child_beat(&a->scan.w->child);
+	}
+	return err;
+}
+
+static int
+audit_consume(struct audit *a)
+{
+	const struct kv_options *o = a->scan.w->options;
+	const struct kv_state *kv = a->scan.w->state;
+	struct session *s = &a->scan.w->session;
+	natsSubscription *sub = NULL;
+	natsInbox *inbox = NULL;
+	jsConsumerInfo *ci = NULL;
+	jsConsumerConfig cc;
+	natsStatus st;
+	char name[64], filter[96];
+	struct session_consumer c = {kv->stream, name};
+	int err;
+
+	text_format(filter, sizeof(filter), "$KV.%s.>", kv->bucket);
+	text_format(name, sizeof(name), "natsburn_audit_%u_%u_%u",
+	    a->scan.w->source, a->scan.w->incarnation, a->round);
+	st = natsInbox_Create(&inbox);
+	if (st == NATS_OK)
+		st = natsConnection_SubscribeSync(&sub, s->nc, inbox);
+	session_consumer_config(&cc, name);
+	cc.DeliverSubject = inbox;
+	cc.DeliverPolicy =
+	    o->history > 1 ? js_DeliverAll : js_DeliverLastPerSubject;
+	/* "Last per subject" is refused without a filter. */
+	cc.FilterSubject = filter;
+	cc.AckPolicy = js_AckNone;
+	cc.Replicas = (int64_t)a->scan.w->config.replicas;
+	cc.InactiveThreshold = (int64_t)INACTIVE_NS;
+	session_note(s, st, 0);
+	if (st != NATS_OK || session_add_consumer(s, kv->stream, &cc,
+				 REQUEST_MS, &ci) != OUTCOME_OK)
+		err = audit_fail(a, s, "no audit consumer");
+	else {
+		err = audit_receive(a, sub, ci->NumPending);
+		session_drop_consumer(s, &c, REQUEST_MS);
+	}
+	jsConsumerInfo_Destroy(ci);
+	natsSubscription_Destroy(sub);
+	natsInbox_Destroy(inbox);
+	return err;
+}
+
+/* True when every path says what the leader says, and it did before. */
+static bool
+audit_agrees(struct audit *a)
+{
+	const struct kv_options *o = a->scan.w->options;
+	uint64_t shown[KEYS_MAX] = {0};
+	bool same = a->round > 1;
+	const struct final *f;
+	uint64_t key;
+	uint32_t i;
+
+	for (i = 0; i < a->nfinals; i++) {
+		f = &a->finals[i];
+		if (f->path == PATH_DIRECT)
+			same &= f->reading.revision == a->latest[f->key];
+		else if (f->path == PATH_CONSUMER &&
+			 f->reading.revision > shown[f->key])
+			shown[f->key] = f->reading.revision;
+	}
+	for (key = 0; key < o->keys; key++) {
+		same &= shown[key] == a->latest[key];
+		same &= a->before[key] == a->latest[key];
+		a->before[key] = a->latest[key];
+	}
+	/* What is known to be acknowledged has been applied here by now. */
+	return same && a->scan.last >= a->scan.target->last_acked;
+}
+
+static int
+audit_round(struct audit *a)
+{
+	unsigned i;
+	int err;
+
+	a->round++;
+	a->nfinals = 0;
+	err = scan_state(&a->scan);
+	if (err == 0)
+		err = audit_ask(a, &a->scan.w->session, PATH_LEADER);
+	if (err == 0)
+		err = audit_consume(a);
+	for (i = 0; err == 0 && i < a->nservers; i++)
+		err = audit_ask(a, &a->servers[i], PATH_DIRECT);
+	return err;
+}
+
+/* A direct get is answered by the server one is connected to, if it can. */
+static void
+audit_connect(struct audit *a)
+{
+	const struct kv_state *kv = a->scan.w->state;
+	struct session *from = &a->scan.w->session, *s;
+	unsigned i;
+
+	for (i = 0; kv->mode != READ_LEADER && i < from->nurls; i++) {
+		s = &a->servers[a->nservers];
+		s->nurls = 1;
+		text_set(s->urls[0], sizeof(s->urls[0]), from->urls[i]);
+		if (session_open(s, &a->scan.w->child, &a->scan.w->config,
+			clock_mono_ns() + 5 * CLOCK_S) == 0)
+			a->nservers++;
+	}
+}
+
+static void
+emit_finals(struct audit *a)
+{
+	struct event ev = {.type = MESSAGE_KV_FINAL};
+	struct msg_kv_final *m = &ev.u.kv_final;
+	const struct final *f;
+	size_t i;
+
+	for (i = 0; i < a->nfinals; i++) {
+		f = &a->finals[i];
+		m->stream = a->scan.target->stream;
+		m->key = f->key;
+		m->path = (uint8_t)f->path;
+		m->found = f->reading.found;
+		m->revision = f->reading.revision;
+		m->id = f->reading.payload.id;
+		m->run = f->reading.payload.run;
+		m->sum = f->reading.payload.sum;
+		m->intact = f->reading.intact;
+		child_emit(&a->scan.w->child, &ev);
+	}
+}
+
+static void
+audit_bucket(struct worker *w, const struct worker_target *target)
+{
+	uint64_t deadline = clock_mono_ns() + AUDIT_NS;
+	struct audit *a = calloc(1, sizeof(*a));
+	unsigned i;
+	int err = 0;
+
+	if (a == NULL) {
+		child_diag(&w->child, -ENOMEM, "cannot audit the bucket");
+		return;
+	}
+	a->scan.w = w;
+	a->scan.target = target;
+	audit_connect(a);
+	do {
+		if (a->round > 0)
+			worker_commands(w, AUDIT_APART_MS);
+		err = audit_round(a);
+		if (err == 0 && audit_agrees(a))
+			break;
+	} while (!w->child.stopping && clock_mono_ns() < deadline);
+	/* Disagreement that lasted is a result: the check judges it. */
+	scan_tell_begin(&a->scan);
+	if (err == 0)
+		emit_finals(a);
+	a->scan.read = a->nfinals;
+	scan_end(&a->scan, err);
+	for (i = 0; i < a->nservers; i++)
+		session_close(&a->servers[i]);
+	free(a->finals);
+	free(a);
+}
+
+int
+kv_audit(struct worker *w)
+{
+	unsigned i;
+
+	kv_names(w);
+	for (i = 0; i < w->ntargets; i++)
+		audit_bucket(w, &w->targets[i]);
+	return 0;
+}
