@@ -19,7 +19,7 @@
 	    offsetof(struct msg_##message, field), size, text},
 #include "proto/messages.def"
 
-static const struct message_spec specs[MESSAGE_TYPES] = {
+const struct message_spec message_specs[MESSAGE_TYPES] = {
 #define M(NAME, name, number, direction, class, text, fields)                  \
 	[number] = {#NAME, DIRECTION_##direction, text,                        \
 	    sizeof(struct msg_##name),                                         \
@@ -64,14 +64,6 @@ const struct message_trait message_traits[MESSAGE_TYPES] = {
 #define F(message, type, field, key, text)                                     \
 	+(KEY_##key == KEY_ID) + 0x10 * SPLITS(KEY_##key)
 #include "proto/messages.def"
-
-const struct message_spec *
-message_spec(unsigned type)
-{
-	if (type >= MESSAGE_TYPES || specs[type].name == NULL)
-		return NULL;
-	return &specs[type];
-}
 
 int64_t
 message_get(const struct event *ev, const struct message_field *f)
@@ -123,14 +115,10 @@ place_get(const struct event *ev, uint32_t place)
 }
 
 enum message_case
-message_case(const struct event *ev)
+message_case_at(const struct event *ev, uint32_t place)
 {
-	uint32_t place = message_traits[ev->type].split;
-	uint64_t v;
+	uint64_t v = place_get(ev, place);
 
-	if (place == 0)
-		return CASE_FIRST;
-	v = place_get(ev, place);
 	switch (PLACE_KEY(place)) {
 	case KEY_ATTEMPT:
 		return v > 1 ? CASE_AGAIN : CASE_FIRST;

@@ -139,6 +139,8 @@ struct message_spec {
 	const struct message_field *fields;
 };
 
+extern const struct message_spec message_specs[MESSAGE_TYPES];
+
 /* What is asked about each event, so that one look at a table tells it. */
 struct message_trait {
 	uint32_t is;	/* bits of enum message_class */
@@ -176,14 +178,29 @@ enum message_case {
 	CASE_COUNT = 3
 };
 
+/* The case by the field at a place, as struct message_trait has it. */
+enum message_case message_case_at(const struct event *, uint32_t place);
+
 /* Which case of its message an event is. */
-enum message_case message_case(const struct event *);
+static inline enum message_case
+message_case(const struct event *ev)
+{
+	uint32_t place = message_traits[ev->type].split;
+
+	return place != 0 ? message_case_at(ev, place) : CASE_FIRST;
+}
 
 /* The id of the message or operation that an event is about; 0: of none. */
 uint64_t message_id_of(const struct event *);
 
 /* The description of a type, or NULL when there is no such message. */
-const struct message_spec *message_spec(unsigned type);
+static inline const struct message_spec *
+message_spec(unsigned type)
+{
+	return type < MESSAGE_TYPES && message_specs[type].name != NULL
+		   ? &message_specs[type]
+		   : NULL;
+}
 
 /* The value of an integer field. */
 int64_t message_get(const struct event *, const struct message_field *);

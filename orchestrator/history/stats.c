@@ -505,12 +505,14 @@ count_worker(struct stats *s, const struct event *ev, unsigned class,
 		return;
 	w->events++;
 	w->last_ns = ev->time_ns;
-	w->ok += (class & (IS_OK | IS_READ)) != 0 && which == CASE_OK;
-	w->unknown += (class & IS_UNKNOWN) != 0;
-	if (ev->type != MESSAGE_DELIVER)
-		return;
-	w->deliver++;
-	w->redeliver += which == CASE_AGAIN;
+	if (class & (IS_OK | IS_READ))
+		w->ok += which == CASE_OK;
+	else if (class & IS_UNKNOWN)
+		w->unknown++;
+	else if (ev->type == MESSAGE_DELIVER) {
+		w->deliver++;
+		w->redeliver += which == CASE_AGAIN;
+	}
 }
 
 void
