@@ -11,7 +11,8 @@ void
 stats_init(struct stats *s)
 {
 	memset(s, 0, sizeof(*s));
-	s->series = series_create(); /* without it there is no picture */
+	s->series = series_create();
+	s->ran_out = s->series == NULL; /* there is no picture then */
 }
 
 void
@@ -46,8 +47,10 @@ worker_of(struct stats *s, uint32_t source)
 	while (room <= source)
 		room *= 2;
 	grown = realloc(s->workers, room * sizeof(*grown));
-	if (grown == NULL)
+	if (grown == NULL) {
+		s->ran_out = true;
 		return NULL;
+	}
 	memset(grown + s->nworkers, 0, (room - s->nworkers) * sizeof(*grown));
 	s->workers = grown;
 	s->nworkers = room;
@@ -296,6 +299,7 @@ on_fault_planned(struct stats *s, const struct event *ev)
 			room = STATS_FAULTS_MAX;
 		rows = realloc(s->faults, room * sizeof(*rows));
 		if (rows == NULL) {
+			s->ran_out = true;
 			s->faults_omitted++;
 			return;
 		}

@@ -99,6 +99,7 @@ struct stats {
 	uint64_t stream_ops_unknown, stream_ops_retries, listings_failed;
 	uint64_t rounds;
 	uint64_t anomalies;
+	bool ran_out; /* of memory: the figures lack something */
 	uint64_t last_round_ns, longest_stall_ns;
 	struct hist publish, consume, round; /* nanoseconds */
 	struct hist other;		     /* key updates, listings */
