@@ -203,3 +203,12 @@ support_bless(void)
 
 	return bless != NULL && bless[0] == '1';
 }
+
+/* Before main: every program of tests has it. */
+static void __attribute__((constructor)) take_case(void)
+{
+	const char *pattern = getenv("CASE");
+
+	if (pattern != NULL)
+		cmocka_set_test_filter(pattern);
+}

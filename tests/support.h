@@ -49,6 +49,11 @@ unsigned support_type(unsigned i);
 void support_dir_make(char out[SUPPORT_PATH_MAX]);
 void support_dir_remove(const char *);
 
+/*
+ * CASE=PATTERN in the environment: only the tests of a program whose names
+ * match it are run; * and ? as in a shell.
+ */
+
 /* The seed of a random test: NATSBURN_TEST_SEED or a fixed one. */
 uint64_t support_seed(void);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "orchestrator/history/history.h"
+#include "proto/base/text.h"
+#include "proto/frame.h"
 
 static void
 on_anomaly(void *arg, const struct anomaly *a)
@@ -89,15 +91,34 @@ history_enter(struct history *h, const struct event *ev, const uint8_t *raw,
 	int err = 0;
 
 	h->bytes += raw_len;
-	if (h->journal != NULL)
+	if (h->journal != NULL && !h->is_lost)
 		err = journal_append(h->journal, raw, raw_len);
 	look_at_order(h, ev);
 	if (h->is_over)
 		return err;
 	stats_event(&h->stats, judge_ledger(h->judge), ev);
-	/* Without memory the judge says so in its result. */
-	(void)judge_event(h->judge, ev);
+	if (h->stats.ran_out)
+		judge_forget(h->judge);
+	(void)judge_event(h->judge, ev); /* its result says so */
 	return err;
+}
+
+void
+history_lose(struct history *h, const char *why)
+{
+	struct event ev = {.type = MESSAGE_HARNESS, .incarnation = 1};
+	uint8_t frame[FRAME_MAX];
+	int len;
+
+	if (h->is_lost)
+		return;
+	judge_forget(h->judge);
+	ev.time_ns = h->stats.last_ns;
+	text_set(ev.u.harness.why, sizeof(ev.u.harness.why), why);
+	len = frame_encode(&ev, frame);
+	/* It fails as the event did, or the journal says so at its end. */
+	(void)history_enter(h, &ev, frame, len > 0 ? (size_t)len : 0);
+	h->is_lost = true;
 }
 
 void

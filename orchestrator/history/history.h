@@ -28,6 +28,7 @@ struct history {
 	struct journal_writer *journal; /* NULL on replay; borrowed */
 	struct judge_result result;	/* after history_finish */
 	struct dropped dropped;
+	bool is_lost;	/* history_lose() was called */
 	uint64_t bytes; /* of all frames; a replay's are those it read */
 	bool torn;	/* a replay found the end of a killed writer */
 	/*
@@ -49,6 +50,13 @@ void history_fini(struct history *);
  */
 int history_enter(
     struct history *, const struct event *, const uint8_t *raw, size_t raw_len);
+
+/*
+ * An event can't be entered, for lack of memory. Without it what follows
+ * could convict an innocent: the judge convicts no more, and neither would
+ * it again, for the journal ends here, with the reason in it.
+ */
+void history_lose(struct history *, const char *why);
 
 /* Note that events were dropped from the journal. */
 void history_dropped(struct history *, const struct msg_dropped *);

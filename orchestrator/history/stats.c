@@ -12,7 +12,8 @@ void
 stats_init(struct stats *s)
 {
 	memset(s, 0, sizeof(*s));
-	s->series = series_create(); /* without it there is no picture */
+	s->series = series_create();
+	s->ran_out = s->series == NULL; /* there is no picture then */
 }
 
 void
@@ -37,8 +38,11 @@ stats_anomaly(struct stats *s)
 static struct stats_worker *
 worker_of(struct stats *s, uint32_t source)
 {
-	return array_at(&s->workers, &s->nworkers, source, sizeof(*s->workers),
-	    STATS_WORKERS_MAX);
+	struct stats_worker *w = array_at(&s->workers, &s->nworkers, source,
+	    sizeof(*s->workers), STATS_WORKERS_MAX);
+
+	s->ran_out |= w == NULL && source < STATS_WORKERS_MAX;
+	return w;
 }
 
 static bool
@@ -271,6 +275,7 @@ on_fault_planned(struct stats *s, const struct event *ev)
 	f = array_at(&s->faults, &s->faults_room, s->nfaults, sizeof(*f),
 	    STATS_FAULTS_MAX);
 	if (f == NULL) {
+		s->ran_out |= s->nfaults < STATS_FAULTS_MAX;
 		s->faults_omitted++;
 		return;
 	}

@@ -315,17 +315,24 @@ note_phase(struct facts *f, const struct event *ev)
 
 /* What follows is judged only by checks that need nothing before it. */
 static void
+note_hole(struct judge *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->nchecks; i++)
+		j->checks[i].has_hole = true;
+}
+
+static void
 note_dropped(struct judge *j, const struct msg_dropped *m)
 {
 	struct facts *f = &j->facts;
-	size_t i;
 
 	if (f->holes++ == 0)
 		f->dropped_first_ns = m->first_ns;
 	f->dropped += m->events;
 	f->dropped_last_ns = m->last_ns;
-	for (i = 0; i < j->nchecks; i++)
-		j->checks[i].has_hole = true;
+	note_hole(j);
 }
 
 static void
@@ -413,10 +420,15 @@ note_facts(struct judge *j, const struct event *ev)
 	}
 }
 
+/*
+ * A check that does not know everything would convict for what it did not
+ * see: after a hole only those go on that need nothing before it, and when
+ * memory ran out, none.
+ */
 static bool
 is_off(const struct check *c)
 {
-	return c->judge->facts.is_broken ||
+	return c->judge->facts.is_broken || c->judge->facts.lost_memory ||
 	       (c->has_hole && !c->ops->stands_alone);
 }
 
@@ -427,26 +439,30 @@ judge_distrust(struct judge *j, const char *why)
 	note_text(j->facts.broken, sizeof(j->facts.broken), "", why);
 }
 
+void
+judge_forget(struct judge *j)
+{
+	j->facts.lost_memory = true;
+}
+
 int
 judge_event(struct judge *j, const struct event *ev)
 {
 	struct check *c;
 	unsigned i;
-	int err = 0;
 
 	ensure(!j->is_over);
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
 		if (!is_off(c) && c->ops->event(c, ev) < 0)
-			err = -ENOMEM;
+			j->facts.lost_memory = true;
 	}
 	faults_event(&j->faults, ev);
 	leaders_event(&j->leaders, ev);
 	ledger_event(&j->ledger, &j->faults, ev);
 	note_facts(j, ev);
-	if (err < 0 || j->ledger.no_memory || j->leaders.no_memory)
-		j->facts.lost_memory = true;
+	j->facts.lost_memory |= j->ledger.no_memory || j->leaders.no_memory;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
 

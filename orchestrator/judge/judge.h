@@ -49,7 +49,7 @@ void judge_destroy(struct judge *);
 
 /*
  * The next event of the history. 0, or -ENOMEM: the judge then no longer
- * knows everything and says so in its result.
+ * knows everything. It says so in its result, and convicts no more.
  */
 int judge_event(struct judge *, const struct event *);
 
@@ -58,6 +58,9 @@ int judge_event(struct judge *, const struct event *);
  * finishes, and the verdict is the harness's unless a violation stands.
  */
 void judge_distrust(struct judge *, const char *why);
+
+/* The same, when memory ran out elsewhere and the history lacks something. */
+void judge_forget(struct judge *);
 
 /* The history is over; further events are not allowed. */
 void judge_finish(struct judge *, struct judge_result *);

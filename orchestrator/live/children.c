@@ -117,17 +117,23 @@ slot_is_alive(const struct child_slot *s)
 	return s->state != CHILD_IDLE && s->state != CHILD_FINISHED;
 }
 
+/* Ask no more for what happens to a descriptor. */
+static void
+slot_forget(struct children *c, int fd)
+{
+	(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* or it isn't */
+}
+
 static void
 slot_release(struct children *c, struct child_slot *s)
 {
 	if (s->in.fd >= 0) {
-		(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, s->in.fd, NULL);
+		slot_forget(c, s->in.fd);
 		close(s->in.fd);
 	}
 	if (s->out.fd >= 0) {
 		if (s->wants_write)
-			(void)epoll_ctl(
-			    c->epoll_fd, EPOLL_CTL_DEL, s->out.fd, NULL);
+			slot_forget(c, s->out.fd);
 		close(s->out.fd);
 	}
 	s->in.fd = s->out.fd = -1;
@@ -314,6 +320,21 @@ children_have_room(const struct children *c)
 	return forker_has_room(&c->forker);
 }
 
+/* A child that misses a command would wait for it for ever. */
+static void
+slot_unheard(struct children *c, struct child_slot *s, int err)
+{
+	if (err == -EPIPE) /* it is dying: the end of its pipe will say so */
+		return;
+	if (err == -ENOBUFS)
+		log_warn("%s %u does not read its commands: killed", s->role,
+		    s->source);
+	else
+		log_warn("%s %u can't be told its commands (%s): killed",
+		    s->role, s->source, strerror(-err));
+	children_kill(c, s);
+}
+
 /* Write what is queued; poll for room when the pipe is full. */
 static void
 slot_flush(struct children *c, struct child_slot *s)
@@ -325,21 +346,23 @@ slot_flush(struct children *c, struct child_slot *s)
 		s->wants_write =
 		    epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, s->out.fd, &e) == 0;
 	} else if (err != -EAGAIN && s->wants_write) {
-		(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, s->out.fd, NULL);
+		slot_forget(c, s->out.fd);
 		s->wants_write = false;
 	}
-	/* EPIPE: it is dying, and the end of its pipe will say so. */
+	if (err < 0 && err != -EAGAIN)
+		slot_unheard(c, s, err);
 }
 
 void
 children_send(struct children *c, struct child_slot *s, struct event *ev)
 {
-	if (!slot_is_alive(s) || s->pid == 0)
+	int err;
+
+	if (!slot_is_alive(s) || s->pid == 0 || s->out.fd < 0)
 		return;
-	if (channel_send(&s->out, ev) == -ENOBUFS) {
-		log_warn("%s %u does not read its commands: killed", s->role,
-		    s->source);
-		children_kill(c, s);
+	err = channel_send(&s->out, ev);
+	if (err < 0) {
+		slot_unheard(c, s, err);
 		return;
 	}
 	if (ev->type == MESSAGE_START)
@@ -433,7 +456,7 @@ slot_end_of_file(struct children *c, struct child_slot *s)
 {
 	s->at_end = true;
 	s->torn = channel_is_torn(&s->in);
-	(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, s->in.fd, NULL);
+	slot_forget(c, s->in.fd);
 	if (s->reaped)
 		slot_finish(c, s);
 }
@@ -486,6 +509,11 @@ slot_read(struct children *c, struct child_slot *s)
 			/* Nothing after this can be trusted. */
 			c->hooks.gap(c->arg, s, s->last_seq + 1, 0);
 			buf_consume(&s->in.buf, buf_len(&s->in.buf));
+			children_kill(c, s);
+		}
+		if (n < 0) {
+			/* What it sent is lost, and more would be. */
+			c->hooks.gap(c->arg, s, s->last_seq + 1, 0);
 			children_kill(c, s);
 		}
 		if (n <= 0) {
@@ -617,6 +645,8 @@ on_signals(struct children *c)
 		else
 			c->hooks.signalled(c->arg, sig);
 	}
+	if (sig < 0)
+		reap(c); /* what the signal was can't be known */
 }
 
 static bool

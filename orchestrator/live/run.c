@@ -24,10 +24,25 @@
 #define LOOP_MS	       20
 #define GATHER_MS      2
 #define TICK_NS	       CLOCK_S
-#define ANOMALIES_SAID 3	      /* of a kind and class */
-#define SILENT_NS      (6 * CLOCK_S)  /* longer than any one call of a worker */
+#define ANOMALIES_SAID 3	     /* of a kind and class */
+#define SILENT_NS      (6 * CLOCK_S) /* longer than any one call of a worker */
+#define DEAF_NS	       (2 * CLOCK_S)
 #define FLUSH_NS       CLOCK_S	      /* journal to the kernel */
 #define LAST_NS	       (10 * CLOCK_S) /* for the last children to leave */
+
+/* An event is lost: the run proves nothing any more, and goes down. */
+static void
+lose_event(struct run *r, const char *whose, int err)
+{
+	char why[160] = "";
+
+	text_add(why, sizeof(why), "cannot queue an event of %s: %s", whose,
+	    strerror(-err));
+	if (!r->history.is_lost)
+		log_error("%s", why);
+	history_lose(&r->history, why);
+	r->doomed = true;
+}
 
 void
 run_note(struct run *r, struct event *ev)
@@ -35,15 +50,19 @@ run_note(struct run *r, struct event *ev)
 	const uint8_t *raw;
 	struct event back;
 	size_t used;
+	int err;
 
 	/* Stamp and encode by the same code as a child does. */
-	if (channel_send(&r->own, ev) < 0)
-		return;
-	raw = buf_data(&r->own.buf);
-	if (frame_decode(raw, buf_len(&r->own.buf), &back, &used) ==
-	    FRAME_WHOLE)
-		(void)merge_push(r->merge, &back, raw, used);
-	buf_consume(&r->own.buf, buf_len(&r->own.buf));
+	err = channel_send(&r->own, ev);
+	if (err == 0) {
+		raw = buf_data(&r->own.buf);
+		if (frame_decode(raw, buf_len(&r->own.buf), &back, &used) ==
+		    FRAME_WHOLE)
+			err = merge_push(r->merge, &back, raw, used);
+		buf_consume(&r->own.buf, buf_len(&r->own.buf));
+	}
+	if (err < 0)
+		lose_event(r, "natsburn itself", err);
 }
 
 void
@@ -53,6 +72,7 @@ run_doom(struct run *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
+	/* Cut is fine. */
 	(void)vsnprintf(ev.u.harness.why, sizeof(ev.u.harness.why), fmt, ap);
 	va_end(ap);
 	log_error("%s", ev.u.harness.why);
@@ -287,6 +307,7 @@ hook_event(void *arg, struct child_slot *s, const struct event *ev,
     const uint8_t *raw, size_t raw_len)
 {
 	struct run *r = arg;
+	char whose[48];
 	int err;
 
 	if (ev->type == MESSAGE_HEARTBEAT) {
@@ -298,9 +319,10 @@ hook_event(void *arg, struct child_slot *s, const struct event *ev,
 	steer(r, s, ev);
 	say_log(r, s, ev);
 	err = merge_push(r->merge, ev, raw, raw_len);
-	if (err < 0 && !r->doomed)
-		run_doom(r, "cannot queue an event of %s %u: %s", s->role,
-		    s->source, strerror(-err));
+	if (err == 0)
+		return;
+	text_format(whose, sizeof(whose), "%s %u", s->role, s->source);
+	lose_event(r, whose, err);
 }
 
 static void
@@ -579,11 +601,27 @@ note_silence(struct run *r, uint64_t now)
 	}
 }
 
+/* Without word from any child nothing more can be known, or be done. */
+static void
+look_for_deafness(struct run *r, int err, uint64_t now)
+{
+	if (err == 0)
+		r->deaf_ns = 0;
+	else if (r->deaf_ns == 0)
+		r->deaf_ns = now;
+	else if (now >= r->deaf_ns + DEAF_NS && !r->is_deaf) {
+		r->is_deaf = true;
+		run_doom(r, "cannot wait for the child processes: %s",
+		    strerror(-err));
+	}
+}
+
 static void
 loop_once(struct run *r)
 {
 	struct event tick = {.type = MESSAGE_TICK};
 	uint64_t now;
+	int err;
 
 	/*
 	 * Where nobody waits for an answer from here, events may gather for a
@@ -591,9 +629,10 @@ loop_once(struct run *r)
 	 */
 	if (!r->workload->is_steered && r->phase >= PHASE_QUIET &&
 	    r->phase <= PHASE_DRAIN)
-		(void)poll(NULL, 0, GATHER_MS);
-	(void)children_poll(r->children, LOOP_MS);
+		(void)poll(NULL, 0, GATHER_MS); /* shorter is fine */
+	err = children_poll(r->children, LOOP_MS);
 	now = clock_mono_ns();
+	look_for_deafness(r, err, now);
 	if (now >= r->tick_ns) {
 		r->tick_ns = now + TICK_NS;
 		note_silence(r, now);
@@ -621,16 +660,18 @@ run_conclude(struct run *r)
 		children_slot(r->children, i)->restarts = false;
 		children_kill(r->children, children_slot(r->children, i));
 	}
-	while (children_alive(r->children) > 0 &&
+	while (children_alive(r->children) > 0 && !r->is_deaf &&
 	       children_time(r->children) < deadline)
 		loop_once(r);
 	/* Nobody is left who would take the room away again. */
 	reserve_release(r->dir);
-	(void)journal_retry(&r->journal);
-	merge_close(r->merge, 0);
+	(void)journal_retry(&r->journal); /* its error stands in the journal */
+	/* One that was not seen to end would hold back what others sent. */
+	for (i = 0; i == 0 || children_slot(r->children, i) != NULL; i++)
+		merge_close(r->merge, i);
 	release(r);
 	retain_fini(&r->retain);
-	(void)journal_close(&r->journal); /* its error stands in the journal */
+	(void)journal_close(&r->journal); /* likewise */
 	r->history.journal = NULL;
 	history_finish(&r->history);
 	servers_remove(r);
@@ -646,7 +687,7 @@ run_execute(struct run *r)
 		return err;
 	note_head(r);
 	phase_enter(r, PHASE_UP);
-	while (r->phase != PHASE_END && !r->killed) {
+	while (r->phase != PHASE_END && !r->killed && !r->is_deaf) {
 		loop_once(r);
 		phase_poll(r);
 	}

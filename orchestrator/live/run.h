@@ -55,6 +55,8 @@ struct run {
 	bool is_up, all_healed, settled, is_unsettled, compared, dumped;
 	bool interrupted, stopped, doomed, killed, concluding;
 	bool journal_failed;
+	bool is_deaf;	  /* children can't be heard for good */
+	uint64_t deaf_ns; /* since when; 0: they are heard */
 };
 
 /*

@@ -441,8 +441,10 @@ add_anomalies(cJSON *o, const struct history *h, const char *run_dir)
 	for (n = 0; judge_anomaly(h->judge, n) != NULL; n++)
 		;
 	found = calloc(n + 1, sizeof(*found));
-	if (found == NULL)
+	if (found == NULL || list == NULL) {
+		free(found);
 		return false;
+	}
 	for (i = 0; i < n; i++) {
 		item = anomaly_item(h, judge_anomaly(h->judge, i));
 		found[i].events = json_put_array(item, "events");

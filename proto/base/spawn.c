@@ -156,7 +156,9 @@ spawn(const struct spawn_request *r)
 	close(fds[0]);
 	if (n == 0)
 		return pid;
-	(void)waitpid(pid, NULL, 0); /* it has said why and is leaving */
+	if (n < 0)
+		(void)kill(pid, SIGKILL); /* unheard, it may run; not reaped */
+	(void)waitpid(pid, NULL, 0);	  /* it has said why and is leaving */
 	return n == (ssize_t)sizeof(error) && error > 0 ? -error : -EIO;
 }
 
