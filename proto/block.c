@@ -119,6 +119,13 @@ block_get_end(const uint8_t *body, size_t len, struct block_end *e)
 	return true;
 }
 
+bool
+block_may_be_end(const uint8_t head[BLOCK_HEAD])
+{
+	return get_u32(head) ==
+	       ((uint32_t)BLOCK_END << KIND_SHIFT | BLOCK_END_BODY);
+}
+
 void
 block_put_seal(uint8_t out[BLOCK_SEAL], uint64_t bytes, uint64_t sum)
 {

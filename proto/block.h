@@ -9,9 +9,10 @@
  * the length certain: bytes that lack at the end of a file are then told from
  * bytes that changed. All of it is plain data; nothing owns anything.
  *
- * Behind a compressed segment that was written to its end stands a seal, a
- * zstd frame that decoders skip: how many bytes are before it, and their
- * checksum. A decoder that wants more of a sealed segment met damage.
+ * A segment that was written to its end has the block of its end as its last
+ * bytes. Behind a compressed one stands a seal, a zstd frame that decoders
+ * skip: how many bytes are before it, and their checksum. Who wants more bytes
+ * of a segment that ends so met damage; otherwise they were never written.
  */
 #ifndef PROTO_BLOCK_H
 #define PROTO_BLOCK_H
@@ -97,6 +98,9 @@ void block_put_segment(
 bool block_get_segment(const uint8_t *body, size_t len, struct block_segment *);
 void block_put_end(uint8_t out[BLOCK_END_BODY], const struct block_end *);
 bool block_get_end(const uint8_t *body, size_t len, struct block_end *);
+
+/* Whether a block that begins so could be an end, whatever is before it. */
+bool block_may_be_end(const uint8_t head[BLOCK_HEAD]);
 
 /*
  * The seal behind a compressed segment of so many bytes and this checksum;

@@ -197,23 +197,31 @@ reader_fill(struct journal_reader *j)
 	return n > 0;
 }
 
-/* The last bytes of a segment: whether they are a seal, of all before it. */
+/* The last bytes of a segment: whether it was written to its end. */
 static void
 look_at_seal(struct journal_reader *j)
 {
 	const struct journal_bytes *m =
 	    j->memory != NULL ? &j->memory[j->segment - 1] : NULL;
 	uint64_t size = m != NULL ? m->len : file_size(j->fd);
+	uint8_t tail[BLOCK_HEAD + BLOCK_END_BODY];
 
 	j->is_sealed = false;
 	j->left = UINT64_MAX;
-	if (!j->is_packed || size < BLOCK_SEAL)
+	if (size < sizeof(tail))
 		return;
-	size -= BLOCK_SEAL;
+	size -= sizeof(tail);
 	if (m != NULL)
-		memcpy(j->seal, m->data + size, BLOCK_SEAL);
-	else if (pread(j->fd, j->seal, BLOCK_SEAL, (off_t)size) != BLOCK_SEAL)
+		memcpy(tail, m->data + size, sizeof(tail));
+	else if (pread(j->fd, tail, sizeof(tail), (off_t)size) !=
+		 (ssize_t)sizeof(tail))
 		return;
+	if (!j->is_packed) {
+		j->is_sealed = block_may_be_end(tail);
+		return;
+	}
+	memcpy(j->seal, tail + sizeof(tail) - BLOCK_SEAL, BLOCK_SEAL);
+	size += sizeof(tail) - BLOCK_SEAL;
 	j->is_sealed = block_is_seal(j->seal, BLOCK_SEAL, size, NULL);
 	j->left = j->is_sealed ? size : UINT64_MAX;
 }
@@ -415,6 +423,8 @@ look_at_end(struct journal_reader *j)
 {
 	enum journal_state state = JOURNAL_EVENT;
 
+	if (j->end.how == 0 && j->is_packed && !j->in_pack)
+		return damaged(j, "it has no end");
 	if (j->end.how == 0 || j->in_pack)
 		return torn(j);
 	if (j->is_packed)

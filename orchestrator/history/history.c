@@ -40,9 +40,9 @@ history_fini(struct history *h)
 	h->judge = NULL;
 }
 
-/* What follows the events entered so far proves nothing, for this reason. */
-static void __attribute__((format(printf, 2, 3)))
-history_break(struct history *h, const char *fmt, ...)
+/* Nothing after since_ns proves anything, for this reason. */
+static void __attribute__((format(printf, 3, 4)))
+history_break(struct history *h, uint64_t since_ns, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -53,7 +53,7 @@ history_break(struct history *h, const char *fmt, ...)
 	(void)vsnprintf(
 	    h->damage, sizeof(h->damage), fmt, ap); /* cut is fine */
 	va_end(ap);
-	judge_distrust(h->judge, h->damage);
+	judge_distrust(h->judge, since_ns, h->damage);
 }
 
 static bool
@@ -66,22 +66,23 @@ is_in_time(const struct history *h, const struct event *ev)
 static void
 look_at_order(struct history *h, const struct event *ev)
 {
+	unsigned long long n = h->stats.events;
 	char why[160];
 
 	if (!is_in_time(h, ev)) {
 		h->is_over = true;
-		history_break(h,
+		history_break(h, ev->time_ns,
 		    "the history is damaged after event %llu: time goes from "
 		    "%llu to %llu ns",
-		    (unsigned long long)h->stats.events,
-		    (unsigned long long)h->stats.last_ns,
+		    n, (unsigned long long)h->stats.last_ns,
 		    (unsigned long long)ev->time_ns);
 	} else if (!h->damaged && !sequences_take(&h->sequences, ev)) {
 		sequences_why(&h->sequences, ev, why, sizeof(why));
-		history_break(h,
-		    "the history is not whole after event %llu: %s",
-		    (unsigned long long)h->stats.events, why);
-	}
+		history_break(h, sequences_since(&h->sequences, ev),
+		    "the history is not whole after event %llu: %s", n, why);
+	} else if (ev->type == MESSAGE_CHILD_GAP)
+		judge_distrust(h->judge,
+		    sequences_heard(&h->sequences, ev->u.child_gap.child), "");
 }
 
 int
@@ -162,8 +163,11 @@ history_read(struct history *h, struct journal_reader *reader)
 		(void)history_enter(h, &ev, raw, len); /* no journal: 0 */
 	}
 	h->torn = state == JOURNAL_TORN;
+	if (h->torn)
+		judge_cut(h->judge);
+	/* All before it was verified. */
 	if (state == JOURNAL_DAMAGED)
-		history_break(h,
+		history_break(h, HISTORY_TIME_MAX,
 		    "the journal is damaged after event %llu: segment %u: %s",
 		    (unsigned long long)h->stats.events, reader->segment,
 		    reader->why);

@@ -42,12 +42,15 @@ grow(struct sequences *s, uint32_t source)
 	return true;
 }
 
-/* So many events are not here. Where DROPPED stands for so many, they may. */
+/*
+ * So many events are not here. Where DROPPED stands for so many, they may;
+ * and in old journals where a child may have sent so many heartbeats.
+ */
 static bool
 may_lack(struct sequences *s, const struct sequences_source *at,
     uint64_t missing, uint64_t now_ns)
 {
-	uint64_t beats = s->has_beats && at->incarnation != 0
+	uint64_t beats = s->has_beats && at != s->sources && at->incarnation
 			     ? (now_ns - at->time_ns) / CHILD_BEAT_NS
 			     : 0;
 
@@ -116,6 +119,30 @@ sequences_take(struct sequences *s, const struct event *ev)
 				       ev->source != 0 || take_exit(s, ev));
 }
 
+uint64_t
+sequences_heard(const struct sequences *s, uint32_t source)
+{
+	return source < s->n ? s->sources[source].time_ns : 0;
+}
+
+/* An exit that was taken as the parent's next event is wrong of the child. */
+static bool
+is_wrong_exit(const struct sequences *s, const struct event *ev)
+{
+	return ev->type == MESSAGE_CHILD_EXIT && ev->source == 0 && s->n > 0 &&
+	       s->sources[0].seq == ev->seq &&
+	       s->sources[0].incarnation == ev->incarnation;
+}
+
+uint64_t
+sequences_since(const struct sequences *s, const struct event *ev)
+{
+	if (ev->type == MESSAGE_DROPPED)
+		return 0;
+	return sequences_heard(
+	    s, is_wrong_exit(s, ev) ? ev->u.child_exit.child : ev->source);
+}
+
 void
 sequences_why(
     const struct sequences *s, const struct event *ev, char *out, size_t size)
@@ -127,8 +154,7 @@ sequences_why(
 		text_format(out, size, "a note of dropped events is not true");
 	else if (at == NULL)
 		text_format(out, size, "there is no source %u", ev->source);
-	else if (at->seq == ev->seq && at->incarnation == ev->incarnation &&
-		 ev->type == MESSAGE_CHILD_EXIT)
+	else if (is_wrong_exit(s, ev))
 		text_format(out, size,
 		    "source %u sent %llu events before it ended, not all are "
 		    "there",

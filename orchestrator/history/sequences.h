@@ -38,6 +38,12 @@ void sequences_fini(struct sequences *);
  */
 bool sequences_take(struct sequences *, const struct event *);
 
+/* Since when the event that was taken last leaves events in doubt. */
+uint64_t sequences_since(const struct sequences *, const struct event *);
+
+/* When this source was heard last; 0 when it never was. */
+uint64_t sequences_heard(const struct sequences *, uint32_t source);
+
 /* In words, why the event that was taken last does not follow. */
 void sequences_why(
     const struct sequences *, const struct event *, char *out, size_t size);

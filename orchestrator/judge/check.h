@@ -60,9 +60,10 @@ enum anomaly_class {
 struct anomaly {
 	enum anomaly_kind kind;
 	enum anomaly_class class;
-	const char *rule;  /* the paragraph it stands on */
-	const char *check; /* name of the check that raised it */
-	uint64_t time_ns;  /* of the event that completed the evidence */
+	const char *rule;   /* the paragraph it stands on */
+	const char *check;  /* name of the check that raised it */
+	uint64_t time_ns;   /* of the event that completed the evidence */
+	uint64_t raised_ns; /* of the event at which it was raised */
 	uint32_t stream;
 	uint64_t ids[2], seqs[2]; /* 0: none */
 	uint32_t fault;

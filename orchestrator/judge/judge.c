@@ -193,6 +193,7 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	if (a.time_ns == 0)
 		a.time_ns = c->now_ns;
 	a.check = c->ops->name;
+	a.raised_ns = c->now_ns;
 	/*
 	 * Memory storage may lose what it holds when servers restart
 	 * (guarantees 1), and a stream that lost its end numbers anew: then
@@ -432,11 +433,62 @@ is_off(const struct check *c)
 	       (c->has_hole && !c->ops->stands_alone);
 }
 
+/* So many violations of a kind that this check raised are warnings now. */
+static void
+demote(struct judge *j, const struct anomaly *a, uint64_t n)
+{
+	uint64_t *counts;
+	size_t i;
+
+	j->counts[a->kind][CLASS_VIOLATION] -= n;
+	j->counts[a->kind][CLASS_WARNING] += n;
+	for (i = 0; i < j->nchecks; i++) {
+		counts = j->check_counts[i];
+		if (strcmp(j->checks[i].ops->name, a->check) != 0)
+			continue;
+		counts[CLASS_VIOLATION] -= n;
+		counts[CLASS_WARNING] += n;
+	}
+}
+
+/*
+ * The first of each kind are kept, so when one of them was raised too late
+ * all that are not kept were, too.
+ */
+static void
+judge_revoke(struct judge *j, uint64_t since_ns)
+{
+	uint64_t stand[ANOMALY_COUNT] = {0};
+	struct anomaly *a;
+	size_t i;
+
+	for (i = 0; i < j->nkept; i++) {
+		a = &j->kept[i];
+		if (a->class == CLASS_VIOLATION && a->raised_ns <= since_ns)
+			stand[a->kind]++;
+	}
+	for (i = 0; i < j->nkept; i++) {
+		a = &j->kept[i];
+		if (a->class != CLASS_VIOLATION || a->raised_ns <= since_ns)
+			continue;
+		a->class = CLASS_WARNING;
+		demote(
+		    j, a, j->counts[a->kind][CLASS_VIOLATION] - stand[a->kind]);
+	}
+}
+
 void
-judge_distrust(struct judge *j, const char *why)
+judge_distrust(struct judge *j, uint64_t since_ns, const char *why)
 {
 	j->facts.is_broken = true;
 	note_text(j->facts.broken, sizeof(j->facts.broken), "", why);
+	judge_revoke(j, since_ns);
+}
+
+void
+judge_cut(struct judge *j)
+{
+	j->facts.saw_end = false;
 }
 
 void

@@ -54,10 +54,15 @@ void judge_destroy(struct judge *);
 int judge_event(struct judge *, const struct event *);
 
 /*
- * What follows is not to be trusted, for this reason: no check sees it or
- * finishes, and the verdict is the harness's unless a violation stands.
+ * What happened after since_ns is not to be trusted, for this reason: events
+ * are missing or changed. No check sees what follows or finishes, what was
+ * raised after that time is a warning, and the verdict is the harness's unless
+ * a violation stands.
  */
-void judge_distrust(struct judge *, const char *why);
+void judge_distrust(struct judge *, uint64_t since_ns, const char *why);
+
+/* The history was cut off: whatever it said, it has not come to its end. */
+void judge_cut(struct judge *);
 
 /* The same, when memory ran out elsewhere and the history lacks something. */
 void judge_forget(struct judge *);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Record a story as a live run would; see record.h. */
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -87,19 +86,4 @@ record_cut(const char *path, long bytes)
 
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(truncate(path, st.st_size - bytes), 0);
-}
-
-void
-record_damage(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	struct stat st;
-	uint8_t byte;
-
-	assert_true(fd >= 0);
-	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(pread(fd, &byte, 1, st.st_size - 1), 1);
-	byte = (uint8_t)~byte;
-	assert_int_equal(pwrite(fd, &byte, 1, st.st_size - 1), 1);
-	close(fd);
 }

@@ -12,8 +12,7 @@
 /* Journal in dir/journal; the history is judged, history_fini() it. */
 void record(const struct story *, const char *dir, struct history *);
 
-/* Take bytes off the end of a file; turn the last one over. */
+/* Take bytes off the end of a file. */
 void record_cut(const char *path, long bytes);
-void record_damage(const char *path);
 
 #endif
