@@ -38,11 +38,16 @@ struct full_options {
 };
 
 static const struct option_spec full_rows[] = {
-    {"size", OPTION_U64, offsetof(struct full_options, size), sizeof(uint64_t),
-	"256", 16, 65536, NULL, "MIB",
-	"size of a store's disk at first; it grows with the load, in memory",
-	false},
-    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+    {.name = "size",
+	.type = OPTION_U64,
+	OPTION_AT(struct full_options, size),
+	.def = "256",
+	.min = 16,
+	.max = 65536,
+	.arg = "MIB",
+	.help = "size of a store's disk at first; it grows with the load, in "
+		"memory"},
+    {.name = NULL},
 };
 
 static void

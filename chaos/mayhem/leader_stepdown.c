@@ -23,9 +23,14 @@ struct stepdown_options {
 };
 
 static const struct option_spec stepdown_rows[] = {
-    {"of", OPTION_CHOICE, offsetof(struct stepdown_options, of), 16, "any", 0,
-	0, mayhem_leader_names, "WHAT", "meta, stream, consumer or any", false},
-    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+    {.name = "of",
+	.type = OPTION_CHOICE,
+	OPTION_AT(struct stepdown_options, of),
+	.def = "any",
+	.choices = mayhem_leader_names,
+	.arg = "WHAT",
+	.help = "meta, stream, consumer or any"},
+    {.name = NULL},
 };
 
 /* Somebody else's servers: who asks, and how is the answer seen? */

@@ -28,13 +28,20 @@ struct lossy_options {
 };
 
 static const struct option_spec lossy_rows[] = {
-    {"nft", OPTION_FLAG, offsetof(struct lossy_options, nft), sizeof(bool),
-	"false", 0, 0, NULL, NULL, "drop packets with nftables, as root",
-	false},
-    {"loss", OPTION_U64, offsetof(struct lossy_options, loss), sizeof(uint64_t),
-	"5", 1, 50, NULL, "PERCENT", "of all packets, dropped with nft=true",
-	false},
-    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+    {.name = "nft",
+	.type = OPTION_FLAG,
+	OPTION_AT(struct lossy_options, nft),
+	.def = "false",
+	.help = "drop packets with nftables, as root"},
+    {.name = "loss",
+	.type = OPTION_U64,
+	OPTION_AT(struct lossy_options, loss),
+	.def = "5",
+	.min = 1,
+	.max = 50,
+	.arg = "PERCENT",
+	.help = "of all packets, dropped with nft=true"},
+    {.name = NULL},
 };
 
 static bool

@@ -44,15 +44,28 @@ struct partition_options {
 };
 
 static const struct option_spec partition_rows[] = {
-    {"shape", OPTION_CHOICE, offsetof(struct partition_options, shape), 16,
-	"random", 0, 0, shapes, "SHAPE",
-	"isolate, split, leader, oneway, ring or random", false},
-    {"cut", OPTION_CHOICE, offsetof(struct partition_options, cut), 16,
-	"random", 0, 0, cuts, "HOW", "hold, refuse or random", false},
-    {"of", OPTION_CHOICE, offsetof(struct partition_options, of), 16, "any", 0,
-	0, mayhem_leader_names, "WHAT",
-	"shape leader: meta, stream, consumer or any", false},
-    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+    {.name = "shape",
+	.type = OPTION_CHOICE,
+	OPTION_AT(struct partition_options, shape),
+	.def = "random",
+	.choices = shapes,
+	.arg = "SHAPE",
+	.help = "isolate, split, leader, oneway, ring or random"},
+    {.name = "cut",
+	.type = OPTION_CHOICE,
+	OPTION_AT(struct partition_options, cut),
+	.def = "random",
+	.choices = cuts,
+	.arg = "HOW",
+	.help = "hold, refuse or random"},
+    {.name = "of",
+	.type = OPTION_CHOICE,
+	OPTION_AT(struct partition_options, of),
+	.def = "any",
+	.choices = mayhem_leader_names,
+	.arg = "WHAT",
+	.help = "shape leader: meta, stream, consumer or any"},
+    {.name = NULL},
 };
 
 /* Smallest cluster in which a shape is one. */

@@ -16,9 +16,14 @@ struct pause_options {
 };
 
 static const struct option_spec pause_rows[] = {
-    {"of", OPTION_CHOICE, offsetof(struct pause_options, of), 16, "any", 0, 0,
-	mayhem_leader_names, "WHAT", "meta, stream, consumer or any", false},
-    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+    {.name = "of",
+	.type = OPTION_CHOICE,
+	OPTION_AT(struct pause_options, of),
+	.def = "any",
+	.choices = mayhem_leader_names,
+	.arg = "WHAT",
+	.help = "meta, stream, consumer or any"},
+    {.name = NULL},
 };
 
 static void

@@ -26,10 +26,13 @@ struct upgrade_options {
 };
 
 static const struct option_spec upgrade_rows[] = {
-    {"back", OPTION_FLAG, offsetof(struct upgrade_options, back), sizeof(bool),
-	"false", 0, 0, NULL, "BOOL", "downgrade again in every second round",
-	false},
-    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+    {.name = "back",
+	.type = OPTION_FLAG,
+	OPTION_AT(struct upgrade_options, back),
+	.def = "false",
+	.arg = "BOOL",
+	.help = "downgrade again in every second round"},
+    {.name = NULL},
 };
 
 static int

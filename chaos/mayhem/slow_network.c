@@ -18,13 +18,22 @@ struct slow_options {
 };
 
 static const struct option_spec slow_rows[] = {
-    {"delay", OPTION_TIMES, offsetof(struct slow_options, delay),
-	sizeof(struct option_times), "5ms..100ms", 1, 60 * CLOCK_S, NULL,
-	"TIME[..TIME]", "of every byte between servers", false},
-    {"jitter", OPTION_TIMES, offsetof(struct slow_options, jitter),
-	sizeof(struct option_times), "0..50ms", 0, 60 * CLOCK_S, NULL,
-	"TIME[..TIME]", "added to it at random, at most", false},
-    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+    {.name = "delay",
+	.type = OPTION_TIMES,
+	OPTION_AT(struct slow_options, delay),
+	.def = "5ms..100ms",
+	.min = 1,
+	.max = 60 * CLOCK_S,
+	.arg = "TIME[..TIME]",
+	.help = "of every byte between servers"},
+    {.name = "jitter",
+	.type = OPTION_TIMES,
+	OPTION_AT(struct slow_options, jitter),
+	.def = "0..50ms",
+	.max = 60 * CLOCK_S,
+	.arg = "TIME[..TIME]",
+	.help = "added to it at random, at most"},
+    {.name = NULL},
 };
 
 static uint64_t

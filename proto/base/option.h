@@ -45,6 +45,10 @@ struct option_spec {
 	bool secret; /* never dumped, logged or stored */
 };
 
+/* Where a row's value is. */
+#define OPTION_AT(type, member)                                                \
+	.offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
+
 /* Set every option of base to its default. */
 void option_defaults(const struct option_spec *rows, void *base);
 

@@ -4,22 +4,9 @@
 # The API goes away in the middle of a run, and comes back; then RBAC takes
 # natsburn's rights. The run goes on, says what it could not do, and its
 # verdict stands.
-[ "${NATSBURN_K8S_LONG:-}" ] || {
-	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
-	exit 77
-}
 kit_only="its API server is killed"
 # shellcheck source=tests/e2e/k8s/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
-
-start_k8s()
-{
-	rm -rf "$work/run" "$work/run".*
-	env NATSBURN_TEST_MARK="$mark" "$kit/cluster.sh" sh "$NATSBURN" \
-		run queue-group-consumer --consumers 2 --cluster kubernetes \
-		--out "$work/run" "$@" >"$work/out" 2>"$work/err" &
-	pid=$!
-}
 
 # The pid here of the cluster's API server.
 api_pid()
@@ -47,7 +34,7 @@ fault_seen()
 # The API server is killed and comes back.
 victim=$(api_pid)
 mapfile -d '' command <"/proc/$victim/cmdline"
-start_k8s --mayhem pod_delete --duration 60s --fault-interval 4s
+start_k8s --k8s-reach auto --mayhem pod_delete --duration 60s --fault-interval 4s
 await 120 "there is a fault" fault_seen
 kill -9 "$victim"
 await 10 "the API is gone" is_gone "$victim"

@@ -4,10 +4,6 @@
 # After a violation the run folder has what Kubernetes knows of the servers,
 # without secrets, and the bundle has it, too. The violation is real: the
 # run's stream is purged by somebody else.
-[ "${NATSBURN_K8S_LONG:-}" ] || {
-	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
-	exit 77
-}
 # shellcheck source=tests/e2e/k8s/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
 

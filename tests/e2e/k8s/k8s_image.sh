@@ -4,10 +4,6 @@
 # The images as users make them, with docker or else with buildah: natsburn's
 # by scripts/k8s/Dockerfile, nats-server's by scripts/k8s/image. Then natsburn
 # burns in that server, both of them in pods.
-[ "${NATSBURN_K8S_LONG:-}" ] || {
-	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
-	exit 77
-}
 # shellcheck source=tests/e2e/k8s/k8s_job_lib.sh
 . "$(dirname "$0")/k8s_job_lib.sh"
 # shellcheck source=tests/e2e/k8s/image_lib.sh
@@ -31,12 +27,12 @@ rm "$work/natsburn.tar" "$work/server.tar"
 # The kit's server is upgraded to it, by a Job in that image.
 job_image=localhost/natsburn:built
 job queue-group-consumer rolling_upgrade --k8s-image=localhost/nats:built
-passed
+job_passed
 # Then it is the one from the start, with commands in its shell.
 kubectl set image sts nats nats=localhost/nats:built >/dev/null ||
 	fail "no other image"
 image=localhost/nats:built
 expect_cluster_whole
 job kv-cas random_reload,random_hard_kill
-passed
+job_passed
 expect_cluster_whole

@@ -35,7 +35,7 @@ job()
 		"$work/job.log" | tr -s ' ' | tr '\n' ' ')"
 }
 
-passed()
+job_passed()
 {
 	cp "$work/job.log" "$work/out"
 	expect_code 0

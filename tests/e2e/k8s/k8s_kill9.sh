@@ -4,10 +4,6 @@
 # kill -9 of natsburn in the middle of a rollout, and while the ConfigMap is
 # changed: nothing of its own is left running, the StatefulSet becomes whole
 # by itself, and "cluster down" puts the ConfigMap back.
-[ "${NATSBURN_K8S_LONG:-}" ] || {
-	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
-	exit 77
-}
 # shellcheck source=tests/e2e/k8s/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
 

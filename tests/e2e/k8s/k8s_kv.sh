@@ -3,10 +3,6 @@
 #
 # kv-cas under Kubernetes' faults, by the pods' addresses; and paused, which
 # scripts/k8s allows.
-[ "${NATSBURN_K8S_LONG:-}" ] || {
-	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
-	exit 77
-}
 # shellcheck source=tests/e2e/k8s/k8s_faults_lib.sh
 . "$(dirname "$0")/k8s_faults_lib.sh"
 

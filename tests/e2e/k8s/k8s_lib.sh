@@ -6,11 +6,18 @@
 # cluster of one node; or the cluster of KUBECONFIG is used, if
 # NATSBURN_K8S_TEST=1 allows it. Without both these tests are skipped. The
 # servers are those of scripts/k8s, with the kit's image and volumes, or
-# with NATSBURN_K8S_IMAGE and the default storage class.
+# with NATSBURN_K8S_IMAGE and the default storage class. A test may set before
+# it sources this:
+#
+#	is_short=yes	it runs without NATSBURN_K8S_LONG=1, too
+#	kit_only=WHY	it needs the kit
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 pods=3
+
+[ "${NATSBURN_K8S_LONG:-}" ] || [ "${is_short:-}" ] ||
+	skip "takes minutes; NATSBURN_K8S_LONG=1 runs it"
 
 # A cluster of somebody's, with consent: NATSBURN_K8S_TEST=1 and KUBECONFIG.
 # Everything is in a namespace of its own, which is deleted at the end.
@@ -185,6 +192,37 @@ config_note()
 		-o 'jsonpath={.metadata.annotations.natsburn/original}'
 }
 
+# looker_may ROLE VERBS RESOURCES: one more right of the service account.
+looker_may()
+{
+	kubectl create role "$1" --verb="$2" --resource="$3" >/dev/null
+	kubectl create rolebinding "$1" --role="$1" \
+		--serviceaccount=default:looker >/dev/null
+}
+
+# A service account that may look, and no more; its kubeconfig is $work/looker.
+make_looker()
+{
+	kubectl create sa looker >/dev/null
+	looker_may looker get,list,watch pods,statefulsets.apps
+	kubeconfig_of looker "$work/looker"
+}
+
+# add_volume NUMBER: for one more pod of the kit's.
+add_volume()
+{
+	kubectl apply -f - >/dev/null <<-END || fail "no volume"
+		apiVersion: v1
+		kind: PersistentVolume
+		metadata: { name: pv$1 }
+		spec:
+		  capacity: { storage: 1Gi }
+		  accessModes: [ ReadWriteOnce ]
+		  storageClassName: manual
+		  hostPath: { path: /var/log/pv/$1, type: DirectoryOrCreate }
+	END
+}
+
 # kubeconfig_of SERVICE-ACCOUNT FILE: the kit's, as that account.
 kubeconfig_of()
 {
@@ -257,6 +295,35 @@ expect_cluster_whole()
 		fail "a pod has our label"
 }
 
+# burn TEST OPTION...: a run of its own, and what came of it.
+burn()
+{
+	rm -rf "$work/run" "$work/run".*
+	natsburn_k8s run "$@"
+	[ ! -s "$work/run/report.json" ] || say "$*: exit code $code, $(jq -c \
+		'[.rounds, .longest_stall_ms, [.faults[] | [.mode, .target,
+		.applied, .healed, .heal_s, .applied_how, .healed_how]]]' \
+		"$work/run/report.json")"
+}
+
+# The run passed, all its faults were made and undone, and nothing is left.
+passed()
+{
+	expect_code 0
+	expect '.verdict == "pass" and .rounds > 100' verdict
+	expect '.harness.gaps == 0 and .harness.workers_died == 0' harness
+	expect 'all(.faults[]; .applied and .healed)' "applied and healed"
+	expect_same_check "$work/run"
+	expect_nothing_survives 5
+	expect_cluster_whole
+}
+
+# faulted N: more than so many faults.
+faulted()
+{
+	expect "(.faults | length) > $1" "there were faults"
+}
+
 # The pid here of the natsburn that runs inside.
 natsburn_pid()
 {
@@ -269,15 +336,16 @@ natsburn_pid()
 	done
 }
 
-# start_k8s OPTION...: a long run in the background
+# start_k8s OPTION...: a long run in the background; sets $pid.
 start_k8s()
 {
-	rm -rf "$work/run"
+	rm -rf "$work/run" "$work/run".*
 	NATSBURN_TEST_MARK="$mark" k8s "$NATSBURN" run \
 		queue-group-consumer --consumers 2 --cluster kubernetes \
 		--k8s-reach "$reach" ${own:+--k8s-namespace "$own"} \
 		--duration 10m --out "$work/run" "$@" \
 		>"$work/out" 2>"$work/err" &
+	pid=$!
 }
 
 # kill -9 of it; nothing of its own is left.

@@ -6,17 +6,12 @@
 # left alone. Something that enforces them is a STUB, k8s_netpol_stub: with
 # it the real nats-servers of the real pods are really cut off, and what a
 # killed run leaves in force is taken away.
-[ "${NATSBURN_K8S_LONG:-}" ] || {
-	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
-	exit 77
-}
 # shellcheck source=tests/e2e/k8s/k8s_stub_lib.sh
 . "$(dirname "$0")/k8s_stub_lib.sh"
 
 partitioned()
 {
-	rm -rf "$work/run" "$work/run".*
-	natsburn_k8s run queue-group-consumer --consumers 2 --k8s-reach "$reach" \
+	burn queue-group-consumer --consumers 2 --k8s-reach "$reach" \
 		--mayhem partition --fault-interval 5s "$@"
 }
 
@@ -54,19 +49,10 @@ kubectl delete -f "$work/other.yaml" >/dev/null
 
 # Really cut; what servers tell of each other comes by port-forwards.
 partitioned --duration 120s --k8s-reach forward
-say "exit code $code: $(jq -c '[.rounds, .longest_stall_ms, [.faults[] |
-	[.target, .applied, .healed, .heal_s, .applied_how]]]' \
-	"$work/run/report.json")"
-expect_code 0
-expect '.verdict == "pass" and .rounds > 100' verdict
-expect '.harness.gaps == 0 and .harness.workers_died == 0' harness
-expect '(.faults | length) > 1 and all(.faults[]; .mode == "partition" and
-	.applied and .healed)' "applied and healed"
+passed
+faulted 1
 expect 'all(.faults[]; .target | test("^(isolate|leader) nats-[0-2], cut$"))' \
 	"no cut that a policy can't make"
-expect_same_check "$work/run"
-expect_nothing_survives 5
-expect_cluster_whole
 
 # A pod that is replaced meanwhile is cut off again, and after a kill -9 the
 # next natsburn takes everything away.

@@ -2,10 +2,6 @@
 # SPDX-License-Identifier: ISC
 #
 # queue-group-consumer under Kubernetes' faults, through port-forwards.
-[ "${NATSBURN_K8S_LONG:-}" ] || {
-	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
-	exit 77
-}
 # shellcheck source=tests/e2e/k8s/k8s_faults_lib.sh
 . "$(dirname "$0")/k8s_faults_lib.sh"
 

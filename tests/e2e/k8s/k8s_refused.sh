@@ -3,6 +3,7 @@
 #
 # What can't be done on a cluster is said at the start, with the reason: by
 # RBAC, by a PodDisruptionBudget, or because there is nothing to do it to.
+is_short=yes
 kit_only="service accounts get kubeconfigs of their own"
 # shellcheck source=tests/e2e/k8s/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
@@ -34,13 +35,7 @@ refused 3 'shape=oneway .*choose in which direction' --mayhem partition \
 refused 3 'cut=refuse .*choose how' --mayhem partition \
 	-o partition.cut=refuse
 
-# A service account that may look, and no more.
-kubectl create sa looker >/dev/null
-kubectl create role looker --verb=get,list,watch \
-	--resource=pods,statefulsets.apps >/dev/null
-kubectl create rolebinding looker --role=looker \
-	--serviceaccount=default:looker >/dev/null
-kubeconfig_of looker "$work/looker"
+make_looker
 looker="--k8s-kubeconfig $work/looker"
 # shellcheck disable=SC2086
 {

@@ -5,10 +5,6 @@
 # beside each other on the same servers, the first one with faults, and
 # their reports become one. The kit's Kubernetes is older than Indexed Jobs:
 # here each shard is a Job of its own that is told its index.
-[ "${NATSBURN_K8S_LONG:-}" ] || {
-	echo "skipped: takes minutes; NATSBURN_K8S_LONG=1 runs it" >&2
-	exit 77
-}
 kit_only="images are put on its node"
 # shellcheck source=tests/e2e/k8s/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"

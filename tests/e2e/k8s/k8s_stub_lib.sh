@@ -20,7 +20,7 @@ stub()
 {
 	touch "$work/stub"
 	: >"$work/stub.log"
-	k8s "$tests_dir/e2e/k8s_netpol_stub" "$work/stub" "$1" \
+	k8s "$tests_dir/e2e/k8s/k8s_netpol_stub" "$work/stub" "$1" \
 		>"$work/stub.log" 2>&1 &
 	stub_pid=$!
 	await 20 "the stub runs" stub_says
