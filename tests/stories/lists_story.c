@@ -284,13 +284,28 @@ lists_count_class(const struct lists_story *t, enum anomaly_class class)
 	return n;
 }
 
+/* The paragraph that the table of docs/guarantees.md names. */
+static const char *
+rule_of(enum anomaly_kind kind)
+{
+	if (kind == ANOMALY_LOST)
+		return "guarantees 1";
+	return kind == ANOMALY_OP_TIMEOUT ? "guarantees 15" : "guarantees 12";
+}
+
 void
 lists_expect_violation(struct lists_story *t, enum anomaly_kind kind)
 {
+	const struct anomaly *a;
+	size_t i;
+
 	judge_finish(t->judge, &t->result);
 	assert_int_equal(lists_count(t, kind, CLASS_VIOLATION), 1);
 	assert_int_equal(lists_count_class(t, CLASS_VIOLATION), 1);
 	assert_int_equal(t->result.verdict, VERDICT_FAIL);
+	for (i = 0; (a = judge_anomaly(t->judge, i)) != NULL; i++)
+		if (a->class == CLASS_VIOLATION)
+			assert_string_equal(a->rule, rule_of(kind));
 	judge_destroy(t->judge);
 }
 

@@ -13,12 +13,13 @@
 static const struct flaw_kind {
 	enum anomaly_kind kind;
 	const char *what;
+	const char *rule; /* when it is not the check's */
 } flaw_kinds[FLAWS] = {
-    [FLAW_MISSING] = {ANOMALY_STREAM_MISSING, "is not there"},
-    [FLAW_RESURRECTED] = {ANOMALY_STREAM_RESURRECTED, "is there"},
-    [FLAW_SHORT] = {ANOMALY_LOST, "holds too few messages"},
-    [FLAW_CONFIG] = {ANOMALY_CORRUPT, "has another configuration"},
-    [FLAW_ANEW] = {ANOMALY_STREAM_MISSING, "was created anew"},
+    [FLAW_MISSING] = {ANOMALY_STREAM_MISSING, "is not there", NULL},
+    [FLAW_RESURRECTED] = {ANOMALY_STREAM_RESURRECTED, "is there", NULL},
+    [FLAW_SHORT] = {ANOMALY_LOST, "holds too few messages", "guarantees 1"},
+    [FLAW_CONFIG] = {ANOMALY_CORRUPT, "has another configuration", NULL},
+    [FLAW_ANEW] = {ANOMALY_STREAM_MISSING, "was created anew", NULL},
 };
 
 /* No fault and no other meta leader from then until now. */
@@ -70,6 +71,7 @@ raise_flaw(struct check *c, const struct stream *s, enum flaw flaw,
 	const struct episode *e = &s->flaws[flaw];
 	char who[160];
 
+	a.rule = flaw_kinds[flaw].rule;
 	a.ids[0] = s->id;
 	describe(s, flaw, who, sizeof(who));
 	check_raise(c, &a,

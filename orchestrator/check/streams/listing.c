@@ -101,7 +101,8 @@ streams_on_listed(struct check *c, const struct event *ev)
 void
 streams_judge_failing(struct check *c, struct client *k, uint32_t source)
 {
-	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
+	struct anomaly a = {
+	    .kind = ANOMALY_OP_TIMEOUT, .rule = "guarantees 15"};
 	uint64_t waited;
 
 	if (k->failing_ns == 0 || k->told)

@@ -9,7 +9,8 @@ void
 streams_judge_op(struct check *c, struct stream *s)
 {
 	static const char *const names[] = {"", "add", "fill", "delete"};
-	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
+	struct anomaly a = {
+	    .kind = ANOMALY_OP_TIMEOUT, .rule = "guarantees 15"};
 	const struct streams_state *st = c->state;
 	struct check_silence silence = {0};
 	uint64_t waited;

@@ -3,7 +3,8 @@
 #
 # The documents against the program: each option of --help stands in the man
 # page with its default, and the man page has no other; the tables in
-# README.md and docs/protocol.md are those of this build.
+# README.md and docs/protocol.md are those of this build; each check stands in
+# the row of its paragraph of docs/guarantees.md.
 set -u
 export LC_ALL=C
 
@@ -51,6 +52,16 @@ while read -r code; do
 	grep -Eq "^\.It $code\$" "$page" ||
 		complain "exit code $code is not in $page"
 done < <(sed -n '/^exit codes:/,$p' <<<"$help" | grep -Eo '[0-9]+')
+
+# "  kv   the revisions ... (guarantees 10)", and a row "| 10, 11 | ... | `kv` |"
+checks=$("$NATSBURN" list |
+	sed -n 's/^  \([a-z_]*\) .*(guarantees \([0-9]*\))$/\1 \2/p')
+[ -n "$checks" ] || complain "natsburn list shows no checks"
+while read -r check paragraph; do
+	grep -Eq "^\| ([0-9]+, )*$paragraph(, [0-9]+)* \|.*\`$check\`" \
+		"$root/docs/guarantees.md" ||
+		complain "$check is not in row $paragraph of docs/guarantees.md"
+done <<<"$checks"
 
 NATSBURN=$NATSBURN "$root/scripts/make-readme-tables" --check || bad=1
 "$root/scripts/make-protocol-doc" --check || bad=1
