@@ -753,6 +753,27 @@ write_servers(const struct page *p)
 	fputs("</section>\n", p->out);
 }
 
+/* Also of operations that have no tile. */
+static void
+write_messages(const struct page *p)
+{
+	const cJSON *m,
+	    *list = json_get(json_get(p->tree, "counts"), "messages");
+
+	if (cJSON_GetArraySize(list) == 0)
+		return;
+	fputs("<details><summary>operations, by message</summary>\n", p->out);
+	table_head(p, "message|#events");
+	cJSON_ArrayForEach (m, list) {
+		fputs("<tr>", p->out);
+		cell_text(p, m->string);
+		cell_count(p, m->valuedouble);
+		fputs("</tr>\n", p->out);
+	}
+	table_end(p);
+	fputs("</details>\n", p->out);
+}
+
 static void
 write_workers(const struct page *p)
 {
@@ -787,6 +808,7 @@ write_workers(const struct page *p)
 		    "<p class=soft>The first %d of %.0f; more stand in "
 		    "report.json.</p>\n",
 		    WORKERS_MAX, n + json_number(p->tree, "workers_omitted"));
+	write_messages(p);
 	fputs("</section>\n", p->out);
 }
 
