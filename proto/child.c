@@ -51,7 +51,7 @@ child_fini(struct child *c)
 	channel_out_fini(&c->up);
 }
 
-/* Nobody listens any more: leave without ceremony. */
+/* The parent is gone, so nobody can be told: exit at once. */
 static void __attribute__((noreturn)) child_orphaned(void)
 {
 	_exit(0);

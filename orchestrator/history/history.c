@@ -44,7 +44,7 @@ history_enter(struct history *h, const struct event *ev, const uint8_t *raw,
 	if (h->journal != NULL)
 		err = journal_append(h->journal, raw, raw_len);
 	stats_event(&h->stats, judge_ledger(h->judge), ev);
-	/* Without memory the judge says so in its result. */
+	/* When memory runs out the judge remembers it for its result. */
 	(void)judge_event(h->judge, ev);
 	return err;
 }
@@ -90,12 +90,14 @@ history_replay(struct history *h, const char *run_dir)
 	    (state = journal_next(&reader, &ev, &raw, &len)) == JOURNAL_EVENT) {
 		if (ev.type == MESSAGE_DROPPED)
 			history_dropped(h, &ev.u.dropped);
-		(void)history_enter(h, &ev, raw, len); /* no journal: 0 */
+		(void)history_enter(h, &ev, raw, len); /* writes no journal */
 	}
 	h->torn = state == JOURNAL_TORN;
 	h->damaged = state == JOURNAL_DAMAGED;
 	if (h->damaged) {
-		/* What is missing is unknown: the harness's fault, not a pass.
+		/*
+		 * Nobody knows what stood in the damaged part. The gap makes
+		 * it a harness fault, so that the run can't pass.
 		 */
 		memset(&ev, 0, sizeof(ev));
 		ev.type = MESSAGE_CHILD_GAP;

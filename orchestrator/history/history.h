@@ -24,7 +24,7 @@ struct history {
 	struct journal_writer *journal; /* NULL on replay; borrowed */
 	struct judge_result result;	/* after history_finish */
 	struct dropped dropped;
-	uint64_t bytes;	    /* of all frames; a replay's are those it read */
+	uint64_t bytes;	    /* of all frames that were entered */
 	bool torn, damaged; /* what a replay found at the end */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The report page; see page.h. What stands in it comes from the tree of
- * report.json, so the two can't disagree; the picture comes from chart.c,
- * style and script from page/.
+ * The report page; see page.h. It shows the tree of report.json. The verdict,
+ * the faults by mode, the roles of processes and the picture (chart.c) come
+ * from the history that the tree was made of. Style and script stand in page/.
  */
 #include <stdlib.h>
 #include <string.h>
