@@ -33,10 +33,10 @@ void channel_out_fini(struct channel_out *);
 
 /*
  * Stamp an event (its stamp is filled in; a heartbeat gets the number of the
- * event before it) and queue it. Flushes by itself
- * before more than one atomic write has gathered when fd blocks. 0,
- * -EAGAIN never; -EPIPE when the reader is gone, -ENOBUFS when a
- * non-blocking reader is CHANNEL_OUT_MAX behind.
+ * event before it) and queue it. What is queued is
+ * written before it grows beyond one atomic write; where fd does not block
+ * and the pipe is full, it stays queued. 0; -EPIPE when the reader is gone;
+ * -ENOBUFS when CHANNEL_OUT_MAX bytes wait for it.
  */
 int channel_send(struct channel_out *, struct event *);
 

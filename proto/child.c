@@ -62,7 +62,7 @@ child_confine(void)
 		    "system calls can't be filtered here: %s", strerror(-err));
 }
 
-/* Nobody listens any more: leave without ceremony. */
+/* The parent is gone, so nobody can be told: exit at once. */
 static void __attribute__((noreturn)) child_orphaned(void)
 {
 	_exit(0);

@@ -15,9 +15,9 @@
 #define STAMP_BYTES_MAX (HEAD_BYTES + 3 + 9 * (size_t)STAMP_FIELDS)
 
 /*
- * The writer and the first of two readers are by hand: they meet every event
- * of every message, and know what they look for. What the reader does not
- * expect (fields of a later version, damage) it leaves to msgpack-c.
+ * The writer and the first of two readers are written by hand, because every
+ * event passes through them. What that reader does not expect (fields of a
+ * later version, numbers below zero, damage) is read by msgpack-c.
  */
 static uint8_t *
 put_be(uint8_t *at, uint64_t v, unsigned bytes)
@@ -137,7 +137,7 @@ frame_encode(const struct event *ev, uint8_t out[FRAME_MAX])
 	return (int)len;
 }
 
-/* What is left of a frame. bad is set by whatever does not go on. */
+/* The rest of a frame; bad is set when it can't be read further. */
 struct reader {
 	const uint8_t *at, *end;
 	bool bad;
@@ -179,7 +179,7 @@ get_u64(struct reader *r, uint64_t max)
 	return v;
 }
 
-/* Numbers below zero are rare, and left to the other reader. */
+/* A string of less than size bytes, and a NUL behind it. */
 static void
 get_text(struct reader *r, char *out, size_t size)
 {
@@ -434,8 +434,8 @@ measure(const uint8_t *d, size_t len, size_t *bytes, size_t *items)
 }
 
 /*
- * No more elements are claimed than there are bytes: msgpack-c asks for the
- * memory of all of them before it looks for the first.
+ * False when a count claims more elements than there are bytes. msgpack-c
+ * would ask for the memory of all of them before it reads the first.
  */
 static bool
 counts_fit(const uint8_t *d, size_t len)

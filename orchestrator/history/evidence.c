@@ -74,7 +74,10 @@ key_matches(const struct anomaly *a, enum field_key key, uint64_t v)
 	return key == KEY_FAULT && v == a->fault;
 }
 
-/* Of the anomaly's stream, as far as the field says of which. */
+/*
+ * False when the field says that the event is about another stream than the
+ * anomaly is.
+ */
 static bool
 may_be_its_stream(const struct judge *judge, const struct anomaly *a,
     enum field_key key, uint64_t v)
@@ -114,12 +117,12 @@ evidence_bears_on(
 
 	if (is_scan(ev)) /* both have their stream at the same place */
 		return ev->u.scan_begin.stream == a->stream;
-	if (is_state(ev)) /* there are none but of streams that differ */
+	if (is_state(ev)) /* they are told only of streams that differ */
 		return a->kind == ANOMALY_DIVERGENCE;
 	for (i = 0; i < spec->nfields; i++) {
 		f = &spec->fields[i];
 		v = (uint64_t)message_get(ev, f);
-		/* Sequences mean something within their stream only. */
+		/* Other streams have messages with the same sequences. */
 		if (!may_be_its_stream(judge, a, f->key, v))
 			return false;
 		matches |= key_matches(a, f->key, v);
@@ -204,7 +207,7 @@ evidence_is_around(const struct judge *judge, const struct evidence_sieve *s,
 	return false;
 }
 
-/* The beginning and the end of the story; what is between is counted. */
+/* Keep the first and the last events; those between are counted only. */
 static void
 found_add(struct evidence *e, const struct event *ev, uint64_t start_ns)
 {

@@ -11,7 +11,7 @@
 
 #include "orchestrator/judge/judge.h"
 
-#define EVIDENCE_EVENTS_MAX 32 /* of one anomaly: half of them the last */
+#define EVIDENCE_EVENTS_MAX 32 /* of one anomaly: the first 16, the last 16 */
 
 /* What was found for one anomaly. */
 struct evidence {
@@ -28,8 +28,9 @@ int evidence_collect(
     const struct judge *, const char *run_dir, struct evidence *, size_t n);
 
 /*
- * Most events bear on nothing: a bitmap of the keys tells so at once, and
- * only what it lets through has to be compared with every anomaly.
+ * Most events have nothing to do with any anomaly. A bitmap of the anomalies'
+ * keys tells this fast; only events that it lets pass are compared with each
+ * anomaly.
  */
 #define EVIDENCE_SIEVE_BITS 16
 
@@ -44,7 +45,7 @@ bool evidence_sieve_passes(const struct evidence_sieve *, const struct event *);
 bool evidence_bears_on(
     const struct judge *, const struct event *, const struct anomaly *);
 
-/* True when it tells how the run went, not of the messages themselves. */
+/* True when it tells how the run went: class FRAME, and warnings. */
 bool evidence_is_frame(const struct event *);
 
 /*

@@ -14,7 +14,7 @@ struct series *
 series_create(void)
 {
 	size_t size = (sizeof(struct series) + ALIGN - 1) / ALIGN * ALIGN;
-	/* All of it is touched now: memory must not grow with the run. */
+	/* Touch all of it now, so that memory does not grow later. */
 	struct series *s = aligned_alloc(ALIGN, size);
 
 	if (s == NULL)
@@ -76,7 +76,7 @@ merge(struct series_bucket *to, const struct series_bucket *a,
 	*to = m;
 }
 
-/* All buckets are in use: half as many, twice as long. */
+/* When all buckets are in use, merge them in pairs: each is twice as long. */
 static void
 halve(struct series *s)
 {
@@ -159,7 +159,7 @@ reach(struct series *s, uint64_t now_ns)
 void
 series_pass(struct series *s, uint64_t now_ns)
 {
-	(void)reach(s, now_ns); /* that is all */
+	(void)reach(s, now_ns); /* nothing is counted in the bucket */
 }
 
 void

@@ -16,12 +16,12 @@
 #include "proto/config.h"
 
 #define SERIES_BUCKETS 1024
-#define SERIES_STEP_NS (250 * CLOCK_MS) /* a bucket at first */
+#define SERIES_STEP_NS (250 * CLOCK_MS) /* length of a bucket at first */
 #define SERIES_LANES   (CONFIG_NODES_MAX + 1)
-#define SERIES_OTHER   CONFIG_NODES_MAX /* lane of what hits no server */
-#define SERIES_MODES   32		/* the last is all further ones */
+#define SERIES_OTHER   CONFIG_NODES_MAX /* lane of faults that hit no server */
+#define SERIES_MODES   32		/* the last stands for all further */
 #define SERIES_STALLS  64
-#define SERIES_LONG_NS CLOCK_S /* a round that late is a stall */
+#define SERIES_LONG_NS CLOCK_S /* without a round: that is a stall */
 #define SERIES_GRADES  98      /* of a latency: four an octave from 16 us */
 
 enum series_kind {

@@ -69,7 +69,7 @@ is_named(const char *target, const char *name)
 bool
 stats_hits(const struct stats *s, unsigned i, const char *target)
 {
-	/* Behind its first name a hyphen and a number may follow. */
+	/* A server that came back may be named "n2-2" instead of "n2". */
 	return is_named(target, s->servers[i].first) ||
 	       is_named(target, s->servers[i].name);
 }
@@ -106,7 +106,7 @@ on_publish_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 		round_done(s, ev->time_ns);
 }
 
-/* A message is done, now that this event says so. */
+/* This event completes a message: count it as a round. */
 static void
 consumed(struct stats *s, const struct ledger_entry *e, const struct event *ev)
 {
@@ -126,13 +126,13 @@ on_ack_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 	    ledger_consumer(l, ev->u.ack_ok.consumer);
 
 	if (e == NULL || e->is_confirmed)
-		return; /* confirmed before: the same message once more */
+		return; /* it was confirmed before; this is a further ack */
 	if (k != NULL && (e->required & ~(e->confirmed | k->bit)) != 0)
 		return; /* others have to confirm it as well */
 	consumed(s, e, ev);
 }
 
-/* Where nothing is confirmed, a message is done when it was delivered. */
+/* Where acks are not confirmed, a delivery completes a message. */
 static void
 on_deliver(struct stats *s, const struct ledger *l, const struct event *ev)
 {
@@ -341,7 +341,7 @@ on_phase(struct stats *s, const struct event *ev)
 	}
 }
 
-/* It runs another version than before, or the first. */
+/* Note a version that a server runs, when it is not the one before. */
 static void
 add_version(struct stats_server *v, const char *version, uint64_t now_ns)
 {
@@ -486,8 +486,8 @@ on_rare(struct stats *s, const struct event *ev)
 		break;
 	case MESSAGE_DROPPED:
 		/*
-		 * It stands for the events that were dropped, and is none of
-		 * the run's own.
+		 * The note was counted as one event. It stands for the events
+		 * that --journal-keep dropped, so they are counted instead.
 		 */
 		s->events += ev->u.dropped.events - 1;
 		break;

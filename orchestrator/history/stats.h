@@ -44,7 +44,7 @@ struct stats_mode {
 	uint64_t planned, applied, failed, healed, unhealed;
 };
 
-#define STATS_VERSIONS_MAX 32 /* of one server: the first, and the latest */
+#define STATS_VERSIONS_MAX 32 /* of a server: the first and the latest 31 */
 
 struct stats_version {
 	uint64_t since_ns;
@@ -57,7 +57,7 @@ struct stats_server {
 	unsigned nversions;
 	uint64_t sync_interval_ns, max_memory, max_storage; /* 0: not told */
 	bool sync_always;
-	char first[32];	 /* its first name; "n2" came back as "n2-2" */
+	char first[32];	 /* the name it had first: "n2" may become "n2-2" */
 	uint64_t faults; /* that took effect on it */
 	uint64_t faulty_ns, ended;
 	uint64_t leads[LEADS_CONSUMER + 1]; /* times it came to lead */
@@ -78,7 +78,7 @@ struct stats_phase {
 	uint64_t begin_ns;
 };
 
-/* Faults of all modes, those without a row too. */
+/* Faults of all modes, also those that have no row in the report. */
 struct stats_totals {
 	uint64_t planned, applied, healed;
 };
@@ -90,7 +90,7 @@ struct stats {
 	int64_t wall_ns;
 	uint64_t events;
 	uint64_t behind; /* most messages that a publisher's rate lacked */
-	uint64_t seen[MESSAGE_TYPES][CASE_COUNT]; /* events */
+	uint64_t seen[MESSAGE_TYPES][CASE_COUNT]; /* events by message, case */
 	uint64_t rounds;
 	uint64_t anomalies;
 	bool ran_out; /* of memory: the figures lack something */
@@ -128,7 +128,7 @@ bool stats_hits(const struct stats *, unsigned i, const char *target);
 
 struct stats_totals stats_faults(const struct stats *);
 
-/* Events of a message that came, in all its cases. */
+/* How many events of a message there were, in all its cases. */
 uint64_t stats_seen(const struct stats *, enum message_type);
 
 /* Count an event that the ledger has not entered yet. */

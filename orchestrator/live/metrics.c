@@ -176,8 +176,23 @@ write_work(const struct stats *s, uint64_t now, FILE *out)
 	    "From a publish ack to the confirmed ack of the consumer.",
 	    &s->consume);
 	write_hist(out, "operation_latency_seconds",
-	    "Key updates from the first attempt to the ack, and listings.",
+	    "Rounds that are one operation, from the first attempt to success.",
 	    &s->other);
+}
+
+/* All that was told of operations, also of those without other figures. */
+static void
+write_messages(const struct stats *s, FILE *out)
+{
+	enum message_type type;
+
+	head(out, "operation_events_total", "counter",
+	    "Events of operations, by message.");
+	for (type = 0; type < MESSAGE_TYPES; type++)
+		if (message_class(type) & IS_OPERATION &&
+		    stats_seen(s, type) > 0)
+			with(out, "operation_events_total", "message",
+			    message_spec(type)->name, stats_seen(s, type));
 }
 
 static void
@@ -283,6 +298,7 @@ metrics_write(const struct run *r, uint64_t now_ns, FILE *out)
 
 	write_run(r, now_ns, out);
 	write_work(s, now_ns, out);
+	write_messages(s, out);
 	write_anomalies(&r->history, out);
 	write_faults(s, out);
 	write_servers(s, out);

@@ -173,6 +173,27 @@ page_servers(const struct page *p)
 	fputs("</section>\n", p->out);
 }
 
+/* Also of operations that have no tile. */
+static void
+write_messages(const struct page *p)
+{
+	const cJSON *m,
+	    *list = json_get(json_get(p->tree, "counts"), "messages");
+
+	if (cJSON_GetArraySize(list) == 0)
+		return;
+	fputs("<details><summary>operations, by message</summary>\n", p->out);
+	page_table_head(p, "message|#events");
+	cJSON_ArrayForEach (m, list) {
+		fputs("<tr>", p->out);
+		page_cell_text(p, m->string);
+		page_cell_count(p, m->valuedouble);
+		fputs("</tr>\n", p->out);
+	}
+	page_table_end(p);
+	fputs("</details>\n", p->out);
+}
+
 void
 page_workers(const struct page *p)
 {
@@ -208,6 +229,7 @@ page_workers(const struct page *p)
 		    "<p class=soft>The first %d of %.0f; more stand in "
 		    "report.json.</p>\n",
 		    WORKERS_MAX, n + json_number(p->tree, "workers_omitted"));
+	write_messages(p);
 	fputs("</section>\n", p->out);
 }
 

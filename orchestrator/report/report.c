@@ -292,6 +292,20 @@ report_open_unknown(const struct ledger *l)
 	return recovered + never_seen;
 }
 
+/* All that was told of operations, also of those without other figures. */
+static void
+add_messages(cJSON *counts, const struct stats *s)
+{
+	cJSON *o = cJSON_AddObjectToObject(counts, "messages");
+	enum message_type type;
+
+	for (type = 0; type < MESSAGE_TYPES; type++)
+		if (message_class(type) & IS_OPERATION &&
+		    stats_seen(s, type) > 0)
+			add_count(
+			    o, message_spec(type)->name, stats_seen(s, type));
+}
+
 static void
 add_counts(cJSON *o, const struct history *h)
 {
@@ -339,6 +353,7 @@ add_counts(cJSON *o, const struct history *h)
 		s->seen[MESSAGE_STREAM_REMOVE][CASE_AGAIN]);
 	add_count(counts, "listings_failed",
 	    s->seen[MESSAGE_STREAM_LIST_END][CASE_FAILED]);
+	add_messages(counts, s);
 }
 
 static void

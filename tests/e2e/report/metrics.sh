@@ -67,6 +67,9 @@ grep -q '^Content-Type: text/plain; version=0.0.4' "$work/answer" ||
 [ "$(metric publish_latency_seconds_count)" -eq \
 	"$(metric 'publish_latency_seconds_bucket{le="+Inf"}')" ] ||
 	fail "the histogram's ends differ"
+[ "$(metric 'operation_events_total{message="PUBLISH_OK"}')" -eq \
+	"$(metric 'publishes_total{outcome="ok"}')" ] ||
+	fail "the operations by message differ"
 cp "$work/page" "$work/metrics"
 
 get /nothing
