@@ -9,7 +9,8 @@
 #include "proto/base/text.h"
 #include "proto/child.h"
 
-#define TIMEOUT_MS 2000L /* a stopped server's port accepts and hangs */
+/* a stopped server's port accepts, and nothing comes */
+#define TIMEOUT_MS 2000L
 
 int
 page_open(struct transfer *t, const struct cluster *cluster, void *owner)

@@ -71,7 +71,8 @@ void
 transfer_stop(struct transfer *t, CURLM *multi)
 {
 	if (t->is_added)
-		(void)curl_multi_remove_handle(multi, t->easy); /* it is in */
+		/* it is in there, so that can't fail */
+		(void)curl_multi_remove_handle(multi, t->easy);
 	t->is_added = false;
 }
 
