@@ -154,8 +154,8 @@ schedule_init(
 	s->all_ok = true;
 	while (text_next_item(&list, name, sizeof(name))) {
 		ops = mayhem_find(name);
+		/* The command line would have refused it. */
 		if (ops == NULL || s->n == SCHEDULE_MODES_MAX)
-			/* the command line would have refused it */
 			return -EINVAL;
 		err = ops->plan != NULL ? add_mode(s, ops) : 0; /* none */
 		if (err == 0)

@@ -70,8 +70,8 @@ transfer_start(struct transfer *t, CURLM *multi)
 void
 transfer_stop(struct transfer *t, CURLM *multi)
 {
+	/* What is in there can be removed. */
 	if (t->is_added)
-		/* it is in there, so that can't fail */
 		(void)curl_multi_remove_handle(multi, t->easy);
 	t->is_added = false;
 }

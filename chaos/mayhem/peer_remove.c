@@ -171,8 +171,8 @@ remove_is_healed(struct fault *f)
 	take_answer(f);
 	/* the old server had not ended when heal was called */
 	if (strcmp(f->before, name) == 0) {
+		/* What fails is tried again at the next look. */
 		if (!c->ops->node_runs(c, f->node))
-			/* what fails is tried again at the next look */
 			(void)remove_heal(f);
 		return false;
 	}

@@ -175,8 +175,8 @@ reload_marked(struct cluster *c)
 	unsigned i, left;
 
 	for (i = 1; i <= c->n; i++)
+		/* A command that can't be begun is not waited for. */
 		if (k->nodes[i - 1].is_marked && k->nodes[i - 1].is_there)
-			/* A command that can't be begun is not waited for. */
 			(void)kube_signal_send(c, i, SIGHUP, "-");
 	do {
 		chaos_wait(c->chaos, 20);
