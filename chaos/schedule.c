@@ -26,7 +26,6 @@ plan_next(struct schedule *s, struct schedule_mode *m)
 	m->fault.options = m->plan.options;
 	m->fault.cluster = s->cluster;
 	m->stage = STAGE_NONE;
-	m->applied = false;
 	if (m->plan.ops->plan != NULL)
 		m->plan.ops->plan(&m->plan, &m->fault);
 }
@@ -443,7 +442,6 @@ step_applying(struct schedule *s, struct schedule_mode *m, uint64_t now)
 		    "no effect was observed within %llu s",
 		    (unsigned long long)(patience / CLOCK_S));
 	emit_outcome(s, f, MESSAGE_FAULT_APPLIED, applied);
-	m->applied = applied;
 	f->how[0] = '\0';
 	m->stage = STAGE_HOLDING;
 	m->since_ns = now;

@@ -35,7 +35,6 @@ struct schedule_mode {
 	struct fault fault; /* due next, or in force */
 	enum fault_stage stage;
 	uint64_t since_ns; /* when the stage began */
-	bool applied;
 	bool in_mix;
 	void *options;
 };
