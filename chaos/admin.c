@@ -13,8 +13,9 @@
 
 #define CONNECT_MS 1000
 #define FRESH_NS   (3 * CLOCK_S) /* healthy not longer ago than this */
-#define VARZ_NS	   (3 * CLOCK_S) /* it is asked for less often */
-#define ACCOUNTS   2
+/* /varz is asked for less often than /healthz */
+#define VARZ_NS	 (3 * CLOCK_S)
+#define ACCOUNTS 2
 
 struct admin {
 	struct cluster *cluster;
@@ -52,7 +53,8 @@ static void
 disconnect(struct admin *a)
 {
 	admin_done(a);
-	natsConnection_Destroy(a->nc); /* nothing comes in any more */
+	/* first: it ends what feeds the other two */
+	natsConnection_Destroy(a->nc);
 	natsSubscription_Destroy(a->sub);
 	natsInbox_Destroy(a->inbox);
 	a->nc = NULL;
@@ -67,8 +69,10 @@ admin_destroy(struct admin *a)
 		return;
 	disconnect(a);
 	/*
-	 * After TLS, which a server may want without being asked for it, the
-	 * library (3.4.1) frees what OpenSSL frees once more at exit.
+	 * When TLS was used, nats_Close() of the library (3.4.1) frees memory
+	 * that OpenSSL frees again at exit. A foreign server may demand TLS
+	 * even if no option asks for it, so only our own servers, which never
+	 * use TLS, are safe.
 	 */
 	if (a->cluster->ops->owner == OWNER_US)
 		nats_Close();
@@ -89,7 +93,10 @@ set_options(natsOptions *o, const char *url, const struct config_login *login,
 		s = natsOptions_SetName(o, "natsburn-chaos");
 	if (s == NATS_OK)
 		s = natsOptions_SetTimeout(o, CONNECT_MS);
-	/* A request belongs to the server it was sent to. */
+	/*
+	 * An answer must come from the server that was asked, so the library
+	 * must not connect to another one by itself.
+	 */
 	if (s == NATS_OK)
 		s = natsOptions_SetAllowReconnect(o, false);
 	return s;
@@ -139,9 +146,9 @@ connect_to(struct admin *a, enum admin_account account, unsigned node)
 }
 
 /*
- * The one connected to, if it still answers; else any that does. While
- * streams come and go none may call itself healthy: then the one that
- * answered last about anything.
+ * Choose the server that is connected to if it is healthy, else any that is.
+ * While streams come and go no server may call itself healthy: then choose the
+ * one that answered /varz last.
  */
 static unsigned
 choose_node(const struct admin *a)
@@ -210,7 +217,7 @@ admin_poll(struct admin *a, char *out, size_t size)
 	if (!a->is_asked)
 		return -ENOTCONN;
 	do {
-		natsMsg_Destroy(msg); /* a late answer to an earlier one */
+		natsMsg_Destroy(msg); /* it answers an earlier request */
 		msg = NULL;
 		s = natsSubscription_NextMsg(&msg, a->sub, 1);
 	} while (

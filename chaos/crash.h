@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A server that ended by itself is no fault of the schedule, but it is one all
- * the same: it is told like the others, and the server is started again. Not a
- * plug-in: nobody can ask for it.
+ * A server that ended by itself is reported as a fault of the mode "crash", and
+ * started again as that fault is healed. It is no plug-in, for nobody can ask
+ * for it.
  */
 #ifndef CHAOS_CRASH_H
 #define CHAOS_CRASH_H

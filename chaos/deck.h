@@ -16,15 +16,16 @@
 struct deck {
 	struct rng rng;
 	unsigned cards[DECK_MAX], n;
-	unsigned dealt; /* those before it are */
+	unsigned dealt; /* cards[0..dealt) are out */
 };
 
 /* n cards, numbered from 0 and shuffled. */
 void deck_init(struct deck *, unsigned n, uint64_t seed);
 
 /*
- * The next card. One that is held, from the end of the deck before, waits for
- * a later turn; one at least must not be.
+ * The next card. A card that is still held (it was the last of the deck before)
+ * is passed over and comes later. At least one card that was not dealt must not
+ * be held.
  */
 typedef bool deck_is_held(const void *arg, unsigned card);
 unsigned deck_next(struct deck *, deck_is_held *, const void *arg);

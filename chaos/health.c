@@ -15,7 +15,7 @@
 #define GROUPS_MAX   4096 /* streams and consumers followed, a server */
 #define REFRESH_NS   (5 * CLOCK_S)
 #define GROUP_NAME   80
-#define LEADERS_SENT 64 /* groups whose leader is told now and then */
+#define LEADERS_SENT 64 /* groups whose leaders go into the history */
 
 /* A stream or consumer as one server sees it. */
 struct group {
@@ -41,7 +41,7 @@ struct watched {
 	struct health_varz varz;
 };
 
-/* Leaders as they were last told upwards. */
+/* The leader of a group as it was emitted last. */
 struct told {
 	uint64_t hash;
 	char leader[CLUSTER_NAME_MAX];
@@ -93,7 +93,9 @@ hash_name(const char *a, const char *b)
 	return h;
 }
 
-/* Tell a leader upwards when it is new, or was not told for a while. */
+/*
+ * Emit who leads a group when that has changed, or was not said for REFRESH_NS.
+ */
 static void
 tell_leader(
     struct health *h, uint8_t what, const char *name, const char *leader)
@@ -177,7 +179,10 @@ add_group(struct health *h, struct watched *w, const char *node,
 		return;
 	g = &w->groups[w->ngroups++];
 	g->hash = hash_name(stream, name);
-	/* R1 has no cluster rows: who has it leads it. */
+	/*
+	 * With one replica there are no cluster rows: the server that has it
+	 * leads it.
+	 */
 	g->is_led = cluster == NULL || strcmp(leader, node) == 0;
 	g->is_current =
 	    g->is_led && (cluster == NULL || replicas_current(cluster, &rows));
@@ -219,7 +224,9 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 
 	w->ngroups = 0;
 	meta = json_get(o, "meta_cluster");
-	/* Only the leader's own rows are worth anything. */
+	/*
+	 * What a server says of its replicas is up to date only on the leader.
+	 */
 	w->leads_meta = strcmp(json_text(meta, "leader"), name) == 0;
 	w->meta_current = w->leads_meta && replicas_current(meta, &rows);
 	size = json_get(meta, "cluster_size");
@@ -284,7 +291,7 @@ health_node_is_ok(const struct health *h, unsigned node, uint64_t since_ns)
 	const struct watched *w = &h->nodes[node - 1];
 
 	if (h->cluster->nodes[node - 1].monitor[0] == '\0')
-		return true; /* nobody to ask: the caller knows */
+		return true; /* there is nobody to ask */
 	return w->health_ok && w->health_ns > since_ns;
 }
 
@@ -296,7 +303,10 @@ health_node_is_bad(const struct health *h, unsigned node, uint64_t since_ns)
 	return !w->health_ok && w->health_ns > since_ns;
 }
 
-/* The state of a stream or consumer over all servers. */
+/*
+ * True when the leader of this stream or consumer, on whichever server, sees
+ * all replicas current.
+ */
 static bool
 group_is_current(const struct health *h, uint64_t hash)
 {
@@ -399,7 +409,10 @@ health_meta_leader(const struct health *h, uint64_t since_ns)
 	return 0;
 }
 
-/* A stream or consumer that the run made: the rest isn't ours. */
+/*
+ * True for streams and consumers that the run made, by their names. The bucket
+ * of a key-value test is a stream with KV_ before its name.
+ */
 static bool
 is_ours(const struct health *h, const struct group *g)
 {
@@ -508,7 +521,7 @@ stream_of(unsigned node, const struct group *g, struct health_stream *out)
 	out->last = g->last;
 	out->messages = g->messages;
 	out->is_led = g->is_led;
-	/* What has one copy names nobody. */
+	/* With one replica no peers are named: it is this server itself. */
 	out->peers = g->copies > 1 ? g->peers : 1U << (node - 1);
 }
 

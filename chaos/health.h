@@ -29,8 +29,8 @@ struct health *health_create(struct cluster *, struct child *);
 void health_destroy(struct health *);
 
 /*
- * The answer of a server: len bytes of text, if it is one at all (ok: it came
- * whole and with status 200).
+ * An answer of a server: len bytes of text. ok: it came whole and with status
+ * 200.
  */
 struct health_answer {
 	unsigned node; /* from 1 */
@@ -95,14 +95,14 @@ unsigned health_meta_size(const struct health *, uint64_t since_ns);
 unsigned health_fewest_copies(const struct health *);
 
 /*
- * What a node tells of a stream of the run, by its own store: true, and is
- * counted up, or false when there are no more. peers has a bit (node - 1) for
- * each node of the cluster that is a replica, as this one sees it.
+ * Walk the run's streams on a node, by its own store: start with *i = 0; true
+ * with the next one, and *i moves on; false at the end. peers has a bit (node -
+ * 1) for each node of the cluster that is a replica, as this one sees it.
  */
 struct health_stream {
-	const char *name; /* until the monitor is waited for */
+	const char *name; /* valid until monitor_wait() */
 	uint64_t first, last, messages;
-	bool is_led; /* by this node, it says */
+	bool is_led; /* this node says that it leads */
 	unsigned peers;
 };
 bool health_stream(
@@ -113,8 +113,8 @@ bool health_stream_of(const struct health *, unsigned node, const char *name,
     struct health_stream *);
 
 /*
- * Nodes that can be asked for their streams (0: none can), and the first of
- * them that has not told them since then (0: all have).
+ * How many nodes can be asked for their streams. *silent is the first of them
+ * that has not answered since then, or 0 when all have.
  */
 unsigned health_tells_streams(
     const struct health *, uint64_t since_ns, unsigned *silent);

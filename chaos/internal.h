@@ -22,8 +22,8 @@ bool chaos_is_stopping(const struct chaos *);
 struct child *chaos_child(struct chaos *);
 
 /*
- * A part of the harness broke: say so and end. Without it whatever the
- * servers do proves nothing.
+ * A part of the harness broke (a proxy ended, for example): say so and end the
+ * run, for what the servers do without it proves nothing.
  */
 void chaos_fail(struct chaos *, const char *why);
 

@@ -47,8 +47,9 @@ struct chaos {
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
-	char names[CONFIG_NODES_MAX][CLUSTER_NAME_MAX]; /* as last told */
-	char urls[CONFIG_NODES_MAX][CLUSTER_URL_MAX];	/* as they were told */
+	/* as the last NODE message had it */
+	char names[CONFIG_NODES_MAX][CLUSTER_NAME_MAX];
+	char urls[CONFIG_NODES_MAX][CLUSTER_URL_MAX]; /* likewise */
 };
 
 struct child *
@@ -190,10 +191,7 @@ emit_node(struct chaos *c, unsigned node)
 	text_set(c->urls[node - 1], sizeof(c->urls[0]), n->url);
 }
 
-/*
- * A server that came back as another, as another version, or elsewhere is
- * told anew.
- */
+/* Emit a server again when its version, its name or its address has changed. */
 static void
 look_at_servers(struct chaos *c)
 {
@@ -257,7 +255,10 @@ emit_up(struct chaos *c, uint64_t begin_ns)
 	return 0;
 }
 
-/* Nothing may bypass the proxies: a "partition" would leak. */
+/*
+ * Servers must be connected through the proxies only: a connection past them
+ * would go on during a partition.
+ */
 static void
 look_at_links(struct chaos *c)
 {
@@ -391,7 +392,10 @@ emit_skipped(struct chaos *c, const char *why)
 	child_flush(&c->child);
 }
 
-/* From up to down. 0, or -errno when the cluster never came up. */
+/*
+ * Bring the cluster up and serve until the end. A cluster that can't come up
+ * was told to the parent, and is no failure: 0. -errno is one of this process.
+ */
 static int
 run_cluster(struct chaos *c)
 {
@@ -400,7 +404,9 @@ run_cluster(struct chaos *c)
 	uint64_t begin = clock_mono_ns();
 	int err = 0;
 
-	/* Ask before anything is started: a skip must cost nothing. */
+	/*
+	 * Find out whether the faults can be done before anything is started.
+	 */
 	cl->n = (unsigned)c->config.servers;
 	if (schedule_init(&c->schedule, cl, &c->child, why) == -ENOTSUP) {
 		emit_skipped(c, why);
@@ -422,7 +428,7 @@ run_cluster(struct chaos *c)
 			emit_skipped(c, cl->why);
 		else if (!chaos_is_stopping(c))
 			emit_failed(c);
-		return 0; /* said; that is no fault of this process */
+		return 0; /* it was said; this process did its work */
 	}
 	if (cl->monitor == NULL && cl->ops->owner != OWNER_NONE)
 		err = monitor_begin(cl, &c->child);

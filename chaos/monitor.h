@@ -15,9 +15,9 @@ struct monitor;
 struct child;
 
 /*
- * Watch the cluster's nodes, wherever they are from now on: sets
- * cluster->monitor and cluster->health. 0 or -ENOMEM. It ends with
- * monitor_end(), which is safe without.
+ * Begin to ask the cluster's nodes; their addresses may change meanwhile. Sets
+ * cluster->monitor and cluster->health. 0 or -ENOMEM. monitor_end() is safe
+ * without.
  */
 int monitor_begin(struct cluster *, struct child *);
 void monitor_end(struct cluster *);
@@ -26,8 +26,8 @@ void monitor_end(struct cluster *);
 void monitor_hurry(struct monitor *, bool hurry);
 
 /*
- * Wait for answers or for a descriptor of extra (n of them, curl's form),
- * at most timeout_ms, and take in what came.
+ * Wait for answers, or for one of the n descriptors of extra (in libcurl's
+ * form), at most timeout_ms, and take in what came.
  */
 void monitor_wait(
     struct monitor *, struct curl_waitfd *extra, unsigned n, int timeout_ms);

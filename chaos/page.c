@@ -10,7 +10,8 @@
 #include "proto/base/text.h"
 #include "proto/child.h"
 
-#define TIMEOUT_MS 2000L /* a stopped server's port accepts and hangs */
+/* a stopped server's port accepts, and nothing comes */
+#define TIMEOUT_MS 2000L
 
 /* Our own socket: that there can be none is not the server's silence. */
 static curl_socket_t

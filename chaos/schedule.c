@@ -26,19 +26,24 @@ plan_next(struct schedule *s, struct schedule_mode *m)
 	m->fault.options = m->plan.options;
 	m->fault.cluster = s->cluster;
 	m->stage = STAGE_NONE;
-	m->applied = false;
 	if (m->plan.ops->plan != NULL)
 		m->plan.ops->plan(&m->plan, &m->fault);
 }
 
-/* The seed decides, whatever the mixes before took of the mode's numbers. */
+/*
+ * Each mix has a stream of random numbers of its own for the mode, so that its
+ * faults do not depend on how many the mixes before had.
+ */
 static void
 begin_mode(struct schedule *s, struct schedule_mode *m)
 {
 	const struct run_config *config = s->cluster->config;
 	char stream[64];
 
-	/* A stream of its own: modes don't disturb each other. */
+	/*
+	 * Modes have streams of their own, too: one does not depend on the
+	 * other.
+	 */
 	text_format(stream, sizeof(stream), "%s#%u", m->plan.ops->name,
 	    (unsigned)s->mix);
 	rng_init(&m->plan.rng, config->seed, stream);
@@ -148,8 +153,9 @@ schedule_init(
 	s->all_ok = true;
 	while (text_next_item(&list, name, sizeof(name))) {
 		ops = mayhem_find(name);
+		/* The command line would have refused it. */
 		if (ops == NULL || s->n == SCHEDULE_MODES_MAX)
-			return -EINVAL; /* the parent has looked already */
+			return -EINVAL;
 		err = ops->plan != NULL ? add_mode(s, ops) : 0; /* none */
 		if (err == 0)
 			err = look_at_needs(cluster, ops, why);
@@ -195,7 +201,9 @@ schedule_fini(struct schedule *s)
 		free(s->modes[i].options);
 }
 
-/* The cluster's owners may tolerate less than natsburn's user. */
+/*
+ * The bound of --tolerate, or a lower one that the cluster's owners have set.
+ */
 static unsigned
 tolerated(const struct cluster *c)
 {
@@ -252,7 +260,7 @@ target_name(const struct schedule *s, struct fault *f)
 	return f->target;
 }
 
-/* Where the mix stands in a schedule in which healing takes no time. */
+/* When the mix would have begun if healing took no time. */
 static uint64_t
 mix_offset(const struct schedule *s)
 {
@@ -261,7 +269,10 @@ mix_offset(const struct schedule *s)
 	return s->mix * (c->mix_time_ns + c->quiet_ns);
 }
 
-/* With fewer than three replicas a server that is down is an outage. */
+/*
+ * With fewer than three replicas a server that is down stops streams, however
+ * gracefully it went.
+ */
 static bool
 stops_clock(const struct schedule *s, const struct mayhem_ops *ops)
 {
@@ -302,7 +313,10 @@ emit_outcome(
 	child_flush(s->child);
 }
 
-/* After a fault that could not be undone no server goes down by us. */
+/*
+ * After a fault that could not be undone no other server is put out of service
+ * until all are healthy again.
+ */
 static bool
 is_whole(struct schedule *s)
 {
@@ -332,7 +346,10 @@ may_disrupt(struct schedule *s, const struct fault *f)
 	return c->ops->may_disrupt == NULL || c->ops->may_disrupt(c, count);
 }
 
-/* One that stands alone has servers and their links for itself. */
+/*
+ * False when one of the two stands alone and the other touches servers or their
+ * links.
+ */
 static bool
 are_apart(const struct mayhem_ops *a, const struct mayhem_ops *b)
 {
@@ -415,7 +432,7 @@ step_applying(struct schedule *s, struct schedule_mode *m, uint64_t now)
 	bool applied = f->ops->is_applied(f);
 	bool refused = (fault_nodes(f) & s->cluster->refused_nodes) != 0;
 
-	/* What was refused has no effect to wait for. */
+	/* When the request was refused no effect is waited for. */
 	if (!applied && !refused && now < m->since_ns + patience)
 		return;
 	if (!applied && refused)
@@ -425,7 +442,6 @@ step_applying(struct schedule *s, struct schedule_mode *m, uint64_t now)
 		    "no effect was observed within %llu s",
 		    (unsigned long long)(patience / CLOCK_S));
 	emit_outcome(s, f, MESSAGE_FAULT_APPLIED, applied);
-	m->applied = applied;
 	f->how[0] = '\0';
 	m->stage = STAGE_HOLDING;
 	m->since_ns = now;
@@ -496,8 +512,9 @@ longest_due(struct schedule *s, uint64_t elapsed, const bool *looked_at)
 }
 
 /*
- * Begin what is due and has room, the longest due first: one that waits for
- * servers to be whole again is not overtaken by others that need them so.
+ * Begin what is due and has room, the longest due first. While a fault that
+ * puts servers out waits for room, no other of that kind begins, or the first
+ * could wait for ever.
  */
 static void
 begin_due(struct schedule *s, uint64_t elapsed)
@@ -549,7 +566,10 @@ step_mix(struct schedule *s, uint64_t now)
 	deal_mix(s);
 }
 
-/* Servers that ended by themselves are started again, load or no load. */
+/*
+ * Servers that ended by themselves are started again, also before the load
+ * begins and after it.
+ */
 static void
 step_crashes(struct schedule *s)
 {

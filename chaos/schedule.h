@@ -20,8 +20,8 @@
 #include "proto/child.h"
 
 #define SCHEDULE_MODES_MAX  DECK_MAX
-#define SCHEDULE_MIX_ALL    3 /* as many modes run all together */
-#define SCHEDULE_MIX_OF_ALL 2 /* of more, as many at once */
+#define SCHEDULE_MIX_ALL    3 /* up to so many modes run all together */
+#define SCHEDULE_MIX_OF_ALL 2 /* of more modes, so many at once */
 
 enum fault_stage {
 	STAGE_NONE,
@@ -35,7 +35,6 @@ struct schedule_mode {
 	struct fault fault; /* due next, or in force */
 	enum fault_stage stage;
 	uint64_t since_ns; /* when the stage began */
-	bool applied;
 	bool in_mix;
 	void *options;
 };
@@ -47,15 +46,17 @@ struct schedule {
 	   for the case that it ends by itself. */
 	struct schedule_mode modes[SCHEDULE_MODES_MAX + CONFIG_NODES_MAX];
 	unsigned n;
-	unsigned at_once;   /* modes of a mix */
-	uint32_t mix;	    /* number of the present one, from 0 */
-	struct deck deck;   /* of the modes */
-	uint32_t faults;    /* numbered so far */
-	uint64_t start_ns;  /* of the present mix; 0: not started */
-	uint64_t idle_ns;   /* since when all of it is healed; 0: isn't */
+	unsigned at_once;  /* modes of a mix */
+	uint32_t mix;	   /* number of the present one, from 0 */
+	struct deck deck;  /* of the modes */
+	uint32_t faults;   /* numbered so far */
+	uint64_t start_ns; /* of the present mix; 0: not started */
+	/* since when the mix is over and healed; 0: it is not */
+	uint64_t idle_ns;
 	unsigned tolerated; /* servers that may be out at once */
 	bool is_stopping, all_ok;
-	uint64_t unhealed_ns; /* a fault could not be undone then; 0 none */
+	/* when a fault could not be undone; 0: all were */
+	uint64_t unhealed_ns;
 };
 
 /*
@@ -67,7 +68,10 @@ int schedule_init(
     struct schedule *, struct cluster *, struct child *, char *why);
 void schedule_fini(struct schedule *);
 
-/* How many servers there are is known now: 0, or -ENOTSUP with why. */
+/*
+ * To be asked when cluster->n is known: are there enough servers for the modes?
+ * 0, or -ENOTSUP with why.
+ */
 int schedule_fits(const struct schedule *, char *why);
 
 void schedule_start(struct schedule *);

@@ -42,7 +42,10 @@ states_begin(struct states *s)
 	s->begin_ns = s->asked_ns = clock_mono_ns();
 }
 
-/* One stream at all servers, and its replicas as this leader names them. */
+/*
+ * The rows of one stream at all servers. Returns its replicas as its leader
+ * names them, as bits, without those that can't be asked.
+ */
 static unsigned
 gather(const struct cluster *c, const struct health_stream *led,
     struct state_row *rows)
@@ -66,7 +69,7 @@ gather(const struct cluster *c, const struct health_stream *led,
 	return led->peers & told;
 }
 
-/* Since when this one differs is kept from round to round. */
+/* This stream differs: note since when, which is kept from round to round. */
 static void
 note_open(struct states *s, const char *name)
 {
@@ -110,7 +113,7 @@ is_led(const struct cluster *c, const char *name)
 	return false;
 }
 
-/* All streams once, by what was told last. */
+/* Compare all streams by what the servers said last. */
 static void
 compare(struct states *s, const struct cluster *c)
 {
@@ -192,7 +195,10 @@ answer(struct states *s, const struct cluster *c, unsigned servers,
 	s->begin_ns = 0;
 }
 
-/* True when asking again would tell nothing new. */
+/*
+ * True when there is nothing to wait for: each stream has a leader, and each
+ * that differs has done so for STATES_PERSIST_NS.
+ */
 static bool
 is_plain(const struct states *s)
 {

@@ -16,7 +16,8 @@
 
 #define STATES_PERSIST_NS (60 * CLOCK_S) /* guarantees 13 */
 #define STATES_GIVE_UP_NS (100 * CLOCK_S)
-#define STATES_MAX	  16 /* streams that are told with all servers */
+/* streams that are reported with the rows of all servers */
+#define STATES_MAX 16
 
 struct child;
 
@@ -33,23 +34,27 @@ struct state_row {
  */
 bool states_differ(const struct state_row *rows, unsigned n, unsigned peers);
 
-/* Zeroed: nothing is wanted. */
+/* A comparison that goes on. Zeroed: none does. */
 struct states {
-	uint64_t begin_ns; /* 0: nothing is wanted */
-	uint64_t asked_ns; /* answers have to be younger */
+	uint64_t begin_ns; /* 0: none goes on */
+	uint64_t asked_ns; /* answers to earlier questions do not count */
 	unsigned streams, differ, leaderless;
 	struct {
 		char name[80];
-		uint64_t since_ns, seen_ns; /* differs from, at least to */
-		bool is_seen;		    /* by the round that goes on */
+		/* it differed from then, and did so then, too */
+		uint64_t since_ns, seen_ns;
+		bool is_seen; /* by the present comparison */
 	} open[STATES_MAX];
 	unsigned nopen;
 };
 
-/* Begin; the answer (STATE, STATES_DIFFER, COMPARED) comes by steps. */
+/*
+ * Begin a comparison. states_step() emits its result (STATE, STATES_DIFFER,
+ * COMPARED).
+ */
 void states_begin(struct states *);
 
-/* Look at what is known, and answer when it is enough. */
+/* Compare what is known, and emit the result once it is final. */
 void states_step(struct states *, const struct cluster *, struct child *);
 
 #endif

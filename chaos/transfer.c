@@ -70,8 +70,9 @@ transfer_start(struct transfer *t, CURLM *multi)
 void
 transfer_stop(struct transfer *t, CURLM *multi)
 {
+	/* What is in there can be removed. */
 	if (t->is_added)
-		(void)curl_multi_remove_handle(multi, t->easy); /* it is in */
+		(void)curl_multi_remove_handle(multi, t->easy);
 	t->is_added = false;
 }
 

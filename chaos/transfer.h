@@ -12,10 +12,11 @@
 #include <stdbool.h>
 
 struct transfer {
-	CURL *easy;		 /* NULL: it isn't open */
-	struct curl_slist *list; /* that one of its settings needs, or NULL */
-	bool is_added;		 /* to a multi handle */
-	bool is_unfit;		 /* a setting was not taken */
+	CURL *easy; /* NULL: it isn't open */
+	/* lines of a setting that takes a list, or NULL */
+	struct curl_slist *list;
+	bool is_added; /* to a multi handle */
+	bool is_unfit; /* a setting was not taken */
 };
 
 /* Make its handle; owner comes back from transfer_next(). 0 or -ENOMEM. */

@@ -17,7 +17,8 @@
 
 #include "proto/config.h"
 
-#define CLUSTER_NAME_MAX    128 /* without a name of its own: 56 */
+/* a server without server_name has its id: 56 bytes */
+#define CLUSTER_NAME_MAX    128
 #define CLUSTER_URL_MAX	    256
 #define CLUSTER_WHY_MAX	    512
 #define CLUSTER_REFUSED_MAX 128
@@ -78,18 +79,18 @@ enum link_cut {
 
 struct link_policy {
 	enum link_cut cut;
-	uint64_t delay_ns, jitter_ns; /* of what comes through */
+	uint64_t delay_ns, jitter_ns; /* what passes comes that much later */
 };
 
-/* What was seen of one direction since its policy was set. */
+/* What happened to the bytes of a direction since its policy was set. */
 struct link_flow {
 	uint64_t passed, held, late; /* bytes; late ones passed after a delay */
 	uint64_t refused;	     /* connections */
 };
 
-#define LINK_CLIENTS 0 /* as a server number: everybody's clients */
+#define LINK_CLIENTS 0 /* as the number of a server: the clients */
 
-/* How far a restart of all servers by the cluster's own means is. */
+/* How far a rollout is: the cluster restarts all servers by itself. */
 enum cluster_roll {
 	ROLL_ASKED, /* nothing was seen of it yet */
 	ROLL_GOING, /* the first server ends */
@@ -99,14 +100,17 @@ enum cluster_roll {
 
 struct cluster_node {
 	char name[CLUSTER_NAME_MAX];
-	char url[CLUSTER_URL_MAX];     /* clients */
-	char direct[CLUSTER_URL_MAX];  /* natsburn's own requests, no proxy */
+	char url[CLUSTER_URL_MAX]; /* clients */
+	/* for natsburn's own requests, past any proxy */
+	char direct[CLUSTER_URL_MAX];
 	char monitor[CLUSTER_URL_MAX]; /* http://host:port, empty if none */
-	pid_t pid;		       /* 0 when it isn't ours or not up */
-	unsigned binary;	       /* which of several, from 0 */
-	char version[24];	       /* as far as known, or empty */
-	uint64_t disk_bytes;	       /* of its store, if it has its own */
-	uint64_t config_mark; /* a value in the config that each change moves */
+	/* 0 when it is no process of ours, or does not run */
+	pid_t pid;
+	/* which of the binaries it runs, from 0 */
+	unsigned binary;
+	char version[24];     /* as far as known, or empty */
+	uint64_t disk_bytes;  /* of its store, if it has its own */
+	uint64_t config_mark; /* max_connections in its configuration */
 };
 
 struct admin;
@@ -123,7 +127,7 @@ struct cluster {
 	struct health *health; /* what the monitor knows */
 	/* Unix socket that monitors are reached through, or NULL. */
 	const char *monitor_socket;
-	struct admin *admin; /* NULL when the driver can't */
+	struct admin *admin; /* NULL unless CLUSTER_CAN_ADMIN is needed */
 	/*
 	 * What the run's faults need of it, from the schedule, before
 	 * prepare: CLUSTER_CAN_*; the first mode that needs each of these;
@@ -132,31 +136,36 @@ struct cluster {
 	unsigned needs;
 	const struct mayhem_ops *needed_by[CLUSTER_ABILITY_COUNT];
 	const struct mayhem_ops *widest;
-	uint64_t disk_bytes; /* of a store at first, with CLUSTER_CAN_FILL */
+	/* size of a store at first, with CLUSTER_CAN_FILL */
+	uint64_t disk_bytes;
 	unsigned n;
 	struct cluster_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	void *state;				     /* the driver's own */
-	char why[CLUSTER_WHY_MAX];		     /* of the last failure */
+	/* why the last step failed */
+	char why[CLUSTER_WHY_MAX];
 	unsigned attempts;  /* times the cluster had to be formed */
 	uint64_t slower_ns; /* what it adds to the deadlines of modes */
 	unsigned most_out;  /* servers its owners let be out at once; 0: any */
-	/* What was asked for these servers was refused; bits as in faults. */
+	/*
+	 * Bits of servers for which something was asked that was refused, and
+	 * in whose words. The schedule does not wait for its effect then.
+	 */
 	unsigned refused_nodes;
-	char refused[CLUSTER_REFUSED_MAX]; /* in whose words */
+	char refused[CLUSTER_REFUSED_MAX];
 };
 
 /* Whose servers they are. */
 enum cluster_owner {
 	OWNER_NONE,  /* there are none */
 	OWNER_US,    /* natsburn starts them here, and they end with the run */
-	OWNER_OTHERS /* they serve others, too: nothing is left on them */
+	OWNER_OTHERS /* they belong to others: nothing may be left on them */
 };
 
 /* A program that a driver runs. */
 struct cluster_program {
 	const char *name;	 /* found on PATH; NULL: there is none */
-	const char *when;	 /* it is needed, in words */
-	bool (*is_needed)(void); /* it is, here and now */
+	const char *when;	 /* when it is needed, in words */
+	bool (*is_needed)(void); /* is it needed here and now? */
 };
 
 struct cluster_ops {
@@ -165,9 +174,14 @@ struct cluster_ops {
 	enum cluster_owner owner;
 	bool is_slow;	    /* phases of a run may take three times as long */
 	bool needs_monitor; /* health is seen by --monitor only */
-	bool hides_servers; /* clients may not reach what servers tell of */
-	bool puts_back;	    /* up undoes what a run that was killed left */
-	/* Names of options that only drivers with them here take, or NULL. */
+	/* the addresses that servers tell may lead clients nowhere */
+	bool hides_servers;
+	bool puts_back; /* up undoes what a run that was killed left */
+	/*
+	 * Options that this driver takes and others may refuse: an option that
+	 * is in the list of some driver is refused for those that lack it. Ends
+	 * with NULL; NULL: none.
+	 */
 	const char *const *options;
 	struct cluster_program program;
 	size_t state_size;
@@ -177,22 +191,30 @@ struct cluster_ops {
 	 */
 	int (*validate)(const struct run_config *, char *why);
 	/*
-	 * Get ready for what needs says, before anything else: 0, or -ENOTSUP
-	 * with why when this host or user can't. Optional.
+	 * Called first: get ready for what the run needs. 0, or -ENOTSUP with
+	 * why when that can't be done on this host or by this user. Optional.
 	 */
 	int (*prepare)(struct cluster *);
-	/* Bring it up, with why on failure. 0 or -errno; -ENOTSUP: one of
-	   the run's modes can't be done on it. */
+	/*
+	 * Bring the cluster up and fill in n and nodes. 0, or -errno with why;
+	 * -ENOTSUP when one of the run's modes can't be done on it.
+	 */
 	int (*up)(struct cluster *);
-	/* Anything to do now and then (reap, ...). Optional. */
+	/*
+	 * Do what is due (reap servers, take in answers). Called at least 20
+	 * times a second; must not wait. Optional.
+	 */
 	void (*tend)(struct cluster *);
-	/* Make cluster->admin; before up. 0 or -errno with why. */
+	/*
+	 * Called before up when CLUSTER_CAN_ADMIN is needed: make
+	 * cluster->admin. 0 or -errno.
+	 */
 	int (*log_in)(struct cluster *);
 	/* Start a server that does not run. */
 	int (*node_start)(struct cluster *, unsigned node);
 	/* Tell it to end: SIGTERM or SIGKILL. */
 	int (*node_end)(struct cluster *, unsigned node, int sig);
-	/* False once a server that was told to end is gone for certain. */
+	/* False once a server that was told to end has certainly ended. */
 	bool (*node_runs)(struct cluster *, unsigned node);
 	/* Tell it to send its clients away and to end then. */
 	int (*node_lame_duck)(struct cluster *, unsigned node);
@@ -240,28 +262,31 @@ struct cluster_ops {
 	int (*drop)(struct cluster *, unsigned share);
 	/* Packets dropped since then; false: not yet. */
 	bool (*dropped)(struct cluster *, uint64_t *packets);
-	/* Ready by what the driver itself knows of it. Optional. */
+	/* Is it ready, by what the driver knows besides its pages? Optional. */
 	bool (*node_is_ready)(struct cluster *, unsigned node);
-	/* How it was reloaded last, for reports. Optional. */
+	/* In words for the report: how it was reloaded last. Optional. */
 	const char *(*reload_how)(struct cluster *, unsigned node);
-	/* How it ended, for reports. Optional: as the mode says. */
+	/* Likewise: how it ended. Optional: the mode has words of its own. */
 	const char *(*node_how)(struct cluster *, unsigned node);
 	/* May count servers be taken out of service now? Optional. */
 	bool (*may_disrupt)(struct cluster *, unsigned count);
 	/*
-	 * Restart all of them, one by one, to run this binary from now on.
-	 * Optional: the mode does it.
+	 * Have all servers restarted one by one, as this binary. Where a driver
+	 * has this, modes that restart all servers leave it to it.
 	 */
 	int (*roll)(struct cluster *, unsigned binary);
 	enum cluster_roll (*roll_state)(
 	    struct cluster *, char *how, size_t size);
-	/* Have so many servers: the last ones go, or come back. */
+	/* Have that many servers: the last ones go, or come back. */
 	int (*scale)(struct cluster *, unsigned count);
-	/* Save what only the driver can see below dir. Optional. Files. */
+	/*
+	 * Save below dir what only the driver can see; returns how many files.
+	 * Optional.
+	 */
 	unsigned (*dump)(struct cluster *, const char *dir);
-	/* Look for links that bypass the proxies. Optional. */
+	/* Count the links through the proxies and those past them. Optional. */
 	int (*links)(struct cluster *, unsigned *through, unsigned *past);
-	void (*down)(struct cluster *); /* safe after a partial up */
+	void (*down)(struct cluster *); /* also after half an up, or none */
 };
 
 /* All drivers, NULL-terminated. */

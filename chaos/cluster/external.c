@@ -179,7 +179,8 @@ external_up(struct cluster *c)
 		if (!text_next_item(&urls, node->url, sizeof(node->url)))
 			break;
 		text_set(node->direct, sizeof(node->direct), node->url);
-		(void)text_next_item(/* it may have none */
+		/* fewer addresses than servers are allowed */
+		(void)text_next_item(
 		    &monitors, node->monitor, sizeof(node->monitor));
 		c->n++;
 		err = look_at(node, version, sizeof(version));
@@ -205,7 +206,7 @@ external_up(struct cluster *c)
 static void
 external_down(struct cluster *c)
 {
-	c->n = 0; /* it isn't ours */
+	c->n = 0; /* the servers run on: they aren't ours */
 }
 
 const struct cluster_ops cluster_external = {

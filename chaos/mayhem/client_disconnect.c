@@ -14,7 +14,10 @@
 #define LOW_NS	(CLOCK_S / 2)
 #define HIGH_NS (10 * CLOCK_S)
 
-/* What the dice chose: all of one server, or else a share of all. */
+/*
+ * Half of the faults are about all clients of one server, the others about a
+ * share of the clients of all servers.
+ */
 static bool
 is_of_one(const struct fault *f, unsigned n)
 {

@@ -72,13 +72,14 @@ full_inject(struct fault *f)
 	return f->cluster->ops->node_fill(f->cluster, f->node, true);
 }
 
-/* The server frees space as well: that is taken, too. */
+/* The server frees space meanwhile: take that as well. */
 static void
 full_step(struct fault *f)
 {
 	struct cluster *c = f->cluster;
 
-	(void)c->ops->node_fill(c, f->node, true); /* the next step, then */
+	/* the next step tries again */
+	(void)c->ops->node_fill(c, f->node, true);
 	if (health_node_is_bad(c->health, f->node, f->mark) &&
 	    f->next_ns == EFFECT_NONE)
 		f->next_ns = EFFECT_SEEN;
@@ -99,7 +100,7 @@ full_is_applied(struct fault *f)
 	return true;
 }
 
-/* Called twice: what was freed stays so. */
+/* Freeing twice does no harm. */
 static int
 full_heal(struct fault *f)
 {
@@ -107,7 +108,10 @@ full_heal(struct fault *f)
 	return f->cluster->ops->node_fill(f->cluster, f->node, false);
 }
 
-/* It does not come back by itself: end it; is_healed starts it again. */
+/*
+ * A server that stays unhealthy is ended, first by SIGTERM; is_healed starts it
+ * again.
+ */
 static void
 end_if_bad(struct fault *f)
 {
@@ -119,13 +123,14 @@ end_if_bad(struct fault *f)
 
 	if (f->next_ns == EFFECT_TOLD && now >= f->mark + END_NS) {
 		f->next_ns = EFFECT_KILLED;
-		(void)c->ops->node_end(c, f->node, SIGKILL); /* or gone */
+		/* unless it has ended */
+		(void)c->ops->node_end(c, f->node, SIGKILL);
 	}
 	if (f->next_ns >= EFFECT_TOLD || now < f->mark + patience)
 		return;
 	f->next_ns = EFFECT_TOLD;
 	f->mark = now;
-	(void)c->ops->node_end(c, f->node, SIGTERM); /* or gone */
+	(void)c->ops->node_end(c, f->node, SIGTERM); /* unless it has ended */
 }
 
 static bool
@@ -164,7 +169,7 @@ const struct mayhem_ops mayhem_disk_full = {
     .touches = TOUCH_SERVER,
     .outage = OUTAGE_ONE,
     .ends_server = true,
-    .is_on_demand = true, /* stores are in memory, for all modes */
+    .is_on_demand = true, /* it puts the stores of the whole run into memory */
     .options = full_rows,
     .options_size = sizeof(struct full_options),
     .apply_ns = 10 * CLOCK_S,

@@ -45,7 +45,10 @@ const struct mayhem_ops mayhem_lame_duck = {
     .outage = OUTAGE_ONE,
     .ends_server = true,
     .is_graceful = true,
-    /* A second a client, and 30 s at least for many. */
+    /*
+     * The server closes about one client a second, and takes 30 s at least
+     * where there are many.
+     */
     .apply_ns = 120 * CLOCK_S,
     .heal_ns = 120 * CLOCK_S,
     .plan = lame_duck_plan,

@@ -33,7 +33,10 @@ static const struct option_spec stepdown_rows[] = {
     {.name = NULL},
 };
 
-/* Somebody else's servers: who asks, and how is the answer seen? */
+/*
+ * On servers of others: is there a login to ask with, and a monitoring address
+ * to see who leads?
+ */
 static int
 look_at_login(const struct run_config *c, bool needs_monitor, char *why)
 {
@@ -96,7 +99,7 @@ stepdown_inject(struct fault *f)
 	return admin_request(f->cluster->admin, account, 0, subject, "");
 }
 
-/* What the server answers is only worth telling when nothing happens. */
+/* A refusal is kept for the report, in case that no other leader is seen. */
 static void
 take_answer(struct fault *f)
 {

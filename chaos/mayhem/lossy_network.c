@@ -94,7 +94,10 @@ draw_pair(const struct fault *f, uint64_t salt, unsigned *a, unsigned *b)
 	*b = 1 + (unsigned)((*a + fault_dice(f, salt + 1) % (n - 1)) % n);
 }
 
-/* Disturb something; f->mark counts what was done, and salts the dice. */
+/*
+ * Disturb something. f->mark counts the disturbances, so that each draws other
+ * numbers from the dice.
+ */
 static int
 disturb(struct fault *f)
 {
@@ -168,7 +171,8 @@ lossy_is_applied(struct fault *f)
 		return loss_is_seen(f);
 	mayhem_sum_flows(f, NULL, true, &sum);
 	if (sum.held + sum.refused == 0) {
-		lossy_step(f); /* the first may have hit a silent link */
+		/* the link may have carried nothing: disturb more */
+		lossy_step(f);
 		return false;
 	}
 	text_format(f->how, sizeof(f->how),

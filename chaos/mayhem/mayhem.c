@@ -13,7 +13,8 @@
 #include "proto/base/text.h"
 
 #define LEAST_NS (CLOCK_S / 2) /* between two faults of a mode */
-#define KNOWN_NS (3 * CLOCK_S) /* a leader seen so long ago is known */
+/* a leader that was seen later than that is known */
+#define KNOWN_NS (3 * CLOCK_S)
 
 const struct mayhem_ops *
 mayhem_find(const char *name)
@@ -44,7 +45,10 @@ mayhem_tolerated(const struct run_config *c, unsigned n)
 		return UINT_MAX;
 	if (text_to_u64(c->tolerate, CONFIG_NODES_MAX, &bound) == 0)
 		return (unsigned)bound;
-	/* A minority; where there is none, one at a time is an outage. */
+	/*
+	 * A minority. Of one or two servers none is a minority; there a fault
+	 * of one server is an outage, and that is allowed.
+	 */
 	return n > 2 ? (n - 1) / 2 : 1;
 }
 
@@ -99,7 +103,10 @@ mayhem_plan_next(struct mayhem_plan *p, struct fault *f)
 		wait = (uint64_t)rng_exponential(&p->rng, (double)r->low);
 	else
 		wait = draw_between(&p->rng, r->low, r->high);
-	/* Short runs are to see a fault as well. */
+	/*
+	 * The first fault comes within one interval, so that short runs have
+	 * one.
+	 */
 	if (p->round == 0 && wait > r->high)
 		wait %= r->high;
 	p->next_ns += wait > LEAST_NS ? wait : LEAST_NS;
@@ -168,7 +175,10 @@ mayhem_all_ended(struct fault *f, const char *how)
 	return true;
 }
 
-/* Called twice or on servers that never stopped: nothing to do. */
+/*
+ * Servers that run are left alone: heal may be called twice, and without effect
+ * of inject.
+ */
 int
 mayhem_start_all(struct fault *f)
 {
@@ -193,7 +203,10 @@ mayhem_is_whole(struct fault *f, const char *how)
 	unsigned i, nodes = f->ops->ends_server ? fault_nodes(f) : 0;
 	char why[CLUSTER_WHY_MAX];
 
-	/* One that took longer to end than we waited is started now. */
+	/*
+	 * A server may end later than apply_ns allowed: it is started as soon
+	 * as it has.
+	 */
 	for (i = 1; i <= f->cluster->n; i++)
 		if ((nodes & (1U << (i - 1))) != 0 &&
 		    !f->cluster->ops->node_runs(f->cluster, i))
@@ -232,7 +245,8 @@ mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 	if (of != LEADER_OF_META)
 		f->node = health_pick_group(h, of == LEADER_OF_CONSUMER,
 		    fault_dice(f, 1), f->before, sizeof(f->before));
-	if (f->node == 0) { /* a test without streams has this one at least */
+	/* a run without streams has a meta leader at least */
+	if (f->node == 0) {
 		of = LEADER_OF_META;
 		f->before[0] = '\0';
 		f->node = health_meta_leader(h, since);

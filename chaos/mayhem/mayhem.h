@@ -33,7 +33,10 @@
 struct cluster;
 struct run_config;
 
-/* What a fault lays hands on; no two at once on the same of a server. */
+/*
+ * What a fault changes of a server. No two faults change the same of one server
+ * at once.
+ */
 enum mayhem_touch {
 	TOUCH_SERVER = 1 << 0,	/* its process, configuration or store */
 	TOUCH_LINKS = 1 << 1,	/* its routes to other servers */
@@ -57,17 +60,18 @@ struct fault {
 	uint32_t number;     /* in the run, from 1 */
 	uint32_t round;	     /* of its mode, from 1 */
 	unsigned node;	     /* target server, from 1; 0: see nodes */
-	unsigned nodes;	     /* several targets: bit i - 1 is server i */
-	bool is_mild;	     /* no target is out of service by it */
-	bool is_rollout;     /* its targets are out one by one */
+	unsigned nodes;	     /* targets as bits: bit i - 1 is server i */
+	bool is_mild;	     /* it puts no target out of service */
+	bool is_rollout;     /* its targets are out of service one by one */
 	uint64_t planned_ns; /* offset from the start of its mix */
 	uint64_t hold_ns;
 	uint64_t dice;	  /* drawn by plan, for choices that aim makes */
 	uint64_t mark;	  /* the mode's own: what inject remembers */
 	uint64_t next_ns; /* likewise, of step */
 	char before[80];  /* likewise, as text */
-	char target[FAULT_TARGET_MAX]; /* for the report, if not its servers */
-	char how[FAULT_HOW_MAX];       /* what was observed, for the report */
+	/* for the report; empty: names of its servers */
+	char target[FAULT_TARGET_MAX];
+	char how[FAULT_HOW_MAX]; /* what was observed, for the report */
 };
 
 /* A mode's generator of faults; the same seed draws the same faults. */
@@ -89,12 +93,16 @@ struct mayhem_ops {
 	const char *summary; /* one sentence for users */
 	const char *promise; /* what it does to JetStream's promises */
 	unsigned needs;	     /* CLUSTER_CAN_* that the driver must have */
-	/* The same where the driver restarts all servers itself; 0: needs. */
+	/*
+	 * What it needs in place of that where the driver restarts all servers
+	 * by itself (CLUSTER_CAN_ROLL); 0: the same.
+	 */
 	unsigned needs_rolling;
 	unsigned touches; /* enum mayhem_touch */
 	enum mayhem_outage outage;
-	bool ends_server;  /* a server's process ends */
-	bool is_graceful;  /* R3 serves on: the availability clock runs */
+	bool ends_server; /* a server's process ends */
+	/* three replicas serve all the time: the availability clock runs on */
+	bool is_graceful;
 	bool stands_alone; /* no other fault on servers or links beside it */
 	bool is_on_demand; /* not one of --mayhem all */
 	const struct option_spec *options; /* -o name.key=value, or NULL */
@@ -126,7 +134,7 @@ extern const struct mayhem_ops *const mayhem_table[];
 /* The mode of that name, or NULL. */
 const struct mayhem_ops *mayhem_find(const char *name);
 
-/* What it needs of this driver, as CLUSTER_CAN_*. */
+/* What the mode needs of this driver, as CLUSTER_CAN_*. */
 struct cluster_ops;
 unsigned mayhem_needs(const struct mayhem_ops *, const struct cluster_ops *);
 
@@ -139,7 +147,7 @@ unsigned mayhem_width(const struct mayhem_ops *, unsigned n);
 /* The servers of a fault, as bits. */
 unsigned fault_nodes(const struct fault *);
 
-/* Number of bits. */
+/* How many servers that is. */
 unsigned fault_count(unsigned nodes);
 
 /* What modes share (chaos/mayhem/mayhem.c) */
@@ -165,23 +173,24 @@ void mayhem_plan_one(struct mayhem_plan *, struct fault *);
 /* Send the targets SIGKILL. 0 or -errno of the last that could not be. */
 int mayhem_kill_targets(struct fault *);
 
-/* True when every target's process is gone; notes how. */
+/* True when every target's process is gone; f->how then says how. */
 bool mayhem_all_ended(struct fault *, const char *how);
 
-/* Start the targets that don't run; sets f->mark for mayhem_is_whole. */
+/* Start the targets that don't run, and set f->mark for mayhem_is_whole. */
 int mayhem_start_all(struct fault *);
 
 /*
- * True when, asked after f->mark, all servers are healthy and all streams
- * and consumers current; then notes how, else what is missing. Starts what
- * ended late.
+ * True when, asked after f->mark, all servers are healthy and all streams and
+ * consumers current. f->how becomes how, or else what is missing. Targets that
+ * ended late are started.
  */
 bool mayhem_is_whole(struct fault *, const char *how);
 
 /*
- * Set the links between servers; has the driver told of all of them since
- * then; what did they carry, as far as it has? Of those directions for which
- * is_in says so, or doesn't (NULL: all).
+ * Three questions about those directions between servers for which is_in says
+ * in (NULL: about all): set what happens to their bytes, 0 or -errno; has the
+ * driver said what each has carried since; how much is that, as far as it was
+ * said.
  */
 struct link_policy;
 struct link_flow;
@@ -192,7 +201,7 @@ bool mayhem_are_told(struct fault *, mayhem_links *is_in, bool in);
 void mayhem_sum_flows(
     struct fault *, mayhem_links *is_in, bool in, struct link_flow *sum);
 
-/* Stop f->node (SIGSTOP); see that it is; continue it; see that it runs. */
+/* The hooks of modes that stop f->node (SIGSTOP) and continue it (SIGCONT). */
 int mayhem_pause_node(struct fault *);
 bool mayhem_is_paused(struct fault *);
 int mayhem_continue_node(struct fault *);

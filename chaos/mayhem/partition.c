@@ -68,7 +68,7 @@ static const struct option_spec partition_rows[] = {
     {.name = NULL},
 };
 
-/* Smallest cluster in which a shape is one. */
+/* Fewest servers with which a shape makes sense. */
 static const unsigned shape_nodes[SHAPES] = {
     [SHAPE_ISOLATE] = 2,
     [SHAPE_SPLIT] = 5,
@@ -126,7 +126,7 @@ partition_check(const struct run_config *c, char *why)
 		return -EINVAL;
 	}
 	if (config_extras(c, "partition", partition_rows, &o, why) < 0)
-		return 0; /* is said where options are looked at */
+		return 0; /* the command line has refused it with the reason */
 	if (!is_known || c->servers >= partition_least(&o))
 		return look_at_shape(c, &o, why);
 	text_add(why, OPTION_WHY_MAX,
@@ -260,7 +260,10 @@ partition_inject(struct fault *f)
 	struct link_policy cut = {cut_of(f, f->cluster->n), 0, 0};
 	int err;
 
-	/* The open ones are set as well: what they carry is compared. */
+	/*
+	 * Links that stay open are set as well, so that what they carry is
+	 * counted from now on.
+	 */
 	err = mayhem_set_links(f, is_cut, false, &open);
 	if (err == 0)
 		err = mayhem_set_links(f, is_cut, true, &cut);

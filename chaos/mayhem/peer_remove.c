@@ -49,7 +49,10 @@ remove_plan(struct mayhem_plan *p, struct fault *f)
 	f->hold_ns = mayhem_draw_hold(p, 0, ABSENT_HIGH_NS);
 }
 
-/* Only from a cluster that is whole: a lagging replica may be the majority. */
+/*
+ * Only when all replicas are current. Otherwise the removed server could have
+ * what no majority of the others has.
+ */
 static bool
 remove_aim(struct fault *f)
 {
@@ -69,7 +72,7 @@ remove_inject(struct fault *f)
 	return c->ops->node_end(c, f->node, SIGTERM);
 }
 
-/* A refusal is only worth telling when nothing happens. */
+/* A refusal is kept for the report, in case that nothing else is seen. */
 static void
 take_answer(struct fault *f)
 {
@@ -83,8 +86,9 @@ take_answer(struct fault *f)
 }
 
 /*
- * Ask the meta leader, known since then, to remove the old server; again and
- * again, for a new leader may never have heard of it. f->next_ns: when next.
+ * Ask the meta leader, if one was seen since since_ns, to remove the old
+ * server. That is repeated at f->next_ns, for a leader that is new may not know
+ * of an earlier request.
  */
 static void
 ask_to_remove(struct fault *f, uint64_t since_ns)
@@ -103,7 +107,10 @@ ask_to_remove(struct fault *f, uint64_t since_ns)
 		f->next_ns = now + RETRY_NS;
 }
 
-/* f->mark: when its end was seen; what was asked later is without it. */
+/*
+ * f->mark is when the end of the server was seen. What was asked for later
+ * shows the group without it.
+ */
 static bool
 remove_is_applied(struct fault *f)
 {
@@ -143,7 +150,9 @@ remove_heal(struct fault *f)
 	return err < 0 ? err : mayhem_start_all(f);
 }
 
-/* The run's streams have all their replicas; those of others are theirs. */
+/*
+ * Do the run's streams have all their replicas? Streams of others don't matter.
+ */
 static bool
 are_copies_whole(const struct fault *f)
 {
@@ -160,9 +169,11 @@ remove_is_healed(struct fault *f)
 	char how[FAULT_HOW_MAX];
 
 	take_answer(f);
-	if (strcmp(f->before, name) == 0) { /* it took its time to end */
+	/* the old server had not ended when heal was called */
+	if (strcmp(f->before, name) == 0) {
+		/* What fails is tried again at the next look. */
 		if (!c->ops->node_runs(c, f->node))
-			(void)remove_heal(f); /* again in a moment */
+			(void)remove_heal(f);
 		return false;
 	}
 	size = health_meta_size(c->health, f->mark);

@@ -61,7 +61,10 @@ rolling_is_applied(struct fault *f)
 	return state == ROLL_GOING || state == ROLL_DONE;
 }
 
-/* A rollout goes on by itself; what counts is asked after its end. */
+/*
+ * A rollout goes on by itself. is_healed sets f->mark at its end, for only what
+ * is asked later counts.
+ */
 static int
 rolling_heal(struct fault *f)
 {

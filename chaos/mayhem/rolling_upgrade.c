@@ -40,7 +40,7 @@ upgrade_check(const struct run_config *c, char *why)
 {
 	const struct cluster_ops *driver = cluster_find(c->cluster);
 
-	/* What a driver can't do is found by what the mode needs. */
+	/* A driver without this verb is refused by what the mode needs. */
 	return driver->check_upgrade != NULL ? driver->check_upgrade(c, why)
 					     : 0;
 }
@@ -63,14 +63,19 @@ upgrade_plan(struct mayhem_plan *p, struct fault *f)
 	p->left--;
 }
 
-/* In a rollout all are alike. */
+/*
+ * The server to look at. In a rollout all are changed alike: the first will do.
+ */
 static unsigned
 one_of(const struct fault *f)
 {
 	return f->is_rollout ? 1 : f->node;
 }
 
-/* Without the way back, the new version stays. */
+/*
+ * Without -o rolling_upgrade.back=true the new version stays: there is nothing
+ * more to do.
+ */
 static bool
 upgrade_aim(struct fault *f)
 {
@@ -116,7 +121,7 @@ upgrade_heal(struct fault *f)
 	int err = 0;
 
 	if (f->is_rollout) {
-		f->mark = 0; /* what counts is asked after its end */
+		f->mark = 0; /* is_rolled() sets it at the end of the rollout */
 		return 0;
 	}
 	if (!c->ops->node_runs(c, f->node) && f->mark == 0)
@@ -125,7 +130,9 @@ upgrade_heal(struct fault *f)
 	return err < 0 ? err : mayhem_start_all(f);
 }
 
-/* It is over, well or badly; f->mark is when that was seen. */
+/*
+ * True when the rollout is over, well or badly. f->mark is when that was seen.
+ */
 static bool
 is_rolled(struct fault *f)
 {

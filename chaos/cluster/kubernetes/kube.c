@@ -47,7 +47,10 @@ struct kube {
 	uint64_t requests;
 };
 
-/* Inside of a pod: what it says there is true, nobody else sets it. */
+/*
+ * In a pod Kubernetes sets these variables and mounts the token of the service
+ * account. Who names a kubeconfig or a context wants that instead.
+ */
 static bool
 find_account(struct kube *k)
 {
@@ -191,22 +194,22 @@ kube_last_line(const char *path, char *out, size_t size)
 }
 
 /*
- * The socket is in the run folder: only we may connect to it, unlike to a
- * port. Its name is one of a descriptor, for a run folder's own may be longer
- * than a socket's name can be.
+ * The proxy listens on a socket in the run folder, for anybody may connect to a
+ * port. The path of the folder may be longer than a socket address allows, so
+ * it is named by a descriptor of the folder.
  */
 static int
 start_proxy(struct kube *k)
 {
 	static const char *const args[] = {"proxy",
 	    "--unix-socket=/proc/self/fd/6/" SOCKET,
-	    "--reject-paths=^$", /* or exec is refused */
+	    "--reject-paths=^$", /* without it the proxy refuses exec */
 	    "--reject-methods=^$", NULL};
 	char path[CONFIG_PATH_MAX + 32] = "", log[CONFIG_PATH_MAX + 32] = "";
 
 	text_add(path, sizeof(path), "%s/" SOCKET, k->dir);
 	text_add(log, sizeof(log), "%s/kubectl.log", k->dir);
-	(void)unlink(path); /* none, mostly */
+	(void)unlink(path); /* most often there is none */
 	k->proxy = kube_spawn(k, args, log);
 	return k->proxy > 0 ? 0 : (int)k->proxy;
 }
@@ -250,7 +253,10 @@ kube_requests(const struct kube *k)
 	return k->requests;
 }
 
-/* "Authorization: Bearer ...", read anew: tokens rotate. */
+/*
+ * The line "Authorization: Bearer ...". The token is read each time, for
+ * Kubernetes renews it.
+ */
 static void
 read_token(char *out, size_t size)
 {
@@ -329,7 +335,10 @@ call_finished(struct kube_job *job, int status)
 {
 	struct call *call = (struct call *)job;
 
-	/* Every answer has a body: this one broke in the middle of its head. */
+	/*
+	 * Every answer of the API has a body: the connection of this one broke
+	 * before it came.
+	 */
 	if (status >= 200 && status < 300 && buf_len(&call->answer) == 0)
 		status = -EPROTO;
 	if (buf_append(&call->answer, "", 1) < 0)
@@ -442,7 +451,7 @@ tend_proxy(struct kube *k)
 	}
 	if (k->proxy <= 0 && now >= k->died_ns + RETRY_NS) {
 		k->died_ns = now;
-		(void)start_proxy(k); /* else again later */
+		(void)start_proxy(k); /* if it fails, again later */
 	}
 }
 

@@ -20,7 +20,7 @@
 #define KUBE_BODY_MAX	((size_t)4 << 20)
 #define KUBE_ARGS_MAX	16
 #define KUBE_MERGE_TYPE "application/merge-patch+json"
-/* As merge, but rows of lists by their names. */
+/* As a merge patch, but rows of lists are found by their names. */
 #define KUBE_ROWS_TYPE "application/strategic-merge-patch+json"
 
 struct kube;
@@ -78,7 +78,7 @@ const char *kube_socket(const struct kube *);
 /* Ask something. 0 or -errno; done is called later, never from here. */
 int kube_request(struct kube *, const struct kube_ask *);
 
-/* Drop requests of this arg that are open: done isn't called. */
+/* Requests of this arg that are open go on, but their done is not called. */
 void kube_forget(struct kube *, const void *arg);
 
 /* Take in what came. */
@@ -95,7 +95,10 @@ int kube_prepare(struct kube *, struct kube_job *, const char *path);
 int kube_run(struct kube *, struct kube_job *);
 void kube_release(struct kube *, struct kube_job *);
 
-/* The lines that say where to and who, for a head that we write ourselves. */
+/*
+ * The lines Host and Authorization of a request, for who writes its head by
+ * hand.
+ */
 void kube_head(const struct kube *, char *out, size_t size);
 
 /*

@@ -26,7 +26,10 @@ config_path(const struct kubernetes *k, char *out, size_t size)
 	    k->set.config_map);
 }
 
-/* A merge patch that sets the text, and the original or that there is none. */
+/*
+ * A merge patch that sets the text (NULL: leaves it) and the annotation with
+ * the original (NULL: removes it).
+ */
 static char *
 config_patch(const struct kubernetes *k, const char *text, const char *original)
 {
@@ -74,7 +77,10 @@ kube_config_change(struct cluster *c, unsigned node)
 	int err = -ENOMEM;
 
 	if (k->original == NULL || !k->nodes[node - 1].has_shell) {
-		/* Only the signal then; config_load_time will tell. */
+		/*
+		 * Nothing is changed, and only the signal is sent. That it was
+		 * read shows by config_load_time.
+		 */
 		if (health_varz(c->health, node, &v))
 			c->nodes[node - 1].config_mark = v.max_connections;
 		return 0;
@@ -138,7 +144,10 @@ kube_config_look(struct cluster *c)
 	before = cJSON_GetStringValue(
 	    json_get(kube_object_at(o, "metadata.annotations"), KUBE_ORIGINAL));
 	if (before != NULL && text != NULL) {
-		/* Somebody may have written another one since. */
+		/*
+		 * The text is not ours when somebody has written another one
+		 * since; then only the annotation goes.
+		 */
 		if (strstr(text, "# natsburn") == NULL)
 			before = text;
 		log_warn("ConfigMap %s holds what an earlier run left: it is "
@@ -149,7 +158,7 @@ kube_config_look(struct cluster *c)
 			k->is_restored = true;
 		} else
 			log_warn("%s", c->why);
-		c->why[0] = '\0'; /* said already, and no reason to end */
+		c->why[0] = '\0'; /* it was logged, and is no reason to end */
 	}
 	if (text != NULL && strlen(text) < KUBE_CONFIG_MAX &&
 	    (c->needs & CLUSTER_CAN_RELOAD) != 0)
@@ -157,7 +166,7 @@ kube_config_look(struct cluster *c)
 	cJSON_Delete(o);
 }
 
-/* The servers that took our configuration take the old one again. */
+/* Have the servers that read our configuration read the old one again. */
 static void
 reload_marked(struct cluster *c)
 {
@@ -166,8 +175,8 @@ reload_marked(struct cluster *c)
 	unsigned i, left;
 
 	for (i = 1; i <= c->n; i++)
+		/* A command that can't be begun is not waited for. */
 		if (k->nodes[i - 1].is_marked && k->nodes[i - 1].is_there)
-			/* One that can't be sent is none to wait for. */
 			(void)kube_signal_send(c, i, SIGHUP, "-");
 	do {
 		chaos_wait(c->chaos, 20);

@@ -20,7 +20,9 @@ int kube_config_change(struct cluster *, unsigned node);
 /* Undo what we changed, and have those servers read it that took it. */
 void kube_config_restore(struct cluster *);
 
-/* Have the servers of a run that was killed read what was put back. 0. */
+/*
+ * When an earlier run was killed: have the servers read what was put back. 0.
+ */
 int kube_config_finish(struct cluster *);
 
 #endif

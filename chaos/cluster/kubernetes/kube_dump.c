@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What Kubernetes knows of the servers, saved beside their own pages; see
- * kube_dump.h. Each piece is optional: what RBAC does not allow, or what
- * there is not (the log of a container before, most often), is not there.
+ * What Kubernetes knows of the servers; see kube_dump.h. Each piece is
+ * optional: RBAC may not allow it, and some may not exist, as the log of an
+ * earlier container.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 #include "proto/base/text.h"
 
 #define LOG_QUERY "timestamps=true&tailLines=20000&limitBytes=4000000"
-#define COMMON	  "kubernetes" /* folder of what is of no one server */
+#define COMMON	  "kubernetes" /* folder for what belongs to no single server */
 
 struct dump {
 	struct cluster *c;

@@ -13,7 +13,7 @@
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
 
-#define HEAD_MAX  16384 /* a token and a command fit */
+#define HEAD_MAX  16384 /* large enough for a token and a command */
 #define READ_SIZE 4096
 #define SWITCHING 101
 #define KEY_BYTES 16
@@ -24,7 +24,7 @@ enum exec_state {
 	EXEC_SENDING, /* the request's head */
 	EXEC_HEAD,    /* waiting for the answer's */
 	EXEC_FRAMES,
-	EXEC_REFUSED, /* its reason comes */
+	EXEC_REFUSED, /* the reason of the refusal is awaited */
 	EXEC_OVER
 };
 
@@ -61,7 +61,9 @@ connected(struct kube_job *job, int status)
 {
 	struct kube_exec *x = (struct kube_exec *)job;
 
-	/* Connect-only: there is no HTTP status when all is well. */
+	/*
+	 * With CURLOPT_CONNECT_ONLY there is no HTTP status when all is well.
+	 */
 	if (status < 0)
 		finish(x, status);
 	else
@@ -164,7 +166,7 @@ kube_exec_destroy(struct kube_exec *x)
 	free(x);
 }
 
-/* 0: all that was to be sent is. */
+/* 0 when all is sent, -EAGAIN when some is left, -ECONNRESET. */
 static int
 send_some(struct kube_exec *x)
 {
@@ -183,7 +185,10 @@ send_some(struct kube_exec *x)
 	return 0;
 }
 
-/* 0: something came; -EAGAIN: nothing now; else the end. */
+/*
+ * 0 when something came, -EAGAIN when there is nothing now, another -errno at
+ * the end.
+ */
 static int
 read_some(struct kube_exec *x)
 {
@@ -268,7 +273,10 @@ take_data(struct kube_exec *x, const struct kube_frame *f)
 		text_add(x->status, sizeof(x->status), "%.*s", (int)len, data);
 }
 
-/* The command's end is what channel 3 says; without it nothing is known. */
+/*
+ * How the command ended is said on channel 3. Without that the code is
+ * otherwise.
+ */
 static void
 conclude(struct kube_exec *x, int otherwise)
 {
@@ -280,7 +288,7 @@ conclude(struct kube_exec *x, int otherwise)
 	finish(x, code);
 }
 
-/* True when the state moved on. */
+/* Take in all whole frames. */
 static void
 take_frames(struct kube_exec *x)
 {
@@ -293,7 +301,10 @@ take_frames(struct kube_exec *x)
 			return;
 		}
 		if (f.opcode == KUBE_FRAME_PING)
-			/* Without memory the API ends it, which is seen. */
+			/*
+			 * Without an answer the API ends the connection, and
+			 * that is seen.
+			 */
 			(void)kube_frame_put(
 			    &x->out, KUBE_FRAME_PONG, f.data, f.len);
 		else if (f.opcode != KUBE_FRAME_PONG)

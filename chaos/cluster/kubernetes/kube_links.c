@@ -14,14 +14,18 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define BACK_NS	     (30 * CLOCK_S) /* to take everything away */
-#define RETRY_NS     (2 * CLOCK_S)
-#define PAGE_NS	     CLOCK_S
-#define PAGE_MS	     2000L
-#define PROBE_NS     (10 * CLOCK_S) /* after the last question */
+#define BACK_NS	 (30 * CLOCK_S) /* to take everything away */
+#define RETRY_NS (2 * CLOCK_S)
+#define PAGE_NS	 CLOCK_S
+#define PAGE_MS	 2000L
+/* so long the probe goes on after link_flow was last called */
+#define PROBE_NS     (10 * CLOCK_S)
 #define POLICIES_MAX (2 * CONFIG_NODES_MAX)
 
-/* One after the other; each waits for the answers to its requests. */
+/*
+ * A round of changes goes through these in order; each waits for the answers to
+ * its requests.
+ */
 enum links_stage {
 	LINKS_IDLE,
 	LINKS_LABEL,
@@ -37,7 +41,7 @@ struct links_pod {
 	char asked[KUBE_UID_MAX];
 	struct kube_pod used; /* as the policies have it */
 	bool is_page_asked;
-	uint64_t page_ns; /* its /routez was asked for at */
+	uint64_t page_ns; /* when its /routez was asked for last */
 };
 
 struct links_policy {
@@ -67,7 +71,7 @@ links_of(const struct cluster *c)
 	return k->links;
 }
 
-/* Cut links of a server. */
+/* How many links of a server are cut. */
 static unsigned
 cuts_of(const struct kube_links *l, unsigned n, unsigned node)
 {
@@ -78,7 +82,9 @@ cuts_of(const struct kube_links *l, unsigned n, unsigned node)
 	return count;
 }
 
-/* Those that a fault is about: they have lost the most links. */
+/*
+ * The servers that were cut off: those that have lost the most links, as bits.
+ */
 static unsigned
 cut_off(const struct kube_links *l, unsigned n)
 {
@@ -96,14 +102,20 @@ cut_off(const struct kube_links *l, unsigned n)
 	return nodes;
 }
 
-/* True for an answer that it will not be done, and no asking helps. */
+/*
+ * True when the API says that it will not do it, and asking again will not
+ * help.
+ */
 static bool
 is_refused(int status)
 {
 	return status >= 400 && status < 500 && status != 429;
 }
 
-/* The pod that was meant is no more: the API says one of these. */
+/*
+ * True when the API says, in one of several ways, that the pod is gone or is
+ * another one now.
+ */
 static bool
 is_gone(int status)
 {
@@ -123,7 +135,7 @@ note_failure(struct cluster *c, const char *what, int status, const char *body)
 	l->has_failed = l->is_failure_told = true;
 	if (!is_refused(status) || cut_off(l, c->n) == 0)
 		return;
-	/* What is told to have failed must not come about later. */
+	/* The fault is told that it failed, so nothing may be cut later. */
 	kube_site_refused(c, cut_off(l, c->n), status, body);
 	memset(l->cut, 0, sizeof(l->cut));
 }
@@ -139,7 +151,10 @@ labelled(void *arg, int status, const char *body)
 	l->open--;
 	if (status == KUBE_OK)
 		text_set(p->labelled, sizeof(p->labelled), p->asked);
-	/* It went, or another one has followed: that one is seen. */
+	/*
+	 * If the pod is gone, the one that follows it is labelled in the next
+	 * round.
+	 */
 	else if (!is_gone(status))
 		note_failure(p->c, "a pod could not be labelled", status, body);
 }
@@ -197,7 +212,10 @@ made(void *arg, int status, const char *body)
 	l->open--;
 	if (status >= 200 && status < 300)
 		return;
-	/* Without a clear no it may be there. */
+	/*
+	 * Unless it was clearly refused, the policy may exist and must be
+	 * removed later.
+	 */
 	if (is_refused(status))
 		p->name[0] = '\0';
 	note_failure(p->c, "no NetworkPolicy could be made", status, body);
@@ -241,7 +259,7 @@ ask_make(struct cluster *c, unsigned node)
 	    .method = "POST", .path = path, .done = made, .arg = p};
 	unsigned i;
 
-	if (p == NULL) { /* some have to go first */
+	if (p == NULL) { /* all places are taken until some are removed */
 		l->has_failed = true;
 		return;
 	}
@@ -281,7 +299,10 @@ ask_remove(struct cluster *c, struct links_policy *p)
 
 /* Rounds of changes */
 
-/* A pod of a cut that is another one now, or has another address. */
+/*
+ * True when a pod whose links are cut was replaced, or has another address,
+ * since the policies were made.
+ */
 static bool
 pods_have_changed(const struct cluster *c)
 {
@@ -357,7 +378,7 @@ step_round(struct cluster *c)
 
 	if (l->open > 0)
 		return;
-	if (l->has_failed) { /* all of it once more, later */
+	if (l->has_failed) { /* a later round does all of it again */
 		l->has_failed = false;
 		l->is_dirty = true;
 		l->stage = LINKS_IDLE;
@@ -378,7 +399,10 @@ step_round(struct cluster *c)
 
 /* The probe */
 
-/* Said once a cut: it was one, and is none any more. */
+/*
+ * Warn, once for each cut, when bytes come through links that were cut and
+ * quiet before.
+ */
 static void
 look_for_leaks(struct cluster *c)
 {

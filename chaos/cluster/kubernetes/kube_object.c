@@ -60,7 +60,7 @@ small(const cJSON *o, const char *path)
 	return n < 1000000 ? (unsigned)n : 1000000;
 }
 
-/* The row of a list whose "name" it is (or "type", by key). */
+/* The row of a list whose member key ("name", "type") has this value. */
 static const cJSON *
 find_row(const cJSON *list, const char *key, const char *name)
 {
@@ -72,7 +72,9 @@ find_row(const cJSON *list, const char *key, const char *name)
 	return NULL;
 }
 
-/* All of them; the main one is the first, and may be the only one told. */
+/*
+ * All addresses of a pod. The main one is the first, and may be the only one.
+ */
 static void
 read_addresses(const cJSON *o, struct kube_pod *p)
 {
@@ -190,7 +192,9 @@ find_config_map(const cJSON *o, const cJSON *container, struct kube_set *s)
 		len = strlen(path);
 		while (len > 1 && path[len - 1] == '/')
 			len--;
-		/* What is mounted by subPath never changes in a pod. */
+		/*
+		 * A file that is mounted by subPath is never updated in a pod.
+		 */
 		if (strncmp(s->config_path, path, len) != 0 ||
 		    s->config_path[len] != '/' ||
 		    kube_object_text(mount, "subPath")[0] != '\0')
@@ -284,7 +288,10 @@ kube_object_has_labels(const cJSON *labels, const cJSON *all_of)
 	return true;
 }
 
-/* Labels with expressions (no matchLabels) may select anything: not ours. */
+/*
+ * A budget that selects by expressions, without matchLabels, is taken for
+ * somebody else's.
+ */
 int
 kube_object_budget(
     const cJSON *o, const cJSON *pod_labels, struct kube_budget *b)
@@ -419,8 +426,9 @@ without_marks(const char *config)
 }
 
 /*
- * Of two settings the last one counts. Charts write the whole file in
- * braces: then the line goes before the closing one.
+ * nats-server takes the last of two settings, so the line goes to the end. The
+ * Helm chart puts the whole file in braces: there it goes before the closing
+ * one.
  */
 char *
 kube_object_mark(const char *config, uint64_t max_connections)

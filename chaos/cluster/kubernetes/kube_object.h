@@ -16,9 +16,14 @@
 
 #define KUBE_UID_MAX	  64
 #define KUBE_SELECTOR_MAX 512
-#define KUBE_IPS_MAX	  2		      /* of a pod: one a family */
-#define KUBE_ORIGINAL	  "natsburn/original" /* annotation: text of before */
-/* Annotations of the StatefulSet: "BEFORE OURS", while ours is in force. */
+/* addresses of a pod: IPv4 and IPv6 */
+#define KUBE_IPS_MAX 2
+/* annotation with the text before our change */
+#define KUBE_ORIGINAL "natsburn/original"
+/*
+ * Annotations of the StatefulSet while it has a value of ours: "BEFORE OURS",
+ * what it had and what we set.
+ */
 #define KUBE_IMAGE_NOTE	   "natsburn/image"
 #define KUBE_REPLICAS_NOTE "natsburn/replicas"
 #define KUBE_IMAGE_MAX	   256
@@ -54,7 +59,7 @@ struct kube_set {
 struct kube_budget {
 	char name[KUBE_NAME_MAX];
 	unsigned allowed; /* pods that may be disrupted now */
-	unsigned most;	  /* ... when all are well */
+	unsigned most;	  /* likewise, when all pods are ready */
 	bool is_ours;	  /* it selects our pods */
 };
 
@@ -73,14 +78,20 @@ const cJSON *kube_object_at(const cJSON *, const char *path); /* "a.b.c" */
 const char *kube_object_text(const cJSON *, const char *path);
 uint64_t kube_object_number(const cJSON *, const char *path);
 
-/* Of what a container (NULL: the first) of it says. -EINVAL: no pod. */
+/*
+ * Read an object: a pod, with the state of this container (NULL: the first); a
+ * StatefulSet. 0, or -EINVAL when it is none.
+ */
 int kube_object_pod(const cJSON *, const char *container, struct kube_pod *);
 int kube_object_set(const cJSON *, struct kube_set *);
 
 /* True when these labels have all of those (none: always). */
 bool kube_object_has_labels(const cJSON *labels, const cJSON *all_of);
 
-/* is_ours: its selector is one of labels that set's pods have. */
+/*
+ * Read a disruption budget. is_ours: it selects pods with these labels. 0 or
+ * -EINVAL.
+ */
 int kube_object_budget(
     const cJSON *, const cJSON *pod_labels, struct kube_budget *);
 

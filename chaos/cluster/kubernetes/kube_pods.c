@@ -91,7 +91,7 @@ on_pod(void *arg, enum kube_change change, const cJSON *object)
 		return;
 	if (change == KUBE_IS_PUT)
 		put_pod(c, &seen);
-	/* Of a pod that has a successor already nothing is new. */
+	/* The end of a pod that was replaced already changes nothing. */
 	else if (kube_pods_node(c, &seen) != 0 &&
 		 strcmp(k->nodes[kube_pods_node(c, &seen) - 1].seen.uid,
 		     seen.uid) == 0)
@@ -271,7 +271,8 @@ kube_pods_budgets(struct cluster *c)
 static bool
 is_refusal(const struct kube_watch *w)
 {
-	int error = w != NULL ? kube_watch_error(w) : 0; /* not yet begun */
+	/* the watch does not exist yet */
+	int error = w != NULL ? kube_watch_error(w) : 0;
 
 	return error == 401 || error == 403;
 }
@@ -282,7 +283,10 @@ kube_pods_is_ready(struct cluster *c, unsigned node)
 	const struct kubernetes *k = c->state;
 	const struct kube_node *p = &k->nodes[node - 1];
 
-	/* We may look no longer: its server's own word has to do. */
+	/*
+	 * RBAC took the right to look away in the middle of the run: only the
+	 * server's own pages can tell.
+	 */
 	if (!kube_watch_is_live(k->pods) && is_refusal(k->pods))
 		return true;
 	return kube_watch_is_live(k->pods) && p->is_there && p->seen.is_ready &&
@@ -306,7 +310,7 @@ kube_pods_crashed(struct cluster *c, unsigned node)
 	return k->nodes[node - 1].is_crashed;
 }
 
-/* Its controller does it; we only stop holding that it is down. */
+/* The controller starts it; only forget that it was down. */
 int
 kube_pods_start(struct cluster *c, unsigned node)
 {

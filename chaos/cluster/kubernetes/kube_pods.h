@@ -25,7 +25,10 @@ void kube_pods_step(struct cluster *);
 /* The server of a pod, from 1; 0 when it is none of ours. */
 unsigned kube_pods_node(const struct cluster *, const struct kube_pod *);
 
-/* From now on this one's end is one that it was told to, and how. */
+/*
+ * The container that runs now was told to end: when it does, that is no crash.
+ * how says in words what ended it.
+ */
 void kube_pods_told(struct cluster *, unsigned node, const char *how);
 
 /*

@@ -21,7 +21,7 @@ add_row(cJSON *list)
 	return row;
 }
 
-/* Pods of any namespace that don't have one of the labels. */
+/* Allow all pods, of any namespace, except those with one of the labels. */
 static void
 add_pods(cJSON *from, const struct kube_policy *p)
 {
@@ -49,7 +49,7 @@ except_address(cJSON *list, const char *ip, bool is_v6)
 	json_append(list, cJSON_CreateString(cidr));
 }
 
-/* All addresses but theirs. */
+/* Allow all addresses except those of the pods across the cut. */
 static void
 add_block(cJSON *from, const struct kube_policy *p, bool is_v6)
 {
@@ -101,7 +101,10 @@ kube_policy_label(const struct kube_pod *pod, bool is_given)
 	char *out;
 
 	meta = cJSON_AddObjectToObject(o, "metadata");
-	/* One that has followed it meanwhile is another one: a conflict. */
+	/*
+	 * With another uid the API refuses the patch: the pod was replaced
+	 * meanwhile.
+	 */
 	json_put_text(meta, "uid", pod->uid);
 	labels = cJSON_AddObjectToObject(meta, "labels");
 	if (is_given)

@@ -21,7 +21,9 @@
 
 /* What earlier runs left */
 
-/* Ask for a change and wait; what does not work is said. */
+/*
+ * Ask for a change and wait for it. A failure is logged. True when it was done.
+ */
 static bool
 undo(struct cluster *c, struct kube_ask *ask)
 {
@@ -33,7 +35,7 @@ undo(struct cluster *c, struct kube_ask *ask)
 		kube_site_explain(c, "cannot take away what a partition left",
 		    status, answer);
 		log_warn("%s", c->why);
-		c->why[0] = '\0'; /* said, and no reason to end */
+		c->why[0] = '\0'; /* it was logged, and is no reason to end */
 	}
 	free(answer);
 	return ok;
@@ -118,7 +120,10 @@ kube_prove_begin(struct cluster *c)
 	unsigned policies, labels;
 	int err = kube_links_create(c);
 
-	/* Without the rights no run of this account left any. */
+	/*
+	 * Without these rights no earlier run of this account can have left
+	 * anything.
+	 */
 	if (err < 0 || !kube_rights_have(c, RIGHTS_POLICIES))
 		return err;
 	policies = look_at_policies(c);
@@ -141,13 +146,16 @@ set_node(struct cluster *c, unsigned node, enum link_cut cut)
 	for (i = 1; i <= c->n; i++) {
 		if (i == node)
 			continue;
-		/* It takes every policy that only cuts or opens. */
+		/* These can't fail: the policy only cuts or opens. */
 		(void)kube_links_set(c, i, node, &policy);
 		(void)kube_links_set(c, node, i, &policy);
 	}
 }
 
-/* What it hears of the others and they of it, once all have told. */
+/*
+ * Add up what this server sends to the others (sums[0]) and hears of them
+ * (sums[1]). False while some have not told yet.
+ */
 static bool
 sum_node(struct cluster *c, unsigned node, struct link_flow sums[2])
 {
@@ -199,7 +207,7 @@ await(struct cluster *c, unsigned node,
 	return true;
 }
 
-/* Has to fit into what a run that is skipped can say. */
+/* Say in c->why why nothing was cut. It has to fit into a SKIPPED message. */
 static void
 explain(struct cluster *c, unsigned node)
 {
@@ -238,7 +246,10 @@ kube_prove_cuts(struct cluster *c)
 
 	if ((c->needs & CLUSTER_CAN_CUT) == 0 || c->n < 2)
 		return 0;
-	/* What leads speaks to all others once a second. */
+	/*
+	 * Cut off the server behind the leader: a leader speaks to all others
+	 * once a second, so that something is stopped.
+	 */
 	leader = health_meta_leader(c->health, 0);
 	node = 1 + leader % c->n;
 	c->refused_nodes = 0;

@@ -12,7 +12,7 @@
 #include "proto/base/text.h"
 
 #define API	  "http://localhost" /* by kubectl proxy's socket */
-#define SILENT_NS (8 * CLOCK_S)	     /* a forward that hangs */
+#define SILENT_NS (8 * CLOCK_S)	     /* after that a forward is taken to hang */
 
 int
 kube_reach_choose(struct cluster *c)
@@ -30,7 +30,10 @@ kube_reach_choose(struct cluster *c)
 	return -EINVAL;
 }
 
-/* With addresses for clients only the monitoring has to be reached. */
+/*
+ * When clients have addresses (--url) only the monitoring has to be reached,
+ * and the proxy can do that.
+ */
 int
 kube_reach_rights(struct cluster *c)
 {
@@ -53,7 +56,7 @@ kube_reach_rights(struct cluster *c)
 			   : 0;
 }
 
-/* Within the cluster its DNS names every pod. */
+/* True when clients can use the names that the cluster's DNS gives to pods. */
 static bool
 has_names(const struct cluster *c)
 {
@@ -64,8 +67,8 @@ has_names(const struct cluster *c)
 }
 
 /*
- * Clients learn new addresses from the servers that they are connected to.
- * When the last of them is gone they would look for it where it was.
+ * Clients learn new addresses from servers that they are connected to. If all
+ * pods get new addresses at once, nobody tells them.
  */
 static int
 look_at_addresses(struct cluster *c)
@@ -83,7 +86,7 @@ look_at_addresses(struct cluster *c)
 	return -ENOTSUP;
 }
 
-/* A pod's name is its address here: it never changes. */
+/* By the API's proxy a pod is addressed by its name, which never changes. */
 static void
 set_proxied(struct cluster *c, unsigned node)
 {
@@ -156,8 +159,9 @@ kube_reach_pod(struct cluster *c, unsigned node, bool is_other)
 }
 
 /*
- * Seen with kubectl 1.20: its tunnel no longer opens streams, and it runs
- * on. A server that is ready and does not answer is not reached by us.
+ * kubectl 1.20 may run on though its tunnel opens no streams any more. A server
+ * that is ready and does not answer is taken for one that the forward does not
+ * reach.
  */
 static bool
 forward_hangs(struct cluster *c, unsigned node, bool is_ready)

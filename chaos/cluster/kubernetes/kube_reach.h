@@ -20,13 +20,16 @@ int kube_reach_choose(struct cluster *);
 int kube_reach_rights(struct cluster *);
 int kube_reach_begin(struct cluster *);
 
-/* A server's pod was seen, another one than before (is_other) or not. */
+/*
+ * A server's pod was seen. is_other: it is another one than before, or
+ * restarted.
+ */
 void kube_reach_pod(struct cluster *, unsigned node, bool is_other);
 
-/* Do what is due for a server, whose pod is ready or not. */
+/* Do what is due for a server; is_ready: its pod is. */
 void kube_reach_step(struct cluster *, unsigned node, bool is_ready);
 
-/* No forward runs any more. */
+/* End all forwards. */
 void kube_reach_end(struct cluster *);
 
 /* The address of a server's monitoring page, for kube_request(). */

@@ -15,8 +15,10 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define ANSWER_NS  (5 * CLOCK_S)
-#define PENDING_NS (15 * CLOCK_S) /* till the request can be made at all */
+#define ANSWER_NS (5 * CLOCK_S)
+#define PENDING_NS                                                             \
+	(15 * CLOCK_S) /* so long it is tried to make the request              \
+			*/
 #define ANSWER_MAX 1024
 
 /* 2.9 and before know no such request. */
@@ -93,7 +95,7 @@ kube_reload_how(struct cluster *c, unsigned node)
 	return k->nodes[node - 1].reload_how;
 }
 
-/* That it took effect is seen elsewhere; only a refusal is worth telling. */
+/* Only a refusal matters: that the reload took effect is seen in /varz. */
 static void
 take_answer(struct cluster *c)
 {
@@ -154,7 +156,10 @@ kube_reload_step(struct cluster *c)
 		return;
 	if (k->reloaded != 0)
 		take_answer(c);
-	/* One at a time; another fault's request may be open as well. */
+	/*
+	 * One request at a time. admin_request() fails while another fault has
+	 * one open, and then it is tried again.
+	 */
 	for (i = 1; i <= c->n && k->reloaded == 0; i++)
 		if (k->nodes[i - 1].reload_ns != 0)
 			send_request(c, i);

@@ -54,7 +54,10 @@ kube_rights_have(const struct cluster *c, unsigned need)
 	return (k->allowed & need) == need;
 }
 
-/* Without commands in pods the system account may reload servers. */
+/*
+ * What this ability needs. A reload needs no right when the system account can
+ * ask for it.
+ */
 static unsigned
 rights_of(const struct run_config *c, enum cluster_ability a)
 {
@@ -63,7 +66,7 @@ rights_of(const struct run_config *c, enum cluster_ability a)
 		   : ability_rights[a];
 }
 
-/* What may be allowed for one object only. */
+/* The name of the object that a rule may be limited to, or "". */
 static const char *
 right_object(const struct kubernetes *k, enum kube_right_index r)
 {

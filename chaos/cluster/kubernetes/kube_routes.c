@@ -7,7 +7,7 @@
 #include "chaos/cluster/kubernetes/kube_routes.h"
 #include "proto/base/text.h"
 
-/* What a page says of one peer that the page before did not. */
+/* How much more a page says of a peer than the page before it. */
 struct growth {
 	uint64_t in, out, gone;
 };
@@ -30,7 +30,7 @@ kube_routes_begin(struct kube_routes *r, unsigned from, unsigned to,
 	memset(l, 0, sizeof(*l));
 	l->is_cut = is_cut;
 	l->since_ns = now_ns;
-	/* Until it is shown to be quiet it is not. */
+	/* A cut link counts as not quiet until it was seen to be. */
 	l->passed_ns = is_cut ? now_ns : 0;
 }
 
@@ -86,7 +86,7 @@ more(uint64_t now, uint64_t before)
 	return now > before ? now - before : 0;
 }
 
-/* A process of its own has no connection of the one before. */
+/* After a restart, seen by another server id, all connections are new ones. */
 static void
 compare(const struct kube_page *before, const struct kube_page *now,
     struct growth *of)
@@ -108,7 +108,10 @@ compare(const struct kube_page *before, const struct kube_page *now,
 			of[before->routes[i].peer].gone++;
 }
 
-/* The receiver's word: whatever comes through a cut link begins it anew. */
+/*
+ * What the receiver says. When bytes came through a cut link, the link is
+ * counted from this page on.
+ */
 static void
 add_in(struct kube_link *l, const struct kube_page *before,
     const struct kube_page *now, uint64_t in)

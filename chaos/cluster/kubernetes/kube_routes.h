@@ -36,11 +36,15 @@ struct kube_page {
 struct kube_link {
 	bool is_cut;
 	uint64_t since_ns;    /* what came before does not count */
-	bool has_in, has_out; /* its ends have told something since */
+	bool has_in, has_out; /* its receiver, its sender has told since */
 	uint64_t in, out, gone;
-	uint64_t leaked;    /* through a cut one, in all */
-	uint64_t passed_ns; /* of a cut one: asked at, when bytes still came */
-	uint64_t heard_ns;  /* asked at, when its receiver was heard last */
+	uint64_t leaked; /* through a cut link, in all */
+	/*
+	 * of a cut link: when the last page was asked for that showed new bytes
+	 */
+	uint64_t passed_ns;
+	/* when the last page of its receiver was asked for */
+	uint64_t heard_ns;
 };
 
 struct kube_routes {
@@ -62,10 +66,11 @@ int kube_routes_take(
     struct kube_routes *, unsigned node, const cJSON *page, uint64_t asked_ns);
 
 /*
- * What was seen of a link since it was begun; of a cut one, since bytes came
- * through it last, if that is KUBE_QUIET_NS ago and its ends were heard since
- * (till then passed is not 0). held: sent and not received. refused:
- * connections that are gone. False while its ends have not told enough.
+ * What a link has carried since it was begun. passed: bytes received; held:
+ * bytes sent and not received; refused: connections that are gone. For a cut
+ * link all of it counts since bytes came through it last; passed is not 0 until
+ * KUBE_QUIET_NS have gone by without any. False while sender or receiver have
+ * not told enough.
  */
 bool kube_routes_flow(
     const struct kube_routes *, unsigned from, unsigned to, struct link_flow *);

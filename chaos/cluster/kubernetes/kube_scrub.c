@@ -12,7 +12,7 @@
 
 #define REMOVED	  "[removed]"
 #define TEXT_MAX  (2 * KUBE_BODY_MAX)
-#define TOKEN_MIN 20 /* shorter ones that look like keys are words */
+#define TOKEN_MIN 20 /* shorter texts of capitals and digits are words */
 
 static const char *const secret_words[] = {"password", "passwd", "pass",
     "token", "auth", "secret", "nkey", "seed", "jwt", "creds", "credential",
@@ -63,7 +63,7 @@ userinfo(const char *at)
 	return end != NULL ? (size_t)(end - at) : 0;
 }
 
-/* Behind a name and its : or =, or a blank: up to what ends a value. */
+/* The length of the value that stands behind a name and its :, = or blank. */
 static size_t
 value_length(const char *at)
 {
@@ -83,8 +83,9 @@ put(struct buf *out, const char *text, size_t len)
 }
 
 /*
- * One word, and what it is the name of. Returns what was taken. In a log a
- * name without : or = is a word of a sentence.
+ * Copy one word, without the value behind it if it names a secret. Returns how
+ * much of the text was taken. In a log a name without : or = behind it is a
+ * word of a sentence.
  */
 static size_t
 scrub_word(const char *at, bool is_config, struct buf *out)
@@ -102,10 +103,10 @@ scrub_word(const char *at, bool is_config, struct buf *out)
 	put(out, at, len);
 	if (!is_secret_name(at, len))
 		return len;
-	gap = strspn(at + len, "\"'"); /* the name's own */
+	gap = strspn(at + len, "\"'"); /* quotes of the name */
 	gap += strspn(at + len + gap, " \t:=");
 	value = value_length(at + len + gap);
-	/* Blocks have values of their own, which have names. */
+	/* A block is no value; the values in it have names of their own. */
 	if (gap == 0 || value == 0 ||
 	    (!is_config && strcspn(at + len, ":=") >= gap) ||
 	    at[len + gap] == '{' || at[len + gap] == '[' ||
@@ -143,7 +144,9 @@ kube_scrub_text(const char *text, bool is_config)
 	return copy;
 }
 
-/* Without memory nothing is left of the text that was there. */
+/*
+ * Replace a text. Without memory it becomes empty, so that no secret is left.
+ */
 static void
 set_text(cJSON *item, const char *text)
 {
@@ -160,7 +163,10 @@ scrub_string(cJSON *item, bool is_config)
 	free(clean);
 }
 
-/* Rows of "env": literal values; where they come from stays. */
+/*
+ * Rows of "env": a literal value goes; a reference to a Secret tells nothing
+ * and stays.
+ */
 static void
 scrub_env(cJSON *rows)
 {
@@ -170,12 +176,12 @@ scrub_env(cJSON *rows)
 		value = json_get(row, "value");
 		if (cJSON_IsString(value))
 			set_text(value, REMOVED);
-		else /* the API has texts only; another one goes, too */
+		else /* the API has only texts here */
 			cJSON_DeleteItemFromObjectCaseSensitive(row, "value");
 	}
 }
 
-/* "--pass", "x": the word behind a name. */
+/* In a command as "--pass", "x" the word behind the name is the secret. */
 static void
 scrub_words(cJSON *rows)
 {
@@ -193,7 +199,7 @@ scrub_words(cJSON *rows)
 			set_text(row, REMOVED);
 		else
 			scrub_string(row, false);
-		was_name = is_name; /* word may be gone */
+		was_name = is_name; /* word may be freed by now */
 	}
 }
 

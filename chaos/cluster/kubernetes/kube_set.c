@@ -47,7 +47,10 @@ spec_of(cJSON *patch)
 	return spec != NULL ? spec : cJSON_AddObjectToObject(patch, "spec");
 }
 
-/* note: what stands there now and is to come back; NULL: nothing any more. */
+/*
+ * Set the image. before is the image that is to come back later, for the
+ * annotation; NULL removes the annotation.
+ */
 static void
 add_image(const struct kubernetes *k, cJSON *patch, const char *image,
     const char *before)
@@ -94,7 +97,7 @@ add_restart(cJSON *patch)
 	json_put_text(notes, "kubectl.kubernetes.io/restartedAt", stamp);
 }
 
-/* Takes the patch. */
+/* Send the patch, which is freed. 0 or -errno. */
 static int
 send_patch(struct cluster *c, cJSON *patch, kube_done *done)
 {
@@ -153,7 +156,10 @@ kube_set_scale(struct cluster *c, unsigned count, kube_done *done)
 	return send_patch(c, patch, done);
 }
 
-/* Ask and wait; what does not work is said. */
+/*
+ * Send the patch and wait for its answer. A failure is logged. True when it was
+ * done.
+ */
 static bool
 put_back(struct cluster *c, cJSON *patch)
 {
@@ -172,7 +178,7 @@ put_back(struct cluster *c, cJSON *patch)
 		kube_site_explain(
 		    c, "cannot put the StatefulSet back", status, answer);
 		log_warn("%s", c->why);
-		c->why[0] = '\0'; /* said, and no reason to end */
+		c->why[0] = '\0'; /* it was logged, and is no reason to end */
 	}
 	cJSON_free(body);
 	cJSON_Delete(patch);
@@ -180,7 +186,7 @@ put_back(struct cluster *c, cJSON *patch)
 	return status == KUBE_OK;
 }
 
-/* "BEFORE OURS" in two. */
+/* Split the annotation "BEFORE OURS". */
 static bool
 split_note(const char *note, char *before, char *ours, size_t size)
 {
@@ -193,7 +199,7 @@ split_note(const char *note, char *before, char *ours, size_t size)
 	return text_fits(ours, size, note + len + 1);
 }
 
-/* Where somebody has written another one since, only the note goes. */
+/* If somebody has changed the value since, only the annotation is removed. */
 void
 kube_set_look(struct cluster *c)
 {
@@ -232,8 +238,8 @@ kube_set_look(struct cluster *c)
 }
 
 /*
- * A pod that waits for an image that there is not is in the way of the
- * controller, which goes on only when it is ready.
+ * Delete pods that are not ready. The controller waits for them before it goes
+ * on, and one whose image does not exist never becomes ready.
  */
 static void
 clear_way(struct cluster *c)
@@ -245,7 +251,8 @@ clear_way(struct cluster *c)
 		if (k->nodes[i - 1].is_there &&
 		    !k->nodes[i - 1].seen.is_ready &&
 		    !k->nodes[i - 1].seen.is_ending)
-			(void)kube_signal_delete(c, i); /* or it is gone */
+			/* unless the pod is gone */
+			(void)kube_signal_delete(c, i);
 	chaos_wait(c->chaos, 200);
 }
 

@@ -18,7 +18,10 @@
 #define PAUSE_MAX_NS (110 * CLOCK_S) /* CONTINUE_S ends it */
 #define CONTINUE_S   "120"
 
-/* The request says nothing of the pod: the one that is still awaited. */
+/*
+ * An answer does not name the pod: it is about those whose end is still
+ * awaited.
+ */
 static void
 deleted(void *arg, int status, const char *body)
 {
@@ -27,7 +30,7 @@ deleted(void *arg, int status, const char *body)
 	unsigned i, nodes = 0;
 
 	if ((status >= KUBE_OK && status < 300) || status <= 0)
-		return; /* without an answer it may have been done */
+		return; /* without an answer it may have been deleted */
 	for (i = 0; i < c->n; i++)
 		if (k->nodes[i].is_deleting && !k->nodes[i].has_ended)
 			nodes |= 1U << i;
@@ -51,7 +54,10 @@ delete_pod(struct cluster *c, unsigned node, bool is_forced)
 		return -ESRCH;
 	text_add(path, sizeof(path), "/api/v1/namespaces/%s/pods/%s", k->ns,
 	    p->seen.name);
-	/* This very pod, not one that has followed it meanwhile. */
+	/*
+	 * By its uid it is this very pod, and not one that has replaced it
+	 * meanwhile.
+	 */
 	text_add(body, sizeof(body),
 	    "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",%s"
 	    "\"preconditions\":{\"uid\":\"%s\"}}",
@@ -64,9 +70,11 @@ delete_pod(struct cluster *c, unsigned node, bool is_forced)
 }
 
 /*
- * $1 is the signal. Prints the server's process id in its container and its
- * state after the signal, which takes its time to reach all threads. A stopped
- * server is continued later by the script itself, whatever has become of us.
+ * $1 is the signal; $2, if not empty, the value of max_connections that the
+ * file $3 must show first ("-": none of ours). Prints the server's process id
+ * in its container, and its state after the signal has reached all threads. A
+ * server that was stopped is continued later by the script itself, in case that
+ * natsburn has died.
  */
 static const char signal_script[] =
     "for d in /proc/[0-9]*; do\n"
@@ -131,7 +139,7 @@ kube_signal_send(struct cluster *c, unsigned node, int sig, const char *wanted)
 	struct kube_node *p = &k->nodes[node - 1];
 	const char *const script[] = {"sh", "-c", signal_script, "natsburn",
 	    signal_name(sig), wanted, k->set.config_path, NULL};
-	/* Without a shell nats-server itself sends what it knows. */
+	/* Without a shell, nats-server can send some signals to itself. */
 	const char *const plain[] = {
 	    "nats-server", "--signal", "reload=1", NULL};
 	struct kube_command command = {.ns = k->ns,
@@ -142,7 +150,7 @@ kube_signal_send(struct cluster *c, unsigned node, int sig, const char *wanted)
 
 	if (signal_name(sig) == NULL || (!p->has_shell && sig != SIGHUP))
 		return -ENOTSUP;
-	kube_exec_destroy(p->exec); /* the one before is nobody's any more */
+	kube_exec_destroy(p->exec); /* nobody waits for the one before */
 	p->exec = kube_exec_create(k->api, &command);
 	p->signal = sig;
 	return p->exec != NULL ? 0 : -errno;
@@ -169,8 +177,9 @@ kube_signal_end(struct cluster *c, unsigned node, int sig)
 	if (sig == SIGTERM)
 		return delete_pod(c, node, false);
 	/*
-	 * Nobody may kill process 1 from within its own container; and a
-	 * kubelet waits longer with every restart, but not with a new pod.
+	 * Process 1 can't be killed from within its own container. And a
+	 * kubelet waits longer with each restart of a container, but not with a
+	 * new pod.
 	 */
 	if (!p->has_shell || p->pid <= 1 || p->seen.restarts > 1)
 		return delete_pod(c, node, true);
@@ -228,7 +237,10 @@ take_exec(struct cluster *c, unsigned node)
 	}
 	if (p->signal == 0)
 		p->has_shell = code == 0;
-	/* A kill may break the connection that it came by. */
+	/*
+	 * When the server is killed the connection may break as well: that is
+	 * no error.
+	 */
 	else if (code != 0 && (p->signal != SIGKILL || code == -EACCES))
 		log_warn("SIG%s in pod %s: %s %d: %.200s",
 		    signal_name(p->signal), p->seen.name,
@@ -314,7 +326,10 @@ kube_signal_restore(struct cluster *c)
 
 	for (i = 1; i <= c->n; i++)
 		if (k->nodes[i - 1].is_stopped)
-			/* One that can't be sent is waited for in vain. */
+			/*
+			 * A server that can't be sent it stays stopped until
+			 * the deadline.
+			 */
 			(void)kube_signal_send(c, i, SIGCONT, "");
 	do {
 		for (i = 0, left = 0; i < c->n; i++)

@@ -25,7 +25,10 @@ int kube_signal_look(struct cluster *);
 /* Commands whose answer is awaited. */
 unsigned kube_signal_open(const struct cluster *);
 
-/* Let all go on that are stopped, and wait for it; no command runs then. */
+/*
+ * Continue all servers that are stopped, and wait until they run. Close ends
+ * all commands.
+ */
 void kube_signal_restore(struct cluster *);
 void kube_signal_close(struct cluster *);
 

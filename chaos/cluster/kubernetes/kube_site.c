@@ -172,8 +172,8 @@ kube_site_open(struct cluster *c)
 }
 
 /*
- * The one of that name, or without a name the only one of a list that serves
- * NATS; names says which there are.
+ * Of the StatefulSets that serve NATS: the one of that name, or without a name
+ * the only one. names gets the names of all of them.
  */
 static const cJSON *
 only_server(const cJSON *items, const char *name, char *names, size_t size)
@@ -219,7 +219,7 @@ kube_site_find(struct cluster *c)
 		    kube_object_at(o, "items"), name, names, sizeof(names));
 		if (found != NULL || query[0] == '\0')
 			break;
-		query = ""; /* without the label, then */
+		query = ""; /* look once more, without the label */
 		cJSON_Delete(o);
 		free(answer);
 	}

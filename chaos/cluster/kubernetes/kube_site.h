@@ -20,7 +20,10 @@ int kube_site_ask(struct cluster *, struct kube_ask *, char **body);
 void kube_site_explain(
     struct cluster *, const char *what, int status, const char *body);
 
-/* Nothing will come of what was asked for these servers (bits): is told. */
+/*
+ * What was asked for these servers (bits) was refused: their faults have no
+ * effect to wait for.
+ */
 void kube_site_refused(
     struct cluster *, unsigned nodes, int status, const char *body);
 

@@ -22,24 +22,26 @@
 struct kube_node {
 	struct kube_pod seen;
 	bool is_there;
-	bool was_put;		 /* in the list that is being told */
+	bool was_put;		 /* in the list that a watch is taking */
 	char id[KUBE_ID_MAX];	 /* of the container that was seen last */
-	char told[KUBE_ID_MAX];	 /* of the one that was told to end */
-	char asked[KUBE_ID_MAX]; /* of the one there was when a rollout began */
-	bool has_ended;		 /* the one that was told */
-	bool is_deleting;	 /* its pod, by us */
+	char told[KUBE_ID_MAX];	 /* of the container that was told to end */
+	char asked[KUBE_ID_MAX]; /* of the container when a rollout began */
+	/* the container that was told to end has ended */
+	bool has_ended;
+	bool is_deleting; /* we have asked to delete its pod */
 	bool is_crashed;
 	bool has_shell;
 	unsigned pid; /* of the server in its container; 0 not known */
 	bool is_stopped;
 	bool is_marked; /* it runs with a configuration of ours */
 	const char *reload_how;
-	uint64_t reload_ns; /* its reload request waits since then */
+	uint64_t reload_ns; /* since when its reload request waits; 0: none */
 	struct kube_exec *exec;
 	int signal;	 /* what exec is for */
-	const char *how; /* it was told to end */
+	const char *how; /* in words, for the report: how it was ended */
 	struct kube_forward forward;
-	uint64_t renewed_ns; /* it was, or there was no need for it */
+	/* when the forward was renewed, or was not needed */
+	uint64_t renewed_ns;
 };
 
 struct kubernetes {
@@ -55,11 +57,13 @@ struct kubernetes {
 	unsigned nbudgets;
 	cJSON *labels; /* of the pods' template */
 	struct kube_links *links;
-	char foreign[KUBE_NAME_MAX]; /* a policy of others that may allow */
+	/* a policy of others that may let in what ours cut */
+	char foreign[KUBE_NAME_MAX];
 	/* the rollout */
 	bool is_rolling;
 	enum cluster_roll roll;
-	uint64_t roll_generation; /* 0: not answered yet */
+	/* generation of the set after the change; 0: not answered yet */
+	uint64_t roll_generation;
 	char roll_why[256];
 	unsigned roll_binary;
 	/* what the StatefulSet had before us, while it has ours */
@@ -69,8 +73,8 @@ struct kubernetes {
 	/* the ConfigMap */
 	char *original; /* NULL: it isn't ours to change */
 	uint64_t mark;
-	bool is_changed;   /* by us */
-	bool is_restored;  /* what an earlier run left */
+	bool is_changed;   /* we have changed it */
+	bool is_restored;  /* what an earlier run left was put back */
 	unsigned reloaded; /* server that a request was sent to, 0 none */
 	uint64_t begin_ns, begin_requests;
 };

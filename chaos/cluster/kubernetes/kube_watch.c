@@ -27,7 +27,7 @@ struct kube_watch {
 	struct kube *kube;
 	enum watch_state state;
 	char path[KUBE_PATH_MAX], query[KUBE_PATH_MAX / 2];
-	char version[64]; /* of the last that was heard */
+	char version[64]; /* resourceVersion of the last object that came */
 	kube_change_fn *fn;
 	void *arg;
 	struct buf in;
@@ -46,7 +46,10 @@ kube_watch_line(const struct buf *in, const char **line)
 	return end != NULL ? end - *line : -1;
 }
 
-/* Something failed: list anew, later each time. */
+/*
+ * Something failed: take the list anew, after a time that doubles with each
+ * failure.
+ */
 static void
 fall_back(struct kube_watch *w, int status)
 {
@@ -92,7 +95,7 @@ take_line(struct kube_watch *w, const char *line, size_t len)
 	case KUBE_EXPIRED:
 	case KUBE_ERROR:
 	case KUBE_MALFORMED:
-		w->is_expired = true; /* whatever it is, the list helps */
+		w->is_expired = true; /* whatever it is, a new list mends it */
 		break;
 	}
 	cJSON_Delete(o);
@@ -125,15 +128,19 @@ watch_ended(struct kube_job *job, int status)
 	bool is_expired = w->is_expired || status == GONE;
 
 	kube_release(w->kube, &w->job);
-	/* One that ends at once is no end of its time. */
+	/*
+	 * A watch that ended in order after its time goes on where it was. One
+	 * that ends at once is an error: the list is taken anew, later.
+	 */
 	if (status == OK && !is_expired &&
 	    clock_mono_ns() >= w->begin_ns + RETRY_NS) {
-		watch(w); /* go on where it ended */
+		watch(w);
 		return;
 	}
 	fall_back(w, is_expired ? GONE : status);
+	/* That a watch expires is no failure: list at once. */
 	if (is_expired)
-		w->next_ns = clock_mono_ns(); /* nobody is in trouble */
+		w->next_ns = clock_mono_ns();
 }
 
 /* The line that says who we are, if one is needed. */
@@ -173,7 +180,7 @@ watch(struct kube_watch *w)
 		add_login(w->kube, t);
 		TRANSFER_SET(t, CURLOPT_WRITEFUNCTION, on_bytes);
 		TRANSFER_SET(t, CURLOPT_WRITEDATA, w);
-		/* A connection that died without a word is noticed. */
+		/* A connection that died silently is noticed by this. */
 		TRANSFER_SET(t, CURLOPT_TIMEOUT, (long)WATCH_S + 30);
 		err = kube_run(w->kube, &w->job);
 	}

@@ -35,7 +35,7 @@ void kube_watch_destroy(struct kube_watch *);
 /* Do what is due. */
 void kube_watch_step(struct kube_watch *);
 
-/* True while what was told is up to date, as far as one can know. */
+/* True while what was told is up to date, as far as can be known. */
 bool kube_watch_is_live(const struct kube_watch *);
 
 /* The HTTP status or -errno of the last failure, 0 if there was none. */

@@ -99,7 +99,10 @@ all_ready(struct cluster *c, char *why)
 	return true;
 }
 
-/* Some versions form a group of two of three, for good. */
+/*
+ * Some versions of nats-server form a meta group of two of three servers, which
+ * never grows: say so.
+ */
 static void
 tell_meta_size(struct cluster *c, uint64_t since_ns)
 {
@@ -139,7 +142,10 @@ wait_healthy(struct cluster *c)
 	return 0;
 }
 
-/* A name that changes with every restart could not be followed. */
+/*
+ * Learn the names of the servers. A server without server_name has another name
+ * after each restart, and could not be followed.
+ */
 static int
 look_at_names(struct cluster *c)
 {
@@ -191,7 +197,7 @@ kubernetes_log_in(struct cluster *c)
 	return account_is_given(c->config) ? account_open(c) : 0;
 }
 
-/* What is asked as the system account, if there is a login of it. */
+/* If faults need the system account, see that its login is taken. */
 static int
 look_at_system(struct cluster *c)
 {
@@ -206,7 +212,10 @@ look_at_system(struct cluster *c)
 	return err < 0 ? err : account_try(c);
 }
 
-/* A server that was cut off may have begun an election since. */
+/*
+ * Prove that links can be cut, and wait until all is healthy: the server that
+ * was cut off may have begun an election.
+ */
 static int
 prove_cuts(struct cluster *c)
 {

@@ -33,7 +33,7 @@ write_map(const char *path, const char *text)
 	return err;
 }
 
-/* Whoever we were outside, inside we are the same one. */
+/* Inside the new namespace we are the same user and group as outside. */
 static int
 map_ids(uid_t uid, gid_t gid)
 {
@@ -57,7 +57,8 @@ disk_isolate(void)
 	gid_t gid = getegid();
 	int err, death = 0;
 
-	(void)prctl(PR_GET_PDEATHSIG, &death, 0, 0, 0); /* or none was set */
+	/* else there is none to keep */
+	(void)prctl(PR_GET_PDEATHSIG, &death, 0, 0, 0);
 	if (unshare(CLONE_NEWNS) < 0) {
 		if (errno != EPERM || unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 			return -errno;
@@ -65,7 +66,10 @@ disk_isolate(void)
 		if (err < 0)
 			return err;
 	}
-	/* New credentials may have cost it. Its pipe's end would do as well. */
+	/*
+	 * The kernel may have cleared the death signal when the credentials
+	 * changed.
+	 */
 	if (death != 0 && prctl(PR_SET_PDEATHSIG, death, 0, 0, 0) < 0)
 		return -errno;
 	/* What is mounted here must not show elsewhere. */
@@ -89,7 +93,7 @@ disk_mount(const char *dir, uint64_t bytes)
 		   : 0;
 }
 
-/* Memory that can be had without pushing anybody's out; 0: not known. */
+/* Memory that is free without swapping, in bytes; 0 when that is not known. */
 static uint64_t
 memory_left(void)
 {
@@ -123,7 +127,7 @@ disk_grow(const char *dir, uint64_t from_bytes, uint64_t to_bytes)
 void
 disk_unmount(const char *dir)
 {
-	(void)umount2(dir, MNT_DETACH); /* EINVAL: it is none */
+	(void)umount2(dir, MNT_DETACH); /* nothing may be mounted there */
 }
 
 int64_t
@@ -143,7 +147,7 @@ ballast_path(const char *dir, char *out, size_t size)
 	text_add(out, size, "%s/%s", dir, BALLAST);
 }
 
-/* Reserve what there is; how much changes while we look. */
+/* Reserve all that is free. Servers write and free meanwhile, so look again. */
 static int
 take_room(int fd, const char *dir)
 {
@@ -154,7 +158,7 @@ take_room(int fd, const char *dir)
 	for (i = 0; i < FILL_TRIES && room > 0; i++) {
 		if (fstat(fd, &st) < 0)
 			return -errno;
-		/* Not all of it fits when a server took some of it first. */
+		/* A server may have taken some of it first: try less. */
 		if (fallocate(fd, 0, st.st_size, room) < 0) {
 			if (errno != ENOSPC && errno != EINTR)
 				return -errno;

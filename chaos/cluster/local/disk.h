@@ -23,8 +23,8 @@ int disk_mount(const char *dir, uint64_t bytes);
 void disk_unmount(const char *dir); /* also when nothing is mounted */
 
 /*
- * Make the disk mounted there larger. 0; -ENOMEM when the host has not twice
- * as much memory left as that adds; -errno.
+ * Make the disk mounted there larger. 0, or -errno; -ENOMEM when the host has
+ * less than twice the memory free that this would take.
  */
 int disk_grow(const char *dir, uint64_t from_bytes, uint64_t to_bytes);
 

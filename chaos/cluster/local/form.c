@@ -17,14 +17,14 @@
 #define START_NS (30 * CLOCK_S)
 #define FORM_MAX 5
 
-/* Form anew: what the servers stored so far is nobody's yet. */
+/* Before it is formed anew: nobody has stored anything that matters yet. */
 static void
 wipe_stores(struct cluster *c)
 {
 	unsigned i;
 
 	for (i = 1; i <= c->n; i++)
-		(void)server_wipe(c, i); /* what is left is overwritten */
+		(void)server_wipe(c, i); /* what is left does no harm */
 }
 
 static int
@@ -46,7 +46,10 @@ start_servers(struct cluster *c)
 	return err;
 }
 
-/* 0 formed, 1 formed too small, -errno not even healthy. */
+/*
+ * 0 when it is formed, 1 when its meta group is too small, -errno with why when
+ * it does not become healthy.
+ */
 static int
 wait_formed(struct cluster *c)
 {
@@ -97,7 +100,10 @@ form_cluster(struct cluster *c)
 			got = wait_formed(c);
 		if (got <= 0)
 			return got;
-		/* Seen with 2.10: a group of 2 of 3 that never grows. */
+		/*
+		 * 2.10 forms a group of two of three servers now and then,
+		 * which never grows.
+		 */
 		log_warn("the meta group has %u of %u members and does not "
 			 "grow: the cluster is formed anew",
 		    health_meta_size(c->health, 0), c->n);

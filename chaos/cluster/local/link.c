@@ -98,8 +98,8 @@ watch_end(struct proxy *p, struct end *e)
 	if (events == e->events)
 		return;
 	/*
-	 * With nothing to watch for it leaves the set: a hang-up that must
-	 * wait would be told over and over.
+	 * epoll reports a hang-up whether it is asked for or not. An end whose
+	 * hang-up must wait is taken out of the set, or the loop would spin.
 	 */
 	ev.events = events;
 	how = events == 0      ? EPOLL_CTL_DEL
@@ -107,7 +107,7 @@ watch_end(struct proxy *p, struct end *e)
 			       : EPOLL_CTL_MOD;
 	e->events = events;
 	if (epoll_ctl(p->epoll_fd, how, e->watch.fd, &ev) < 0)
-		link_kill(p, e->link); /* nobody would look at it any more */
+		link_kill(p, e->link); /* no event would come for it any more */
 }
 
 void
@@ -139,8 +139,8 @@ node_of_name(const struct proxy *p, const char *name)
 }
 
 /*
- * The dialler's first bytes name it: {"server_name":"n2",...}. They may come
- * in pieces. Who says nothing of the kind in so many of them is nobody.
+ * The dialler names itself in its first bytes: {"server_name":"n2",...}. They
+ * may come in pieces. Who has not done so within HEAD_MAX bytes stays unnamed.
  */
 static void
 learn_name(struct proxy *p, struct link *l, const uint8_t *data, size_t len)
@@ -169,7 +169,10 @@ learn_name(struct proxy *p, struct link *l, const uint8_t *data, size_t len)
 	link_kill(p, l);
 }
 
-/* n more bytes are in e->out: may they pass now, or later? */
+/*
+ * n more bytes are in e->out. Without a delay they may pass at once; with one
+ * they get a span, which says when.
+ */
 static void
 schedule_bytes(struct proxy *p, struct end *e, size_t n)
 {
@@ -197,7 +200,10 @@ schedule_bytes(struct proxy *p, struct end *e, size_t n)
 	p->has_spans = true;
 }
 
-/* The end can be used no more: the link is over, unless it is a black hole. */
+/*
+ * Nothing can be read from or written to this end any more. The link ends,
+ * unless the other end must not notice, because it is cut off by a black hole.
+ */
 static void
 end_broke(struct proxy *p, struct end *e)
 {
@@ -213,7 +219,7 @@ end_read(struct proxy *p, struct end *e)
 	ssize_t n;
 
 	if (room == NULL)
-		return; /* full: EPOLLIN goes off below */
+		return; /* it is full: watch_end() stops reading */
 	n = read(e->watch.fd, room, READ_BYTES);
 	if (n > 0) {
 		buf_commit(&e->other->out, (size_t)n);
@@ -256,7 +262,10 @@ link_step(struct proxy *p, struct link *l)
 
 	for (i = 0; i < 2 && !l->is_dead; i++)
 		end_write(p, &l->ends[i]);
-	/* A route that one side closed is of no use to the other. */
+	/*
+	 * A link that one side has closed is closed for the other, once all
+	 * bytes have gone there and it is no black hole.
+	 */
 	for (i = 0; i < 2 && !l->is_dead; i++)
 		if (l->ends[i].at_end && !is_held(p, l->ends[i].other) &&
 		    (l->ends[i].other->is_broken ||

@@ -29,21 +29,33 @@ void link_run_out(struct proxy *, int err, const char *what)
  */
 void link_add(struct proxy *, const struct front *, int from, int to);
 
-/* End it; freed by link_free_dead(), when no event speaks of it any more. */
+/*
+ * End it. Events of the present batch may still name it: link_free_dead() frees
+ * it afterwards.
+ */
 void link_kill(struct proxy *, struct link *);
 void link_free_dead(struct proxy *);
 
-/* Do whatever can be done on it now; or what epoll says of one of its ends. */
+/*
+ * Do whatever can be done on it now; the same after reading what epoll reports
+ * of one of its ends.
+ */
 void link_step(struct proxy *, struct link *);
 void link_on_end(struct proxy *, struct end *, uint32_t events);
 
-/* Pass on what was late; when the next is due, UINT64_MAX for never. */
+/*
+ * Pass on all bytes whose delay is over. Returns when the next are due,
+ * UINT64_MAX for never.
+ */
 uint64_t link_step_late(struct proxy *);
 
 /* The direction whose bytes are written to this end; NULL: not known yet. */
 struct direction *link_into(struct proxy *, const struct end *);
 
-/* Is there a refusal between two servers? One more link was refused. */
+/*
+ * Are links between two servers refused, in either direction? Count one that
+ * was.
+ */
 bool link_is_refused(const struct proxy *, unsigned a, unsigned b);
 void link_count_refused(struct proxy *, unsigned a, unsigned b);
 

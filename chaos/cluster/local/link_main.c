@@ -44,7 +44,10 @@ dial(uint16_t port)
 	return fd;
 }
 
-/* Refused to every other server: it need not even be asked. */
+/*
+ * Are links to this server refused to all others? Then who dials need not be
+ * known.
+ */
 static bool
 is_isolated(const struct proxy *p, const struct front *f)
 {
@@ -68,7 +71,10 @@ refuse_all(struct proxy *p, const struct front *f)
 		link_count_refused(p, LINK_CLIENTS, f->node);
 		return;
 	}
-	/* Which of them dialled nobody knows: it never got to speak. */
+	/*
+	 * Who dialled is not known, for it was not let speak: count it for each
+	 * of them.
+	 */
 	for (i = 1; i <= CONFIG_NODES_MAX; i++)
 		if (p->fronts[0][i - 1].node != 0 && i != f->node)
 			link_count_refused(p, i, f->node);
@@ -146,7 +152,11 @@ take_open(struct proxy *p, const struct msg_link_open *m)
 	f = &p->fronts[m->clients != 0][m->node - 1];
 	f->real_port = m->port;
 	if (f->node != 0)
-		return; /* listens already: only its server moved */
+		/*
+		 * it listens already, and only the port of its server is
+		 * another
+		 */
+		return;
 	f->node = m->node;
 	f->clients = m->clients != 0;
 	err = front_listen(p, f);
@@ -160,7 +170,7 @@ is_between(const struct link *l, unsigned a, unsigned b)
 	return (l->from == a && l->node == b) || (l->from == b && l->node == a);
 }
 
-/* What happened so far belongs to the policy before. */
+/* From now on what happens is counted for the new policy. */
 static void
 begin_epoch(struct direction *d)
 {
@@ -193,7 +203,7 @@ take_set(struct proxy *p, const struct msg_link_set *m)
 	}
 }
 
-/* Every so many of them, so that the share is right for few as well. */
+/* Spread over all links, so that the share is right for few of them, too. */
 static void
 take_reset(struct proxy *p, const struct msg_link_reset *m)
 {
@@ -242,7 +252,10 @@ count_held(struct proxy *p, const struct direction *d)
 	return held;
 }
 
-/* Once something has passed an open direction, no more need be said. */
+/*
+ * An open direction without a delay is only reported until something has
+ * passed.
+ */
 static bool
 is_worth_telling(const struct direction *d)
 {
@@ -309,7 +322,9 @@ proxy_loop(struct proxy *p)
 				link_on_end(
 				    p, (struct end *)w, events[i].events);
 		}
-		/* Its parent's end of file ends the process in there. */
+		/*
+		 * At the end of file of its parent this call ends the process.
+		 */
 		while (child_command(&p->child, 0, &cmd))
 			take_command(p, &cmd);
 		link_free_dead(p);

@@ -184,7 +184,7 @@ links_read(struct links *l)
 	int n;
 
 	if (l->pid == 0)
-		return true; /* never started, or stopped by us */
+		return true; /* it does not run, or we have ended it */
 	while ((n = channel_fill(&l->up)) > 0)
 		while (channel_next(&l->up, &ev, &raw, &len) == FRAME_WHOLE)
 			take_event(l, &ev);

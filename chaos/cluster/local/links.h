@@ -27,7 +27,11 @@ struct links {
 	uint16_t fronts[CONFIG_NODES_MAX]; /* ports, 0 not yet */
 	uint16_t client_fronts[CONFIG_NODES_MAX];
 	struct link_state {
-		uint32_t set, told; /* epochs: asked for, and of flow */
+		/*
+		 * numbers of policies: the last one set, and the one that flow
+		 * is about
+		 */
+		uint32_t set, told;
 		struct link_flow flow;
 	} states[CONFIG_NODES_MAX + 1][CONFIG_NODES_MAX + 1]; /* from, to */
 	unsigned open[CONFIG_NODES_MAX];    /* links to each server now */

@@ -21,8 +21,8 @@
 
 #define LINKS_NS	 (60 * CLOCK_S) /* our own: on a slow host as well */
 #define CONNECTIONS_BASE 60000
-#define DISK_LOW	 4  /* when less than such a part is free it grows */
-#define DISK_SHARE	 20 /* less than such a part free is too little */
+#define DISK_LOW	 4  /* it grows when less than 1/4 is free */
+#define DISK_SHARE	 20 /* less than 1/20 free is too little */
 
 static int
 local_check_upgrade(const struct run_config *c, char *why)
@@ -120,8 +120,8 @@ local_node_room(struct cluster *c, unsigned node)
 }
 
 /*
- * A disk that the load itself fills would be blamed on the servers: in time
- * it is made twice as large.
+ * When the load itself fills a disk the servers would be blamed: before that
+ * the disk is made twice as large.
  */
 static void
 look_at_disk(struct cluster *c, unsigned node)
@@ -152,7 +152,7 @@ look_at_disks(struct cluster *c)
 			look_at_disk(c, i);
 }
 
-/* Packets between the servers: what goes to or comes from the fronts. */
+/* Packets between servers are those to and from the fronts of their links. */
 static int
 local_drop(struct cluster *c, unsigned share)
 {
@@ -326,10 +326,11 @@ make_base(struct cluster *c)
 
 	l->dir[0] = '\0';
 	text_add(l->dir, sizeof(l->dir), "%s/servers", c->config->out);
-	(void)file_make_dir(l->dir); /* what fails below says why */
+	/* what needs the folder says why it failed */
+	(void)file_make_dir(l->dir);
 }
 
-/* Can a disk be mounted? The first server's place is as good as any. */
+/* Try to mount a disk, in the folder of the servers, which is empty yet. */
 static int
 try_disk(struct cluster *c)
 {

@@ -15,9 +15,9 @@ struct local_node {
 	uint16_t client, http, route;
 	char bin[CONFIG_PATH_MAX];
 	bool should_run;
-	uint64_t died_ns; /* by itself; 0 when it did not */
+	uint64_t died_ns; /* when it ended by itself; 0: it did not */
 	unsigned renewed; /* times it was replaced by a new one */
-	bool is_full;	  /* its disk, by us */
+	bool is_full;	  /* we have filled its disk */
 };
 
 struct local {

@@ -110,7 +110,7 @@ loss_read(struct loss *l)
 		return true; /* never started, or stopped by us */
 	for (;;) {
 		if (l->len > sizeof(l->answer) / 2)
-			l->len = 0; /* nothing that we know of is so long */
+			l->len = 0; /* no answer that matters is so long */
 		n = read(
 		    l->up, l->answer + l->len, sizeof(l->answer) - 1 - l->len);
 		if (n <= 0)
@@ -154,7 +154,7 @@ loss_start(struct loss *l, uint64_t id, char *why, size_t size)
 		err = ask(l);
 	p.fd = l->up;
 	while (err == 0 && l->answered == 0 && l->trouble[0] == '\0') {
-		(void)poll(&p, 1, 100); /* looked at below */
+		(void)poll(&p, 1, 100); /* loss_read() sees what came */
 		if (!loss_read(l) || clock_mono_ns() > deadline)
 			err = -ETIMEDOUT;
 	}
@@ -199,7 +199,10 @@ loss_set(struct loss *l, unsigned share, const uint16_t *ports, unsigned n)
 	if (share > 0)
 		text_add(line, sizeof(line), "reset counter inet %s dropped\n",
 		    l->name);
-	/* Answers are in the order of the questions; reset answers, too. */
+	/*
+	 * nft answers in the order of the commands, and answers "reset" as
+	 * well.
+	 */
 	l->asked += share > 0;
 	l->since = l->asked;
 	return say(l, line);
@@ -210,7 +213,7 @@ loss_dropped(struct loss *l, uint64_t *packets)
 {
 	*packets = l->dropped;
 	if (l->asked == l->answered)
-		(void)ask(l); /* nft that is gone is seen by loss_read */
+		(void)ask(l); /* loss_read() sees when nft is gone */
 	return l->answered > l->since;
 }
 

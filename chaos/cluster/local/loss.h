@@ -21,12 +21,13 @@ struct loss {
 	pid_t pid;    /* of nft, 0 when it doesn't run */
 	int down, up; /* its commands and what it says; -1 */
 	char name[32];
-	char answer[LOSS_ANSWER]; /* not read to its end yet */
+	char answer[LOSS_ANSWER]; /* what of an answer has come so far */
 	size_t len;
 	uint32_t asked, answered; /* questions for the counter */
-	uint32_t since;		  /* an answer must be later than that */
-	uint64_t dropped;	  /* packets, as last told */
-	char trouble[160];	  /* what nft complained about, or empty */
+	/* answers up to this one are from before loss_set() */
+	uint32_t since;
+	uint64_t dropped;  /* packets, as last told */
+	char trouble[160]; /* what nft complained about, or empty */
 };
 
 /*
@@ -46,7 +47,8 @@ int loss_set(struct loss *, unsigned share, const uint16_t *ports, unsigned n);
 bool loss_read(struct loss *);
 
 /*
- * Packets dropped since loss_set; false while not known. Asks again.
+ * Packets dropped since loss_set(); false while that is not known. Also asks
+ * nft for the next answer.
  */
 bool loss_dropped(struct loss *, uint64_t *packets);
 

@@ -15,7 +15,8 @@
 
 struct ports {
 	struct rng rng;
-	int held[PORTS_MAX]; /* what keeps each from others */
+	/* sockets whose names keep others from these ports */
+	int held[PORTS_MAX];
 	unsigned n;
 };
 

@@ -43,7 +43,7 @@ struct span {
 	size_t len;
 };
 
-/* One end of a link; the other end is what it reads is written to. */
+/* One end of a link. What is read from it is written to the other end. */
 struct end {
 	struct watch watch;
 	struct end *other;
@@ -86,7 +86,7 @@ struct proxy {
 	struct link *links;				       /* alive */
 	struct link *dead; /* freed after the present batch of events */
 	uint64_t told_ns;
-	bool has_spans; /* some end may have */
+	bool has_spans; /* an end may have spans */
 };
 
 #endif

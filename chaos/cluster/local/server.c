@@ -309,7 +309,7 @@ server_stop_all(struct cluster *c, int sig)
 
 	for (i = 1; i <= c->n; i++)
 		if (c->nodes[i - 1].pid != 0) {
-			/* One that is gone already is reaped below. */
+			/* A server that has ended already is reaped below. */
 			(void)server_signal(c, i, SIGCONT);
 			(void)server_end(c, i, sig);
 		}

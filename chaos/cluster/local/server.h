@@ -30,10 +30,13 @@ int server_wipe(struct cluster *, unsigned node);
 /* Send it any signal: 0, -ESRCH when it does not run, or -errno. */
 int server_signal(struct cluster *, unsigned node, int sig);
 
-/* See whether it has ended; that it did so by itself is said. */
+/* See whether it has ended. If nobody has told it to, that is logged. */
 void server_reap(struct cluster *, unsigned node);
 
-/* End all of them by that signal, in 5 s by SIGKILL, and wait for it. */
+/*
+ * End all of them by that signal, after 5 s by SIGKILL, and wait until they
+ * have ended.
+ */
 void server_stop_all(struct cluster *, int sig);
 
 /* Add to why what it wrote last: that tells why it won't run. */
