@@ -12,8 +12,9 @@
 
 #include "proto/base/clock.h"
 
-#define PACE_TURN_NS (100 * CLOCK_MS) /* a turn longer than this stood still   \
-				       */
+#define PACE_TURN_NS                                                           \
+	(100 * CLOCK_MS) /* a turn longer than this stood still                \
+			  */
 
 struct pace {
 	uint64_t turn_ns; /* CLOCK_MONOTONIC at the last turn */
