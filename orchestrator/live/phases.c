@@ -474,9 +474,8 @@ static void
 audit_late(struct run *r)
 {
 	give_up(r);
-	r->audits = AUDITS_MAX;
-	r->compared = true;
 	children_kill(r->children, r->audit);
+	r->audit = NULL;
 }
 
 /* clean: leave nothing on a cluster that isn't ours, unless it is evidence */
@@ -550,18 +549,29 @@ down_enter(struct run *r)
 static bool
 down_is_over(struct run *r)
 {
+	/* On Kubernetes what was changed is put back now. */
+	uint64_t patience = (is_slow(r) ? 90 : 20) * CLOCK_S;
+
 	if (r->chaos == NULL || r->chaos->state == CHILD_FINISHED)
 		r->dumped = true;
 	if (!r->dumped)
 		return false;
 	if (r->step == 0 && r->chaos != NULL) {
 		/* After a failure workers may still hang: don't wait. */
-		/* On Kubernetes what was changed is put back now. */
-		children_stop(
-		    r->children, r->chaos, (is_slow(r) ? 90 : 20) * CLOCK_S);
+		children_stop(r->children, r->chaos, patience);
+		r->deadline_ns =
+		    children_time(r->children) + patience + LEAVE_NS;
 		r->step = 1;
 	}
 	return r->chaos == NULL || r->chaos->state == CHILD_FINISHED;
+}
+
+static void
+down_late(struct run *r)
+{
+	give_up(r);
+	if (r->step == 1)
+		r->chaos = NULL; /* not even a signal has ended it */
 }
 
 static const struct phase_ops phases[PHASES] = {
@@ -575,7 +585,7 @@ static const struct phase_ops phases[PHASES] = {
     [PHASE_SETTLE] = {180 * CLOCK_S, settle_enter, settle_is_over, give_up},
     [PHASE_AUDIT] = {300 * CLOCK_S, audit_enter, audit_is_over, audit_late},
     [PHASE_CLEAN] = {60 * CLOCK_S, clean_enter, clean_is_over, give_up},
-    [PHASE_DOWN] = {60 * CLOCK_S, down_enter, down_is_over, give_up},
+    [PHASE_DOWN] = {60 * CLOCK_S, down_enter, down_is_over, down_late},
     [PHASE_END] = {0, NULL, NULL, NULL},
 };
 

@@ -49,7 +49,7 @@ if [ "$(uname -m)" = x86_64 ] && command -v objdump >/dev/null; then
 	objdump -d --no-show-raw-insn "$NATSBURN" >"$work/code"
 	[ "$(grep -c endbr64 "$work/code")" -gt 500 ] ||
 		fail "no landing places (-fcf-protection)"
-	grep -Eq '(or|mov)[lq] +\$0x0,(0x[0-9a-f]+)?\(%rsp\)' "$work/code" ||
+	grep -Eq '(or|mov)[lq] +.0x0,(0x[0-9a-f]+)?\(%rsp\)' "$work/code" ||
 		fail "no probes of large frames (-fstack-clash-protection)"
 else
 	say "the code was not looked at: no objdump, or no x86_64"
