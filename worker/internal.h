@@ -51,7 +51,7 @@ void worker_subject(
 
 /*
  * tell.c: what happened to a message, as events. They are queued; whoever
- * calls flushes where the order of the pipe and the wire matters.
+ * calls flushes where they must be in the pipe before something is sent.
  */
 struct attempt {
 	uint32_t stream, number; /* number 1 is the first attempt */

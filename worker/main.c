@@ -119,9 +119,9 @@ take_config(struct worker *w)
 }
 
 /*
- * Whoever wakes up for each message takes the processor from a server that
- * was about to send more of them, and finds one. As a batch process it waits
- * for its turn and finds many (sched(7)). The library's threads inherit it.
+ * A process that wakes up for each message takes the processor from a server
+ * that was about to send more. As a batch process it waits for its turn and
+ * finds many messages (sched(7)). The library's threads inherit that.
  */
 static void
 gather(void)
@@ -160,7 +160,7 @@ prepare(struct worker *w)
 	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
 }
 
-/* Whoever comes first says that nobody gets in; that ends the run. */
+/* Setup, which connects first, says that nobody gets in: that ends the run. */
 static void
 emit_refused(struct worker *w)
 {

@@ -108,7 +108,7 @@ publisher_step(struct worker *w)
 	q->awaited = q->next++;
 	outcome = publish_message(w, &q->now);
 	if (outcome != OUTCOME_OK)
-		q->awaited = 0; /* nobody can say whether it will come */
+		q->awaited = 0; /* it may come, or not */
 	return 0;
 }
 
