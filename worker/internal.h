@@ -37,7 +37,7 @@ struct worker {
 	uint32_t ntargets, targets_room;
 };
 
-/* Take commands that have come; wait up to timeout_ms for the first. */
+/* worker.c: take commands that have come; wait up to timeout_ms for one. */
 void worker_commands(struct worker *, int timeout_ms);
 
 /* Take them without waiting: true when STOP has come by now. */

@@ -15,7 +15,6 @@
  * warning only.
  */
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "orchestrator/judge/check.h"

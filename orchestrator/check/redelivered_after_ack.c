@@ -30,7 +30,6 @@
  * collide with, or lie beyond, those of its successor.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -23,7 +23,6 @@
  * pair; otherwise a consumer's is a warning and a publisher's is nothing.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

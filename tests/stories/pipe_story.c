@@ -2,7 +2,6 @@
 /* Histories of the workload "pipeline"; see pipe_story.h. */
 #include "tests/stories/pipe_story.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -18,8 +18,6 @@
  * message comes again, and only that can be acked. So unanswered acks are
  * kept and repeated in turn with pulls.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"

@@ -11,7 +11,6 @@
  * the two can't fake a loss.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"

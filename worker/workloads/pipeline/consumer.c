@@ -12,7 +12,6 @@
  * delivery, and then only the redelivery can be acked.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
