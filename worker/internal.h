@@ -37,7 +37,7 @@ struct worker {
 	uint32_t ntargets, targets_room;
 };
 
-/* Take commands that have come; wait up to timeout_ms for the first. */
+/* worker.c: take commands that have come; wait up to timeout_ms for one. */
 void worker_commands(struct worker *, int timeout_ms);
 
 /* Take them without waiting: true when STOP has come by now. */
@@ -51,7 +51,7 @@ void worker_subject(
 
 /*
  * tell.c: what happened to a message, as events. They are queued; whoever
- * calls flushes where the order of the pipe and the wire matters.
+ * calls flushes where they must be in the pipe before something is sent.
  */
 struct attempt {
 	uint32_t stream, number; /* number 1 is the first attempt */

@@ -5,11 +5,9 @@
  */
 #include <errno.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/base/array.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/sig.h"
@@ -20,79 +18,6 @@
 #define WAIT_MS	    1000
 #define CONNECT_NS  (50 * CLOCK_S)
 #define EXIT_FAILED 70
-
-void
-worker_stream_name(
-    const struct worker *w, const char *suffix, char *out, size_t size)
-{
-	config_stream_prefix(&w->config, out, size);
-	text_add(out, size, "%s", suffix);
-}
-
-void
-worker_subject(
-    const struct worker *w, const char *suffix, char *out, size_t size)
-{
-	out[0] = '\0';
-	text_add(
-	    out, size, "nb.%llx.%s", (unsigned long long)w->config.run, suffix);
-}
-
-static void
-add_target(struct worker *w, const struct msg_audit_stream *m)
-{
-	struct worker_target *t;
-
-	if (w->ntargets == WORKER_STREAMS_MAX)
-		return; /* no workload makes that many */
-	t = array_at(&w->targets, &w->targets_room, w->ntargets, sizeof(*t),
-	    WORKER_STREAMS_MAX);
-	if (t == NULL) {
-		child_diag(&w->child, -ENOMEM, "cannot note a stream to scan");
-		return;
-	}
-	t->stream = m->stream;
-	t->last_acked = m->last_acked;
-	text_set(t->name, sizeof(t->name), m->name);
-	w->ntargets++;
-}
-
-static void
-take_command(struct worker *w, const struct event *cmd)
-{
-	switch ((unsigned)cmd->type) {
-	case MESSAGE_START:
-		w->is_started = true;
-		w->counter = cmd->u.start.counter;
-		w->index = cmd->u.start.index;
-		break;
-	case MESSAGE_AUDIT_STREAM:
-		add_target(w, &cmd->u.audit_stream);
-		break;
-	default:
-		if (w->ops->command != NULL)
-			w->ops->command(w, cmd);
-		break;
-	}
-}
-
-void
-worker_commands(struct worker *w, int timeout_ms)
-{
-	struct event cmd;
-
-	while (child_command(&w->child, timeout_ms, &cmd)) {
-		take_command(w, &cmd);
-		timeout_ms = 0;
-	}
-}
-
-bool
-worker_must_stop(struct worker *w)
-{
-	worker_commands(w, 0);
-	return w->child.stopping;
-}
 
 /*
  * Everything until the run id, which comes last: as long as the parent takes,
@@ -122,9 +47,9 @@ take_config(struct worker *w)
 }
 
 /*
- * Whoever wakes up for each message takes the processor from a server that
- * was about to send more of them, and finds one. As a batch process it waits
- * for its turn and finds many (sched(7)). The library's threads inherit it.
+ * A process that wakes up for each message takes the processor from a server
+ * that was about to send more. As a batch process it waits for its turn and
+ * finds many messages (sched(7)). The library's threads inherit that.
  */
 static void
 gather(void)
@@ -163,7 +88,7 @@ prepare(struct worker *w)
 	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
 }
 
-/* Whoever comes first says that nobody gets in; that ends the run. */
+/* Setup, which connects first, says that nobody gets in: that ends the run. */
 static void
 emit_refused(struct worker *w)
 {
@@ -287,15 +212,4 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	free(w);
 	frame_cleanup();
 	return err == 0 ? 0 : EXIT_FAILED;
-}
-
-const struct workload_ops *
-workload_find(const char *name)
-{
-	const struct workload_ops *const *w;
-
-	for (w = workload_table; *w != NULL; w++)
-		if (strcmp((*w)->name, name) == 0)
-			return *w;
-	return NULL;
 }

@@ -16,7 +16,7 @@
 #include "worker/internal.h"
 
 #define SLICE_MS 100
-/* The server ends a request by a status; this long after that it is lost. */
+/* A request that the server has not ended so long after its end is lost. */
 #define GRACE_NS (CLOCK_S / 4)
 
 int
@@ -55,7 +55,7 @@ ends_request(struct worker *w, struct pull *p, natsMsg *msg)
 	if (dot == NULL || strcmp(dot + 1, number) != 0 ||
 	    natsMsgHeader_Get(msg, "Status", &status) != NATS_OK)
 		return false;
-	/* 404 and 408: nothing there. Others: don't ask again at once. */
+	/* 404 and 408: there is no message. After others a pause. */
 	if (strcmp(status, "404") != 0 && strcmp(status, "408") != 0)
 		session_backoff(&p->pause, &w->child);
 	return true;
@@ -103,7 +103,8 @@ pull_next(struct worker *w, struct pull *p, const struct session_consumer *c,
 	int wait_ms = SLICE_MS, got;
 
 	do {
-		/* Of a subscription that ended nothing is queued. */
+		/* It fails when the subscription has ended: then nothing is
+		 * queued. */
 		(void)natsSubscription_QueuedMsgs(p->sub, &queued);
 		if (deadline == 0 && queued == 0) {
 			send_request(w, p, c, expires_ns);

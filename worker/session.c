@@ -45,7 +45,7 @@ session_outcome(struct session *s, natsStatus status, jsErrCode code)
 	session_note(s, status, code);
 	if (status == NATS_OK)
 		return OUTCOME_OK;
-	/* No responders: nobody was there to do it. */
+	/* No responders: no server was there to do it. */
 	if (status == NATS_NO_RESPONDERS || (int)code == ERR_WRONG_LAST_SEQ ||
 	    (int)code == ERR_WRONG_LAST_SEQ_CONST ||
 	    (int)code == ERR_MESSAGE_EXCEEDS || (int)code == ERR_SEALED)
@@ -53,7 +53,7 @@ session_outcome(struct session *s, natsStatus status, jsErrCode code)
 	return OUTCOME_UNKNOWN;
 }
 
-/* Of what the library fills in, which it refuses for a NULL only. */
+/* The library refuses to fill in a structure only when it is NULL. */
 static void
 must_succeed(natsStatus status)
 {
@@ -170,7 +170,7 @@ connect_once(struct session *s, struct child *child, const struct run_config *c)
 	return st;
 }
 
-/* What a client shows of itself, as the option that says so. */
+/* How a client logs in, by the option that says so. */
 static void
 name_login(const struct run_config *c, char *out, size_t size)
 {

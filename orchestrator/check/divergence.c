@@ -15,7 +15,6 @@
  * warning only.
  */
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
@@ -83,7 +82,7 @@ on_copy(struct divergence *d, const struct msg_copy *m)
 	d->firsts[i] = m->first;
 	d->lasts[i] = m->last;
 	d->counts[i] = m->messages;
-	d->ntold = 0; /* what was told is of an earlier reading */
+	d->ntold = 0; /* what messages were told belongs to an older copy */
 }
 
 static void
@@ -238,7 +237,7 @@ stream_named(const struct check *c, const char *name)
 		if (s != NULL && strcmp(s->name, name) == 0)
 			return i;
 	}
-	return UINT32_MAX; /* one that the checks do not number */
+	return UINT32_MAX; /* a stream that no STREAM event named */
 }
 
 static void

@@ -127,11 +127,14 @@ other_copy(const struct check *c, const struct copy *m, int64_t *stamp_ns)
 		return 0; /* folded: the digests tell whether it is the same */
 	if (seqlog_find_id(&s->known, m->id, &found))
 		return found != m->seq ? found : 0;
-	/* It was settled, at a sequence that is forgotten. */
+	/* It was settled, so it stands at a sequence that was forgotten. */
 	return s->known.folded > 0 ? SOMEWHERE : 0;
 }
 
-/* A stamp that convicts if the oldest one does; else 0, not known. */
+/*
+ * The oldest stamp of the stream, when even a copy that old would be within
+ * the window of m: the first copy then is, too. 0 when that is not known.
+ */
 static int64_t
 within_window(const struct check *c, const struct copy *m, int64_t oldest_ns)
 {
@@ -169,7 +172,7 @@ judge_copy(struct check *c, const struct copy *m)
 
 	for (i = 0; i < st->n; i++) {
 		p = &st->pairs[i];
-		/* The scan finds what was forgotten. */
+		/* The scan reads the copy whose place was forgotten. */
 		if (p->seqs[0] == SOMEWHERE && p->stream == m->stream &&
 		    p->id == m->id && p->seqs[1] != m->seq)
 			p->seqs[0] = m->seq;

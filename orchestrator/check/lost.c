@@ -18,7 +18,6 @@
  * absence is a warning only.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -12,7 +12,6 @@
  * state open; a second copy that a restart let in is with the consumers
  * until it is acked, too.
  */
-#include <errno.h>
 #include <stddef.h>
 
 #include "orchestrator/judge/check.h"

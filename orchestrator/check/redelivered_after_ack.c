@@ -30,7 +30,6 @@
  * collide with, or lie beyond, those of its successor.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,7 +117,7 @@ raise_suspect(struct check *c, const struct line *l, const struct suspect *s,
 	    (unsigned long long)s->consumer_seq, after, proof);
 }
 
-/* Longer after the ack than what was sent before it usually takes. */
+/* It came later than what was sent before the ack usually takes. */
 static bool
 came_late(const struct line *l, const struct suspect *s)
 {
@@ -314,7 +313,7 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	return fresh ? suspect_add(c, l, m) : 0;
 }
 
-/* Forget the older half where they don't follow each other. */
+/* Of too many runs the older half is forgotten. */
 static void
 set_trim(struct line *l)
 {
@@ -344,7 +343,7 @@ on_ack_ok(struct check *c, const struct msg_ack_ok *m)
 {
 	struct line *l = line_at(c, m->consumer);
 	struct order_item *item;
-	bool is_first; /* that is known of: which is what was promised */
+	bool is_first; /* ack of it: from then on it must not come again */
 	int err;
 
 	if (l == NULL)
@@ -385,7 +384,7 @@ redelivered_event(struct check *c, const struct event *ev)
 	l = line_at(c, ev->u.consumer.consumer);
 	if (l == NULL)
 		return -ENOMEM;
-	line_fini(l); /* a new incarnation owes nothing to the last one */
+	line_fini(l); /* a new consumer may deliver all of them again */
 	order_init(&l->numbers, KEEP);
 	order_init(&l->confirmed, KEEP);
 	l->exists = true;
@@ -406,7 +405,8 @@ redelivered_finish(struct check *c)
 		for (k = 0; k < st->lines[i].nsuspects; k++) {
 			l = &st->lines[i];
 			s = &l->suspects[k];
-			/* Nothing is on the way any more: one M2 will do. */
+			/* At the end nothing is on its way: one M2 is enough.
+			 */
 			if (s->passes > 0 && s->bar != 0)
 				raise_suspect(c, l, s, CLASS_VIOLATION);
 			else if (came_late(l, s))

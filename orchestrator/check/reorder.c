@@ -23,7 +23,6 @@
  * pair; otherwise a consumer's is a warning and a publisher's is nothing.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +37,10 @@ struct inversion {
 	uint64_t ids[2];
 };
 
-/* Somebody with a leader, and the inversion that waits for its leader. */
+/*
+ * A stream or consumer, and an inversion of it that is raised when it is seen
+ * that the leader has not changed.
+ */
 struct led {
 	uint32_t stream;
 	char name[136]; /* as LEADER events have it */
@@ -119,7 +121,7 @@ raise_inversion(struct check *c, struct led *l, enum anomaly_class class)
 		: " (a leader change between them can't be excluded)");
 }
 
-/* Nothing explains it so far: wait until the leader is seen again. */
+/* Keep an inversion that nothing explains until the leader is told again. */
 static bool
 suspect(struct check *c, struct led *l, const struct inversion *v,
     uint64_t since_ns)
@@ -128,7 +130,7 @@ suspect(struct check *c, struct led *l, const struct inversion *v,
 	    l->leader[0] == '\0' || l->leader_since_ns > since_ns)
 		return false;
 	if (l->suspect)
-		return true; /* one will do */
+		return true; /* one that waits is enough */
 	l->inversion = *v;
 	l->suspect = true;
 	l->confirmations = 0;
@@ -195,7 +197,7 @@ judge_first_delivery(
 	return 0;
 }
 
-/* An ordered consumer promises it to the application, without conditions. */
+/* The library promises it of ordered consumers, whatever happens. */
 static void
 judge_ordered(
     struct check *c, struct reorder_consumer *r, const struct msg_deliver *m)

@@ -98,7 +98,7 @@ raise_block(struct check *c, uint32_t stream, uint64_t first, uint64_t place)
 		    (unsigned long long)(first + SEQLOG_BLOCK - 1), s->name);
 }
 
-/* Blocks that were read whole hold what they held, or don't. */
+/* Compare the blocks that were read whole with what they held. */
 static void
 on_scan_end(struct check *c, const struct msg_scan_end *m)
 {

@@ -16,7 +16,6 @@
  * anything when the cluster did not settle.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "orchestrator/judge/check.h"
 

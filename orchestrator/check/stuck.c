@@ -33,7 +33,7 @@ struct stuck_state {
 
 /*
  * True when every consumer that misses it still delivers what comes before
- * it: a queue that is worked off, however long it is.
+ * it: the message waits in a queue that gets shorter.
  */
 static bool
 only_queues(
@@ -83,7 +83,7 @@ judge_entry(struct check *c, const struct ledger_entry *e)
 	    (unsigned long long)e->seq, s->name, (double)waited / 1e9);
 }
 
-/* Unsound alone: nobody promises how long a restart may take. */
+/* A warning only, for nobody promises how long a restart may take. */
 static void
 judge_healed(struct check *c, const struct msg_fault_healed *m)
 {
@@ -149,7 +149,7 @@ stuck_event(struct check *c, const struct event *ev)
 	if (ev->type == MESSAGE_CHILD_EXIT || ev->type == MESSAGE_CHILD_START ||
 	    ev->type == MESSAGE_CHILD_SILENT || ev->type == MESSAGE_READY)
 		return note_child(c, ev);
-	/* While one is absent, what it should take waits for us. */
+	/* While a worker is absent its messages wait because of us. */
 	if (st->over || st->nabsent > 0)
 		return 0;
 	if (ev->type == MESSAGE_ACK_OK) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Figures of a history; see stats.h. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

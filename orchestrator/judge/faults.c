@@ -23,8 +23,8 @@ clock_settle(struct faults *f, uint64_t now_ns)
 }
 
 /*
- * Ticks come every second, whatever the children do. When they stood still
- * the whole host did (a paused machine): that time is nobody's.
+ * Ticks come every second, whatever the children do. Where they are missing
+ * the whole host stood still (a paused machine): that time does not count.
  */
 static uint64_t
 clock_slept(const struct faults *f, uint64_t now_ns)
@@ -35,7 +35,7 @@ clock_slept(const struct faults *f, uint64_t now_ns)
 	return now_ns - f->tick_ns;
 }
 
-/* A fault ends a silence as well: what has stood must not be forgotten. */
+/* A gap without ticks ends with the next tick, and with a fault. */
 static void
 clock_tick(struct faults *f, const struct event *ev)
 {

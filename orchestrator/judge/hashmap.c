@@ -42,7 +42,7 @@ key_at(const struct hashmap *m, size_t i)
 static size_t
 home_of(const struct hashmap *m, uint64_t key)
 {
-	/* Ids that follow each other are neighbours: so are their events. */
+	/* Ids of one time are looked up together, so they lie together. */
 	uint64_t h = (key / NEIGHBOURS) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return (size_t)((h >> 20) * NEIGHBOURS + key % NEIGHBOURS) &
@@ -110,7 +110,10 @@ hashmap_add(struct hashmap *m, uint64_t key)
 	return value;
 }
 
-/* What stands behind would not be found any more: it is shifted back. */
+/*
+ * A search ends at a free slot, so values behind the hole that would stand
+ * before it are moved into it.
+ */
 void
 hashmap_remove(struct hashmap *m, void *value)
 {

@@ -598,7 +598,7 @@ reason_dropped(const struct facts *f, struct judge_result *r)
 	    since_load(f, f->dropped_last_ns));
 }
 
-/* A run that can't show anything. What was dropped may have shown it. */
+/* Reasons why a run shows nothing. Events that were dropped might have. */
 static void
 reasons_idle(const struct judge *j, struct judge_result *r)
 {

@@ -59,7 +59,7 @@ ledger_next(const struct ledger *l, size_t *at)
 	return hashmap_next(&l->entries, at);
 }
 
-/* Entries have moved. */
+/* After entries have moved the hint may point to another. */
 static void
 hint_drop(struct ledger *l)
 {
@@ -264,7 +264,7 @@ is_recovered(const struct ledger_entry *e)
 	return e->is_unknown && e->is_ended && !e->is_acked && e->seq != 0;
 }
 
-/* A message leaves when nothing about it is open any more: true then. */
+/* A message about which nothing is open any more leaves: true then. */
 static bool
 entry_settle(struct ledger *l, struct ledger_entry *e)
 {
@@ -380,7 +380,7 @@ entry_unpark(struct ledger *l, const struct faults *f, const struct event *ev)
 	e->acked_stood = faults_stood(f, ev->time_ns);
 	e->required = ledger_required(l, m->stream, m->id);
 	e->confirmed = confirmed;
-	/* All of them had received it: that is why nobody waited. */
+	/* Only what all of them had received was parked. */
 	e->delivered = e->required;
 	e->unsure = e->required & ~confirmed;
 }
@@ -394,7 +394,10 @@ is_parkable(const struct ledger_entry *e, uint64_t now_ns)
 	       now_ns > e->acked_ns + PARK_NS && !ledger_awaits(e, &missing);
 }
 
-/* Now and then: entries are for what still has to happen. */
+/*
+ * Every few seconds: entries are for what somebody waits for, so the others
+ * leave, for good or to be parked.
+ */
 static void
 park(struct ledger *l, uint64_t now_ns)
 {
@@ -414,7 +417,7 @@ park(struct ledger *l, uint64_t now_ns)
 				continue;
 			entry_remove(l, e);
 		}
-		i--; /* another one may stand here now */
+		i--; /* another entry may stand here now */
 	}
 	if (l->hint != NULL)
 		hint_drop(l);
@@ -498,7 +501,7 @@ enter_ack_attempt(struct ledger *l, const struct event *ev)
 {
 	struct ledger_entry *e;
 
-	/* Type after type the id has its own place. */
+	/* The id is in another place of each type. */
 	if (ev->type == MESSAGE_ACK_INVOKE) {
 		e = ledger_find(l, ev->u.ack_invoke.id);
 		if (e != NULL) {
@@ -568,7 +571,7 @@ enter_consumer_rules(struct ledger *l, const struct msg_consumer_rules *m)
 	s = stream_at(l, c->stream);
 	if (s == NULL)
 		return;
-	/* Beyond that many a message is done when one confirms it. */
+	/* Without a bit a consumer is one of those of whom anybody will do. */
 	if (!c->has_rules && s->bits < MASK_BITS)
 		c->bit = UINT64_C(1) << s->bits++;
 	c->has_rules = true;

@@ -22,9 +22,11 @@ array_reserve(void *array, uint32_t *room, size_t n, size_t size, uint32_t max)
 		wanted = wanted ? wanted * 2 : ROOM_FIRST;
 	if (wanted > max)
 		wanted = max;
+	if (wanted > SIZE_MAX / size)
+		return -ENOMEM;
 	/* Whatever the type of the pointer is, its bytes are a pointer's. */
 	memcpy(&base, array, sizeof(base));
-	grown = reallocarray(base, wanted, size);
+	grown = realloc(base, wanted * size);
 	if (grown == NULL)
 		return -ENOMEM;
 	memset(grown + *room * size, 0, (wanted - *room) * size);

@@ -157,6 +157,61 @@ expect()
 		fail "$2 (${3:-report.json}: $1)"
 }
 
+# expect_no_violation WHAT [FILE]
+expect_no_violation()
+{
+	expect '[.anomalies[] | select(.class == "violation")] == []' \
+		"$1: no violation" "${2:-}"
+}
+
+# Kinds of the violations of a report, one a line.
+violations_of()
+{
+	jq -r '.anomalies[] | select(.class == "violation") | .kind' "$1" |
+		sort -u
+}
+
+# expect_known RUN KINDS: the run in $work/RUN has a report, and violations
+# only of these kinds, which are known faults of its servers.
+expect_known()
+{
+	local report=$work/$1/report.json kind
+
+	[ -f "$report" ] || fail "$1: no report: $(cat "$work/err")"
+	for kind in $(violations_of "$report"); do
+		case " $2 " in
+		*" $kind "*) say "$1: $kind, a known fault of this server" ;;
+		*) fail "$1: $(jq -c '.reasons' "$report")" ;;
+		esac
+	done
+}
+
+# Version of the first server of the run in $work/RUN, if it has a report.
+version_of()
+{
+	jq -r '.servers[0].version' "$work/$1/report.json" 2>/dev/null
+}
+
+# expect_healed WHAT [FILE]: every fault, of which there is one at least.
+expect_healed()
+{
+	expect '.faults | length >= 1 and all(.[]; .applied and .healed)' \
+		"$1: every fault healed" "${2:-}"
+}
+
+# Before another run in the same folder.
+forget_run()
+{
+	rm -rf "$work/run" "$work/run".*
+}
+
+# kill_hard WHAT PID: and wait until it is gone.
+kill_hard()
+{
+	kill -9 "$2"
+	await 10 "$1 dies" is_gone "$2"
+}
+
 # The part of a report that "natsburn check" must repeat.
 verdict_of()
 {

@@ -4,7 +4,6 @@
  * end, that could not be read, or that differ while the cluster is not
  * settled don't.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/base/text.h"

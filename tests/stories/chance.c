@@ -220,7 +220,10 @@ step_reader(struct chance *c)
 		story_ack_invoke(c->s, source, p.seq, p.number);
 		r->committed = false;
 	} else if (!r->committed && below(c, 4) != 0) {
-		/* Its entry follows that of the delivery in the log. */
+		/*
+		 * It is committed behind its delivery, so whoever leads from
+		 * now on knows the number of that, too.
+		 */
 		r->committed = c->acked[p.seq] = true;
 		if (p.number > c->safe && p.number <= c->s->number)
 			c->safe = p.number;

@@ -2,7 +2,6 @@
 /* Histories of the workload "pipeline"; see pipe_story.h. */
 #include "tests/stories/pipe_story.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +44,7 @@ below(struct pipe_story *s, uint64_t bound)
 	return rng_below(&s->rng, bound);
 }
 
-/* One of trouble in a thousand. */
+/* True for s->trouble out of a thousand calls. */
 static bool
 goes_wrong(struct pipe_story *s)
 {
@@ -360,7 +359,7 @@ pipe_end(struct pipe_story *s, uint64_t id)
 	pipe_emit(s, &ev);
 }
 
-/* An attempt nobody heard of: stored or not, tried again or not. */
+/* An attempt without an answer: perhaps stored, perhaps tried again. */
 static void
 publish_troubled(struct pipe_story *s, uint64_t id)
 {
@@ -406,7 +405,7 @@ publish_burst(struct pipe_story *s)
 		seqs[n] = pipe_store(s, order[n]);
 		n++;
 	}
-	/* One in a while, the delivery overtakes the ack of the publish. */
+	/* Now and then a delivery is told before the ack of its publish. */
 	for (i = 0; i < n; i++)
 		pipe_ok(s, order[i], 1, seqs[i], false);
 	s->published += s->publishers * s->burst;
@@ -515,7 +514,7 @@ send_one(
 	if (goes_wrong(s)) {
 		send_again(s, d, p);
 		if (below(s, 2) == 0) {
-			/* Not lost: it comes when the other was acked. */
+			/* It is not lost: it comes when the other was acked. */
 			p->due_ns = s->now_ns + below(s, 2 * AGAIN_NS);
 			parcels_add(&d->late, p);
 		}
@@ -565,7 +564,7 @@ ack_one(struct pipe_story *s, uint32_t k, uint32_t reader,
 		pipe_ack_ok(s, k, reader, p);
 }
 
-/* An ack that nobody heard of: applied, or sent again. */
+/* An ack without an answer: perhaps applied, otherwise sent again. */
 static void
 lose_ack(struct pipe_story *s, uint32_t k, const struct pipe_parcel *p)
 {
@@ -764,7 +763,7 @@ scan_removed(struct pipe_story *s, uint64_t first, uint64_t last)
 	pipe_emit(s, &ev);
 }
 
-/* Of what is dropped when it is acked, only what was marked is left. */
+/* A stream that drops what was acked has only what a plant left in it. */
 static void
 scan_remains(struct pipe_story *s)
 {

@@ -2,7 +2,6 @@
 /* Histories told by hand; see story.h. */
 #include "tests/stories/story.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -291,7 +291,7 @@ read_copies(struct copies *s)
 			begin = clock_mono_ns();
 			err = read_copy(s, &src);
 			source_drop(s, &src);
-			/* A large copy takes its time, which isn't lost. */
+			/* Time in which a copy was read does not count. */
 			deadline += clock_mono_ns() - begin;
 		}
 		if (err == -ENOMEM)

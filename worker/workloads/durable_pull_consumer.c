@@ -18,8 +18,6 @@
  * message comes again, and only that can be acked. So unanswered acks are
  * kept and repeated in turn with pulls.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
@@ -169,7 +167,7 @@ lane_publish(struct worker *w)
 	l->now.size = (uint32_t)o->size;
 	/* A retry must lie within the dedupe window of the first attempt. */
 	l->now.give_up_ns = DEDUPE_NS / 2;
-	/* Of any other outcome nobody can say whether it will come. */
+	/* After any other outcome it may come, or not: it is not waited for. */
 	if (publish_message(w, &l->now) == OUTCOME_OK)
 		l->awaited = l->now.id;
 }
@@ -202,7 +200,7 @@ held_keep(struct lane_state *l, const struct consumption *c, natsMsg *msg)
 	h->msg = msg;
 }
 
-/* The server has this ack: i is done if it was i. */
+/* This ack was confirmed: the lane goes on if it was the awaited one's. */
 static void
 lane_confirmed(struct lane_state *l, const struct consumption *c)
 {
@@ -314,7 +312,7 @@ is_drained(struct worker *w)
 	return is_empty;
 }
 
-/* Nobody else reads this consumer: what is left in it is ours to take. */
+/* Take what is left in the consumer, which nobody else reads. */
 static int
 lane_drain(struct worker *w)
 {

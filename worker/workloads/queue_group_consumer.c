@@ -11,7 +11,6 @@
  * the two can't fake a loss.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
@@ -108,7 +107,7 @@ publisher_step(struct worker *w)
 	q->awaited = q->next++;
 	outcome = publish_message(w, &q->now);
 	if (outcome != OUTCOME_OK)
-		q->awaited = 0; /* nobody can say whether it will come */
+		q->awaited = 0; /* it may come, or not */
 	return 0;
 }
 

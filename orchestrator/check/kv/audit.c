@@ -68,7 +68,7 @@ raise_lost(struct check *c, uint32_t key, uint64_t leader, uint64_t consumer)
 	    was_acked ? k->acked_id : k->read_id,
 	    was_acked ? k->acked : k->read);
 
-	/* Nobody promised what was not acknowledged. */
+	/* That an update stays was promised only when it was acknowledged. */
 	a.class = was_acked ? final_class(c) : CLASS_WARNING;
 	a.seqs[1] = leader;
 	check_raise(c, &a,
@@ -126,7 +126,7 @@ judge_final(struct check *c, uint32_t key)
 	}
 	if (k->read > committed)
 		committed = k->read;
-	/* A consumer shows nothing where there is nothing. */
+	/* A key without a value has revision 0, also by the consumer. */
 	if (committed > leader && committed > consumer)
 		raise_lost(c, key, leader, consumer);
 	else if (leader != consumer || !direct_agrees)
@@ -140,7 +140,7 @@ kv_on_scan_end(struct check *c, const struct msg_scan_end *m)
 	uint32_t key;
 
 	if (!m->complete || m->stream != st->stream || st->attempts == 0)
-		return; /* the judge already says so */
+		return; /* the judge says that the audit is not complete */
 	for (key = 0; key < st->nkeys; key++)
 		judge_final(c, key);
 }

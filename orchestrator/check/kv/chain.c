@@ -15,7 +15,7 @@ link_index(const struct kv_key *k, uint64_t revision)
 	uint32_t low = 0, high = k->n, mid;
 
 	if (high > 0 && k->links[high - 1].revision < revision)
-		return high; /* nearly always */
+		return high; /* nearly always it is a new one */
 	while (low < high) {
 		mid = low + (high - low) / 2;
 		if (k->links[mid].revision < revision)
@@ -138,6 +138,9 @@ kv_link_enter(struct check *c, uint32_t key, const struct kv_link *l)
 	other = link_conflict(k, l);
 	if (other != NULL || l->revision <= l->expected)
 		raise_chain(c, key, l, other);
-	/* Entered even so: one root cause is told once. */
+	/*
+	 * It is entered although it may conflict: so the updates that expect
+	 * it don't conflict as well, and one cause is told once.
+	 */
 	return link_insert(k, l);
 }

@@ -61,7 +61,7 @@ was_steady(const struct check *c, uint64_t since_ns)
 		   st->leader[0] != '\0');
 }
 
-/* The leader's word on a key, against what was acknowledged. */
+/* Since when is what the leader shows older than what was acknowledged? */
 static void
 judge_doubt(
     struct check *c, const struct kv_client *cl, const struct kv_shown *s)
@@ -80,7 +80,7 @@ judge_doubt(
 		k->doubted_id = cl->acked_id;
 		k->told = false;
 	}
-	/* An answer is as old as its question: a client may stand still. */
+	/* A client that stood still tells late of an answer that is old. */
 	if (k->told || cl->asked_ns < k->doubt_ns + st->confirm_ns ||
 	    !was_steady(c, cl->asked_ns - st->confirm_ns))
 		return;
@@ -135,7 +135,7 @@ kv_on_value(struct check *c, const struct event *ev)
 	if (cl == NULL || k == NULL)
 		return -ENOMEM;
 	if (!cl->is_reading || cl->op != m->op)
-		return 0; /* not asked: the gap is told elsewhere */
+		return 0; /* an event is missing: that alone spoils the run */
 	cl->is_reading = false;
 	cl->since_ns = 0;
 	if (s.revision < cl->acked)

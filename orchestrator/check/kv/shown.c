@@ -26,7 +26,7 @@ raise_corrupt(struct check *c, const struct kv_shown *s, uint64_t sum)
 		    (unsigned long long)sum);
 }
 
-/* A value that nobody wrote, or not there. */
+/* A value that nobody wrote, or that nobody wrote there. */
 static void
 raise_phantom(struct check *c, struct kv_key *k, const struct kv_shown *s,
     const char *why)
@@ -34,7 +34,7 @@ raise_phantom(struct check *c, struct kv_key *k, const struct kv_shown *s,
 	struct anomaly a = kv_anomaly(c, ANOMALY_PHANTOM, s->id, s->revision);
 
 	a.rule = "guarantees 11";
-	/* It explains a refusal that nothing else does. */
+	/* An update was refused for no known reason: this value is it. */
 	if (k->was_refused) {
 		a.kind = ANOMALY_CAS_VIOLATED;
 		a.rule = NULL;

@@ -93,7 +93,7 @@ kv_judge_time(struct check *c, struct kv_update *u)
 	    kv_id_text(u->id).s, u->key, u->attempts, (double)waited / 1e9);
 }
 
-/* On the one host clock: what was sent after an ack comes after it. */
+/* An update that was first sent after an ack must come after what was acked. */
 static void
 judge_floor(struct check *c, const struct kv_update *u,
     const struct msg_kv_update_ok *m)
@@ -157,7 +157,7 @@ kv_on_ok(struct check *c, const struct event *ev)
 		return -ENOMEM;
 	cl->starved_ns = 0;
 	if (u == NULL)
-		return 0; /* never invoked: the gap is told elsewhere */
+		return 0; /* an event is missing: that alone spoils the run */
 	kv_judge_time(c, u);
 	if (!is_forgotten(c, u, m))
 		judge_floor(c, u, m);
@@ -220,7 +220,7 @@ kv_on_rejected(struct check *c, const struct event *ev)
 		return -ENOMEM;
 	if (m->code != ERR_WRONG_LAST_SEQ &&
 	    m->code != ERR_WRONG_LAST_SEQ_CONST)
-		return 0; /* nobody was there to judge it */
+		return 0; /* no server has compared the revisions */
 	if (cl->starved_ns == 0) {
 		cl->starved_ns = ev->time_ns;
 		cl->told_starved = false;

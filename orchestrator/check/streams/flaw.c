@@ -88,10 +88,10 @@ conviction_class(const struct check *c, const struct stream *s, enum flaw flaw)
 {
 	if (is_documented(c, flaw))
 		return CLASS_DOCUMENTED;
-	/* Never confirmed, only seen: nobody promised that it stays. */
+	/* Its add was never confirmed, so nobody promised that it stays. */
 	if (flaw == FLAW_MISSING && s->added_ns == 0)
 		return CLASS_WARNING;
-	/* A creation time alone: the messages say whether it is a loss. */
+	/* Another creation time alone: FLAW_SHORT says whether it is a loss. */
 	return flaw == FLAW_ANEW ? CLASS_WARNING : CLASS_VIOLATION;
 }
 

@@ -30,7 +30,8 @@ judge_row(struct check *c, const struct row *r, uint64_t begin_ns)
 	}
 	if (found)
 		return 0;
-	/* Nobody may have it: it is the one deleted last, or unheard of. */
+	/* No stream of that name may be there: it is the last of them, or new.
+	 */
 	s = r->id == 0 ? newest : NULL;
 	if (s == NULL)
 		s = streams_new(st, r->id, r->name);
@@ -141,6 +142,6 @@ streams_on_list_end(struct check *c, const struct event *ev)
 	k->failing_ns = 0;
 	k->told = false;
 	if (m->count != k->nrows)
-		return 0; /* rows are missing: the gap is told elsewhere */
+		return 0; /* an event is missing: that alone spoils the run */
 	return judge_listing(c, k);
 }

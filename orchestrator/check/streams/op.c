@@ -4,7 +4,6 @@
 
 #include "orchestrator/check/streams/streams.h"
 
-/* An operation takes too long: told once, on the availability clock. */
 void
 streams_judge_op(struct check *c, struct stream *s)
 {
@@ -142,7 +141,7 @@ on_filled(struct check *c, struct stream *s, const struct msg_stream_filled *m)
 	op_begin(c, s, OP_FILL);
 }
 
-/* The state of one stream: its client asked when nothing was open. */
+/* A client asked for its stream's state when it had nothing else open. */
 static void
 on_counted(
     struct check *c, struct stream *s, const struct msg_stream_counted *m)

@@ -51,7 +51,7 @@ on_tick(struct check *c)
 	return 0;
 }
 
-/* What a dead client was at is unknown, and no longer tried. */
+/* A client died: nobody goes on with what it was doing. */
 static int
 on_child_exit(struct check *c, uint32_t source)
 {
@@ -69,7 +69,7 @@ on_child_exit(struct check *c, uint32_t source)
 	return 0;
 }
 
-/* It was not refused by anybody while it stood still. */
+/* While a client stands still no server keeps it waiting. */
 static int
 on_silent(struct check *c, uint32_t source)
 {
@@ -88,7 +88,7 @@ on_leader(struct check *c, const struct msg_leader *m)
 
 	if (m->what != LEADS_META || strcmp(st->meta, m->leader) == 0)
 		return 0;
-	/* The first that is heard of is no change. */
+	/* The first leader that is told of has not replaced another. */
 	if (st->meta[0] != '\0')
 		st->meta_ns = c->now_ns;
 	text_set(st->meta, sizeof(st->meta), m->leader);

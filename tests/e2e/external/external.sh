@@ -66,7 +66,7 @@ for conf in "$work"/theirs/servers/n[123]/server.conf; do
 	urls=$urls$(sed -n 's|^listen: "\(.*\)"|nats://\1|p' "$conf"),
 done
 mv "$work/err" "$work/err.theirs"
-rm -rf "$work/run" "$work/run".*
+forget_run
 natsburn run queue-group-consumer --cluster external \
 	--url "${urls}nats://127.0.0.1:1" --mayhem none --consumers 3 \
 	--duration 3s --out "$work/run"

@@ -11,8 +11,7 @@ start run queue-group-consumer --mayhem none --duration 10m --consumers 2 \
 	--server-bin "$server" --out "$work/run"
 await_work
 victim=$(marked_with servers/n2/server.conf)
-kill -9 "$victim"
-await 10 "the server dies" is_gone "$victim"
+kill_hard "the server" "$victim"
 await 30 "it is started again" runs servers/n2/server.conf
 await_work
 kill -INT "$pid"

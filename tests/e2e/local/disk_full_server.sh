@@ -44,15 +44,13 @@ expect_full_and_free()
 	expect_code 0
 	expect_nothing_survives 5
 	no_mount || fail "a mount is seen outside"
-	expect '.faults | length > 0' faults "$report"
-	expect 'all(.faults[]; .applied and .healed)' healed "$report"
+	expect_healed "$1" "$report"
 	expect 'all(.faults[]; .applied_how | startswith("0 of 64 MiB"))' \
 		full "$report"
 	# Two seconds under load: at least one server noticed.
 	expect 'any(.faults[]; .healed_how | contains("it was unhealthy"))' \
 		"an effect" "$report"
-	expect '[.anomalies[] | select(.class == "violation")] == []' \
-		"no violation" "$report"
+	expect_no_violation "$1" "$report"
 	expect_same_check "$work/$1/run"
 }
 

@@ -10,15 +10,13 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-no_violation='[.anomalies[] | select(.class == "violation")] == []'
-
 # kv SERVER OPTION...: a run of kv-cas under the graceful faults.
 kv()
 {
 	local server=$1
 
 	shift
-	rm -rf "$work/run" "$work/run".*
+	forget_run
 	natsburn run kv-cas --mayhem rolling_restart,random_reload \
 		--fault-interval 2s --duration 12s --server-bin "$server" \
 		--out "$work/run" "$@"
@@ -45,7 +43,7 @@ for version in 2.9.10 2.15.1; do
 	kv "$server" -o kv-cas.read=mixed -o kv-cas.keys=3 \
 		-o kv-cas.history=5
 	expect_code 0
-	expect "$no_violation" "mixed reads"
+	expect_no_violation "mixed reads"
 	kv "$server" --clients 4 -o kv-cas.read=direct
 	case $version in
 	2.9.*)
@@ -64,14 +62,14 @@ done
 server=$(any_server) || exit
 kv "$server" --replicas 1 --clients 2 --op-timeout 2s
 expect_code 0
-expect "$no_violation" "one replica"
+expect_no_violation "one replica"
 
 has_client()
 {
 	[ -n "$(marked_with '--child=worker client')" ]
 }
 
-rm -rf "$work/run" "$work/run".*
+forget_run
 start run kv-cas --mayhem none --duration 10m --server-bin "$server" \
 	--out "$work/run"
 for _ in 1 2 3; do
@@ -79,8 +77,7 @@ for _ in 1 2 3; do
 	victim=$(marked_with "--child=worker client")
 	[ "$(printf '%s\n' "$victim" | wc -w)" -eq 1 ] ||
 		fail "not exactly one client: $victim"
-	kill -9 "$victim"
-	await 10 "the client dies" is_gone "$victim"
+	kill_hard "the client" "$victim"
 	await 20 "a client is started again" has_client
 done
 await_work
@@ -89,5 +86,5 @@ finished 120
 expect_code 0
 expect_nothing_survives 5
 expect '.harness.workers_died == 3 and .harness.gaps == 0' "deaths counted"
-expect "$no_violation" "killed clients"
+expect_no_violation "killed clients"
 expect_same_check "$work/run"

@@ -70,7 +70,7 @@ expect_code 0
 expect_nothing_survives 5
 no_table || fail "the table survived"
 expect '.faults | length > 0' faults
-expect 'all(.faults[]; .applied and .healed)' "applied and healed"
+expect_healed "loss"
 expect 'all(.faults[]; .applied_how | test("^[1-9][0-9]* packets dropped"))' \
 	"packets dropped"
 

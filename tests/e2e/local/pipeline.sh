@@ -22,22 +22,14 @@ known_faults()
 # pipe NAME SERVER OPTION...: a run; it passes, or shows known faults only.
 pipe()
 {
-	local name=$1 server=$2 report=$work/$1/report.json known kind kinds
+	local name=$1 server=$2 report=$work/$1/report.json known
 
 	shift 2
 	natsburn run pipeline --server-bin "$server" --quiet \
 		--out "$work/$name" "$@"
-	[ -f "$report" ] || fail "$name: no report: $(cat "$work/err")"
-	known=$(known_faults "$(jq -r '.servers[0].version' "$report")")
-	kinds=$(jq -r '.anomalies[] | select(.class == "violation") | .kind' \
-		"$report" | sort -u)
-	for kind in $kinds; do
-		case " $known " in
-		*" $kind "*) say "$name: $kind, a known fault of this server" ;;
-		*) fail "$name: $(jq -c '.reasons' "$report")" ;;
-		esac
-	done
-	if [ -z "$kinds" ] && [ "$code" -ne 0 ]; then
+	known=$(known_faults "$(version_of "$name")")
+	expect_known "$name" "$known"
+	if [ -z "$(violations_of "$report")" ] && [ "$code" -ne 0 ]; then
 		if [ -n "$known" ] && [ "$code" -eq 2 ] &&
 			jq -e '.reasons | any(test("did not settle"))' \
 				"$report" >/dev/null; then
@@ -125,8 +117,7 @@ start run pipeline --server-bin "$any" --out "$work/run" --consumers 4 \
 for role in publisher consumer; do
 	await_work
 	for victim in $(marked_with "--child=worker $role"); do
-		kill -9 "$victim"
-		await 10 "a $role dies" is_gone "$victim"
+		kill_hard "a $role" "$victim"
 	done
 done
 await_work

@@ -7,7 +7,7 @@
 
 server=$(any_server) || exit
 for servers in 1 3; do
-	rm -rf "$work/run" "$work/run".*
+	forget_run
 	natsburn run queue-group-consumer --servers "$servers" --replicas 1 \
 		--mayhem rolling_restart,random_reload --fault-interval 1s \
 		--quiet-time 0 --duration 8s --consumers 2 \

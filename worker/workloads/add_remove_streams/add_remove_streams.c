@@ -28,10 +28,8 @@
 #include "worker/workloads/add_remove_streams/add_remove_streams.h"
 
 #define PATIENCE_NS (120 * CLOCK_S) /* with a listing that stays wrong */
-/* with a listing that stays wrong */
-#define LAST_NS (20 * CLOCK_S) /* beyond --op-timeout, after STOP */
-/* clients that always list everything */
-#define INDICES 65000 /* stream numbers to share out */
+#define LAST_NS	    (20 * CLOCK_S)  /* beyond --op-timeout, after STOP */
+#define INDICES	    65000	    /* stream numbers to share out */
 
 static const struct option_spec options[] = {
     {"min", OPTION_U64, offsetof(struct ar_options, min), 8, "1", 0, 1000, NULL,
@@ -135,7 +133,7 @@ tell_streams(struct worker *w)
 	}
 }
 
-/* It is right, or was wrong for as long as the check wants to see it. */
+/* Listings are right, or were wrong for long enough for the check. */
 static bool
 is_settled(struct ar_state *s)
 {
@@ -147,7 +145,7 @@ is_settled(struct ar_state *s)
 	return true;
 }
 
-/* The last listing is a right one, if time can make it so. */
+/* List until a listing is right, for some time. */
 static int
 ar_drain(struct worker *w)
 {

@@ -15,8 +15,7 @@
 #include "proto/base/rng.h"
 #include "worker/internal.h"
 
-/* after that took too long */
-#define STATE_MS 2000
+#define STATE_MS 2000 /* of one question for a stream's state */
 #define USED_MAX 8
 #define VARIANTS 8
 /* The check wants 30 s; a fault or election may eat the first of them. */
@@ -119,7 +118,7 @@ uint32_t ar_held_good(const struct ar_state *);
 /* List and verify; notes since when listings are wrong. 0 or -errno. */
 int ar_list_verify(struct worker *);
 
-/* What stayed wrong no longer matters here; the check has it in mind. */
+/* What stayed wrong is no longer waited for; the check goes on with it. */
 void ar_ignore_wrong(struct ar_state *);
 
 /* operate.c: add a stream, delete one, or do nothing. 0 or -ENOMEM. */

@@ -63,7 +63,7 @@ tell_scans(struct worker *w, const struct ar_view *v)
 	}
 }
 
-/* Streams that no client told of are to be known to who cleans up. */
+/* Tell of streams that no client told of, so that they are cleaned up. */
 static void
 tell_others(struct worker *w, const struct ar_view *v)
 {

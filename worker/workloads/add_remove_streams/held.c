@@ -8,7 +8,6 @@
 #include "proto/base/text.h"
 #include "worker/workloads/add_remove_streams/add_remove_streams.h"
 
-/* its duplicate window, in seconds */
 #define WHOLE_CLIENTS 8 /* clients that always list everything */
 
 struct ar_held *

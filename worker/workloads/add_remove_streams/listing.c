@@ -104,7 +104,8 @@ view_ask(struct worker *w, struct ar_view *v)
 		v->has_states = false;
 		text_set(v->stateless, sizeof(v->stateless), v->rows[i].name);
 		if (v->is_thorough)
-			return; /* it can take seconds each: not now */
+			return; /* each may take seconds: the next listing asks
+				   again */
 	}
 }
 

@@ -8,12 +8,9 @@
 #include "worker/workloads/add_remove_streams/add_remove_streams.h"
 
 #define VARIANT_NONE UINT32_MAX /* a configuration that nobody gave */
-/* a configuration that nobody gave */
-#define SIZE_LEAST 4096 /* max_msg_size of variant 0 */
-/* max_msg_size of variant 0 */
-#define DEDUPE_LEAST 60 /* its duplicate window, in seconds */
-/* stream numbers to share out */
-#define DESCRIPTION "natsburn stream "
+#define SIZE_LEAST   4096	/* max_msg_size of variant 0 */
+#define DEDUPE_LEAST 60		/* its duplicate window, in seconds */
+#define DESCRIPTION  "natsburn stream "
 
 void
 ar_prefix_whole(const struct worker *w, char *name, size_t size)
@@ -40,7 +37,7 @@ ar_filter(const struct worker *w, bool is_whole, char *out, size_t size)
 	worker_subject(w, suffix, out, size);
 }
 
-/* A name is a client's, an incarnation's, and new. */
+/* A new name, which no other process uses: it has client and incarnation. */
 static void
 name_new(struct worker *w, struct ar_held *h)
 {

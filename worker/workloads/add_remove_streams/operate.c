@@ -195,7 +195,7 @@ add_stream(struct worker *w)
 
 /*
  * Count the messages of a stream that is to be deleted: true when all of
- * them are there. Not to be told how many is no reason to delete it.
+ * them are there. Without an answer the stream stays.
  */
 static bool
 count_messages(struct worker *w, const struct ar_held *h)
@@ -302,7 +302,7 @@ remove_stream(struct worker *w)
 		h->state = HELD_DOUBTFUL;
 	if (outcome != OUTCOME_OK)
 		return;
-	/* No attempt of its life can still come: the name is free. */
+	/* Each was answered at the first attempt: nothing can come late. */
 	if (h->attempts == 1 && attempts == 1)
 		ar_name_return(s, h);
 	ar_held_drop(s, i);

@@ -95,7 +95,7 @@ choose_path(struct kv_state *kv)
 {
 	if (kv->mode == READ_LEADER)
 		return PATH_LEADER;
-	/* Doubt is not settled by asking the same replica for ever. */
+	/* Old answers of one replica prove nothing: ask the leader as well. */
 	if (kv->doubt_ns != 0 && ++kv->rereads % LEADER_TURN == 0)
 		return PATH_LEADER;
 	if (kv->mode == READ_MIXED && rng_below(&kv->rng, 2) == 0)
@@ -125,7 +125,7 @@ is_too_old(struct worker *w, const struct kv_reading *r)
 		kv->rereads = 0;
 		memset(&kv->pause, 0, sizeof(kv->pause));
 	}
-	/* Memory may lawfully forget all of it: don't stand still for that. */
+	/* Memory storage may lawfully forget: waiting for it is of no use. */
 	if (strcmp(w->config.storage, "memory") == 0 && patience > FORGET_NS)
 		patience = FORGET_NS;
 	if (now >= kv->doubt_ns + patience) {
@@ -168,7 +168,7 @@ kv_command(struct worker *w, const struct event *cmd)
 		return;
 	if (id == kv->now.id)
 		kv->now.given_up = true;
-	/* What the parent calls lost is not waited for any more. */
+	/* The parent has called it lost: nobody waits for it any more. */
 	for (i = 0; i < o->keys; i++)
 		if (kv->keys[i].id == id) {
 			kv_know(&kv->keys[i], 0, 0);

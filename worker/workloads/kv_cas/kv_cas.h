@@ -51,7 +51,7 @@ struct kv_reading {
 struct kv_update {
 	uint64_t id, expected, sum, revision;
 	uint32_t key, size, attempt;
-	bool is_unknown; /* an attempt's outcome is */
+	bool is_unknown; /* the outcome of an attempt is */
 	bool given_up;	 /* the parent's GIVE_UP, or too late */
 	char subject[96], message_id[PUBLISH_ID_MAX];
 	uint8_t *data;
@@ -65,7 +65,7 @@ struct kv_state {
 	uint64_t counter, reads;
 	struct kv_update now;
 	uint32_t key;	   /* being worked on */
-	uint64_t doubt_ns; /* its reads are too old since; 0 they are not */
+	uint64_t doubt_ns; /* since when its reads are too old; 0: not */
 	unsigned rereads;
 	struct backoff pause;
 	uint8_t *data;

@@ -140,7 +140,7 @@ is_over(struct worker *w, struct kv_update *u, enum outcome *outcome)
 			return resolve_update(w, u, outcome);
 		return true;
 	}
-	return false; /* nobody was there to take it */
+	return false; /* no server was there: the next one may take it */
 }
 
 static bool

@@ -201,7 +201,7 @@ act_inversion(struct story *st, const char *before, const char *after)
 	act_leader(st, before);
 	act_consume(st, &b);
 	act_consume(st, &a);
-	/* Asked for again: the first answer may be from before. */
+	/* Told twice: the first answer may be older than the deliveries. */
 	act_leader(st, after);
 	act_leader(st, after);
 }

@@ -77,7 +77,7 @@ legal_copy_after_window(struct story *st)
 	act_ack_again(st, &b);
 }
 
-/* Consumed before its publisher knows; the retry is told so. */
+/* Consumed before its publisher knows: the retry gets a duplicate's ack. */
 static void
 legal_dup_ack(struct story *st)
 {

@@ -12,7 +12,6 @@
  * delivery, and then only the redelivery can be acked.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,7 +86,7 @@ subscribe_push(struct worker *w, struct pipe_consumer *p)
 	return -EIO;
 }
 
-/* The library makes it, and anew from where it was when it has a gap. */
+/* The library makes it, and another one when a delivery is missing. */
 static int
 subscribe_ordered(struct worker *w, struct pipe_consumer *p)
 {
@@ -113,7 +112,7 @@ subscribe_ordered(struct worker *w, struct pipe_consumer *p)
 	natsSubscription_Destroy(p->push);
 	p->push = NULL;
 	p->pause_ns = clock_mono_ns() + CLOCK_S / 2;
-	return 0; /* tried again: without a leader it can't be made */
+	return 0; /* it is tried again: without a leader it can't be made */
 }
 
 static int
@@ -304,7 +303,7 @@ end_request(struct pipe_consumer *p, const char *address, natsMsg *msg)
 
 /*
  * A delivery has the subject of its message and doesn't say which request it
- * answers. Counted on the older one: the sum is what matters.
+ * answers. It is counted for the older one: the sum is what matters.
  */
 static void
 count_delivery(struct pipe_consumer *p)
@@ -359,7 +358,8 @@ static int
 take_all(
     struct worker *w, struct pipe_consumer *p, natsSubscription *sub, int ms)
 {
-	/* Answers alone come on the inbox when deliveries are pushed. */
+	/* When deliveries are pushed the inbox has answers, which need no room.
+	 */
 	bool is_answers = p->push != NULL && sub == p->sub;
 	natsMsg *msg;
 	natsStatus st;
@@ -371,7 +371,7 @@ take_all(
 		if (st == NATS_TIMEOUT)
 			return 0;
 		if (st == NATS_NO_RESPONDERS) {
-			/* A pull's or an ack's: the library doesn't say. */
+			/* Of a pull or of an ack: the library does not say. */
 			p->pause_ns = clock_mono_ns() + CLOCK_S / 20;
 			memset(p->pulls, 0, sizeof(p->pulls));
 			continue;
@@ -426,7 +426,7 @@ send_requests(struct worker *w, struct pipe_consumer *p, uint64_t now)
 		if (p->pulls[i].number != 0 && now < p->pulls[i].end_ns)
 			continue;
 		p->pulls[i].number = 0;
-		/* No more than there is room for acks. */
+		/* Ask for no more than there is room for in acks. */
 		if (p->nfree >= (i + 1) * o->batch || p->nfree == p->nacks)
 			send_request(w, p, &p->pulls[i], now);
 	}

@@ -63,7 +63,7 @@ pipe_deliver(const struct worker *w, uint32_t k, char *out, size_t size)
 {
 	char suffix[32] = "";
 
-	/* Not below the stream's own subjects. */
+	/* Not below the stream's own subjects: it must not be stored. */
 	text_add(suffix, sizeof(suffix), "deliver.%u", k);
 	worker_subject(w, suffix, out, size);
 }

@@ -177,7 +177,7 @@ attempt_send(
 		st = natsConnection_PublishMsg(w->session.nc, msg);
 	natsMsg_Destroy(msg);
 	if (st != NATS_OK)
-		f->due_ns = now + AGAIN_NS; /* judged by its missing answer */
+		f->due_ns = now + AGAIN_NS; /* it fails for want of an answer */
 }
 
 static void
@@ -240,7 +240,7 @@ take_ack(struct worker *w, struct pipe_publisher *p, struct flight *f,
 		text_set(w->session.why, sizeof(w->session.why),
 		    duplicate ? "duplicate of a message that is not stored yet"
 			      : "an answer that can't be read");
-	/* Of an older attempt: the latest may still succeed. */
+	/* When it was an older attempt the latest may still succeed. */
 	if (attempt == f->now.number && !f->is_waiting)
 		attempt_failed(w, p, f, outcome);
 }
@@ -260,7 +260,7 @@ flight_of(struct pipe_publisher *p, const char *subject, uint32_t *attempt)
 	if (*end != '-' || i >= p->window)
 		return NULL;
 	id = strtoull(end + 1, &end, 10);
-	/* Its id, too: the place may have another message by now. */
+	/* The id must fit, for the place may have another message by now. */
 	if (*end != '-' || p->flights[i].now.id != id || id == 0)
 		return NULL;
 	*attempt = (uint32_t)strtoul(end + 1, NULL, 10);
@@ -298,7 +298,7 @@ take_answers(struct worker *w, struct pipe_publisher *p, int wait_ms)
 		if (st == NATS_TIMEOUT)
 			break;
 		if (st == NATS_NO_RESPONDERS)
-			continue; /* whose, the library doesn't say */
+			continue; /* the library does not say for which */
 		if (st != NATS_OK) {
 			log_error(
 			    "cannot receive acks: %s", natsStatus_GetText(st));
@@ -339,7 +339,7 @@ look_at_flights(struct worker *w, struct pipe_publisher *p, uint64_t now)
 		attempt_send(w, p, burst[k], k);
 }
 
-/* A publish behind a new connection may overtake one before it. */
+/* Tell of a new connection: what it publishes may overtake the last one's. */
 static void
 look_at_connection(struct worker *w, struct pipe_publisher *p)
 {
