@@ -1204,8 +1204,17 @@ kv_event(struct check *c, const struct event *ev)
 static bool
 kv_needs(const struct check *c, const struct event *ev)
 {
-	return message_class(ev->type) & (IS_INVOKE | IS_UNKNOWN | IS_END) &&
-	       update_find(c->state, message_id_of(ev)) != NULL;
+	switch ((unsigned)ev->type) {
+	case MESSAGE_KV_UPDATE:
+		return update_find(c->state, ev->u.kv_update.id) != NULL;
+	case MESSAGE_KV_UPDATE_UNKNOWN:
+		return update_find(c->state, ev->u.kv_update_unknown.id) !=
+		       NULL;
+	case MESSAGE_KV_UPDATE_END:
+		return update_find(c->state, ev->u.kv_update_end.id) != NULL;
+	default:
+		return false;
+	}
 }
 
 static void

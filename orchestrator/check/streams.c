@@ -949,8 +949,18 @@ is_open(const struct check *c, uint64_t id)
 static bool
 streams_needs(const struct check *c, const struct event *ev)
 {
-	return message_class(ev->type) & (IS_INVOKE | IS_FAIL | IS_END) &&
-	       is_open(c, message_id_of(ev));
+	switch ((unsigned)ev->type) {
+	case MESSAGE_STREAM_ADD:
+		return is_open(c, ev->u.stream_add.id);
+	case MESSAGE_STREAM_REMOVE:
+		return is_open(c, ev->u.stream_remove.id);
+	case MESSAGE_STREAM_OP_FAILED:
+		return is_open(c, ev->u.stream_op_failed.id);
+	case MESSAGE_STREAM_OP_END:
+		return is_open(c, ev->u.stream_op_end.id);
+	default:
+		return false;
+	}
 }
 
 static void
