@@ -474,17 +474,14 @@ enter_scan(struct ledger *l, const struct msg_scan_message *m)
 static void
 enter_outcome(struct ledger *l, const struct event *ev)
 {
-	struct ledger_entry *e;
+	struct ledger_entry *e = ledger_find(l, message_id_of(ev));
 
-	if (ev->type == MESSAGE_PUBLISH_UNKNOWN) {
-		e = ledger_find(l, ev->u.publish_unknown.id);
-		if (e != NULL)
-			e->is_unknown = true;
-		return;
-	}
-	e = ledger_find(l, ev->u.publish_end.id);
 	if (e == NULL)
 		return;
+	if (ev->type == MESSAGE_PUBLISH_UNKNOWN) {
+		e->is_unknown = true;
+		return;
+	}
 	e->is_ended = true;
 	if (ev->u.publish_end.outcome == ENDED_UNKNOWN)
 		e->is_unknown = true;
@@ -499,19 +496,16 @@ enter_outcome(struct ledger *l, const struct event *ev)
 static void
 enter_ack_attempt(struct ledger *l, const struct event *ev)
 {
-	struct ledger_entry *e;
+	struct ledger_entry *e = ledger_find(l, message_id_of(ev));
 
-	/* The id is in another place of each type. */
+	if (e == NULL)
+		return;
 	if (ev->type == MESSAGE_ACK_INVOKE) {
-		e = ledger_find(l, ev->u.ack_invoke.id);
-		if (e != NULL) {
-			e->acking = ev->source;
-			e->ack_unknown = false;
-		}
+		e->acking = ev->source;
+		e->ack_unknown = false;
 		return;
 	}
-	e = ledger_find(l, ev->u.ack_unknown.id);
-	if (e == NULL || !ev->u.ack_unknown.gave_up)
+	if (!ev->u.ack_unknown.gave_up)
 		return;
 	if (e->required != 0) {
 		e->unsure |= bit_of(l, ev->u.ack_unknown.consumer);

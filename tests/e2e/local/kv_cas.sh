@@ -23,10 +23,10 @@ kv()
 	expect_nothing_survives 5
 	expect '.rounds > 50 and .counts.updates == .rounds' rounds
 	expect '.counts.reads >= .counts.updates' reads
-	expect '.counts.messages as $m | .counts |
-		$m.KV_UPDATE_OK == .updates and $m.KV_VALUE == .reads and
-		$m.KV_UPDATE >= .updates and ($m | has("STREAM_LIST") | not)' \
-		"operations by message"
+	expect '.counts | .messages.KV_UPDATE_OK == .updates and
+		.messages.KV_VALUE == .reads and
+		.messages.KV_UPDATE >= .updates and
+		(.messages | has("STREAM_LIST") | not)' "operations by message"
 	expect '.harness.gaps == 0 and .harness.workers_died == 0' harness
 	expect_same_check "$work/run"
 }
