@@ -272,6 +272,23 @@ merge_next(
 	return true;
 }
 
+bool
+merge_is_held_up(const struct merge *m, uint32_t *holder)
+{
+	uint32_t i;
+
+	if (m->nheap == 0)
+		return false;
+	*holder = m->heap[0];
+	if (buf_len(&m->sources[*holder]->queue) > 0)
+		return false;
+	for (i = 1; i < m->nheap; i++)
+		if (buf_len(&m->sources[m->heap[i]]->queue) >
+		    MERGE_QUEUE_MAX / 2)
+			return true;
+	return false;
+}
+
 size_t
 merge_waiting(const struct merge *m)
 {

@@ -47,6 +47,12 @@ void merge_close(struct merge *, uint32_t source);
 bool merge_next(
     struct merge *, struct event *, const uint8_t **raw, size_t *raw_len);
 
+/*
+ * True when a source has queued half of what it may, since nothing can be
+ * released: *holder is the source for which all the others wait.
+ */
+bool merge_is_held_up(const struct merge *, uint32_t *holder);
+
 /* Events that wait to be released. */
 size_t merge_waiting(const struct merge *);
 

@@ -399,7 +399,8 @@ hook_ended(void *arg, struct child_slot *s, const struct child_end *end)
 	    s->source, end->code, end->signal,
 	    end->will_restart ? "; it is started again" : "");
 	if (s == r->chaos && !r->doomed)
-		run_doom(r, "the chaos process died; its servers died with it");
+		run_doom(r, "the chaos process %s; its servers died with it",
+		    s->stood_still ? "stood still and was ended" : "died");
 	else if (r->workers[s->source].is_load && !end->will_restart &&
 		 r->phase < PHASE_DRAIN)
 		run_doom(r, "%s %u can't be kept running", s->role, s->source);
@@ -616,6 +617,24 @@ look_for_deafness(struct run *r, int err, uint64_t now)
 	}
 }
 
+/* Before an event is lost for want of room it is ended: it stands still. */
+static void
+end_holder(struct run *r)
+{
+	struct child_slot *s;
+	uint32_t holder;
+
+	if (!merge_is_held_up(r->merge, &holder))
+		return;
+	s = children_slot(r->children, holder);
+	if (s == NULL || s->pid == 0 || s->state == CHILD_KILLED)
+		return;
+	progress_say(&r->progress,
+	    "%s %u stands still, and too many events wait for it: killed",
+	    s->role, s->source);
+	children_kill(r->children, s);
+}
+
 static void
 loop_once(struct run *r)
 {
@@ -636,6 +655,7 @@ loop_once(struct run *r)
 	if (now >= r->tick_ns) {
 		r->tick_ns = now + TICK_NS;
 		note_silence(r, now);
+		end_holder(r);
 		look_at_disk(r);
 		run_note(r, &tick);
 	}

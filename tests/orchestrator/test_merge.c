@@ -243,6 +243,31 @@ test_released_time_never_goes_back(void **state)
 	assert_non_null(strstr(words, "orchestrator/live/merge.c:"));
 }
 
+/* Who holds all up is known before there is no room for what waits. */
+static void
+test_held_up(void **state)
+{
+	struct model m;
+	uint32_t holder = 0;
+	uint64_t t;
+
+	(void)state;
+	memset(&m, 0, sizeof(m));
+	m.merge = merge_create();
+	for (t = 1; t <= 3; t++)
+		assert_int_equal(merge_open(m.merge, (uint32_t)t, 0), 0);
+	merge_mark(m.merge, 2, 10);
+	for (t = 1; !merge_is_held_up(m.merge, &holder); t++) {
+		push(&m, 3, 100 + t); /* it is asserted that there is room */
+		merge_mark(m.merge, 1, 100 + t);
+	}
+	assert_true(merge_waiting(m.merge) > 100000);
+	assert_int_equal(holder, 2);
+	merge_mark(m.merge, 2, 100 + t);
+	assert_false(merge_is_held_up(m.merge, &holder));
+	merge_destroy(m.merge);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -252,6 +277,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_one_holds_all),
 	    cmocka_unit_test(test_time_goes_back),
 	    cmocka_unit_test(test_released_time_never_goes_back),
+	    cmocka_unit_test(test_held_up),
 	};
 	int failed;
 

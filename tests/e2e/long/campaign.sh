@@ -11,8 +11,8 @@
 #	    tests/e2e/long/campaign.sh	or: ctest -C campaign -L campaign
 #
 # SEED (printed) chooses order, tests and faults; TRIALS how many [all];
-# STOPS for how many seconds [5 45 130]; ONLY is a pattern of trials, as
-# printed: "stop links", "kill". A line a trial goes to stdout; what a trial
+# STOPS for how many seconds [5 45 130]; TESTS and MODES which, ONLY is a pattern
+# of trials, as printed: "stop links", "kill". A line a trial goes to stdout; what a trial
 # that failed has left is kept.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -26,8 +26,8 @@ say "SEED=$SEED"
 RANDOM=$((SEED % 32768))
 
 phases=(up setup start load drain audit)
-tests=(queue-group-consumer pipeline)
-modes=(none rolling_restart random_hard_kill)
+read -ra tests <<<"${TESTS:-queue-group-consumer pipeline}"
+read -ra modes <<<"${MODES:-none rolling_restart random_hard_kill}"
 
 list()
 {
