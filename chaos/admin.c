@@ -72,7 +72,8 @@ admin_destroy(struct admin *a)
 	 * After TLS, which a server may want without being asked for it, the
 	 * library (3.4.1) frees what OpenSSL frees once more at exit.
 	 */
-	if (strcmp(a->cluster->config->cluster, "local") == 0)
+	if (strcmp(a->cluster->config->cluster, "local") == 0 &&
+	    a->cluster->config->server_conf[0] == '\0')
 		nats_Close();
 	free(a);
 }

@@ -265,7 +265,8 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	child_flush(&w->child);
 	child_fini(&w->child);
 	/* After TLS the library (3.4.1) frees what OpenSSL frees at exit. */
-	if (strcmp(w->config.cluster, "local") == 0)
+	if (strcmp(w->config.cluster, "local") == 0 &&
+	    w->config.server_conf[0] == '\0')
 		nats_Close();
 	free(w->targets);
 	free(w->state);

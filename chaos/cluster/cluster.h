@@ -113,6 +113,11 @@ struct cluster_ops {
 	unsigned can;	     /* CLUSTER_CAN_* */
 	size_t state_size;
 	/*
+	 * Does what a user says to this driver make sense? Before a run, in
+	 * the orchestrator: 0, or -EINVAL with why. Optional.
+	 */
+	int (*validate)(const struct run_config *, char *why, size_t size);
+	/*
 	 * Get ready for what needs says, before anything else: 0, or -ENOTSUP
 	 * with why when this host or user can't. Optional.
 	 */

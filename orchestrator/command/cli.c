@@ -18,9 +18,8 @@
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
-#define SERVER_CONF_MAX 65536
-#define NAMES_MAX	64
-#define TYPO		9 /* in so many letters one may be wrong */
+#define NAMES_MAX 64
+#define TYPO	  9 /* in so many letters one may be wrong */
 
 int
 cli_usage(const char *fmt, ...)
@@ -487,7 +486,8 @@ cli_validate(const struct run_config *c)
 {
 	bool is_external = strcmp(c->cluster, "external") == 0;
 	bool is_kubernetes = strcmp(c->cluster, "kubernetes") == 0;
-	struct stat st;
+	const struct cluster_ops *driver;
+	char why[CLUSTER_WHY_MAX];
 	int bad;
 
 	bad = validate_test(c);
@@ -501,11 +501,6 @@ cli_validate(const struct run_config *c)
 		bad = validate_extras(c);
 	if (bad == 0)
 		bad = validate_file("server-conf", c->server_conf);
-	if (bad == 0 && c->server_conf[0] != '\0' &&
-	    stat(c->server_conf, &st) == 0 && st.st_size >= SERVER_CONF_MAX)
-		return cli_usage("--server-conf \"%s\": must be smaller than "
-				 "%d bytes",
-		    c->server_conf, SERVER_CONF_MAX);
 	if (bad == 0)
 		bad = login_validate(c);
 	if (bad == 0)
@@ -523,9 +518,13 @@ cli_validate(const struct run_config *c)
 		return cli_usage("--replicas %llu: more than --servers %llu",
 		    (unsigned long long)c->replicas,
 		    (unsigned long long)c->servers);
-	if (cluster_find(c->cluster) == NULL)
+	driver = cluster_find(c->cluster);
+	if (driver == NULL)
 		return cli_usage(
 		    "--cluster %s: this build has no such driver", c->cluster);
+	if (driver->validate != NULL &&
+	    driver->validate(c, why, sizeof(why)) < 0)
+		return cli_usage("%s", why);
 	return 0;
 }
 

@@ -15,6 +15,10 @@
 
 #define FILE_BYTES_MAX 65536 /* credentials, certificates, keys */
 
+/* What a local run's --server-conf may want; the driver knows. */
+#define OF_SERVER_CONF                                                         \
+	"creds,sys-creds,tls,tls-ca,tls-cert,tls-key,tls-hostname"
+
 /* What stands for the file of a secret that came another way. */
 #define NO_FILE "FILE"
 
@@ -481,7 +485,9 @@ login_validate(const struct run_config *c)
 		return 0;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		row = option_find(config_options, names[i]);
-		if (option_is_default(row, c))
+		if (option_is_default(row, c) ||
+		    (c->server_conf[0] != '\0' &&
+			config_list_has(OF_SERVER_CONF, names[i])))
 			continue;
 		option_get(row, c, value, sizeof(value));
 		return cli_usage("--%s%s%s%s: goes with --cluster external or "

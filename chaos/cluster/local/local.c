@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "chaos/admin.h"
+#include "chaos/cluster/local/conf_merge.h"
 #include "chaos/cluster/local/disk.h"
 #include "chaos/cluster/local/links.h"
 #include "chaos/cluster/local/loss.h"
@@ -33,17 +34,15 @@
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
-#define PORT_LOW	 20000 /* below the kernel's own range of ports */
-#define PORT_HIGH	 32000
-#define PORT_TRIES	 2000
-#define FORM_NS		 (20 * CLOCK_S) /* healthy, but the group too small */
-#define START_NS	 (30 * CLOCK_S)
-#define FORM_MAX	 5
-#define STOP_NS		 (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
-#define CONNECTIONS_BASE 60000
-#define CONFIG_MAX	 65536
-#define DISK_LOW	 4  /* when less than such a part is free it grows */
-#define DISK_SHARE	 20 /* less than such a part free is too little */
+#define PORT_LOW   20000 /* below the kernel's own range of ports */
+#define PORT_HIGH  32000
+#define PORT_TRIES 2000
+#define FORM_NS	   (20 * CLOCK_S) /* healthy, but the group too small */
+#define START_NS   (30 * CLOCK_S)
+#define FORM_MAX   5
+#define STOP_NS	   (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
+#define DISK_LOW   4  /* when less than such a part is free it grows */
+#define DISK_SHARE 20 /* less than such a part free is too little */
 
 struct local_node {
 	uint16_t client, http, route;
@@ -60,6 +59,7 @@ struct local {
 	struct rng rng;
 	char dir[CONFIG_PATH_MAX + 16]; /* RUN_DIR/servers */
 	char password[24];		/* of the system account */
+	struct conf_merge confs[CONFIG_NODES_MAX];
 	struct local_node nodes[CONFIG_NODES_MAX];
 	int held[3 * CONFIG_NODES_MAX]; /* what keeps our ports from others */
 	unsigned nheld;
@@ -159,92 +159,35 @@ client_port(const struct cluster *c, unsigned node)
 				    : l->nodes[node - 1].client;
 }
 
-static void
-config_cluster(struct cluster *c, unsigned node, char *out)
-{
-	const struct local *l = c->state;
-	unsigned i;
-
-	text_add(out, CONFIG_MAX,
-	    "cluster {\n"
-	    "  name: nb_%llx\n"
-	    "  listen: \"127.0.0.1:%u\"\n"
-	    "  advertise: \"127.0.0.1:%u\"\n"
-	    "  routes: [\n",
-	    (unsigned long long)c->config->run, l->nodes[node - 1].route,
-	    l->links.fronts[node - 1]);
-	for (i = 0; i < c->n; i++)
-		text_add(out, CONFIG_MAX, "    \"nats://127.0.0.1:%u\"\n",
-		    l->links.fronts[i]);
-	text_add(out, CONFIG_MAX, "  ]\n}\n");
-}
-
-static int
-copy_user_config(struct cluster *c, const char *dir)
-{
-	char path[CONFIG_PATH_MAX + 64] = "", *text = calloc(1, CONFIG_MAX);
-	int fd, err = 0;
-
-	if (text == NULL)
-		return -ENOMEM;
-	fd = open(c->config->server_conf, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, CONFIG_MAX - 1) < 0)
-		err = -errno;
-	if (fd >= 0)
-		close(fd);
-	text_add(path, sizeof(path), "%s/user.conf", dir);
-	if (err == 0)
-		err = file_replace(path, text, strlen(text));
-	free(text);
-	return err;
-}
-
 static int
 write_config(struct cluster *c, unsigned node)
 {
-	const struct local *l = c->state;
+	struct local *l = c->state;
 	const struct local_node *n = &l->nodes[node - 1];
-	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32] = "", *text;
-	int err = 0;
+	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32], name[32];
+	struct conf_server s = {.name = c->nodes[node - 1].name,
+	    .dir = dir,
+	    .client = n->client,
+	    .http = n->http,
+	    .route = n->route,
+	    .advertise = (uint16_t)client_port(c, node),
+	    .cluster = c->n > 1 ? name : NULL,
+	    .fronts = l->links.fronts,
+	    .node = node,
+	    .n = c->n,
+	    .max_connections = c->nodes[node - 1].config_mark};
+	struct buf out;
+	int err;
 
-	text = calloc(1, CONFIG_MAX);
-	if (text == NULL)
-		return -ENOMEM;
 	node_dir(c, node, dir, sizeof(dir));
-	text_add(text, CONFIG_MAX,
-	    "server_name: %s\n"
-	    "listen: \"127.0.0.1:%u\"\n"
-	    "client_advertise: \"127.0.0.1:%u\"\n"
-	    "lame_duck_duration: 30s\n"
-	    "lame_duck_grace_period: 1s\n"
-	    "http: \"127.0.0.1:%u\"\n"
-	    "log_file: \"%s/server.log\"\n"
-	    "max_connections: %llu\n"
-	    "jetstream {\n"
-	    "  store_dir: \"%s/store\"\n"
-	    "  max_memory_store: 4G\n"
-	    "  max_file_store: 1T\n"
-	    "}\n"
-	    "accounts {\n"
-	    "  SYS { users: [{user: sys, password: \"%s\"}] }\n"
-	    "  BURN { jetstream: enabled, users: [{user: burn, password: "
-	    "burn}] }\n"
-	    "}\n"
-	    "system_account: SYS\n"
-	    "no_auth_user: burn\n",
-	    c->nodes[node - 1].name, n->client, client_port(c, node), n->http,
-	    dir, (unsigned long long)c->nodes[node - 1].config_mark, dir,
-	    l->password);
-	if (c->n > 1)
-		config_cluster(c, node, text);
-	if (c->config->server_conf[0] != '\0') {
-		err = copy_user_config(c, dir);
-		text_add(text, CONFIG_MAX, "include \"./user.conf\"\n");
-	}
-	text_add(path, sizeof(path), "%s/server.conf", dir);
+	text_format(path, sizeof(path), "%s/server.conf", dir);
+	text_format(
+	    name, sizeof(name), "nb_%llx", (unsigned long long)c->config->run);
+	buf_init(&out, CONF_WRITE_MAX);
+	err = conf_merge_write(&l->confs[node - 1], &s, &out);
 	if (err == 0)
-		err = file_replace(path, text, strlen(text));
-	free(text);
+		err = file_replace(path, buf_data(&out), buf_len(&out));
+	buf_fini(&out);
 	return err;
 }
 
@@ -534,14 +477,17 @@ local_links(struct cluster *c, unsigned *through, unsigned *past)
 static int
 make_dirs(struct cluster *c, unsigned node)
 {
+	const struct local *l = c->state;
 	char dir[CONFIG_PATH_MAX + 16];
+	int err;
 
 	node_dir(c, node, dir, sizeof(dir));
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
+	err = conf_merge_copy(&l->confs[node - 1], dir);
 	store_dir(c, node, dir, sizeof(dir));
 	c->nodes[node - 1].disk_bytes = c->disk_bytes;
-	return has_disks(c) ? disk_mount(dir, c->disk_bytes) : 0;
+	return err == 0 && has_disks(c) ? disk_mount(dir, c->disk_bytes) : err;
 }
 
 static int
@@ -558,7 +504,7 @@ assign_node(struct cluster *c, unsigned node, const char *bin)
 	n->route = free_port(l);
 	if (n->client == 0 || n->http == 0 || n->route == 0)
 		return -EADDRNOTAVAIL;
-	cn->config_mark = CONNECTIONS_BASE;
+	cn->config_mark = l->confs[node - 1].max_connections;
 	text_format(
 	    cn->direct, sizeof(cn->direct), "nats://127.0.0.1:%u", n->client);
 	text_format(
@@ -744,6 +690,9 @@ add_last_words(struct cluster *c, unsigned node)
 			break;
 	}
 	last[strcspn(last, "\n")] = '\0';
+	node_dir(c, node, path, CONFIG_PATH_MAX);
+	text_add(path, sizeof(path), "/server.conf");
+	conf_merge_explain(path, last, sizeof(last));
 	text_add(c->why, sizeof(c->why), "; %s said: %.200s",
 	    c->nodes[node - 1].name, last);
 }
@@ -862,6 +811,55 @@ local_prepare(struct cluster *c)
 	return -ENOTSUP;
 }
 
+static void
+say_overruled(void *arg, const char *text)
+{
+	(void)arg;
+	log_warn("%s", text);
+}
+
+/* Each server has its own, for what is written differs. */
+static int
+read_confs(struct cluster *c)
+{
+	struct local *l = c->state;
+	unsigned i;
+	int err = 0;
+
+	text_format(l->password, sizeof(l->password), "%016llx",
+	    (unsigned long long)rng_fresh_seed());
+	for (i = 0; i < c->config->servers && err == 0; i++) {
+		l->confs[i].system_password = l->password;
+		l->confs[i].say = i == 0 ? say_overruled : NULL;
+		err = conf_merge_read(&l->confs[i], c->config->server_conf,
+		    (unsigned)c->config->servers);
+	}
+	if (err < 0)
+		text_set(c->why, sizeof(c->why),
+		    l->confs[i - 1].c != NULL ? l->confs[i - 1].c->why
+					      : strerror(-err));
+	return err;
+}
+
+static int
+watch(struct cluster *c)
+{
+	struct local *l = c->state;
+	const struct conf_merge *m = &l->confs[0];
+	struct config_login system = {.user = m->system_user,
+				.password = l->password},
+			    user = {.user = m->user, .password = "burn"};
+
+	if (m->operator!= NULL) {
+		system = (struct config_login){.creds = c->config->sys_creds};
+		user = (struct config_login){.creds = c->config->creds};
+	}
+	/* The monitor watches the nodes that now have addresses. */
+	c->monitor = monitor_create(c, chaos_child(c->chaos));
+	c->admin = admin_create(c, &system, &user);
+	return c->monitor != NULL && c->admin != NULL ? 0 : -ENOMEM;
+}
+
 static int
 local_up(struct cluster *c)
 {
@@ -869,21 +867,21 @@ local_up(struct cluster *c)
 	int err;
 
 	rng_init(&l->rng, rng_fresh_seed(), "ports");
-	text_format(l->password, sizeof(l->password), "%016llx",
-	    (unsigned long long)rng_fresh_seed());
+	err = read_confs(c);
+	if (err < 0)
+		return err;
+	if (l->confs[0].operator!= NULL && c->config->sys_creds[0] ==
+	    '\0' &&(c->needs & CLUSTER_CAN_ADMIN) != 0) {
+		text_set(c->why, sizeof(c->why),
+		    "a mode of this run asks as the system account: "
+		    "--server-conf with an operator needs --sys-creds FILE");
+		return -ENOTSUP;
+	}
 	err = assign_nodes(c);
 	if (err == 0)
 		err = open_links(c);
-	if (err == 0) {
-		/* The monitor watches the nodes that now have addresses. */
-		c->monitor = monitor_create(c, chaos_child(c->chaos));
-		c->admin = admin_create(c,
-		    &(struct config_login){
-			.user = "sys", .password = l->password},
-		    &(struct config_login){.user = "burn", .password = "burn"});
-		if (c->monitor == NULL || c->admin == NULL)
-			err = -ENOMEM;
-	}
+	if (err == 0)
+		err = watch(c);
 	if (err < 0) {
 		text_add(c->why, sizeof(c->why),
 		    "cannot prepare %llu servers in \"%s\": %s",
@@ -899,12 +897,15 @@ static void
 local_down(struct cluster *c)
 {
 	struct local *l = c->state;
+	unsigned i;
 
 	if (l == NULL)
 		return;
 	stop_servers(c, SIGTERM);
 	links_stop(&l->links);
 	loss_stop(&l->loss);
+	for (i = 0; i < CONFIG_NODES_MAX; i++)
+		conf_merge_fini(&l->confs[i]);
 	while (l->nheld > 0)
 		close(l->held[--l->nheld]);
 }
@@ -917,6 +918,7 @@ const struct cluster_ops cluster_local = {
 	   CLUSTER_CAN_UPGRADE | CLUSTER_CAN_WIPE | CLUSTER_CAN_FILL |
 	   CLUSTER_CAN_DROP | CLUSTER_CAN_SHAPE,
     .state_size = sizeof(struct local),
+    .validate = conf_merge_check,
     .prepare = local_prepare,
     .up = local_up,
     .tend = local_tend,
