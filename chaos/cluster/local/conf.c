@@ -205,15 +205,18 @@ static struct conf_node *
 put(struct conf *c, struct conf_node *map, const char *key)
 {
 	struct conf_node *n;
+	char *copy;
 
 	if (map == NULL)
 		return NULL; /* no memory, which is noted */
 	n = conf_member(map, key);
 	if (n == NULL) {
 		n = conf_new(c, CONF_BOOL);
-		if (n == NULL)
+		copy = conf_alloc(c, strlen(key) + 1);
+		if (n == NULL || copy == NULL)
 			return NULL;
-		n->key = key;
+		memcpy(copy, key, strlen(key) + 1);
+		n->key = copy;
 		conf_append(map, n);
 	}
 	n->file = NULL;

@@ -543,8 +543,8 @@ take_headers(struct conf_merge *m)
 			 "no_header_support: natsburn's messages have headers");
 }
 
-static int
-take_all(struct conf_merge *m, unsigned servers)
+int
+conf_merge_take(struct conf_merge *m, unsigned servers)
 {
 	static int (*const takers[])(struct conf_merge *) = {take_headers,
 	    take_jetstream, take_cluster, take_listeners, take_tls,
@@ -577,7 +577,7 @@ conf_merge_read(struct conf_merge *m, const char *path, unsigned servers)
 		return -ENOMEM;
 	if (path[0] != '\0')
 		err = conf_read(m->c, path);
-	return err == 0 ? take_all(m, servers) : err;
+	return err == 0 ? conf_merge_take(m, servers) : err;
 }
 
 void

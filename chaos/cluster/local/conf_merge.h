@@ -46,6 +46,10 @@ struct conf_server {
  * The caller calls conf_merge_fini() in any case.
  */
 int conf_merge_read(struct conf_merge *m, const char *path, unsigned servers);
+
+/* The second half of it: m->c was read by somebody else. */
+int conf_merge_take(struct conf_merge *m, unsigned servers);
+
 void conf_merge_fini(struct conf_merge *);
 
 /* Append the configuration of a server to out: as conf_write(). */
