@@ -38,117 +38,111 @@ text_of(void)
 	return (const char *)buf_data(&written);
 }
 
+static const struct {
+	const char *in, *out;
+} good[] = {
+    {"", ""},
+    {"\n # nothing\n // at all", ""},
+    /* separators and ends */
+    {"a: 1", "a: 1 # t:1\n"},
+    {"a = 1\nb 2", "a: 1 # t:1\nb: 2 # t:2\n"},
+    {"a\n: 1", "a: 1 # t:1\n"},
+    {"a: 1; b: 2, c: 3\nd: 4",
+	"a: 1 # t:1\nb: 2 # t:1\nc: 3 # t:1\nd: 4 # t:2\n"},
+    {"a: 1 # x\nb: 2 // y\nc: 3", "a: 1 # t:1\nb: 2 # t:2\nc: 3 # t:3\n"},
+    {"'a': 1\n\"b\" 2", "a: 1 # t:1\nb: 2 # t:2\n"},
+    {"a:1\r\nb:2\r\n", "a: 1 # t:1\nb: 2 # t:2\n"},
+    /* JSON */
+    {"{\"a\": 1, \"b\": [\n1,\n2]}",
+	"a: 1 # t:1\nb: [ # t:1\n\t1 # t:2\n\t2 # t:3\n]\n"},
+    {"{a: {b: \"c\"}}}\n", "a: { # t:1\n\tb: \"c\" # t:1\n}\n"},
+    /* the later one of two counts */
+    {"a: 1\nb: 2\na: {c: 3}", "b: 2 # t:2\na: { # t:3\n\tc: 3 # t:3\n}\n"},
+    /* numbers and what only begins like one */
+    {"a: -7", "a: -7 # t:1\n"},
+    {"a: 1k; b: 1kb; c: 1KiB; d: 1Ki",
+	"a: 1000 # t:1\nb: 1024 # t:1\nc: 1024 # t:1\nd: 1024 # t:1\n"},
+    {"a: 2m; b: 3Mb; c: 1g; d: 1GB",
+	"a: 2000000 # t:1\nb: 3145728 # t:1\nc: 1000000000 # t:1\n"
+	"d: 1073741824 # t:1\n"},
+    {"a: 1T; b: 1tib; c: 1P; d: 1pi",
+	"a: 1000000000000 # t:1\nb: 1099511627776 # t:1\n"
+	"c: 1000000000000000 # t:1\nd: 1125899906842624 # t:1\n"},
+    {"a: 7e; b: 7Ei; c: -5k", "a: 7000000000000000000 # t:1\n"
+			      "b: 8070450532247928832 # t:1\nc: -5000 # t:1\n"},
+    {"a: 9223372036854775807", "a: 9223372036854775807 # t:1\n"},
+    {"a: 30s\nb: 10ms\nc: 1kk\nd: 5x",
+	"a: \"30s\" # t:1\nb: \"10ms\" # t:2\nc: \"1kk\" # t:3\n"
+	"d: \"5x\" # t:4\n"},
+    {"a: 1.50; b: -2.5", "a: 1.50 # t:1\nb: -2.5 # t:1\n"},
+    {"a: 127.0.0.1:4222", "a: \"127.0.0.1:4222\" # t:1\n"},
+    {"a: 2006-01-02T15:04:05Z", "a: 2006-01-02T15:04:05Z # t:1\n"},
+    {"a: [1,2k,-3]", "a: [ # t:1\n\t1 # t:1\n\t2000 # t:1\n\t-3 # t:1\n]\n"},
+    /* truth */
+    {"a: true; b: Yes; c: ON; d: false; e: no; f: off",
+	"a: true # t:1\nb: true # t:1\nc: true # t:1\nd: false # t:1\n"
+	"e: false # t:1\nf: false # t:1\n"},
+    {"a: \"true\"; b: truex", "a: \"true\" # t:1\nb: \"truex\" # t:1\n"},
+    /* strings */
+    {"a: nats://x:y@h:1/p # c", "a: \"nats://x:y@h:1/p\" # t:1\n"},
+    {"a: foo#bar; b: /x//y", "a: \"foo#bar\" # t:1\nb: \"/x//y\" # t:1\n"},
+    {"a: 'b\\c \"d\"'", "a: \"b\\\\c \\\"d\\\"\" # t:1\n"},
+    {"a: \"\\t\\n\\r\\\"\\\\\\x41\\x01\"",
+	"a: \"\\t\\n\\r\\\"\\\\A\\x01\" # t:1\n"},
+    {"a: b\\tc", "a: \"b\\tc\" # t:1\n"},
+    {"a: \"\"; b: ''", "a: \"\" # t:1\nb: \"\" # t:1\n"},
+    {"a: \"x\ny\"\nb: 1", "a: \"x\\ny\" # t:1\nb: 1 # t:3\n"},
+    {"a: (\n x (y)\n )z\n)\nb: 1",
+	"a: \"\\n x (y)\\n )z\\n\" # t:1\nb: 1 # t:5\n"},
+    {"a: (x\n)", "a: \"x\\n\" # t:1\n"},
+    {"a: \xc3\xa4", "a: \"\xc3\xa4\" # t:1\n"},
+    /* keys */
+    {"$SYS: 1\n\"a.*\": 2\n'b\"c': 3\n\"include\": 4\ninclude: 5",
+	"$SYS: 1 # t:1\n\"a.*\": 2 # t:2\n'b\"c': 3 # t:3\n"
+	"\"include\": 5 # t:5\n"},
+    /* maps and arrays */
+    {"a {}", "a: { # t:1\n}\n"},
+    {"a: {b: 1; c: 2, d: 3\ne\n4}\n",
+	"a: { # t:1\n\tb: 1 # t:1\n\tc: 2 # t:1\n\td: 3 # t:1\n"
+	"\te: 4 # t:2\n}\n"},
+    {"a { # x\n b: #no\n}", "a: { # t:1\n\tb: \"#no\" # t:2\n}\n"},
+    {"a {b:\n\n1}", "a: { # t:1\n\tb: 1 # t:1\n}\n"},
+    {"a: []\nb: [ x\ny # c\nz, // d\n w,]",
+	"a: [ # t:1\n]\nb: [ # t:2\n\t\"x\" # t:2\n\t\"y\" # t:3\n"
+	"\t\"z\" # t:4\n\t\"w\" # t:5\n]\n"},
+    {"a: [{b: 1}, [2]]",
+	"a: [ # t:1\n\t{ # t:1\n\t\tb: 1 # t:1\n\t}\n\t[ # t:1\n"
+	"\t\t2 # t:1\n\t]\n]\n"},
+    /* variables */
+    {"a: 1\nb: $a", "a: 1 # t:1\nb: $a # t:2\n"},
+    {"a: {x: 1}\nb: [$a]",
+	"a: { # t:1\n\tx: 1 # t:1\n}\nb: [ # t:2\n\t$a # t:2\n]\n"},
+    {"a: 1\nb {\n a: 2\n c: $a\n}\nd: $a",
+	"a: 1 # t:1\nb: { # t:2\n\ta: 2 # t:3\n\tc: $a # t:4\n}\n"
+	"d: $a # t:6\n"},
+    {"a: 1\nb: $a\na: 2\nc: $a", "b: 1 # t:2\na: 2 # t:3\nc: $a # t:4\n"},
+    {"a: 1\na: $a", "a: 1 # t:2\n"},
+    {"a: $2a$11$W2zko751KUvVy59mUTWmpO",
+	"a: \"$2a$11$W2zko751KUvVy59mUTWmpO\" # t:1\n"},
+    {"a: '$b'; c: \"$d\"; e: \\x24f",
+	"a: \"$b\" # t:1\nc: \"$d\" # t:1\ne: \"$f\" # t:1\n"},
+};
+
 static void
 test_good(void **state)
 {
-	static const struct {
-		const char *in, *out;
-	} rows[] = {
-	    {"", ""},
-	    {"\n # nothing\n // at all", ""},
-	    /* separators and ends */
-	    {"a: 1", "a: 1 # t:1\n"},
-	    {"a = 1\nb 2", "a: 1 # t:1\nb: 2 # t:2\n"},
-	    {"a\n: 1", "a: 1 # t:1\n"},
-	    {"a: 1; b: 2, c: 3\nd: 4",
-		"a: 1 # t:1\nb: 2 # t:1\nc: 3 # t:1\nd: 4 # t:2\n"},
-	    {"a: 1 # x\nb: 2 // y\nc: 3",
-		"a: 1 # t:1\nb: 2 # t:2\nc: 3 # t:3\n"},
-	    {"'a': 1\n\"b\" 2", "a: 1 # t:1\nb: 2 # t:2\n"},
-	    {"a:1\r\nb:2\r\n", "a: 1 # t:1\nb: 2 # t:2\n"},
-	    /* JSON */
-	    {"{\"a\": 1, \"b\": [\n1,\n2]}",
-		"a: 1 # t:1\nb: [ # t:1\n\t1 # t:2\n\t2 # t:3\n]\n"},
-	    {"{a: {b: \"c\"}}}\n", "a: { # t:1\n\tb: \"c\" # t:1\n}\n"},
-	    /* the later one of two counts */
-	    {"a: 1\nb: 2\na: {c: 3}",
-		"b: 2 # t:2\na: { # t:3\n\tc: 3 # t:3\n}\n"},
-	    /* numbers and what only begins like one */
-	    {"a: -7", "a: -7 # t:1\n"},
-	    {"a: 1k; b: 1kb; c: 1KiB; d: 1Ki",
-		"a: 1000 # t:1\nb: 1024 # t:1\nc: 1024 # t:1\nd: 1024 # t:1\n"},
-	    {"a: 2m; b: 3Mb; c: 1g; d: 1GB",
-		"a: 2000000 # t:1\nb: 3145728 # t:1\nc: 1000000000 # t:1\n"
-		"d: 1073741824 # t:1\n"},
-	    {"a: 1T; b: 1tib; c: 1P; d: 1pi",
-		"a: 1000000000000 # t:1\nb: 1099511627776 # t:1\n"
-		"c: 1000000000000000 # t:1\nd: 1125899906842624 # t:1\n"},
-	    {"a: 7e; b: 7Ei; c: -5k",
-		"a: 7000000000000000000 # t:1\n"
-		"b: 8070450532247928832 # t:1\nc: -5000 # t:1\n"},
-	    {"a: 9223372036854775807", "a: 9223372036854775807 # t:1\n"},
-	    {"a: 30s\nb: 10ms\nc: 1kk\nd: 5x",
-		"a: \"30s\" # t:1\nb: \"10ms\" # t:2\nc: \"1kk\" # t:3\n"
-		"d: \"5x\" # t:4\n"},
-	    {"a: 1.50; b: -2.5", "a: 1.50 # t:1\nb: -2.5 # t:1\n"},
-	    {"a: 127.0.0.1:4222", "a: \"127.0.0.1:4222\" # t:1\n"},
-	    {"a: 2006-01-02T15:04:05Z", "a: 2006-01-02T15:04:05Z # t:1\n"},
-	    {"a: [1,2k,-3]",
-		"a: [ # t:1\n\t1 # t:1\n\t2000 # t:1\n\t-3 # t:1\n]\n"},
-	    /* truth */
-	    {"a: true; b: Yes; c: ON; d: false; e: no; f: off",
-		"a: true # t:1\nb: true # t:1\nc: true # t:1\nd: false # t:1\n"
-		"e: false # t:1\nf: false # t:1\n"},
-	    {"a: \"true\"; b: truex",
-		"a: \"true\" # t:1\nb: \"truex\" # t:1\n"},
-	    /* strings */
-	    {"a: nats://x:y@h:1/p # c", "a: \"nats://x:y@h:1/p\" # t:1\n"},
-	    {"a: foo#bar; b: /x//y",
-		"a: \"foo#bar\" # t:1\nb: \"/x//y\" # t:1\n"},
-	    {"a: 'b\\c \"d\"'", "a: \"b\\\\c \\\"d\\\"\" # t:1\n"},
-	    {"a: \"\\t\\n\\r\\\"\\\\\\x41\\x01\"",
-		"a: \"\\t\\n\\r\\\"\\\\A\\x01\" # t:1\n"},
-	    {"a: b\\tc", "a: \"b\\tc\" # t:1\n"},
-	    {"a: \"\"; b: ''", "a: \"\" # t:1\nb: \"\" # t:1\n"},
-	    {"a: \"x\ny\"\nb: 1", "a: \"x\\ny\" # t:1\nb: 1 # t:3\n"},
-	    {"a: (\n x (y)\n )z\n)\nb: 1",
-		"a: \"\\n x (y)\\n )z\\n\" # t:1\nb: 1 # t:5\n"},
-	    {"a: (x\n)", "a: \"x\\n\" # t:1\n"},
-	    {"a: \xc3\xa4", "a: \"\xc3\xa4\" # t:1\n"},
-	    /* keys */
-	    {"$SYS: 1\n\"a.*\": 2\n'b\"c': 3\n\"include\": 4\ninclude: 5",
-		"$SYS: 1 # t:1\n\"a.*\": 2 # t:2\n'b\"c': 3 # t:3\n"
-		"\"include\": 5 # t:5\n"},
-	    /* maps and arrays */
-	    {"a {}", "a: { # t:1\n}\n"},
-	    {"a: {b: 1; c: 2, d: 3\ne\n4}\n",
-		"a: { # t:1\n\tb: 1 # t:1\n\tc: 2 # t:1\n\td: 3 # t:1\n"
-		"\te: 4 # t:2\n}\n"},
-	    {"a { # x\n b: #no\n}", "a: { # t:1\n\tb: \"#no\" # t:2\n}\n"},
-	    {"a {b:\n\n1}", "a: { # t:1\n\tb: 1 # t:1\n}\n"},
-	    {"a: []\nb: [ x\ny # c\nz, // d\n w,]",
-		"a: [ # t:1\n]\nb: [ # t:2\n\t\"x\" # t:2\n\t\"y\" # t:3\n"
-		"\t\"z\" # t:4\n\t\"w\" # t:5\n]\n"},
-	    {"a: [{b: 1}, [2]]",
-		"a: [ # t:1\n\t{ # t:1\n\t\tb: 1 # t:1\n\t}\n\t[ # t:1\n"
-		"\t\t2 # t:1\n\t]\n]\n"},
-	    /* variables */
-	    {"a: 1\nb: $a", "a: 1 # t:1\nb: $a # t:2\n"},
-	    {"a: {x: 1}\nb: [$a]",
-		"a: { # t:1\n\tx: 1 # t:1\n}\nb: [ # t:2\n\t$a # t:2\n]\n"},
-	    {"a: 1\nb {\n a: 2\n c: $a\n}\nd: $a",
-		"a: 1 # t:1\nb: { # t:2\n\ta: 2 # t:3\n\tc: $a # t:4\n}\n"
-		"d: $a # t:6\n"},
-	    {"a: 1\nb: $a\na: 2\nc: $a",
-		"b: 1 # t:2\na: 2 # t:3\nc: $a # t:4\n"},
-	    {"a: 1\na: $a", "a: 1 # t:2\n"},
-	    {"a: $2a$11$W2zko751KUvVy59mUTWmpO",
-		"a: \"$2a$11$W2zko751KUvVy59mUTWmpO\" # t:1\n"},
-	    {"a: '$b'; c: \"$d\"; e: \\x24f",
-		"a: \"$b\" # t:1\nc: \"$d\" # t:1\ne: \"$f\" # t:1\n"},
-	};
 	struct conf *c;
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		c = conf_create();
 		assert_non_null(c);
-		if (conf_read_text(c, "t", rows[i].in, strlen(rows[i].in)) <
+		if (conf_read_text(c, "t", good[i].in, strlen(good[i].in)) <
 			0 ||
 		    write_tree(c) < 0)
-			fail_msg("%s: %s", rows[i].in, c->why);
-		assert_string_equal(text_of(), rows[i].out);
+			fail_msg("%s: %s", good[i].in, c->why);
+		assert_string_equal(text_of(), good[i].out);
 		conf_destroy(c);
 	}
 }

@@ -223,154 +223,150 @@ test_overruled(void **state)
 	}
 }
 
+/* What is said, what a server gets, and what it does not get. */
+static const struct {
+	const char *in;
+	unsigned servers;
+	const char *said;
+	const char *has[PARTS_MAX], *lacks[PARTS_MAX];
+} taken[] = {
+    {"max_payload: 8MB\nMax_Pending: 1k\nwrite_deadline: \"2s\"\n"
+     "server_tags: [a, b]",
+	3, "",
+	{"max_payload: 8388608\n", "\nMax_Pending: 1000\n",
+	    "write_deadline: \"2s\"\n",
+	    "server_tags: [\n\t\"a\"\n\t\"b\"\n]\n"},
+	{NULL}},
+    {"max_conn: 100", 3, "", {"\nmax_connections: 101\n"},
+	{"max_conn:", "60001"}},
+    {"max_connections: -1", 3, "", {"\nmax_connections: 60001\n"}, {"-1"}},
+    {"cluster { compression: s2_fast; pool_size: 3 }", 3, "",
+	{"\tcompression: \"s2_fast\"\n\tpool_size: 3\n\tname: \"nb_1\"",
+	    "routes: ["},
+	{NULL}},
+    {"cluster { pool_size: 3 }\ngateway {name: x}", 1, "1 cluster;2 gateway;",
+	{NULL}, {"cluster", "gateway"}},
+    {"jetstream { sync_interval: \"3s\", max_mem: 1G, max_file: 2G, "
+     "key: k, cipher: aes, limits { max_ha_assets: 7 } }",
+	3, "",
+	{"sync_interval: \"3s\"", "max_mem: 1000000000", "max_file: 2000000000",
+	    "key: \"k\"", "cipher: \"aes\"", "max_ha_assets: 7",
+	    "store_dir: \"/run/servers/n2/store\""},
+	{"max_memory_store", "max_file_store"}},
+    {"gateway {\n name: x\n port: 1\n gateways: [{name: x}]\n"
+     " reject_unknown: true\n}",
+	3, "2 gateway.name;3 gateway.port;4 gateway.gateways;",
+	{"gateway: {\n\treject_unknown: true\n"
+	 "\tlisten: \"127.0.0.1:-1\"\n\tname: \"nb_1\"\n}\n"},
+	{"gateways"}},
+    {"leaf {\n port: 1\n remotes: []\n advertise: x\n"
+     " leafnode_advertise: x\n no_advertise: true\n}",
+	3,
+	"2 leafnodes.port;3 leafnodes.remotes;4 leafnodes.advertise;"
+	"5 leafnodes.leafnode_advertise;",
+	{"leaf: {\n\tno_advertise: true\n"
+	 "\tlisten: \"127.0.0.1:-1\"\n}\n"},
+	{"remotes"}},
+    {"ws { listen: \"0.0.0.0:443\", no_tls: true }\n"
+     "mqtt { net: x, port: 1, ack_wait: \"5s\" }",
+	3, "1 websocket.listen;2 mqtt.net;2 mqtt.port;",
+	{"ws: {\n\tno_tls: true\n\tlisten: \"127.0.0.1:-1\"\n}\n",
+	    "mqtt: {\n\tack_wait: \"5s\"\n"
+	    "\tlisten: \"127.0.0.1:-1\"\n}\n"},
+	{"0.0.0.0"}},
+    {"tls { cert_file: c, handshake_first: auto }", 3, "1 tls.handshake_first;",
+	{"tls: {\n\tcert_file: \"c\"\n}\n"}, {"handshake"}},
+    /* accounts */
+    {"accounts { A { users: [{user: a, password: b}] } }", 3, "",
+	{"\tA: {\n", "user: \"a\"", "\tSYS: {\n", "\tBURN: {\n",
+	    "\nsystem_account: \"SYS\"\n", "no_auth_user: \"burn\""},
+	{"permissions"}},
+    {"accounts: [A, SYS]", 3, "",
+	{"accounts: {\n\tA: {\n\t}\n\tSYS: {\n\t}\n\tSYS_2: {\n",
+	    "system_account: \"SYS_2\"", "\t\t\t\tuser: \"sys\""},
+	{NULL}},
+    {"accounts { S { users: [{user: sys}], default_permissions: "
+     "{ publish: \"x\" } } }\nsystem: S",
+	3, "",
+	{"user: \"sys\"\n", "user: \"sys_2\"\n", "system: \"S\"\n",
+	    "\t\t\t\tpermissions: {\n\t\t\t\t\tpublish: \">\"\n"
+	    "\t\t\t\t\tsubscribe: \">\"\n"},
+	{"SYS", "system_account"}},
+    {"accounts { $SYS { users: [{user: admin}] } }", 3, "",
+	{"$SYS: {\n\t\tusers: [\n\t\t\t{\n\t\t\t\tuser: \"admin\"\n"
+	 "\t\t\t}\n\t\t\t{\n\t\t\t\tuser: \"sys\"\n"},
+	{"system_account", "\tSYS"}},
+    {"system_account: ADMIN", 3, "",
+	{"accounts: {\n\tADMIN: {\n\t\tusers: [\n"}, {"SYS:"}},
+    {"U: {user: burn}\nBURN_ = {users: [$U]}\n"
+     "accounts { BURN: $BURN_, BURN_2 {} }",
+	3, "",
+	{"\tBURN: $BURN_\n", "\tBURN_3: {\n", "user: \"burn_2\"\n",
+	    "no_auth_user: \"burn_2\"", "users: [\n\t\t$U\n"},
+	{NULL}},
+    /* A variable's map that is changed is written where it is. */
+    {"S_ = {users: [{user: a}]}\naccounts { SYS: $S_ }\n"
+     "system_account: SYS",
+	3, "", {"\tSYS: {\n\t\tusers: [\n\t\t\t{\n"}, {"S_"}},
+    /* authorization */
+    {"authorization { user: u, password: p, timeout: 2 }", 3, "",
+	{"authorization: {\n\ttimeout: 2\n\tusers: [\n\t\t{\n"
+	 "\t\t\tpassword: \"p\"\n\t\t\tuser: \"u\"\n\t\t}\n\t]\n}\n"},
+	{NULL}},
+    {"authorization { token: t }", 3, "1 authorization.token;",
+	{"authorization: {\n}\n"}, {"token"}},
+    {"authorization { P: {publish: a}\n users: [\n"
+     "{user: burn, permissions: $P}\n] }",
+	3, "",
+	{"permissions: $P\n", "user: \"burn_2\"",
+	    "\tP: {\n\t\tpublish: \"a\"\n"},
+	{NULL}},
+    /* operators */
+    {"operator: x\nsystem_account: AC\nresolver: MEM", 3, "",
+	{"operator: \"x\"\n", "system_account: \"AC\"", "resolver: \"MEM\""},
+	{"accounts", "no_auth_user", "burn"}},
+    {"trusted_keys: x\nresolver {\n type: full\n dir: \"./jwts\"\n}", 3,
+	"4 resolver.dir;",
+	{"\ttype: \"full\"\n\tdir: \"/run/servers/n2/jwt\"\n"},
+	{"accounts", "./jwts"}},
+    /* what else would be written */
+    {"ocsp_cache: true", 3, "",
+	{"ocsp_cache: {\n\tlocal_store: \"/run/servers/n2/ocsp\"\n}"}, {NULL}},
+    {"ocsp_cache { type: local, local_store: /x }", 3,
+	"1 ocsp_cache.local_store;",
+	{"\ttype: \"local\"\n"
+	 "\tlocal_store: \"/run/servers/n2/ocsp\"\n"},
+	{"/x"}},
+    {"ocsp_cache: false", 3, "", {"ocsp_cache: false\n"}, {"local_store"}},
+    {"leafnodes { tls { ocsp_peer: true } }", 3, "",
+	{"ocsp_cache: {\n\tlocal_store: \"/run/servers/n2/ocsp\"\n}"}, {NULL}},
+    /* the server's to refuse */
+    {"unknown: 1", 3, "", {"unknown: 1\n"}, {NULL}},
+};
+
 static void
 test_taken(void **state)
 {
-	static const struct {
-		const char *in;
-		unsigned servers;
-		const char *said;
-		const char *has[PARTS_MAX], *lacks[PARTS_MAX];
-	} rows[] = {
-	    {"max_payload: 8MB\nMax_Pending: 1k\nwrite_deadline: \"2s\"\n"
-	     "server_tags: [a, b]",
-		3, "",
-		{"max_payload: 8388608\n", "\nMax_Pending: 1000\n",
-		    "write_deadline: \"2s\"\n",
-		    "server_tags: [\n\t\"a\"\n\t\"b\"\n]\n"},
-		{NULL}},
-	    {"max_conn: 100", 3, "", {"\nmax_connections: 101\n"},
-		{"max_conn:", "60001"}},
-	    {"max_connections: -1", 3, "", {"\nmax_connections: 60001\n"},
-		{"-1"}},
-	    {"cluster { compression: s2_fast; pool_size: 3 }", 3, "",
-		{"\tcompression: \"s2_fast\"\n\tpool_size: 3\n\tname: \"nb_1\"",
-		    "routes: ["},
-		{NULL}},
-	    {"cluster { pool_size: 3 }\ngateway {name: x}", 1,
-		"1 cluster;2 gateway;", {NULL}, {"cluster", "gateway"}},
-	    {"jetstream { sync_interval: \"3s\", max_mem: 1G, max_file: 2G, "
-	     "key: k, cipher: aes, limits { max_ha_assets: 7 } }",
-		3, "",
-		{"sync_interval: \"3s\"", "max_mem: 1000000000",
-		    "max_file: 2000000000", "key: \"k\"", "cipher: \"aes\"",
-		    "max_ha_assets: 7", "store_dir: \"/run/servers/n2/store\""},
-		{"max_memory_store", "max_file_store"}},
-	    {"gateway {\n name: x\n port: 1\n gateways: [{name: x}]\n"
-	     " reject_unknown: true\n}",
-		3, "2 gateway.name;3 gateway.port;4 gateway.gateways;",
-		{"gateway: {\n\treject_unknown: true\n"
-		 "\tlisten: \"127.0.0.1:-1\"\n\tname: \"nb_1\"\n}\n"},
-		{"gateways"}},
-	    {"leaf {\n port: 1\n remotes: []\n advertise: x\n"
-	     " leafnode_advertise: x\n no_advertise: true\n}",
-		3,
-		"2 leafnodes.port;3 leafnodes.remotes;4 leafnodes.advertise;"
-		"5 leafnodes.leafnode_advertise;",
-		{"leaf: {\n\tno_advertise: true\n"
-		 "\tlisten: \"127.0.0.1:-1\"\n}\n"},
-		{"remotes"}},
-	    {"ws { listen: \"0.0.0.0:443\", no_tls: true }\n"
-	     "mqtt { net: x, port: 1, ack_wait: \"5s\" }",
-		3, "1 websocket.listen;2 mqtt.net;2 mqtt.port;",
-		{"ws: {\n\tno_tls: true\n\tlisten: \"127.0.0.1:-1\"\n}\n",
-		    "mqtt: {\n\tack_wait: \"5s\"\n"
-		    "\tlisten: \"127.0.0.1:-1\"\n}\n"},
-		{"0.0.0.0"}},
-	    {"tls { cert_file: c, handshake_first: auto }", 3,
-		"1 tls.handshake_first;", {"tls: {\n\tcert_file: \"c\"\n}\n"},
-		{"handshake"}},
-	    /* accounts */
-	    {"accounts { A { users: [{user: a, password: b}] } }", 3, "",
-		{"\tA: {\n", "user: \"a\"", "\tSYS: {\n", "\tBURN: {\n",
-		    "\nsystem_account: \"SYS\"\n", "no_auth_user: \"burn\""},
-		{"permissions"}},
-	    {"accounts: [A, SYS]", 3, "",
-		{"accounts: {\n\tA: {\n\t}\n\tSYS: {\n\t}\n\tSYS_2: {\n",
-		    "system_account: \"SYS_2\"", "\t\t\t\tuser: \"sys\""},
-		{NULL}},
-	    {"accounts { S { users: [{user: sys}], default_permissions: "
-	     "{ publish: \"x\" } } }\nsystem: S",
-		3, "",
-		{"user: \"sys\"\n", "user: \"sys_2\"\n", "system: \"S\"\n",
-		    "\t\t\t\tpermissions: {\n\t\t\t\t\tpublish: \">\"\n"
-		    "\t\t\t\t\tsubscribe: \">\"\n"},
-		{"SYS", "system_account"}},
-	    {"accounts { $SYS { users: [{user: admin}] } }", 3, "",
-		{"$SYS: {\n\t\tusers: [\n\t\t\t{\n\t\t\t\tuser: \"admin\"\n"
-		 "\t\t\t}\n\t\t\t{\n\t\t\t\tuser: \"sys\"\n"},
-		{"system_account", "\tSYS"}},
-	    {"system_account: ADMIN", 3, "",
-		{"accounts: {\n\tADMIN: {\n\t\tusers: [\n"}, {"SYS:"}},
-	    {"U: {user: burn}\nBURN_ = {users: [$U]}\n"
-	     "accounts { BURN: $BURN_, BURN_2 {} }",
-		3, "",
-		{"\tBURN: $BURN_\n", "\tBURN_3: {\n", "user: \"burn_2\"\n",
-		    "no_auth_user: \"burn_2\"", "users: [\n\t\t$U\n"},
-		{NULL}},
-	    /* A variable's map that is changed is written where it is. */
-	    {"S_ = {users: [{user: a}]}\naccounts { SYS: $S_ }\n"
-	     "system_account: SYS",
-		3, "", {"\tSYS: {\n\t\tusers: [\n\t\t\t{\n"}, {"S_"}},
-	    /* authorization */
-	    {"authorization { user: u, password: p, timeout: 2 }", 3, "",
-		{"authorization: {\n\ttimeout: 2\n\tusers: [\n\t\t{\n"
-		 "\t\t\tpassword: \"p\"\n\t\t\tuser: \"u\"\n\t\t}\n\t]\n}\n"},
-		{NULL}},
-	    {"authorization { token: t }", 3, "1 authorization.token;",
-		{"authorization: {\n}\n"}, {"token"}},
-	    {"authorization { P: {publish: a}\n users: [\n"
-	     "{user: burn, permissions: $P}\n] }",
-		3, "",
-		{"permissions: $P\n", "user: \"burn_2\"",
-		    "\tP: {\n\t\tpublish: \"a\"\n"},
-		{NULL}},
-	    /* operators */
-	    {"operator: x\nsystem_account: AC\nresolver: MEM", 3, "",
-		{"operator: \"x\"\n", "system_account: \"AC\"",
-		    "resolver: \"MEM\""},
-		{"accounts", "no_auth_user", "burn"}},
-	    {"trusted_keys: x\nresolver {\n type: full\n dir: \"./jwts\"\n}", 3,
-		"4 resolver.dir;",
-		{"\ttype: \"full\"\n\tdir: \"/run/servers/n2/jwt\"\n"},
-		{"accounts", "./jwts"}},
-	    /* what else would be written */
-	    {"ocsp_cache: true", 3, "",
-		{"ocsp_cache: {\n\tlocal_store: \"/run/servers/n2/ocsp\"\n}"},
-		{NULL}},
-	    {"ocsp_cache { type: local, local_store: /x }", 3,
-		"1 ocsp_cache.local_store;",
-		{"\ttype: \"local\"\n"
-		 "\tlocal_store: \"/run/servers/n2/ocsp\"\n"},
-		{"/x"}},
-	    {"ocsp_cache: false", 3, "", {"ocsp_cache: false\n"},
-		{"local_store"}},
-	    {"leafnodes { tls { ocsp_peer: true } }", 3, "",
-		{"ocsp_cache: {\n\tlocal_store: \"/run/servers/n2/ocsp\"\n}"},
-		{NULL}},
-	    /* the server's to refuse */
-	    {"unknown: 1", 3, "", {"unknown: 1\n"}, {NULL}},
-	};
 	struct conf_merge m;
 	size_t i, k;
 	int err;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		m = read_text(rows[i].in, rows[i].servers, &err);
+	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		m = read_text(taken[i].in, taken[i].servers, &err);
 		if (err == 0)
-			err = write_server(&m, rows[i].servers);
+			err = write_server(&m, taken[i].servers);
 		if (err < 0)
-			fail_msg("%s: %s", rows[i].in, m.c->why);
-		assert_string_equal(said, rows[i].said);
-		for (k = 0; rows[i].has[k] != NULL; k++)
-			if (strstr(text, rows[i].has[k]) == NULL)
-				fail_msg("%s: no \"%s\" in\n%s", rows[i].in,
-				    rows[i].has[k], text);
-		for (k = 0; rows[i].lacks[k] != NULL; k++)
-			if (strstr(text, rows[i].lacks[k]) != NULL)
-				fail_msg("%s: \"%s\" in\n%s", rows[i].in,
-				    rows[i].lacks[k], text);
+			fail_msg("%s: %s", taken[i].in, m.c->why);
+		assert_string_equal(said, taken[i].said);
+		for (k = 0; taken[i].has[k] != NULL; k++)
+			if (strstr(text, taken[i].has[k]) == NULL)
+				fail_msg("%s: no \"%s\" in\n%s", taken[i].in,
+				    taken[i].has[k], text);
+		for (k = 0; taken[i].lacks[k] != NULL; k++)
+			if (strstr(text, taken[i].lacks[k]) != NULL)
+				fail_msg("%s: \"%s\" in\n%s", taken[i].in,
+				    taken[i].lacks[k], text);
 		conf_merge_fini(&m);
 	}
 }

@@ -18,6 +18,7 @@ overrules cluster.name cluster.no_advertise cluster.port cluster.routes \
 	http_port jetstream.store_dir lame_duck_duration \
 	lame_duck_grace_period pid_file port server_name
 has 'MAX_PAYLOAD: 2097152 # '
+# shellcheck disable=SC2016 # a variable of the file
 has 'max_payload: $MAX_PAYLOAD # '
 has 'max_file_store: 10737418240 # '
 lacks /data
@@ -28,6 +29,7 @@ removed "$APP_PASSWORD"
 takes accounts
 overrules no_auth_user
 has 'user: "burn_2"'
+# shellcheck disable=SC2016
 has 'permissions: $READER # '
 takes system --mayhem leader_stepdown --fault-interval 1s --duration 10s
 overrules
