@@ -502,7 +502,8 @@ test_place(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	close(fd);
-	put_file(path, "own: 1\na: \"x # y:1\" # b.conf:12\nc: 1 # d:3");
+	put_file(
+	    path, "own: \"x # y:1\"\na: \"x # y:1\" # b.conf:12\nc: 1 # d:3");
 	assert_false(conf_place(path, 0, place, sizeof(place)));
 	assert_false(conf_place(path, 1, place, sizeof(place)));
 	assert_true(conf_place(path, 2, place, sizeof(place)));

@@ -43,7 +43,8 @@ get(const char *text, size_t len)
 static void
 again(struct buf *b, struct buf *out)
 {
-	struct conf *c = get((const char *)buf_data(b), buf_len(b));
+	const char *text = buf_len(b) > 0 ? (const char *)buf_data(b) : "";
+	struct conf *c = get(text, buf_len(b));
 
 	MUST(c != NULL);
 	MUST(put(c, out));

@@ -538,6 +538,9 @@ conf_place(const char *path, unsigned line, char *out, size_t size)
 		/* The last mark: a value may hold one, too. */
 		for (mark = text; (mark = strstr(mark, PLACE_MARK)) != NULL;)
 			at = mark += strlen(PLACE_MARK);
+	/* A quote: the mark stands in a value of natsburn's. */
+	if (at != NULL && strchr(at, '"') != NULL)
+		at = NULL;
 	if (at != NULL) {
 		at[strcspn(at, "\n")] = '\0';
 		text_set(out, size, at);

@@ -95,6 +95,11 @@ static const struct rule tls_rules[] = {
     {NULL, NULL},
 };
 
+static const struct rule ocsp_rules[] = {
+    {"local_store", "files are written in the run folder only"},
+    {NULL, NULL},
+};
+
 static const struct rule authorization_rules[] = {
     {"token", "it can't stand beside natsburn's own users"},
     {"proxy_required", "there is no proxy before the servers of a run"},
@@ -147,27 +152,36 @@ overrule(const struct conf_merge *m, const char *block, struct conf_node *map,
 }
 
 /*
- * A block that will be changed: *out is its map, or NULL when there is none.
- * Given twice, nats-server takes either as it happens.
+ * *out is the one member with these names, or NULL. Set twice, nats-server
+ * takes either as it happens.
  */
 static int
-take_block(struct conf *c, struct conf_node *map, const char *names,
+find_one(struct conf *c, struct conf_node *map, const char *names,
     struct conf_node **out)
 {
 	struct conf_node *n = conf_find(map, names), *more;
 
 	*out = n;
-	if (n == NULL)
-		return 0;
-	for (more = n->next; more != NULL; more = more->next)
+	for (more = n != NULL ? n->next : NULL; more != NULL; more = more->next)
 		if (conf_is(more, names))
 			return conf_refuse(c, more,
 			    "\"%s\" is set already, in line %u as \"%s\"",
 			    more->key, n->line, n->key);
-	if (conf_own(c, n, CONF_MAP))
-		return 0;
-	return c->err < 0 ? c->err
-			  : conf_refuse(c, n, "\"%s\" must be a map", n->key);
+	return 0;
+}
+
+/* The same of a block that will be changed. */
+static int
+find_block(struct conf *c, struct conf_node *map, const char *names,
+    struct conf_node **out)
+{
+	int err = find_one(c, map, names, out);
+
+	if (err < 0 || *out == NULL || conf_own(c, *out, CONF_MAP))
+		return err;
+	return c->err < 0
+		   ? c->err
+		   : conf_refuse(c, *out, "\"%s\" must be a map", (*out)->key);
 }
 
 /* A truth value that says no. */
@@ -188,10 +202,13 @@ take_jetstream(struct conf_merge *m)
 {
 	static const char why[] = "a run needs JetStream";
 	struct conf *c = m->c;
-	struct conf_node *n = conf_find(c->root, "jetstream"), *sub;
-	const struct conf_node *value = conf_value(n);
-	int err;
+	struct conf_node *n, *sub;
+	const struct conf_node *value;
+	int err = find_one(c, c->root, "jetstream", &n);
 
+	value = conf_value(n);
+	if (err < 0)
+		return err;
 	if (value != NULL && value->kind != CONF_MAP) {
 		if (value->kind != CONF_BOOL && value->kind != CONF_STRING)
 			return conf_refuse(
@@ -201,7 +218,7 @@ take_jetstream(struct conf_merge *m)
 		conf_remove(c->root, n);
 		return 0;
 	}
-	err = take_block(c, c->root, "jetstream", &n);
+	err = find_block(c, c->root, "jetstream", &n);
 	if (err < 0 || n == NULL)
 		return err;
 	overrule(m, "jetstream", n, jetstream_rules);
@@ -221,7 +238,7 @@ static int
 take_cluster(struct conf_merge *m)
 {
 	struct conf_node *n;
-	int err = take_block(m->c, m->c->root, "cluster", &n);
+	int err = find_block(m->c, m->c->root, "cluster", &n);
 
 	if (err == 0 && n != NULL)
 		overrule(m, "cluster", n, cluster_rules);
@@ -242,28 +259,31 @@ take_listeners(struct conf_merge *m)
 	    {MQTT, "mqtt", websocket_rules},
 	};
 	struct conf_node *n;
+	bool listens;
 	size_t i;
 	int err = 0;
 
 	for (i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++) {
-		err = take_block(m->c, m->c->root, listeners[i].names, &n);
+		err = find_block(m->c, m->c->root, listeners[i].names, &n);
 		if (err < 0)
 			return err;
 		if (n == NULL)
 			continue;
+		listens = i == 0 || conf_find(n, "listen,port") != NULL;
 		overrule(m, listeners[i].block, n, listeners[i].rules);
-		conf_put_text(m->c, n, "listen", ANY_PORT);
+		if (listens) /* a gateway must */
+			conf_put_text(m->c, n, "listen", ANY_PORT);
 	}
 	return 0;
 }
 
-/* TLS of clients. Theirs are the natsburn's, with --tls-ca and so on. */
+/* TLS of clients, natsburn's among them. */
 static int
 take_tls(struct conf_merge *m)
 {
 	struct conf_node *n, *map;
 	const struct conf_node *value;
-	int err = take_block(m->c, m->c->root, "tls", &n);
+	int err = find_block(m->c, m->c->root, "tls", &n);
 
 	if (err < 0 || n == NULL)
 		return err;
@@ -332,10 +352,11 @@ static int
 take_accounts(struct conf_merge *m)
 {
 	struct conf *c = m->c;
-	struct conf_node *n = conf_find(c->root, "accounts"), *name, *next;
+	struct conf_node *n, *name, *next;
+	int err = find_one(c, c->root, "accounts", &n);
 
-	if (n == NULL || !conf_own(c, n, CONF_ARRAY))
-		return take_block(c, c->root, "accounts", &n);
+	if (err < 0 || n == NULL || !conf_own(c, n, CONF_ARRAY))
+		return err < 0 ? err : find_block(c, c->root, "accounts", &n);
 	n->kind = CONF_MAP;
 	for (name = n->first; name != NULL; name = next) {
 		next = name->next;
@@ -355,7 +376,7 @@ take_authorization(struct conf_merge *m)
 {
 	struct conf *c = m->c;
 	struct conf_node *n, *user, *password, *users, *one;
-	int err = take_block(c, c->root, "authorization", &n);
+	int err = find_block(c, c->root, "authorization", &n);
 
 	if (err < 0 || n == NULL)
 		return err;
@@ -379,7 +400,11 @@ take_authorization(struct conf_merge *m)
 		return 0;
 	conf_remove(n, user);
 	conf_append(one, user);
-	users = conf_put(c, n, "users", CONF_ARRAY);
+	users = conf_find(n, "users");
+	if (users != NULL && !conf_own(c, users, CONF_ARRAY))
+		return conf_refuse(c, users, "\"users\" must be an array");
+	if (users == NULL)
+		users = conf_put(c, n, "users", CONF_ARRAY);
 	if (users != NULL)
 		conf_append(users, one);
 	return c->err;
@@ -462,15 +487,11 @@ add_accounts(struct conf_merge *m)
 static int
 take_resolver(struct conf_merge *m)
 {
-	struct conf_node *n = conf_find(m->c->root, RESOLVER), *dir;
-	const struct conf_node *value = conf_value(n);
-	int err;
+	struct conf_node *n, *dir;
+	int err = find_one(m->c, m->c->root, RESOLVER, &n);
 
-	if (value == NULL || value->kind != CONF_MAP)
-		return 0; /* MEM, URL(...), or none */
-	err = take_block(m->c, m->c->root, RESOLVER, &n);
-	if (err < 0)
-		return err;
+	if (err < 0 || n == NULL || !conf_own(m->c, n, CONF_MAP))
+		return err; /* MEM, URL(...), or none */
 	dir = conf_member(n, "dir");
 	m->resolver_dir = conf_text(dir);
 	if (m->resolver_dir == NULL)
@@ -495,20 +516,15 @@ static int
 take_ocsp_cache(struct conf_merge *m)
 {
 	struct conf *c = m->c;
-	struct conf_node *n = conf_find(c->root, "ocsp_cache"), *store;
+	struct conf_node *n;
+	int err = find_one(c, c->root, "ocsp_cache", &n);
 
-	if (n == NULL && !mentions(c->root, "ocsp_peer"))
-		return 0;
-	if (n != NULL && is_off(n))
-		return 0;
-	if (n != NULL && conf_own(c, n, CONF_MAP)) {
-		store = conf_find(n, "local_store");
-		if (store != NULL) {
-			say(m, "ocsp_cache", store,
-			    "files are written in the run folder only");
-			conf_remove(n, store);
-		}
-	} else {
+	if (err < 0 || (n == NULL && !mentions(c->root, "ocsp_peer")) ||
+	    (n != NULL && is_off(n)))
+		return err;
+	if (n != NULL && conf_own(c, n, CONF_MAP))
+		overrule(m, "ocsp_cache", n, ocsp_rules);
+	else {
 		if (n != NULL)
 			conf_remove(c->root, n);
 		n = conf_put(c, c->root, "ocsp_cache", CONF_MAP);
@@ -521,15 +537,18 @@ take_ocsp_cache(struct conf_merge *m)
 static void
 take_connections(struct conf_merge *m)
 {
-	struct conf_node *n = conf_find(m->c->root, "max_connections,max_conn");
-	const struct conf_node *value = conf_value(n);
+	struct conf_node *n;
+	const struct conf_node *value;
 
 	m->max_connections = CONNECTIONS_BASE;
-	if (n == NULL)
-		return;
-	if (value != NULL && value->kind == CONF_INTEGER && value->number > 0)
-		m->max_connections = (uint64_t)value->number;
-	conf_remove(m->c->root, n);
+	while (
+	    (n = conf_find(m->c->root, "max_connections,max_conn")) != NULL) {
+		value = conf_value(n);
+		if (value != NULL && value->kind == CONF_INTEGER &&
+		    value->number > 0)
+			m->max_connections = (uint64_t)value->number;
+		conf_remove(m->c->root, n);
+	}
 }
 
 static int
