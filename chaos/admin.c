@@ -74,7 +74,8 @@ admin_destroy(struct admin *a)
 	 * even if no option asks for it, so only our own servers, which never
 	 * use TLS, are safe.
 	 */
-	if (a->cluster->ops->owner == OWNER_US)
+	if (a->cluster->ops->owner == OWNER_US &&
+	    a->cluster->config->server_conf[0] == '\0')
 		nats_Close();
 	free(a);
 }

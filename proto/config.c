@@ -107,7 +107,7 @@ const struct option_spec config_options[] = {
     TEXT("server-bin", server_bin, "", "PATH[,PATH]",
 	"local: nats-server binary, one for all or one each"),
     TEXT("server-conf", server_conf, "", "FILE",
-	"local: added to each server's configuration"),
+	"local: merged into each server's configuration"),
     TEXT("url", url, "", "URL[,URL]",
 	"external, kubernetes: where clients connect"),
     TEXT("monitor", monitor, "", "URL[,URL]", "external: monitoring addresses"),

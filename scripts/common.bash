@@ -65,6 +65,7 @@ test_needs=(
 	git=git
 	lintian=lintian
 	ps=procps
+	strace=strace
 	xmllint=libxml2-utils
 	zstd=zstd
 	zsh=zsh

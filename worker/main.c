@@ -204,7 +204,7 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	child_flush(&w->child);
 	child_fini(&w->child);
 	/* After TLS the library (3.4.1) frees what OpenSSL frees at exit. */
-	if (w->config.servers_are_ours)
+	if (w->config.servers_are_ours && w->config.server_conf[0] == '\0')
 		nats_Close();
 	free(w->targets);
 	free(w->state);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "chaos/chaos.h"
@@ -14,8 +13,7 @@
 #include "proto/base/text.h"
 #include "worker/worker.h"
 
-#define SERVER_CONF_MAX 65536
-#define NAMES_MAX	64
+#define NAMES_MAX 64
 
 static int
 unknown_name(
@@ -241,7 +239,6 @@ validate_status(const struct run_config *c)
 int
 validate_config(const struct run_config *c)
 {
-	struct stat st;
 	int bad;
 
 	bad = validate_test(c);
@@ -255,10 +252,5 @@ validate_config(const struct run_config *c)
 		bad = validate_extras(c);
 	if (bad == 0)
 		bad = validate_file("server-conf", c->server_conf);
-	if (bad == 0 && c->server_conf[0] != '\0' &&
-	    stat(c->server_conf, &st) == 0 && st.st_size >= SERVER_CONF_MAX)
-		return usage_error("--server-conf \"%s\": must be smaller than "
-				   "%d bytes",
-		    c->server_conf, SERVER_CONF_MAX);
 	return bad != 0 ? bad : clusters_validate(c);
 }

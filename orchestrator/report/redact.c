@@ -8,12 +8,14 @@
 
 #include "orchestrator/report/redact.h"
 #include "proto/base/stream.h"
+#include "proto/config.h"
 
 #define SECRETS_MAX 512
 #define SECRET_MIN  6 /* shorter ones stand in ordinary words, too */
 #define NAMES_MAX   64
 #define NAME_MAX_   64
 #define NKEY_MIN    52
+#define STORE_KEYS  "key,ek,prev_key,prev_ek"
 #define VALUE_MAX   ((size_t)64 << 10)
 
 struct secret {
@@ -116,8 +118,8 @@ is_secret_name(
 	for (i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
 		if (strcmp(name, whole[i]) == 0)
 			return true;
-	/* jetstream { key: "..." } encrypts the stores. */
-	return kind == REDACT_CONFIG && strcmp(name, "key") == 0;
+	/* jetstream { key: "..." } encrypts the stores; it has other names. */
+	return kind == REDACT_CONFIG && config_list_has(STORE_KEYS, name);
 }
 
 static char

@@ -144,5 +144,5 @@ file_replace(const char *path, const void *data, size_t len)
 int
 file_make_dir(const char *path)
 {
-	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }

@@ -37,7 +37,7 @@ int file_write_all(int fd, const void *data, size_t len);
  */
 int file_replace(const char *path, const void *data, size_t len);
 
-/* Make a folder (mode 0755), unless it is there. 0 or -errno. */
+/* Make a folder (mode 0700), unless it is there. 0 or -errno. */
 int file_make_dir(const char *path);
 
 #endif

@@ -17,12 +17,13 @@
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
 #include "proto/base/file.h"
+#include "proto/base/log.h"
+#include "proto/base/rng.h"
 #include "proto/base/text.h"
 
-#define LINKS_NS	 (60 * CLOCK_S) /* our own: on a slow host as well */
-#define CONNECTIONS_BASE 60000
-#define DISK_LOW	 4  /* it grows when less than 1/4 is free */
-#define DISK_SHARE	 20 /* less than 1/20 free is too little */
+#define LINKS_NS   (60 * CLOCK_S) /* our own: on a slow host as well */
+#define DISK_LOW   4		  /* it grows when less than 1/4 is free */
+#define DISK_SHARE 20		  /* less than 1/20 free is too little */
 
 static int
 local_check_upgrade(const struct run_config *c, char *why)
@@ -208,11 +209,14 @@ local_links(struct cluster *c, unsigned *through, unsigned *past)
 static int
 make_dirs(struct cluster *c, unsigned node)
 {
+	const struct local *l = c->state;
 	char dir[CONFIG_PATH_MAX + 16];
 	int err;
 
 	server_dir(c, node, dir, sizeof(dir));
 	err = file_make_dir(dir);
+	if (err == 0)
+		err = conf_merge_copy(&l->confs[node - 1], dir);
 	if (err < 0)
 		return err;
 	server_store(c, node, dir, sizeof(dir));
@@ -234,7 +238,7 @@ assign_node(struct cluster *c, unsigned node, const char *bin)
 	n->route = ports_take(&l->ports);
 	if (n->client == 0 || n->http == 0 || n->route == 0)
 		return -EADDRNOTAVAIL;
-	cn->config_mark = CONNECTIONS_BASE;
+	cn->config_mark = l->confs[node - 1].max_connections;
 	text_format(
 	    cn->direct, sizeof(cn->direct), "nats://127.0.0.1:%u", n->client);
 	text_format(
@@ -350,15 +354,74 @@ try_disk(struct cluster *c)
 	return -ENOTSUP;
 }
 
+/* Logins and TLS are for what a user's own configuration wants. */
+static const char *const local_options[] = {"creds", "sys-creds", "tls",
+    "tls-ca", "tls-cert", "tls-key", "tls-hostname", NULL};
+
 static int
 local_validate(const struct run_config *c, char *why)
 {
+	char value[OPTION_VALUE_MAX];
+	const struct option_spec *row;
+	const char *const *o;
+
+	for (o = local_options; *o != NULL && c->server_conf[0] == '\0'; o++) {
+		row = option_find(config_options, *o);
+		if (option_is_default(row, c))
+			continue;
+		option_get(row, c, value, sizeof(value));
+		text_format(why, OPTION_WHY_MAX,
+		    "--%s \"%s\": goes with --cluster external or kubernetes, "
+		    "or with --server-conf",
+		    *o, value);
+		return -EINVAL;
+	}
 	if (c->replicas <= c->servers)
-		return 0;
+		return conf_merge_check(c, why, OPTION_WHY_MAX);
 	text_format(why, OPTION_WHY_MAX,
 	    "--replicas %llu: more than --servers %llu",
 	    (unsigned long long)c->replicas, (unsigned long long)c->servers);
 	return -EINVAL;
+}
+
+static void
+say_overruled(void *arg, const char *text)
+{
+	(void)arg; /* there is one log */
+	log_warn("%s", text);
+}
+
+static int
+read_confs(struct cluster *c)
+{
+	struct local *l = c->state;
+	unsigned i;
+	int err = 0;
+
+	text_format(l->password, sizeof(l->password), "%016llx",
+	    (unsigned long long)rng_fresh_seed());
+	for (i = 0; i < c->config->servers && err == 0; i++) {
+		l->confs[i].system_password = l->password;
+		l->confs[i].say = i == 0 ? say_overruled : NULL;
+		err = conf_merge_read(&l->confs[i], c->config->server_conf,
+		    (unsigned)c->config->servers);
+	}
+	if (err < 0)
+		text_set(c->why, sizeof(c->why),
+		    l->confs[i - 1].c != NULL ? l->confs[i - 1].c->why
+					      : strerror(-err));
+	return err;
+}
+
+/* With an operator natsburn can't make itself users. */
+static bool
+lacks_system_login(const struct cluster *c)
+{
+	const struct local *l = c->state;
+
+	return l->conf_error == 0 &&
+	       l->confs[0].operator!= NULL && c->config->sys_creds[0] ==
+		   '\0' &&(c->needs & CLUSTER_CAN_ADMIN) != 0;
 }
 
 static int
@@ -369,8 +432,13 @@ local_prepare(struct cluster *c)
 	int err = 0;
 
 	make_base(c);
-	text_format(l->password, sizeof(l->password), "%016llx",
-	    (unsigned long long)rng_fresh_seed());
+	l->conf_error = read_confs(c); /* told by local_up() */
+	if (lacks_system_login(c)) {
+		text_set(c->why, sizeof(c->why),
+		    "a mode of this run asks as the system account: "
+		    "--server-conf with an operator needs --sys-creds FILE");
+		return -ENOTSUP;
+	}
 	if (has_disks(c))
 		err = try_disk(c);
 	if (err < 0 || (c->needs & CLUSTER_CAN_DROP) == 0)
@@ -389,10 +457,18 @@ static int
 local_log_in(struct cluster *c)
 {
 	struct local *l = c->state;
+	const struct conf_merge *m = &l->confs[0];
+	struct config_login system = {
+	    .user = m->system_user, .password = l->password};
+	struct config_login user = {.user = m->user, .password = "burn"};
 
-	c->admin = admin_create(c,
-	    &(struct config_login){.user = "sys", .password = l->password},
-	    &(struct config_login){.user = "burn", .password = "burn"});
+	if (l->conf_error < 0)
+		return l->conf_error;
+	if (m->operator!= NULL) {
+		system = (struct config_login){.creds = c->config->sys_creds};
+		user = (struct config_login){.creds = c->config->creds};
+	}
+	c->admin = admin_create(c, &system, &user);
 	return c->admin != NULL ? 0 : -ENOMEM;
 }
 
@@ -402,6 +478,8 @@ local_up(struct cluster *c)
 	struct local *l = c->state;
 	int err;
 
+	if (l->conf_error < 0)
+		return l->conf_error;
 	ports_init(&l->ports);
 	err = assign_nodes(c);
 	if (err == 0)
@@ -423,17 +501,21 @@ static void
 local_down(struct cluster *c)
 {
 	struct local *l = c->state;
+	unsigned i;
 
 	server_stop_all(c, SIGTERM);
 	links_stop(&l->links);
 	loss_stop(&l->loss);
 	ports_fini(&l->ports);
+	for (i = 0; i < CONFIG_NODES_MAX; i++)
+		conf_merge_fini(&l->confs[i]);
 }
 
 const struct cluster_ops cluster_local = {
     .name = "local",
     .summary = "nats-servers of its own on loopback (the default)",
     .owner = OWNER_US,
+    .options = local_options,
     .validate = local_validate,
     .state_size = sizeof(struct local),
     .prepare = local_prepare,

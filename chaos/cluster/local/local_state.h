@@ -7,6 +7,7 @@
 #define CHAOS_LOCAL_STATE_H
 
 #include "chaos/cluster/cluster.h"
+#include "chaos/cluster/local/conf_merge.h"
 #include "chaos/cluster/local/links.h"
 #include "chaos/cluster/local/loss.h"
 #include "chaos/cluster/local/ports.h"
@@ -26,6 +27,9 @@ struct local {
 	struct ports ports;
 	char dir[CONFIG_PATH_MAX + 16]; /* RUN_DIR/servers */
 	char password[24];		/* of the system account */
+	/* Each server's own, for what is written differs. */
+	struct conf_merge confs[CONFIG_NODES_MAX];
+	int conf_error; /* why they could not be read, or 0 */
 	struct local_node nodes[CONFIG_NODES_MAX];
 };
 

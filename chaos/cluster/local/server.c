@@ -13,14 +13,14 @@
 #include "chaos/cluster/local/local_state.h"
 #include "chaos/cluster/local/server.h"
 #include "chaos/internal.h"
+#include "proto/base/buf.h"
 #include "proto/base/clock.h"
 #include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
-#define STOP_NS	   (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
-#define CONFIG_MAX 65536
+#define STOP_NS (5 * CLOCK_S) /* from SIGTERM to SIGKILL */
 
 void
 server_dir(const struct cluster *c, unsigned node, char *out, size_t size)
@@ -53,92 +53,35 @@ server_client_port(const struct cluster *c, unsigned node)
 					  : l->nodes[node - 1].client;
 }
 
-static void
-config_cluster(struct cluster *c, unsigned node, char *out)
-{
-	const struct local *l = c->state;
-	unsigned i;
-
-	text_add(out, CONFIG_MAX,
-	    "cluster {\n"
-	    "  name: nb_%llx\n"
-	    "  listen: \"127.0.0.1:%u\"\n"
-	    "  advertise: \"127.0.0.1:%u\"\n"
-	    "  routes: [\n",
-	    (unsigned long long)c->config->run, l->nodes[node - 1].route,
-	    l->links.fronts[node - 1]);
-	for (i = 0; i < c->n; i++)
-		text_add(out, CONFIG_MAX, "    \"nats://127.0.0.1:%u\"\n",
-		    l->links.fronts[i]);
-	text_add(out, CONFIG_MAX, "  ]\n}\n");
-}
-
-static int
-copy_user_config(struct cluster *c, const char *dir)
-{
-	char path[CONFIG_PATH_MAX + 64] = "", *text = calloc(1, CONFIG_MAX);
-	int fd, err = 0;
-
-	if (text == NULL)
-		return -ENOMEM;
-	fd = open(c->config->server_conf, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, CONFIG_MAX - 1) < 0)
-		err = -errno;
-	if (fd >= 0)
-		close(fd);
-	text_add(path, sizeof(path), "%s/user.conf", dir);
-	if (err == 0)
-		err = file_replace(path, text, strlen(text));
-	free(text);
-	return err;
-}
-
 int
 server_write_config(struct cluster *c, unsigned node)
 {
-	const struct local *l = c->state;
+	struct local *l = c->state;
 	const struct local_node *n = &l->nodes[node - 1];
-	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32] = "", *text;
-	int err = 0;
+	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32], name[32];
+	struct conf_server s = {.name = c->nodes[node - 1].name,
+	    .dir = dir,
+	    .client = n->client,
+	    .http = n->http,
+	    .route = n->route,
+	    .advertise = (uint16_t)server_client_port(c, node),
+	    .cluster = c->n > 1 ? name : NULL,
+	    .fronts = l->links.fronts,
+	    .node = node,
+	    .n = c->n,
+	    .max_connections = c->nodes[node - 1].config_mark};
+	struct buf out;
+	int err;
 
-	text = calloc(1, CONFIG_MAX);
-	if (text == NULL)
-		return -ENOMEM;
 	server_dir(c, node, dir, sizeof(dir));
-	text_add(text, CONFIG_MAX,
-	    "server_name: %s\n"
-	    "listen: \"127.0.0.1:%u\"\n"
-	    "client_advertise: \"127.0.0.1:%u\"\n"
-	    "lame_duck_duration: 30s\n"
-	    "lame_duck_grace_period: 1s\n"
-	    "http: \"127.0.0.1:%u\"\n"
-	    "log_file: \"%s/server.log\"\n"
-	    "max_connections: %llu\n"
-	    "jetstream {\n"
-	    "  store_dir: \"%s/store\"\n"
-	    "  max_memory_store: 4G\n"
-	    "  max_file_store: 1T\n"
-	    "}\n"
-	    "accounts {\n"
-	    "  SYS { users: [{user: sys, password: \"%s\"}] }\n"
-	    "  BURN { jetstream: enabled, users: [{user: burn, password: "
-	    "burn}] }\n"
-	    "}\n"
-	    "system_account: SYS\n"
-	    "no_auth_user: burn\n",
-	    c->nodes[node - 1].name, n->client, server_client_port(c, node),
-	    n->http, dir, (unsigned long long)c->nodes[node - 1].config_mark,
-	    dir, l->password);
-	if (c->n > 1)
-		config_cluster(c, node, text);
-	if (c->config->server_conf[0] != '\0') {
-		err = copy_user_config(c, dir);
-		text_add(text, CONFIG_MAX, "include \"./user.conf\"\n");
-	}
-	text_add(path, sizeof(path), "%s/server.conf", dir);
+	text_format(path, sizeof(path), "%s/server.conf", dir);
+	text_format(
+	    name, sizeof(name), "nb_%llx", (unsigned long long)c->config->run);
+	buf_init(&out, CONF_WRITE_MAX);
+	err = conf_merge_write(&l->confs[node - 1], &s, &out);
 	if (err == 0)
-		err = file_replace(path, text, strlen(text));
-	free(text);
+		err = file_replace(path, buf_data(&out), buf_len(&out));
+	buf_fini(&out);
 	return err;
 }
 
@@ -352,6 +295,9 @@ server_last_words(struct cluster *c, unsigned node)
 			break;
 	}
 	last[strcspn(last, "\n")] = '\0';
+	server_dir(c, node, path, CONFIG_PATH_MAX);
+	text_add(path, sizeof(path), "/server.conf");
+	conf_merge_explain(path, last, sizeof(last));
 	text_add(c->why, sizeof(c->why), "; %s said: %.200s",
 	    c->nodes[node - 1].name, last);
 }

@@ -135,6 +135,18 @@ paths()
 		$job --server-bin empty
 	refuse 64 '--server-conf "/no/such": No such file' \
 		$job --server-conf /no/such
+	printf 'max_payload: 1MB\njetstream {\n' >open.conf
+	refuse 64 '^natsburn: open.conf:2: the { is not closed' \
+		$job --server-conf open.conf
+	printf 'include open.conf' >include.conf
+	refuse 64 '^natsburn: open.conf:2: the { is not closed' \
+		$job --server-conf include.conf
+	printf 'accounts: 5\n' >kind.conf
+	refuse 64 '^natsburn: kind.conf:1: "accounts" must be a map' \
+		$job --server-conf kind.conf
+	printf '\noperator: x.jwt\n' >operator.conf
+	refuse 64 '^natsburn: operator.conf:2: .* with --creds FILE' \
+		$job --server-conf operator.conf
 	refuse 64 '--out "/dev/null/x": cannot make this folder' \
 		run liar --cluster null --out /dev/null/x
 	refuse 64 '"/no/such" holds no journal' check /no/such

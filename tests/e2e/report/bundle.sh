@@ -54,6 +54,10 @@ plant()
 		nkey: $nkey
 		# old: password = commentedpassword
 		jetstream { key: "keyofthestore" }
+		jetstream: { # my.conf:1
+			ek: "ekofthestore" # my.conf:2
+			"prev_key": "formerkey" # my.conf:3
+		}
 	END
 	printf 'password: "userconfpassword"\n' >"$dir/user.conf"
 	cat >"$dir/server.log" <<-END
@@ -93,7 +97,7 @@ whole "$work/pass"
 grep -rqs 'this line stays' "$inside/servers/n1/server.log" ||
 	fail "the log is not in the bundle"
 for secret in plainpassword inavariable routepassword commentedpassword \
-	keyofthestore userconfpassword tracedpassword pagepassword \
+	keyofthestore ekofthestore formerkey userconfpassword tracedpassword pagepassword \
 	storedpassword keypassword environmentpassword "$seed" "$nkey" \
 	"$jwt"; do
 	! grep -rq -- "$secret" "$inside" || fail "$secret is in the bundle"
