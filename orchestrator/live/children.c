@@ -313,7 +313,7 @@ children_stop(struct children *c, struct child_slot *s, uint64_t patience_ns)
 void
 children_kill(struct children *c, struct child_slot *s)
 {
-	(void)c;
+	(void)c; /* as all of children_*() have it */
 	if (!slot_is_alive(s))
 		return;
 	s->state = CHILD_KILLED;
@@ -550,16 +550,16 @@ children_destroy(struct children *c)
 		return;
 	for (i = 0; i < c->n; i++) {
 		if (c->slots[i]->pid > 0) {
-			(void)kill(c->slots[i]->pid, SIGKILL);
-			(void)waitpid(c->slots[i]->pid, NULL, 0);
+			(void)kill(c->slots[i]->pid, SIGKILL); /* not reaped */
+			(void)waitpid(c->slots[i]->pid, NULL, 0); /* likewise */
 		}
 		slot_release(c, c->slots[i]);
 		free(c->slots[i]);
 	}
 	template_close(c);
 	if (c->template_pid > 0) {
-		(void)kill(c->template_pid, SIGKILL); /* not reaped */
-		(void)waitpid(c->template_pid, NULL, 0);
+		(void)kill(c->template_pid, SIGKILL);	 /* not reaped */
+		(void)waitpid(c->template_pid, NULL, 0); /* likewise */
 	}
 	if (c->epoll_fd >= 0)
 		close(c->epoll_fd);

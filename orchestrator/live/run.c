@@ -531,6 +531,7 @@ run_prepare(struct run *r)
 	if (fd < 0)
 		return -errno;
 	err = journal_create(&r->journal, r->dir);
+	r->has_journal = err == 0;
 	if (err == 0)
 		err = history_init(&r->history, on_anomaly, r);
 	if (err == 0)
@@ -546,6 +547,8 @@ run_prepare(struct run *r)
 	channel_out_init(&r->own, -1, 0, 1);
 	r->merge = merge_create();
 	r->children = children_create(&hooks, r, fd);
+	if (r->children == NULL)
+		close(fd);
 	if (r->merge == NULL || r->children == NULL)
 		return -ENOMEM;
 	progress_init(
@@ -647,6 +650,7 @@ run_conclude(struct run *r)
 	release(r);
 	retain_fini(&r->retain);
 	(void)journal_close(&r->journal); /* likewise */
+	r->has_journal = false;
 	r->history.journal = NULL;
 	history_finish(&r->history);
 	servers_remove(r);
@@ -677,4 +681,8 @@ run_fini(struct run *r)
 	merge_destroy(r->merge);
 	channel_out_fini(&r->own);
 	history_fini(&r->history);
+	if (!r->has_journal)
+		return;
+	(void)journal_close(&r->journal); /* nothing was run */
+	reserve_release(r->dir);
 }

@@ -54,7 +54,7 @@ struct run {
 	struct msg_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	bool is_up, all_healed, settled, is_unsettled, compared, dumped;
 	bool interrupted, stopped, doomed, killed, concluding;
-	bool journal_failed;
+	bool has_journal, journal_failed;
 	bool is_deaf;	  /* children can't be heard for good */
 	uint64_t deaf_ns; /* since when; 0: they are heard */
 };

@@ -276,7 +276,7 @@ copy_journal(struct bundle *b, struct journal_reader *in,
 		b->taken++;
 		redact_event(b, &ev);
 		len = frame_encode(&ev, frame);
-		if (len > 0)
+		if (len > 0) /* an error stays until it is closed */
 			(void)journal_append(out, frame, (size_t)len);
 		if (is_near)
 			print_event(b, &ev, text);
@@ -364,17 +364,17 @@ put_journal(struct bundle *b)
 		if (f != NULL && stream_close(&events, &text, &len) < 0)
 			err = err < 0 ? err : -ENOMEM;
 		if (err < 0)
-			(void)fail(b, err, "journal");
+			err = fail(b, err, "journal");
 		if (err == 0)
 			err = put_segments(b, out.segment);
 		if (err == 0)
 			err = put(b, "journal.txt", text, len);
 	} else
-		(void)fail(b, err, part);
+		err = fail(b, err, part);
 	free(text);
 	journal_reader_fini(&in);
 	remove_segments(b);
-	(void)rmdir(sub);
+	(void)rmdir(sub); /* or it stays, empty */
 	(void)rmdir(part);
 	return err;
 }
@@ -387,14 +387,11 @@ say_wall(const struct bundle *b, uint64_t ns, FILE *out)
 {
 	const struct stats *s = &b->h->stats;
 	int64_t wall = s->wall_ns + ((int64_t)ns - (int64_t)s->first_ns);
-	time_t when = (time_t)(wall / (int64_t)CLOCK_S);
-	char text[32] = "?";
-	struct tm tm;
+	char text[CLOCK_UTC_MAX];
 
-	if (gmtime_r(&when, &tm) != NULL)
-		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	fprintf(
-	    out, "%s.%03d UTC", text, (int)(wall / (int64_t)CLOCK_MS % 1000));
+	clock_utc(wall, text);
+	fprintf(out, "%.10s %.8s.%03d UTC", text, text[0] ? text + 11 : "",
+	    (int)(wall / (int64_t)CLOCK_MS % 1000));
 }
 
 static void
@@ -582,12 +579,12 @@ bundle_write(const struct history *h, const cJSON *tree, const char *run_dir,
 	    err == 0)
 		err = fail(&b, -EIO, path);
 	if (b.out != NULL)
-		(void)archive_write_free(b.out);
+		(void)archive_write_free(b.out); /* closing told all */
 	b.out = NULL;
 	if (err == 0 && rename(temp, path) < 0)
 		err = fail(&b, -errno, path);
 	if (err < 0)
-		(void)unlink(temp);
+		(void)unlink(temp); /* it may not be there */
 	redact_destroy(b.redactor);
 	return err;
 }
