@@ -121,7 +121,7 @@ history_replay(struct history *h, const char *run_dir)
 		memset(&ev, 0, sizeof(ev));
 		ev.type = MESSAGE_CHILD_GAP;
 		ev.time_ns = h->stats.last_ns;
-		(void)history_enter(h, &ev, NULL, 0);
+		(void)history_enter(h, &ev, NULL, 0); /* no journal: 0 */
 	}
 	journal_reader_fini(&reader);
 	history_finish(h);

@@ -80,6 +80,10 @@ void run_note(struct run *, struct event *);
 void run_doom(struct run *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What the loop calls: run is the argument. */
+extern const struct children_hooks run_hooks;
+void run_on_anomaly(void *run, const struct anomaly *);
+
 /* phases.c: begin a phase; look whether the present one is over. */
 void phase_enter(struct run *, enum run_phase);
 void phase_poll(struct run *);
