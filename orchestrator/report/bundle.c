@@ -163,8 +163,10 @@ put_server(struct bundle *b, const char *server, bool learns)
 
 	text_add(path, sizeof(path), "%s/servers/%s", b->dir, server);
 	dir = opendir(path);
-	if (dir == NULL)
-		return 0; /* a file, or gone */
+	if (dir == NULL) /* a file, or gone */
+		return errno == ENOTDIR || errno == ENOENT
+			   ? 0
+			   : bundle_fail(b, -errno, path);
 	while (err == 0 && (d = readdir(dir)) != NULL) {
 		if (!is_wanted(d->d_name) ||
 		    (learns && !has_end(d->d_name, ".conf")))
@@ -188,6 +190,8 @@ put_servers(struct bundle *b, bool learns)
 
 	text_add(path, sizeof(path), "%s/servers", b->dir);
 	n = scandir(path, &list, NULL, alphasort);
+	if (n < 0 && errno != ENOENT)
+		return bundle_fail(b, -errno, path);
 	for (i = 0; i < n; i++) {
 		if (list[i]->d_name[0] != '.' && err == 0)
 			err = put_server(b, list[i]->d_name, learns);

@@ -15,7 +15,7 @@
 #define LINE_MAX_  2048
 #define NAME_BYTES 64 /* of a segment in the bundle */
 
-static void
+static int
 redact_event(const struct bundle *b, struct event *ev)
 {
 	const struct message_spec *spec = message_spec(ev->type);
@@ -33,9 +33,12 @@ redact_event(const struct bundle *b, struct event *ev)
 			continue;
 		out = redact_text(
 		    b->redactor, text, strlen(text), REDACT_LOG, &len);
-		text_set(text, f->size, out != NULL ? out : "");
+		if (out == NULL)
+			return -ENOMEM;
+		text_set(text, f->size, out);
 		free(out);
 	}
+	return 0;
 }
 
 static void
@@ -55,23 +58,24 @@ copy_journal(struct bundle *b, struct journal_reader *in,
 	uint8_t frame[FRAME_MAX];
 	struct event ev;
 	bool is_near;
-	int len;
+	int len, err = 0, end;
 
-	while (journal_next(in, &ev, NULL, NULL) == JOURNAL_EVENT) {
+	while (err == 0 && journal_next(in, &ev, NULL, NULL) == JOURNAL_EVENT) {
 		b->events++;
 		is_near = evidence_is_frame(&ev) ||
 			  evidence_is_around(b->h->judge, &b->sieve, &ev);
 		if (b->is_part && !is_near)
 			continue;
 		b->taken++;
-		redact_event(b, &ev);
+		err = redact_event(b, &ev);
 		len = frame_encode(&ev, frame);
 		if (len > 0) /* an error stays until it is closed */
 			(void)journal_append(out, frame, (size_t)len);
 		if (is_near)
 			print_event(b, &ev, text);
 	}
-	return journal_close(out);
+	end = journal_close(out);
+	return err < 0 ? err : end;
 }
 
 static int
