@@ -45,7 +45,7 @@ loss_class(const struct check *c)
 	return st->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION;
 }
 
-static int
+static void
 on_absent(struct check *c, const struct msg_scan_absent *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
@@ -54,7 +54,7 @@ on_absent(struct check *c, const struct msg_scan_absent *m)
 	uint64_t id;
 
 	if (s == NULL || !seqmap_find(&s->acked, m->seq, &id))
-		return 0;
+		return;
 	a.class = loss_class(c);
 	a.seqs[0] = m->seq;
 	if (seqlog_find(&s->known, m->seq, &id)) {
@@ -70,7 +70,6 @@ on_absent(struct check *c, const struct msg_scan_absent *m)
 	    who, (unsigned long long)m->seq, s->name, m->tries,
 	    m->seq == seqmap_last(&s->acked) ? "last" : "middle",
 	    (unsigned long long)s->acked.count);
-	return 0;
 }
 
 /*
@@ -196,7 +195,7 @@ lost_event(struct check *c, const struct event *ev)
 	case MESSAGE_SCAN_REMOVED:
 		return on_removed(c, t, &ev->u.scan_removed);
 	case MESSAGE_SCAN_ABSENT:
-		(void)on_absent(c, &ev->u.scan_absent);
+		on_absent(c, &ev->u.scan_absent);
 		return cover(t, ev->u.scan_absent.seq);
 	default:
 		on_end(c, t, &ev->u.scan_end);

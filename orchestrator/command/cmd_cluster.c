@@ -79,7 +79,7 @@ read_servers(const char *dir)
 static size_t
 drop(char *data, size_t size, size_t n, void *arg)
 {
-	(void)data;
+	(void)data; /* the code says all */
 	(void)arg;
 	return size * n;
 }
@@ -95,12 +95,14 @@ is_healthy(const char *monitor)
 	if (easy == NULL)
 		return false;
 	text_add(url, sizeof(url), "%s/healthz", monitor);
+	/* What could not be set makes the request fail. */
 	(void)curl_easy_setopt(easy, CURLOPT_URL, url);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop);
 	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
 	(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	got = curl_easy_perform(easy);
-	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
+	if (got == CURLE_OK)
+		got = curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
 	curl_easy_cleanup(easy);
 	return got == CURLE_OK && code == 200;
 }

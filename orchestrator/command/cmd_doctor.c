@@ -86,7 +86,7 @@ look_at_room(const struct run_config *c)
 	return 0;
 }
 
-static int
+static void
 look_at_ports(void)
 {
 	unsigned low = 0, high = 0;
@@ -101,9 +101,8 @@ look_at_ports(void)
 	else
 		text_format(text, sizeof(text), "range not known");
 	if (f != NULL)
-		(void)fclose(f);
+		fclose(f);
 	say(low == 0 || low > 12000 ? "ok" : "LOW", "ports", text);
-	return 0;
 }
 
 /* Programs that drivers run; what is lacking is bad if this run needs it. */
@@ -153,7 +152,7 @@ cmd_doctor(int argc, char **argv)
 			     : 0;
 		bad[1] = look_at_limits(c);
 		bad[2] = look_at_room(c);
-		(void)look_at_ports();
+		look_at_ports();
 		bad[3] = look_at_programs(c);
 		for (i = 0; i < 4 && code == 0; i++)
 			code = bad[i];

@@ -13,7 +13,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "orchestrator/command/cli.h"
@@ -117,13 +116,9 @@ make_dir(struct driver *d)
 {
 	struct matrix *m = d->m;
 	char path[CONFIG_PATH_MAX + 32] = "";
-	time_t now = time(NULL);
-	struct tm tm;
 	int bad;
 
-	(void)gmtime_r(&now, &tm); /* now is in range */
-	(void)strftime(
-	    m->started, sizeof(m->started), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	clock_utc(clock_wall_ns(), m->started);
 	bad = folder_name(m->base.out, sizeof(m->base.out), "matrix");
 	if (bad != 0)
 		return bad;

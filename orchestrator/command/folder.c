@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* The folder of a run; see folder.h. */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "orchestrator/command/folder.h"
 #include "orchestrator/command/usage.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 
 #define RUNS_DIR "natsburn-runs"
@@ -15,17 +16,19 @@
 int
 folder_name(char *out, size_t size, const char *what)
 {
-	time_t now = time(NULL);
-	char stamp[32];
-	struct tm tm;
+	char iso[CLOCK_UTC_MAX], stamp[CLOCK_UTC_MAX];
+	size_t i, n = 0;
 
 	if (out[0] != '\0')
 		return 0;
 	if (mkdir(RUNS_DIR, 0755) < 0 && errno != EEXIST)
 		return usage_error("cannot make the folder %s here: %s",
 		    RUNS_DIR, strerror(errno));
-	(void)gmtime_r(&now, &tm); /* now is in range */
-	(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm); /* fits */
+	clock_utc(clock_wall_ns(), iso);
+	for (i = 0; iso[i] != '\0'; i++)
+		if (isalnum((unsigned char)iso[i]))
+			stamp[n++] = iso[i];
+	stamp[n] = '\0';
 	text_add(
 	    out, size, "%s/%s-%s-%d", RUNS_DIR, stamp, what, (int)getpid());
 	return 0;

@@ -93,7 +93,7 @@ read_number(const char *path, unsigned long *out)
 	bool ok = f != NULL && fscanf(f, "%lu", out) == 1;
 
 	if (f != NULL)
-		(void)fclose(f);
+		fclose(f);
 	return ok;
 }
 
@@ -111,7 +111,7 @@ look_at_kernel(struct bound *b)
 	if (f == NULL || fscanf(f, "%*s %*s %*s %*u/%lu", &used) != 1)
 		used = 0;
 	if (f != NULL)
-		(void)fclose(f);
+		fclose(f);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (read_number(names[i], &limit))
 			bound_take(b, limit, used, names[i]);
@@ -134,7 +134,7 @@ threads_of(const char *pid)
 		while (fgets(line, sizeof(line), f) != NULL)
 			if (sscanf(line, "Threads: %lu", &n) == 1)
 				break;
-	(void)fclose(f);
+	fclose(f);
 	return n;
 }
 
@@ -155,7 +155,7 @@ look_at_user(struct bound *b)
 		if (isdigit((unsigned char)e->d_name[0]))
 			used += threads_of(e->d_name);
 	if (d != NULL)
-		(void)closedir(d);
+		closedir(d);
 	bound_take(
 	    b, (unsigned long)limit.rlim_cur, used, "ulimit -u of this user");
 }
@@ -204,7 +204,7 @@ look_at_groups(struct bound *b)
 		look_at_group(b, root, path);
 	}
 	if (f != NULL)
-		(void)fclose(f);
+		fclose(f);
 }
 
 int

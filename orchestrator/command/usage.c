@@ -6,6 +6,9 @@
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 
+static void say(const char *fmt, va_list ap)
+    __attribute__((format(printf, 1, 0)));
+
 static void
 say(const char *fmt, va_list ap)
 {

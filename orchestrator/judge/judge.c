@@ -529,6 +529,7 @@ reason(struct judge_result *r, const char *fmt, ...)
 	if (r->nreasons == JUDGE_REASONS)
 		return;
 	va_start(ap, fmt);
+	/* Cut is fine. */
 	(void)vsnprintf(
 	    r->reasons[r->nreasons++], sizeof(r->reasons[0]), fmt, ap);
 	va_end(ap);

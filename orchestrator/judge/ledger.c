@@ -286,7 +286,7 @@ entry_confirm(struct ledger *l, struct ledger_entry *e, uint64_t bit)
 	e->confirmed |= bit;
 	if ((e->required & ~e->confirmed) == 0)
 		e->is_confirmed = true;
-	(void)entry_settle(l, e);
+	(void)entry_settle(l, e); /* or it stays */
 }
 
 static void
@@ -313,7 +313,7 @@ enter_ok(struct ledger *l, const struct faults *f, const struct event *ev)
 	e->acked_ns = ev->time_ns;
 	e->acked_stood = faults_stood(f, ev->time_ns);
 	e->seq = m->seq;
-	(void)entry_settle(l, e);
+	(void)entry_settle(l, e); /* or it stays */
 }
 
 static void

@@ -389,6 +389,7 @@ children_stop(struct children *c, struct child_slot *s, uint64_t patience_ns)
 void
 children_kill(struct children *c, struct child_slot *s)
 {
+	(void)c; /* as all of children_*() have it */
 	if (!slot_is_alive(s))
 		return;
 	s->state = CHILD_KILLED;

@@ -319,6 +319,7 @@ respond(struct MHD_Connection *c, unsigned status, const char *type, char *text,
 		free(text);
 		return MHD_NO;
 	}
+	/* Scrapers know the form without it, too. */
 	(void)MHD_add_response_header(response, "Content-Type", type);
 	result = MHD_queue_response(c, status, response);
 	MHD_destroy_response(response);
@@ -345,7 +346,7 @@ answer(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 	size_t len;
 	char *text;
 
-	(void)version;
+	(void)version; /* any is served */
 	(void)upload;
 	if (*state == NULL) { /* the head only: wait for the rest */
 		*state = &seen;

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "orchestrator/live/progress.h"
 #include "orchestrator/live/run.h"
@@ -39,7 +38,7 @@ progress_say(struct progress *p, const char *fmt, ...)
 		return;
 	progress_end(p);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	(void)vfprintf(stderr, fmt, ap); /* a picture, not a promise */
 	va_end(ap);
 	fputc('\n', stderr);
 }
@@ -105,7 +104,7 @@ put(struct line *l, enum term_style style, const char *fmt, ...)
 	size_t len;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(field, sizeof(field), fmt, ap);
+	(void)vsnprintf(field, sizeof(field), fmt, ap); /* cut is fine */
 	va_end(ap);
 	len = strlen(field);
 	l->is_full |= l->used + len > l->width;
@@ -221,14 +220,11 @@ progress_show(struct progress *p, const struct run *r, uint64_t now_ns)
 void
 progress_status(struct progress *p, const struct run *r, uint64_t now_ns)
 {
-	time_t when = time(NULL);
-	char line[320], stamp[32] = "";
-	struct tm tm;
+	char line[320], stamp[CLOCK_UTC_MAX];
 
 	if (p->is_quiet)
 		return;
-	if (gmtime_r(&when, &tm) != NULL)
-		(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	clock_utc(clock_wall_ns(), stamp);
 	compose_plain(line, sizeof(line), p, r, now_ns);
 	progress_say(p, "%s  %s  journal %.1f MiB", stamp, line,
 	    (double)retain_bytes(&r->retain, &r->journal) / 1048576);

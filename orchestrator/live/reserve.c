@@ -65,5 +65,5 @@ reserve_release(const char *run_dir)
 	char path[JOURNAL_PATH_MAX + 16];
 
 	reserve_path(path, sizeof(path), run_dir);
-	(void)unlink(path);
+	(void)unlink(path); /* given back before, perhaps */
 }

@@ -54,7 +54,7 @@ struct run {
 	struct msg_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	bool is_up, all_healed, settled, is_unsettled, compared, dumped;
 	bool interrupted, stopped, doomed, killed, concluding;
-	bool journal_failed;
+	bool has_journal, journal_failed;
 	bool is_deaf;	  /* children can't be heard for good */
 	uint64_t deaf_ns; /* since when; 0: they are heard */
 };
@@ -79,6 +79,10 @@ void run_note(struct run *, struct event *);
 /* The harness can't go on: note why and go down. */
 void run_doom(struct run *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What the loop calls: run is the argument. */
+extern const struct children_hooks run_hooks;
+void run_on_anomaly(void *run, const struct anomaly *);
 
 /* phases.c: begin a phase; look whether the present one is over. */
 void phase_enter(struct run *, enum run_phase);

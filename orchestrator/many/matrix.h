@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "proto/base/clock.h"
 #include "proto/config.h"
 
 #define MATRIX_AXIS_MAX	 64   /* items of an axis */
@@ -64,7 +65,7 @@ struct matrix {
 	struct matrix_cell *cells;
 	unsigned ncells;
 	char dir[CONFIG_PATH_MAX];
-	char started[32]; /* wall clock, UTC */
+	char started[CLOCK_UTC_MAX]; /* wall clock */
 	bool interrupted;
 };
 

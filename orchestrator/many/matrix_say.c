@@ -62,7 +62,7 @@ measure(const struct matrix *m)
 	unsigned i;
 
 	for (i = 0; i < m->ncells; i++) {
-		(void)entry(m, &m->cells[i], text);
+		(void)entry(m, &m->cells[i], text); /* its length counts */
 		if (strlen(text) > w.version)
 			w.version = strlen(text);
 	}

@@ -26,6 +26,7 @@ struct secret {
 struct redactor {
 	struct secret secrets[SECRETS_MAX];
 	size_t nsecrets;
+	bool ran_out;			  /* of memory: a secret is not known */
 	bool begins[256];		  /* a secret begins with this byte */
 	char names[NAMES_MAX][NAME_MAX_]; /* variables that hold secrets */
 	size_t nnames;
@@ -73,8 +74,10 @@ redact_secret(struct redactor *r, const char *value, size_t len)
 			return;
 	s = &r->secrets[r->nsecrets];
 	s->text = malloc(len);
-	if (s->text == NULL)
-		return; /* its name still removes it */
+	if (s->text == NULL) {
+		r->ran_out = true; /* it would stay where its name isn't */
+		return;
+	}
 	memcpy(s->text, value, len);
 	s->len = len;
 	r->begins[(unsigned char)value[0]] = true;
@@ -457,7 +460,7 @@ redact_text(const struct redactor *r, const char *text, size_t len,
 	struct stream out;
 	char *clean;
 
-	s.out = stream_open(&out);
+	s.out = r->ran_out ? NULL : stream_open(&out);
 	if (s.out == NULL)
 		return NULL;
 	while (s.at < len)

@@ -41,7 +41,10 @@ void redact_secret(struct redactor *, const char *value, size_t len);
  */
 void redact_learn(struct redactor *, const char *text, size_t len);
 
-/* The text without its secrets, to be freed; NULL without memory. */
+/*
+ * The text without its secrets, to be freed; NULL without memory, also when
+ * there was none to keep a secret in.
+ */
 char *redact_text(const struct redactor *, const char *text, size_t len,
     enum redact_kind, size_t *out_len);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The tree of report.json; see report.h. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "orchestrator/history/evidence.h"
 #include "orchestrator/report/command_line.h"
@@ -39,12 +38,10 @@ add_mayhem(cJSON *o, const char *list)
 static void
 add_started(cJSON *o, int64_t wall_ns)
 {
-	time_t when = (time_t)(wall_ns / (int64_t)CLOCK_S);
-	char text[32] = "";
-	struct tm tm;
+	char text[CLOCK_UTC_MAX] = "";
 
-	if (wall_ns > 0 && gmtime_r(&when, &tm) != NULL)
-		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (wall_ns > 0)
+		clock_utc(wall_ns, text);
 	json_put_text(o, "started", text);
 }
 

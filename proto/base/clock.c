@@ -32,3 +32,14 @@ clock_poll_ms(uint64_t now_ns, uint64_t deadline_ns, int cap_ms)
 	ms = (deadline_ns - now_ns + CLOCK_MS - 1) / CLOCK_MS;
 	return ms > (uint64_t)cap_ms ? cap_ms : (int)ms;
 }
+
+void
+clock_utc(int64_t wall_ns, char out[CLOCK_UTC_MAX])
+{
+	time_t when = (time_t)(wall_ns / (int64_t)CLOCK_S);
+	struct tm tm;
+
+	if (gmtime_r(&when, &tm) == NULL ||
+	    strftime(out, CLOCK_UTC_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		out[0] = '\0';
+}

@@ -17,6 +17,10 @@ uint64_t clock_mono_ns(void);
 /* Nanoseconds since the epoch, for people. */
 int64_t clock_wall_ns(void);
 
+/* Such a time in words, UTC: 2026-08-01T12:00:00Z; "" in no calendar. */
+#define CLOCK_UTC_MAX 32
+void clock_utc(int64_t wall_ns, char out[CLOCK_UTC_MAX]);
+
 /*
  * Milliseconds from now until deadline_ns, rounded up, for poll(2): 0 when
  * it has passed, at most cap_ms.

@@ -134,6 +134,27 @@ expect_code()
 	[ "$code" -eq "$1" ] || fail "exit code $code instead of $1"
 }
 
+# refuse EXIT_CODE PATTERN ARGUMENTS...: natsburn says why in one line, which
+# the pattern (of grep -E) matches, and does nothing: no word on stdout, and
+# no $unmade, a path.
+unmade=
+refuse()
+{
+	local want=$1 pattern=$2
+
+	shift 2
+	natsburn "$@"
+	[ "$code" -eq "$want" ] ||
+		fail "natsburn $*: exit code $code instead of $want"
+	[ "$(wc -l <"$work/err")" -eq 1 ] ||
+		fail "natsburn $*: says $(wc -l <"$work/err") lines"
+	grep -Eq -- "$pattern" "$work/err" ||
+		fail "natsburn $*: says \"$(<"$work/err")\""
+	[ ! -s "$work/out" ] || fail "natsburn $*: writes to stdout"
+	[ -z "$unmade" ] || [ ! -e "$unmade" ] ||
+		fail "natsburn $*: makes $unmade"
+}
+
 # Nothing with our mark lives any more, within some seconds.
 expect_nothing_survives()
 {
@@ -245,6 +266,21 @@ expect_valid_report()
 		>"$work/invalid" || code=$?
 	[ "$code" -eq 0 ] || [ "$code" -eq 77 ] ||
 		fail "report.json: $(<"$work/invalid")"
+}
+
+# A junit.xml keeps the schema, if there is what can tell.
+expect_valid_junit()
+{
+	command -v xmllint >/dev/null || return 0
+	xmllint --noout --schema "$tests_dir/junit.xsd" "$1" \
+		2>"$work/invalid" || fail "$1: $(<"$work/invalid")"
+}
+
+# A page needs nothing else: no other file, no network.
+expect_page_alone()
+{
+	! grep -Eqi 'https?:|src=|url\(|@import' "$1" ||
+		fail "$1: needs something else"
 }
 
 # Path of the newest server of that version (2.10 stands for 2.10.*).

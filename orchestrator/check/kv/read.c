@@ -116,6 +116,7 @@ read_confirm(struct check *c)
 	option_defaults(rows, &st->confirm_ns);
 	for (i = 0; i < c->config->nextras; i++)
 		if (strncmp(c->config->extras[i], name, strlen(name)) == 0)
+			/* A bad value never gets here: the default stays. */
 			(void)option_set(rows, &st->confirm_ns, "", "confirm",
 			    c->config->extras[i] + strlen(name), why);
 }

@@ -12,23 +12,6 @@ mkdir -p empty
 : >executable
 chmod +x executable
 
-# refuse EXIT_CODE PATTERN ARGUMENTS...
-refuse()
-{
-	local want=$1 pattern=$2
-
-	shift 2
-	natsburn "$@"
-	[ "$code" -eq "$want" ] ||
-		fail "natsburn $*: exit code $code instead of $want"
-	[ "$(wc -l <"$work/err")" -eq 1 ] ||
-		fail "natsburn $*: says $(wc -l <"$work/err") lines"
-	grep -Eq -- "$pattern" "$work/err" ||
-		fail "natsburn $*: says \"$(cat "$work/err")\""
-	[ ! -s "$work/out" ] || fail "natsburn $*: writes to stdout"
-	! grep -qi hush "$work/err" || fail "natsburn $*: says \"$(cat "$work/err")\""
-}
-
 job="run queue-group-consumer"
 
 # shellcheck disable=SC2086
@@ -164,6 +147,12 @@ paths()
 	expect_same_check "$work/run"
 }
 
+refuse_login()
+{
+	refuse 64 "$@"
+	! grep -q hush "$work/err" || fail "natsburn $*: tells a secret"
+}
+
 # How to log in. What is secret is not repeated.
 # shellcheck disable=SC2086
 logins()
@@ -179,85 +168,85 @@ logins()
 	printf -- '-----BEGIN PRIVATE KEY-----\n' >key
 	printf 'NATS USER JWT, USER NKEY SEED\n' >creds
 	for one in password-file token-file nkey creds tls-ca; do
-		refuse 64 "--$one \"/no/such\": No such file" \
+		refuse_login "--$one \"/no/such\": No such file" \
 			$job $at --user u --$one /no/such
-		refuse 64 "--$one \"empty\": Is a directory" \
+		refuse_login "--$one \"empty\": Is a directory" \
 			$job $at --user u --$one empty
 	done
 	for one in blank lines plain; do
-		refuse 64 "--token-file \"$one\": must hold the token in one" \
+		refuse_login "--token-file \"$one\": must hold the token in one" \
 			$job $at --token-file $one
 	done
-	refuse 64 '--password-file "long": must hold at most 255 bytes' \
+	refuse_login '--password-file "long": must hold at most 255 bytes' \
 		$job $at --user u --password-file long
-	refuse 64 '--nkey "secret": must hold the seed of a user nkey' \
+	refuse_login '--nkey "secret": must hold the seed of a user nkey' \
 		$job $at --nkey secret
-	refuse 64 '--creds "secret": must hold a user.s JWT and nkey seed' \
+	refuse_login '--creds "secret": must hold a user.s JWT and nkey seed' \
 		$job $at --creds secret
 	# The secret itself where a file is meant; hush is never said.
 	for one in nkey creds sys-nkey sys-creds tls-key password-file user; do
 		for bad in "SUA$(printf 'HUSH%.0s' {1..14})" \
 			"eyJ$(printf 'hush%.0s' {1..20}).hush.hush" \
 			"-----BEGIN PRIVATE KEY----- hush"; do
-			refuse 64 "$one: is a secret itself; put it into a file" \
+			refuse_login "$one: is a secret itself; put it into a file" \
 				$job $at --$one "$bad"
 		done
 	done
-	refuse 64 '--tls-ca "secret": must hold certificates' \
+	refuse_login '--tls-ca "secret": must hold certificates' \
 		$job $at --tls-ca secret
-	refuse 64 '--tls-cert "secret": must hold a certificate' \
+	refuse_login '--tls-cert "secret": must hold a certificate' \
 		$job $at --tls-cert secret --tls-key key
-	refuse 64 '--tls-key "secret": must hold a private key' \
+	refuse_login '--tls-key "secret": must hold a private key' \
 		$job $at --tls-cert certificate --tls-key secret
-	refuse 64 '--tls-key "locked": must not be encrypted' \
+	refuse_login '--tls-key "locked": must not be encrypted' \
 		$job $at --tls-cert certificate --tls-key locked
-	refuse 64 '--tls-cert "certificate": goes with --tls-key FILE' \
+	refuse_login '--tls-cert "certificate": goes with --tls-key FILE' \
 		$job $at --tls-cert certificate
-	refuse 64 '--tls-key "key": goes with --tls-cert FILE' \
+	refuse_login '--tls-key "key": goes with --tls-cert FILE' \
 		$job $at --tls-key key
-	refuse 64 '--password: goes with --user' $job $at --password hushhush
-	refuse 64 '--password-file: goes with --user' \
+	refuse_login '--password: goes with --user' $job $at --password hushhush
+	refuse_login '--password-file: goes with --user' \
 		$job $at --password-file secret
-	refuse 64 '--password-file "secret": goes without --password$' \
+	refuse_login '--password-file "secret": goes without --password$' \
 		$job $at --user u --password hushhush --password-file secret
-	refuse 64 '--creds "creds": goes without --user "u"; there is one way' \
+	refuse_login '--creds "creds": goes without --user "u"; there is one way' \
 		$job $at --creds creds --user u --password hushhush
-	refuse 64 '--creds "creds": goes without --token "\.\.\."' \
+	refuse_login '--creds "creds": goes without --token "\.\.\."' \
 		$job $at --creds creds --token-file secret
-	refuse 64 '--url "nats://h:1": has a user or token before its @' \
+	refuse_login '--url "nats://h:1": has a user or token before its @' \
 		$job --url nats://u:hushhush@h:1 --token hushhush
-	refuse 64 '--url: must have the same user and password in each' \
+	refuse_login '--url: must have the same user and password in each' \
 		$job --url nats://u:hushhush@h:1,nats://u:hush@h:2
-	refuse 64 '--url "ws://h:1": must be nats://HOST:PORT or tls://' \
+	refuse_login '--url "ws://h:1": must be nats://HOST:PORT or tls://' \
 		$job --url ws://h:1
 	for one in nats:// nats://h:x nats://h:0 nats://h:65536 'nats://h/x'; do
-		refuse 64 "--url \"$one\": must be nats://HOST:PORT" \
+		refuse_login "--url \"$one\": must be nats://HOST:PORT" \
 			$job --url "$one"
 	done
-	refuse 64 '--url "\.\.\.": must be nats://HOST:PORT' \
+	refuse_login '--url "\.\.\.": must be nats://HOST:PORT' \
 		$job --url nats://u:hushhush,hush@h:1
-	refuse 64 '--url "\.\.\.": user:password before the @ .*%XX' \
+	refuse_login '--url "\.\.\.": user:password before the @ .*%XX' \
 		$job --url nats://u:hush%hush@h:1
-	refuse 64 '--monitor "h:1": must be http://HOST:PORT or https' \
+	refuse_login '--monitor "h:1": must be http://HOST:PORT or https' \
 		$job $at --monitor h:1
-	refuse 64 '--monitor "\.\.\.": must have no user and password' \
+	refuse_login '--monitor "\.\.\.": must have no user and password' \
 		$job $at --monitor http://u:hushhush@h:1
-	refuse 64 '--user "u": goes with --cluster external or kubernetes, not' \
+	refuse_login '--user "u": goes with --cluster external or kubernetes, not' \
 		run kv-cas --user u
-	refuse 64 '--password: goes with --user' run kv-cas --password hushhush
-	refuse 64 '--token: goes with --cluster external or kubernetes, not' \
+	refuse_login '--password: goes with --user' run kv-cas --password hushhush
+	refuse_login '--token: goes with --cluster external or kubernetes, not' \
 		run kv-cas --token hushhush
-	refuse 64 '--sys-creds "creds": goes without --sys-user "s"' \
+	refuse_login '--sys-creds "creds": goes without --sys-user "s"' \
 		$job $at --sys-creds creds --sys-user s
-	refuse 64 '--sys-password: goes with --sys-user NAME' \
+	refuse_login '--sys-password: goes with --sys-user NAME' \
 		$job $at --sys-password hushhush
-	refuse 64 '--sys-user "s": goes with --cluster external or kubernetes' \
+	refuse_login '--sys-user "s": goes with --cluster external or kubernetes' \
 		run kv-cas --sys-user s
-	refuse 64 '--k8s-reach proxy: goes with --url' \
+	refuse_login '--k8s-reach proxy: goes with --url' \
 		run kv-cas --cluster kubernetes --k8s-reach proxy
-	refuse 64 '--tls "true": goes with --cluster external' \
+	refuse_login '--tls "true": goes with --cluster external' \
 		run kv-cas --tls
-	NATSBURN_PASSWORD=$(<long) refuse 64 \
+	NATSBURN_PASSWORD=$(<long) refuse_login \
 		'in the environment, NATSBURN_PASSWORD: .*"\.\.\.": must be at' \
 		$job $at --user u
 }

@@ -22,16 +22,12 @@ forms()
 {
 	local folder
 
-	if command -v xmllint >/dev/null; then
-		xmllint --noout --schema "$root/tests/junit.xsd" "$m/junit.xml" \
-			2>"$work/invalid" || fail "$(<"$work/invalid")"
-	fi
+	expect_valid_junit "$m/junit.xml"
 	python3 "$root/tests/validate_report.py" \
 		"$root/docs/matrix.schema.json" "$m/matrix.json" \
 		>"$work/invalid" || [ "$?" -eq 77 ] || fail "$(<"$work/invalid")"
 	expect ".exit_code == $code" "the exit code" "$m/matrix.json"
-	! grep -Eqi 'https?:|src=|url\(|@import' "$m/index.html" ||
-		fail "the index needs something else"
+	expect_page_alone "$m/index.html"
 	while read -r folder; do
 		grep -q "href=\"$folder/report.html\"" "$m/index.html" ||
 			fail "no link to $folder"
@@ -47,13 +43,10 @@ row()
 		"$m/matrix.json"
 }
 
-refuse()
+refuse_matrix()
 {
-	natsburn matrix --out "$m" "${@:2}"
-	[ "$code" -eq 64 ] || fail "${*:2}: exit code $code"
-	[ "$(wc -l <"$work/err")" -eq 1 ] || fail "${*:2}: $(<"$work/err")"
-	grep -Eq -- "$1" "$work/err" || fail "${*:2}: $(<"$work/err")"
-	[ ! -e "$m" ] || fail "${*:2}: something was begun"
+	unmade=$m
+	refuse 64 "$1" matrix --out "$m" "${@:2}"
 }
 
 # A nats-server as far as --version goes.
@@ -71,31 +64,31 @@ bad_input()
 	fake mute ""
 	printf '#!/bin/sh\necho "no flags"\nexit 2\n' >refuses
 	chmod +x refuses
-	refuse 'which tests\? --tests' --mayhem none
-	refuse '"kv-cass"; did you mean kv-cas' --tests kv-cas,kv-cass \
+	refuse_matrix 'which tests\? --tests' --mayhem none
+	refuse_matrix '"kv-cass"; did you mean kv-cas' --tests kv-cas,kv-cass \
 		--server-bin "$work/good"
-	refuse '--tests: "liar" is named twice' --cluster null \
+	refuse_matrix '--tests: "liar" is named twice' --cluster null \
 		--tests liar,liar
-	refuse '"pawse"; did you mean pause' --tests kv-cas \
+	refuse_matrix '"pawse"; did you mean pause' --tests kv-cas \
 		--mayhem none,random_reload+pawse --server-bin "$work/good"
-	refuse 'none stands alone' --tests kv-cas --mayhem none+pause \
+	refuse_matrix 'none stands alone' --tests kv-cas --mayhem none+pause \
 		--server-bin "$work/good"
-	refuse '--mayhem kill_all: puts 3 of 3' --tests kv-cas \
+	refuse_matrix '--mayhem kill_all: puts 3 of 3' --tests kv-cas \
 		--mayhem pause,kill_all --server-bin "$work/good"
-	refuse '--server-bin "/no/such": No such file' --tests kv-cas \
+	refuse_matrix '--server-bin "/no/such": No such file' --tests kv-cas \
 		--server-bin "$work/good,/no/such"
-	refuse '--server-bin "./mute": does not tell its version' \
+	refuse_matrix '--server-bin "./mute": does not tell its version' \
 		--tests kv-cas --server-bin ./mute
-	refuse '--server-bin "./refuses": .*version: no flags' \
+	refuse_matrix '--server-bin "./refuses": .*version: no flags' \
 		--tests kv-cas --server-bin ./refuses
-	refuse '--repeat "0": must be a number from 1' --tests kv-cas --repeat 0
-	refuse '--repeat needs a value' --tests kv-cas --repeat
-	refuse 'name tests with --tests' --tests kv-cas liar
-	refuse 'name tests with --tests' --tests kv-cas --test=liar
-	refuse '--mahyem; did you mean --mayhem' --tests kv-cas --mahyem none
-	refuse '-o "liar.rate=5": is of no test' --tests kv-cas \
+	refuse_matrix '--repeat "0": must be a number from 1' --tests kv-cas --repeat 0
+	refuse_matrix '--repeat needs a value' --tests kv-cas --repeat
+	refuse_matrix 'name tests with --tests' --tests kv-cas liar
+	refuse_matrix 'name tests with --tests' --tests kv-cas --test=liar
+	refuse_matrix '--mahyem; did you mean --mayhem' --tests kv-cas --mahyem none
+	refuse_matrix '-o "liar.rate=5": is of no test' --tests kv-cas \
 		-o liar.rate=5 --server-bin "$work/good"
-	refuse 'cells: at most' --tests kv-cas --repeat 1000 --mayhem \
+	refuse_matrix 'cells: at most' --tests kv-cas --repeat 1000 --mayhem \
 		none,pause,random_reload,partition,lame_duck \
 		--server-bin "$work/good"
 }

@@ -21,16 +21,12 @@ merge()
 	natsburn report --merge --out m "$@"
 	expect_code "$want"
 	expect_valid_report "$m"
-	if command -v xmllint >/dev/null; then
-		xmllint --noout --schema "$root/tests/junit.xsd" "$m/junit.xml" \
-			2>"$work/invalid" || fail "$(<"$work/invalid")"
-	fi
+	expect_valid_junit "$m/junit.xml"
 	[ "$(grep -c '<testsuite ' "$m/junit.xml")" -eq $# ] ||
 		fail "not a suite a shard"
 	expect ".exit_code == $want and (.shards | length) == $#" "shards" \
 		"$m/report.json"
-	! grep -Eqi 'https?:|src=|url\(|@import' "$m/report.html" ||
-		fail "the page needs something else"
+	expect_page_alone "$m/report.html"
 	while read -r link; do
 		[ -s "$m/$link/report.html" ] || fail "no page at $link"
 		grep -q "href=\"${link// /%20}/report.html\"" "$m/report.html" ||
@@ -76,16 +72,6 @@ cut_journal()
 	zstd -qd --rm "$1/journal/000001.nbj.zst" -o "$1/journal/000001.nbj" ||
 		fail "no journal"
 	truncate -s -10 "$1/journal/000001.nbj"
-}
-
-refuse()
-{
-	rm -rf "$m"
-	natsburn report "${@:2}"
-	[ "$code" -eq 64 ] || fail "${*:2}: exit code $code"
-	[ "$(wc -l <err)" -eq 1 ] || fail "${*:2}: $(<err)"
-	grep -Eq -- "$1" err || fail "${*:2}: $(<err)"
-	[ ! -e "$m" ] || fail "${*:2}: something was written"
 }
 
 lie a 0 --seed 1
@@ -187,25 +173,26 @@ merge 3 c like inconclusive
 is '[.shards[].result]' '["pass","skipped","inconclusive"]'
 
 # Bad input: one line, nothing written.
+unmade=$m
 merge 0 a c
 mv m merged
 cp -r a copy
 touch file
 mkdir nothing
-refuse 'which run folders' --merge --out m
-refuse '"/no/such": No such file' --merge a /no/such --out m
-refuse '"file": is not a folder' --merge a file --out m
-refuse '"./a/": is named twice' --merge a ./a/ --out m
-refuse '"copy": is the same run as "a"' --merge a copy --out m
-refuse '"merged": is a merged report itself' --merge a merged --out m
-refuse 'is of test queue-group-consumer, others are of liar' \
-	--merge a skipped --out m
-refuse 'no report and no journal in any' --merge nothing --out m
-refuse '--out "a": is the folder of a single run' --merge a c --out a
-refuse '--out "like": is the folder of a single run' --merge a c --out like
-refuse '--out "file": is not a folder' --merge a c --out file
-refuse '"c": one word too many' a c
-refuse 'unknown option --mergee' --mergee a c
+refuse 64 'which run folders' report --merge --out m
+refuse 64 '"/no/such": No such file' report --merge a /no/such --out m
+refuse 64 '"file": is not a folder' report --merge a file --out m
+refuse 64 '"./a/": is named twice' report --merge a ./a/ --out m
+refuse 64 '"copy": is the same run as "a"' report --merge a copy --out m
+refuse 64 '"merged": is a merged report itself' report --merge a merged --out m
+refuse 64 'is of test queue-group-consumer, others are of liar' \
+	report --merge a skipped --out m
+refuse 64 'no report and no journal in any' report --merge nothing --out m
+refuse 64 '--out "a": is the folder of a single run' report --merge a c --out a
+refuse 64 '--out "like": is the folder of a single run' report --merge a c --out like
+refuse 64 '--out "file": is not a folder' report --merge a c --out file
+refuse 64 '"c": one word too many' report a c
+refuse 64 'unknown option --mergee' report --mergee a c
 # A folder of its own, when none is named.
 natsburn report --merge --quiet a c
 expect_code 0

@@ -35,27 +35,26 @@ is_port()
 	[ -n "$port" ]
 }
 
-# refuse ADDRESS WHY
-refuse()
-{
-	natsburn run liar --cluster null --rounds 1 --quiet \
-		--out "$work/refused" --metrics "$1"
-	expect_code 64
-	grep -Fq -- "--metrics \"$1\": $2" "$work/err" ||
-		fail "$1: says \"$(<"$work/err")\""
-	[ ! -e "$work/refused" ] || fail "$1: a folder was made"
-}
-
+unmade=$work/refused
 for address in 9600 127.0.0.1 127.0.0.1:x 127.0.0.1:65536 :9600 \
 	nowhere.invalid:1 ::1:9600; do
-	refuse "$address" 'must be HOST:PORT'
+	refuse 64 "--metrics \"$address\": must be HOST:PORT" \
+		run liar --cluster null --rounds 1 --quiet --out "$unmade" \
+		--metrics "$address"
 done
 
 start run liar --cluster null --quiet-time 0 --duration 60s -o liar.rate=500 \
 	-o liar.messages=20000 -o liar.plant=redelivered_after_ack \
 	-o liar.at=start --metrics 127.0.0.1:0 --out "$work/run"
 await 30 "it listens" is_port
-refuse "127.0.0.1:$port" 'cannot listen there: Address already in use'
+# Beside the run, whose words are in $work/err.
+taken=0
+"$NATSBURN" run liar --cluster null --quiet --out "$unmade" \
+	--metrics "127.0.0.1:$port" 2>"$work/taken" || taken=$?
+[ "$taken" -eq 64 ] || fail "a port that is taken: exit code $taken"
+grep -q 'cannot listen there: Address already in use' "$work/taken" ||
+	fail "a port that is taken: says \"$(<"$work/taken")\""
+[ ! -e "$unmade" ] || fail "a port that is taken: a folder was made"
 await 30 "there are rounds" has_rounds 100
 await 30 "there are more" has_rounds "$(metric rounds_total)"
 grep -q '^Content-Type: text/plain; version=0.0.4' "$work/answer" ||
