@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 
 #include "orchestrator/judge/judge.h"
+#include "proto/journal.h"
 
 #define EVIDENCE_EVENTS_MAX 32 /* of one anomaly: half of them the last */
 
@@ -22,10 +23,13 @@ struct evidence {
 
 /*
  * Append to found[i] the events of the judge's i-th anomaly, n of them, as
- * objects. 0 or -errno of the journal.
+ * objects; of the journal of a run folder (0 or its -errno), or of one that
+ * is open.
  */
 int evidence_collect(
     const struct judge *, const char *run_dir, struct evidence *, size_t n);
+void evidence_read(
+    const struct judge *, struct journal_reader *, struct evidence *, size_t n);
 
 /*
  * Most events bear on nothing: a bitmap of the keys tells so at once, and
