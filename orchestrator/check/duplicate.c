@@ -48,20 +48,33 @@ margin_of(uint64_t window_ns)
 	return window_ns / 10 > MARGIN_NS ? window_ns / 10 : MARGIN_NS;
 }
 
+/* Whether copies so far apart may both be stored. */
+static bool
+is_lawful(uint64_t apart_ns, uint64_t window_ns)
+{
+	return apart_ns >= window_ns ||
+	       window_ns - apart_ns <= margin_of(window_ns);
+}
+
+/* Stamps are the servers': any number. */
+static uint64_t
+apart_ns(int64_t a, int64_t b)
+{
+	return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
+}
+
 static void
 pair_decide(struct check *c, struct pair *p)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, p->stream);
 	struct anomaly a = {.kind = ANOMALY_DUPLICATE, .stream = p->stream};
-	int64_t apart = p->stamps[1] - p->stamps[0];
+	uint64_t apart = apart_ns(p->stamps[0], p->stamps[1]);
 	uint64_t window = s != NULL ? s->dedupe_ns : 0;
 
 	if (p->decided || p->stamps[0] == 0 || p->stamps[1] == 0)
 		return;
 	p->decided = true;
-	if (apart < 0)
-		apart = -apart;
-	if ((uint64_t)apart + margin_of(window) >= window)
+	if (is_lawful(apart, window))
 		return; /* stored again after the window: lawful */
 	a.ids[0] = p->id;
 	a.seqs[0] = p->seqs[0];
@@ -139,10 +152,9 @@ static int64_t
 within_window(const struct check *c, const struct copy *m, int64_t oldest_ns)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
-	uint64_t apart = (uint64_t)(m->stamp_ns - oldest_ns);
 
 	if (s == NULL || oldest_ns == 0 || m->stamp_ns < oldest_ns ||
-	    apart + margin_of(s->dedupe_ns) >= s->dedupe_ns)
+	    is_lawful(apart_ns(oldest_ns, m->stamp_ns), s->dedupe_ns))
 		return 0;
 	return oldest_ns;
 }

@@ -7,7 +7,6 @@
 #include "orchestrator/history/evidence.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
-#include "proto/journal.h"
 #include "proto/json.h"
 
 #define EXACT_MAX (UINT64_C(1) << 53)
@@ -222,24 +221,19 @@ found_add(struct evidence *e, const struct event *ev, uint64_t start_ns)
 }
 
 int
-evidence_collect(const struct judge *judge, const char *run_dir,
+evidence_read(const struct judge *judge, struct journal_reader *reader,
     struct evidence *found, size_t n)
 {
-	struct journal_reader reader;
 	struct evidence_sieve sieve;
 	const struct anomaly *a;
 	enum journal_state state = JOURNAL_EVENT;
 	struct event ev;
 	uint64_t start_ns = 0;
 	size_t i;
-	int err;
 
-	if (n == 0)
-		return 0;
 	evidence_sieve_fill(&sieve, judge);
-	err = journal_open(&reader, run_dir);
-	while (err == 0 && (state = journal_next(&reader, &ev, NULL, NULL)) ==
-			       JOURNAL_EVENT) {
+	while (
+	    (state = journal_next(reader, &ev, NULL, NULL)) == JOURNAL_EVENT) {
 		if (start_ns == 0)
 			start_ns = ev.time_ns;
 		if (!evidence_sieve_passes(&sieve, &ev))
@@ -250,6 +244,21 @@ evidence_collect(const struct judge *judge, const char *run_dir,
 				found_add(&found[i], &ev, start_ns);
 		}
 	}
+	return state == JOURNAL_DAMAGED ? -EIO : 0;
+}
+
+int
+evidence_collect(const struct judge *judge, const char *run_dir,
+    struct evidence *found, size_t n)
+{
+	struct journal_reader reader;
+	int err;
+
+	if (n == 0)
+		return 0;
+	err = journal_open(&reader, run_dir);
+	if (err == 0)
+		err = evidence_read(judge, &reader, found, n);
 	journal_reader_fini(&reader);
-	return err == 0 && state == JOURNAL_DAMAGED ? -EIO : err;
+	return err;
 }

@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 
 #include "orchestrator/judge/judge.h"
+#include "proto/journal.h"
 
 #define EVIDENCE_EVENTS_MAX 32 /* of one anomaly: the first 16, the last 16 */
 
@@ -22,10 +23,13 @@ struct evidence {
 
 /*
  * Append to found[i] the events of the judge's i-th anomaly, n of them, as
- * objects. 0 or -errno of the journal.
+ * objects; of the journal of a run folder, or of one that is open. 0 or its
+ * -errno, -EIO when it is damaged.
  */
 int evidence_collect(
     const struct judge *, const char *run_dir, struct evidence *, size_t n);
+int evidence_read(
+    const struct judge *, struct journal_reader *, struct evidence *, size_t n);
 
 /*
  * Most events have nothing to do with any anomaly. A bitmap of the anomalies'

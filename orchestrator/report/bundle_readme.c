@@ -12,7 +12,8 @@ static void
 say_wall(const struct bundle *b, uint64_t ns, FILE *out)
 {
 	const struct stats *s = &b->h->stats;
-	int64_t wall = s->wall_ns + ((int64_t)ns - (int64_t)s->first_ns);
+	/* The wall clock of a damaged history may be any. */
+	int64_t wall = (int64_t)((uint64_t)s->wall_ns + (ns - s->first_ns));
 	char text[CLOCK_UTC_MAX];
 
 	clock_utc(wall, text);

@@ -86,7 +86,8 @@ add_reasons(cJSON *o, const struct history *h)
 static double
 since_load(const struct stats *s, uint64_t ns)
 {
-	int64_t ms = ((int64_t)ns - (int64_t)s->load_ns) / (int64_t)CLOCK_MS;
+	int64_t ms = ns < s->load_ns ? -(int64_t)((s->load_ns - ns) / CLOCK_MS)
+				     : (int64_t)((ns - s->load_ns) / CLOCK_MS);
 
 	return s->load_ns != 0 ? (double)ms / 1e3 : 0.0;
 }
