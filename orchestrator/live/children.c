@@ -758,6 +758,20 @@ end_now(pid_t pid, uint64_t deadline_ns)
 		(void)poll(NULL, 0, 1); /* shorter is fine */
 }
 
+/* What has fallen to us unknown; of one that ends others may be left. */
+static void
+end_rest(uint64_t deadline_ns)
+{
+	pid_t pids[STRAYS_MAX];
+	int i, n;
+
+	do {
+		n = spawn_find_children("--child=", pids, STRAYS_MAX);
+		for (i = 0; i < n; i++)
+			end_now(pids[i], deadline_ns);
+	} while (n > 0 && clock_mono_ns() < deadline_ns);
+}
+
 void
 children_destroy(struct children *c)
 {
@@ -773,6 +787,7 @@ children_destroy(struct children *c)
 		slot_release(c, c->slots[i]);
 		free(c->slots[i]);
 	}
+	end_rest(deadline);
 	if (c->epoll_fd >= 0)
 		close(c->epoll_fd);
 	if (c->signal_fd >= 0)
