@@ -67,7 +67,7 @@ struct update {
 	uint64_t expected, sum;
 	uint64_t revision; /* where it was seen; 0 not yet */
 	uint64_t floor;	   /* highest revision acked when it was first sent */
-	uint64_t invoked_ns, invoked_stood;
+	uint64_t invoked_ns;
 	bool is_unknown, is_ended, told;
 };
 
@@ -95,11 +95,10 @@ struct client {
 	uint64_t op, acked, acked_id; /* of the key when it was asked */
 	uint64_t asked_ns;
 	/* No read succeeded since; 0 none was tried. */
-	uint64_t since_ns, since_stood;
+	uint64_t since_ns;
 	bool told;
 	uint64_t starved_ns; /* refused without a success since; 0 not */
 	bool told_starved;
-	struct check_silence silence;
 };
 
 struct kv_state {
@@ -559,7 +558,6 @@ on_read(struct check *c, const struct event *ev)
 	if (cl->since_ns != 0)
 		return 0;
 	cl->since_ns = ev->time_ns;
-	cl->since_stood = faults_stood(c->faults, ev->time_ns);
 	cl->told = false;
 	return 0;
 }
@@ -736,33 +734,24 @@ on_update(struct check *c, const struct event *ev)
 	u->sum = m->sum;
 	u->floor = st->max_acked;
 	u->invoked_ns = ev->time_ns;
-	u->invoked_stood = faults_stood(c->faults, ev->time_ns);
 	return 0;
 }
 
 static void
-judge_time(struct check *c, struct update *u)
+judge_time(struct check *c, struct update *u, bool is_over)
 {
 	struct anomaly a = anomaly_of(c, ANOMALY_OP_TIMEOUT, u->id, 0);
-	const struct kv_state *st = c->state;
-	uint32_t source = message_id_source(u->id);
-	struct check_silence silence = {0};
-	uint64_t waited;
+	struct check_time t = {
+	    u->invoked_ns, c->config->op_timeout_ns, is_over};
 
-	if (u->told || u->is_ended || u->revision != 0)
-		return;
-	if (source < st->nclients)
-		silence = st->clients[source].silence;
-	waited = check_waited_ns(c, &silence, u->invoked_ns, u->invoked_stood);
-	if (waited <= c->config->op_timeout_ns)
+	if (u->told || u->is_ended || u->revision != 0 || !check_is_late(c, &t))
 		return;
 	u->told = true;
 	a.class = CLASS_VIOLATION;
 	a.rule = "guarantees 15";
-	check_raise(c, &a,
-	    "update %s of key %u was tried %u times without success within "
-	    "%.1f s in which the cluster could serve",
-	    id_text(u->id).s, u->key, u->attempts, (double)waited / 1e9);
+	check_raise_late(c, &a, &t,
+	    "update %s of key %u was tried %u times without success",
+	    id_text(u->id).s, u->key, u->attempts);
 }
 
 /* On the one host clock: what was sent after an ack comes after it. */
@@ -830,7 +819,7 @@ on_ok(struct check *c, const struct event *ev)
 	cl->starved_ns = 0;
 	if (u == NULL)
 		return 0; /* never invoked: the gap is told elsewhere */
-	judge_time(c, u);
+	judge_time(c, u, true);
 	if (!is_forgotten(c, u, m))
 		judge_floor(c, u, m);
 	if (u->revision != 0 && u->revision != m->revision) {
@@ -866,8 +855,6 @@ judge_starved(struct check *c, struct client *cl, uint32_t source)
 	if (cl->starved_ns == 0 || cl->told_starved)
 		return;
 	waited = c->now_ns - cl->starved_ns;
-	if (cl->silence.ns > cl->starved_ns)
-		waited = c->now_ns - cl->silence.ns;
 	if (waited < STARVED_NS ||
 	    !faults_quiet_for(c->faults, c->now_ns, waited))
 		return;
@@ -916,7 +903,7 @@ on_outcome(struct check *c, const struct event *ev)
 	u = update_find(st, ev->u.kv_update_end.id);
 	if (u == NULL)
 		return;
-	judge_time(c, u);
+	judge_time(c, u, true);
 	u->is_ended = true;
 	if (ev->u.kv_update_end.outcome == 2)
 		u->is_unknown = true;
@@ -930,21 +917,15 @@ judge_reading(struct check *c, struct client *cl, uint32_t source)
 {
 	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
 	const struct kv_state *st = c->state;
-	uint64_t waited;
+	struct check_time t = {cl->since_ns, c->config->op_timeout_ns, false};
 
-	if (cl->since_ns == 0 || cl->told)
-		return;
-	waited =
-	    check_waited_ns(c, &cl->silence, cl->since_ns, cl->since_stood);
-	if (waited <= c->config->op_timeout_ns)
+	if (cl->since_ns == 0 || cl->told || !check_is_late(c, &t))
 		return;
 	cl->told = true;
 	a.stream = st->stream;
 	a.rule = "guarantees 15";
-	check_raise(c, &a,
-	    "client %u got no answer to any read within %.1f s in which the "
-	    "cluster could serve",
-	    source, (double)waited / 1e9);
+	check_raise_late(
+	    c, &a, &t, "client %u got no answer to any read", source);
 }
 
 static void
@@ -956,7 +937,7 @@ on_tick(struct check *c)
 
 	for (i = 0; i < st->room; i++)
 		if (st->updates[i].id != 0)
-			judge_time(c, &st->updates[i]);
+			judge_time(c, &st->updates[i], false);
 	for (source = 0; source < st->nclients; source++) {
 		judge_reading(c, &st->clients[source], source);
 		judge_starved(c, &st->clients[source], source);
@@ -979,18 +960,6 @@ on_child_exit(struct kv_state *st, uint32_t source)
 			continue;
 		u->is_unknown = u->is_ended = true;
 	}
-}
-
-/* What it tells after it stood still may be as old as that. */
-static int
-on_silent(struct check *c, uint32_t source)
-{
-	struct client *cl = client_at(c->state, source);
-
-	if (cl == NULL)
-		return -ENOMEM;
-	check_silence_note(c, &cl->silence);
-	return 0;
 }
 
 static void
@@ -1156,8 +1125,6 @@ on_rare(struct check *c, const struct event *ev)
 	switch ((unsigned)ev->type) {
 	case MESSAGE_KV_FINAL:
 		return on_final(c, &ev->u.kv_final);
-	case MESSAGE_CHILD_SILENT:
-		return on_silent(c, ev->u.child_silent.child);
 	case MESSAGE_SCAN_BEGIN:
 		on_scan_begin(c, &ev->u.scan_begin);
 		break;
@@ -1240,7 +1207,7 @@ static const enum message_type types[] = {MESSAGE_KV_READ, MESSAGE_KV_VALUE,
     MESSAGE_KV_UPDATE, MESSAGE_KV_UPDATE_OK, MESSAGE_KV_UPDATE_REJECTED,
     MESSAGE_KV_UPDATE_UNKNOWN, MESSAGE_KV_UPDATE_END, MESSAGE_KV_FINAL,
     MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_END, MESSAGE_CHILD_EXIT, MESSAGE_LEADER,
-    MESSAGE_CHILD_SILENT, MESSAGE_SETTLED, MESSAGE_TICK, 0};
+    MESSAGE_SETTLED, MESSAGE_TICK, 0};
 
 const struct check_ops check_kv = {
     .name = "kv",

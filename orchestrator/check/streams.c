@@ -73,7 +73,7 @@ struct stream {
 	uint32_t source, variant;
 	enum op op; /* what its client is at */
 	uint32_t attempts;
-	uint64_t op_ns, op_stood;
+	uint64_t op_ns;
 	bool op_told, late_told;
 	/* attempts that may have happened, or may still happen */
 	uint32_t adds_open, removes_open;
@@ -99,13 +99,12 @@ struct row {
 struct client {
 	struct stream *current;
 	bool is_listing;
-	uint64_t list, begin_ns, begin_stood;
+	uint64_t list, begin_ns;
 	char prefix[64];
 	struct row *rows;
 	uint32_t nrows, room;
-	uint64_t failing_ns, failing_stood; /* since when listings fail */
+	uint64_t failing_ns; /* since when listings fail */
 	bool told;
-	struct check_silence silence;
 };
 
 struct streams_state {
@@ -115,7 +114,6 @@ struct streams_state {
 	uint64_t listings; /* judged so far */
 	char meta[32];	   /* the meta leader, as last told */
 	uint64_t meta_ns;  /* when it last changed */
-	bool is_sick;	   /* a fault could not be healed */
 };
 
 static const struct flaw_kind {
@@ -282,7 +280,7 @@ is_undisturbed(const struct check *c, uint64_t from_ns)
 {
 	const struct streams_state *st = c->state;
 
-	return from_ns != 0 && !st->is_sick && st->meta_ns < from_ns &&
+	return from_ns != 0 && st->meta_ns < from_ns &&
 	       faults_quiet_for(c->faults, c->now_ns, c->now_ns - from_ns);
 }
 
@@ -537,29 +535,20 @@ judge_listing(struct check *c, const struct client *k)
 
 /* An operation takes too long: told once, on the availability clock. */
 static void
-judge_op(struct check *c, struct stream *s)
+judge_op(struct check *c, struct stream *s, bool is_over)
 {
 	static const char *const names[] = {"", "add", "fill", "delete"};
 	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
-	const struct streams_state *st = c->state;
-	struct check_silence silence = {0};
-	uint64_t waited;
+	struct check_time t = {s->op_ns, c->config->op_timeout_ns, is_over};
 
-	if (s->op == OP_NONE || s->op_told)
-		return;
-	if (s->source < st->nclients)
-		silence = st->clients[s->source].silence;
-	waited = check_waited_ns(c, &silence, s->op_ns, s->op_stood);
-	if (waited <= c->config->op_timeout_ns)
+	if (s->op == OP_NONE || s->op_told || !check_is_late(c, &t))
 		return;
 	s->op_told = true;
 	a.ids[0] = s->id;
-	check_raise(c, &a,
-	    "%s of stream %s (%u:%llu) was tried %u times without success "
-	    "within %.1f s in which the cluster could serve",
+	check_raise_late(c, &a, &t,
+	    "%s of stream %s (%u:%llu) was tried %u times without success",
 	    names[s->op], s->name, message_id_source(s->id),
-	    (unsigned long long)message_id_counter(s->id), s->attempts,
-	    (double)waited / 1e9);
+	    (unsigned long long)message_id_counter(s->id), s->attempts);
 }
 
 static void
@@ -567,7 +556,6 @@ op_begin(struct check *c, struct stream *s, enum op op)
 {
 	s->op = op;
 	s->op_ns = c->now_ns;
-	s->op_stood = faults_stood(c->faults, c->now_ns);
 	s->op_told = false;
 	s->attempts = 0;
 }
@@ -604,7 +592,7 @@ on_add(struct check *c, const struct event *ev)
 static int
 on_add_ok(struct check *c, struct stream *s, const struct msg_stream_add_ok *m)
 {
-	judge_op(c, s);
+	judge_op(c, s, true);
 	if (s->adds_open > 0)
 		s->adds_open--;
 	s->added_ns = c->now_ns;
@@ -639,7 +627,7 @@ on_remove(struct check *c, const struct event *ev)
 static int
 on_remove_ok(struct check *c, struct stream *s)
 {
-	judge_op(c, s);
+	judge_op(c, s, true);
 	if (s->removes_open > 0)
 		s->removes_open--;
 	s->removed_ns = c->now_ns;
@@ -651,7 +639,7 @@ static int
 on_failed(
     struct check *c, struct stream *s, const struct msg_stream_op_failed *m)
 {
-	judge_op(c, s);
+	judge_op(c, s, false);
 	if (s->op == OP_FILL)
 		s->attempts++;
 	if (!m->certain)
@@ -666,7 +654,7 @@ on_failed(
 static int
 on_filled(struct check *c, struct stream *s, const struct msg_stream_filled *m)
 {
-	judge_op(c, s);
+	judge_op(c, s, true);
 	if (m->seq > s->last_seq) {
 		s->last_seq = m->seq;
 		s->acked++;
@@ -704,7 +692,6 @@ on_list(struct check *c, const struct event *ev)
 	k->is_listing = true;
 	k->list = ev->u.stream_list.list;
 	k->begin_ns = ev->time_ns;
-	k->begin_stood = faults_stood(c->faults, ev->time_ns);
 	k->nrows = 0;
 	text_set(k->prefix, sizeof(k->prefix), ev->u.stream_list.prefix);
 	return 0;
@@ -735,22 +722,17 @@ on_listed(struct check *c, const struct event *ev)
 }
 
 static void
-judge_failing(struct check *c, struct client *k, uint32_t source)
+judge_failing(struct check *c, struct client *k, uint32_t source, bool is_over)
 {
 	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
-	uint64_t waited;
+	struct check_time t = {
+	    k->failing_ns, c->config->op_timeout_ns, is_over};
 
-	if (k->failing_ns == 0 || k->told)
-		return;
-	waited =
-	    check_waited_ns(c, &k->silence, k->failing_ns, k->failing_stood);
-	if (waited <= c->config->op_timeout_ns)
+	if (k->failing_ns == 0 || k->told || !check_is_late(c, &t))
 		return;
 	k->told = true;
-	check_raise(c, &a,
-	    "every listing of streams by client %u failed for %.1f s in "
-	    "which the cluster could serve",
-	    source, (double)waited / 1e9);
+	check_raise_late(
+	    c, &a, &t, "no listing of streams by client %u succeeded", source);
 }
 
 static int
@@ -765,14 +747,12 @@ on_list_end(struct check *c, const struct event *ev)
 		return 0;
 	k->is_listing = false;
 	if (!m->ok) {
-		if (k->failing_ns == 0) {
+		if (k->failing_ns == 0)
 			k->failing_ns = k->begin_ns;
-			k->failing_stood = k->begin_stood;
-		}
-		judge_failing(c, k, ev->source);
+		judge_failing(c, k, ev->source, false);
 		return 0;
 	}
-	judge_failing(c, k, ev->source);
+	judge_failing(c, k, ev->source, true);
 	k->failing_ns = 0;
 	k->told = false;
 	if (m->count != k->nrows)
@@ -791,9 +771,9 @@ on_tick(struct check *c)
 
 	for (i = 0; i < BUCKETS; i++)
 		for (s = st->buckets[i]; s != NULL; s = s->next)
-			judge_op(c, s);
+			judge_op(c, s, false);
 	for (i = 0; i < st->nclients; i++)
-		judge_failing(c, &st->clients[i], i);
+		judge_failing(c, &st->clients[i], i, false);
 	return 0;
 }
 
@@ -812,18 +792,6 @@ on_child_exit(struct check *c, uint32_t source)
 	k->current = NULL;
 	k->is_listing = false;
 	k->failing_ns = 0;
-	return 0;
-}
-
-/* It was not refused by anybody while it stood still. */
-static int
-on_silent(struct check *c, uint32_t source)
-{
-	struct client *k = client_at(c, source);
-
-	if (k == NULL)
-		return -ENOMEM;
-	check_silence_note(c, &k->silence);
 	return 0;
 }
 
@@ -861,7 +829,7 @@ on_stream_event(struct check *c, const struct event *ev)
 	case MESSAGE_STREAM_COUNTED:
 		return on_counted(c, s, &ev->u.stream_counted);
 	default: /* STREAM_OP_END */
-		judge_op(c, s);
+		judge_op(c, s, true);
 		s->op = OP_NONE;
 		return 0;
 	}
@@ -870,8 +838,6 @@ on_stream_event(struct check *c, const struct event *ev)
 static int
 streams_event(struct check *c, const struct event *ev)
 {
-	struct streams_state *st = c->state;
-
 	switch ((unsigned)ev->type) {
 	case MESSAGE_STREAM_ADD:
 		return on_add(c, ev);
@@ -889,14 +855,6 @@ streams_event(struct check *c, const struct event *ev)
 		return on_leader(c, &ev->u.leader);
 	case MESSAGE_CHILD_EXIT:
 		return on_child_exit(c, ev->u.child_exit.child);
-	case MESSAGE_CHILD_SILENT:
-		return on_silent(c, ev->u.child_silent.child);
-	case MESSAGE_FAULT_HEALED:
-		st->is_sick |= !ev->u.fault_healed.ok;
-		return 0;
-	case MESSAGE_SETTLED:
-		st->is_sick &= !ev->u.settled.ok;
-		return 0;
 	default:
 		return on_stream_event(c, ev);
 	}
@@ -984,8 +942,7 @@ static const enum message_type types[] = {MESSAGE_STREAM_ADD,
     MESSAGE_STREAM_ADD_OK, MESSAGE_STREAM_REMOVE, MESSAGE_STREAM_REMOVE_OK,
     MESSAGE_STREAM_OP_FAILED, MESSAGE_STREAM_FILLED, MESSAGE_STREAM_LIST,
     MESSAGE_STREAM_LISTED, MESSAGE_STREAM_LIST_END, MESSAGE_STREAM_COUNTED,
-    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_LEADER, MESSAGE_CHILD_EXIT,
-    MESSAGE_CHILD_SILENT, MESSAGE_FAULT_HEALED, MESSAGE_SETTLED, 0};
+    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_LEADER, MESSAGE_CHILD_EXIT, 0};
 
 const struct check_ops check_streams = {
     .name = "streams",

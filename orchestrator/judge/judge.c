@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/judge.h"
+#include "orchestrator/judge/late.h"
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
@@ -31,6 +32,7 @@ struct judge {
 	struct ledger ledger;
 	struct faults faults;
 	struct leaders leaders;
+	struct lates lates;
 	struct check checks[CHECKS_MAX];
 	size_t nchecks;
 	/* by message type: indices of the checks that want it */
@@ -109,6 +111,7 @@ judge_create(judge_notice *notice, void *arg)
 	ledger_init(&j->ledger);
 	faults_init(&j->faults);
 	leaders_init(&j->leaders);
+	lates_init(&j->lates);
 	j->notice = notice;
 	j->notice_arg = arg;
 	for (i = 0; check_table[i] != NULL; i++)
@@ -136,6 +139,7 @@ judge_destroy(struct judge *j)
 	seqmap_fini(&j->facts.complete);
 	ledger_fini(&j->ledger);
 	leaders_fini(&j->leaders);
+	lates_fini(&j->lates);
 	for (i = 0; i < j->nkept; i++)
 		free(j->kept[i].says);
 	free(j->kept);
@@ -234,30 +238,42 @@ check_is_ours(const struct check *c, uint64_t run, unsigned intact)
 	return intact && run == c->ledger->run;
 }
 
-uint64_t
-check_available_ns(
-    const struct check *c, uint64_t start_ns, uint64_t start_stood)
+/* Time of the availability clock that an operation used for certain. */
+static uint64_t
+time_used(const struct check *c, const struct check_time *t)
 {
-	uint64_t stood = faults_stood(c->faults, c->now_ns) - start_stood;
-	uint64_t passed = c->now_ns - start_ns;
+	uint64_t lag = t->is_over ? 0 : FAULTS_LAG_NS;
 
-	return passed > stood ? passed - stood : 0;
+	/* Most have not even passed so much time, whatever stood still. */
+	if (c->now_ns < t->start_ns + lag ||
+	    c->now_ns - lag - t->start_ns <= t->limit_ns)
+		return 0;
+	return c->now_ns - lag - t->start_ns -
+	       faults_stood(c->faults, t->start_ns, c->now_ns - lag);
+}
+
+bool
+check_is_late(const struct check *c, const struct check_time *t)
+{
+	return time_used(c, t) > t->limit_ns;
 }
 
 void
-check_silence_note(const struct check *c, struct check_silence *s)
+check_raise_late(struct check *c, const struct anomaly *proto,
+    const struct check_time *t, const char *fmt, ...)
 {
-	s->ns = c->now_ns;
-	s->stood = faults_stood(c->faults, c->now_ns);
-}
+	char says[SAYS_MAX];
+	va_list ap;
 
-uint64_t
-check_waited_ns(const struct check *c, const struct check_silence *s,
-    uint64_t start_ns, uint64_t start_stood)
-{
-	if (s->ns > start_ns)
-		return check_available_ns(c, s->ns, s->stood);
-	return check_available_ns(c, start_ns, start_stood);
+	va_start(ap, fmt);
+	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
+	va_end(ap);
+	if (t->is_over)
+		lates_add(&c->judge->lates, c, proto, t, says);
+	else
+		check_raise(c, proto,
+		    "%s within %.1f s in which the cluster could serve", says,
+		    (double)time_used(c, t) / 1e9);
 }
 
 enum steadiness
@@ -430,6 +446,8 @@ judge_event(struct judge *j, const struct event *ev)
 	unsigned i;
 	int err = 0;
 
+	faults_pass(&j->faults, ev);
+	lates_pass(&j->lates, ev->time_ns);
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
@@ -438,9 +456,10 @@ judge_event(struct judge *j, const struct event *ev)
 	}
 	faults_event(&j->faults, ev);
 	leaders_event(&j->leaders, ev);
-	ledger_event(&j->ledger, &j->faults, ev);
+	ledger_event(&j->ledger, ev);
 	note_facts(j, ev);
-	if (err < 0 || j->ledger.no_memory || j->leaders.no_memory)
+	if (err < 0 || j->ledger.no_memory || j->leaders.no_memory ||
+	    j->lates.no_memory)
 		j->facts.lost_memory = true;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
@@ -600,6 +619,7 @@ judge_finish(struct judge *j, struct judge_result *r)
 	for (i = 0; i < j->nchecks; i++)
 		if (j->checks[i].ops->finish != NULL && !is_off(&j->checks[i]))
 			j->checks[i].ops->finish(&j->checks[i]);
+	lates_finish(&j->lates, j->facts.saw_end);
 	judge_conclude(j, r, true);
 	r->is_whole = is_whole(j);
 }
