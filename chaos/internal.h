@@ -4,6 +4,7 @@
 #define CHAOS_INTERNAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proto/child.h"
 
@@ -26,5 +27,8 @@ struct child *chaos_child(struct chaos *);
  * servers do proves nothing.
  */
 void chaos_fail(struct chaos *, const char *why);
+
+/* A process of ours has stood still for silent_ns up to now. */
+void chaos_tell_silence(struct chaos *, const char *who, uint64_t silent_ns);
 
 #endif

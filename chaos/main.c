@@ -67,6 +67,16 @@ chaos_fail(struct chaos *c, const char *why)
 	child_diag(&c->child, 0, "%s", why);
 }
 
+void
+chaos_tell_silence(struct chaos *c, const char *who, uint64_t silent_ns)
+{
+	struct event ev = {.type = MESSAGE_OURS_SILENT};
+
+	ev.u.ours_silent.silent_ns = silent_ns;
+	text_set(ev.u.ours_silent.who, sizeof(ev.u.ours_silent.who), who);
+	child_emit(&c->child, &ev);
+}
+
 static void
 take_command(struct chaos *c, const struct event *cmd)
 {
@@ -251,14 +261,19 @@ answer_settled(struct chaos *c)
 {
 	struct event ev = {.type = MESSAGE_SETTLED};
 	char why[CLUSTER_WHY_MAX] = "";
-	bool ok = true;
+	bool ok = true, is_watched;
 
 	if (c->settle_ns == 0)
 		return;
-	if (c->cluster.monitor != NULL) {
+	is_watched = c->cluster.monitor == NULL ||
+		     monitor_is_watching(c->cluster.monitor);
+	if (!is_watched) {
+		ok = false;
+		text_set(why, sizeof(why),
+		    "give the servers' monitoring addresses with --monitor");
+	} else if (c->cluster.monitor != NULL)
 		ok = monitor_is_healthy(c->cluster.monitor, c->settle_ns, why);
-	}
-	if (!ok && clock_mono_ns() < c->settle_ns + SETTLE_NS)
+	if (!ok && is_watched && clock_mono_ns() < c->settle_ns + SETTLE_NS)
 		return;
 	look_at_links(c);
 	c->settle_ns = 0;

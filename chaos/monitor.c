@@ -557,10 +557,21 @@ is_unwell(char *why, const char *name, const struct watched *w)
 }
 
 bool
+monitor_is_watching(const struct monitor *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->cluster->n; i++)
+		if (m->cluster->nodes[i].monitor[0] != '\0')
+			return true;
+	return false;
+}
+
+bool
 monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 {
 	const struct watched *w;
-	bool has_leader = m->cluster->n == 1, watched = false;
+	bool has_leader = m->cluster->n == 1;
 	unsigned i;
 
 	for (i = 0; i < m->cluster->n; i++) {
@@ -571,7 +582,6 @@ monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 			    why, " is not ready", m->cluster->nodes[i].name);
 		if (m->cluster->nodes[i].monitor[0] == '\0')
 			continue;
-		watched = true;
 		if (!monitor_node_is_ok(m, i + 1, since_ns))
 			return is_unwell(why, m->cluster->nodes[i].name, w);
 		if (w->jsz_ns <= since_ns)
@@ -581,7 +591,7 @@ monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 		has_leader |= w->leads_meta && w->meta_current &&
 			      w->meta_size >= m->cluster->n;
 	}
-	if (!watched)
+	if (!monitor_is_watching(m))
 		return true;
 	if (!has_leader)
 		return missing(why,

@@ -38,6 +38,9 @@ void monitor_wait(
  */
 bool monitor_is_healthy(const struct monitor *, uint64_t since_ns, char *why);
 
+/* False when no server has a monitoring address: nothing is known then. */
+bool monitor_is_watching(const struct monitor *);
+
 /* The same of one server's own /healthz only. */
 bool monitor_node_is_ok(
     const struct monitor *, unsigned node, uint64_t since_ns);

@@ -34,7 +34,7 @@ struct schedule_mode {
 	struct fault fault; /* due next, or in force */
 	enum fault_stage stage;
 	uint64_t since_ns; /* when the stage began */
-	bool applied;
+	bool applied, undone;
 	bool in_mix;
 	void *options;
 };

@@ -102,6 +102,13 @@ full_heal(struct fault *f)
 	return f->cluster->ops->node_fill(f->cluster, f->node, false);
 }
 
+static bool
+full_is_undone(struct fault *f)
+{
+	return f->cluster->ops->node_room(f->cluster, f->node) > 0 &&
+	       mayhem_is_undone(f);
+}
+
 /* It does not come back by itself: end it; is_healed starts it again. */
 static void
 end_if_bad(struct fault *f)
@@ -170,5 +177,6 @@ const struct mayhem_ops mayhem_disk_full = {
     .is_applied = full_is_applied,
     .step = full_step,
     .heal = full_heal,
+    .is_undone = full_is_undone,
     .is_healed = full_is_healed,
 };

@@ -143,6 +143,14 @@ remove_heal(struct fault *f)
 	return err < 0 ? err : mayhem_start_all(f);
 }
 
+/* The new one is there. */
+static bool
+remove_is_undone(struct fault *f)
+{
+	return strcmp(f->before, f->cluster->nodes[f->node - 1].name) != 0 &&
+	       mayhem_is_undone(f);
+}
+
 /* The run's streams have all their replicas; those of others are theirs. */
 static bool
 are_copies_whole(const struct fault *f)
@@ -199,5 +207,6 @@ const struct mayhem_ops mayhem_peer_remove = {
     .inject = remove_inject,
     .is_applied = remove_is_applied,
     .heal = remove_heal,
+    .is_undone = remove_is_undone,
     .is_healed = remove_is_healed,
 };

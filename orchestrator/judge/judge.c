@@ -558,6 +558,13 @@ reasons_idle(const struct judge *j, struct judge_result *r)
 		reason(r, "no operation succeeded while a fault was in force");
 }
 
+/* Somebody else's servers, of which none is watched. */
+static bool
+is_blind(const struct run_config *c)
+{
+	return strcmp(c->cluster, "external") == 0 && c->monitor[0] == '\0';
+}
+
 static void
 reasons_inconclusive(
     const struct judge *j, struct judge_result *r, bool is_over)
@@ -577,7 +584,11 @@ reasons_inconclusive(
 	if (f->dropped == 0)
 		reasons_idle(j, r);
 	if (f->settle_why[0] != '\0')
-		reason(r, "the cluster did not settle: %.190s", f->settle_why);
+		reason(r, "%s: %.190s",
+		    is_blind(&j->config)
+			? "whether the cluster settled is not known"
+			: "the cluster did not settle",
+		    f->settle_why);
 	if (f->doubt[0] != '\0')
 		reason(r, "%.250s", f->doubt);
 	if (!has_load) {

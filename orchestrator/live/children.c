@@ -27,6 +27,7 @@
 #define LIVED_NS      (10 * CLOCK_S) /* shorter lives count as failures */
 #define BACKOFF_NS    (200 * CLOCK_MS)
 #define FILLS_A_POLL  8 /* reads of one child before the others' turn */
+#define AWAKE_NS      (5 * CLOCK_S) /* between two polls; longer: we slept */
 
 struct children {
 	struct children_hooks hooks;
@@ -35,6 +36,8 @@ struct children {
 	pid_t template_pid; /* 0: none */
 	int template_fd;    /* -1: none; workers are then started one by one */
 	bool template_failed;
+	uint64_t polled_ns; /* when we last listened */
+	uint64_t awake_ns;  /* we have done so all the time since then */
 	struct child_slot *slots[CHILDREN_MAX];
 	uint32_t n;
 };
@@ -453,6 +456,15 @@ on_signals(struct children *c)
 	}
 }
 
+uint64_t
+children_silence(
+    const struct children *c, const struct child_slot *s, uint64_t now_ns)
+{
+	uint64_t since = s->heard_ns > c->awake_ns ? s->heard_ns : c->awake_ns;
+
+	return now_ns > since ? now_ns - since : 0;
+}
+
 static void
 on_timers(struct children *c)
 {
@@ -468,7 +480,7 @@ on_timers(struct children *c)
 		    children_start(c, s) < 0)
 			s->restart_ns = now + CLOCK_S;
 		if (slot_is_alive(s) && s->state != CHILD_KILLED &&
-		    now > s->heard_ns + SILENCE_NS) {
+		    children_silence(c, s, now) > SILENCE_NS) {
 			log_warn("%s %u was silent for %llu s: killed", s->role,
 			    s->source,
 			    (unsigned long long)(SILENCE_NS / CLOCK_S));
@@ -485,6 +497,9 @@ children_poll(struct children *c, int timeout_ms)
 	int i, n;
 
 	n = epoll_wait(c->epoll_fd, events, EVENTS_A_POLL, timeout_ms);
+	if (clock_mono_ns() > c->polled_ns + AWAKE_NS)
+		c->awake_ns = clock_mono_ns();
+	c->polled_ns = clock_mono_ns();
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (i = 0; i < n; i++) {

@@ -97,6 +97,13 @@ void children_stop(
 /* SIGKILL now. */
 void children_kill(struct children *, struct child_slot *);
 
+/*
+ * For how long a slot's process has said nothing, as far as we listened: when
+ * we ourselves stood still, what it said meanwhile is still to be read.
+ */
+uint64_t children_silence(
+    const struct children *, const struct child_slot *, uint64_t now_ns);
+
 /* Wait for something to happen, at most timeout_ms, and handle it. */
 int children_poll(struct children *, int timeout_ms);
 
