@@ -13,6 +13,7 @@
 
 #include "chaos/admin.h"
 #include "chaos/chaos.h"
+#include "chaos/groups.h"
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
 #include "chaos/schedule.h"
@@ -25,6 +26,7 @@
 #define CONFIG_MS   10000
 #define LOOP_MS	    50
 #define SETTLE_NS   (150 * CLOCK_S)
+#define SURE_NS	    (20 * CLOCK_S) /* behind --recover-timeout */
 #define LINKS_NS    (10 * CLOCK_S) /* between looks for leaks */
 #define EXIT_FAILED 70
 
@@ -39,6 +41,7 @@ struct chaos {
 	bool healing;	    /* MAYHEM_STOP came; ALL_HEALED is owed */
 	uint64_t settle_ns; /* SETTLE came then; SETTLED is owed */
 	struct states states;
+	struct groups groups;
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
@@ -256,6 +259,20 @@ answer_healed(struct chaos *c)
 	child_flush(&c->child);
 }
 
+/*
+ * Not before a group that does not recover has had its time, and that was
+ * told; nor for longer than it could still be told.
+ */
+static bool
+settling_is_vain(const struct chaos *c)
+{
+	uint64_t limit = c->config.recover_timeout_ns + SURE_NS;
+	uint64_t patience = limit > SETTLE_NS ? limit : SETTLE_NS;
+
+	return clock_mono_ns() >= c->settle_ns + patience ||
+	       groups_are_hopeless(&c->groups, c->schedule.calm_ns, limit);
+}
+
 static void
 answer_settled(struct chaos *c)
 {
@@ -273,7 +290,7 @@ answer_settled(struct chaos *c)
 		    "give the servers' monitoring addresses with --monitor");
 	} else if (c->cluster.monitor != NULL)
 		ok = monitor_is_healthy(c->cluster.monitor, c->settle_ns, why);
-	if (!ok && is_watched && clock_mono_ns() < c->settle_ns + SETTLE_NS)
+	if (!ok && is_watched && !settling_is_vain(c))
 		return;
 	look_at_links(c);
 	c->settle_ns = 0;
@@ -314,6 +331,7 @@ serve(struct chaos *c)
 		if (clock_mono_ns() >= c->links_ns + LINKS_NS)
 			look_at_links(c);
 		look_at_servers(c);
+		groups_step(&c->groups, &c->cluster, &c->child);
 		answer_healed(c);
 		answer_settled(c);
 		(void)states_step(&c->states, &c->cluster, &c->child);
@@ -434,6 +452,7 @@ chaos_main(uint32_t source, uint32_t incarnation)
 	admin_destroy(c->cluster.admin);
 	monitor_destroy(c->cluster.monitor);
 	schedule_fini(&c->schedule);
+	groups_fini(&c->groups);
 	free(c->cluster.state);
 	close(c->signal_fd);
 	child_fini(&c->child);

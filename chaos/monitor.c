@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The monitor; see monitor.h. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +32,8 @@ static const struct page_spec {
 	uint64_t slow_ns, fast_ns;
 } page_specs[PAGES] = {
     [PAGE_HEALTH] = {"/healthz", CLOCK_S, 100 * CLOCK_MS},
-    [PAGE_JSZ] = {"/jsz?streams=1&consumers=1", CLOCK_S, 200 * CLOCK_MS},
+    [PAGE_JSZ] = {"/jsz?streams=1&consumers=1&config=1", CLOCK_S,
+	200 * CLOCK_MS},
     [PAGE_VARZ] = {"/varz", 2 * CLOCK_S, 200 * CLOCK_MS},
 };
 
@@ -54,7 +54,9 @@ struct group {
 	bool is_current; /* all replicas are; known by the leader only */
 	bool is_consumer;
 	unsigned copies;		/* replicas, itself included */
+	unsigned want;			/* that are configured; 0: not told */
 	unsigned peers;			/* those that are nodes of ours, bits */
+	unsigned lagging;		/* of them, those not current */
 	uint64_t first, last, messages; /* of a stream, by its own store */
 	char name[MONITOR_NAME_MAX];	/* stream or stream/consumer */
 };
@@ -65,7 +67,7 @@ struct watched {
 	char health_says[160]; /* its own words when it is not */
 	uint64_t jsz_ns;
 	bool leads_meta, meta_current;
-	unsigned meta_size;
+	unsigned meta_size, meta_lagging;
 	struct group *groups;
 	unsigned ngroups;
 	struct monitor_varz varz;
@@ -291,33 +293,69 @@ peers_of(const struct monitor *m, const cJSON *cluster)
 	return peers;
 }
 
-/* True when all rows of a group's replicas say they are current. */
-static bool
-replicas_current(const cJSON *cluster, unsigned *rows)
-{
-	const cJSON *list, *row;
-	bool all = true;
+/* What the rows of a group's replicas say. */
+struct rows {
+	unsigned n, lagging; /* bits of those of our servers that lag */
+	bool all_current;
+};
 
-	*rows = 0;
+static struct rows
+look_at_replicas(const struct monitor *m, const cJSON *cluster)
+{
+	struct rows r = {.all_current = true};
+	const cJSON *list, *row;
+	unsigned i;
+
 	list = json_get(cluster, "replicas");
 	cJSON_ArrayForEach (row, list) {
-		(*rows)++;
-		all &= cJSON_IsTrue(json_get(row, "current")) &&
-		       !cJSON_IsTrue(json_get(row, "offline"));
+		r.n++;
+		if (cJSON_IsTrue(json_get(row, "current")) &&
+		    !cJSON_IsTrue(json_get(row, "offline")))
+			continue;
+		r.all_current = false;
+		for (i = 0; i < m->cluster->n; i++)
+			if (strcmp(json_text(row, "name"),
+				m->cluster->nodes[i].name) == 0)
+				r.lagging |= 1U << i;
 	}
-	return all;
+	return r;
 }
 
+/* A stream or consumer that the run made: the rest isn't ours. */
+static bool
+is_ours(const struct monitor *m, const struct group *g)
+{
+	const char *name = g->name;
+
+	if (strncmp(name, "KV_", 3) == 0)
+		name += 3;
+	return m->prefix[0] != '\0' &&
+	       strncmp(name, m->prefix, strlen(m->prefix)) == 0;
+}
+
+/* A consumer that says nothing has as many replicas as its stream. */
+static unsigned
+replicas_wanted(const cJSON *detail, const cJSON *stream)
+{
+	uint64_t n = json_count(json_get(detail, "config"), "num_replicas");
+
+	if (n == 0 && stream != NULL)
+		return replicas_wanted(stream, NULL);
+	return (unsigned)n;
+}
+
+/* A stream, or with the stream that it is of a consumer. */
 static void
 add_group(struct monitor *m, struct watched *w, const char *node,
-    const cJSON *detail, const char *stream)
+    const cJSON *detail, const cJSON *of)
 {
 	const cJSON *cluster = json_get(detail, "cluster");
 	const char *name = json_text(detail, "name");
+	const char *stream = of != NULL ? json_text(of, "name") : "";
 	const char *leader = json_text(cluster, "leader");
 	const cJSON *state = json_get(detail, "state");
+	struct rows rows = look_at_replicas(m, cluster);
 	struct group *g;
-	unsigned rows = 0;
 
 	if (w->ngroups == GROUPS_MAX)
 		return;
@@ -325,17 +363,19 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	g->hash = hash_name(stream, name);
 	/* R1 has no cluster rows: who has it leads it. */
 	g->is_led = cluster == NULL || strcmp(leader, node) == 0;
-	g->is_current =
-	    g->is_led && (cluster == NULL || replicas_current(cluster, &rows));
-	g->copies = rows + 1;
+	g->copies = rows.n + 1;
+	g->want = replicas_wanted(detail, of);
 	g->peers = peers_of(m, cluster);
-	g->is_consumer = stream[0] != '\0';
+	g->lagging = rows.lagging;
+	g->is_consumer = of != NULL;
 	g->first = json_count(state, "first_seq");
 	g->last = json_count(state, "last_seq");
 	g->messages = json_count(state, "messages");
 	g->name[0] = '\0';
 	text_add(g->name, sizeof(g->name), "%s%s%s", stream,
 	    g->is_consumer ? "/" : "", name);
+	g->is_current = g->is_led && rows.all_current &&
+			(!is_ours(m, g) || g->copies >= g->want);
 	if (g->is_led)
 		tell_leader(m, g->is_consumer ? 3 : 2, g->name, node);
 }
@@ -348,11 +388,10 @@ take_account(struct monitor *m, struct watched *w, const char *node,
 
 	streams = json_get(account, "stream_detail");
 	cJSON_ArrayForEach (stream, streams) {
-		add_group(m, w, node, stream, "");
+		add_group(m, w, node, stream, NULL);
 		consumers = json_get(stream, "consumer_detail");
 		cJSON_ArrayForEach (consumer, consumers)
-			add_group(
-			    m, w, node, consumer, json_text(stream, "name"));
+			add_group(m, w, node, consumer, stream);
 	}
 }
 
@@ -361,7 +400,7 @@ take_jsz(struct monitor *m, struct watched *w, unsigned node, const cJSON *o)
 {
 	const char *name = m->cluster->nodes[node - 1].name;
 	const cJSON *meta, *accounts, *account, *size;
-	unsigned rows = 0;
+	struct rows rows;
 
 	if (w->groups == NULL)
 		w->groups = calloc(GROUPS_MAX, sizeof(*w->groups));
@@ -371,13 +410,14 @@ take_jsz(struct monitor *m, struct watched *w, unsigned node, const cJSON *o)
 	meta = json_get(o, "meta_cluster");
 	/* Only the leader's own rows are worth anything. */
 	w->leads_meta = strcmp(json_text(meta, "leader"), name) == 0;
-	w->meta_current = w->leads_meta && replicas_current(meta, &rows);
+	rows = look_at_replicas(m, meta);
+	w->meta_lagging = rows.lagging;
 	size = json_get(meta, "cluster_size");
 	w->meta_size = w->leads_meta && cJSON_IsNumber(size)
 			   ? (unsigned)size->valueint
 			   : 0;
-	if (w->leads_meta && rows + 1 != w->meta_size)
-		w->meta_current = false;
+	w->meta_current =
+	    w->leads_meta && rows.all_current && rows.n + 1 == w->meta_size;
 	if (w->leads_meta)
 		tell_leader(m, 1, "", name);
 	accounts = json_get(o, "account_details");
@@ -525,7 +565,15 @@ group_is_current(const struct monitor *m, uint64_t hash)
 }
 
 static bool
-groups_are_current(const struct monitor *m)
+missing(char *why, const char *what, const char *name)
+{
+	why[0] = '\0';
+	text_add(why, CLUSTER_WHY_MAX, "%s%s", name, what);
+	return false;
+}
+
+static bool
+groups_are_current(const struct monitor *m, char *why)
 {
 	const struct watched *w;
 	unsigned i, k;
@@ -534,17 +582,10 @@ groups_are_current(const struct monitor *m)
 		w = &m->nodes[i];
 		for (k = 0; k < w->ngroups; k++)
 			if (!group_is_current(m, w->groups[k].hash))
-				return false;
+				return missing(
+				    why, " is not current", w->groups[k].name);
 	}
 	return true;
-}
-
-static bool
-missing(char *why, const char *what, const char *name)
-{
-	why[0] = '\0';
-	text_add(why, CLUSTER_WHY_MAX, "%s%s", name, what);
-	return false;
 }
 
 static bool
@@ -596,9 +637,8 @@ monitor_is_healthy(const struct monitor *m, uint64_t since_ns, char *why)
 	if (!has_leader)
 		return missing(why,
 		    "the meta leader does not see all servers current", "");
-	if (!groups_are_current(m))
-		return missing(
-		    why, "not every stream and consumer is current", "");
+	if (!groups_are_current(m, why))
+		return false;
 	why[0] = '\0';
 	return true;
 }
@@ -612,18 +652,6 @@ monitor_meta_leader(const struct monitor *m, uint64_t since_ns)
 		if (m->nodes[i].leads_meta && m->nodes[i].jsz_ns > since_ns)
 			return i + 1;
 	return 0;
-}
-
-/* A stream or consumer that the run made: the rest isn't ours. */
-static bool
-is_ours(const struct monitor *m, const struct group *g)
-{
-	const char *name = g->name;
-
-	if (strncmp(name, "KV_", 3) == 0)
-		name += 3;
-	return m->prefix[0] != '\0' &&
-	       strncmp(name, m->prefix, strlen(m->prefix)) == 0;
 }
 
 static bool
@@ -699,21 +727,42 @@ monitor_meta_size(const struct monitor *m, uint64_t since_ns)
 	return 0;
 }
 
-unsigned
-monitor_fewest_copies(const struct monitor *m)
+uint64_t
+monitor_meta(const struct monitor *m, unsigned node, struct monitor_meta *out)
 {
-	unsigned i, k, fewest = UINT_MAX;
-	const struct watched *w;
+	const struct watched *w = &m->nodes[node - 1];
 
-	for (i = 0; i < m->cluster->n; i++) {
-		w = &m->nodes[i];
-		for (k = 0; k < w->ngroups; k++)
-			if (w->groups[k].is_led && !w->groups[k].is_consumer &&
-			    is_ours(m, &w->groups[k]) &&
-			    w->groups[k].copies < fewest)
-				fewest = w->groups[k].copies;
+	out->is_led = w->leads_meta;
+	out->is_current = w->leads_meta && w->meta_current;
+	out->size = w->meta_size;
+	out->lagging = w->meta_lagging;
+	return w->jsz_ns;
+}
+
+bool
+monitor_group(const struct monitor *m, unsigned node, unsigned *i,
+    struct monitor_group *out)
+{
+	const struct watched *w = &m->nodes[node - 1];
+	const struct group *g;
+
+	while (*i < w->ngroups) {
+		g = &w->groups[(*i)++];
+		if (!is_ours(m, g))
+			continue;
+		out->id = g->hash;
+		out->name = g->name;
+		out->is_consumer = g->is_consumer;
+		out->is_led = g->is_led;
+		out->is_current = g->is_current;
+		out->copies = g->copies;
+		out->lagging = g->lagging;
+		out->want = g->want;
+		out->last = g->last;
+		out->messages = g->messages;
+		return true;
 	}
-	return fewest;
+	return false;
 }
 
 static void

@@ -33,8 +33,9 @@ void monitor_wait(
 
 /*
  * True when, asked after since_ns, every server said it is healthy, the
- * meta leader sees all servers current, and every stream has a leader that
- * sees all its replicas current. why (CLUSTER_WHY_MAX) says what is missing.
+ * meta leader sees all servers current, and every stream and consumer has a
+ * leader that sees all its replicas current; of the run's as many as are
+ * configured. why (CLUSTER_WHY_MAX) says what is missing.
  */
 bool monitor_is_healthy(const struct monitor *, uint64_t since_ns, char *why);
 
@@ -80,10 +81,35 @@ bool monitor_varz(const struct monitor *, unsigned node, struct monitor_varz *);
 unsigned monitor_meta_size(const struct monitor *, uint64_t since_ns);
 
 /*
- * Replicas of the one of the run's streams that has the fewest, as its leader
- * sees it; UINT_MAX when there is none.
+ * The meta group as a node tells it. Returns when that was asked for, 0 when
+ * the node did not answer.
  */
-unsigned monitor_fewest_copies(const struct monitor *);
+struct monitor_meta {
+	bool is_led;	  /* by this node, it says */
+	bool is_current;  /* then: it sees all others current */
+	unsigned size;	  /* then: members */
+	unsigned lagging; /* then: those of ours that it doesn't, as bits */
+};
+uint64_t monitor_meta(
+    const struct monitor *, unsigned node, struct monitor_meta *);
+
+/*
+ * What a node tells of a raft group of the run, a stream's or a consumer's:
+ * true, and is counted up, or false when there are no more.
+ */
+struct monitor_group {
+	uint64_t id;	  /* the same on all nodes */
+	const char *name; /* until the monitor is waited for */
+	bool is_consumer;
+	bool is_led;	  /* by this node, it says */
+	bool is_current;  /* then: it sees as many as are configured, current */
+	unsigned copies;  /* then: replicas that it counts, itself too */
+	unsigned lagging; /* then: nodes that it doesn't see current, as bits */
+	unsigned want;	  /* replicas that are configured; 0: not told */
+	uint64_t last, messages; /* of a stream, by the node's own store */
+};
+bool monitor_group(
+    const struct monitor *, unsigned node, unsigned *i, struct monitor_group *);
 
 /*
  * What a node tells of a stream of the run, by its own store: true, and is

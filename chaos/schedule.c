@@ -397,6 +397,7 @@ emit_undone(struct schedule *s, const struct fault *f)
 {
 	struct event ev = {.type = MESSAGE_FAULT_UNDONE};
 
+	s->calm_ns = clock_mono_ns();
 	ev.u.fault_undone.fault = f->number;
 	ev.u.fault_undone.patience_ns = f->ops->heal_ns + s->cluster->slower_ns;
 	child_emit(s->child, &ev);

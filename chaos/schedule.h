@@ -56,6 +56,7 @@ struct schedule {
 	unsigned tolerated; /* servers that may be out at once */
 	bool is_stopping, all_ok;
 	uint64_t unhealed_ns; /* a fault could not be undone then; 0 none */
+	uint64_t calm_ns;     /* when the last one was undone, or healed */
 };
 
 /*

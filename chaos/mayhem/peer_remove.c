@@ -151,14 +151,6 @@ remove_is_undone(struct fault *f)
 	       mayhem_is_undone(f);
 }
 
-/* The run's streams have all their replicas; those of others are theirs. */
-static bool
-are_copies_whole(const struct fault *f)
-{
-	return monitor_fewest_copies(f->cluster->monitor) >=
-	       f->cluster->config->replicas;
-}
-
 static bool
 remove_is_healed(struct fault *f)
 {
@@ -183,10 +175,10 @@ remove_is_healed(struct fault *f)
 	    name, size);
 	if (!mayhem_is_whole(f, how))
 		return false;
-	if (size == c->n && are_copies_whole(f))
+	if (size == c->n)
 		return true;
-	text_format(f->how, sizeof(f->how),
-	    "the meta group has %u members, or a stream lacks a replica", size);
+	text_format(
+	    f->how, sizeof(f->how), "the meta group has %u members", size);
 	return false;
 }
 

@@ -92,6 +92,14 @@ is_state(const struct event *ev)
 	return ev->type == MESSAGE_STATE || ev->type == MESSAGE_STATES_DIFFER;
 }
 
+static bool
+is_health(const struct event *ev)
+{
+	return ev->type == MESSAGE_GROUP_SICK ||
+	       ev->type == MESSAGE_GROUP_WELL ||
+	       ev->type == MESSAGE_SERVER_ANSWERS;
+}
+
 bool
 evidence_bears_on(
     const struct judge *judge, const struct event *ev, const struct anomaly *a)
@@ -106,6 +114,8 @@ evidence_bears_on(
 		return ev->u.scan_begin.stream == a->stream;
 	if (is_state(ev)) /* there are none but of streams that differ */
 		return a->kind == ANOMALY_DIVERGENCE;
+	if (is_health(ev))
+		return a->kind == ANOMALY_NOT_RECOVERED;
 	for (i = 0; i < spec->nfields; i++) {
 		f = &spec->fields[i];
 		v = (uint64_t)message_get(ev, f);
@@ -157,7 +167,7 @@ evidence_sieve_passes(const struct evidence_sieve *s, const struct event *ev)
 	unsigned i;
 
 	if (ev->type == MESSAGE_SCAN_BEGIN || ev->type == MESSAGE_SCAN_END ||
-	    is_state(ev))
+	    is_state(ev) || is_health(ev))
 		return true;
 	for (i = 0; i < spec->nfields; i++) {
 		f = &spec->fields[i];
@@ -198,6 +208,13 @@ evidence_is_frame(const struct event *ev)
 	case MESSAGE_FAULT_APPLIED:
 	case MESSAGE_FAULT_HEALED:
 	case MESSAGE_LEADER:
+	case MESSAGE_FAULT_UNDONE:
+	case MESSAGE_CLUSTER_WHOLE:
+	case MESSAGE_GROUP_SICK:
+	case MESSAGE_GROUP_WELL:
+	case MESSAGE_SERVER_ANSWERS:
+	case MESSAGE_OURS_SILENT:
+	case MESSAGE_NO_SERVICE:
 		return true;
 	case MESSAGE_LOG:
 		return ev->u.log.level >= 2;

@@ -36,7 +36,8 @@
 	X(STUCK, stuck)                                                        \
 	X(OP_TIMEOUT, op_timeout)                                              \
 	X(LIMIT_EXCEEDED, limit_exceeded)                                      \
-	X(NOT_REMOVED, not_removed)
+	X(NOT_REMOVED, not_removed)                                            \
+	X(NOT_RECOVERED, not_recovered)
 
 enum anomaly_kind {
 #define X(KIND, kind) ANOMALY_##KIND,

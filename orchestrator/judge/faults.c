@@ -60,10 +60,17 @@ past_add(struct faults *f, uint64_t from_ns, uint64_t to_ns)
 	*p = (struct fault_span){from_ns, to_ns};
 }
 
+static void
+calm_from(struct faults *f, uint64_t ns)
+{
+	f->calm_ns = ns > f->calm_ns ? ns : f->calm_ns;
+}
+
 /* A process of ours, or the host, stood still. */
 static void
 silence_add(struct faults *f, uint64_t from_ns, uint64_t to_ns)
 {
+	calm_from(f, to_ns);
 	past_add(f, from_ns, to_ns);
 	stood_add(f, (struct fault_span){from_ns, to_ns + FAULTS_ELECTION_NS});
 }
@@ -74,6 +81,8 @@ fault_close(struct faults *f, unsigned i, uint64_t over_ns)
 {
 	const struct fault_open *o = &f->open[i];
 
+	if (!o->is_undone)
+		calm_from(f, over_ns);
 	past_add(f, o->planned_ns, over_ns);
 	if (o->stops_clock)
 		stood_add(f, (struct fault_span){
@@ -90,7 +99,7 @@ faults_pass(struct faults *f, const struct event *ev)
 	if (ev->type == MESSAGE_DROPPED)
 		f->tick_ns = 0; /* ticks are among what was dropped */
 	while (i-- > 0)
-		if (f->open[i].is_unhealed && f->open[i].over_ns != 0 &&
+		if (f->open[i].is_unhealed && f->open[i].is_undone &&
 		    now_ns >= f->open[i].over_ns)
 			fault_close(f, i, f->open[i].over_ns);
 	/*
@@ -144,8 +153,11 @@ on_undone(struct faults *f, const struct event *ev)
 {
 	struct fault_open *o = fault_find(f, ev->u.fault_undone.fault);
 
-	if (o != NULL)
-		o->over_ns = ev->time_ns + ev->u.fault_undone.patience_ns;
+	if (o == NULL)
+		return;
+	calm_from(f, ev->time_ns);
+	o->is_undone = true;
+	o->over_ns = ev->time_ns + ev->u.fault_undone.patience_ns;
 }
 
 static void
@@ -232,6 +244,17 @@ faults_active(const struct faults *f)
 	return f->nopen > 0;
 }
 
+uint64_t
+faults_calm_since(const struct faults *f)
+{
+	unsigned i;
+
+	for (i = 0; i < f->nopen; i++)
+		if (!f->open[i].is_undone)
+			return UINT64_MAX;
+	return f->calm_ns;
+}
+
 bool
 faults_quiet_for(const struct faults *f, uint64_t now_ns, uint64_t ns)
 {
@@ -282,7 +305,7 @@ open_span(const struct faults *f)
 		o = &f->open[i];
 		if (!o->stops_clock)
 			continue;
-		to = o->is_unhealed && o->over_ns != 0
+		to = o->is_unhealed && o->is_undone
 			 ? o->over_ns + FAULTS_ELECTION_NS
 			 : UINT64_MAX;
 		s.from_ns =

@@ -32,9 +32,10 @@
 struct fault_open {
 	uint32_t fault;
 	bool stops_clock, applied;
+	bool is_undone;	  /* its cause is */
 	bool is_unhealed; /* its deadline is past, and it was not seen healed */
 	uint64_t planned_ns;
-	uint64_t over_ns; /* is over then at the latest; 0: not known */
+	uint64_t over_ns; /* if it is undone: is over then at the latest */
 };
 
 struct fault_span {
@@ -48,6 +49,7 @@ struct faults {
 	uint64_t planned, applied, failed, healed, unhealed;
 	uint64_t servers_ended; /* faults that end a server's process */
 	uint64_t last_end_ns;	/* when the last disturbance ended */
+	uint64_t calm_ns;	/* when the cause of one was undone last */
 	struct fault_span past[FAULTS_PAST]; /* a ring of the latest */
 	uint64_t npast;
 	uint64_t forgotten_ns; /* what was before this is not known */
@@ -85,6 +87,12 @@ bool faults_quiet_for(const struct faults *, uint64_t now_ns, uint64_t ns);
  */
 bool faults_quiet_between(
     const struct faults *, uint64_t from_ns, uint64_t to_ns);
+
+/*
+ * Since when the cause of no fault is in force, whatever JetStream makes of
+ * it, and nothing of ours stood still; UINT64_MAX: one is.
+ */
+uint64_t faults_calm_since(const struct faults *);
 
 /*
  * For how long the clock stood from from_ns to to_ns. What is no longer

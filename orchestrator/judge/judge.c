@@ -11,7 +11,7 @@
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
-#define SAYS_MAX   400
+#define SAYS_MAX   640
 
 /* What the verdict rests on besides the anomalies. */
 struct facts {

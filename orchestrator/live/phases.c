@@ -29,10 +29,16 @@ is_slow(const struct run *r)
 	return strcmp(r->config.cluster, "kubernetes") == 0;
 }
 
+static const struct phase_ops phases[PHASES];
+
 static uint64_t
 patience_of(const struct run *r, const struct phase_ops *p)
 {
-	return is_slow(r) ? 3 * p->patience_ns : p->patience_ns;
+	uint64_t ns = is_slow(r) ? 3 * p->patience_ns : p->patience_ns;
+	uint64_t least = r->config.recover_timeout_ns + 60 * CLOCK_S;
+
+	/* Chaos has to come to see whether it recovers. */
+	return p == &phases[PHASE_SETTLE] && ns < least ? least : ns;
 }
 
 static void
@@ -296,7 +302,7 @@ stop_workers(struct run *r, bool produces)
 		s = load_worker(r, i);
 		if (s != NULL && r->workers[i].produces == produces)
 			children_stop(r->children, s,
-			    r->config.op_timeout_ns + 30 * CLOCK_S);
+			    r->config.op_timeout_ns + 40 * CLOCK_S);
 	}
 }
 
@@ -357,7 +363,7 @@ drain_enter(struct run *r)
 static bool
 drain_is_over(struct run *r)
 {
-	uint64_t patience = r->config.consume_timeout_ns + 30 * CLOCK_S;
+	uint64_t patience = r->config.consume_timeout_ns + 40 * CLOCK_S;
 
 	if (r->step == 0 && workers_finished(r, true)) {
 		r->step = 1;
@@ -546,7 +552,7 @@ static const struct phase_ops phases[PHASES] = {
 	start_late},
     [PHASE_QUIET] = {"quiet", 0, quiet_enter, quiet_is_over, NULL},
     [PHASE_MAYHEM] = {"mayhem", 0, mayhem_enter, mayhem_is_over, NULL},
-    [PHASE_HEAL] = {"heal", 240 * CLOCK_S, heal_enter, heal_is_over, give_up},
+    [PHASE_HEAL] = {"heal", 270 * CLOCK_S, heal_enter, heal_is_over, give_up},
     [PHASE_DRAIN] = {"drain", 0, drain_enter, drain_is_over, NULL},
     [PHASE_SETTLE] = {"settle", 180 * CLOCK_S, settle_enter, settle_is_over,
 	give_up},

@@ -214,13 +214,6 @@ monitor_meta_size(const struct monitor *m, uint64_t since_ns)
 	return world->meta_size;
 }
 
-unsigned
-monitor_fewest_copies(const struct monitor *m)
-{
-	(void)m;
-	return 9;
-}
-
 int
 admin_request(struct admin *a, enum admin_account account, unsigned node,
     const char *subject, const char *body)
