@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/faults.h"
+#include "proto/base/text.h"
 
 void
 faults_init(struct faults *f)
@@ -66,10 +67,32 @@ calm_from(struct faults *f, uint64_t ns)
 	f->calm_ns = ns > f->calm_ns ? ns : f->calm_ns;
 }
 
+static void
+silence_count(
+    struct fault_silences *s, uint64_t from_ns, uint64_t to_ns, const char *who)
+{
+	struct fault_span *last = &s->last;
+
+	if (s->n == 0 || from_ns > last->to_ns) {
+		s->n++;
+		*last = (struct fault_span){from_ns, from_ns};
+	}
+	if (to_ns > last->to_ns) {
+		s->total_ns += to_ns - last->to_ns;
+		last->to_ns = to_ns;
+	}
+	if (to_ns - from_ns <= s->longest_ns)
+		return;
+	s->longest_ns = to_ns - from_ns;
+	s->longest_from_ns = from_ns;
+	text_set(s->longest_who, sizeof(s->longest_who), who);
+}
+
 /* A process of ours, or the host, stood still. */
 static void
-silence_add(struct faults *f, uint64_t from_ns, uint64_t to_ns)
+silence_add(struct faults *f, uint64_t from_ns, uint64_t to_ns, const char *who)
 {
+	silence_count(&f->silences, from_ns, to_ns, who);
 	calm_from(f, to_ns);
 	past_add(f, from_ns, to_ns);
 	stood_add(f, (struct fault_span){from_ns, to_ns + FAULTS_ELECTION_NS});
@@ -107,7 +130,7 @@ faults_pass(struct faults *f, const struct event *ev)
 	 * natsburn or the whole host stands still.
 	 */
 	if (f->tick_ns != 0 && now_ns >= f->tick_ns + FAULTS_SLEPT_NS)
-		silence_add(f, f->tick_ns, now_ns);
+		silence_add(f, f->tick_ns, now_ns, "natsburn itself");
 }
 
 static struct fault_open *
@@ -132,6 +155,7 @@ on_planned(struct faults *f, const struct event *ev)
 		return; /* chaos never has that many in force */
 	f->open[f->nopen++] = (struct fault_open){.fault = p->fault,
 	    .stops_clock = p->stops_clock && !f->strict,
+	    .leaves_service = true,
 	    .planned_ns = ev->time_ns};
 }
 
@@ -144,8 +168,14 @@ on_applied(struct faults *f, const struct msg_fault_applied *m)
 		f->applied++;
 	else
 		f->failed++;
-	if (o != NULL)
-		o->applied |= m->ok;
+	if (o == NULL || !m->ok)
+		return;
+	o->applied = true;
+	if (o->leaves_service)
+		return;
+	if (f->applied_idle++ == 0)
+		f->idle_from_ns = o->planned_ns;
+	f->idle_to_ns = UINT64_MAX; /* as long as it is in force */
 }
 
 static void
@@ -161,15 +191,45 @@ on_undone(struct faults *f, const struct event *ev)
 }
 
 static void
+on_no_service(struct faults *f, uint32_t fault)
+{
+	struct fault_open *o = fault_find(f, fault);
+
+	if (o != NULL)
+		o->leaves_service = false;
+}
+
+/* Somebody neither works nor beats, and has not for so long. */
+static void
+on_silent(struct faults *f, const struct event *ev)
+{
+	char who[48];
+
+	if (ev->type == MESSAGE_OURS_SILENT) {
+		silence_add(f, ev->time_ns - ev->u.ours_silent.silent_ns,
+		    ev->time_ns, ev->u.ours_silent.who);
+		return;
+	}
+	text_format(
+	    who, sizeof(who), "child process %u", ev->u.child_silent.child);
+	silence_add(
+	    f, ev->time_ns - ev->u.child_silent.silent_ns, ev->time_ns, who);
+}
+
+static void
 on_healed(struct faults *f, const struct event *ev)
 {
 	struct fault_open *o = fault_find(f, ev->u.fault_healed.fault);
 
 	if (o == NULL)
 		return;
+	if (o->applied && !o->leaves_service)
+		f->idle_to_ns = ev->time_ns;
 	if (!ev->u.fault_healed.ok) {
 		f->unhealed++;
 		o->is_unhealed = true;
+		if (f->held_since_ns == 0)
+			f->held_since_ns = ev->time_ns;
 		return;
 	}
 	f->healed++;
@@ -182,6 +242,9 @@ on_whole(struct faults *f, uint64_t now_ns)
 {
 	unsigned i = f->nopen;
 
+	if (f->held_since_ns != 0)
+		f->held_ns += now_ns - f->held_since_ns;
+	f->held_since_ns = 0;
 	while (i-- > 0)
 		if (f->open[i].is_unhealed)
 			fault_close(f, i, now_ns);
@@ -216,11 +279,12 @@ faults_event(struct faults *f, const struct event *ev)
 	case MESSAGE_CLUSTER_WHOLE:
 		on_whole(f, now);
 		break;
-	case MESSAGE_CHILD_SILENT:
-		silence_add(f, now - ev->u.child_silent.silent_ns, now);
+	case MESSAGE_NO_SERVICE:
+		on_no_service(f, ev->u.no_service.fault);
 		break;
+	case MESSAGE_CHILD_SILENT:
 	case MESSAGE_OURS_SILENT:
-		silence_add(f, now - ev->u.ours_silent.silent_ns, now);
+		on_silent(f, ev);
 		break;
 	default:
 		break;

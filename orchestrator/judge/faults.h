@@ -32,7 +32,8 @@
 struct fault_open {
 	uint32_t fault;
 	bool stops_clock, applied;
-	bool is_undone;	  /* its cause is */
+	bool leaves_service; /* operations may succeed under it */
+	bool is_undone;	     /* its cause is */
 	bool is_unhealed; /* its deadline is past, and it was not seen healed */
 	uint64_t planned_ns;
 	uint64_t over_ns; /* if it is undone: is over then at the latest */
@@ -42,11 +43,27 @@ struct fault_span {
 	uint64_t from_ns, to_ns;
 };
 
+/* Silences of ours. Those at one time are one, whoever stood still. */
+struct fault_silences {
+	uint64_t n, total_ns;
+	struct fault_span last;
+	uint64_t longest_ns, longest_from_ns;
+	char longest_who[48];
+};
+
 struct faults {
 	bool strict; /* no fault stops the clock */
 	struct fault_open open[FAULTS_OPEN_MAX];
 	unsigned nopen;
 	uint64_t planned, applied, failed, healed, unhealed;
+	/* Those that left no service: how many, the first and the last. */
+	uint64_t applied_idle, idle_from_ns, idle_to_ns;
+	/*
+	 * No server is taken down from a fault that could not be seen healed
+	 * until the cluster is seen whole: since then (0: it may be), and all
+	 * of that time before.
+	 */
+	uint64_t held_since_ns, held_ns;
 	uint64_t servers_ended; /* faults that end a server's process */
 	uint64_t last_end_ns;	/* when the last disturbance ended */
 	uint64_t calm_ns;	/* when the cause of one was undone last */
@@ -58,6 +75,7 @@ struct faults {
 	unsigned nstood;
 	uint64_t stood_from_ns; /* what was before this is not known */
 	uint64_t tick_ns;	/* the last tick */
+	struct fault_silences silences;
 };
 
 void faults_init(struct faults *);

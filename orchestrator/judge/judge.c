@@ -16,10 +16,12 @@
 /* What the verdict rests on besides the anomalies. */
 struct facts {
 	bool saw_run, saw_end;
-	uint64_t ok_ops, ok_under_fault;
+	uint64_t ok_ops, ok_under_fault, first_ok_ns, last_ok_ns;
 	struct seqmap begun, complete; /* streams whose scan was */
 	uint64_t gaps;
-	uint64_t load_ns; /* when the load began */
+	uint64_t load_ns, load_end_ns; /* when the load began, and ended */
+	uint64_t clock_ns, stood_ns;   /* it stood so long, up to then */
+	uint64_t silent_ns[2];	       /* of ours in all, when it did */
 	uint64_t dropped, holes, dropped_first_ns, dropped_last_ns;
 	bool lost_memory;
 	char harness[256], cluster[256], skipped[256], scan_why[160];
@@ -291,9 +293,11 @@ check_steady(const struct check *c, enum leaders_group what, const char *name,
 }
 
 static void
-note_ok(struct judge *j)
+note_ok(struct judge *j, uint64_t now_ns)
 {
-	j->facts.ok_ops++;
+	if (j->facts.ok_ops++ == 0)
+		j->facts.first_ok_ns = now_ns;
+	j->facts.last_ok_ns = now_ns;
 	if (faults_in_effect(&j->faults))
 		j->facts.ok_under_fault++;
 }
@@ -325,11 +329,31 @@ note_stream(struct facts *f, struct seqmap *m, uint32_t stream)
 }
 
 static void
-note_phase(struct facts *f, const struct event *ev)
+note_phase(struct facts *f, const struct faults *faults, const struct event *ev)
 {
 	f->saw_end |= strcmp(ev->u.phase.name, "end") == 0;
-	if (strcmp(ev->u.phase.name, "quiet") == 0)
-		f->load_ns = ev->time_ns;
+	if (strcmp(ev->u.phase.name, "quiet") == 0) {
+		f->load_ns = f->clock_ns = ev->time_ns;
+		f->silent_ns[0] = faults->silences.total_ns;
+	} else if (strcmp(ev->u.phase.name, "drain") == 0) {
+		f->load_end_ns = ev->time_ns;
+		f->silent_ns[1] = faults->silences.total_ns;
+	}
+}
+
+/* For how much of the load the clock stood, as far as that is known. */
+static void
+note_clock(struct judge *j, uint64_t now_ns)
+{
+	struct facts *f = &j->facts;
+	uint64_t to = now_ns - FAULTS_LAG_NS;
+
+	if (f->load_end_ns != 0 && to > f->load_end_ns)
+		to = f->load_end_ns;
+	if (f->load_ns == 0 || to <= f->clock_ns || now_ns < FAULTS_LAG_NS)
+		return;
+	f->stood_ns += faults_stood(&j->faults, f->clock_ns, to);
+	f->clock_ns = to;
 }
 
 /* What follows is judged only by checks that need nothing before it. */
@@ -372,7 +396,7 @@ note_facts(struct judge *j, const struct event *ev)
 	case MESSAGE_KV_UPDATE_OK:
 	case MESSAGE_STREAM_ADD_OK:
 	case MESSAGE_STREAM_REMOVE_OK:
-		note_ok(j);
+		note_ok(j, ev->time_ns);
 		break;
 	case MESSAGE_OPTION:
 		note_option(j, &ev->u.option);
@@ -381,7 +405,10 @@ note_facts(struct judge *j, const struct event *ev)
 		f->saw_run = true;
 		break;
 	case MESSAGE_PHASE:
-		note_phase(f, ev);
+		note_phase(f, &j->faults, ev);
+		break;
+	case MESSAGE_TICK:
+		note_clock(j, ev->time_ns);
 		break;
 	case MESSAGE_DROPPED:
 		note_dropped(j, &ev->u.dropped);
@@ -542,20 +569,54 @@ reason_dropped(const struct facts *f, struct judge_result *r)
 	    since_load(f, f->dropped_last_ns));
 }
 
+/*
+ * Under some faults an operation may succeed; around the others, which leave
+ * no service, one has to before the first and after the last of them.
+ */
+static void
+reasons_faults(const struct judge *j, struct judge_result *r)
+{
+	const struct facts *f = &j->facts;
+
+	if (j->faults.applied == 0)
+		reason(r, "no fault took effect");
+	else if (strcmp(j->config.test, "none") == 0)
+		return;
+	else if (j->faults.applied > j->faults.applied_idle &&
+		 f->ok_under_fault == 0)
+		reason(r, "no operation succeeded while a fault was in force");
+	else if (j->faults.applied_idle > 0 &&
+		 (f->ok_ops == 0 || f->first_ok_ns >= j->faults.idle_from_ns))
+		reason(r, "no operation succeeded before the first fault");
+	else if (j->faults.applied_idle > 0 &&
+		 f->last_ok_ns <= j->faults.idle_to_ns)
+		reason(r, "no operation succeeded after the last fault");
+}
+
+static uint64_t
+load_lasted(const struct judge *j)
+{
+	const struct facts *f = &j->facts;
+
+	return (f->load_end_ns != 0 ? f->load_end_ns : f->clock_ns) -
+	       f->load_ns;
+}
+
 /* A run that can't show anything. What was dropped may have shown it. */
 static void
 reasons_idle(const struct judge *j, struct judge_result *r)
 {
-	const struct facts *f = &j->facts;
-	bool wants_faults = strcmp(j->config.mayhem, "none") != 0;
-	bool has_load = strcmp(j->config.test, "none") != 0;
+	uint64_t silent_ns = j->facts.silent_ns[1] - j->facts.silent_ns[0];
 
-	if (has_load && f->ok_ops == 0)
+	if (strcmp(j->config.test, "none") != 0 && j->facts.ok_ops == 0)
 		reason(r, "no operation succeeded");
-	if (wants_faults && j->faults.applied == 0)
-		reason(r, "no fault took effect");
-	else if (has_load && wants_faults && f->ok_under_fault == 0)
-		reason(r, "no operation succeeded while a fault was in force");
+	if (strcmp(j->config.mayhem, "none") != 0)
+		reasons_faults(j, r);
+	if (j->facts.load_end_ns != 0 && silent_ns > load_lasted(j) / 2)
+		reason(r,
+		    "processes of natsburn stood still for %.0f of the %.0f s "
+		    "of the load",
+		    (double)silent_ns / 1e9, (double)load_lasted(j) / 1e9);
 }
 
 /* Somebody else's servers, of which none is watched. */
@@ -603,6 +664,59 @@ reasons_inconclusive(
 		reason(r, "the audit is not complete: %.150s", f->scan_why);
 }
 
+static void note(struct judge_result *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+note(struct judge_result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(
+	    r->notes[r->nnotes++], sizeof(r->notes[0]), fmt, ap); /* fits */
+	va_end(ap);
+}
+
+/* At most JUDGE_NOTES of them. */
+static void
+judge_annotate(const struct judge *j, struct judge_result *r)
+{
+	const struct fault_silences *s = &j->faults.silences;
+	const struct faults *f = &j->faults;
+	double load = (double)load_lasted(j) / 1e9;
+	uint64_t held_ns = f->held_ns, stood_ns = j->facts.stood_ns;
+
+	if (j->facts.load_end_ns != 0)
+		stood_ns +=
+		    faults_stood(f, j->facts.clock_ns, j->facts.load_end_ns);
+	if (f->held_since_ns != 0 && j->facts.clock_ns > f->held_since_ns)
+		held_ns += j->facts.clock_ns - f->held_since_ns;
+	if (stood_ns > load_lasted(j) / 2)
+		note(r,
+		    "the availability clock stood for %.0f of the %.0f s of "
+		    "the load: stuck and op_timeout judged the rest",
+		    (double)stood_ns / 1e9, load);
+	if (held_ns > load_lasted(j) / 2)
+		note(r,
+		    "for %.0f of the %.0f s of the load no server was taken "
+		    "down, since a fault had not been seen healed",
+		    (double)held_ns / 1e9, load);
+	if (f->failed > f->applied)
+		note(r, "only %llu of %llu faults were seen to take effect",
+		    (unsigned long long)f->applied,
+		    (unsigned long long)(f->applied + f->failed));
+	if (s->n > 0)
+		note(r,
+		    "processes of natsburn stood still %llu time%s, for %.1f s "
+		    "in all, the longest (%s) for %.1f s from %.1f s of the "
+		    "load on: that time does not count",
+		    (unsigned long long)s->n, s->n == 1 ? "" : "s",
+		    (double)s->total_ns / 1e9, s->longest_who,
+		    (double)s->longest_ns / 1e9,
+		    since_load(&j->facts, s->longest_from_ns));
+}
+
 static void judge_conclude(
     const struct judge *, struct judge_result *, bool is_over);
 
@@ -632,6 +746,7 @@ judge_finish(struct judge *j, struct judge_result *r)
 			j->checks[i].ops->finish(&j->checks[i]);
 	lates_finish(&j->lates, j->facts.saw_end);
 	judge_conclude(j, r, true);
+	judge_annotate(j, r);
 	r->is_whole = is_whole(j);
 }
 
@@ -640,6 +755,7 @@ judge_look(const struct judge *j, struct judge_result *r)
 {
 	memset(r, 0, sizeof(*r));
 	judge_conclude(j, r, false);
+	judge_annotate(j, r);
 }
 
 bool

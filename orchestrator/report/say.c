@@ -166,6 +166,8 @@ say_head(const struct history *h, FILE *out)
 		fprintf(out, "  harness     %llu children died, %llu gaps\n",
 		    (unsigned long long)h->stats.workers_died,
 		    (unsigned long long)h->stats.gaps);
+	for (i = 0; i < h->result.nnotes; i++)
+		fprintf(out, "  note        %s\n", h->result.notes[i]);
 }
 
 /* Rows that are left for anomalies when the rest stands. */
