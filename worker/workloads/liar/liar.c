@@ -50,7 +50,11 @@ enum act_type {
 	ACT_LEADER,
 	ACT_PLANNED,
 	ACT_APPLIED,
+	ACT_UNDONE,
 	ACT_HEALED,
+	ACT_SICK,
+	ACT_WELL,
+	ACT_SILENT,
 	ACT_PAUSE,
 	ACT_BREAK,
 	ACT_TYPES
@@ -70,9 +74,9 @@ struct act {
 	enum act_type type;
 	enum odd odd;
 	uint64_t counter, seq;
-	uint64_t number; /* consumer sequence; of a pause, its ns */
+	uint64_t number; /* consumer sequence; or how long it takes, ns */
 	uint32_t count;	 /* attempt, delivery count, outcome */
-	bool flag;	 /* duplicate; or the fault stops the clock */
+	bool flag; /* duplicate; the fault stops the clock; was not healed */
 	int64_t stamp_ns;
 	const char *text;
 	void (*how)(struct worker *); /* ACT_BREAK */
@@ -92,7 +96,7 @@ struct story {
 	uint64_t messages, rounds, twist_at;
 	uint64_t counter, seq, number; /* the last that were used */
 	int64_t skew_ns;	       /* of the pretended server's clock */
-	uint64_t op_late_ns, consume_late_ns;
+	uint64_t op_late_ns, consume_late_ns, recover_late_ns;
 	const struct twist *plant, *legal;
 	bool is_twisted;
 };
@@ -271,6 +275,18 @@ plant_lost(struct story *st)
 	struct copy c = tell_published(st, ODD_ABSENT);
 
 	tell_consumed(st, &c);
+}
+
+/* Its cause is undone, and the stream does not become whole. */
+static void
+plant_not_recovered(struct story *st)
+{
+	tell_fault(st, false);
+	(void)tell(st, ACT_UNDONE, 0); /* has no fields */
+	tell_pause(st, st->recover_late_ns);
+	tell(st, ACT_SICK, 0)->number = 2 * st->recover_late_ns;
+	(void)tell(st, ACT_HEALED, 0); /* likewise */
+	tell_round(st);
 }
 
 static void
@@ -748,6 +764,47 @@ legal_outage(struct story *st)
 	tell_consumed(st, &c);
 }
 
+/* Its cause is undone and it was not seen healed: it has its time. */
+static void
+legal_unhealed(struct story *st)
+{
+	uint64_t counter = ++st->counter;
+	struct copy c;
+
+	tell_fault(st, true);
+	(void)tell(st, ACT_UNDONE, 0); /* has no fields */
+	tell(st, ACT_HEALED, 0)->flag = true;
+	tell_invoke(st, counter, 1);
+	tell_pause(st, st->op_late_ns);
+	c = tell_store(st, counter, ODD_NOT);
+	tell_ok(st, counter, 1, c.seq);
+	tell_consumed(st, &c);
+}
+
+static void
+legal_sick(struct story *st)
+{
+	tell(st, ACT_SICK, 0)->number = st->recover_late_ns / 2;
+	tell_round(st);
+	(void)tell(st, ACT_WELL, 0); /* has no fields */
+}
+
+/* Most of the run is seen all the same. */
+static void
+legal_our_silence(struct story *st)
+{
+	uint64_t counter = ++st->counter;
+	struct copy c;
+
+	tell_pause(st, 2 * st->op_late_ns);
+	tell_invoke(st, counter, 1);
+	tell_pause(st, st->op_late_ns);
+	tell(st, ACT_SILENT, 0)->number = st->op_late_ns;
+	c = tell_store(st, counter, ODD_NOT);
+	tell_ok(st, counter, 1, c.seq);
+	tell_consumed(st, &c);
+}
+
 /* Legal with --storage memory only. */
 static void
 legal_memory_loss(struct story *st)
@@ -776,6 +833,7 @@ legal_memory_loss(struct story *st)
 	    plant_redelivered_after_ack)                                       \
 	X(stuck, 1, plant_stuck)                                               \
 	X(op_timeout, 1, plant_op_timeout)                                     \
+	X(not_recovered, 1, plant_not_recovered)                               \
 	X(unsettled, 1, plant_unsettled)                                       \
 	X(incomplete, 0, tell_nothing)                                         \
 	X(unaudited, 0, tell_nothing)                                          \
@@ -804,6 +862,9 @@ legal_memory_loss(struct story *st)
 	X(leader_change, 2, legal_leader_change)                               \
 	X(hole, 1, legal_hole)                                                 \
 	X(outage, 1, legal_outage)                                             \
+	X(unhealed, 1, legal_unhealed)                                         \
+	X(sick, 1, legal_sick)                                                 \
+	X(our_silence, 1, legal_our_silence)                                   \
 	X(memory_loss, 1, legal_memory_loss)
 
 #define ROW(name, rounds, teller)  {#name, rounds, teller},
@@ -853,6 +914,7 @@ story_begin(struct story *st, const struct worker *w)
 	st->messages = o->messages;
 	st->op_late_ns = w->config.op_timeout_ns + LATE_NS;
 	st->consume_late_ns = w->config.consume_timeout_ns + LATE_NS;
+	st->recover_late_ns = w->config.recover_timeout_ns + LATE_NS;
 	/* A run may end with the last round: no twist comes after it. */
 	twist = st->plant->rounds + st->legal->rounds;
 	room = st->messages - (twist > 0 ? twist : 1);
@@ -1019,7 +1081,7 @@ play_fault(struct worker *w, const struct act *a)
 {
 	struct event ev = {.type = MESSAGE_FAULT_PLANNED};
 
-	ev.u.fault_planned.fault = 1; /* the first field of all three */
+	ev.u.fault_planned.fault = 1; /* the first field of all of these */
 	if (a->type == ACT_PLANNED) {
 		ev.u.fault_planned.round = 1;
 		ev.u.fault_planned.stops_clock = a->flag;
@@ -1031,9 +1093,37 @@ play_fault(struct worker *w, const struct act *a)
 	} else if (a->type == ACT_APPLIED) {
 		ev.type = MESSAGE_FAULT_APPLIED;
 		ev.u.fault_applied.ok = 1;
+	} else if (a->type == ACT_UNDONE) {
+		ev.type = MESSAGE_FAULT_UNDONE;
+		ev.u.fault_undone.patience_ns = 120 * CLOCK_S;
 	} else {
 		ev.type = MESSAGE_FAULT_HEALED;
-		ev.u.fault_healed.ok = 1;
+		ev.u.fault_healed.ok = !a->flag;
+	}
+	child_emit(&w->child, &ev);
+}
+
+static void
+play_health(struct worker *w, const struct act *a)
+{
+	struct event ev = {.type = MESSAGE_GROUP_SICK};
+	struct msg_group_sick *m = &ev.u.group_sick;
+
+	if (a->type == ACT_SICK) {
+		m->what = 2;
+		m->sick_ns = a->number;
+		worker_stream_name(w, SUFFIX, m->name, sizeof(m->name));
+		text_set(m->says, sizeof(m->says), "nobody leads it");
+	} else if (a->type == ACT_WELL) {
+		ev.type = MESSAGE_GROUP_WELL;
+		ev.u.group_well.what = 2;
+		worker_stream_name(w, SUFFIX, ev.u.group_well.name,
+		    sizeof(ev.u.group_well.name));
+	} else {
+		ev.type = MESSAGE_OURS_SILENT;
+		ev.u.ours_silent.silent_ns = a->number;
+		text_set(ev.u.ours_silent.who, sizeof(ev.u.ours_silent.who),
+		    "pretended");
 	}
 	child_emit(&w->child, &ev);
 }
@@ -1068,7 +1158,11 @@ static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
     [ACT_LEADER] = play_leader,
     [ACT_PLANNED] = play_fault,
     [ACT_APPLIED] = play_fault,
+    [ACT_UNDONE] = play_fault,
     [ACT_HEALED] = play_fault,
+    [ACT_SICK] = play_health,
+    [ACT_WELL] = play_health,
+    [ACT_SILENT] = play_health,
     [ACT_PAUSE] = play_pause,
     [ACT_BREAK] = play_break,
 };
@@ -1126,6 +1220,10 @@ liar_setup(struct worker *w)
 	c->created = (uint64_t)CREATED_NS;
 	c->ack_wait_ns = ACK_WAIT_NS;
 	text_set(c->name, sizeof(c->name), CONSUMER);
+	child_emit(&w->child, &ev);
+	memset(&ev, 0, sizeof(ev));
+	ev.type = MESSAGE_SERVER_ANSWERS; /* the one that isn't there */
+	ev.u.server_answers.node = ev.u.server_answers.ok = 1;
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 	return 0;
