@@ -623,7 +623,8 @@ reasons_idle(const struct judge *j, struct judge_result *r)
 static bool
 is_blind(const struct run_config *c)
 {
-	return strcmp(c->cluster, "external") == 0 && c->monitor[0] == '\0';
+	return strcmp(c->cluster, "external") == 0 && c->monitor[0] == '\0' &&
+	       c->replicas > 1;
 }
 
 static void
