@@ -73,8 +73,10 @@ look_at_servers(struct groups *s, const struct cluster *c, struct child *child,
 	return all;
 }
 
+/* Of a group that nobody leads behind is NULL. */
 static void
-note_sick(struct groups *s, uint8_t what, const char *name, uint64_t now)
+note_sick(struct groups *s, uint8_t what, const char *name,
+    const uint64_t *behind, uint64_t now)
 {
 	struct groups_row *r;
 	unsigned i;
@@ -86,14 +88,17 @@ note_sick(struct groups *s, uint8_t what, const char *name, uint64_t now)
 	if (i == GROUPS_MAX)
 		return;
 	r = &s->rows[i];
+	if (i == s->n) {
+		s->n++;
+		*r = (struct groups_row){.what = what, .since_ns = now};
+		text_set(r->name, sizeof(r->name), name);
+	}
 	r->is_sick = true;
-	if (i < s->n)
+	if (behind == NULL)
 		return;
-	s->n++;
-	r->what = what;
-	r->since_ns = now;
-	r->told_ns = 0;
-	text_set(r->name, sizeof(r->name), name);
+	if (*behind != r->behind)
+		r->since_ns = now;
+	r->behind = *behind;
 }
 
 static void
@@ -109,7 +114,7 @@ look_at_meta(struct groups *s, const struct cluster *c, uint64_t now)
 	}
 	s->was_whole |= is_whole;
 	if (s->was_whole && !is_whole)
-		note_sick(s, WHAT_META, "", now);
+		note_sick(s, WHAT_META, "", NULL, now);
 }
 
 static int
@@ -159,21 +164,45 @@ what_of(const struct monitor_group *g)
 	return g->is_consumer ? WHAT_CONSUMER : WHAT_STREAM;
 }
 
+/* What the stores of those nodes hold, as a number that moves with it. */
+static uint64_t
+sum_of(const struct groups *s, uint32_t from, uint32_t to, unsigned nodes)
+{
+	const struct groups_found *f;
+	uint64_t sum = 0;
+
+	for (; from < to; from++) {
+		f = &s->found[from];
+		if ((nodes & (1U << (f->node - 1))) != 0)
+			sum += f->g.last + f->g.messages;
+	}
+	return sum;
+}
+
 static void
 look_at_groups(struct groups *s, uint64_t now)
 {
 	uint32_t from, to, i;
-	bool is_well;
+	unsigned lagging;
+	bool is_well, is_led;
+	uint64_t behind;
 
 	for (from = 0; from < s->nfound; from = to) {
 		to = end_of_group(s, from);
-		is_well = false;
+		is_well = is_led = false;
+		lagging = 0;
 		/* Of two who say that they lead one may be out of date. */
-		for (i = from; i < to; i++)
+		for (i = from; i < to; i++) {
 			is_well |= s->found[i].g.is_current;
-		if (!is_well)
-			note_sick(s, what_of(&s->found[from].g),
-			    s->found[from].g.name, now);
+			is_led |= s->found[i].g.is_led;
+			if (s->found[i].g.is_led)
+				lagging |= s->found[i].g.lagging;
+		}
+		if (is_well)
+			continue;
+		behind = sum_of(s, from, to, lagging);
+		note_sick(s, what_of(&s->found[from].g), s->found[from].g.name,
+		    is_led ? &behind : NULL, now);
 	}
 }
 

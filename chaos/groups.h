@@ -3,7 +3,8 @@
  * The raft groups of the run (the meta group, streams, consumers): which of
  * them lacks a leader, a current replica, or a replica altogether, and since
  * when; and which servers answer at all. It is told upwards, again and again
- * while it lasts; whether that convicts is the orchestrator's to say.
+ * while it lasts; whether that convicts is the orchestrator's to say. A replica
+ * that catches up, however much that is, makes it last anew as long as it does.
  *
  * Nothing is said of a group's health while a server does not answer: it may
  * be the leader. Nor of the meta group before it was whole once: what somebody
@@ -30,6 +31,7 @@ struct groups_row {
 	uint8_t what;		    /* as in GROUP_SICK */
 	bool is_sick;		    /* by the look that goes on */
 	uint64_t since_ns, told_ns; /* 0: not told */
+	uint64_t behind; /* what those that lag have; it moves: since then */
 	char name[GROUPS_NAME_MAX];
 };
 

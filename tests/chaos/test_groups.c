@@ -26,6 +26,7 @@ static struct world {
 	bool is_dead[NODES]; /* does not answer */
 	struct monitor_meta meta[NODES];
 	struct row stream[NODES], consumer[NODES];
+	uint64_t more; /* messages that the stream has on n1 */
 	unsigned many; /* further streams, that nobody leads */
 	struct cluster cluster;
 	struct groups groups;
@@ -97,7 +98,7 @@ monitor_group(const struct monitor *m, unsigned node, unsigned *i,
 		out->is_current =
 		    r->is_led && r->copies >= 3 && r->lagging == 0;
 		out->last = 20 + node;
-		out->messages = 10 + node;
+		out->messages = 10 + node + (node == 1 ? world.more : 0);
 		return true;
 	}
 	return false;
@@ -213,7 +214,7 @@ test_replicas(void **state)
 	    "it; n3 has it");
 	world.consumer[2] = (struct row){true, true, 2, 0};
 	world.consumer[1].is_there = false;
-	pass(10);
+	pass(11); /* none lags any more: that counts anew */
 	assert_string_equal(world.last.says,
 	    "n3 leads it, with 2 of 3 replicas; n1 has it; n3 has it; not n2");
 	/* Two say that they lead: the one that sees it whole may be right. */
@@ -254,6 +255,40 @@ test_meta(void **state)
 	world.meta[2].size = 3;
 	pass(1);
 	assert_int_equal(world.well, 1);
+}
+
+/* What catches up is given the time that it takes; what stays behind not. */
+static void
+test_catching_up(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	pass(5);
+	world.stream[1].lagging = 1;
+	for (i = 0; i < 500; i++) {
+		world.more++;
+		pass(1);
+	}
+	assert_int_equal(world.sick, 0);
+	pass(10);
+	assert_int_equal(world.sick, 1);
+	assert_true(world.last.sick_ns == 10 * CLOCK_S);
+	/* That others go on is no progress of its own. */
+	world.stream[1].lagging = 4;
+	pass(1);
+	for (i = 0; i < 20; i++) {
+		world.more++;
+		pass(1);
+	}
+	assert_int_equal(world.sick, 3);
+	assert_true(world.last.sick_ns == 20 * CLOCK_S);
+	/* Nor is it one that for a while nobody says who leads. */
+	world.stream[1].is_led = false;
+	pass(10);
+	world.stream[1].is_led = true;
+	pass(10);
+	assert_true(world.last.sick_ns == 40 * CLOCK_S);
 }
 
 /* Somebody's cluster of which we see a part: nothing can be said of it. */
@@ -346,6 +381,7 @@ main(void)
 	    GROUPS_TEST(test_no_leader),
 	    GROUPS_TEST(test_replicas),
 	    GROUPS_TEST(test_meta),
+	    GROUPS_TEST(test_catching_up),
 	    GROUPS_TEST(test_never_whole),
 	    GROUPS_TEST(test_one_server),
 	    GROUPS_TEST(test_silent_server),
