@@ -239,22 +239,24 @@ add_leader(const struct cluster *c, unsigned node, unsigned lagging,
 }
 
 static void
-describe_meta(const struct cluster *c, char *out)
+describe_meta(const struct cluster *c, struct msg_group_sick *m)
 {
-	struct monitor_meta m;
+	struct monitor_meta meta;
 	unsigned i;
 
+	m->servers = c->n;
 	for (i = 1; i <= c->n; i++) {
-		(void)monitor_meta(c->monitor, i, &m); /* known to be young */
-		if (!m.is_led)
+		(void)monitor_meta(c->monitor, i, &meta); /* known: young */
+		if (!meta.is_led)
 			continue;
-		add_leader(c, i, m.lagging, m.size, c->n, out);
-		if (m.size > c->n)
-			text_add(out, GROUPS_SAYS_MAX,
-			    ", with %u members of %u servers", m.size, c->n);
+		m->is_led = true;
+		add_leader(c, i, meta.lagging, meta.size, c->n, m->says);
+		if (meta.size > c->n)
+			text_add(m->says, GROUPS_SAYS_MAX,
+			    ", with %u members of %u servers", meta.size, c->n);
 		return;
 	}
-	text_set(out, GROUPS_SAYS_MAX, "no server says that it leads it");
+	text_set(m->says, GROUPS_SAYS_MAX, "no server says that it leads it");
 }
 
 /* What each server says, of a group whose rows are these. */
@@ -285,33 +287,31 @@ describe_nodes(const struct groups *s, const struct cluster *c, uint32_t from,
 
 static void
 describe(const struct groups *s, const struct cluster *c,
-    const struct groups_row *r, char *out)
+    const struct groups_row *r, struct msg_group_sick *m)
 {
 	const struct groups_found *f;
 	uint32_t from = 0, to, i;
 
-	out[0] = '\0';
-	if (r->what == WHAT_META) {
-		describe_meta(c, out);
-		return;
-	}
 	while (from < s->nfound &&
 	       (what_of(&s->found[from].g) != r->what ||
 		   strcmp(s->found[from].g.name, r->name) != 0))
 		from++;
 	to = from < s->nfound ? end_of_group(s, from) : from;
+	m->servers = to - from;
 	for (i = from; i < to; i++) {
 		f = &s->found[i];
-		if (f->g.is_led && out[0] != '\0')
-			text_add(out, GROUPS_SAYS_MAX, "; ");
-		if (f->g.is_led)
-			add_leader(c, f->node, f->g.lagging, f->g.copies,
-			    f->g.want, out);
+		if (!f->g.is_led)
+			continue;
+		if (m->is_led)
+			text_add(m->says, GROUPS_SAYS_MAX, "; ");
+		m->is_led = true;
+		add_leader(
+		    c, f->node, f->g.lagging, f->g.copies, f->g.want, m->says);
 	}
-	if (out[0] == '\0')
-		text_set(
-		    out, GROUPS_SAYS_MAX, "no server says that it leads it");
-	describe_nodes(s, c, from, to, out);
+	if (!m->is_led)
+		text_set(m->says, GROUPS_SAYS_MAX,
+		    "no server says that it leads it");
+	describe_nodes(s, c, from, to, m->says);
 }
 
 static void
@@ -328,7 +328,10 @@ tell_sick(struct groups *s, const struct cluster *c, struct child *child,
 	m->what = r->what;
 	m->sick_ns = now - r->since_ns;
 	text_set(m->name, sizeof(m->name), r->name);
-	describe(s, c, r, m->says);
+	if (r->what == WHAT_META)
+		describe_meta(c, m);
+	else
+		describe(s, c, r, m);
 	child_emit(child, &ev);
 }
 

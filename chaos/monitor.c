@@ -374,8 +374,10 @@ add_group(struct monitor *m, struct watched *w, const char *node,
 	g->name[0] = '\0';
 	text_add(g->name, sizeof(g->name), "%s%s%s", stream,
 	    g->is_consumer ? "/" : "", name);
-	g->is_current = g->is_led && rows.all_current &&
-			(!is_ours(m, g) || g->copies >= g->want);
+	/* What belongs to no raft group can't lack a replica. */
+	g->is_current =
+	    g->is_led && rows.all_current &&
+	    (cluster == NULL || !is_ours(m, g) || g->copies >= g->want);
 	if (g->is_led)
 		tell_leader(m, g->is_consumer ? 3 : 2, g->name, node);
 }

@@ -12,7 +12,9 @@
  * seconds, also after faults; the bound is many times as long, begins anew
  * with each fault, and only what monitoring says at its end convicts. What a
  * fault still hinders is not counted, however it was meant. Of somebody
- * else's cluster nobody knows whether its links are open: a warning.
+ * else's cluster nobody knows whether its links are open: a warning. So is
+ * what a minority of the servers has of a stream that comes and goes and that
+ * nobody leads: the stream may be deleted, and that be left of it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +77,33 @@ was_told(struct not_recovered_state *st, const struct msg_group_sick *m)
 	return false;
 }
 
+/* The stream, also of a consumer, is there for the whole run. */
+static bool
+is_lasting(const struct check *c, const struct msg_group_sick *m)
+{
+	size_t len = strcspn(m->name, "/");
+	const struct ledger_stream *s;
+	uint32_t i;
+
+	for (i = 0; i < c->ledger->nstreams; i++) {
+		s = ledger_stream(c->ledger, i);
+		if (s != NULL && strncmp(s->name, m->name, len) == 0 &&
+		    s->name[len] == '\0')
+			return true;
+	}
+	return m->what == 1;
+}
+
+static enum anomaly_class
+class_of(const struct check *c, const struct msg_group_sick *m)
+{
+	if (strcmp(c->config->cluster, "external") == 0)
+		return CLASS_WARNING;
+	if (m->is_led || 2 * m->servers > c->config->replicas)
+		return CLASS_VIOLATION;
+	return is_lasting(c, m) ? CLASS_VIOLATION : CLASS_WARNING;
+}
+
 static uint64_t
 later(uint64_t a, uint64_t b)
 {
@@ -87,9 +116,8 @@ on_sick(struct check *c, const struct msg_group_sick *m)
 	static const char *const kinds[] = {
 	    "group", "the meta group", "stream ", "consumer "};
 	struct not_recovered_state *st = c->state;
-	bool is_external = strcmp(c->config->cluster, "external") == 0;
 	struct anomaly a = {.kind = ANOMALY_NOT_RECOVERED,
-	    .class = is_external ? CLASS_WARNING : CLASS_VIOLATION,
+	    .class = class_of(c, m),
 	    .fault = st->fault};
 	uint64_t since_ns = later(c->now_ns - m->sick_ns, st->answering_ns);
 	uint64_t calm_ns = faults_calm_since(c->faults);

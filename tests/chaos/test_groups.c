@@ -177,6 +177,8 @@ test_no_leader(void **state)
 	assert_int_equal(world.last.what, 2);
 	assert_string_equal(world.last.name, "NB_1_s");
 	assert_true(world.last.sick_ns == 10 * CLOCK_S);
+	assert_false(world.last.is_led);
+	assert_int_equal(world.last.servers, 3);
 	assert_string_equal(world.last.says,
 	    "no server says that it leads it; n1 has it, 11 messages up to 21; "
 	    "n2 has it, 12 messages up to 22; n3 has it, 13 messages up to 23");
@@ -217,6 +219,8 @@ test_replicas(void **state)
 	pass(11); /* none lags any more: that counts anew */
 	assert_string_equal(world.last.says,
 	    "n3 leads it, with 2 of 3 replicas; n1 has it; n3 has it; not n2");
+	assert_true(world.last.is_led);
+	assert_int_equal(world.last.servers, 2);
 	/* Two say that they lead: the one that sees it whole may be right. */
 	world.consumer[0] = (struct row){true, true, 3, 0};
 	pass(1);

@@ -106,7 +106,39 @@ shorter_bound(struct story *s)
 	sick_for(s, 2, STREAM, 60 * CLOCK_S);
 }
 
+/* A stream that comes and goes, on so many servers, is sick too long. */
+static void
+passing_stream(struct story *s, uint32_t servers, bool is_led)
+{
+	struct msg_group_sick *m;
+
+	story_pass(s, 250 * CLOCK_S);
+	story_sick(s, 2, STREAM "2", 250 * CLOCK_S);
+	m = &s->events[s->n - 1].u.group_sick;
+	m->servers = servers;
+	m->is_led = is_led;
+}
+
+static void
+passing_without_leader(struct story *s)
+{
+	passing_stream(s, 2, false);
+}
+
+static void
+passing_with_leader(struct story *s)
+{
+	passing_stream(s, 1, true);
+}
+
 /* what is legal */
+
+/* It may be deleted, and that be left of it. */
+static void
+remains_of_a_stream(struct story *s)
+{
+	passing_stream(s, 1, false);
+}
 
 static void
 within_bound(struct story *s)
@@ -183,6 +215,10 @@ static const struct tale plants[] = {
     {"no leader", stream_has_no_leader, 1, 0,
 	"stream NB_b0b_queue is not whole for 24"},
     {"all groups", all_groups, 3, 0, "the meta group is not whole for 25"},
+    {"no leader, of a passing one", passing_without_leader, 1, 0,
+	"stream NB_b0b_queue2 is not whole"},
+    {"a passing one is led", passing_with_leader, 1, 0,
+	"stream NB_b0b_queue2 is not whole"},
     {"without a fault", without_fault, 1, 0,
 	"consumer NB_b0b_queue/burn is not whole for 240.0 s in which all 3 "
 	"servers answered and no fault was in force: no server says"},
@@ -192,6 +228,8 @@ static const struct tale plants[] = {
 };
 
 static const struct tale legal[] = {
+    {"remains of a stream", remains_of_a_stream, 0, 1,
+	"not_recovered (warning, guarantees 13)"},
     {"within the bound", within_bound, 0, 0, ""},
     {"cause in force", cause_in_force, 0, 0, ""},
     {"fault after fault", fault_after_fault, 0, 0, ""},
