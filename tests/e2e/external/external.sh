@@ -75,7 +75,7 @@ natsburn run queue-group-consumer --cluster external \
 	--duration 3s --out "$work/run"
 expect_code 2
 expect '.rounds > 0 and .anomalies == [] and (.reasons | length == 1 and
-	(.[0] | test("not known: give .* with --monitor")))' "the reason"
+	(.[0] | test("did not settle: nobody watches .* with --monitor")))' "the reason"
 expect_same_check "$work/run"
 natsburn run queue-group-consumer --cluster external --url "${urls%,}" \
 	--monitor "${monitors%,}" --mayhem none --consumers 3 \
