@@ -647,8 +647,8 @@ reason_dropped(const struct facts *f, struct judge_result *r)
 }
 
 /*
- * Under some faults an operation may succeed; around the others, which leave
- * no service, one has to before the first and after the last of them.
+ * Under some faults an operation may succeed, and has to once. When all leave
+ * no service one has to before the first and another after the last of them.
  */
 static void
 reasons_faults(const struct judge *j, struct judge_result *r)
@@ -659,14 +659,13 @@ reasons_faults(const struct judge *j, struct judge_result *r)
 		reason(r, "no fault took effect");
 	else if (strcmp(j->config.test, "none") == 0)
 		return;
-	else if (j->faults.applied > j->faults.applied_idle &&
-		 f->ok_under_fault == 0)
-		reason(r, "no operation succeeded while a fault was in force");
-	else if (j->faults.applied_idle > 0 &&
-		 (f->ok_ops == 0 || f->first_ok_ns >= j->faults.idle_from_ns))
+	else if (j->faults.applied > j->faults.applied_idle) {
+		if (f->ok_under_fault == 0)
+			reason(r, "no operation succeeded while a fault was in "
+				  "force");
+	} else if (f->ok_ops == 0 || f->first_ok_ns >= j->faults.idle_from_ns)
 		reason(r, "no operation succeeded before the first fault");
-	else if (j->faults.applied_idle > 0 &&
-		 f->last_ok_ns <= j->faults.idle_to_ns)
+	else if (f->last_ok_ns <= j->faults.idle_to_ns)
 		reason(r, "no operation succeeded after the last fault");
 }
 

@@ -407,6 +407,22 @@ tell_kill_all_first(struct story *s)
 	story_close(s);
 }
 
+/* Where an operation succeeded under a fault nothing is asked of the rest. */
+static void
+tell_kill_all_first_then_another(struct story *s)
+{
+	uint32_t fault;
+
+	story_open(s);
+	kill_all(s, 0);
+	story_rounds(s, 5);
+	fault = story_fault(s, true);
+	story_rounds(s, 5);
+	story_healed(s, fault, true);
+	kill_all(s, 0);
+	story_close(s);
+}
+
 /* Under the other fault an operation has to succeed as ever. */
 static void
 tell_kill_all_beside_another(struct story *s)
@@ -536,6 +552,8 @@ static const struct rule rules[] = {
 	"before the first fault"},
     {"all killed, beside another fault", tell_kill_all_beside_another,
 	VERDICT_INCONCLUSIVE, 2, "while a fault was in force"},
+    {"all killed before anything, then another",
+	tell_kill_all_first_then_another, VERDICT_PASS, 0, NULL},
     {"nobody watched", tell_unwatched, VERDICT_INCONCLUSIVE, 2,
 	"the cluster did not settle: give --monitor"},
     {"we stood still for most of it", tell_mostly_silent, VERDICT_INCONCLUSIVE,
