@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* What the servers said of themselves; see health.h. */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +23,9 @@ struct group {
 	bool is_current; /* all replicas are; known by the leader only */
 	bool is_consumer;
 	unsigned copies;		/* replicas, itself included */
+	unsigned want;			/* that are configured; 0: not told */
 	unsigned peers;			/* those that are nodes of ours, bits */
+	unsigned lagging;		/* of them, those not current */
 	uint64_t first, last, messages; /* of a stream, by its own store */
 	char name[GROUP_NAME];		/* stream or stream/consumer */
 };
@@ -35,7 +36,7 @@ struct watched {
 	char health_says[160]; /* its own words when it is not */
 	uint64_t jsz_ns;
 	bool leads_meta, meta_current;
-	unsigned meta_size;
+	unsigned meta_size, meta_lagging;
 	struct group *groups;
 	uint32_t ngroups, room;
 	struct health_varz varz;
@@ -146,55 +147,92 @@ peers_of(const struct health *h, const cJSON *cluster)
 	return peers;
 }
 
-/* True when all rows of a group's replicas say they are current. */
-static bool
-replicas_current(const cJSON *cluster, unsigned *rows)
-{
-	const cJSON *list, *row;
-	bool all = true;
+/* What the rows of a group's replicas say. */
+struct rows {
+	unsigned n, lagging; /* bits of those of our servers that lag */
+	bool all_current;
+};
 
-	*rows = 0;
+static struct rows
+look_at_replicas(const struct health *h, const cJSON *cluster)
+{
+	struct rows r = {.all_current = true};
+	const cJSON *list, *row;
+	unsigned i;
+
 	list = json_get(cluster, "replicas");
 	cJSON_ArrayForEach (row, list) {
-		(*rows)++;
-		all &= cJSON_IsTrue(json_get(row, "current")) &&
-		       !cJSON_IsTrue(json_get(row, "offline"));
+		r.n++;
+		if (cJSON_IsTrue(json_get(row, "current")) &&
+		    !cJSON_IsTrue(json_get(row, "offline")))
+			continue;
+		r.all_current = false;
+		for (i = 0; i < h->cluster->n; i++)
+			if (strcmp(json_text(row, "name"),
+				h->cluster->nodes[i].name) == 0)
+				r.lagging |= 1U << i;
 	}
-	return all;
+	return r;
 }
 
+/* A stream or consumer that the run made: the rest isn't ours. */
+static bool
+is_ours(const struct health *h, const struct group *g)
+{
+	const char *name = g->name;
+
+	if (strncmp(name, "KV_", 3) == 0)
+		name += 3;
+	return h->prefix[0] != '\0' &&
+	       strncmp(name, h->prefix, strlen(h->prefix)) == 0;
+}
+
+/* A consumer that says nothing has as many replicas as its stream. */
+static unsigned
+replicas_wanted(const cJSON *detail, const cJSON *stream)
+{
+	uint64_t n = json_count(json_get(detail, "config"), "num_replicas");
+
+	if (n == 0 && stream != NULL)
+		return replicas_wanted(stream, NULL);
+	return (unsigned)n;
+}
+
+/* A stream, or with the stream that it is of a consumer. */
 static void
 add_group(struct health *h, struct watched *w, const char *node,
-    const cJSON *detail, const char *stream)
+    const cJSON *detail, const cJSON *of)
 {
 	const cJSON *cluster = json_get(detail, "cluster");
 	const char *name = json_text(detail, "name");
+	const char *stream = of != NULL ? json_text(of, "name") : "";
 	const char *leader = json_text(cluster, "leader");
 	const cJSON *state = json_get(detail, "state");
+	struct rows rows = look_at_replicas(h, cluster);
 	struct group *g;
-	unsigned rows = 0;
 
 	if (array_reserve(&w->groups, &w->room, w->ngroups + 1,
 		sizeof(*w->groups), GROUPS_MAX) < 0)
 		return;
 	g = &w->groups[w->ngroups++];
 	g->hash = hash_name(stream, name);
-	/*
-	 * With one replica there are no cluster rows: the server that has it
-	 * leads it.
-	 */
+	/* R1 has no cluster rows: who has it leads it. */
 	g->is_led = cluster == NULL || strcmp(leader, node) == 0;
-	g->is_current =
-	    g->is_led && (cluster == NULL || replicas_current(cluster, &rows));
-	g->copies = rows + 1;
+	g->copies = rows.n + 1;
+	g->want = replicas_wanted(detail, of);
 	g->peers = peers_of(h, cluster);
-	g->is_consumer = stream[0] != '\0';
+	g->lagging = rows.lagging;
+	g->is_consumer = of != NULL;
 	g->first = json_count(state, "first_seq");
 	g->last = json_count(state, "last_seq");
 	g->messages = json_count(state, "messages");
 	g->name[0] = '\0';
 	text_add(g->name, sizeof(g->name), "%s%s%s", stream,
 	    g->is_consumer ? "/" : "", name);
+	/* What belongs to no raft group can't lack a replica. */
+	g->is_current =
+	    g->is_led && rows.all_current &&
+	    (cluster == NULL || !is_ours(h, g) || g->copies >= g->want);
 	if (g->is_led)
 		tell_leader(h, g->is_consumer ? 3 : 2, g->name, node);
 }
@@ -207,11 +245,10 @@ take_account(
 
 	streams = json_get(account, "stream_detail");
 	cJSON_ArrayForEach (stream, streams) {
-		add_group(h, w, node, stream, "");
+		add_group(h, w, node, stream, NULL);
 		consumers = json_get(stream, "consumer_detail");
 		cJSON_ArrayForEach (consumer, consumers)
-			add_group(
-			    h, w, node, consumer, json_text(stream, "name"));
+			add_group(h, w, node, consumer, stream);
 	}
 }
 
@@ -220,7 +257,7 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 {
 	const char *name = h->cluster->nodes[node - 1].name;
 	const cJSON *meta, *accounts, *account, *size;
-	unsigned rows = 0;
+	struct rows rows;
 
 	w->ngroups = 0;
 	meta = json_get(o, "meta_cluster");
@@ -228,13 +265,14 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 	 * What a server says of its replicas is up to date only on the leader.
 	 */
 	w->leads_meta = strcmp(json_text(meta, "leader"), name) == 0;
-	w->meta_current = w->leads_meta && replicas_current(meta, &rows);
+	rows = look_at_replicas(h, meta);
+	w->meta_lagging = rows.lagging;
 	size = json_get(meta, "cluster_size");
 	w->meta_size = w->leads_meta && cJSON_IsNumber(size)
 			   ? (unsigned)size->valueint
 			   : 0;
-	if (w->leads_meta && rows + 1 != w->meta_size)
-		w->meta_current = false;
+	w->meta_current =
+	    w->leads_meta && rows.all_current && rows.n + 1 == w->meta_size;
 	if (w->leads_meta)
 		tell_leader(h, 1, "", name);
 	accounts = json_get(o, "account_details");
@@ -322,8 +360,15 @@ group_is_current(const struct health *h, uint64_t hash)
 	return false; /* nobody leads it */
 }
 
+static void
+say_missing(char *why, const char *what, const char *name)
+{
+	why[0] = '\0';
+	text_add(why, CLUSTER_WHY_MAX, "%s%s", name, what);
+}
+
 static bool
-groups_are_current(const struct health *h)
+groups_are_current(const struct health *h, char *why)
 {
 	const struct watched *w;
 	unsigned i, k;
@@ -331,17 +376,13 @@ groups_are_current(const struct health *h)
 	for (i = 0; i < h->cluster->n; i++) {
 		w = &h->nodes[i];
 		for (k = 0; k < w->ngroups; k++)
-			if (!group_is_current(h, w->groups[k].hash))
+			if (!group_is_current(h, w->groups[k].hash)) {
+				say_missing(
+				    why, " is not current", w->groups[k].name);
 				return false;
+			}
 	}
 	return true;
-}
-
-static void
-say_missing(char *why, const char *what, const char *name)
-{
-	why[0] = '\0';
-	text_add(why, CLUSTER_WHY_MAX, "%s%s", name, what);
 }
 
 static void
@@ -368,11 +409,22 @@ say_lacks(const struct health *h, unsigned node, uint64_t since_ns, char *why)
 }
 
 bool
+health_is_watching(const struct health *h)
+{
+	unsigned i;
+
+	for (i = 0; i < h->cluster->n; i++)
+		if (h->cluster->nodes[i].monitor[0] != '\0')
+			return true;
+	return false;
+}
+
+bool
 health_is_whole(const struct health *h, uint64_t since_ns, char *why)
 {
 	const struct cluster *c = h->cluster;
 	const struct watched *w;
-	bool has_leader = c->n == 1, watched = false;
+	bool has_leader = c->n == 1;
 	unsigned i;
 
 	why[0] = '\0';
@@ -383,19 +435,15 @@ health_is_whole(const struct health *h, uint64_t since_ns, char *why)
 			say_missing(why, " is not ready", c->nodes[i - 1].name);
 		else
 			say_lacks(h, i, since_ns, why);
-		watched |= c->nodes[i - 1].monitor[0] != '\0';
 		has_leader |=
 		    w->leads_meta && w->meta_current && w->meta_size >= c->n;
 	}
-	if (why[0] != '\0' || !watched)
+	if (why[0] != '\0' || !health_is_watching(h))
 		return why[0] == '\0';
 	if (!has_leader)
 		say_missing(why,
 		    "the meta leader does not see all servers current", "");
-	else if (!groups_are_current(h))
-		say_missing(
-		    why, "not every stream and consumer is current", "");
-	return why[0] == '\0';
+	return why[0] == '\0' && groups_are_current(h, why);
 }
 
 unsigned
@@ -407,21 +455,6 @@ health_meta_leader(const struct health *h, uint64_t since_ns)
 		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns)
 			return i + 1;
 	return 0;
-}
-
-/*
- * True for streams and consumers that the run made, by their names. The bucket
- * of a key-value test is a stream with KV_ before its name.
- */
-static bool
-is_ours(const struct health *h, const struct group *g)
-{
-	const char *name = g->name;
-
-	if (strncmp(name, "KV_", 3) == 0)
-		name += 3;
-	return h->prefix[0] != '\0' &&
-	       strncmp(name, h->prefix, strlen(h->prefix)) == 0;
 }
 
 static bool
@@ -496,21 +529,42 @@ health_meta_size(const struct health *h, uint64_t since_ns)
 	return 0;
 }
 
-unsigned
-health_fewest_copies(const struct health *h)
+uint64_t
+health_meta(const struct health *h, unsigned node, struct health_meta *out)
 {
-	unsigned i, k, fewest = UINT_MAX;
-	const struct watched *w;
+	const struct watched *w = &h->nodes[node - 1];
 
-	for (i = 0; i < h->cluster->n; i++) {
-		w = &h->nodes[i];
-		for (k = 0; k < w->ngroups; k++)
-			if (w->groups[k].is_led && !w->groups[k].is_consumer &&
-			    is_ours(h, &w->groups[k]) &&
-			    w->groups[k].copies < fewest)
-				fewest = w->groups[k].copies;
+	out->is_led = w->leads_meta;
+	out->is_current = w->leads_meta && w->meta_current;
+	out->size = w->meta_size;
+	out->lagging = w->meta_lagging;
+	return w->jsz_ns;
+}
+
+bool
+health_group(const struct health *h, unsigned node, unsigned *i,
+    struct health_group *out)
+{
+	const struct watched *w = &h->nodes[node - 1];
+	const struct group *g;
+
+	while (*i < w->ngroups) {
+		g = &w->groups[(*i)++];
+		if (!is_ours(h, g))
+			continue;
+		out->id = g->hash;
+		out->name = g->name;
+		out->is_consumer = g->is_consumer;
+		out->is_led = g->is_led;
+		out->is_current = g->is_current;
+		out->copies = g->copies;
+		out->lagging = g->lagging;
+		out->want = g->want;
+		out->last = g->last;
+		out->messages = g->messages;
+		return true;
 	}
-	return fewest;
+	return false;
 }
 
 static void

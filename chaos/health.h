@@ -46,10 +46,14 @@ bool health_take(struct health *, const struct health_answer *);
 
 /*
  * True when, asked after since_ns, every server said it is healthy, the
- * meta leader sees all servers current, and every stream has a leader that
- * sees all its replicas current. why (CLUSTER_WHY_MAX) says what is missing.
+ * meta leader sees all servers current, and every stream and consumer has a
+ * leader that sees all its replicas current; of the run's as many as are
+ * configured. why (CLUSTER_WHY_MAX) says what is missing.
  */
 bool health_is_whole(const struct health *, uint64_t since_ns, char *why);
+
+/* False when no server has a monitoring address: nothing is known then. */
+bool health_is_watching(const struct health *);
 
 /* The same of one server's own /healthz only. */
 bool health_node_is_ok(const struct health *, unsigned node, uint64_t since_ns);
@@ -89,10 +93,35 @@ bool health_varz(const struct health *, unsigned node, struct health_varz *);
 unsigned health_meta_size(const struct health *, uint64_t since_ns);
 
 /*
- * Replicas of the one of the run's streams that has the fewest, as its leader
- * sees it; UINT_MAX when there is none.
+ * The meta group as a node tells it. Returns when that was asked for, 0 when
+ * the node did not answer.
  */
-unsigned health_fewest_copies(const struct health *);
+struct health_meta {
+	bool is_led;	  /* by this node, it says */
+	bool is_current;  /* then: it sees all others current */
+	unsigned size;	  /* then: members */
+	unsigned lagging; /* then: those of ours that it doesn't, as bits */
+};
+uint64_t health_meta(
+    const struct health *, unsigned node, struct health_meta *);
+
+/*
+ * What a node tells of a raft group of the run, a stream's or a consumer's:
+ * true, and is counted up, or false when there are no more.
+ */
+struct health_group {
+	uint64_t id;	  /* the same on all nodes */
+	const char *name; /* until the monitor is waited for */
+	bool is_consumer;
+	bool is_led;	  /* by this node, it says */
+	bool is_current;  /* then: it sees as many as are configured, current */
+	unsigned copies;  /* then: replicas that it counts, itself too */
+	unsigned lagging; /* then: nodes that it doesn't see current, as bits */
+	unsigned want;	  /* replicas that are configured; 0: not told */
+	uint64_t last, messages; /* of a stream, by the node's own store */
+};
+bool health_group(
+    const struct health *, unsigned node, unsigned *i, struct health_group *);
 
 /*
  * Walk the run's streams on a node, by its own store: start with *i = 0; true

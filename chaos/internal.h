@@ -4,6 +4,7 @@
 #define CHAOS_INTERNAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proto/child.h"
 
@@ -39,5 +40,8 @@ void chaos_fail_lack(struct chaos *, int err, const char *what);
  * still. By it servers are waited for.
  */
 uint64_t chaos_time(const struct chaos *);
+
+/* A process of ours has stood still for silent_ns up to now. */
+void chaos_tell_silence(struct chaos *, const char *who, uint64_t silent_ns);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "chaos/admin.h"
 #include "chaos/chaos.h"
+#include "chaos/groups.h"
 #include "chaos/internal.h"
 #include "chaos/health.h"
 #include "chaos/monitor.h"
@@ -28,6 +29,7 @@
 #define WAIT_MS	    1000
 #define LOOP_MS	    50
 #define SETTLE_NS   (150 * CLOCK_S)
+#define SURE_NS	    (20 * CLOCK_S) /* behind --recover-timeout */
 #define LINKS_NS    (10 * CLOCK_S) /* between looks for leaks */
 #define EXIT_FAILED 70
 
@@ -44,6 +46,7 @@ struct chaos {
 	uint64_t settle_ns;  /* SETTLE came then; SETTLED is owed */
 	uint64_t patient_ns; /* until then, by chaos_time() */
 	struct states states;
+	struct groups groups;
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
@@ -92,6 +95,25 @@ chaos_time(const struct chaos *c)
 	return c->pace.ns;
 }
 
+void
+chaos_tell_silence(struct chaos *c, const char *who, uint64_t silent_ns)
+{
+	struct event ev = {.type = MESSAGE_OURS_SILENT};
+
+	ev.u.ours_silent.silent_ns = silent_ns;
+	text_set(ev.u.ours_silent.who, sizeof(ev.u.ours_silent.who), who);
+	child_emit(&c->child, &ev);
+}
+
+/* As long as a group that does not recover could still be told. */
+static uint64_t
+settle_patience(const struct run_config *c)
+{
+	uint64_t limit = c->recover_timeout_ns + SURE_NS;
+
+	return limit > SETTLE_NS ? limit : SETTLE_NS;
+}
+
 static void
 take_command(struct chaos *c, const struct event *cmd)
 {
@@ -105,7 +127,7 @@ take_command(struct chaos *c, const struct event *cmd)
 		break;
 	case MESSAGE_SETTLE:
 		c->settle_ns = clock_mono_ns();
-		c->patient_ns = chaos_time(c) + SETTLE_NS;
+		c->patient_ns = chaos_time(c) + settle_patience(&c->config);
 		break;
 	case MESSAGE_COMPARE:
 		states_begin(&c->states);
@@ -288,20 +310,42 @@ answer_healed(struct chaos *c)
 	child_flush(&c->child);
 }
 
+/*
+ * Not before a group that does not recover has had its time, and that was
+ * told; nor for longer than it could still be told.
+ */
+static bool
+settling_is_vain(const struct chaos *c, char *why)
+{
+	uint64_t limit = c->config.recover_timeout_ns + SURE_NS;
+
+	return chaos_time(c) >= c->patient_ns ||
+	       (c->cluster.monitor != NULL &&
+		   monitor_is_foreign(
+		       c->cluster.monitor, MONITOR_FOREIGN_NS, why)) ||
+	       groups_are_hopeless(&c->groups, c->schedule.calm_ns, limit);
+}
+
 static void
 answer_settled(struct chaos *c)
 {
 	struct event ev = {.type = MESSAGE_SETTLED};
 	char why[CLUSTER_WHY_MAX] = "";
-	bool ok = true;
+	bool ok = true, is_watched;
 
 	if (c->settle_ns == 0)
 		return;
-	if (c->cluster.health != NULL) {
+	/* One replica is current without being watched. */
+	is_watched = c->cluster.health == NULL || c->config.replicas == 1 ||
+		     health_is_watching(c->cluster.health);
+	if (!is_watched) {
+		ok = false;
+		text_set(why, sizeof(why),
+		    "nobody watches its servers: give their monitoring "
+		    "addresses with --monitor");
+	} else if (c->cluster.health != NULL)
 		ok = health_is_whole(c->cluster.health, c->settle_ns, why);
-	}
-	if (!ok && chaos_time(c) < c->patient_ns &&
-	    !monitor_is_foreign(c->cluster.monitor, MONITOR_FOREIGN_NS, why))
+	if (!ok && is_watched && !settling_is_vain(c, why))
 		return;
 	look_at_links(c);
 	c->settle_ns = 0;
@@ -342,6 +386,7 @@ serve(struct chaos *c)
 		if (clock_mono_ns() >= c->links_ns + LINKS_NS)
 			look_at_links(c);
 		look_at_servers(c);
+		groups_step(&c->groups, &c->cluster, &c->child);
 		answer_healed(c);
 		answer_settled(c);
 		states_step(&c->states, &c->cluster, &c->child);
@@ -474,6 +519,7 @@ chaos_main(uint32_t source, uint32_t incarnation)
 	admin_destroy(c->cluster.admin);
 	monitor_end(&c->cluster);
 	schedule_fini(&c->schedule);
+	groups_fini(&c->groups);
 	free(c->cluster.state);
 	close(c->signal_fd);
 	child_fini(&c->child);

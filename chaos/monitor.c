@@ -18,7 +18,8 @@ static const struct page_spec {
 	uint64_t slow_ns, fast_ns;
 } page_specs[HEALTH_PAGES] = {
     [HEALTH_HEALTHZ] = {"/healthz", CLOCK_S, 100 * CLOCK_MS},
-    [HEALTH_JSZ] = {"/jsz?streams=1&consumers=1", CLOCK_S, 200 * CLOCK_MS},
+    [HEALTH_JSZ] = {"/jsz?streams=1&consumers=1&config=1", CLOCK_S,
+	200 * CLOCK_MS},
     [HEALTH_VARZ] = {"/varz", 2 * CLOCK_S, 200 * CLOCK_MS},
 };
 

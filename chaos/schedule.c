@@ -26,6 +26,7 @@ plan_next(struct schedule *s, struct schedule_mode *m)
 	m->fault.options = m->plan.options;
 	m->fault.cluster = s->cluster;
 	m->stage = STAGE_NONE;
+	m->applied = m->undone = false;
 	if (m->plan.ops->plan != NULL)
 		m->plan.ops->plan(&m->plan, &m->fault);
 }
@@ -269,33 +270,78 @@ mix_offset(const struct schedule *s)
 	return s->mix * (c->mix_time_ns + c->quiet_ns);
 }
 
+/* The servers that a fault puts out of service, as bits. */
+static unsigned
+nodes_out(const struct fault *f)
+{
+	return f->ops->outage != OUTAGE_NONE && !f->is_mild ? fault_nodes(f)
+							    : 0;
+}
+
 /*
- * With fewer than three replicas a server that is down stops streams, however
- * gracefully it went.
+ * With what is in force already, can this fault take so many servers that a
+ * stream's replicas have no quorum? A rollout takes one of its servers at a
+ * time, whichever.
  */
 static bool
-stops_clock(const struct schedule *s, const struct mayhem_ops *ops)
+may_take_quorum(const struct schedule *s, const struct fault *f)
 {
-	if (!ops->is_graceful)
-		return true;
-	return ops->outage != OUTAGE_NONE && s->cluster->config->replicas < 3;
+	unsigned replicas = (unsigned)s->cluster->config->replicas;
+	unsigned i, out = 0, rollouts = 0;
+	const struct fault *g;
+
+	if (nodes_out(f) == 0)
+		return false;
+	for (i = 0; i < slots(s); i++) {
+		g = &s->modes[i].fault;
+		if (g != f && s->modes[i].stage == STAGE_NONE)
+			continue;
+		if (g->is_rollout)
+			rollouts++;
+		else
+			out |= nodes_out(g);
+	}
+	return fault_count(out) + rollouts > replicas - (replicas / 2 + 1);
+}
+
+static void
+emit_no_service(struct schedule *s, const struct fault *f)
+{
+	struct event ev = {.type = MESSAGE_NO_SERVICE};
+
+	ev.u.no_service.fault = f->number;
+	child_emit(s->child, &ev);
 }
 
 static void
 emit_planned(struct schedule *s, struct fault *f)
 {
+	bool takes_quorum = may_take_quorum(s, f);
 	struct event ev = {.type = MESSAGE_FAULT_PLANNED};
 	struct msg_fault_planned *m = &ev.u.fault_planned;
 
 	m->fault = f->number;
 	m->round = f->round;
 	m->planned_ns = mix_offset(s) + f->planned_ns;
-	m->stops_clock = stops_clock(s, f->ops);
+	m->stops_clock = !f->ops->is_graceful || takes_quorum;
 	m->ends_server = f->ops->ends_server;
 	text_set(m->mode, sizeof(m->mode), f->ops->name);
 	text_set(m->target, sizeof(m->target), target_name(s, f));
 	child_emit(s->child, &ev);
+	if (takes_quorum)
+		emit_no_service(s, f);
 	child_flush(s->child);
+}
+
+static void
+emit_undone(struct schedule *s, const struct fault *f)
+{
+	struct event ev = {.type = MESSAGE_FAULT_UNDONE};
+
+	s->calm_ns = clock_mono_ns();
+	ev.u.fault_undone.fault = f->number;
+	ev.u.fault_undone.patience_ns = f->ops->heal_ns + s->cluster->slower_ns;
+	child_emit(s->child, &ev);
 }
 
 static void
@@ -320,20 +366,16 @@ emit_outcome(
 static bool
 is_whole(struct schedule *s)
 {
+	struct event ev = {.type = MESSAGE_CLUSTER_WHOLE};
 	char why[CLUSTER_WHY_MAX];
 
 	if (s->unhealed_ns != 0 &&
-	    health_is_whole(s->cluster->health, s->unhealed_ns, why))
+	    health_is_whole(s->cluster->health, s->unhealed_ns, why)) {
 		s->unhealed_ns = 0;
+		child_emit(s->child, &ev);
+		child_flush(s->child);
+	}
 	return s->unhealed_ns == 0;
-}
-
-/* The servers that a fault puts out of service, as bits. */
-static unsigned
-nodes_out(const struct fault *f)
-{
-	return f->ops->outage != OUTAGE_NONE && !f->is_mild ? fault_nodes(f)
-							    : 0;
 }
 
 /* The cluster's owners may have set a bound of their own. */
@@ -455,6 +497,11 @@ step_healing(struct schedule *s, struct schedule_mode *m, uint64_t now)
 	uint64_t patience = f->ops->heal_ns + s->cluster->slower_ns;
 	char why[FAULT_HOW_MAX];
 
+	if (!m->undone && (f->ops->is_undone != NULL ? f->ops->is_undone
+						     : mayhem_is_undone)(f)) {
+		m->undone = true;
+		emit_undone(s, f);
+	}
 	if (!healed && now < m->since_ns + patience)
 		return;
 	if (!healed) {
@@ -596,6 +643,7 @@ schedule_step(struct schedule *s)
 	unsigned i;
 
 	step_crashes(s);
+	(void)is_whole(s); /* says so when it is again */
 	if (s->start_ns == 0)
 		return;
 	for (i = 0; i < s->n; i++)

@@ -35,6 +35,7 @@ struct schedule_mode {
 	struct fault fault; /* due next, or in force */
 	enum fault_stage stage;
 	uint64_t since_ns; /* when the stage began */
+	bool applied, undone;
 	bool in_mix;
 	void *options;
 };
@@ -57,6 +58,7 @@ struct schedule {
 	bool is_stopping, all_ok;
 	/* when a fault could not be undone; 0: all were */
 	uint64_t unhealed_ns;
+	uint64_t calm_ns; /* when the last one was undone, or healed */
 };
 
 /*

@@ -87,6 +87,8 @@ const struct option_spec config_options[] = {
 	"longest an operation may be retried"),
     TIME("consume-timeout", consume_timeout_ns, "30s", CLOCK_S, DAY,
 	"longest from publish ack to confirmed consumption"),
+    TIME("recover-timeout", recover_timeout_ns, "240s", CLOCK_S, DAY,
+	"longest from the end of a fault until all groups are whole"),
     TIME("quiet-time", quiet_ns, "2s", 0, DAY,
 	"load without faults before the first one and between mixes"),
     FLAG("strict-availability", strict_availability,

@@ -33,7 +33,7 @@ struct run_config {
 	char tolerate[16];
 	uint64_t mix; /* modes at once; 0: all, or 2 of many */
 	uint64_t mix_time_ns;
-	uint64_t op_timeout_ns, consume_timeout_ns;
+	uint64_t op_timeout_ns, consume_timeout_ns, recover_timeout_ns;
 	uint64_t quiet_ns; /* quiet phase before the first fault */
 	bool strict_availability, stop_on_anomaly;
 	bool json, quiet;

@@ -108,6 +108,13 @@ full_heal(struct fault *f)
 	return f->cluster->ops->node_fill(f->cluster, f->node, false);
 }
 
+static bool
+full_is_undone(struct fault *f)
+{
+	return f->cluster->ops->node_room(f->cluster, f->node) > 0 &&
+	       mayhem_is_undone(f);
+}
+
 /*
  * A server that stays unhealthy is ended, first by SIGTERM; is_healed starts it
  * again.
@@ -180,5 +187,6 @@ const struct mayhem_ops mayhem_disk_full = {
     .is_applied = full_is_applied,
     .step = full_step,
     .heal = full_heal,
+    .is_undone = full_is_undone,
     .is_healed = full_is_healed,
 };

@@ -194,6 +194,15 @@ lossy_heal(struct fault *f)
 }
 
 static bool
+lossy_is_undone(struct fault *f)
+{
+	uint64_t packets;
+
+	return is_real(f) ? f->cluster->ops->dropped(f->cluster, &packets)
+			  : mayhem_is_undone(f);
+}
+
+static bool
 lossy_is_healed(struct fault *f)
 {
 	char how[FAULT_HOW_MAX];
@@ -225,5 +234,6 @@ const struct mayhem_ops mayhem_lossy_network = {
     .is_applied = lossy_is_applied,
     .step = lossy_step,
     .heal = lossy_heal,
+    .is_undone = lossy_is_undone,
     .is_healed = lossy_is_healed,
 };

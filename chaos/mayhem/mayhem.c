@@ -197,6 +197,31 @@ mayhem_start_all(struct fault *f)
 	return err;
 }
 
+static bool
+node_is_back(struct cluster *c, unsigned node)
+{
+	return c->ops->node_runs(c, node) &&
+	       (c->ops->node_is_ready == NULL ||
+		   c->ops->node_is_ready(c, node)) &&
+	       (c->ops->node_is_paused == NULL ||
+		   !c->ops->node_is_paused(c, node));
+}
+
+bool
+mayhem_is_undone(struct fault *f)
+{
+	unsigned i, touches = f->ops->touches;
+	unsigned nodes = (touches & TOUCH_SERVER) != 0 ? fault_nodes(f) : 0;
+
+	if (f->is_rollout)
+		return false;
+	for (i = 1; i <= f->cluster->n; i++)
+		if ((nodes & (1U << (i - 1))) != 0 &&
+		    !node_is_back(f->cluster, i))
+			return false;
+	return (touches & TOUCH_LINKS) == 0 || mayhem_are_told(f, NULL, true);
+}
+
 bool
 mayhem_is_whole(struct fault *f, const char *how)
 {

@@ -12,7 +12,8 @@
  *	inject	do it; then is_applied is asked until it is true: what was
  *		done is never believed before its effect was observed
  *	hold	hold_ns pass; step is called meanwhile
- *	heal	undo it; then is_healed is asked until it is true
+ *	heal	undo it; then is_undone is asked until its cause is gone, and
+ *		is_healed until the cluster has recovered
  *
  * heal is called on every path once inject was called, also when the effect
  * could not be verified, and may be called twice. Hooks return at once.
@@ -125,6 +126,11 @@ struct mayhem_ops {
 	bool (*is_applied)(struct fault *);
 	void (*step)(struct fault *);
 	int (*heal)(struct fault *);
+	/*
+	 * Its cause is gone, whatever the cluster makes of that: processes
+	 * run, links are open. NULL is mayhem_is_undone.
+	 */
+	bool (*is_undone)(struct fault *);
 	bool (*is_healed)(struct fault *);
 };
 
@@ -178,6 +184,12 @@ bool mayhem_all_ended(struct fault *, const char *how);
 
 /* Start the targets that don't run, and set f->mark for mayhem_is_whole. */
 int mayhem_start_all(struct fault *);
+
+/*
+ * True when all servers that the mode touches run, and all links that it
+ * touches are seen to be as heal has set them. A rollout's end only it tells.
+ */
+bool mayhem_is_undone(struct fault *);
 
 /*
  * True when, asked after f->mark, all servers are healthy and all streams and

@@ -150,14 +150,12 @@ remove_heal(struct fault *f)
 	return err < 0 ? err : mayhem_start_all(f);
 }
 
-/*
- * Do the run's streams have all their replicas? Streams of others don't matter.
- */
+/* The new one is there. */
 static bool
-are_copies_whole(const struct fault *f)
+remove_is_undone(struct fault *f)
 {
-	return health_fewest_copies(f->cluster->health) >=
-	       f->cluster->config->replicas;
+	return strcmp(f->before, f->cluster->nodes[f->node - 1].name) != 0 &&
+	       mayhem_is_undone(f);
 }
 
 static bool
@@ -186,10 +184,10 @@ remove_is_healed(struct fault *f)
 	    name, size);
 	if (!mayhem_is_whole(f, how))
 		return false;
-	if (size == c->n && are_copies_whole(f))
+	if (size == c->n)
 		return true;
-	text_format(f->how, sizeof(f->how),
-	    "the meta group has %u members, or a stream lacks a replica", size);
+	text_format(
+	    f->how, sizeof(f->how), "the meta group has %u members", size);
 	return false;
 }
 
@@ -210,5 +208,6 @@ const struct mayhem_ops mayhem_peer_remove = {
     .inject = remove_inject,
     .is_applied = remove_is_applied,
     .heal = remove_heal,
+    .is_undone = remove_is_undone,
     .is_healed = remove_is_healed,
 };

@@ -20,7 +20,7 @@
 /* An ack that a worker tries to have confirmed. */
 struct open_ack {
 	uint64_t id; /* 0: none */
-	uint64_t seq, since_ns, since_stood;
+	uint64_t seq, since_ns;
 	uint32_t attempts;
 };
 
@@ -29,60 +29,41 @@ struct op_timeout_state {
 	struct seqmap told_acks; /* ids of acks */
 	struct open_ack *acks;	 /* by source */
 	uint32_t nacks;
-	uint64_t silent_ns, silent_stood; /* a worker of ours stood still */
 };
 
-/* Available time since an operation began, or since we last stood still. */
-static uint64_t
-waited_since(const struct check *c, uint64_t start_ns, uint64_t start_stood)
-{
-	const struct op_timeout_state *st = c->state;
-
-	if (st->silent_ns > start_ns)
-		return check_available_ns(c, st->silent_ns, st->silent_stood);
-	return check_available_ns(c, start_ns, start_stood);
-}
-
 static void
-judge_entry(struct check *c, const struct ledger_entry *e)
+judge_entry(struct check *c, const struct ledger_entry *e, bool is_over)
 {
 	struct op_timeout_state *st = c->state;
 	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT, .stream = e->stream};
-	uint64_t waited;
+	struct check_time t = {
+	    e->invoked_ns, c->config->op_timeout_ns, is_over};
 
-	if (e->is_acked || e->is_ended)
-		return;
-	waited = waited_since(c, e->invoked_ns, e->invoked_stood);
-	if (waited <= c->config->op_timeout_ns ||
+	if (e->is_acked || e->is_ended || !check_is_late(c, &t) ||
 	    seqmap_add(&st->told, e->id, e->id) != 0)
 		return;
 	a.ids[0] = e->id;
-	check_raise(c, &a,
+	check_raise_late(c, &a, &t,
 	    "publish of message %u:%llu was tried %u times and not "
-	    "acknowledged within %.1f s in which the cluster could serve",
+	    "acknowledged",
 	    message_id_source(e->id),
-	    (unsigned long long)message_id_counter(e->id), e->attempts,
-	    (double)waited / 1e9);
+	    (unsigned long long)message_id_counter(e->id), e->attempts);
 }
 
 static void
-judge_ack(struct check *c, const struct open_ack *k)
+judge_ack(struct check *c, const struct open_ack *k, bool is_over)
 {
 	struct op_timeout_state *st = c->state;
 	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
-	uint64_t waited;
+	struct check_time t = {k->since_ns, c->config->op_timeout_ns, is_over};
 
-	if (k->id == 0)
-		return;
-	waited = waited_since(c, k->since_ns, k->since_stood);
-	if (waited <= c->config->op_timeout_ns ||
+	if (k->id == 0 || !check_is_late(c, &t) ||
 	    seqmap_add(&st->told_acks, k->id, k->id) != 0)
 		return;
 	a.seqs[0] = k->seq;
-	check_raise(c, &a,
-	    "the ack of sequence %llu was tried %u times and not confirmed "
-	    "within %.1f s in which the cluster could serve",
-	    (unsigned long long)k->seq, k->attempts, (double)waited / 1e9);
+	check_raise_late(c, &a, &t,
+	    "the ack of sequence %llu was tried %u times and not confirmed",
+	    (unsigned long long)k->seq, k->attempts);
 }
 
 static int
@@ -104,14 +85,13 @@ on_ack(struct check *c, const struct event *ev)
 		k->id = ev->u.ack_invoke.id;
 		k->seq = ev->u.ack_invoke.seq;
 		k->since_ns = ev->time_ns;
-		k->since_stood = faults_stood(c->faults, ev->time_ns);
 		return 0;
 	}
 	if (ev->type == MESSAGE_ACK_UNKNOWN && !ev->u.ack_unknown.gave_up)
 		return 0;
 	/* A worker that died was not refused anything by the server. */
 	if (ev->type != MESSAGE_CHILD_EXIT)
-		judge_ack(c, k);
+		judge_ack(c, k, true);
 	k->id = 0;
 	return 0;
 }
@@ -125,22 +105,17 @@ on_tick(struct check *c)
 	size_t k = 0;
 
 	while ((e = ledger_next(c->ledger, &k)) != NULL)
-		judge_entry(c, e);
+		judge_entry(c, e, false);
 	for (i = 0; i < st->nacks; i++)
-		judge_ack(c, &st->acks[i]);
+		judge_ack(c, &st->acks[i], false);
 }
 
 static int
 op_timeout_event(struct check *c, const struct event *ev)
 {
-	struct op_timeout_state *st = c->state;
 	const struct ledger_entry *e;
 
 	switch ((unsigned)ev->type) {
-	case MESSAGE_CHILD_SILENT:
-		st->silent_ns = ev->time_ns;
-		st->silent_stood = faults_stood(c->faults, ev->time_ns);
-		return 0;
 	case MESSAGE_TICK:
 		on_tick(c);
 		return 0;
@@ -154,7 +129,7 @@ op_timeout_event(struct check *c, const struct event *ev)
 		return on_ack(c, ev);
 	}
 	if (e != NULL)
-		judge_entry(c, e);
+		judge_entry(c, e, true);
 	return 0;
 }
 
@@ -170,7 +145,7 @@ op_timeout_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_PUBLISH_OK,
     MESSAGE_PUBLISH_END, MESSAGE_ACK_INVOKE, MESSAGE_ACK_OK,
-    MESSAGE_ACK_UNKNOWN, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_SILENT, 0};
+    MESSAGE_ACK_UNKNOWN, MESSAGE_CHILD_EXIT, 0};
 
 const struct check_ops check_op_timeout = {
     .name = "op_timeout",

@@ -25,8 +25,7 @@
 struct stuck_state {
 	struct seqmap told;    /* ids */
 	uint64_t disturbed_ns; /* a worker of ours came or went */
-	uint64_t disturbed_stood;
-	bool *absent; /* by source: died and not yet connected again */
+	bool *absent;	       /* by source: died and not yet connected again */
 	uint32_t n, nabsent;
 	bool over;
 };
@@ -54,33 +53,31 @@ only_queues(
 }
 
 static void
-judge_entry(struct check *c, const struct ledger_entry *e)
+judge_entry(struct check *c, const struct ledger_entry *e, bool is_over)
 {
 	struct stuck_state *st = c->state;
 	const struct ledger_stream *s = ledger_stream(c->ledger, e->stream);
 	struct anomaly a = {.kind = ANOMALY_STUCK, .stream = e->stream};
-	uint64_t start = e->acked_ns, stood = e->acked_stood, waited, missing;
+	struct check_time t = {
+	    e->acked_ns, c->config->consume_timeout_ns, is_over};
+	uint64_t missing;
 
 	if (s == NULL || s->consumers == 0 || !ledger_awaits(e, &missing))
 		return;
-	if (st->disturbed_ns > start) {
-		start = st->disturbed_ns;
-		stood = st->disturbed_stood;
-	}
-	waited = check_available_ns(c, start, stood);
-	if (waited <= c->config->consume_timeout_ns ||
+	if (st->disturbed_ns > t.start_ns)
+		t.start_ns = st->disturbed_ns;
+	if (!check_is_late(c, &t) ||
 	    (e->required != 0 && only_queues(c, e, missing)) ||
 	    seqmap_add(&st->told, e->id, e->id) != 0)
 		return;
 	a.ids[0] = e->id;
 	a.seqs[0] = e->seq;
-	check_raise(c, &a,
+	check_raise_late(c, &a, &t,
 	    "message %u:%llu, acknowledged at sequence %llu of %s, was not "
-	    "received and confirmed within %.1f s in which the cluster could "
-	    "serve",
+	    "received and confirmed",
 	    message_id_source(e->id),
 	    (unsigned long long)message_id_counter(e->id),
-	    (unsigned long long)e->seq, s->name, (double)waited / 1e9);
+	    (unsigned long long)e->seq, s->name);
 }
 
 /* A warning only, for nobody promises how long a restart may take. */
@@ -114,8 +111,8 @@ note_absent(struct check *c, uint32_t child, bool is_absent)
 }
 
 /*
- * A worker of ours came, went or stood still. Restarts have a back-off, and
- * the one that comes has to connect first: it is there when it says READY.
+ * A worker of ours came or went. Restarts have a back-off, and the one that
+ * comes has to connect first: it is there when it says READY.
  */
 static int
 note_child(struct check *c, const struct event *ev)
@@ -123,7 +120,6 @@ note_child(struct check *c, const struct event *ev)
 	struct stuck_state *st = c->state;
 
 	st->disturbed_ns = ev->time_ns;
-	st->disturbed_stood = faults_stood(c->faults, ev->time_ns);
 	if (ev->type == MESSAGE_READY)
 		return note_absent(c, ev->source, false);
 	if (ev->type == MESSAGE_CHILD_EXIT && !ev->u.child_exit.expected)
@@ -147,7 +143,7 @@ stuck_event(struct check *c, const struct event *ev)
 		return 0;
 	}
 	if (ev->type == MESSAGE_CHILD_EXIT || ev->type == MESSAGE_CHILD_START ||
-	    ev->type == MESSAGE_CHILD_SILENT || ev->type == MESSAGE_READY)
+	    ev->type == MESSAGE_READY)
 		return note_child(c, ev);
 	/* While a worker is absent its messages wait because of us. */
 	if (st->over || st->nabsent > 0)
@@ -155,11 +151,11 @@ stuck_event(struct check *c, const struct event *ev)
 	if (ev->type == MESSAGE_ACK_OK) {
 		e = ledger_find(c->ledger, ev->u.ack_ok.id);
 		if (e != NULL)
-			judge_entry(c, e);
+			judge_entry(c, e, true);
 		return 0;
 	}
 	while ((e = ledger_next(c->ledger, &i)) != NULL)
-		judge_entry(c, e);
+		judge_entry(c, e, false);
 	return 0;
 }
 
@@ -173,8 +169,8 @@ stuck_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_ACK_OK,
-    MESSAGE_PHASE, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_START,
-    MESSAGE_CHILD_SILENT, MESSAGE_READY, MESSAGE_FAULT_HEALED, 0};
+    MESSAGE_PHASE, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_START, MESSAGE_READY,
+    MESSAGE_FAULT_HEALED, 0};
 
 const struct check_ops check_stuck = {
     .name = "stuck",

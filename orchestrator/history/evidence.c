@@ -104,6 +104,14 @@ is_scan(const struct event *ev)
 	return ev->type == MESSAGE_SCAN_BEGIN || ev->type == MESSAGE_SCAN_END;
 }
 
+static bool
+is_health(const struct event *ev)
+{
+	return ev->type == MESSAGE_GROUP_SICK ||
+	       ev->type == MESSAGE_GROUP_WELL ||
+	       ev->type == MESSAGE_SERVER_ANSWERS;
+}
+
 bool
 evidence_bears_on(
     const struct judge *judge, const struct event *ev, const struct anomaly *a)
@@ -118,6 +126,8 @@ evidence_bears_on(
 		return ev->u.scan_begin.stream == a->stream;
 	if (is_state(ev)) /* they are told only of streams that differ */
 		return a->kind == ANOMALY_DIVERGENCE;
+	if (is_health(ev))
+		return a->kind == ANOMALY_NOT_RECOVERED;
 	for (i = 0; i < spec->nfields; i++) {
 		f = &spec->fields[i];
 		v = (uint64_t)message_get(ev, f);
@@ -168,7 +178,7 @@ evidence_sieve_passes(const struct evidence_sieve *s, const struct event *ev)
 	uint64_t at;
 	unsigned i;
 
-	if (is_scan(ev) || is_state(ev))
+	if (is_scan(ev) || is_state(ev) || is_health(ev))
 		return true;
 	for (i = 0; i < spec->nfields; i++) {
 		f = &spec->fields[i];

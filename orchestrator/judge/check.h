@@ -40,7 +40,8 @@
 	X(STUCK, stuck, MESSAGE_DONE)                                          \
 	X(OP_TIMEOUT, op_timeout, MESSAGE_GIVE_UP)                             \
 	X(LIMIT_EXCEEDED, limit_exceeded, 0)                                   \
-	X(NOT_REMOVED, not_removed, 0)
+	X(NOT_REMOVED, not_removed, 0)                                         \
+	X(NOT_RECOVERED, not_recovered, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -129,26 +130,35 @@ void check_doubt(struct check *, const char *fmt, ...)
 /* True when the payload is whole and of this run: its id can be trusted. */
 bool check_is_ours(const struct check *, uint64_t run, unsigned intact);
 
-/* Time of the availability clock since an operation's start. */
-uint64_t check_available_ns(
-    const struct check *, uint64_t start_ns, uint64_t start_stood);
-
-/* When a worker of ours last stood still (CHILD_SILENT); zeroed: never. */
-struct check_silence {
-	uint64_t ns, stood;
+/* An operation that has so much time of the availability clock. */
+struct check_time {
+	uint64_t start_ns, limit_ns;
+	bool is_over; /* it ends with this event */
 };
 
-void check_silence_note(const struct check *, struct check_silence *);
-
-/* The same, but since that worker moved again if that is later. */
-uint64_t check_waited_ns(const struct check *, const struct check_silence *,
-    uint64_t start_ns, uint64_t start_stood);
+/*
+ * True when it took longer. Of one that goes on only what it used until
+ * FAULTS_LAG_NS ago counts: whether one of natsburn's own processes has stood
+ * still since then may not be known yet.
+ */
+bool check_is_late(const struct check *, const struct check_time *);
 
 /*
- * The one definition of steady: no fault was in force from 20 s before
- * from_ns until to_ns, and the group had one known leader all that time and
- * was seen to have it still. A group of one replica has no other leader. The
- * name is a stream's, or "stream/consumer"; the meta group's does not matter.
+ * As check_raise(), of an operation that is late; " within N s in which the
+ * cluster could serve" is added to the sentence. One that is over is raised
+ * when FAULTS_LAG_NS have passed, if it is late then still.
+ */
+void check_raise_late(struct check *, const struct anomaly *proto,
+    const struct check_time *, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/*
+ * The one definition of steady: nothing disturbed JetStream (a fault, or a
+ * process of natsburn that stood still) from 20 s before from_ns until to_ns,
+ * and the group had one known leader all that time and was seen to have it
+ * still. A group of one replica has no other leader. The name is a stream's,
+ * or "stream/consumer"; the meta group's does not matter.
+ * YES comes 5 s after to_ns or later, when links that stood still were told.
  */
 enum steadiness check_steady(const struct check *, enum leaders_group,
     const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);

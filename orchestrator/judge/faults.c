@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Faults and the availability clock; see faults.h. */
+/* Faults, silences and the availability clock; see faults.h. */
 #include <string.h>
 
 #include "orchestrator/judge/faults.h"
-#include "proto/base/ensure.h"
+#include "proto/base/text.h"
 
 void
 faults_init(struct faults *f)
@@ -11,43 +11,141 @@ faults_init(struct faults *f)
 	memset(f, 0, sizeof(*f));
 }
 
-/* The clock goes on at resume_ns: settle that once it has passed. */
+/* The clock stood in this time, too; spans that touch become one. */
 static void
-clock_settle(struct faults *f, uint64_t now_ns)
+stood_add(struct faults *f, struct fault_span s)
 {
-	if (!f->is_stopped || f->resume_ns == 0 || now_ns < f->resume_ns)
+	unsigned first = f->nstood, last;
+
+	while (first > 0 && f->stood[first - 1].to_ns >= s.from_ns)
+		first--;
+	for (last = first;
+	     last < f->nstood && f->stood[last].from_ns <= s.to_ns; last++) {
+		if (f->stood[last].from_ns < s.from_ns)
+			s.from_ns = f->stood[last].from_ns;
+		if (f->stood[last].to_ns > s.to_ns)
+			s.to_ns = f->stood[last].to_ns;
+	}
+	if (first == last && f->nstood == FAULTS_PAST) {
+		f->stood_from_ns = f->stood[0].to_ns;
+		memmove(f->stood, f->stood + 1,
+		    (FAULTS_PAST - 1) * sizeof(f->stood[0]));
+		f->nstood--;
+		if (first == 0)
+			return; /* it is older than all of them */
+		first--;
+		last--;
+	}
+	memmove(f->stood + first + 1, f->stood + last,
+	    (f->nstood - last) * sizeof(f->stood[0]));
+	f->nstood = f->nstood + 1 - (last - first);
+	f->stood[first] = s;
+}
+
+/* Something disturbed JetStream. What overlaps the one before is one. */
+static void
+past_add(struct faults *f, uint64_t from_ns, uint64_t to_ns)
+{
+	struct fault_span *p = &f->past[(f->npast - 1) % FAULTS_PAST];
+
+	if (to_ns > f->last_end_ns)
+		f->last_end_ns = to_ns;
+	if (f->npast > 0 && from_ns <= p->to_ns && p->from_ns <= to_ns) {
+		p->from_ns = from_ns < p->from_ns ? from_ns : p->from_ns;
+		p->to_ns = to_ns > p->to_ns ? to_ns : p->to_ns;
 		return;
-	f->total_ns += f->resume_ns - f->stopped_ns;
-	f->is_stopped = false;
-	f->resume_ns = 0;
+	}
+	p = &f->past[f->npast++ % FAULTS_PAST];
+	if (p->to_ns > f->forgotten_ns)
+		f->forgotten_ns = p->to_ns;
+	*p = (struct fault_span){from_ns, to_ns};
 }
 
-/*
- * Ticks come every second, whatever the children do. Where they are missing
- * the whole host stood still (a paused machine): that time does not count.
- */
-static uint64_t
-clock_slept(const struct faults *f, uint64_t now_ns)
-{
-	if (f->is_stopped || f->tick_ns == 0 ||
-	    now_ns < f->tick_ns + FAULTS_SLEPT_NS)
-		return 0;
-	return now_ns - f->tick_ns;
-}
-
-/* A gap without ticks ends with the next tick, and with a fault. */
 static void
-clock_tick(struct faults *f, const struct event *ev)
+calm_from(struct faults *f, uint64_t ns)
 {
-	if (ev->type != MESSAGE_TICK && (ev->type != MESSAGE_FAULT_PLANNED ||
-					    clock_slept(f, ev->time_ns) == 0))
+	f->calm_ns = ns > f->calm_ns ? ns : f->calm_ns;
+}
+
+static void
+silence_count(
+    struct fault_silences *s, uint64_t from_ns, uint64_t to_ns, const char *who)
+{
+	struct fault_span *last = &s->last;
+
+	if (s->n == 0 || from_ns > last->to_ns) {
+		s->n++;
+		*last = (struct fault_span){from_ns, from_ns};
+	}
+	if (to_ns > last->to_ns) {
+		s->total_ns += to_ns - last->to_ns;
+		last->to_ns = to_ns;
+	}
+	if (to_ns - from_ns <= s->longest_ns)
 		return;
-	f->total_ns += clock_slept(f, ev->time_ns);
-	f->tick_ns = ev->time_ns;
+	s->longest_ns = to_ns - from_ns;
+	s->longest_from_ns = from_ns;
+	text_set(s->longest_who, sizeof(s->longest_who), who);
+}
+
+/* A process of ours, or the host, stood still. */
+static void
+silence_add(struct faults *f, uint64_t from_ns, uint64_t to_ns, const char *who)
+{
+	silence_count(&f->silences, from_ns, to_ns, who);
+	calm_from(f, to_ns);
+	past_add(f, from_ns, to_ns);
+	stood_add(f, (struct fault_span){from_ns, to_ns + FAULTS_ELECTION_NS});
+}
+
+/* The fault at a place in the table is over. */
+static void
+fault_close(struct faults *f, unsigned i, uint64_t over_ns)
+{
+	const struct fault_open *o = &f->open[i];
+
+	if (!o->is_undone)
+		calm_from(f, over_ns);
+	past_add(f, o->planned_ns, over_ns);
+	if (o->stops_clock)
+		stood_add(f, (struct fault_span){
+				 o->planned_ns, over_ns + FAULTS_ELECTION_NS});
+	f->open[i] = f->open[--f->nopen];
+}
+
+void
+faults_pass(struct faults *f, const struct event *ev)
+{
+	uint64_t now_ns = ev->time_ns;
+	unsigned i = f->nopen;
+
+	if (ev->type == MESSAGE_DROPPED)
+		f->tick_ns = 0; /* ticks are among what was dropped */
+	while (i-- > 0)
+		if (f->open[i].is_unhealed && f->open[i].is_undone &&
+		    now_ns >= f->open[i].over_ns)
+			fault_close(f, i, f->open[i].over_ns);
+	/*
+	 * Ticks come every second, whatever the children do. When they don't,
+	 * natsburn or the whole host stands still.
+	 */
+	if (f->tick_ns != 0 && now_ns >= f->tick_ns + FAULTS_SLEPT_NS)
+		silence_add(f, f->tick_ns, now_ns, "natsburn itself");
+}
+
+static struct fault_open *
+fault_find(struct faults *f, uint32_t fault)
+{
+	unsigned i;
+
+	for (i = 0; i < f->nopen; i++)
+		if (f->open[i].fault == fault && !f->open[i].is_unhealed)
+			return &f->open[i];
+	return NULL;
 }
 
 static void
-fault_begin(struct faults *f, const struct event *ev)
+on_planned(struct faults *f, const struct event *ev)
 {
 	const struct msg_fault_planned *p = &ev->u.fault_planned;
 
@@ -57,78 +155,140 @@ fault_begin(struct faults *f, const struct event *ev)
 		return; /* chaos never has that many in force */
 	f->open[f->nopen++] = (struct fault_open){.fault = p->fault,
 	    .stops_clock = p->stops_clock && !f->strict,
+	    .leaves_service = true,
 	    .planned_ns = ev->time_ns};
-	if (!p->stops_clock || f->strict)
-		return;
-	f->nstopping++;
-	f->resume_ns = 0;
-	if (!f->is_stopped) {
-		f->is_stopped = true;
-		f->stopped_ns = ev->time_ns;
-	}
 }
 
 static void
-past_add(struct faults *f, uint64_t from_ns, uint64_t to_ns)
+on_applied(struct faults *f, const struct msg_fault_applied *m)
 {
-	struct fault_past *p = &f->past[f->npast++ % FAULTS_PAST];
+	struct fault_open *o = fault_find(f, m->fault);
 
-	if (p->to_ns > f->forgotten_ns)
-		f->forgotten_ns = p->to_ns;
-	*p = (struct fault_past){from_ns, to_ns};
-}
-
-static void
-fault_end(struct faults *f, const struct event *ev)
-{
-	unsigned i;
-
-	for (i = 0; i < f->nopen; i++)
-		if (f->open[i].fault == ev->u.fault_healed.fault)
-			break;
-	if (i == f->nopen)
-		return;
-	if (ev->u.fault_healed.ok)
-		f->healed++;
+	if (m->ok)
+		f->applied++;
 	else
-		f->unhealed++;
-	f->last_end_ns = ev->time_ns;
-	past_add(f, f->open[i].planned_ns, ev->time_ns);
-	/* What could not be undone may hinder JetStream for ever. */
-	if (f->open[i].stops_clock && ev->u.fault_healed.ok) {
-		ensure(f->nstopping > 0 && f->is_stopped);
-		if (--f->nstopping == 0)
-			f->resume_ns = ev->time_ns + FAULTS_ELECTION_NS;
-	}
-	f->open[i] = f->open[--f->nopen];
+		f->failed++;
+	if (o == NULL || !m->ok)
+		return;
+	o->applied = true;
+	if (o->leaves_service)
+		return;
+	if (f->applied_idle++ == 0)
+		f->idle_from_ns = o->planned_ns;
+	f->idle_to_ns = UINT64_MAX; /* as long as it is in force */
 }
 
 static void
-fault_outcome(struct faults *f, const struct event *ev)
+on_undone(struct faults *f, const struct event *ev)
 {
-	unsigned i;
+	struct fault_open *o = fault_find(f, ev->u.fault_undone.fault);
 
-	if (!ev->u.fault_applied.ok) {
-		f->failed++;
+	if (o == NULL)
+		return;
+	calm_from(f, ev->time_ns);
+	o->is_undone = true;
+	o->over_ns = ev->time_ns + ev->u.fault_undone.patience_ns;
+}
+
+static void
+on_no_service(struct faults *f, uint32_t fault)
+{
+	struct fault_open *o = fault_find(f, fault);
+
+	if (o != NULL)
+		o->leaves_service = false;
+}
+
+/* Somebody neither works nor beats, and has not for so long. */
+static void
+on_silent(struct faults *f, const struct event *ev)
+{
+	char who[48];
+
+	if (ev->type == MESSAGE_OURS_SILENT) {
+		silence_add(f, ev->time_ns - ev->u.ours_silent.silent_ns,
+		    ev->time_ns, ev->u.ours_silent.who);
 		return;
 	}
-	f->applied++;
-	for (i = 0; i < f->nopen; i++)
-		if (f->open[i].fault == ev->u.fault_applied.fault)
-			f->open[i].applied = true;
+	text_format(
+	    who, sizeof(who), "child process %u", ev->u.child_silent.child);
+	silence_add(
+	    f, ev->time_ns - ev->u.child_silent.silent_ns, ev->time_ns, who);
+}
+
+static void
+on_healed(struct faults *f, const struct event *ev)
+{
+	struct fault_open *o = fault_find(f, ev->u.fault_healed.fault);
+
+	if (o == NULL)
+		return;
+	if (o->applied && !o->leaves_service)
+		f->idle_to_ns = ev->time_ns;
+	if (!ev->u.fault_healed.ok) {
+		f->unhealed++;
+		o->is_unhealed = true;
+		if (f->held_since_ns == 0)
+			f->held_since_ns = ev->time_ns;
+		return;
+	}
+	f->healed++;
+	fault_close(f, (unsigned)(o - f->open), ev->time_ns);
+}
+
+/* Whatever could not be seen healed has healed since. */
+static void
+on_whole(struct faults *f, uint64_t now_ns)
+{
+	unsigned i = f->nopen;
+
+	if (f->held_since_ns != 0)
+		f->held_ns += now_ns - f->held_since_ns;
+	f->held_since_ns = 0;
+	while (i-- > 0)
+		if (f->open[i].is_unhealed)
+			fault_close(f, i, now_ns);
 }
 
 void
 faults_event(struct faults *f, const struct event *ev)
 {
-	clock_settle(f, ev->time_ns);
-	clock_tick(f, ev);
-	if (ev->type == MESSAGE_FAULT_PLANNED)
-		fault_begin(f, ev);
-	else if (ev->type == MESSAGE_FAULT_HEALED)
-		fault_end(f, ev);
-	else if (ev->type == MESSAGE_FAULT_APPLIED)
-		fault_outcome(f, ev);
+	uint64_t now = ev->time_ns;
+
+	faults_pass(f, ev);
+	switch ((unsigned)ev->type) {
+	case MESSAGE_TICK:
+		f->tick_ns = now;
+		break;
+	case MESSAGE_FAULT_PLANNED:
+		on_planned(f, ev);
+		break;
+	case MESSAGE_FAULT_APPLIED:
+		on_applied(f, &ev->u.fault_applied);
+		break;
+	case MESSAGE_FAULT_UNDONE:
+		on_undone(f, ev);
+		break;
+	case MESSAGE_FAULT_HEALED:
+		on_healed(f, ev);
+		break;
+	case MESSAGE_SETTLED:
+		if (ev->u.settled.ok)
+			on_whole(f, now);
+		break;
+	case MESSAGE_CLUSTER_WHOLE:
+		on_whole(f, now);
+		break;
+	case MESSAGE_NO_SERVICE:
+		on_no_service(f, ev->u.no_service.fault);
+		break;
+	case MESSAGE_CHILD_SILENT:
+	case MESSAGE_OURS_SILENT:
+		on_silent(f, ev);
+		break;
+	default:
+		break;
+	}
 }
 
 bool
@@ -137,7 +297,7 @@ faults_in_effect(const struct faults *f)
 	unsigned i;
 
 	for (i = 0; i < f->nopen; i++)
-		if (f->open[i].applied)
+		if (f->open[i].applied && !f->open[i].is_unhealed)
 			return true;
 	return false;
 }
@@ -146,6 +306,17 @@ bool
 faults_active(const struct faults *f)
 {
 	return f->nopen > 0;
+}
+
+uint64_t
+faults_calm_since(const struct faults *f)
+{
+	unsigned i;
+
+	for (i = 0; i < f->nopen; i++)
+		if (!f->open[i].is_undone)
+			return UINT64_MAX;
+	return f->calm_ns;
 }
 
 bool
@@ -172,14 +343,60 @@ faults_quiet_between(const struct faults *f, uint64_t from_ns, uint64_t to_ns)
 	return true;
 }
 
-uint64_t
-faults_stood(const struct faults *f, uint64_t now_ns)
+/* How much of a is in b. */
+static uint64_t
+overlap(struct fault_span a, struct fault_span b)
 {
-	uint64_t end = now_ns;
+	uint64_t from = a.from_ns > b.from_ns ? a.from_ns : b.from_ns;
+	uint64_t to = a.to_ns < b.to_ns ? a.to_ns : b.to_ns;
 
-	if (!f->is_stopped)
-		return f->total_ns + clock_slept(f, now_ns);
-	if (f->resume_ns != 0 && f->resume_ns < end)
-		end = f->resume_ns;
-	return f->total_ns + (end > f->stopped_ns ? end - f->stopped_ns : 0);
+	return to > from ? to - from : 0;
+}
+
+/*
+ * The time in which open faults stop the clock. All of them do now, so that
+ * is one span. Empty when none does.
+ */
+static struct fault_span
+open_span(const struct faults *f)
+{
+	struct fault_span s = {UINT64_MAX, 0};
+	const struct fault_open *o;
+	uint64_t to;
+	unsigned i;
+
+	for (i = 0; i < f->nopen; i++) {
+		o = &f->open[i];
+		if (!o->stops_clock)
+			continue;
+		to = o->is_unhealed && o->is_undone
+			 ? o->over_ns + FAULTS_ELECTION_NS
+			 : UINT64_MAX;
+		s.from_ns =
+		    o->planned_ns < s.from_ns ? o->planned_ns : s.from_ns;
+		s.to_ns = to > s.to_ns ? to : s.to_ns;
+	}
+	return s;
+}
+
+uint64_t
+faults_stood(const struct faults *f, uint64_t from_ns, uint64_t to_ns)
+{
+	struct fault_span asked = {from_ns, to_ns}, open = open_span(f), both;
+	uint64_t stood = 0;
+	unsigned i = f->nstood;
+
+	if (from_ns < f->stood_from_ns) {
+		stood =
+		    overlap(asked, (struct fault_span){0, f->stood_from_ns});
+		asked.from_ns = f->stood_from_ns;
+	}
+	both.from_ns =
+	    open.from_ns > asked.from_ns ? open.from_ns : asked.from_ns;
+	both.to_ns = open.to_ns < asked.to_ns ? open.to_ns : asked.to_ns;
+	stood += overlap(open, asked);
+	while (i-- > 0 && f->stood[i].to_ns > asked.from_ns)
+		stood +=
+		    overlap(f->stood[i], asked) - overlap(f->stood[i], both);
+	return stood;
 }

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the history says of faults, and the availability clock: time in
- * which the faults in force leave JetStream able to serve. The clock stands
- * from a fault that may stop JetStream until FAULTS_ELECTION_NS after it
- * was healed (raft elections take 4-9 s, lost quorum is noticed after 10 s:
- * server/raft.go); other faults don't stop it.
+ * What the history says of faults, of silences of natsburn's own processes,
+ * and the availability clock: time in which neither keeps JetStream from
+ * serving. The clock stands from a fault that may stop JetStream until
+ * FAULTS_ELECTION_NS after it is over (raft elections take 4-9 s, lost
+ * quorum is noticed after 10 s: server/raft.go); other faults don't stop it.
+ *
+ * A fault is over when it was seen healed. One that could not be is over
+ * when the cluster is seen whole later, or when its cause is undone for as
+ * long as its healing may take, whichever comes first.
+ *
+ * While a process of natsburn stands still its links carry nothing and its
+ * operations do nothing: that is like a fault, from the beginning of the
+ * silence to its end. It is told afterwards, FAULTS_LAG_NS late at the most.
  */
 #ifndef CHECK_FAULTS_H
 #define CHECK_FAULTS_H
@@ -14,62 +22,100 @@
 #include "proto/message.h"
 
 #define FAULTS_ELECTION_NS UINT64_C(20000000000)
-#define FAULTS_SLEPT_NS	   UINT64_C(5000000000)
-#define FAULTS_OPEN_MAX	   64
-#define FAULTS_PAST	   256 /* that are remembered when they are over */
+#define FAULTS_SLEPT_NS	   UINT64_C(5000000000) /* without a tick */
+/* CHILD_SILENT comes after 6 s, with the next tick; the rest is sooner. */
+#define FAULTS_LAG_NS	UINT64_C(8000000000)
+#define FAULTS_OPEN_MAX 64
+#define FAULTS_PAST	256 /* that are remembered when they are over */
 
+/* A fault that is not over. */
 struct fault_open {
 	uint32_t fault;
 	bool stops_clock, applied;
+	bool leaves_service; /* operations may succeed under it */
+	bool is_undone;	     /* its cause is */
+	bool is_unhealed; /* its deadline is past, and it was not seen healed */
 	uint64_t planned_ns;
+	uint64_t over_ns; /* if it is undone: is over then at the latest */
 };
 
-struct fault_past {
+struct fault_span {
 	uint64_t from_ns, to_ns;
 };
 
+/* Silences of ours. Those at one time are one, whoever stood still. */
+struct fault_silences {
+	uint64_t n, total_ns;
+	struct fault_span last;
+	uint64_t longest_ns, longest_from_ns;
+	char longest_who[48];
+};
+
 struct faults {
-	bool strict; /* the clock never stands */
+	bool strict; /* no fault stops the clock */
 	struct fault_open open[FAULTS_OPEN_MAX];
-	unsigned nopen, nstopping;
+	unsigned nopen;
 	uint64_t planned, applied, failed, healed, unhealed;
+	/* Those that left no service: how many, the first and the last. */
+	uint64_t applied_idle, idle_from_ns, idle_to_ns;
+	/*
+	 * No server is taken down from a fault that could not be seen healed
+	 * until the cluster is seen whole: since then (0: it may be), and all
+	 * of that time before.
+	 */
+	uint64_t held_since_ns, held_ns;
 	uint64_t servers_ended; /* faults that end a server's process */
-	uint64_t last_end_ns;	/* when the last fault ended */
-	struct fault_past past[FAULTS_PAST]; /* a ring of the latest */
+	uint64_t last_end_ns;	/* when the last disturbance ended */
+	uint64_t calm_ns;	/* when the cause of one was undone last */
+	struct fault_span past[FAULTS_PAST]; /* a ring of the latest */
 	uint64_t npast;
 	uint64_t forgotten_ns; /* what was before this is not known */
-	bool is_stopped;
-	uint64_t stopped_ns; /* since when the clock stands */
-	uint64_t resume_ns;  /* when it goes on; 0 not yet known */
-	uint64_t tick_ns;    /* the last tick */
-	uint64_t total_ns;   /* time it stood before that */
+	/* When the clock stood: in order, apart, without what is open. */
+	struct fault_span stood[FAULTS_PAST];
+	unsigned nstood;
+	uint64_t stood_from_ns; /* what was before this is not known */
+	uint64_t tick_ns;	/* the last tick */
+	struct fault_silences silences;
 };
 
 void faults_init(struct faults *);
 
+/*
+ * Time has passed until this event. Whoever judges by the clock when it comes
+ * says so before; faults_event() does it as well.
+ */
+void faults_pass(struct faults *, const struct event *);
+
 /* Take note of an event (any type). */
 void faults_event(struct faults *, const struct event *);
 
-/* True while at least one fault is in force. */
+/* True while at least one fault is not over. */
 bool faults_active(const struct faults *);
 
 /* True while a fault is in force whose effect was verified. */
 bool faults_in_effect(const struct faults *);
 
-/* True when no fault was in force in the ns before now. */
+/* True when nothing disturbed JetStream in the ns before now. */
 bool faults_quiet_for(const struct faults *, uint64_t now_ns, uint64_t ns);
 
 /*
- * True when no fault was in force at any moment from from_ns to to_ns, which
- * may be long ago. What is no longer remembered was not quiet.
+ * True when no fault was in force and nothing of ours stood still at any
+ * moment from from_ns to to_ns, which may be long ago. What is no longer
+ * remembered was not quiet.
  */
 bool faults_quiet_between(
     const struct faults *, uint64_t from_ns, uint64_t to_ns);
 
 /*
- * Time the clock has stood, up to now. An operation takes this at its
- * start; at time t it has used (t - start) - (stood(t) - stood(start)).
+ * Since when the cause of no fault is in force, whatever JetStream makes of
+ * it, and nothing of ours stood still; UINT64_MAX: one is.
  */
-uint64_t faults_stood(const struct faults *, uint64_t now_ns);
+uint64_t faults_calm_since(const struct faults *);
+
+/*
+ * For how long the clock stood from from_ns to to_ns. What is no longer
+ * remembered counts as if it had.
+ */
+uint64_t faults_stood(const struct faults *, uint64_t from_ns, uint64_t to_ns);
 
 #endif

@@ -7,21 +7,24 @@
 #include <string.h>
 
 #include "orchestrator/judge/judge.h"
+#include "orchestrator/judge/late.h"
 #include "proto/base/array.h"
 #include "proto/base/ensure.h"
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
-#define SAYS_MAX   400
+#define SAYS_MAX   640
 #define KEPT_MAX   (ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP)
 
 /* What the verdict rests on besides the anomalies. */
 struct facts {
 	bool saw_run, saw_end;
-	uint64_t ok_ops, ok_under_fault;
+	uint64_t ok_ops, ok_under_fault, first_ok_ns, last_ok_ns;
 	struct seqmap begun, complete; /* streams whose scan was */
 	uint64_t gaps;
-	uint64_t load_ns; /* when the load began */
+	uint64_t load_ns, load_end_ns; /* when the load began, and ended */
+	uint64_t clock_ns, stood_ns;   /* it stood so long, up to then */
+	uint64_t silent_ns[2];	       /* of ours in all, when it did */
 	uint64_t dropped, holes, dropped_first_ns, dropped_last_ns;
 	bool lost_memory;
 	bool is_broken; /* events are missing or changed: no check goes on */
@@ -36,6 +39,7 @@ struct judge {
 	struct ledger ledger;
 	struct faults faults;
 	struct leaders leaders;
+	struct lates lates;
 	struct check checks[CHECKS_MAX];
 	size_t nchecks;
 	/* by message type: indices of the checks that want it */
@@ -127,6 +131,7 @@ judge_create(judge_notice *notice, void *arg)
 	ledger_init(&j->ledger);
 	faults_init(&j->faults);
 	leaders_init(&j->leaders);
+	lates_init(&j->lates);
 	j->notice = notice;
 	j->notice_arg = arg;
 	for (i = 0; check_table[i] != NULL; i++)
@@ -154,6 +159,7 @@ judge_destroy(struct judge *j)
 	seqmap_fini(&j->facts.complete);
 	ledger_fini(&j->ledger);
 	leaders_fini(&j->leaders);
+	lates_fini(&j->lates);
 	for (i = 0; i < j->nkept; i++)
 		free(j->kept[i].says);
 	free(j->kept);
@@ -232,30 +238,42 @@ check_is_ours(const struct check *c, uint64_t run, unsigned intact)
 	return intact && run == c->ledger->run;
 }
 
-uint64_t
-check_available_ns(
-    const struct check *c, uint64_t start_ns, uint64_t start_stood)
+/* Time of the availability clock that an operation used for certain. */
+static uint64_t
+time_used(const struct check *c, const struct check_time *t)
 {
-	uint64_t stood = faults_stood(c->faults, c->now_ns) - start_stood;
-	uint64_t passed = c->now_ns - start_ns;
+	uint64_t lag = t->is_over ? 0 : FAULTS_LAG_NS;
 
-	return passed > stood ? passed - stood : 0;
+	/* Most have not even passed so much time, whatever stood still. */
+	if (c->now_ns < t->start_ns + lag ||
+	    c->now_ns - lag - t->start_ns <= t->limit_ns)
+		return 0;
+	return c->now_ns - lag - t->start_ns -
+	       faults_stood(c->faults, t->start_ns, c->now_ns - lag);
+}
+
+bool
+check_is_late(const struct check *c, const struct check_time *t)
+{
+	return time_used(c, t) > t->limit_ns;
 }
 
 void
-check_silence_note(const struct check *c, struct check_silence *s)
+check_raise_late(struct check *c, const struct anomaly *proto,
+    const struct check_time *t, const char *fmt, ...)
 {
-	s->ns = c->now_ns;
-	s->stood = faults_stood(c->faults, c->now_ns);
-}
+	char says[SAYS_MAX];
+	va_list ap;
 
-uint64_t
-check_waited_ns(const struct check *c, const struct check_silence *s,
-    uint64_t start_ns, uint64_t start_stood)
-{
-	if (s->ns > start_ns)
-		return check_available_ns(c, s->ns, s->stood);
-	return check_available_ns(c, start_ns, start_stood);
+	va_start(ap, fmt);
+	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
+	va_end(ap);
+	if (t->is_over)
+		lates_add(&c->judge->lates, c, proto, t, says);
+	else
+		check_raise(c, proto,
+		    "%s within %.1f s in which the cluster could serve", says,
+		    (double)time_used(c, t) / 1e9);
 }
 
 enum steadiness
@@ -273,9 +291,11 @@ check_steady(const struct check *c, enum leaders_group what, const char *name,
 }
 
 static void
-note_ok(struct judge *j)
+note_ok(struct judge *j, uint64_t now_ns)
 {
-	j->facts.ok_ops++;
+	if (j->facts.ok_ops++ == 0)
+		j->facts.first_ok_ns = now_ns;
+	j->facts.last_ok_ns = now_ns;
 	if (faults_in_effect(&j->faults))
 		j->facts.ok_under_fault++;
 }
@@ -307,11 +327,31 @@ note_stream(struct facts *f, struct seqmap *m, uint32_t stream)
 }
 
 static void
-note_phase(struct facts *f, const struct event *ev)
+note_phase(struct facts *f, const struct faults *faults, const struct event *ev)
 {
 	f->saw_end |= strcmp(ev->u.phase.name, "end") == 0;
-	if (strcmp(ev->u.phase.name, "quiet") == 0)
-		f->load_ns = ev->time_ns;
+	if (strcmp(ev->u.phase.name, "quiet") == 0) {
+		f->load_ns = f->clock_ns = ev->time_ns;
+		f->silent_ns[0] = faults->silences.total_ns;
+	} else if (strcmp(ev->u.phase.name, "drain") == 0) {
+		f->load_end_ns = ev->time_ns;
+		f->silent_ns[1] = faults->silences.total_ns;
+	}
+}
+
+/* For how much of the load the clock stood, as far as that is known. */
+static void
+note_clock(struct judge *j, uint64_t now_ns)
+{
+	struct facts *f = &j->facts;
+	uint64_t to = now_ns - FAULTS_LAG_NS;
+
+	if (f->load_end_ns != 0 && to > f->load_end_ns)
+		to = f->load_end_ns;
+	if (f->load_ns == 0 || to <= f->clock_ns || now_ns < FAULTS_LAG_NS)
+		return;
+	f->stood_ns += faults_stood(&j->faults, f->clock_ns, to);
+	f->clock_ns = to;
 }
 
 /* What follows is judged only by checks that need nothing before it. */
@@ -357,7 +397,7 @@ note_facts(struct judge *j, const struct event *ev)
 	unsigned class = message_class(ev->type);
 
 	if (class & IS_OK)
-		note_ok(j);
+		note_ok(j, ev->time_ns);
 	if (class & IS_OPERATION)
 		return;
 	switch ((unsigned)ev->type) {
@@ -368,7 +408,10 @@ note_facts(struct judge *j, const struct event *ev)
 		f->saw_run = true;
 		break;
 	case MESSAGE_PHASE:
-		note_phase(f, ev);
+		note_phase(f, &j->faults, ev);
+		break;
+	case MESSAGE_TICK:
+		note_clock(j, ev->time_ns);
 		break;
 	case MESSAGE_DROPPED:
 		note_dropped(j, &ev->u.dropped);
@@ -504,6 +547,9 @@ judge_event(struct judge *j, const struct event *ev)
 	unsigned i;
 
 	ensure(!j->is_over);
+	faults_pass(&j->faults, ev);
+	if (!j->facts.is_broken && !j->facts.lost_memory)
+		lates_pass(&j->lates, ev->time_ns);
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
@@ -512,9 +558,10 @@ judge_event(struct judge *j, const struct event *ev)
 	}
 	faults_event(&j->faults, ev);
 	leaders_event(&j->leaders, ev);
-	ledger_event(&j->ledger, &j->faults, ev);
+	ledger_event(&j->ledger, ev);
 	note_facts(j, ev);
-	j->facts.lost_memory |= j->ledger.no_memory || j->leaders.no_memory;
+	j->facts.lost_memory |=
+	    j->ledger.no_memory || j->leaders.no_memory || j->lates.no_memory;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
 
@@ -599,20 +646,53 @@ reason_dropped(const struct facts *f, struct judge_result *r)
 	    since_load(f, f->dropped_last_ns));
 }
 
+/*
+ * Under some faults an operation may succeed, and has to once. When all leave
+ * no service one has to before the first and another after the last of them.
+ */
+static void
+reasons_faults(const struct judge *j, struct judge_result *r)
+{
+	const struct facts *f = &j->facts;
+
+	if (j->faults.applied == 0)
+		reason(r, "no fault took effect");
+	else if (strcmp(j->config.test, "none") == 0)
+		return;
+	else if (j->faults.applied > j->faults.applied_idle) {
+		if (f->ok_under_fault == 0)
+			reason(r, "no operation succeeded while a fault was in "
+				  "force");
+	} else if (f->ok_ops == 0 || f->first_ok_ns >= j->faults.idle_from_ns)
+		reason(r, "no operation succeeded before the first fault");
+	else if (f->last_ok_ns <= j->faults.idle_to_ns)
+		reason(r, "no operation succeeded after the last fault");
+}
+
+static uint64_t
+load_lasted(const struct judge *j)
+{
+	const struct facts *f = &j->facts;
+
+	return (f->load_end_ns != 0 ? f->load_end_ns : f->clock_ns) -
+	       f->load_ns;
+}
+
 /* Reasons why a run shows nothing. Events that were dropped might have. */
 static void
 reasons_idle(const struct judge *j, struct judge_result *r)
 {
-	const struct facts *f = &j->facts;
-	bool wants_faults = strcmp(j->config.mayhem, "none") != 0;
-	bool has_load = strcmp(j->config.test, "none") != 0;
+	uint64_t silent_ns = j->facts.silent_ns[1] - j->facts.silent_ns[0];
 
-	if (has_load && f->ok_ops == 0)
+	if (strcmp(j->config.test, "none") != 0 && j->facts.ok_ops == 0)
 		reason(r, "no operation succeeded");
-	if (wants_faults && j->faults.applied == 0)
-		reason(r, "no fault took effect");
-	else if (has_load && wants_faults && f->ok_under_fault == 0)
-		reason(r, "no operation succeeded while a fault was in force");
+	if (strcmp(j->config.mayhem, "none") != 0)
+		reasons_faults(j, r);
+	if (j->facts.load_end_ns != 0 && silent_ns > load_lasted(j) / 2)
+		reason(r,
+		    "processes of natsburn stood still for %.0f of the %.0f s "
+		    "of the load",
+		    (double)silent_ns / 1e9, (double)load_lasted(j) / 1e9);
 }
 
 static void
@@ -649,6 +729,59 @@ reasons_inconclusive(
 		reason(r, "the audit is not complete: %.150s", f->scan_why);
 }
 
+static void note(struct judge_result *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+note(struct judge_result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(
+	    r->notes[r->nnotes++], sizeof(r->notes[0]), fmt, ap); /* fits */
+	va_end(ap);
+}
+
+/* At most JUDGE_NOTES of them. */
+static void
+judge_annotate(const struct judge *j, struct judge_result *r)
+{
+	const struct fault_silences *s = &j->faults.silences;
+	const struct faults *f = &j->faults;
+	double load = (double)load_lasted(j) / 1e9;
+	uint64_t held_ns = f->held_ns, stood_ns = j->facts.stood_ns;
+
+	if (j->facts.load_end_ns != 0)
+		stood_ns +=
+		    faults_stood(f, j->facts.clock_ns, j->facts.load_end_ns);
+	if (f->held_since_ns != 0 && j->facts.clock_ns > f->held_since_ns)
+		held_ns += j->facts.clock_ns - f->held_since_ns;
+	if (stood_ns > load_lasted(j) / 2)
+		note(r,
+		    "the availability clock stood for %.0f of the %.0f s of "
+		    "the load: stuck and op_timeout judged the rest",
+		    (double)stood_ns / 1e9, load);
+	if (held_ns > load_lasted(j) / 2)
+		note(r,
+		    "for %.0f of the %.0f s of the load no server was taken "
+		    "down, since a fault had not been seen healed",
+		    (double)held_ns / 1e9, load);
+	if (f->failed > f->applied)
+		note(r, "only %llu of %llu faults were seen to take effect",
+		    (unsigned long long)f->applied,
+		    (unsigned long long)(f->applied + f->failed));
+	if (s->n > 0)
+		note(r,
+		    "processes of natsburn stood still %llu time%s, for %.1f s "
+		    "in all, the longest (%s) for %.1f s from %.1f s of the "
+		    "load on: that time does not count",
+		    (unsigned long long)s->n, s->n == 1 ? "" : "s",
+		    (double)s->total_ns / 1e9, s->longest_who,
+		    (double)s->longest_ns / 1e9,
+		    since_load(&j->facts, s->longest_from_ns));
+}
+
 static void judge_conclude(
     const struct judge *, struct judge_result *, bool is_over);
 
@@ -678,7 +811,10 @@ judge_finish(struct judge *j, struct judge_result *r)
 	for (i = 0; i < j->nchecks; i++)
 		if (j->checks[i].ops->finish != NULL && !is_off(&j->checks[i]))
 			j->checks[i].ops->finish(&j->checks[i]);
+	if (!j->facts.is_broken && !j->facts.lost_memory)
+		lates_finish(&j->lates, j->facts.saw_end);
 	judge_conclude(j, r, true);
+	judge_annotate(j, r);
 	r->is_whole = is_whole(j);
 }
 
@@ -687,6 +823,7 @@ judge_look(const struct judge *j, struct judge_result *r)
 {
 	memset(r, 0, sizeof(*r));
 	judge_conclude(j, r, false);
+	judge_annotate(j, r);
 }
 
 bool

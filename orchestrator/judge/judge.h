@@ -11,6 +11,7 @@
 
 #define JUDGE_KEEP    16 /* anomalies of one kind and class kept whole */
 #define JUDGE_REASONS 16
+#define JUDGE_NOTES   4
 
 enum verdict {
 	VERDICT_PASS,
@@ -37,6 +38,9 @@ struct judge_result {
 	enum exit_code exit_code;
 	unsigned nreasons;
 	char reasons[JUDGE_REASONS][256]; /* why it isn't a pass */
+	/* What a reader has to know of what was judged, whatever was found. */
+	unsigned nnotes;
+	char notes[JUDGE_NOTES][256];
 	/* True when checks that found nothing have seen all they need. */
 	bool is_whole;
 };

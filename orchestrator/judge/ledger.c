@@ -231,7 +231,7 @@ enter_stream(struct ledger *l, const struct msg_stream *m)
 }
 
 static void
-enter_invoke(struct ledger *l, const struct faults *f, const struct event *ev)
+enter_invoke(struct ledger *l, const struct event *ev)
 {
 	const struct msg_publish_invoke *m = &ev->u.publish_invoke;
 	struct ledger_stream *s = stream_at(l, m->stream);
@@ -251,7 +251,6 @@ enter_invoke(struct ledger *l, const struct faults *f, const struct event *ev)
 	e->attempts = 1;
 	e->sum = m->sum;
 	e->invoked_ns = ev->time_ns;
-	e->invoked_stood = faults_stood(f, ev->time_ns);
 	e->floor = s->max_acked;
 	if (s->bits != 0)
 		e->required = ledger_required(l, m->stream, m->id);
@@ -290,7 +289,7 @@ entry_confirm(struct ledger *l, struct ledger_entry *e, uint64_t bit)
 }
 
 static void
-enter_ok(struct ledger *l, const struct faults *f, const struct event *ev)
+enter_ok(struct ledger *l, const struct event *ev)
 {
 	const struct msg_publish_ok *m = &ev->u.publish_ok;
 	struct ledger_stream *s = stream_at(l, m->stream);
@@ -311,7 +310,6 @@ enter_ok(struct ledger *l, const struct faults *f, const struct event *ev)
 		return;
 	e->is_acked = true;
 	e->acked_ns = ev->time_ns;
-	e->acked_stood = faults_stood(f, ev->time_ns);
 	e->seq = m->seq;
 	(void)entry_settle(l, e); /* or it stays */
 }
@@ -361,7 +359,7 @@ enter_ack(struct ledger *l, const struct msg_ack_ok *m)
 
 /* A message that was parked comes again: it may have to be acked after all. */
 static void
-entry_unpark(struct ledger *l, const struct faults *f, const struct event *ev)
+entry_unpark(struct ledger *l, const struct event *ev)
 {
 	const struct msg_deliver *m = &ev->u.deliver;
 	struct ledger_entry *e;
@@ -377,7 +375,6 @@ entry_unpark(struct ledger *l, const struct faults *f, const struct event *ev)
 	e->sum = m->sum;
 	e->is_acked = e->is_ended = e->ack_unknown = e->was_parked = true;
 	e->acked_ns = ev->time_ns;
-	e->acked_stood = faults_stood(f, ev->time_ns);
 	e->required = ledger_required(l, m->stream, m->id);
 	e->confirmed = confirmed;
 	/* Only what all of them had received was parked. */
@@ -428,7 +425,7 @@ park(struct ledger *l, uint64_t now_ns)
 
 /* What a delivery tells of its consumer, and of who waits for it. */
 static void
-enter_deliver(struct ledger *l, const struct faults *f, const struct event *ev)
+enter_deliver(struct ledger *l, const struct event *ev)
 {
 	const struct msg_deliver *m = &ev->u.deliver;
 	struct ledger_consumer *c = consumer_at(l, m->consumer);
@@ -436,7 +433,7 @@ enter_deliver(struct ledger *l, const struct faults *f, const struct event *ev)
 	uint64_t *readers;
 
 	if (m->intact) {
-		entry_unpark(l, f, ev);
+		entry_unpark(l, ev);
 		enter_read(l, m->stream, m->seq, m->id, m->stamp_ns);
 	}
 	if (c == NULL || c->bit == 0)
@@ -589,14 +586,14 @@ enter_stream_rules(struct ledger *l, const struct msg_stream_rules *m)
 }
 
 void
-ledger_event(struct ledger *l, const struct faults *f, const struct event *ev)
+ledger_event(struct ledger *l, const struct event *ev)
 {
 	if (ev->type == MESSAGE_PUBLISH_INVOKE)
-		enter_invoke(l, f, ev);
+		enter_invoke(l, ev);
 	else if (ev->type == MESSAGE_PUBLISH_OK)
-		enter_ok(l, f, ev);
+		enter_ok(l, ev);
 	else if (ev->type == MESSAGE_DELIVER)
-		enter_deliver(l, f, ev);
+		enter_deliver(l, ev);
 	else if (ev->type == MESSAGE_ACK_OK)
 		enter_ack(l, &ev->u.ack_ok);
 	else if (ev->type == MESSAGE_ACK_INVOKE ||

@@ -16,7 +16,6 @@
 
 #include <stdbool.h>
 
-#include "orchestrator/judge/faults.h"
 #include "orchestrator/judge/hashmap.h"
 #include "orchestrator/judge/parked.h"
 #include "orchestrator/judge/seqlog.h"
@@ -30,10 +29,9 @@ struct ledger_entry {
 	uint64_t id; /* the key in entries */
 	uint32_t stream;
 	uint32_t attempts;
-	uint64_t sum;		/* of the payload */
-	uint64_t invoked_ns;	/* first attempt */
-	uint64_t invoked_stood; /* availability clock then */
-	uint64_t acked_ns, acked_stood;
+	uint64_t sum;	     /* of the payload */
+	uint64_t invoked_ns; /* first attempt */
+	uint64_t acked_ns;
 	uint64_t floor;	  /* highest sequence acked before the first attempt */
 	uint64_t seq;	  /* where it was seen or acked; 0 not yet */
 	int64_t stamp_ns; /* the server's time of that copy; 0 not known */
@@ -103,7 +101,7 @@ void ledger_init(struct ledger *);
 void ledger_fini(struct ledger *);
 
 /* Enter an event. */
-void ledger_event(struct ledger *, const struct faults *, const struct event *);
+void ledger_event(struct ledger *, const struct event *);
 
 /* The open or unknown message, or NULL. Valid until the next event. */
 struct ledger_entry *ledger_find(const struct ledger *, uint64_t id);

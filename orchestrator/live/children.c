@@ -30,7 +30,6 @@
 #define STRAYS_MAX    64
 #define SILENCE_NS    (120 * CLOCK_S) /* without a frame: it hangs */
 #define STILL_NS      (6 * CLOCK_S)   /* longer than any one call of it */
-#define STILL_NS      (6 * CLOCK_S)   /* longer than any one call of it */
 #define FAILURES_MAX  8
 #define LIVED_NS      (10 * CLOCK_S) /* shorter lives count as failures */
 #define BACKOFF_NS    (200 * CLOCK_MS)
@@ -177,7 +176,6 @@ slot_born(struct children *c, struct child_slot *s, pid_t pid)
 	struct event stop = {.type = MESSAGE_STOP};
 
 	s->pid = pid;
-	s->heard_ns = clock_mono_ns();
 	s->silent_ns = c->pace.ns;
 	if (s->state == CHILD_FORKING) {
 		s->state = CHILD_STARTING;
@@ -433,7 +431,6 @@ slot_event(struct children *c, struct child_slot *s, struct event *ev,
 	/* A heartbeat is no event: it says the number of the last one. */
 	uint64_t next = s->last_seq + (ev->type != MESSAGE_HEARTBEAT);
 
-	s->heard_ns = clock_mono_ns();
 	s->silent_ns = c->pace.ns;
 	if (ev->source != s->source || ev->incarnation != s->incarnation ||
 	    ev->seq != next)
@@ -650,11 +647,17 @@ on_signals(struct children *c)
 		reap(c); /* what the signal was can't be known */
 }
 
+uint64_t
+children_silence(const struct children *c, const struct child_slot *s)
+{
+	return c->pace.ns > s->silent_ns ? c->pace.ns - s->silent_ns : 0;
+}
+
 static bool
 slot_stands_still(const struct children *c, const struct child_slot *s)
 {
 	return s->pid > 0 && s->state != CHILD_KILLED &&
-	       c->pace.ns > s->silent_ns + STILL_NS;
+	       children_silence(c, s) > STILL_NS;
 }
 
 bool
@@ -681,7 +684,7 @@ slot_timers(struct children *c, struct child_slot *s)
 	if (s->restart_ns != 0 && now >= s->restart_ns && children_have_room(c))
 		children_start(c, s);
 	if (s->pid > 0 && s->state != CHILD_KILLED &&
-	    now > s->silent_ns + SILENCE_NS) {
+	    children_silence(c, s) > SILENCE_NS) {
 		log_warn("%s %u was silent for %llu s: killed", s->role,
 		    s->source, (unsigned long long)(SILENCE_NS / CLOCK_S));
 		children_kill(c, s);

@@ -45,7 +45,6 @@ struct child_slot {
 	struct channel_out out;
 	uint64_t last_seq;
 	uint64_t started_ns; /* just before its fork */
-	uint64_t heard_ns;   /* last frame */
 	/* By children_time(): */
 	uint64_t deadline_ns; /* of the present state; 0 none */
 	uint64_t silent_ns;   /* since when nothing was heard */
@@ -111,6 +110,12 @@ void children_stop(
 
 /* SIGKILL now. */
 void children_kill(struct children *, struct child_slot *);
+
+/*
+ * For how long a slot's process has said nothing, as far as we listened: when
+ * we ourselves stood still, what it said meanwhile is still to be read.
+ */
+uint64_t children_silence(const struct children *, const struct child_slot *);
 
 /* Wait for something to happen, at most timeout_ms, and handle it. */
 int children_poll(struct children *, int timeout_ms);

@@ -31,11 +31,18 @@ is_slow(const struct run *r)
 	return cluster_find(r->config.cluster)->is_slow;
 }
 
+static const struct phase_ops phases[PHASES];
+
 static uint64_t
 phase_deadline(const struct run *r, const struct phase_ops *p)
 {
-	return children_time(r->children) +
-	       (is_slow(r) ? 3 : 1) * p->patience_ns;
+	uint64_t ns = (is_slow(r) ? 3 : 1) * p->patience_ns;
+	uint64_t least = r->config.recover_timeout_ns + 60 * CLOCK_S;
+
+	/* Chaos has to come to see whether it recovers. */
+	if (p == &phases[PHASE_SETTLE] && ns < least)
+		ns = least;
+	return children_time(r->children) + ns;
 }
 
 static void
@@ -285,7 +292,7 @@ give_up(struct run *r)
 static uint64_t
 stop_patience(const struct run *r)
 {
-	return r->config.op_timeout_ns + 30 * CLOCK_S;
+	return r->config.op_timeout_ns + 40 * CLOCK_S;
 }
 
 static void
@@ -373,7 +380,7 @@ static bool
 drain_is_over(struct run *r)
 {
 	if (r->step == 0 && workers_finished(r, true))
-		drain_step(r, 1, r->config.consume_timeout_ns + 30 * CLOCK_S);
+		drain_step(r, 1, r->config.consume_timeout_ns + 40 * CLOCK_S);
 	/* merge_waiting: what has arrived may not be in the ledger yet. */
 	if (r->step == 1 && (!has_takers(r) || (merge_waiting(r->merge) == 0 &&
 						   is_consumed(r))))
@@ -580,7 +587,7 @@ static const struct phase_ops phases[PHASES] = {
     [PHASE_START] = {90 * CLOCK_S, start_enter, start_is_over, start_late},
     [PHASE_QUIET] = {0, quiet_enter, quiet_is_over, NULL},
     [PHASE_MAYHEM] = {0, mayhem_enter, mayhem_is_over, NULL},
-    [PHASE_HEAL] = {240 * CLOCK_S, heal_enter, heal_is_over, give_up},
+    [PHASE_HEAL] = {270 * CLOCK_S, heal_enter, heal_is_over, give_up},
     [PHASE_DRAIN] = {0, drain_enter, drain_is_over, drain_late},
     [PHASE_SETTLE] = {180 * CLOCK_S, settle_enter, settle_is_over, give_up},
     [PHASE_AUDIT] = {300 * CLOCK_S, audit_enter, audit_is_over, audit_late},

@@ -69,27 +69,35 @@ write_what(const struct page *p)
 }
 
 static void
+write_list(const struct page *p, const char *name)
+{
+	const cJSON *item, *list = json_get(p->tree, name);
+
+	if (cJSON_GetArraySize(list) == 0)
+		return;
+	fprintf(p->out, "<ul class=%s>\n", name);
+	cJSON_ArrayForEach (item, list) {
+		fputs("<li>", p->out);
+		page_put(p, cJSON_GetStringValue(item));
+		fputs("</li>\n", p->out);
+	}
+	fputs("</ul>\n", p->out);
+}
+
+static void
 write_header(const struct page *p)
 {
 	static const char *const words[] = {
 	    "PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"};
 	enum verdict v = p->h->result.verdict;
-	const cJSON *reason;
 
 	fprintf(p->out,
 	    "<header class=%s><div>\n<h1 class=verdict><span class=badge>%s"
 	    "</span>%s</h1>\n",
 	    verdict_name(v), words[v], verdict_words(p));
 	write_what(p);
-	if (cJSON_GetArraySize(json_get(p->tree, "reasons")) > 0) {
-		fputs("<ul class=reasons>\n", p->out);
-		cJSON_ArrayForEach (reason, json_get(p->tree, "reasons")) {
-			fputs("<li>", p->out);
-			page_put(p, cJSON_GetStringValue(reason));
-			fputs("</li>\n", p->out);
-		}
-		fputs("</ul>\n", p->out);
-	}
+	write_list(p, "reasons");
+	write_list(p, "notes");
 	fputs("<nav><a href=\"#timeline\">Timeline</a>", p->out);
 	if (cJSON_GetArraySize(json_get(p->tree, "anomalies")) > 0)
 		fputs("<a href=\"#anomalies\">Anomalies</a>", p->out);

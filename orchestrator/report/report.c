@@ -80,6 +80,9 @@ add_reasons(cJSON *o, const struct history *h)
 
 	for (i = 0; i < h->result.nreasons; i++)
 		json_append(list, cJSON_CreateString(h->result.reasons[i]));
+	list = cJSON_AddArrayToObject(o, "notes");
+	for (i = 0; i < h->result.nnotes; i++)
+		json_append(list, cJSON_CreateString(h->result.notes[i]));
 }
 
 /* Seconds since the load began; negative before it. */

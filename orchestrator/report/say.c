@@ -176,6 +176,8 @@ say_head(const struct history *h, FILE *out)
 		    (unsigned long long)h->stats.workers_died,
 		    (unsigned long long)stats_seen(
 			&h->stats, MESSAGE_CHILD_GAP));
+	for (i = 0; i < h->result.nnotes; i++)
+		fprintf(out, "  note        %s\n", h->result.notes[i]);
 }
 
 /* Rows that are left for anomalies when the rest stands. */

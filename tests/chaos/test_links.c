@@ -8,8 +8,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -655,6 +657,83 @@ test_much_is_whole(void **state)
 	close_wire(w);
 }
 
+/* What it has to say comes by a pipe of our own, in a time of our own. */
+static void
+beat(struct links *l, int fd, uint64_t ns)
+{
+	struct event ev = {.type = MESSAGE_HEARTBEAT, .time_ns = ns};
+	uint8_t frame[FRAME_MAX];
+	int len = frame_encode(&ev, frame);
+
+	assert_true(len > 0 && write(fd, frame, (size_t)len) == len);
+	assert_true(links_read(l));
+}
+
+static void
+test_silence_is_told(void **state)
+{
+	struct links l = {.pid = 1};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	channel_in_init(&l.up, ends[0]);
+	assert_int_equal(links_silence(&l, 99 * CLOCK_S), 0); /* not begun */
+	beat(&l, ends[1], 100 * CLOCK_S);
+	beat(&l, ends[1], 101 * CLOCK_S);
+	assert_int_equal(links_silence(&l, 104 * CLOCK_S), 0);
+	/* While it lasts, once a second. */
+	assert_int_equal(links_silence(&l, 104 * CLOCK_S + 1), 3 * CLOCK_S + 1);
+	assert_int_equal(links_silence(&l, 104 * CLOCK_S + 2), 0);
+	assert_int_equal(links_silence(&l, 106 * CLOCK_S), 5 * CLOCK_S);
+	/* When it is over, at once, and then no more. */
+	beat(&l, ends[1], 106 * CLOCK_S + 1);
+	beat(&l, ends[1], 106 * CLOCK_S + 2);
+	assert_int_equal(links_silence(&l, 106 * CLOCK_S + 3), 5 * CLOCK_S + 3);
+	assert_int_equal(links_silence(&l, 106 * CLOCK_S + 4), 0);
+	/* Read late, after its end, by one that did not look meanwhile. */
+	beat(&l, ends[1], 200 * CLOCK_S);
+	beat(&l, ends[1], 204 * CLOCK_S);
+	assert_int_equal(links_silence(&l, 205 * CLOCK_S),
+	    205 * CLOCK_S - (106 * CLOCK_S + 2));
+	/* We were away for long, and they were not. */
+	beat(&l, ends[1], 206 * CLOCK_S);
+	beat(&l, ends[1], 208 * CLOCK_S);
+	assert_int_equal(links_silence(&l, 210 * CLOCK_S), 0);
+	channel_in_fini(&l.up);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static uint64_t
+await_silence(struct bench *b, uint64_t least_ns)
+{
+	uint64_t deadline = clock_mono_ns() + 4 * DEADLINE, ns = 0;
+
+	while (ns < least_ns) {
+		assert_true(clock_mono_ns() < deadline);
+		pump(b);
+		ns = links_silence(&b->links, clock_mono_ns());
+	}
+	return ns;
+}
+
+/* The real process, stopped as a starved one would be. */
+static void
+test_stopped_process_is_told(void **state)
+{
+	struct bench *b = *state;
+	uint64_t stopped_ns = clock_mono_ns(), ns;
+
+	assert_int_equal(kill(b->links.pid, SIGSTOP), 0);
+	ns = await_silence(b, LINKS_SILENT_NS);
+	assert_true(clock_mono_ns() - ns < stopped_ns + CLOCK_S);
+	assert_int_equal(kill(b->links.pid, SIGCONT), 0);
+	while (b->links.since_ns == 0)
+		pump(b);
+	assert_true(await_silence(b, 1) >= ns);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -673,6 +752,8 @@ main(int argc, char **argv)
 	    LINKS_TEST(test_new_name),
 	    LINKS_TEST(test_clients),
 	    LINKS_TEST(test_much_is_whole),
+	    cmocka_unit_test(test_silence_is_told),
+	    LINKS_TEST(test_stopped_process_is_told),
 	};
 
 	/* links_start() executes /proc/self/exe: that is this program. */

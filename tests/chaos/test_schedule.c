@@ -36,7 +36,8 @@ struct server {
 struct found {
 	uint32_t number;
 	char mode[32], target[FAULT_TARGET_MAX];
-	uint64_t planned_ns, begun_ns, healed_ns;
+	uint64_t planned_ns, begun_ns, undone_ns, healed_ns;
+	bool stops_clock, is_without_service;
 };
 
 static uint64_t now_ns;
@@ -49,8 +50,9 @@ static struct world {
 	struct rng noise;
 	uint64_t quiet_until_ns; /* nothing is healthy before */
 	unsigned meta_size;
-	bool refuses; /* to end servers */
-	struct found found[FOUND_MAX];
+	bool refuses;	/* to end servers */
+	unsigned whole; /* times that it was told to be so again */
+	struct found found[FOUND_MAX + 1];
 	unsigned nfound;
 } * world;
 
@@ -66,11 +68,21 @@ __wrap_clock_mono_ns(void)
 	return now_ns;
 }
 
+static struct found *
+found_of(uint32_t number)
+{
+	unsigned i;
+
+	for (i = 0; i < world->nfound; i++)
+		if (world->found[i].number == number)
+			return &world->found[i];
+	return &world->found[FOUND_MAX]; /* nobody's */
+}
+
 void
 __wrap_child_emit(struct child *c, struct event *ev)
 {
 	struct found *f;
-	unsigned i;
 
 	(void)c;
 	if (ev->type == MESSAGE_FAULT_PLANNED) {
@@ -82,10 +94,21 @@ __wrap_child_emit(struct child *c, struct event *ev)
 		    f->target, sizeof(f->target), ev->u.fault_planned.target);
 		f->planned_ns = ev->u.fault_planned.planned_ns;
 		f->begun_ns = now_ns;
-	} else if (ev->type == MESSAGE_FAULT_HEALED) {
-		for (i = 0; i < world->nfound; i++)
-			if (world->found[i].number == ev->u.fault_healed.fault)
-				world->found[i].healed_ns = now_ns;
+		f->stops_clock = ev->u.fault_planned.stops_clock;
+		return;
+	}
+	world->whole += ev->type == MESSAGE_CLUSTER_WHOLE;
+	/* The number of a fault is the first field of all these. */
+	f = found_of(ev->u.fault_healed.fault);
+	if (ev->type == MESSAGE_FAULT_HEALED)
+		f->healed_ns = now_ns;
+	else if (ev->type == MESSAGE_NO_SERVICE)
+		f->is_without_service = true;
+	else if (ev->type == MESSAGE_FAULT_UNDONE) {
+		assert_true(f->undone_ns == 0 && f->healed_ns == 0);
+		assert_true(ev->u.fault_undone.patience_ns ==
+			    mayhem_find(f->mode)->heal_ns);
+		f->undone_ns = now_ns;
 	}
 }
 
@@ -189,13 +212,6 @@ health_meta_size(const struct health *h, uint64_t since_ns)
 	(void)h;
 	(void)since_ns;
 	return world->meta_size;
-}
-
-unsigned
-health_fewest_copies(const struct health *h)
-{
-	(void)h;
-	return 9;
 }
 
 int
@@ -621,8 +637,10 @@ expect_all_undone(struct schedule *s)
 			assert_int_equal(world->links[i][k].delay_ns, 0);
 		}
 	}
-	for (i = 0; i < world->nfound; i++)
+	for (i = 0; i < world->nfound; i++) {
 		assert_true(world->found[i].healed_ns > 0);
+		assert_true(world->found[i].undone_ns > 0);
+	}
 	schedule_fini(s);
 }
 
@@ -654,6 +672,65 @@ test_bound_is_never_exceeded(void **state)
 	/* The bounds were put to the test. */
 	assert_true(reached > 1000);
 	assert_true(faults > 10000);
+}
+
+/* A fault is in force that stops the clock, or that leaves no service. */
+static bool
+is_told(bool stops_clock)
+{
+	const struct found *f;
+	unsigned i;
+
+	for (i = 0; i < world->nfound; i++) {
+		f = &world->found[i];
+		if (f->healed_ns == 0 &&
+		    (stops_clock ? f->stops_clock : f->is_without_service))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whenever so many servers are out that three replicas may have no quorum
+ * the clock stands, however gracefully each of them went; and it is told
+ * that nothing can be counted on. One alone does not do that.
+ */
+static void
+test_quorum_is_never_taken_unsaid(void **state)
+{
+	static const char *const all[] = {"lame_duck,rolling_restart",
+	    "lame_duck,rolling_restart,pod_delete,scale", "kill_all",
+	    "kill_majority,lame_duck", "lame_duck", "pause,random_hard_kill"};
+	static struct schedule s;
+	struct run_config c;
+	struct rng rng;
+	unsigned i, taken = 0, alone = 0, quorum;
+	uint64_t end;
+
+	(void)state;
+	rng_init(&rng, support_seed(), "quorum");
+	for (i = 0; i < 600; i++) {
+		draw_config(&rng, &c);
+		c.servers = 3 + rng_below(&rng, 5);
+		c.replicas = 1 + 2 * rng_below(&rng, 2);
+		c.mix = 0;
+		text_set(c.tolerate, sizeof(c.tolerate), "none");
+		text_set(c.mayhem, sizeof(c.mayhem), all[i % 6]);
+		quorum = (unsigned)c.replicas / 2 + 1;
+		schedule_begin(&s, &c, rng_next(&rng));
+		for (end = now_ns + 60 * CLOCK_S; now_ns < end; step(&s)) {
+			if (count_out() > c.replicas - quorum) {
+				assert_true(is_told(true) && is_told(false));
+				taken++;
+			} else if (i % 6 == 4 && c.replicas == 3) {
+				assert_false(is_told(true) || is_told(false));
+				alone++;
+			}
+		}
+		expect_all_undone(&s);
+	}
+	assert_true(taken > 1000);
+	assert_true(alone > 1000);
 }
 
 /* Which mix a fault is of, by its planned offset. */
@@ -883,7 +960,7 @@ test_nothing_goes_down_beside_what_is_unhealed(void **state)
 	struct run_config c;
 	struct rng rng;
 	uint64_t end;
-	unsigned before;
+	unsigned before, i;
 
 	(void)state;
 	rng_init(&rng, support_seed(), "unhealed");
@@ -903,10 +980,17 @@ test_nothing_goes_down_beside_what_is_unhealed(void **state)
 	before = world->nfound;
 	assert_true(before <= 4); /* what was in force, or began with it */
 	assert_false(s.all_ok);
+	/* The servers run, and that is told though nothing has healed. */
+	for (i = 0; i < world->nfound; i++)
+		assert_true(world->found[i].undone_ns > 0 &&
+			    world->found[i].healed_ns >
+				world->found[i].undone_ns + 100 * CLOCK_S);
+	assert_int_equal(world->whole, 0);
 	world->meta_size = 5;
 	for (end = now_ns + 60 * CLOCK_S; now_ns < end;)
 		step(&s);
 	assert_true(world->nfound > before + 5);
+	assert_int_equal(world->whole, 1);
 	expect_all_undone(&s);
 }
 
@@ -1156,6 +1240,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_bound_is_never_exceeded),
+	    cmocka_unit_test(test_quorum_is_never_taken_unsaid),
 	    cmocka_unit_test(test_same_seed_same_schedule),
 	    cmocka_unit_test(test_mixes),
 	    cmocka_unit_test(test_waiting_outage_is_not_starved),

@@ -126,7 +126,7 @@ test_wrong_while_sick(void **state)
 	lists_fault_begins(&t, false);
 	lists_fault_ends(&t, false);
 	lists_list_for(&t, 60, NULL, 0);
-	judge_finish(t.judge, &t.result);
+	lists_finish(&t);
 	assert_int_equal(lists_count_class(&t, CLASS_VIOLATION), 0);
 	assert_int_equal(
 	    lists_count(&t, ANOMALY_STREAM_MISSING, CLASS_WARNING), 1);
@@ -143,7 +143,7 @@ test_wrong_at_the_end(void **state)
 	lists_begin(&t);
 	lists_have(&t, ID1, NAME);
 	lists_list_for(&t, 10, NULL, 0);
-	judge_finish(t.judge, &t.result);
+	lists_finish(&t);
 	assert_int_equal(lists_count_class(&t, CLASS_VIOLATION), 0);
 	assert_int_equal(
 	    lists_count(&t, ANOMALY_STREAM_MISSING, CLASS_WARNING), 1);
@@ -390,7 +390,7 @@ test_client_dies(void **state)
 	lists_pass(
 	    &t, 60 * CLOCK_S); /* nobody tries it any more: no op_timeout */
 	lists_list(&t, BOB, &r, 0);
-	judge_finish(t.judge, &t.result);
+	lists_finish(&t);
 	/* Its confirmed stream is still expected. */
 	assert_int_equal(lists_count_class(&t, CLASS_VIOLATION), 0);
 	assert_int_equal(

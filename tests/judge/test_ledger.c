@@ -11,7 +11,6 @@
 #define PUBLISHER 3
 
 static struct ledger ledger;
-static struct faults faults;
 static uint64_t now;
 
 static struct event
@@ -28,7 +27,7 @@ event_of(enum message_type type)
 static void
 enter(const struct event *ev)
 {
-	ledger_event(&ledger, &faults, ev);
+	ledger_event(&ledger, ev);
 }
 
 static void
@@ -399,7 +398,6 @@ setup(void **state)
 {
 	(void)state;
 	ledger_init(&ledger);
-	faults_init(&faults);
 	now = 0;
 	return 0;
 }

@@ -315,7 +315,7 @@ static void
 plant_stuck_again(struct pipe_story *s)
 {
 	redeliver_unsure(s, 1);
-	pipe_pass(s, 32 * CLOCK_S);
+	pipe_pass(s, 32 * CLOCK_S + FAULTS_LAG_NS);
 }
 
 /* Legal: its ack was lost after all, and it is acked now. */
@@ -347,7 +347,7 @@ static void
 plant_stuck(struct pipe_story *s)
 {
 	plant_skipped(s);
-	pipe_pass(s, 32 * CLOCK_S);
+	pipe_pass(s, 32 * CLOCK_S + FAULTS_LAG_NS);
 }
 
 static void

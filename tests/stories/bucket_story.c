@@ -33,11 +33,12 @@ void
 bucket_stand_still(struct bucket_story *b, uint32_t source, uint64_t ns)
 {
 	struct event ev = {.type = MESSAGE_CHILD_SILENT};
-	uint64_t end = b->now + ns;
+	uint64_t begin_ns = b->now, end = b->now + ns;
 
 	ev.u.child_silent.child = source;
 	while (b->now < end) {
 		bucket_pass(b, CLOCK_S);
+		ev.u.child_silent.silent_ns = b->now - begin_ns;
 		bucket_feed(b, 0, &ev);
 	}
 }
@@ -81,9 +82,12 @@ bucket_begin(void)
 void
 bucket_end(struct bucket_story *b)
 {
+	struct event over = {.type = MESSAGE_PHASE};
 	struct judge_result r;
 	unsigned kind, class;
 
+	text_set(over.u.phase.name, sizeof(over.u.phase.name), "end");
+	bucket_feed(b, 0, &over);
 	judge_finish(b->judge, &r);
 	for (kind = 0; kind < ANOMALY_COUNT; kind++)
 		for (class = 0; class < CLASS_COUNT; class ++) {

@@ -56,11 +56,12 @@ void
 lists_stand_still(struct lists_story *t, uint32_t source, uint64_t ns)
 {
 	struct event ev = {.type = MESSAGE_CHILD_SILENT};
-	uint64_t end = t->now + ns;
+	uint64_t begin_ns = t->now, end = t->now + ns;
 
 	ev.u.child_silent.child = source;
 	while (t->now + CLOCK_S < end) {
 		lists_pass(t, CLOCK_S);
+		ev.u.child_silent.silent_ns = t->now - begin_ns;
 		lists_feed(t, 0, &ev);
 	}
 }
@@ -258,11 +259,13 @@ void
 lists_list_for(struct lists_story *t, unsigned seconds,
     const struct lists_row *rows, unsigned n)
 {
+	struct event tick = {.type = MESSAGE_TICK};
 	unsigned i;
 
 	for (i = 0; i <= seconds; i++) {
 		lists_list(t, ANN, rows, n);
 		t->now += CLOCK_S;
+		lists_feed(t, 0, &tick);
 	}
 }
 
@@ -294,12 +297,22 @@ rule_of(enum anomaly_kind kind)
 }
 
 void
+lists_finish(struct lists_story *t)
+{
+	struct event ev = {.type = MESSAGE_PHASE};
+
+	text_set(ev.u.phase.name, sizeof(ev.u.phase.name), "end");
+	lists_feed(t, 0, &ev);
+	judge_finish(t->judge, &t->result);
+}
+
+void
 lists_expect_violation(struct lists_story *t, enum anomaly_kind kind)
 {
 	const struct anomaly *a;
 	size_t i;
 
-	judge_finish(t->judge, &t->result);
+	lists_finish(t);
 	assert_int_equal(lists_count(t, kind, CLASS_VIOLATION), 1);
 	assert_int_equal(lists_count_class(t, CLASS_VIOLATION), 1);
 	assert_int_equal(t->result.verdict, VERDICT_FAIL);
@@ -313,7 +326,7 @@ void
 lists_expect_legal(
     struct lists_story *t, uint64_t warnings, uint64_t documented)
 {
-	judge_finish(t->judge, &t->result);
+	lists_finish(t);
 	assert_int_equal(lists_count_class(t, CLASS_VIOLATION), 0);
 	assert_int_equal(lists_count_class(t, CLASS_WARNING), warnings);
 	assert_int_equal(lists_count_class(t, CLASS_DOCUMENTED), documented);

@@ -89,6 +89,9 @@ uint64_t lists_count(const struct lists_story *t, enum anomaly_kind kind,
 uint64_t lists_count_class(
     const struct lists_story *t, enum anomaly_class class);
 
+/* The run came to its end, and the judge says its verdict. */
+void lists_finish(struct lists_story *t);
+
 /* Exactly one violation, of that kind; whatever else is said. */
 void lists_expect_violation(struct lists_story *t, enum anomaly_kind kind);
 

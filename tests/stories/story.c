@@ -189,6 +189,8 @@ story_open(struct story *s)
 	option(s, "test", "queue-group-consumer");
 	option(s, "mayhem", s->mayhem);
 	option(s, "storage", s->storage);
+	for (i = 0; i < 4 && s->options[i][0] != NULL; i++)
+		option(s, s->options[i][0], s->options[i][1]);
 	if (s->strict)
 		option(s, "strict-availability", "true");
 	option(s, "run", "2827");
@@ -246,6 +248,76 @@ story_healed(struct story *s, uint32_t fault, bool ok)
 
 	ev->u.fault_healed.fault = fault;
 	ev->u.fault_healed.ok = ok;
+}
+
+void
+story_undone(struct story *s, uint32_t fault, uint64_t patience_ns)
+{
+	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_FAULT_UNDONE);
+
+	ev->u.fault_undone.fault = fault;
+	ev->u.fault_undone.patience_ns = patience_ns;
+}
+
+void
+story_whole(struct story *s)
+{
+	(void)story_add(s, STORY_CHAOS, MESSAGE_CLUSTER_WHOLE);
+}
+
+static void
+tell_silence(struct story *s, uint64_t begin_ns)
+{
+	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_OURS_SILENT);
+
+	ev->u.ours_silent.silent_ns = s->now_ns - begin_ns;
+	text_set(ev->u.ours_silent.who, sizeof(ev->u.ours_silent.who), "links");
+}
+
+void
+story_silence(struct story *s, uint64_t ns)
+{
+	uint64_t begin_ns = s->now_ns;
+
+	/* As chaos does: after 3 s, then each second, and at the end. */
+	while (s->now_ns + CLOCK_S < begin_ns + ns) {
+		story_pass(s, CLOCK_S);
+		if (s->now_ns > begin_ns + 3 * CLOCK_S)
+			tell_silence(s, begin_ns);
+	}
+	story_pass(s, begin_ns + ns - s->now_ns);
+	if (ns > 3 * CLOCK_S)
+		tell_silence(s, begin_ns);
+}
+
+void
+story_answer(struct story *s, uint32_t node, bool ok)
+{
+	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_SERVER_ANSWERS);
+
+	ev->u.server_answers.node = node;
+	ev->u.server_answers.ok = ok;
+}
+
+void
+story_answers(struct story *s)
+{
+	uint32_t node;
+
+	for (node = 1; node <= 3; node++)
+		story_answer(s, node, true);
+}
+
+void
+story_sick(struct story *s, uint8_t what, const char *name, uint64_t sick_ns)
+{
+	struct msg_group_sick *m =
+	    &story_add(s, STORY_CHAOS, MESSAGE_GROUP_SICK)->u.group_sick;
+
+	m->what = what;
+	m->sick_ns = sick_ns;
+	text_set(m->name, sizeof(m->name), name);
+	text_set(m->says, sizeof(m->says), "no server says that it leads it");
 }
 
 static uint64_t
@@ -559,6 +631,9 @@ story_judge(const struct story *s, struct story_verdict *v)
 	for (i = 0; i < v->result.nreasons; i++)
 		text_add(v->says, sizeof(v->says), "reason: %s\n",
 		    v->result.reasons[i]);
+	for (i = 0; i < v->result.nnotes; i++)
+		text_add(
+		    v->says, sizeof(v->says), "note: %s\n", v->result.notes[i]);
 	judge_destroy(j);
 }
 

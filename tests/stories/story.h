@@ -62,6 +62,7 @@ struct story {
 	char leader[32];
 	/* set before story_open() */
 	const char *mayhem, *storage;
+	const char *options[4][2]; /* further ones, by name */
 	uint32_t replicas;
 	bool strict;
 	/* set before story_close() */
@@ -73,7 +74,7 @@ struct story {
 struct story_verdict {
 	struct judge_result result;
 	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
-	char says[2048]; /* the anomalies, a line each */
+	char says[2048]; /* the anomalies, reasons and notes, a line each */
 };
 
 void story_init(struct story *, uint64_t seed);
@@ -102,6 +103,19 @@ void story_rounds(struct story *, unsigned n);
 uint32_t story_fault(struct story *, bool stops_clock);
 void story_healed(struct story *, uint32_t fault, bool ok);
 void story_leader(struct story *, const char *leader);
+
+/* Its cause is undone; the cluster is whole after one not seen healed. */
+void story_undone(struct story *, uint32_t fault, uint64_t patience_ns);
+void story_whole(struct story *);
+
+/* Time passes in which our link proxies stand still, which chaos tells. */
+void story_silence(struct story *, uint64_t ns);
+
+/* All servers answer, or one of them; a group is sick for so long. */
+void story_answers(struct story *);
+void story_answer(struct story *, uint32_t node, bool ok);
+void story_sick(
+    struct story *, uint8_t what, const char *name, uint64_t sick_ns);
 
 /* The publisher. An id is new, or an earlier one for another attempt. */
 uint64_t story_new_id(struct story *);

@@ -158,6 +158,10 @@ take_event(struct links *l, const struct event *ev)
 {
 	unsigned node;
 
+	if (l->heard_ns != 0 && l->since_ns == 0 &&
+	    ev->time_ns > l->heard_ns + LINKS_SILENT_NS)
+		l->since_ns = l->heard_ns;
+	l->heard_ns = ev->time_ns;
 	if (ev->type == MESSAGE_LINK_FRONT) {
 		node = ev->u.link_front.node;
 		if (node >= 1 && node <= CONFIG_NODES_MAX)
@@ -189,6 +193,22 @@ links_read(struct links *l)
 		while (channel_next(&l->up, &ev, &raw, &len) == FRAME_WHOLE)
 			take_event(l, &ev);
 	return n == -EAGAIN;
+}
+
+uint64_t
+links_silence(struct links *l, uint64_t now_ns)
+{
+	uint64_t since_ns = l->since_ns;
+
+	if (since_ns != 0) {
+		l->since_ns = 0;
+		return now_ns - since_ns;
+	}
+	if (l->heard_ns == 0 || now_ns <= l->heard_ns + LINKS_SILENT_NS ||
+	    now_ns < l->told_ns + CLOCK_S)
+		return 0;
+	l->told_ns = now_ns;
+	return now_ns - l->heard_ns;
 }
 
 bool

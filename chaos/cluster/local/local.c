@@ -170,6 +170,20 @@ local_dropped(struct cluster *c, uint64_t *packets)
 	return loss_dropped(&l->loss, packets);
 }
 
+/* What they do not carry meanwhile is not the servers' doing. */
+static void
+look_at_silence(struct cluster *c)
+{
+	struct local *l = c->state;
+	uint64_t silent_ns = links_silence(&l->links, clock_mono_ns());
+
+	if (silent_ns > 0)
+		chaos_tell_silence(c->chaos, "links", silent_ns);
+	if (silent_ns > LINKS_DEAD_NS)
+		chaos_fail(
+		    c->chaos, "the link proxy process was silent for 120 s");
+}
+
 static void
 local_tend(struct cluster *c)
 {
@@ -178,6 +192,7 @@ local_tend(struct cluster *c)
 
 	if (!links_read(&l->links))
 		chaos_fail(c->chaos, l->links.why);
+	look_at_silence(c);
 	if (!loss_read(&l->loss))
 		chaos_fail(c->chaos, "nft ended");
 	look_at_disks(c);

@@ -46,7 +46,7 @@ on_tick(struct check *c)
 	size_t i = 0;
 
 	while ((u = hashmap_next(&st->updates, &i)) != NULL)
-		kv_judge_time(c, u);
+		kv_judge_time(c, u, false);
 	for (source = 0; source < st->nclients; source++) {
 		kv_judge_reading(c, &st->clients[source], source);
 		kv_judge_starved(c, &st->clients[source], source);
@@ -67,21 +67,6 @@ on_child_exit(struct kv_state *st, uint32_t source)
 			continue;
 		u->is_unknown = u->is_ended = true;
 	}
-}
-
-/*
- * This client stood still. What it tells next may have happened before that,
- * so its operations are timed from now on.
- */
-static int
-on_silent(struct check *c, uint32_t source)
-{
-	struct kv_client *cl = kv_client_at(c->state, source);
-
-	if (cl == NULL)
-		return -ENOMEM;
-	check_silence_note(c, &cl->silence);
-	return 0;
 }
 
 static void
@@ -107,8 +92,6 @@ on_rare(struct check *c, const struct event *ev)
 	switch ((unsigned)ev->type) {
 	case MESSAGE_KV_FINAL:
 		return kv_on_final(c, &ev->u.kv_final);
-	case MESSAGE_CHILD_SILENT:
-		return on_silent(c, ev->u.child_silent.child);
 	case MESSAGE_SCAN_BEGIN:
 		kv_on_scan_begin(c, &ev->u.scan_begin);
 		break;
@@ -200,7 +183,7 @@ static const enum message_type types[] = {MESSAGE_KV_READ, MESSAGE_KV_VALUE,
     MESSAGE_KV_UPDATE, MESSAGE_KV_UPDATE_OK, MESSAGE_KV_UPDATE_REJECTED,
     MESSAGE_KV_UPDATE_UNKNOWN, MESSAGE_KV_UPDATE_END, MESSAGE_KV_FINAL,
     MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_END, MESSAGE_CHILD_EXIT, MESSAGE_LEADER,
-    MESSAGE_CHILD_SILENT, MESSAGE_SETTLED, MESSAGE_TICK, 0};
+    MESSAGE_SETTLED, MESSAGE_TICK, 0};
 
 const struct check_ops check_kv = {
     .name = "kv",

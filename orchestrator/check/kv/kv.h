@@ -30,7 +30,7 @@ struct kv_update {
 	uint64_t expected, sum;
 	uint64_t revision; /* where it was seen; 0 not yet */
 	uint64_t floor;	   /* highest revision acked when it was first sent */
-	uint64_t invoked_ns, invoked_stood;
+	uint64_t invoked_ns;
 	bool is_unknown, is_ended, told;
 };
 
@@ -58,11 +58,10 @@ struct kv_client {
 	uint64_t op, acked, acked_id; /* of the key when it was asked */
 	uint64_t asked_ns;
 	/* When the first read was asked that has no answer yet; 0: none. */
-	uint64_t since_ns, since_stood;
+	uint64_t since_ns;
 	bool told;
 	uint64_t starved_ns; /* since when each update is refused; 0: not */
 	bool told_starved;
-	struct check_silence silence;
 };
 
 struct kv_state {
@@ -118,8 +117,8 @@ struct kv_update *kv_update_find(const struct kv_state *, uint64_t id);
 /* Forget it when nothing about it is open: its link, if any, stands. */
 void kv_update_settle(struct kv_state *, struct kv_update *);
 
-/* Raise op_timeout if the update is open for too long by now. */
-void kv_judge_time(struct check *, struct kv_update *);
+/* Raise op_timeout if the update is, or was, open for too long by now. */
+void kv_judge_time(struct check *, struct kv_update *, bool is_over);
 
 /* Warn if each update of the client is refused for too long by now. */
 void kv_judge_starved(struct check *, struct kv_client *, uint32_t source);

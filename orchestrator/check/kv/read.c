@@ -22,7 +22,6 @@ kv_on_read(struct check *c, const struct event *ev)
 	if (cl->since_ns != 0)
 		return 0;
 	cl->since_ns = ev->time_ns;
-	cl->since_stood = faults_stood(c->faults, ev->time_ns);
 	cl->told = false;
 	return 0;
 }
@@ -159,19 +158,13 @@ kv_judge_reading(struct check *c, struct kv_client *cl, uint32_t source)
 {
 	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
 	const struct kv_state *st = c->state;
-	uint64_t waited;
+	struct check_time t = {cl->since_ns, c->config->op_timeout_ns, false};
 
-	if (cl->since_ns == 0 || cl->told)
-		return;
-	waited =
-	    check_waited_ns(c, &cl->silence, cl->since_ns, cl->since_stood);
-	if (waited <= c->config->op_timeout_ns)
+	if (cl->since_ns == 0 || cl->told || !check_is_late(c, &t))
 		return;
 	cl->told = true;
 	a.stream = st->stream;
 	a.rule = "guarantees 15";
-	check_raise(c, &a,
-	    "client %u got no answer to any read within %.1f s in which the "
-	    "cluster could serve",
-	    source, (double)waited / 1e9);
+	check_raise_late(
+	    c, &a, &t, "client %u got no answer to any read", source);
 }

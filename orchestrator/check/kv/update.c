@@ -64,33 +64,24 @@ kv_on_update(struct check *c, const struct event *ev)
 	u->sum = m->sum;
 	u->floor = st->max_acked;
 	u->invoked_ns = ev->time_ns;
-	u->invoked_stood = faults_stood(c->faults, ev->time_ns);
 	return 0;
 }
 
 void
-kv_judge_time(struct check *c, struct kv_update *u)
+kv_judge_time(struct check *c, struct kv_update *u, bool is_over)
 {
 	struct anomaly a = kv_anomaly(c, ANOMALY_OP_TIMEOUT, u->id, 0);
-	const struct kv_state *st = c->state;
-	uint32_t source = message_id_source(u->id);
-	struct check_silence silence = {0};
-	uint64_t waited;
+	struct check_time t = {
+	    u->invoked_ns, c->config->op_timeout_ns, is_over};
 
-	if (u->told || u->is_ended || u->revision != 0)
-		return;
-	if (source < st->nclients)
-		silence = st->clients[source].silence;
-	waited = check_waited_ns(c, &silence, u->invoked_ns, u->invoked_stood);
-	if (waited <= c->config->op_timeout_ns)
+	if (u->told || u->is_ended || u->revision != 0 || !check_is_late(c, &t))
 		return;
 	u->told = true;
 	a.class = CLASS_VIOLATION;
 	a.rule = "guarantees 15";
-	check_raise(c, &a,
-	    "update %s of key %u was tried %u times without success within "
-	    "%.1f s in which the cluster could serve",
-	    kv_id_text(u->id).s, u->key, u->attempts, (double)waited / 1e9);
+	check_raise_late(c, &a, &t,
+	    "update %s of key %u was tried %u times without success",
+	    kv_id_text(u->id).s, u->key, u->attempts);
 }
 
 /* An update that was first sent after an ack must come after what was acked. */
@@ -158,7 +149,7 @@ kv_on_ok(struct check *c, const struct event *ev)
 	cl->starved_ns = 0;
 	if (u == NULL)
 		return 0; /* an event is missing: that alone spoils the run */
-	kv_judge_time(c, u);
+	kv_judge_time(c, u, true);
 	if (!is_forgotten(c, u, m))
 		judge_floor(c, u, m);
 	if (u->revision != 0 && u->revision != m->revision) {
@@ -195,8 +186,6 @@ kv_judge_starved(struct check *c, struct kv_client *cl, uint32_t source)
 	if (cl->starved_ns == 0 || cl->told_starved)
 		return;
 	waited = c->now_ns - cl->starved_ns;
-	if (cl->silence.ns > cl->starved_ns)
-		waited = c->now_ns - cl->silence.ns;
 	if (waited < STARVED_NS ||
 	    !faults_quiet_for(c->faults, c->now_ns, waited))
 		return;
@@ -245,7 +234,7 @@ kv_on_outcome(struct check *c, const struct event *ev)
 	u = kv_update_find(st, ev->u.kv_update_end.id);
 	if (u == NULL)
 		return;
-	kv_judge_time(c, u);
+	kv_judge_time(c, u, true);
 	u->is_ended = true;
 	if (ev->u.kv_update_end.outcome == ENDED_UNKNOWN)
 		u->is_unknown = true;

@@ -28,7 +28,7 @@ is_undisturbed(const struct check *c, uint64_t from_ns)
 {
 	const struct streams_state *st = c->state;
 
-	return from_ns != 0 && !st->is_sick && st->meta_ns < from_ns &&
+	return from_ns != 0 && st->meta_ns < from_ns &&
 	       faults_quiet_for(c->faults, c->now_ns, c->now_ns - from_ns);
 }
 

@@ -73,7 +73,6 @@ streams_on_list(struct check *c, const struct event *ev)
 	k->is_listing = true;
 	k->list = ev->u.stream_list.list;
 	k->begin_ns = ev->time_ns;
-	k->begin_stood = faults_stood(c->faults, ev->time_ns);
 	k->nrows = 0;
 	text_set(k->prefix, sizeof(k->prefix), ev->u.stream_list.prefix);
 	return 0;
@@ -100,23 +99,19 @@ streams_on_listed(struct check *c, const struct event *ev)
 }
 
 void
-streams_judge_failing(struct check *c, struct client *k, uint32_t source)
+streams_judge_failing(
+    struct check *c, struct client *k, uint32_t source, bool is_over)
 {
 	struct anomaly a = {
 	    .kind = ANOMALY_OP_TIMEOUT, .rule = "guarantees 15"};
-	uint64_t waited;
+	struct check_time t = {
+	    k->failing_ns, c->config->op_timeout_ns, is_over};
 
-	if (k->failing_ns == 0 || k->told)
-		return;
-	waited =
-	    check_waited_ns(c, &k->silence, k->failing_ns, k->failing_stood);
-	if (waited <= c->config->op_timeout_ns)
+	if (k->failing_ns == 0 || k->told || !check_is_late(c, &t))
 		return;
 	k->told = true;
-	check_raise(c, &a,
-	    "every listing of streams by client %u failed for %.1f s in "
-	    "which the cluster could serve",
-	    source, (double)waited / 1e9);
+	check_raise_late(
+	    c, &a, &t, "no listing of streams by client %u succeeded", source);
 }
 
 int
@@ -131,14 +126,12 @@ streams_on_list_end(struct check *c, const struct event *ev)
 		return 0;
 	k->is_listing = false;
 	if (!m->ok) {
-		if (k->failing_ns == 0) {
+		if (k->failing_ns == 0)
 			k->failing_ns = k->begin_ns;
-			k->failing_stood = k->begin_stood;
-		}
-		streams_judge_failing(c, k, ev->source);
+		streams_judge_failing(c, k, ev->source, false);
 		return 0;
 	}
-	streams_judge_failing(c, k, ev->source);
+	streams_judge_failing(c, k, ev->source, true);
 	k->failing_ns = 0;
 	k->told = false;
 	if (m->count != k->nrows)

@@ -5,30 +5,21 @@
 #include "orchestrator/check/streams/streams.h"
 
 void
-streams_judge_op(struct check *c, struct stream *s)
+streams_judge_op(struct check *c, struct stream *s, bool is_over)
 {
 	static const char *const names[] = {"", "add", "fill", "delete"};
 	struct anomaly a = {
 	    .kind = ANOMALY_OP_TIMEOUT, .rule = "guarantees 15"};
-	const struct streams_state *st = c->state;
-	struct check_silence silence = {0};
-	uint64_t waited;
+	struct check_time t = {s->op_ns, c->config->op_timeout_ns, is_over};
 
-	if (s->op == OP_NONE || s->op_told)
-		return;
-	if (s->source < st->nclients)
-		silence = st->clients[s->source].silence;
-	waited = check_waited_ns(c, &silence, s->op_ns, s->op_stood);
-	if (waited <= c->config->op_timeout_ns)
+	if (s->op == OP_NONE || s->op_told || !check_is_late(c, &t))
 		return;
 	s->op_told = true;
 	a.ids[0] = s->id;
-	check_raise(c, &a,
-	    "%s of stream %s (%u:%llu) was tried %u times without success "
-	    "within %.1f s in which the cluster could serve",
+	check_raise_late(c, &a, &t,
+	    "%s of stream %s (%u:%llu) was tried %u times without success",
 	    names[s->op], s->name, message_id_source(s->id),
-	    (unsigned long long)message_id_counter(s->id), s->attempts,
-	    (double)waited / 1e9);
+	    (unsigned long long)message_id_counter(s->id), s->attempts);
 }
 
 static void
@@ -36,7 +27,6 @@ op_begin(struct check *c, struct stream *s, enum op op)
 {
 	s->op = op;
 	s->op_ns = c->now_ns;
-	s->op_stood = faults_stood(c->faults, c->now_ns);
 	s->op_told = false;
 	s->attempts = 0;
 }
@@ -73,7 +63,7 @@ streams_on_add(struct check *c, const struct event *ev)
 static void
 on_add_ok(struct check *c, struct stream *s, const struct msg_stream_add_ok *m)
 {
-	streams_judge_op(c, s);
+	streams_judge_op(c, s, true);
 	if (s->adds_open > 0)
 		s->adds_open--;
 	s->added_ns = c->now_ns;
@@ -107,7 +97,7 @@ streams_on_remove(struct check *c, const struct event *ev)
 static void
 on_remove_ok(struct check *c, struct stream *s)
 {
-	streams_judge_op(c, s);
+	streams_judge_op(c, s, true);
 	if (s->removes_open > 0)
 		s->removes_open--;
 	s->removed_ns = c->now_ns;
@@ -118,7 +108,7 @@ static void
 on_failed(
     struct check *c, struct stream *s, const struct msg_stream_op_failed *m)
 {
-	streams_judge_op(c, s);
+	streams_judge_op(c, s, false);
 	if (s->op == OP_FILL)
 		s->attempts++;
 	if (!m->certain)
@@ -132,7 +122,7 @@ on_failed(
 static void
 on_filled(struct check *c, struct stream *s, const struct msg_stream_filled *m)
 {
-	streams_judge_op(c, s);
+	streams_judge_op(c, s, true);
 	if (m->seq > s->last_seq) {
 		s->last_seq = m->seq;
 		s->acked++;
@@ -182,7 +172,7 @@ streams_on_op(struct check *c, const struct event *ev)
 		on_counted(c, s, &ev->u.stream_counted);
 		break;
 	default: /* STREAM_OP_END */
-		streams_judge_op(c, s);
+		streams_judge_op(c, s, true);
 		s->op = OP_NONE;
 		break;
 	}

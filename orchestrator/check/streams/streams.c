@@ -45,9 +45,9 @@ on_tick(struct check *c)
 	uint32_t i;
 
 	while ((s = streams_next(st, &w)) != NULL)
-		streams_judge_op(c, s);
+		streams_judge_op(c, s, false);
 	for (i = 0; i < st->nclients; i++)
-		streams_judge_failing(c, &st->clients[i], i);
+		streams_judge_failing(c, &st->clients[i], i, false);
 	return 0;
 }
 
@@ -69,18 +69,6 @@ on_child_exit(struct check *c, uint32_t source)
 	return 0;
 }
 
-/* While a client stands still no server keeps it waiting. */
-static int
-on_silent(struct check *c, uint32_t source)
-{
-	struct client *k = streams_client_at(c, source);
-
-	if (k == NULL)
-		return -ENOMEM;
-	check_silence_note(c, &k->silence);
-	return 0;
-}
-
 static int
 on_leader(struct check *c, const struct msg_leader *m)
 {
@@ -98,8 +86,6 @@ on_leader(struct check *c, const struct msg_leader *m)
 static int
 streams_event(struct check *c, const struct event *ev)
 {
-	struct streams_state *st = c->state;
-
 	switch ((unsigned)ev->type) {
 	case MESSAGE_STREAM_ADD:
 		return streams_on_add(c, ev);
@@ -117,14 +103,6 @@ streams_event(struct check *c, const struct event *ev)
 		return on_leader(c, &ev->u.leader);
 	case MESSAGE_CHILD_EXIT:
 		return on_child_exit(c, ev->u.child_exit.child);
-	case MESSAGE_CHILD_SILENT:
-		return on_silent(c, ev->u.child_silent.child);
-	case MESSAGE_FAULT_HEALED:
-		st->is_sick |= !ev->u.fault_healed.ok;
-		return 0;
-	case MESSAGE_SETTLED:
-		st->is_sick &= !ev->u.settled.ok;
-		return 0;
 	default:
 		streams_on_op(c, ev);
 		return 0;
@@ -176,8 +154,7 @@ static const enum message_type types[] = {MESSAGE_STREAM_ADD,
     MESSAGE_STREAM_ADD_OK, MESSAGE_STREAM_REMOVE, MESSAGE_STREAM_REMOVE_OK,
     MESSAGE_STREAM_OP_FAILED, MESSAGE_STREAM_FILLED, MESSAGE_STREAM_LIST,
     MESSAGE_STREAM_LISTED, MESSAGE_STREAM_LIST_END, MESSAGE_STREAM_COUNTED,
-    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_LEADER, MESSAGE_CHILD_EXIT,
-    MESSAGE_CHILD_SILENT, MESSAGE_FAULT_HEALED, MESSAGE_SETTLED, 0};
+    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_LEADER, MESSAGE_CHILD_EXIT, 0};
 
 const struct check_ops check_streams = {
     .name = "streams",

@@ -48,7 +48,7 @@ struct stream {
 	uint32_t source, variant;
 	enum op op;
 	uint32_t attempts;
-	uint64_t op_ns, op_stood;
+	uint64_t op_ns;
 	bool op_told, late_told;
 	/* attempts that may have happened, or may still happen */
 	uint32_t adds_open, removes_open;
@@ -74,13 +74,12 @@ struct row {
 struct client {
 	struct stream *current;
 	bool is_listing;
-	uint64_t list, begin_ns, begin_stood;
+	uint64_t list, begin_ns;
 	char prefix[64];
 	struct row *rows;
 	uint32_t nrows, room;
-	uint64_t failing_ns, failing_stood; /* since when listings fail */
+	uint64_t failing_ns; /* since when listings fail */
 	bool told;
-	struct check_silence silence;
 };
 
 /* All streams whose names have one hash. */
@@ -96,7 +95,6 @@ struct streams_state {
 	uint64_t listings; /* judged so far */
 	char meta[32];	   /* the meta leader, as last told */
 	uint64_t meta_ns;  /* when it last changed */
-	bool is_sick;	   /* a fault could not be healed */
 };
 
 /* table.c: a new stream, or NULL without memory. */
@@ -158,15 +156,16 @@ int streams_on_add(struct check *, const struct event *);
 int streams_on_remove(struct check *, const struct event *);
 void streams_on_op(struct check *, const struct event *);
 
-/* Raise op_timeout if the stream's operation takes too long by now. */
-void streams_judge_op(struct check *, struct stream *);
+/* Raise op_timeout if the stream's operation takes, or took, too long. */
+void streams_judge_op(struct check *, struct stream *, bool is_over);
 
 /* listing.c */
 int streams_on_list(struct check *, const struct event *);
 int streams_on_listed(struct check *, const struct event *);
 int streams_on_list_end(struct check *, const struct event *);
 
-/* Raise op_timeout if the client's listings fail for too long by now. */
-void streams_judge_failing(struct check *, struct client *, uint32_t source);
+/* Raise op_timeout if the client's listings fail, or failed, for too long. */
+void streams_judge_failing(
+    struct check *, struct client *, uint32_t source, bool is_over);
 
 #endif

@@ -56,23 +56,33 @@ no_streams_left "$monitor" || fail "streams were left behind"
 kill "$theirs"
 wait "$theirs" 2>/dev/null
 
-# Three servers, of which one address is wrong.
+# Three servers, and a further address that is wrong. Nobody watches whether
+# they settle, which is said; watched by their monitoring it is a pass.
 start run queue-group-consumer --mayhem none --consumers 1 --duration 10m \
 	--server-bin "$server" --out "$work/theirs"
 await 60 "their cluster works" grep -Eq '^(quiet|mayhem) ' "$work/err"
 theirs=$pid
 urls=
+monitors=
 for conf in "$work"/theirs/servers/n[123]/server.conf; do
 	urls=$urls$(sed -n 's|^listen: "\(.*\)"|nats://\1|p' "$conf"),
+	monitors=$monitors$(sed -n 's|^http: "\(.*\)"|http://\1|p' "$conf"),
 done
 mv "$work/err" "$work/err.theirs"
 forget_run
 natsburn run queue-group-consumer --cluster external \
 	--url "${urls}nats://127.0.0.1:1" --mayhem none --consumers 3 \
 	--duration 3s --out "$work/run"
-expect_code 0
-expect '.verdict == "pass" and .rounds > 0' verdict
+expect_code 2
+expect '.rounds > 0 and .anomalies == [] and (.reasons | length == 1 and
+	(.[0] | test("did not settle: nobody watches .* with --monitor")))' "the reason"
 expect_same_check "$work/run"
+natsburn run queue-group-consumer --cluster external --url "${urls%,}" \
+	--monitor "${monitors%,}" --mayhem none --consumers 3 \
+	--duration 3s --out "$work/watched"
+expect_code 0
+expect '.verdict == "pass" and .rounds > 0' verdict "$work/watched/report.json"
+expect_same_check "$work/watched"
 pid=$theirs
 kill -INT "$pid"
 finished 60

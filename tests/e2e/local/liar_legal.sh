@@ -28,6 +28,9 @@ for at in start middle end; do
 		leader_change reorder/warning
 		hole -
 		outage - $short
+		unhealed stuck/warning $short
+		sick -
+		our_silence - $short
 		memory_loss lost/documented --storage memory
 	END
 done

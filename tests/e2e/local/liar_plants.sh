@@ -7,7 +7,7 @@
 # shellcheck source=tests/e2e/local/liar_lib.sh
 . "$(dirname "$0")/liar_lib.sh"
 
-short="--op-timeout 1s --consume-timeout 1s"
+short="--op-timeout 1s --consume-timeout 1s --recover-timeout 1s"
 
 for at in start middle end seed; do
 	run_case "none_$at" 0 - 0/0 -o "liar.at=$at"
@@ -30,6 +30,7 @@ for at in start middle end seed; do
 		redelivered_after_ack redelivered_after_ack
 		stuck stuck
 		op_timeout op_timeout
+		not_recovered not_recovered
 	END
 done
 run_case recreated 1 lost/violation 0/0 -o liar.plant=recreated

@@ -158,6 +158,36 @@ act_heal(struct story *st)
 }
 
 void
+act_undo(struct story *st)
+{
+	(void)act_add(st, ACT_UNDONE, 0); /* has no fields */
+}
+
+void
+act_heal_unseen(struct story *st)
+{
+	act_add(st, ACT_HEALED, 0)->flag = true;
+}
+
+void
+act_sick(struct story *st, uint64_t ns)
+{
+	act_add(st, ACT_SICK, 0)->number = ns;
+}
+
+void
+act_well(struct story *st)
+{
+	(void)act_add(st, ACT_WELL, 0); /* has no fields */
+}
+
+void
+act_silent(struct story *st, uint64_t ns)
+{
+	act_add(st, ACT_SILENT, 0)->number = ns;
+}
+
+void
 act_fail(struct story *st, uint64_t counter, uint32_t attempt)
 {
 	act_add(st, ACT_FAIL, counter)->count = attempt;

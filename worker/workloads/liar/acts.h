@@ -30,7 +30,11 @@ enum act_type {
 	ACT_LEADER,
 	ACT_PLANNED,
 	ACT_APPLIED,
+	ACT_UNDONE,
 	ACT_HEALED,
+	ACT_SICK,
+	ACT_WELL,
+	ACT_SILENT,
 	ACT_PAUSE,
 	ACT_BREAK,
 	ACT_TYPES
@@ -50,9 +54,9 @@ struct act {
 	enum act_type type;
 	enum odd odd;
 	uint64_t counter, seq;
-	uint64_t number; /* consumer sequence; of a pause, its ns */
+	uint64_t number; /* consumer sequence; or how long it takes, ns */
 	uint32_t count;	 /* attempt, delivery count, outcome */
-	bool flag;	 /* duplicate; or the fault stops the clock */
+	bool flag; /* duplicate; the fault stops the clock; was not healed */
 	int64_t stamp_ns;
 	const char *text;
 	void (*how)(struct worker *); /* ACT_BREAK */
@@ -73,7 +77,7 @@ struct story {
 	uint64_t messages, rounds, twist_at;
 	uint64_t counter, seq, number; /* the last that were used */
 	int64_t skew_ns;	       /* of the pretended server's clock */
-	uint64_t op_late_ns, consume_late_ns;
+	uint64_t op_late_ns, consume_late_ns, recover_late_ns;
 	const struct twist *plant, *legal;
 	bool is_twisted;
 };
@@ -124,6 +128,17 @@ void act_pause(struct story *, uint64_t ns);
 void act_leader(struct story *, const char *leader);
 void act_fault(struct story *, bool stops_clock);
 void act_heal(struct story *);
+
+/* The cause of the fault is undone; and yet it was not seen healed. */
+void act_undo(struct story *);
+void act_heal_unseen(struct story *);
+
+/* The stream's group lacks something for so long; it does no more. */
+void act_sick(struct story *, uint64_t ns);
+void act_well(struct story *);
+
+/* A process of natsburn stood still for so long up to now. */
+void act_silent(struct story *, uint64_t ns);
 
 /* Break the harness; how is one of breaks.h. */
 void act_break(struct story *, void (*how)(struct worker *));

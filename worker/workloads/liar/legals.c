@@ -179,6 +179,48 @@ legal_outage(struct story *st)
 	act_consume(st, &c);
 }
 
+/* Its cause is undone and it was not seen healed: it has its time. */
+static void
+legal_unhealed(struct story *st)
+{
+	uint64_t counter = ++st->counter;
+	struct copy c;
+
+	act_fault(st, true);
+	act_undo(st);
+	act_heal_unseen(st);
+	act_invoke(st, counter, 1);
+	act_pause(st, st->op_late_ns);
+	c = act_store(st, counter, ODD_NOT);
+	act_ok(st, counter, 1, c.seq);
+	act_consume(st, &c);
+}
+
+/* A group that lacks something for a while. */
+static void
+legal_sick(struct story *st)
+{
+	act_sick(st, st->recover_late_ns / 2);
+	act_round(st);
+	act_well(st);
+}
+
+/* Most of the run is seen all the same. */
+static void
+legal_our_silence(struct story *st)
+{
+	uint64_t counter = ++st->counter;
+	struct copy c;
+
+	act_pause(st, 2 * st->op_late_ns);
+	act_invoke(st, counter, 1);
+	act_pause(st, st->op_late_ns);
+	act_silent(st, st->op_late_ns);
+	c = act_store(st, counter, ODD_NOT);
+	act_ok(st, counter, 1, c.seq);
+	act_consume(st, &c);
+}
+
 /* Legal with --storage memory only. */
 static void
 legal_memory_loss(struct story *st)
@@ -208,6 +250,9 @@ legal_memory_loss(struct story *st)
 	X(leader_change, 2, legal_leader_change)                               \
 	X(hole, 1, legal_hole)                                                 \
 	X(outage, 1, legal_outage)                                             \
+	X(unhealed, 1, legal_unhealed)                                         \
+	X(sick, 1, legal_sick)                                                 \
+	X(our_silence, 1, legal_our_silence)                                   \
 	X(memory_loss, 1, legal_memory_loss)
 
 #define ROW(name, rounds, teller)  {#name, rounds, teller},

@@ -77,6 +77,7 @@ story_begin(struct story *st, const struct worker *w)
 	st->messages = o->messages;
 	st->op_late_ns = w->config.op_timeout_ns + LATE_NS;
 	st->consume_late_ns = w->config.consume_timeout_ns + LATE_NS;
+	st->recover_late_ns = w->config.recover_timeout_ns + LATE_NS;
 	/* A run may end with the last round: no twist comes after it. */
 	twist = st->plant->rounds + st->legal->rounds;
 	room = st->messages - (twist > 0 ? twist : 1);
@@ -207,7 +208,7 @@ play_fault(struct worker *w, const struct act *a)
 {
 	struct event ev = {.type = MESSAGE_FAULT_PLANNED};
 
-	ev.u.fault_planned.fault = 1; /* the first field of all three */
+	ev.u.fault_planned.fault = 1; /* the first field of all of these */
 	if (a->type == ACT_PLANNED) {
 		ev.u.fault_planned.round = 1;
 		ev.u.fault_planned.stops_clock = a->flag;
@@ -219,9 +220,37 @@ play_fault(struct worker *w, const struct act *a)
 	} else if (a->type == ACT_APPLIED) {
 		ev.type = MESSAGE_FAULT_APPLIED;
 		ev.u.fault_applied.ok = 1;
+	} else if (a->type == ACT_UNDONE) {
+		ev.type = MESSAGE_FAULT_UNDONE;
+		ev.u.fault_undone.patience_ns = 120 * CLOCK_S;
 	} else {
 		ev.type = MESSAGE_FAULT_HEALED;
-		ev.u.fault_healed.ok = 1;
+		ev.u.fault_healed.ok = !a->flag;
+	}
+	child_emit(&w->child, &ev);
+}
+
+static void
+play_health(struct worker *w, const struct act *a)
+{
+	struct event ev = {.type = MESSAGE_GROUP_SICK};
+	struct msg_group_sick *m = &ev.u.group_sick;
+
+	if (a->type == ACT_SICK) {
+		m->what = LEADS_STREAM;
+		m->sick_ns = a->number;
+		worker_stream_name(w, SUFFIX, m->name, sizeof(m->name));
+		text_set(m->says, sizeof(m->says), "nobody leads it");
+	} else if (a->type == ACT_WELL) {
+		ev.type = MESSAGE_GROUP_WELL;
+		ev.u.group_well.what = LEADS_STREAM;
+		worker_stream_name(w, SUFFIX, ev.u.group_well.name,
+		    sizeof(ev.u.group_well.name));
+	} else {
+		ev.type = MESSAGE_OURS_SILENT;
+		ev.u.ours_silent.silent_ns = a->number;
+		text_set(ev.u.ours_silent.who, sizeof(ev.u.ours_silent.who),
+		    "pretended");
 	}
 	child_emit(&w->child, &ev);
 }
@@ -256,7 +285,11 @@ static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
     [ACT_LEADER] = play_leader,
     [ACT_PLANNED] = play_fault,
     [ACT_APPLIED] = play_fault,
+    [ACT_UNDONE] = play_fault,
     [ACT_HEALED] = play_fault,
+    [ACT_SICK] = play_health,
+    [ACT_WELL] = play_health,
+    [ACT_SILENT] = play_health,
     [ACT_PAUSE] = play_pause,
     [ACT_BREAK] = play_break,
 };
@@ -308,6 +341,10 @@ liar_setup(struct worker *w)
 	c->created = (uint64_t)CREATED_NS;
 	c->ack_wait_ns = ACK_WAIT_NS;
 	text_set(c->name, sizeof(c->name), CONSUMER);
+	child_emit(&w->child, &ev);
+	memset(&ev, 0, sizeof(ev));
+	ev.type = MESSAGE_SERVER_ANSWERS; /* the one that isn't there */
+	ev.u.server_answers.node = ev.u.server_answers.ok = 1;
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 	return 0;

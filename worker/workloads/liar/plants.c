@@ -13,6 +13,18 @@ plant_lost(struct story *st)
 	act_consume(st, &c);
 }
 
+/* Its cause is undone, and the stream does not become whole. */
+static void
+plant_not_recovered(struct story *st)
+{
+	act_fault(st, false);
+	act_undo(st);
+	act_pause(st, st->recover_late_ns);
+	act_sick(st, 2 * st->recover_late_ns);
+	act_heal(st);
+	act_round(st);
+}
+
 static void
 plant_unsettled(struct story *st)
 {
@@ -260,6 +272,7 @@ plant_exit_acking(struct story *st)
 	    plant_redelivered_after_ack)                                       \
 	X(stuck, 1, plant_stuck)                                               \
 	X(op_timeout, 1, plant_op_timeout)                                     \
+	X(not_recovered, 1, plant_not_recovered)                               \
 	X(unsettled, 1, plant_unsettled)                                       \
 	X(incomplete, 0, act_nothing)                                          \
 	X(unaudited, 0, act_nothing)                                           \
