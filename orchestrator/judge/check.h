@@ -41,7 +41,8 @@
 	X(OP_TIMEOUT, op_timeout, MESSAGE_GIVE_UP)                             \
 	X(LIMIT_EXCEEDED, limit_exceeded, 0)                                   \
 	X(NOT_REMOVED, not_removed, 0)                                         \
-	X(NOT_RECOVERED, not_recovered, 0)
+	X(NOT_RECOVERED, not_recovered, 0)                                     \
+	X(MISANSWERED, misanswered, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -162,6 +163,23 @@ void check_raise_late(struct check *, const struct anomaly *proto,
  */
 enum steadiness check_steady(const struct check *, enum leaders_group,
     const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);
+
+/* Something of a group between two moments of CLOCK_MONOTONIC. */
+struct check_span {
+	enum leaders_group group;
+	const char *name; /* as of check_steady() */
+	uint32_t replicas;
+	uint64_t from_ns, to_ns;
+};
+
+/*
+ * As check_raise(), of what convicts only when check_steady() says YES of the
+ * span; proto's class is the one otherwise. It is raised when that is known,
+ * and who led and which fault was in force is added to the sentence.
+ */
+void check_raise_steady(struct check *, const struct anomaly *proto,
+    const struct check_span *, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 const char *anomaly_kind_name(enum anomaly_kind);
 const char *anomaly_class_name(enum anomaly_class);

@@ -8,6 +8,7 @@
 
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/judge/late.h"
+#include "orchestrator/judge/pending.h"
 #include "proto/base/array.h"
 #include "proto/base/ensure.h"
 #include "proto/base/text.h"
@@ -40,6 +41,7 @@ struct judge {
 	struct faults faults;
 	struct leaders leaders;
 	struct lates lates;
+	struct pendings pendings;
 	struct check checks[CHECKS_MAX];
 	size_t nchecks;
 	/* by message type: indices of the checks that want it */
@@ -132,6 +134,7 @@ judge_create(judge_notice *notice, void *arg)
 	faults_init(&j->faults);
 	leaders_init(&j->leaders);
 	lates_init(&j->lates);
+	pendings_init(&j->pendings);
 	j->notice = notice;
 	j->notice_arg = arg;
 	for (i = 0; check_table[i] != NULL; i++)
@@ -160,6 +163,7 @@ judge_destroy(struct judge *j)
 	ledger_fini(&j->ledger);
 	leaders_fini(&j->leaders);
 	lates_fini(&j->lates);
+	pendings_fini(&j->pendings);
 	for (i = 0; i < j->nkept; i++)
 		free(j->kept[i].says);
 	free(j->kept);
@@ -274,6 +278,19 @@ check_raise_late(struct check *c, const struct anomaly *proto,
 		check_raise(c, proto,
 		    "%s within %.1f s in which the cluster could serve", says,
 		    (double)time_used(c, t) / 1e9);
+}
+
+void
+check_raise_steady(struct check *c, const struct anomaly *proto,
+    const struct check_span *span, const char *fmt, ...)
+{
+	char says[SAYS_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
+	va_end(ap);
+	pendings_add(&c->judge->pendings, c, proto, span, says);
 }
 
 enum steadiness
@@ -540,6 +557,20 @@ judge_forget(struct judge *j)
 	j->facts.lost_memory = true;
 }
 
+/* What waited until more is known. */
+static void
+judge_waiting(struct judge *j, const struct event *ev)
+{
+	size_t i;
+
+	lates_pass(&j->lates, ev->time_ns);
+	if (ev->type != MESSAGE_TICK)
+		return;
+	for (i = 0; i < j->nchecks; i++)
+		j->checks[i].now_ns = ev->time_ns;
+	pendings_pass(&j->pendings);
+}
+
 int
 judge_event(struct judge *j, const struct event *ev)
 {
@@ -549,7 +580,7 @@ judge_event(struct judge *j, const struct event *ev)
 	ensure(!j->is_over);
 	faults_pass(&j->faults, ev);
 	if (!j->facts.is_broken && !j->facts.lost_memory)
-		lates_pass(&j->lates, ev->time_ns);
+		judge_waiting(j, ev);
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
@@ -560,8 +591,8 @@ judge_event(struct judge *j, const struct event *ev)
 	leaders_event(&j->leaders, ev);
 	ledger_event(&j->ledger, ev);
 	note_facts(j, ev);
-	j->facts.lost_memory |=
-	    j->ledger.no_memory || j->leaders.no_memory || j->lates.no_memory;
+	j->facts.lost_memory |= j->ledger.no_memory || j->leaders.no_memory ||
+				j->lates.no_memory || j->pendings.no_memory;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
 
@@ -811,8 +842,10 @@ judge_finish(struct judge *j, struct judge_result *r)
 	for (i = 0; i < j->nchecks; i++)
 		if (j->checks[i].ops->finish != NULL && !is_off(&j->checks[i]))
 			j->checks[i].ops->finish(&j->checks[i]);
-	if (!j->facts.is_broken && !j->facts.lost_memory)
+	if (!j->facts.is_broken && !j->facts.lost_memory) {
 		lates_finish(&j->lates, j->facts.saw_end);
+		pendings_finish(&j->pendings);
+	}
 	judge_conclude(j, r, true);
 	judge_annotate(j, r);
 	r->is_whole = is_whole(j);

@@ -59,7 +59,6 @@ judge_listing(struct check *c, const struct client *k)
 		if (s->listing != st->listings &&
 		    strncmp(s->name, k->prefix, prefix_len) == 0)
 			streams_judge_gone(c, s, k->begin_ns);
-	streams_sweep(st, c->now_ns);
 	return err;
 }
 

@@ -25,11 +25,20 @@ struct stream *
 streams_new(struct streams_state *st, uint64_t id, const char *name)
 {
 	struct stream_list *list = hashmap_find(&st->lists, hash_of(name));
+	struct stream_id *at = hashmap_find(&st->ids, id);
 	struct stream *s = calloc(1, sizeof(*s));
+	/* 0 is nobody's; two streams of one id: the first one is meant. */
+	bool has_id = id == 0 || at != NULL;
 
 	if (list == NULL && s != NULL)
 		list = hashmap_add(&st->lists, hash_of(name));
-	if (list == NULL || s == NULL) {
+	if (list != NULL && s != NULL && !has_id) {
+		at = hashmap_add(&st->ids, id);
+		has_id = at != NULL;
+		if (has_id)
+			at->stream = s;
+	}
+	if (list == NULL || s == NULL || !has_id) {
 		free(s);
 		return NULL;
 	}
@@ -86,20 +95,19 @@ streams_client_at(struct check *c, uint32_t source)
 }
 
 struct stream *
-streams_find(const struct streams_state *st, uint32_t source, uint64_t id)
+streams_find(const struct streams_state *st, uint64_t id)
 {
-	struct streams_walk w = {0};
-	struct stream *s;
+	struct stream_id *at = hashmap_find(&st->ids, id);
 
-	if (id == 0)
-		return NULL;
-	if (source < st->nclients && st->clients[source].current != NULL &&
-	    st->clients[source].current->id == id)
-		return st->clients[source].current;
-	while ((s = streams_next(st, &w)) != NULL)
-		if (s->id == id)
-			break;
-	return s;
+	return at != NULL ? at->stream : NULL;
+}
+
+uint32_t
+streams_meta_replicas(const struct check *c)
+{
+	if (strcmp(c->config->cluster, "local") == 0)
+		return (uint32_t)c->config->servers;
+	return 0; /* not known */
 }
 
 /* Nothing of it is there any more, and nothing of it can come. */
@@ -140,6 +148,15 @@ is_forgettable(
 	       now_ns >= s->removed_ns + KEEP_NS;
 }
 
+static void
+id_forget(struct streams_state *st, const struct stream *s)
+{
+	struct stream_id *at = hashmap_find(&st->ids, s->id);
+
+	if (at != NULL && at->stream == s)
+		hashmap_remove(&st->ids, at);
+}
+
 void
 streams_sweep(struct streams_state *st, uint64_t now_ns)
 {
@@ -154,6 +171,7 @@ streams_sweep(struct streams_state *st, uint64_t now_ns)
 				continue;
 			}
 			*p = s->next;
+			id_forget(st, s);
 			free(s);
 		}
 		if (list->first == NULL) {
@@ -173,6 +191,7 @@ streams_free(struct streams_state *st)
 	while ((s = streams_next(st, &w)) != NULL)
 		free(s);
 	hashmap_fini(&st->lists);
+	hashmap_fini(&st->ids);
 	for (i = 0; i < st->nclients; i++)
 		free(st->clients[i].rows);
 	free(st->clients);
