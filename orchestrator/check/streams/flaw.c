@@ -124,6 +124,7 @@ streams_wrong(
 	judge_flaw(c, s, flaw);
 	if (e->first_ns == 0)
 		e->first_ns = begin_ns;
+	streams_watch(c->state, s);
 	e->total++;
 	if (is_undisturbed(c, e->since_ns))
 		e->polls++;

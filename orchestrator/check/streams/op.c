@@ -59,6 +59,7 @@ streams_on_add(struct check *c, const struct event *ev)
 	s->attempts = m->attempt;
 	s->asked_ns = c->now_ns;
 	s->adds_open++;
+	streams_watch(c->state, s);
 	return 0;
 }
 
@@ -94,6 +95,7 @@ streams_on_remove(struct check *c, const struct event *ev)
 	s->attempts = m->attempt;
 	s->asked_ns = c->now_ns;
 	s->removes_open++;
+	streams_watch(c->state, s);
 	return 0;
 }
 

@@ -46,7 +46,9 @@ enum op {
 /* A stream that was added by this run, or that some listing showed. */
 struct stream {
 	struct stream *next; /* in its list, the newest first */
-	uint64_t id;	     /* 0: listed, and not of this run's ids */
+	struct stream *watched_next;
+	bool is_watched; /* a listing that lacks it may say something */
+	uint64_t id;	 /* 0: listed, and not of this run's ids */
 	uint32_t source, variant;
 	enum op op;
 	uint32_t attempts;
@@ -104,6 +106,7 @@ struct stream_id {
 struct streams_state {
 	struct hashmap lists; /* struct stream_list */
 	struct hashmap ids;   /* struct stream_id */
+	struct stream *watched;
 	struct client *clients;
 	uint32_t nclients;
 	uint64_t listings; /* judged so far */
@@ -138,6 +141,9 @@ struct stream *streams_next(
 void streams_sweep(struct streams_state *, uint64_t now_ns);
 
 void streams_free(struct streams_state *);
+
+/* Look for it in listings, until it is over. */
+void streams_watch(struct streams_state *, struct stream *);
 
 /* Replicas of the meta group; 1 is a server alone. */
 uint32_t streams_meta_replicas(const struct check *);

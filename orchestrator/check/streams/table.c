@@ -21,6 +21,16 @@ hash_of(const char *name)
 	return hash != 0 ? hash : 1;
 }
 
+void
+streams_watch(struct streams_state *st, struct stream *s)
+{
+	if (s->is_watched)
+		return;
+	s->is_watched = true;
+	s->watched_next = st->watched;
+	st->watched = s;
+}
+
 struct stream *
 streams_new(struct streams_state *st, uint64_t id, const char *name)
 {
@@ -46,6 +56,7 @@ streams_new(struct streams_state *st, uint64_t id, const char *name)
 	text_set(s->name, sizeof(s->name), name);
 	s->next = list->first;
 	list->first = s;
+	streams_watch(st, s);
 	return s;
 }
 
@@ -129,6 +140,22 @@ is_flawed(const struct stream *s)
 	return false;
 }
 
+/* A listing that lacks what is over is right, and says nothing. */
+static void
+unwatch_over(struct streams_state *st)
+{
+	struct stream **p = &st->watched, *s;
+
+	while ((s = *p) != NULL) {
+		if (!is_over(s) || is_flawed(s)) {
+			p = &s->watched_next;
+			continue;
+		}
+		*p = s->watched_next;
+		s->is_watched = false;
+	}
+}
+
 static bool
 is_current(const struct streams_state *st, const struct stream *s)
 {
@@ -144,7 +171,7 @@ static bool
 is_forgettable(
     const struct streams_state *st, const struct stream *s, uint64_t now_ns)
 {
-	return is_over(s) && !is_flawed(s) && !is_current(st, s) &&
+	return !s->is_watched && !is_current(st, s) &&
 	       now_ns >= s->removed_ns + KEEP_NS;
 }
 
@@ -164,6 +191,7 @@ streams_sweep(struct streams_state *st, uint64_t now_ns)
 	struct stream **p, *s;
 	size_t at = 0;
 
+	unwatch_over(st);
 	while ((list = hashmap_next(&st->lists, &at)) != NULL) {
 		for (p = &list->first; (s = *p) != NULL;) {
 			if (!is_forgettable(st, s, now_ns)) {
