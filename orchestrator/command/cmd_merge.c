@@ -113,7 +113,7 @@ make_out(struct merger *m)
 
 	if (bad != 0)
 		return bad;
-	if (mkdir(out, 0755) < 0 && errno != EEXIST)
+	if (mkdir(out, 0700) < 0 && errno != EEXIST)
 		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    out, strerror(errno));
 	m->full = realpath(out, NULL);
@@ -223,7 +223,7 @@ write_missing(struct merger *m, const char *dir, const char *why)
 				    : "shard");
 	json_put_text(o, "verdict", "inconclusive");
 	list = json_put_array(o, "reasons");
-	json_append(list, cJSON_CreateString(why));
+	json_append_text(list, why);
 	write_suite(m, dir, o);
 	cJSON_Delete(o);
 }
