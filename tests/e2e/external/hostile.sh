@@ -17,6 +17,7 @@ hostile()
 	rm -f ports
 	env NATSBURN_TEST_MARK="$mark" "$tests_dir/tools/hostile_server.py" \
 		"$work/ports" "$@" 2>/dev/null &
+	theirs=$!
 	await 30 "the server listens" test -e ports
 	read -r nats http <ports
 }
@@ -69,6 +70,8 @@ for name in "${names[@]}"; do
 	kill -INT "$pid" 2>/dev/null
 	await 60 "the run ends" is_gone "$pid"
 	forms run
+	kill "$theirs"
+	wait "$theirs" 2>/dev/null
 done
 
 # What others have written into servers.json.
