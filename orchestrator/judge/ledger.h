@@ -54,10 +54,11 @@ struct ledger_consumer {
 	uint64_t bit; /* in the masks of entries, 0 without rules */
 	enum message_word kind, acks; /* KIND_..., ACKS_... */
 	bool is_filtered;
-	uint32_t subject; /* when it is filtered */
+	uint32_t subject;	       /* when it is filtered */
+	uint64_t created, ack_wait_ns; /* as CONSUMER told them last */
 	uint64_t max_ack_pending, max_deliver;
 	uint64_t frontier; /* highest sequence that it has delivered */
-	uint64_t moved_ns; /* when it delivered something last */
+	uint64_t moved_ns; /* when that rose, or an ack was confirmed anew */
 };
 
 struct ledger_stream {

@@ -591,6 +591,8 @@ story_close(struct story *s)
 	ev->u.settled.ok = 1;
 	story_phase(s, "audit");
 	child_start(s, STORY_AUDIT, "audit", 0);
+	if (s->before_scan != NULL)
+		s->before_scan(s);
 	if (!s->no_audit)
 		story_scan(s, STORY_AUDIT);
 	child_exit(s, STORY_AUDIT, 0);

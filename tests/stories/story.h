@@ -68,6 +68,7 @@ struct story {
 	/* set before story_close() */
 	bool is_anew; /* the stream was created anew, and is empty */
 	bool no_audit, no_end;
+	void (*before_scan)(struct story *); /* the audit's, or NULL */
 };
 
 /* What the judge says of it. */
