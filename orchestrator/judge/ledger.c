@@ -124,6 +124,22 @@ ledger_consumer(const struct ledger *l, uint32_t consumer)
 	return &l->consumers[consumer];
 }
 
+uint64_t
+ledger_limit(const struct ledger *l, uint32_t stream, uint64_t limit_ns)
+{
+	const struct ledger_consumer *c;
+	uint64_t waits_ns = 0;
+	uint32_t i;
+
+	for (i = 0; i < l->nconsumers; i++) {
+		c = ledger_consumer(l, i);
+		if (c != NULL && c->stream == stream &&
+		    2 * c->ack_wait_ns > waits_ns)
+			waits_ns = 2 * c->ack_wait_ns;
+	}
+	return waits_ns > limit_ns / 2 ? limit_ns + waits_ns : limit_ns;
+}
+
 static uint64_t
 bit_of(const struct ledger *l, uint32_t consumer)
 {

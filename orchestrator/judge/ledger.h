@@ -121,6 +121,14 @@ const struct ledger_consumer *ledger_consumer(
  */
 bool ledger_is_parked(const struct ledger *, uint64_t id, uint64_t *confirmed);
 
+/*
+ * A limit for operations on a stream, in ns: one delivery that is lost, or
+ * one ack that the server ignores, costs up to two ack waits. Where these are
+ * more than half of the limit they are added to it.
+ */
+uint64_t ledger_limit(
+    const struct ledger *, uint32_t stream, uint64_t limit_ns);
+
 /* Bits of the consumers that message id of a stream has to reach. */
 uint64_t ledger_required(const struct ledger *, uint32_t stream, uint64_t id);
 

@@ -355,10 +355,59 @@ test_lone(void **state)
 	story_fini(&s);
 }
 
+/*
+ * An ack wait of a minute: a delivery that is lost comes again after one, an
+ * ack that is ignored is repeated for two. Longer than that convicts.
+ */
+static void
+test_long_ack_wait(void **state)
+{
+	static const struct {
+		uint64_t pass_ns;
+		bool is_acking;
+		int exit_code;
+	} cases[] = {
+	    {61 * CLOCK_S, false, EXIT_PASS},
+	    {121 * CLOCK_S, true, EXIT_PASS},
+	    {151 * CLOCK_S + FAULTS_LAG_NS, false, EXIT_VIOLATION},
+	    {151 * CLOCK_S + FAULTS_LAG_NS, true, EXIT_VIOLATION},
+	};
+	struct story_verdict v;
+	struct story s;
+	uint64_t seq, number = 0;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		story_init(&s, 1);
+		s.mayhem = "none";
+		s.ack_wait_ns = 60 * CLOCK_S;
+		story_open(&s);
+		story_rounds(&s, 20);
+		seq = story_publish(&s);
+		if (cases[i].is_acking) {
+			number = story_deliver(&s, STORY_CONSUMER, seq, 1);
+			story_ack_invoke(&s, STORY_CONSUMER, seq, number);
+		}
+		story_pass(&s, cases[i].pass_ns);
+		if (!cases[i].is_acking)
+			number = story_deliver(&s, STORY_CONSUMER, seq, 2);
+		story_ack_ok(&s, STORY_CONSUMER, seq, number);
+		story_rounds(&s, 20);
+		story_pass(&s, 10 * CLOCK_S);
+		story_close(&s);
+		story_judge(&s, &v);
+		if ((int)v.result.exit_code != cases[i].exit_code)
+			fail_msg("case %u: exit %d\n%s", i, v.result.exit_code,
+			    v.says);
+		story_fini(&s);
+	}
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[SAID + LONES + 1];
+	struct CMUnitTest tests[SAID + LONES + 2];
 	size_t i;
 
 	memset(tests, 0, sizeof(tests));
@@ -370,5 +419,7 @@ main(void)
 		    NULL, NULL, (void *)(uintptr_t)&lones[i]};
 	tests[SAID + LONES] =
 	    (struct CMUnitTest)cmocka_unit_test(test_not_asked);
+	tests[SAID + LONES + 1] =
+	    (struct CMUnitTest)cmocka_unit_test(test_long_ack_wait);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

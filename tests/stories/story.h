@@ -65,6 +65,7 @@ struct story {
 	const char *options[4][2]; /* further ones, by name */
 	uint32_t replicas;
 	bool strict;
+	uint64_t ack_wait_ns;
 	/* set before story_close() */
 	bool is_anew; /* the stream was created anew, and is empty */
 	bool no_audit, no_end;
