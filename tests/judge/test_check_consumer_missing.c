@@ -73,7 +73,14 @@ twist_too_few(uint32_t k, struct msg_consumer_info *m)
 static void
 twist_created(uint32_t k, struct msg_consumer_info *m)
 {
-	m->created += k;
+	m->created += k * 6 * CLOCK_S;
+}
+
+/* Replicas of older servers differ by some milliseconds. */
+static void
+twist_created_at_replica(uint32_t k, struct msg_consumer_info *m)
+{
+	m->created += k * 20 * CLOCK_MS;
 }
 
 static void
@@ -141,6 +148,8 @@ static const struct said {
 	EXIT_VIOLATION, 0},
     {"counts too few", twist_too_few, NULL, ANOMALY_WRONG_STATE, 0, 1,
 	EXIT_PASS, 0},
+    {"created at a replica", twist_created_at_replica, NULL,
+	ANOMALY_CONSUMER_MISSING, 0, 0, EXIT_PASS, 0},
     {"created anew", twist_created, NULL, ANOMALY_CONSUMER_MISSING, 0, 1,
 	EXIT_PASS, 0},
     {"says something else each time", twist_unsteady, NULL, ANOMALY_WRONG_STATE,
