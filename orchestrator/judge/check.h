@@ -42,7 +42,10 @@
 	X(LIMIT_EXCEEDED, limit_exceeded, 0)                                   \
 	X(NOT_REMOVED, not_removed, 0)                                         \
 	X(NOT_RECOVERED, not_recovered, 0)                                     \
-	X(MISANSWERED, misanswered, 0)
+	X(MISANSWERED, misanswered, 0)                                         \
+	X(CONSUMER_MISSING, consumer_missing, 0)                               \
+	X(WRONG_STATE, wrong_state, 0)                                         \
+	X(NOT_REDELIVERED, not_redelivered, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,

@@ -436,6 +436,46 @@ plant_skipped(struct pipe_story *s)
 	s->durable[0].cursor++;
 }
 
+/* Stored, as nobody heard, and no durable delivers it. */
+static void
+plant_skipped_unknown(struct pipe_story *s)
+{
+	uint64_t id = pipe_new_id(s, 0);
+	uint32_t k;
+
+	pipe_catch_up(s);
+	pipe_invoke(s, id, 1);
+	(void)pipe_store(s, id); /* only the scan sees it */
+	pipe_unknown(s, id, 1);
+	pipe_end(s, id);
+	for (k = 0; k < s->durables; k++)
+		s->durable[k].cursor++;
+}
+
+/*
+ * A message waits behind others that come again and again, whose acks nobody
+ * hears: the durable moves, and does not get on.
+ */
+static void
+plant_stuck_behind(struct pipe_story *s)
+{
+	struct pipe_parcel p = {.delivered = 1};
+	unsigned i;
+
+	pipe_catch_up(s);
+	p.seq = publish(s, 0);
+	publish_some(s, 0, 1);
+	for (i = 0; i < 16; i++) {
+		p.number = ++s->durable[0].number;
+		pipe_deliver(s, 0, 0, &p);
+		pipe_acks_begin(s, 0, 0, 1);
+		pipe_pass(s, 5 * CLOCK_S);
+		p.delivered++;
+	}
+	s->durable[0].cursor++;
+	pipe_ack_ok(s, 0, 0, &p);
+}
+
 static void
 plant_stuck(struct pipe_story *s)
 {
@@ -523,6 +563,10 @@ static const struct plant {
     {"redelivered, another one's ack unknown", ANOMALY_REDELIVERED_AFTER_ACK,
 	ANOMALY_REDELIVERED_AFTER_ACK, 3, 0, plant_redelivered_unsure},
     {"skipped", ANOMALY_SKIPPED, ANOMALY_SKIPPED, 3, 0, plant_skipped},
+    {"skipped, its publish unknown", ANOMALY_SKIPPED, ANOMALY_SKIPPED, 6, 0,
+	plant_skipped_unknown},
+    {"stuck behind redeliveries", ANOMALY_STUCK, ANOMALY_STUCK, 3, 0,
+	plant_stuck_behind},
     {"stuck", ANOMALY_STUCK, ANOMALY_SKIPPED, 3, 0, plant_stuck},
     {"stuck when it came again", ANOMALY_STUCK, ANOMALY_STUCK, 3, 0,
 	plant_stuck_again},

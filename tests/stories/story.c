@@ -23,6 +23,7 @@ story_init(struct story *s, uint64_t seed)
 	s->mayhem = "rolling_restart";
 	s->storage = "file";
 	s->replicas = 3;
+	s->ack_wait_ns = STORY_WAIT_NS;
 }
 
 void
@@ -173,7 +174,7 @@ setup(struct story *s)
 	text_set(m->storage, sizeof(m->storage), s->storage);
 	c = &story_add(s, STORY_SETUP, MESSAGE_CONSUMER)->u.consumer;
 	c->created = s->created + 1;
-	c->ack_wait_ns = STORY_WAIT_NS;
+	c->ack_wait_ns = s->ack_wait_ns;
 	text_set(c->name, sizeof(c->name), "burn");
 	child_exit(s, STORY_SETUP, 0);
 }
@@ -591,6 +592,8 @@ story_close(struct story *s)
 	ev->u.settled.ok = 1;
 	story_phase(s, "audit");
 	child_start(s, STORY_AUDIT, "audit", 0);
+	if (s->before_scan != NULL)
+		s->before_scan(s);
 	if (!s->no_audit)
 		story_scan(s, STORY_AUDIT);
 	child_exit(s, STORY_AUDIT, 0);

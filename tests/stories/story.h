@@ -65,9 +65,11 @@ struct story {
 	const char *options[4][2]; /* further ones, by name */
 	uint32_t replicas;
 	bool strict;
+	uint64_t ack_wait_ns;
 	/* set before story_close() */
 	bool is_anew; /* the stream was created anew, and is empty */
 	bool no_audit, no_end;
+	void (*before_scan)(struct story *); /* the audit's, or NULL */
 };
 
 /* What the judge says of it. */
