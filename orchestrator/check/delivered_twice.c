@@ -125,9 +125,33 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 	return 0;
 }
 
+/* Nobody watches who leads the consumers of the audit. */
+static void
+on_copy(struct check *c, const struct msg_copy_twice *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_DELIVERED_TWICE,
+	    .class = CLASS_WARNING,
+	    .stream = m->stream,
+	    .seqs = {m->seq, 0}};
+	const struct check_span span = {.what = LEADERS_CONSUMER,
+	    .name = m->consumer,
+	    .to_ns = c->now_ns,
+	    .is_no_proof = true};
+
+	check_raise_steady(c, &a, &span,
+	    "delivery %llu of the audit's consumer %s (sequence %llu) arrived "
+	    "a second time",
+	    (unsigned long long)m->consumer_seq, m->consumer,
+	    (unsigned long long)m->seq);
+}
+
 static int
 twice_event(struct check *c, const struct event *ev)
 {
+	if (ev->type == MESSAGE_COPY_TWICE) {
+		on_copy(c, &ev->u.copy_twice);
+		return 0;
+	}
 	return ev->type == MESSAGE_DELIVER ? on_deliver(c, &ev->u.deliver)
 					   : on_consumer(c, &ev->u.consumer);
 }
