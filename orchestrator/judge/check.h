@@ -45,7 +45,10 @@
 	X(MISANSWERED, misanswered, 0)                                         \
 	X(CONSUMER_MISSING, consumer_missing, 0)                               \
 	X(WRONG_STATE, wrong_state, 0)                                         \
-	X(NOT_REDELIVERED, not_redelivered, 0)
+	X(NOT_REDELIVERED, not_redelivered, 0)                                 \
+	X(DELIVERED_TWICE, delivered_twice, 0)                                 \
+	X(CONSUMER_RESET, consumer_reset, 0)                                   \
+	X(REDELIVERED_EARLY, redelivered_early, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -72,7 +75,8 @@ struct anomaly {
 	uint32_t stream;
 	uint64_t ids[2], seqs[2]; /* 0: none */
 	uint32_t fault;
-	char *says; /* one sentence with the numbers; the judge's own */
+	uint64_t more; /* so many further ones are told by this one */
+	char *says;    /* one sentence with the numbers; the judge's own */
 };
 
 struct check;
@@ -160,25 +164,30 @@ void check_raise_late(struct check *, const struct anomaly *proto,
  * The one definition of steady: nothing disturbed JetStream (a fault, or a
  * process of natsburn that stood still) from 20 s before from_ns until to_ns,
  * and the group had one known leader all that time and was seen to have it
- * still. A group of one replica has no other leader. The name is a stream's,
- * or "stream/consumer"; the meta group's does not matter.
- * YES comes 5 s after to_ns or later, when links that stood still were told.
+ * still. The first leader that was ever told of a group counts if it was told
+ * before from_ns: nothing disturbed the group that made it, and the run had
+ * just made the group. A group of one replica has no other leader. The name is
+ * a stream's, or "stream/consumer"; the meta group's does not matter. YES comes
+ * 5 s after to_ns or later, when links that stood still were told.
  */
 enum steadiness check_steady(const struct check *, enum leaders_group,
     const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);
 
-/* Something of a group between two moments of CLOCK_MONOTONIC. */
+/* What has to have been steady; see check_steady(). The name is copied. */
 struct check_span {
-	enum leaders_group group;
-	const char *name; /* as of check_steady() */
+	enum leaders_group what;
+	const char *name;
 	uint32_t replicas;
 	uint64_t from_ns, to_ns;
+	bool is_no_proof; /* it stays what it is, however steady */
 };
 
 /*
- * As check_raise(), of what convicts only when check_steady() says YES of the
- * span; proto's class is the one otherwise. It is raised when that is known,
- * and who led and which fault was in force is added to the sentence.
+ * As check_raise(), of what is a violation if the group was steady, and
+ * otherwise of the class that proto has; nothing if that is CLASS_COUNT. It
+ * is raised when that is known. Of many of a group the first have their own
+ * sentences, to which who led and which fault was in force is added, and the
+ * others one together.
  */
 void check_raise_steady(struct check *, const struct anomaly *proto,
     const struct check_span *, const char *fmt, ...)

@@ -8,14 +8,14 @@
 
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/judge/late.h"
-#include "orchestrator/judge/pending.h"
+#include "orchestrator/judge/proof.h"
 #include "proto/base/array.h"
 #include "proto/base/ensure.h"
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
 #define SAYS_MAX   640
-#define KEPT_MAX   (ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP)
+#define KEPT_MAX   (ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
 
 /* What the verdict rests on besides the anomalies. */
 struct facts {
@@ -41,7 +41,7 @@ struct judge {
 	struct faults faults;
 	struct leaders leaders;
 	struct lates lates;
-	struct pendings pendings;
+	struct proofs proofs;
 	struct check checks[CHECKS_MAX];
 	size_t nchecks;
 	/* by message type: indices of the checks that want it */
@@ -134,7 +134,7 @@ judge_create(judge_notice *notice, void *arg)
 	faults_init(&j->faults);
 	leaders_init(&j->leaders);
 	lates_init(&j->lates);
-	pendings_init(&j->pendings);
+	proofs_init(&j->proofs);
 	j->notice = notice;
 	j->notice_arg = arg;
 	for (i = 0; check_table[i] != NULL; i++)
@@ -163,21 +163,41 @@ judge_destroy(struct judge *j)
 	ledger_fini(&j->ledger);
 	leaders_fini(&j->leaders);
 	lates_fini(&j->lates);
-	pendings_fini(&j->pendings);
+	proofs_fini(&j->proofs);
 	for (i = 0; i < j->nkept; i++)
 		free(j->kept[i].says);
 	free(j->kept);
 	free(j);
 }
 
-/* Keep the first of each kind and class: they carry the evidence. */
+/*
+ * Keep the first of each kind and class: they carry the evidence. So do the
+ * first that stand for many.
+ */
+static bool
+is_kept(const struct judge *j, const struct anomaly *a)
+{
+	const struct anomaly *k;
+	unsigned same = 0;
+	uint32_t i;
+
+	if (a->more == 0)
+		return j->counts[a->kind][a->class] <= JUDGE_KEEP;
+	for (i = 0; i < j->nkept; i++) {
+		k = &j->kept[i];
+		same +=
+		    k->more > 0 && k->kind == a->kind && k->class == a->class;
+	}
+	return same < JUDGE_KEEP;
+}
+
 static void
 judge_keep(struct judge *j, const struct anomaly *a)
 {
 	char *says;
 	int err;
 
-	if (j->counts[a->kind][a->class] > JUDGE_KEEP)
+	if (!is_kept(j, a))
 		return;
 	err = array_reserve(
 	    &j->kept, &j->kept_room, j->nkept + 1, sizeof(*j->kept), KEPT_MAX);
@@ -216,8 +236,8 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
 	va_end(ap);
 	a.says = says;
-	c->judge->counts[a.kind][a.class]++;
-	c->judge->check_counts[c - c->judge->checks][a.class]++;
+	c->judge->counts[a.kind][a.class] += 1 + a.more;
+	c->judge->check_counts[c - c->judge->checks][a.class] += 1 + a.more;
 	judge_keep(c->judge, &a);
 	if (c->judge->notice != NULL)
 		c->judge->notice(c->judge->notice_arg, &a);
@@ -290,7 +310,7 @@ check_raise_steady(struct check *c, const struct anomaly *proto,
 	va_start(ap, fmt);
 	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
 	va_end(ap);
-	pendings_add(&c->judge->pendings, c, proto, span, says);
+	proofs_add(&c->judge->proofs, c, proto, span, says);
 }
 
 enum steadiness
@@ -299,11 +319,15 @@ check_steady(const struct check *c, enum leaders_group what, const char *name,
 {
 	uint64_t begin_ns =
 	    from_ns > FAULTS_ELECTION_NS ? from_ns - FAULTS_ELECTION_NS : 0;
+	uint64_t first_ns;
 
 	if (!faults_quiet_between(c->faults, begin_ns, to_ns))
 		return STEADY_NO;
 	if (replicas == 1)
 		return STEADY_YES;
+	first_ns = leaders_first(c->leaders, what, name);
+	if (first_ns > begin_ns && first_ns <= from_ns)
+		begin_ns = first_ns; /* of a group that the run made then */
 	return leaders_steady(c->leaders, what, name, begin_ns, to_ns);
 }
 
@@ -390,6 +414,7 @@ note_dropped(struct judge *j, const struct msg_dropped *m)
 		f->dropped_first_ns = m->first_ns;
 	f->dropped += m->events;
 	f->dropped_last_ns = m->last_ns;
+	proofs_finish(&j->proofs); /* what leaders did meanwhile is unknown */
 	note_hole(j);
 }
 
@@ -525,7 +550,7 @@ judge_revoke(struct judge *j, uint64_t since_ns)
 	for (i = 0; i < j->nkept; i++) {
 		a = &j->kept[i];
 		if (a->class == CLASS_VIOLATION && a->raised_ns <= since_ns)
-			stand[a->kind]++;
+			stand[a->kind] += 1 + a->more;
 	}
 	for (i = 0; i < j->nkept; i++) {
 		a = &j->kept[i];
@@ -557,18 +582,17 @@ judge_forget(struct judge *j)
 	j->facts.lost_memory = true;
 }
 
-/* What waited until more is known. */
+/* What waited for what is known of leaders. */
 static void
-judge_waiting(struct judge *j, const struct event *ev)
+judge_prove(struct judge *j, const struct event *ev)
 {
 	size_t i;
 
-	lates_pass(&j->lates, ev->time_ns);
-	if (ev->type != MESSAGE_TICK)
+	if (ev->type != MESSAGE_TICK && ev->type != MESSAGE_LEADER)
 		return;
 	for (i = 0; i < j->nchecks; i++)
 		j->checks[i].now_ns = ev->time_ns;
-	pendings_pass(&j->pendings);
+	proofs_pass(&j->proofs);
 }
 
 int
@@ -580,7 +604,7 @@ judge_event(struct judge *j, const struct event *ev)
 	ensure(!j->is_over);
 	faults_pass(&j->faults, ev);
 	if (!j->facts.is_broken && !j->facts.lost_memory)
-		judge_waiting(j, ev);
+		lates_pass(&j->lates, ev->time_ns);
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
@@ -591,8 +615,10 @@ judge_event(struct judge *j, const struct event *ev)
 	leaders_event(&j->leaders, ev);
 	ledger_event(&j->ledger, ev);
 	note_facts(j, ev);
+	if (!j->facts.is_broken && !j->facts.lost_memory)
+		judge_prove(j, ev);
 	j->facts.lost_memory |= j->ledger.no_memory || j->leaders.no_memory ||
-				j->lates.no_memory || j->pendings.no_memory;
+				j->lates.no_memory || j->proofs.no_memory;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
 
@@ -844,7 +870,7 @@ judge_finish(struct judge *j, struct judge_result *r)
 			j->checks[i].ops->finish(&j->checks[i]);
 	if (!j->facts.is_broken && !j->facts.lost_memory) {
 		lates_finish(&j->lates, j->facts.saw_end);
-		pendings_finish(&j->pendings);
+		proofs_finish(&j->proofs);
 	}
 	judge_conclude(j, r, true);
 	judge_annotate(j, r);

@@ -76,7 +76,7 @@ struct story {
 struct story_verdict {
 	struct judge_result result;
 	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
-	char says[2048]; /* the anomalies, reasons and notes, a line each */
+	char says[8192]; /* the anomalies, reasons and notes, a line each */
 };
 
 void story_init(struct story *, uint64_t seed);

@@ -86,7 +86,7 @@ judge_doubt(
 		      ? cl->asked_ns - confirm_ns + FAULTS_ELECTION_NS
 		      : cl->asked_ns;
 	span = kv_span(c, from_ns, cl->asked_ns);
-	if (check_steady(c, span.group, span.name, span.replicas, span.from_ns,
+	if (check_steady(c, span.what, span.name, span.replicas, span.from_ns,
 		span.to_ns) == STEADY_NO)
 		return;
 	k->told = true;

@@ -132,7 +132,7 @@ kv_judge_streak(struct check *c, uint32_t key)
 	if (s->long_ns == 0)
 		span.to_ns = s->long_ns = c->now_ns;
 	steady = check_steady(
-	    c, span.group, span.name, span.replicas, span.from_ns, span.to_ns);
+	    c, span.what, span.name, span.replicas, span.from_ns, span.to_ns);
 	if (steady == STEADY_SO_FAR)
 		return;
 	s->told = true;

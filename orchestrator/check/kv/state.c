@@ -86,8 +86,11 @@ kv_span(const struct check *c, uint64_t from_ns, uint64_t to_ns)
 	const struct kv_state *st = c->state;
 	const struct ledger_stream *s = ledger_stream(c->ledger, st->stream);
 
-	return (struct check_span){LEADERS_STREAM, s != NULL ? s->name : "",
-	    kv_replicas_of(c), from_ns, to_ns};
+	return (struct check_span){.what = LEADERS_STREAM,
+	    .name = s != NULL ? s->name : "",
+	    .replicas = kv_replicas_of(c),
+	    .from_ns = from_ns,
+	    .to_ns = to_ns};
 }
 
 struct kv_key *

@@ -36,8 +36,11 @@ static void
 judge_not_found(struct check *c, struct stream *s)
 {
 	struct anomaly a = misanswer(c, s);
-	struct check_span span = {
-	    LEADERS_META, "", streams_meta_replicas(c), s->asked_ns, c->now_ns};
+	struct check_span span = {.what = LEADERS_META,
+	    .name = "",
+	    .replicas = streams_meta_replicas(c),
+	    .from_ns = s->asked_ns,
+	    .to_ns = c->now_ns};
 	uint64_t known_ns = s->shown_ns != 0 ? s->shown_ns : s->added_ns;
 
 	check_raise_steady(c, &a, &span,
