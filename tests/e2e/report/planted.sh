@@ -100,7 +100,7 @@ mkfifo stale/fifo
 mv stale/fifo stale/servers.json
 soon 64 cluster down stale
 
-# What a server leaves.
+# What a server leaves; its store is its own, in a folder that is ours.
 server=$(any_server) || exit
 printf 'server_tags: ["modes"]\n' >user.conf
 chmod 0600 user.conf
@@ -110,7 +110,8 @@ await 90 "the servers are up" test -s servers/servers.json
 [ -s servers/servers/n1/server.conf ] || fail "no configuration"
 others=$(find servers servers/servers servers/servers/n1 servers/journal \
 	-maxdepth 1 \( -type d -o -name '*.conf' -o -name '*.json' -o \
-	-name output.log -o -name reserve -o -name '*.zst' \) -perm /077)
+	-name output.log -o -name reserve -o -name '*.zst' \) -perm /077 \
+	! -name store)
 [ -z "$others" ] || fail "others can read $others"
 soon 0 cluster down servers
 finished 120
