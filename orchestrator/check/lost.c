@@ -30,7 +30,7 @@
 #include "proto/base/text.h"
 
 #define STEADY_NS (10 * CLOCK_S) /* of one meta leader, at least */
-#define SEEN_NS	  (12 * CLOCK_S) /* in which a leader is told twice */
+#define SEEN_NS	  (20 * CLOCK_S) /* in which a leader is told twice */
 
 struct lost_stream {
 	struct seqmap covered; /* sequences that the scan settled */

@@ -51,10 +51,10 @@ tell_gone(struct story *s)
 {
 	struct msg_scan_gone *m;
 
-	story_pass(s, plan.gone_ns - 20 * CLOCK_S);
+	story_pass(s, plan.gone_ns - 21 * CLOCK_S);
 	if (plan.new_leader)
 		tell_meta(s, "n2");
-	story_pass(s, 20 * CLOCK_S);
+	story_pass(s, 21 * CLOCK_S);
 	m = &story_add(s, STORY_AUDIT, MESSAGE_SCAN_GONE)->u.scan_gone;
 	m->polls = 60;
 	m->lasted_ns = plan.gone_ns;
