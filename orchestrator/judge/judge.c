@@ -22,6 +22,7 @@ struct facts {
 	bool saw_run, saw_end;
 	uint64_t ok_ops, ok_under_fault, first_ok_ns, last_ok_ns;
 	struct seqmap begun, complete; /* streams whose scan was */
+	struct seqmap stated, copied;  /* that SCAN_STATE, COPIES_END name */
 	uint64_t gaps;
 	uint64_t load_ns, load_end_ns; /* when the load began, and ended */
 	uint64_t clock_ns, stood_ns;   /* it stood so long, up to then */
@@ -160,6 +161,8 @@ judge_destroy(struct judge *j)
 	}
 	seqmap_fini(&j->facts.begun);
 	seqmap_fini(&j->facts.complete);
+	seqmap_fini(&j->facts.stated);
+	seqmap_fini(&j->facts.copied);
 	ledger_fini(&j->ledger);
 	leaders_fini(&j->leaders);
 	lates_fini(&j->lates);
@@ -461,6 +464,12 @@ note_facts(struct judge *j, const struct event *ev)
 	case MESSAGE_SCAN_BEGIN:
 		note_stream(f, &f->begun, ev->u.scan_begin.stream);
 		break;
+	case MESSAGE_SCAN_STATE:
+		note_stream(f, &f->stated, ev->u.scan_state.stream);
+		break;
+	case MESSAGE_COPIES_END:
+		note_stream(f, &f->copied, ev->u.copies_end.stream);
+		break;
 	case MESSAGE_SCAN_END:
 		if (ev->u.scan_end.complete)
 			note_stream(f, &f->complete, ev->u.scan_end.stream);
@@ -685,6 +694,28 @@ unaudited_stream(const struct judge *j, uint64_t *stream)
 	    &j->facts.begun, &j->facts.complete, 1, stream);
 }
 
+/*
+ * A stream of several copies that nobody compared. Histories without
+ * SCAN_STATE are older than this rule.
+ */
+static const struct ledger_stream *
+uncompared_stream(const struct judge *j)
+{
+	const struct ledger_stream *s;
+	uint64_t id;
+	uint32_t i;
+
+	for (i = 0; i < j->ledger.nstreams; i++) {
+		s = ledger_stream(&j->ledger, i);
+		if (s != NULL && s->replicas > 1 &&
+		    s->retention == RETENTION_LIMITS &&
+		    seqmap_find(&j->facts.stated, i + UINT64_C(1), &id) &&
+		    !seqmap_find(&j->facts.copied, i + UINT64_C(1), &id))
+			return s;
+	}
+	return NULL;
+}
+
 /* Seconds since the load began; negative before it. */
 static double
 since_load(const struct facts *f, uint64_t ns)
@@ -758,6 +789,7 @@ reasons_inconclusive(
 {
 	const struct facts *f = &j->facts;
 	bool has_load = strcmp(j->config.test, "none") != 0;
+	const struct ledger_stream *s = uncompared_stream(j);
 	uint64_t stream;
 
 	if (f->dropped > 0)
@@ -784,6 +816,8 @@ reasons_inconclusive(
 		reason(r, "no stream was audited");
 	else if (unaudited_stream(j, &stream))
 		reason(r, "the audit is not complete: %.150s", f->scan_why);
+	if (s != NULL)
+		reason(r, "the copies of stream %s were not compared", s->name);
 }
 
 static void note(struct judge_result *r, const char *fmt, ...)

@@ -321,8 +321,8 @@ story_sick(struct story *s, uint8_t what, const char *name, uint64_t sick_ns)
 	text_set(m->says, sizeof(m->says), "no server says that it leads it");
 }
 
-static uint64_t
-sum_of(uint64_t id)
+uint64_t
+story_sum(uint64_t id)
 {
 	return rng_mix(id + 1);
 }
@@ -342,7 +342,7 @@ story_invoke(struct story *s, uint64_t id, uint32_t attempt)
 
 	m->id = id;
 	m->attempt = attempt;
-	m->sum = sum_of(id);
+	m->sum = story_sum(id);
 	m->size = 128;
 }
 
@@ -445,7 +445,7 @@ story_deliver_event(struct story *s, uint32_t source, uint64_t seq,
 	ev->u.deliver.stamp_ns = m->stamp_ns;
 	ev->u.deliver.id = m->id;
 	ev->u.deliver.run = m->run;
-	ev->u.deliver.sum = sum_of(m->id);
+	ev->u.deliver.sum = story_sum(m->id);
 	ev->u.deliver.intact = 1;
 	return ev;
 }
@@ -554,7 +554,7 @@ scan_one(struct story *s, uint32_t source, uint64_t seq)
 	}
 	ev->u.scan_message.id = m->id;
 	ev->u.scan_message.run = m->run;
-	ev->u.scan_message.sum = sum_of(m->id);
+	ev->u.scan_message.sum = story_sum(m->id);
 	ev->u.scan_message.intact = 1;
 }
 
@@ -594,7 +594,9 @@ story_close(struct story *s)
 	child_start(s, STORY_AUDIT, "audit", 0);
 	if (s->before_scan != NULL)
 		s->before_scan(s);
-	if (!s->no_audit)
+	if (s->audit != NULL)
+		s->audit(s);
+	else if (!s->no_audit)
 		story_scan(s, STORY_AUDIT);
 	child_exit(s, STORY_AUDIT, 0);
 	story_phase(s, "down");
