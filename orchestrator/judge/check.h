@@ -41,7 +41,8 @@
 	X(OP_TIMEOUT, op_timeout, MESSAGE_GIVE_UP)                             \
 	X(LIMIT_EXCEEDED, limit_exceeded, 0)                                   \
 	X(NOT_REMOVED, not_removed, 0)                                         \
-	X(NOT_RECOVERED, not_recovered, 0)
+	X(NOT_RECOVERED, not_recovered, 0)                                     \
+	X(CRASHED, crashed, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -95,6 +96,7 @@ struct check_ops {
 	 * end there.
 	 */
 	bool stands_alone;
+	bool is_of_servers; /* and not of what they store */
 };
 
 /* What a running check sees. */
