@@ -107,6 +107,7 @@ enum field_key {
 	KEY_SCAN_PATH,
 	KEY_KV_PATH,
 	KEY_LEADS,
+	KEY_CAUSE,
 	KEY_CUT
 };
 

@@ -48,7 +48,8 @@
 	X(NOT_REDELIVERED, not_redelivered, 0)                                 \
 	X(DELIVERED_TWICE, delivered_twice, 0)                                 \
 	X(CONSUMER_RESET, consumer_reset, 0)                                   \
-	X(REDELIVERED_EARLY, redelivered_early, 0)
+	X(REDELIVERED_EARLY, redelivered_early, 0)                             \
+	X(CRASHED, crashed, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -103,6 +104,7 @@ struct check_ops {
 	 * end there.
 	 */
 	bool stands_alone;
+	bool is_of_servers; /* and not of what they store */
 };
 
 /* What a running check sees. */

@@ -14,7 +14,7 @@
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
-#define SAYS_MAX   640
+#define SAYS_MAX   1024
 #define KEPT_MAX   (ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
 
 /* What the verdict rests on besides the anomalies. */
@@ -232,7 +232,8 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	 * (guarantees 1), and a stream that lost its end numbers anew: then
 	 * nothing that follows convicts the server.
 	 */
-	if (a.class == CLASS_VIOLATION && c->faults->servers_ended > 0 &&
+	if (a.class == CLASS_VIOLATION && !c->ops->is_of_servers &&
+	    c->faults->servers_ended > 0 &&
 	    strcmp(c->config->storage, "memory") == 0)
 		a.class = CLASS_DOCUMENTED;
 	va_start(ap, fmt);

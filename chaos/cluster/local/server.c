@@ -134,6 +134,7 @@ server_start(struct cluster *c, unsigned node)
 	}
 	r.fds[r.nfds++] = (struct spawn_fd){fd, 1};
 	r.fds[r.nfds++] = (struct spawn_fd){fd, 2};
+	output_begin(c, node);
 	pid = spawn(&r);
 	close(fd);
 	if (pid < 0) {
@@ -225,6 +226,7 @@ server_reap(struct cluster *c, unsigned node)
 	    waitpid(c->nodes[node - 1].pid, &status, WNOHANG) <= 0)
 		return;
 	c->nodes[node - 1].pid = 0;
+	output_end(c, node, status, !n->should_run);
 	if (!n->should_run)
 		return;
 	n->died_ns = clock_mono_ns();

@@ -31,6 +31,7 @@ for at in start middle end; do
 		unhealed stuck/warning $short
 		sick -
 		our_silence - $short
+		shut_down crashed/warning
 		memory_loss lost/documented --storage memory
 	END
 done

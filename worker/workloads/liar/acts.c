@@ -188,6 +188,12 @@ act_silent(struct story *st, uint64_t ns)
 }
 
 void
+act_ended(struct story *st, uint64_t cause)
+{
+	act_add(st, ACT_ENDED, 0)->number = cause;
+}
+
+void
 act_fail(struct story *st, uint64_t counter, uint32_t attempt)
 {
 	act_add(st, ACT_FAIL, counter)->count = attempt;

@@ -35,6 +35,7 @@ enum act_type {
 	ACT_SICK,
 	ACT_WELL,
 	ACT_SILENT,
+	ACT_ENDED,
 	ACT_PAUSE,
 	ACT_BREAK,
 	ACT_TYPES
@@ -139,6 +140,9 @@ void act_well(struct story *);
 
 /* A process of natsburn stood still for so long up to now. */
 void act_silent(struct story *, uint64_t ns);
+
+/* A server ended by itself, for this CAUSE. */
+void act_ended(struct story *, uint64_t cause);
 
 /* Break the harness; how is one of breaks.h. */
 void act_break(struct story *, void (*how)(struct worker *));

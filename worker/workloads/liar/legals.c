@@ -221,6 +221,14 @@ legal_our_silence(struct story *st)
 	act_consume(st, &c);
 }
 
+/* Somebody else has told a server to end. */
+static void
+legal_shut_down(struct story *st)
+{
+	act_ended(st, CAUSE_SHUTDOWN);
+	act_round(st);
+}
+
 /* Legal with --storage memory only. */
 static void
 legal_memory_loss(struct story *st)
@@ -253,6 +261,7 @@ legal_memory_loss(struct story *st)
 	X(unhealed, 1, legal_unhealed)                                         \
 	X(sick, 1, legal_sick)                                                 \
 	X(our_silence, 1, legal_our_silence)                                   \
+	X(shut_down, 1, legal_shut_down)                                       \
 	X(memory_loss, 1, legal_memory_loss)
 
 #define ROW(name, rounds, teller)  {#name, rounds, teller},

@@ -256,6 +256,22 @@ play_health(struct worker *w, const struct act *a)
 }
 
 static void
+play_ended(struct worker *w, const struct act *a)
+{
+	struct event ev = {.type = MESSAGE_SERVER_ENDED};
+	struct msg_server_ended *m = &ev.u.server_ended;
+
+	m->node = 1;
+	m->is_read = 1;
+	m->cause = (uint8_t)a->number;
+	m->code = m->cause == CAUSE_PANIC ? 2 : 0;
+	text_set(m->name, sizeof(m->name), "n1");
+	if (m->cause == CAUSE_PANIC)
+		text_set(m->says, sizeof(m->says), "panic: pretended");
+	child_emit(&w->child, &ev);
+}
+
+static void
 play_pause(struct worker *w, const struct act *a)
 {
 	uint64_t end = clock_mono_ns() + a->number, now;
@@ -290,6 +306,7 @@ static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
     [ACT_SICK] = play_health,
     [ACT_WELL] = play_health,
     [ACT_SILENT] = play_health,
+    [ACT_ENDED] = play_ended,
     [ACT_PAUSE] = play_pause,
     [ACT_BREAK] = play_break,
 };
