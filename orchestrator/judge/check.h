@@ -166,10 +166,10 @@ void check_raise_late(struct check *, const struct anomaly *proto,
  * The one definition of steady: nothing disturbed JetStream (a fault, or a
  * process of natsburn that stood still) from 20 s before from_ns until to_ns,
  * and the group had one known leader all that time and was seen to have it
- * still. The first leader that was ever told of a group counts if it was told
- * before from_ns: nothing disturbed the group that made it, and the run had
- * just made the group. A group of one replica has no other leader. The name is
- * a stream's, or "stream/consumer"; the meta group's does not matter. YES comes
+ * still. Of a stream or consumer, which the run has made, the first leader that
+ * was ever told counts 5 s after that, whatever was before: a deposed one knows
+ * it by then. A group of one replica has no other leader. The name is a
+ * stream's, or "stream/consumer"; the meta group's does not matter. YES comes
  * 5 s after to_ns or later, when links that stood still were told.
  */
 enum steadiness check_steady(const struct check *, enum leaders_group,

@@ -10,10 +10,14 @@
 #include "orchestrator/judge/late.h"
 #include "orchestrator/judge/proof.h"
 #include "proto/base/array.h"
+#include "proto/base/clock.h"
 #include "proto/base/ensure.h"
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
+
+/* One that led before the first that was told knows after so long. */
+#define FIRST_LEADER_NS (5 * CLOCK_S)
 #define SAYS_MAX   1024
 #define KEPT_MAX   (ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
 
@@ -330,8 +334,10 @@ check_steady(const struct check *c, enum leaders_group what, const char *name,
 	if (replicas == 1)
 		return STEADY_YES;
 	first_ns = leaders_first(c->leaders, what, name);
-	if (first_ns > begin_ns && first_ns <= from_ns)
-		begin_ns = first_ns; /* of a group that the run made then */
+	/* Of a group that the run made then; it did not make the meta group. */
+	if (what != LEADERS_META && first_ns > begin_ns &&
+	    first_ns + FIRST_LEADER_NS <= from_ns)
+		begin_ns = first_ns;
 	return leaders_steady(c->leaders, what, name, begin_ns, to_ns);
 }
 

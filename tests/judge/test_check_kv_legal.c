@@ -275,8 +275,8 @@ legal_confirm_is_longer(void **state)
 	}
 	/* Each is judged by itself; but no lost_update follows. */
 	bucket_pass(&b, 10 * CLOCK_S);
-	b.expected[ANOMALY_STALE_READ][CLASS_WARNING] = 20;
-	b.expected[ANOMALY_STALE_READ][CLASS_VIOLATION] = 20;
+	b.expected[ANOMALY_STALE_READ][CLASS_WARNING] = 5;
+	b.expected[ANOMALY_STALE_READ][CLASS_VIOLATION] = 35;
 	bucket_end(&b);
 }
 
