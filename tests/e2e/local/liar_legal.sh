@@ -24,7 +24,7 @@ for at in start middle end; do
 		redelivery_before_ack -
 		late_delivery -
 		unknown_ack -
-		deposed_leader -
+		deposed_leader delivered_twice/warning
 		leader_change reorder/warning
 		hole -
 		outage - $short

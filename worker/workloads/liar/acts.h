@@ -10,11 +10,12 @@
 #include "proto/base/clock.h"
 #include "worker/internal.h"
 
-#define CREATED_NS   (INT64_C(1700000000) * (int64_t)CLOCK_S)
-#define WINDOW_NS    (120 * CLOCK_S) /* pretended dedupe window */
-#define PROOF_ROUNDS 3	 /* behind a redelivery, until it is proven */
-#define LATE_ROUNDS  20U /* until an unknown one turns up */
-#define ACTS_MAX     256
+#define CREATED_NS	 (INT64_C(1700000000) * (int64_t)CLOCK_S)
+#define WINDOW_NS	 (120 * CLOCK_S) /* pretended dedupe window */
+#define PROOF_ROUNDS	 3   /* behind a redelivery, until it is proven */
+#define LATE_ROUNDS	 20U /* until an unknown one turns up */
+#define ACTS_MAX	 256
+#define LIAR_ACK_WAIT_NS (CLOCK_S / 5)
 
 enum act_type {
 	ACT_INVOKE,

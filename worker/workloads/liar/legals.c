@@ -99,6 +99,7 @@ legal_redelivery_before_ack(struct story *st)
 	struct copy c = act_publish(st, ODD_NOT);
 
 	act_deliver(st, &c, 1);
+	act_pause(st, LIAR_ACK_WAIT_NS);
 	act_deliver(st, &c, 2);
 	act_ack(st, &c);
 }
@@ -127,7 +128,7 @@ legal_unknown_ack(struct story *st)
 	act_deliver(st, &c, 1);
 	act_ack_part(st, &c, ACT_ACK_INVOKE);
 	act_ack_part(st, &c, ACT_ACK_UNKNOWN);
-	act_round(st);
+	act_pause(st, LIAR_ACK_WAIT_NS);
 	act_deliver(st, &c, 2);
 	act_ack(st, &c);
 	act_round(st);

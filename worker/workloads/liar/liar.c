@@ -24,7 +24,6 @@
 #define CONSUMER "burn"
 /* Children are numbered as they are started: chaos, setup, the liar. */
 #define LIAR_SOURCE 3
-#define ACK_WAIT_NS (5 * CLOCK_S)
 #define LATE_NS	    (CLOCK_S / 2) /* a pause is that much too long */
 
 struct liar_options {
@@ -356,7 +355,7 @@ liar_setup(struct worker *w)
 	worker_stream_name(w, SUFFIX, name, sizeof(name));
 	tell_stream(w, 0, name, (uint64_t)CREATED_NS, WINDOW_NS);
 	c->created = (uint64_t)CREATED_NS;
-	c->ack_wait_ns = ACK_WAIT_NS;
+	c->ack_wait_ns = LIAR_ACK_WAIT_NS;
 	text_set(c->name, sizeof(c->name), CONSUMER);
 	child_emit(&w->child, &ev);
 	memset(&ev, 0, sizeof(ev));
