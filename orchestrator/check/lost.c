@@ -173,13 +173,14 @@ judge_gone(struct check *c, struct lost_stream *t, bool is_over)
 	const struct msg_scan_gone *m = &t->gone;
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	uint32_t servers = c->config->servers == 1 ? 1 : UINT32_MAX;
+	uint64_t to_ns = t->gone_ns - SEEN_NS;
 	struct anomaly a = {.stream = m->stream, .time_ns = t->gone_ns};
 	enum steadiness steady;
 
 	if (t->gone_ns == 0 || s == NULL)
 		return;
 	steady = check_steady(
-	    c, LEADERS_META, "", servers, t->gone_ns - STEADY_NS, t->gone_ns);
+	    c, LEADERS_META, "", servers, to_ns - STEADY_NS, to_ns);
 	if (steady == STEADY_SO_FAR && !is_over)
 		return;
 	a.kind = s->acked.count > 0 ? ANOMALY_LOST : ANOMALY_STREAM_MISSING;

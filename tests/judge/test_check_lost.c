@@ -17,6 +17,7 @@ static struct plan {
 	uint64_t first, last;	  /* that hold nothing, 0: none */
 	uint64_t begins, ends;	  /* as the leader says; 0: honest */
 	uint64_t gone_ns;	  /* "no such stream" for so long */
+	uint64_t last_told_ns;	  /* before its end: the meta leader */
 	bool is_cut;		  /* the scan ends behind the range */
 	bool no_copies, is_quiet; /* no COPIES_END; no SCAN_STATE */
 	bool has_no_leader, new_leader;
@@ -39,9 +40,11 @@ tell_state(struct story *s)
 static void
 tell_meta(struct story *s, const char *leader)
 {
-	struct msg_leader *m =
-	    &story_add(s, STORY_CHAOS, MESSAGE_LEADER)->u.leader;
+	struct msg_leader *m;
 
+	if (plan.has_no_leader)
+		return;
+	m = &story_add(s, STORY_CHAOS, MESSAGE_LEADER)->u.leader;
 	m->what = LEADERS_META;
 	text_set(m->leader, sizeof(m->leader), leader);
 }
@@ -50,11 +53,16 @@ static void
 tell_gone(struct story *s)
 {
 	struct msg_scan_gone *m;
+	uint64_t left;
 
-	story_pass(s, plan.gone_ns - 21 * CLOCK_S);
-	if (plan.new_leader)
-		tell_meta(s, "n2");
-	story_pass(s, 21 * CLOCK_S);
+	/* The monitor tells every 5 to 7 s, and no more after the audit. */
+	for (left = plan.gone_ns; left > 0; left -= CLOCK_S) {
+		story_pass(s, CLOCK_S);
+		if (left > plan.last_told_ns && left / CLOCK_S % 7 == 0)
+			tell_meta(s, plan.new_leader && left <= 21 * CLOCK_S
+					 ? "n2"
+					 : "n1");
+	}
 	m = &story_add(s, STORY_AUDIT, MESSAGE_SCAN_GONE)->u.scan_gone;
 	m->polls = 60;
 	m->lasted_ns = plan.gone_ns;
@@ -123,15 +131,10 @@ audit(struct story *s)
 static void
 audit_led(struct story *s)
 {
-	if (!plan.has_no_leader)
-		tell_meta(s, "n1");
+	tell_meta(s, "n1");
 	story_pass(s, 40 * CLOCK_S);
 	audit(s);
-	for (int i = 0; i < 3 && !plan.has_no_leader; i++) {
-		story_pass(s, 2 * CLOCK_S);
-		tell_meta(s, plan.new_leader ? "n2" : "n1");
-	}
-	story_pass(s, 10 * CLOCK_S);
+	story_pass(s, CLOCK_S);
 }
 
 static void
@@ -276,7 +279,7 @@ a_work_queue_begins_later_and_never_ends_earlier(void **state)
 static void
 a_stream_that_is_gone_convicts(void **state)
 {
-	struct plan p = {.gone_ns = 46 * CLOCK_S};
+	struct plan p = {.gone_ns = 56 * CLOCK_S};
 
 	(void)state;
 	expect(&p, ANOMALY_LOST, 1, VERDICT_FAIL);
@@ -285,12 +288,15 @@ a_stream_that_is_gone_convicts(void **state)
 static void
 gone_says_a_meta_leader_nobody_knows_or_a_new_one(void **state)
 {
-	struct plan p = {.gone_ns = 46 * CLOCK_S, .has_no_leader = true};
+	struct plan p = {.gone_ns = 56 * CLOCK_S, .has_no_leader = true};
 
 	(void)state;
 	expect_doubt(&p, 1);
-	p = (struct plan){.gone_ns = 46 * CLOCK_S, .new_leader = true};
+	p = (struct plan){.gone_ns = 56 * CLOCK_S, .new_leader = true};
 	expect_doubt(&p, 1);
+	p = (struct plan){
+	    .gone_ns = 56 * CLOCK_S, .last_told_ns = 14 * CLOCK_S};
+	expect_doubt(&p, 1); /* it was told once since */
 	p = (struct plan){.gone_ns = 21 * CLOCK_S};
 	expect_doubt(&p, 0);
 }

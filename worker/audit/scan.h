@@ -36,7 +36,7 @@ void scan_tell_begin(const struct scan *);
 /*
  * Ask until the state is the same several times, for removal lags behind acks
  * and the last entry may not be applied yet; then tell SCAN_BEGIN and
- * SCAN_STATE. 0; -ETIMEDOUT after SCAN_QUIET_NS; -ENOENT when for 45 s every
+ * SCAN_STATE. 0; -ETIMEDOUT after SCAN_QUIET_NS; -ENOENT when for 55 s every
  * answer was that there is no such stream, which SCAN_GONE tells. The
  * beginning is told all the same.
  */

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 #
-# Behind natsburn's back acknowledged messages are purged: they are lost, told
-# in a range and by the stream's numbers.
+# Behind natsburn's back acknowledged messages are purged, all of those of the
+# first half of the load, and the stream is deleted with all it holds: each
+# time it is lost, by ranges and the stream's numbers, or as gone.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -51,3 +52,7 @@ hurt pipeline purge 1500
 says "messages acknowledged in $stream are gone, from .* sequence 1 to "
 says "begins at sequence 1500, .*nothing may remove them"
 expect '.counts.scanned > 0' "the rest was read"
+forget_run
+
+hurt queue-group-consumer delete
+says "stream $stream is gone, with [0-9]+ acknowledged messages"
