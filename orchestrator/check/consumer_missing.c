@@ -24,8 +24,6 @@
 
 #define PERSIST_NS UINT64_C(60000000000)
 #define GONE_NS	   UINT64_C(30000000000)
-/* Before 2.11 each replica has a time of its own, some ms apart. */
-#define CREATED_NS UINT64_C(5000000000)
 #define POLLS	   3
 #define WAITS	   3 /* ack waits */
 
@@ -115,7 +113,7 @@ on_info(struct check *c, const struct msg_consumer_info *m)
 		    k->name, POLLS, (unsigned long long)m->pending,
 		    (unsigned long long)m->ack_pending);
 	a.stream = k->stream;
-	if (k->created != 0 && m->created > k->created + CREATED_NS)
+	if (k->created != 0 && m->created > k->created + CHECK_CREATED_NS)
 		check_raise(c, &a,
 		    "consumer %s, created at %llu ns, now says that it was "
 		    "created at %llu ns: it may be another one",

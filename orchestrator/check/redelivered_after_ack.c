@@ -655,7 +655,8 @@ consumer_judge(
 	a.stream = l->stream;
 	if (replicas_of(c, l) == 1 && st->nends > 0)
 		a.class = CLASS_DOCUMENTED;
-	if (created != l->created && l->back > 0) {
+	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
+	    l->back > 0) {
 		check_raise(c, &a,
 		    "consumer %s was created anew by the server: its creation "
 		    "time was %llu and is %llu, and %llu deliveries came with "

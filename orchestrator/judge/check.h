@@ -175,6 +175,12 @@ void check_raise_late(struct check *, const struct anomaly *proto,
 enum steadiness check_steady(const struct check *, enum leaders_group,
     const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);
 
+/*
+ * Before 2.11 each replica of a consumer has a creation time of its own, 24 ms
+ * apart at most as measured. One created so much later is another consumer.
+ */
+#define CHECK_CREATED_NS UINT64_C(5000000000)
+
 /* What has to have been steady; see check_steady(). The name is copied. */
 struct check_span {
 	enum leaders_group what;

@@ -18,8 +18,8 @@
 
 /* One that led before the first that was told knows after so long. */
 #define FIRST_LEADER_NS (5 * CLOCK_S)
-#define SAYS_MAX   1024
-#define KEPT_MAX   (ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
+#define SAYS_MAX	1024
+#define KEPT_MAX	(ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
 
 /* What the verdict rests on besides the anomalies. */
 struct facts {

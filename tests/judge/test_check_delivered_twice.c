@@ -261,7 +261,17 @@ created_anew(struct story *s)
 	story_rounds(s, 50);
 	go_back(s, 0, 0, 50);
 	story_rounds(s, 60);
-	state(s, s->created + 2, s->number);
+	state(s, s->created + 20 * CLOCK_S, s->number);
+}
+
+/* Another replica answers, whose creation time is its own (2.10). */
+static void
+created_by_replica(struct story *s)
+{
+	story_rounds(s, 50);
+	story_leader(s, "n3");
+	go_back(s, 49, 49, 1);
+	state(s, s->created + 25 * CLOCK_MS, s->number);
 }
 
 /* A request to create it that was sent twice: nothing went back. */
@@ -269,7 +279,7 @@ static void
 created_twice(struct story *s)
 {
 	story_rounds(s, 50);
-	state(s, s->created + 2, s->number);
+	state(s, s->created + 20 * CLOCK_S, s->number);
 }
 
 static void
@@ -506,6 +516,8 @@ static const struct tale tales[] = {
     {"created anew", created_anew, 3, RESET, CLASS_VIOLATION, 1,
 	"was created anew", TWICE},
     {"created twice", created_twice, NOTHING},
+    {"created by a replica", created_by_replica, 3, TWICE, CLASS_WARNING, 1,
+	"can't be excluded", ANOMALY_COUNT},
     {"the state is behind", state_is_behind, 3, RESET, CLASS_VIOLATION, 1,
 	"says that 49 is the last consumer sequence", RESET},
     {"the state of another leader", state_of_another_leader, 3, RESET,

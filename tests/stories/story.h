@@ -70,7 +70,7 @@ struct story {
 	bool is_anew; /* the stream was created anew, and is empty */
 	bool no_audit, no_end;
 	void (*before_scan)(struct story *); /* the audit's, or NULL */
-	void (*audit)(struct story *); /* instead of the honest scan */
+	void (*audit)(struct story *);	     /* instead of the honest scan */
 };
 
 /* What the judge says of it. */
