@@ -62,6 +62,7 @@
 #define RUNS_MAX     16384 /* of confirmed sequences; then half are dropped */
 #define BLOCK	     1024  /* sequences that share a time of confirmation */
 #define ENDS	     64	   /* ends of servers that are remembered */
+#define AHEAD_MAX    3072  /* numbers of a deposed leader, at most */
 #define APART_NS     (20 * CLOCK_S) /* no delivery is on its way so long */
 /* consumerFileStore.flushLoop writes each 100 ms; on a slow host later. */
 #define R1_FLUSH_NS (5 * CLOCK_S)
@@ -101,6 +102,7 @@ struct line {
 	struct order numbers;
 	uint64_t top_ns;	/* when the highest number came */
 	uint64_t back;		/* numbers that came again, or far behind */
+	bool is_back;		/* and no deposed leader can have given them */
 	struct order confirmed; /* stream sequence: when it was confirmed */
 	struct seqmap set;	/* stream sequences that were confirmed */
 	uint64_t dropped;	/* below this the ledger knows it as well */
@@ -428,6 +430,21 @@ is_forgotten(const struct order *o, uint64_t number)
 	       o->top - number >= o->room;
 }
 
+/*
+ * A number was used before. A leader that was deposed by a fault may have
+ * given it, too, and is not far ahead of its successor.
+ */
+static void
+note_back(const struct check *c, struct line *l, uint64_t number)
+{
+	uint64_t from_ns =
+	    c->now_ns > FAULTS_ELECTION_NS ? c->now_ns - FAULTS_ELECTION_NS : 0;
+
+	l->back++;
+	l->is_back |= l->numbers.top - number >= AHEAD_MAX ||
+		      faults_quiet_between(c->faults, from_ns, c->now_ns);
+}
+
 /* Enter a number: 0 and what it says, or -ENOMEM. */
 static int
 number_enter(struct check *c, struct line *l, const struct msg_deliver *m,
@@ -441,7 +458,8 @@ number_enter(struct check *c, struct line *l, const struct msg_deliver *m,
 		l->top_ns = c->now_ns;
 	*number = NUMBER_OLD;
 	if (is_forgotten(&l->numbers, m->consumer_seq)) {
-		l->back += l->numbers.top - m->consumer_seq >= ORDER_MAX;
+		if (l->numbers.top - m->consumer_seq >= ORDER_MAX)
+			note_back(c, l, m->consumer_seq);
 		return 0;
 	}
 	err = order_put(&l->numbers, m->consumer_seq, &item);
@@ -453,7 +471,7 @@ number_enter(struct check *c, struct line *l, const struct msg_deliver *m,
 		item->time_ns = invoked_ns;
 		return 0;
 	}
-	l->back++;
+	note_back(c, l, m->consumer_seq);
 	*number = NUMBER_AGAIN;
 	if (item->value == m->seq)
 		return 0;
@@ -657,14 +675,19 @@ consumer_judge(
 		a.class = CLASS_DOCUMENTED;
 	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
 	    l->back > 0) {
+		if (!l->is_back && a.class == CLASS_VIOLATION)
+			a.class = CLASS_WARNING;
 		check_raise(c, &a,
 		    "consumer %s was created anew by the server: its creation "
 		    "time was %llu and is %llu, and %llu deliveries came with "
 		    "numbers that had been used before, the highest of which "
-		    "was %llu",
+		    "was %llu%s",
 		    l->name, (unsigned long long)l->created,
 		    (unsigned long long)created, (unsigned long long)l->back,
-		    (unsigned long long)l->numbers.top);
+		    (unsigned long long)l->numbers.top,
+		    l->is_back ? ""
+			       : "; all of them after a fault, when a leader "
+				 "that was deposed may have given them, too");
 		return;
 	}
 	if (number >= l->numbers.top)

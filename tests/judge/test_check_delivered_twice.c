@@ -282,6 +282,35 @@ created_twice(struct story *s)
 	state(s, s->created + 20 * CLOCK_S, s->number);
 }
 
+/* The same, and a number that a deposed leader has given to another message. */
+static void
+created_twice_and_deposed(struct story *s)
+{
+	uint32_t fault;
+
+	story_rounds(s, 50);
+	fault = story_fault(s, true);
+	story_leader(s, "n3");
+	s->number--;
+	story_rounds(s, 5);
+	story_healed(s, fault, true);
+	state(s, s->created + 20 * CLOCK_S, s->number);
+}
+
+/* So far ahead no deposed leader is. */
+static void
+created_anew_under_a_fault(struct story *s)
+{
+	uint32_t fault;
+
+	story_rounds(s, 4000);
+	fault = story_fault(s, true);
+	story_leader(s, "n3");
+	go_back(s, 0, 0, 1000);
+	story_healed(s, fault, true);
+	state(s, s->created + 20 * CLOCK_S, s->number);
+}
+
 static void
 state_is_behind(struct story *s)
 {
@@ -518,6 +547,10 @@ static const struct tale tales[] = {
     {"created twice", created_twice, NOTHING},
     {"created by a replica", created_by_replica, 3, TWICE, CLASS_WARNING, 1,
 	"can't be excluded", ANOMALY_COUNT},
+    {"created twice, and deposed", created_twice_and_deposed, 3, RESET,
+	CLASS_WARNING, 1, "may have given them, too", ANOMALY_COUNT},
+    {"created anew under a fault", created_anew_under_a_fault, 3, RESET,
+	CLASS_VIOLATION, 1, "was created anew", RESET},
     {"the state is behind", state_is_behind, 3, RESET, CLASS_VIOLATION, 1,
 	"says that 49 is the last consumer sequence", RESET},
     {"the state of another leader", state_of_another_leader, 3, RESET,
