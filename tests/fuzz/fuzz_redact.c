@@ -141,7 +141,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct redactor *r;
 	struct noise n;
 
-	if (size < 3)
+	/* A fuzzer that finds the secret out puts it where nothing tells it. */
+	if (size < 3 || memmem(data, size, SECRET, strlen(SECRET)) != NULL)
 		return 0;
 	n.before = data + 3;
 	n.nbefore = (size - 3) * data[2] / UINT8_MAX;
