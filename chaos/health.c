@@ -306,7 +306,11 @@ health_take(struct health *h, const struct health_answer *a)
 
 	if (a->ok || a->page == HEALTH_HEALTHZ)
 		o = json_parse(a->text, a->len, NESTING_MAX);
-	is_page = !a->ok || a->page == HEALTH_HEALTHZ || cJSON_IsObject(o);
+	if (!cJSON_IsObject(o)) {
+		cJSON_Delete(o);
+		o = NULL; /* it tells nothing, not that there is nothing */
+	}
+	is_page = !a->ok || a->page == HEALTH_HEALTHZ || o != NULL;
 	if (a->page == HEALTH_HEALTHZ) {
 		w->health_ns = a->asked_ns;
 		w->health_ok = a->ok;

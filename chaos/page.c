@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chaos/internal.h"
 #include "chaos/page.h"
@@ -135,11 +136,16 @@ static bool
 save_page(struct transfer *t, const struct run_config *c, const char *url,
     const char *path)
 {
-	struct saved saved = {fopen(path, "we"), PAGE_MAX};
+	struct saved saved = {.room = PAGE_MAX};
+	int fd = file_create(path);
 	CURLcode got;
 
-	if (saved.file == NULL)
+	saved.file = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (saved.file == NULL) {
+		if (fd >= 0)
+			(void)close(fd); /* nothing was written */
 		return false;
+	}
 	page_set_url(t, c, url);
 	TRANSFER_SET(t, CURLOPT_WRITEFUNCTION, save_bytes);
 	TRANSFER_SET(t, CURLOPT_WRITEDATA, &saved);
@@ -147,10 +153,25 @@ save_page(struct transfer *t, const struct run_config *c, const char *url,
 	return fclose(saved.file) == 0 && got == CURLE_OK;
 }
 
+void
+page_folder(const struct cluster *c, unsigned node, char *out, size_t size)
+{
+	char other[CLUSTER_NAME_MAX];
+	unsigned i, same = 1;
+
+	text_file_name(out, size, c->nodes[node - 1].name);
+	for (i = 0; i + 1 < node; i++) {
+		text_file_name(other, sizeof(other), c->nodes[i].name);
+		same += strcmp(other, out) == 0;
+	}
+	if (same > 1)
+		text_add(out, size, "@%u", same);
+}
+
 /* The pages of one server; how many could be saved. */
 static unsigned
-save_pages(const struct cluster *c, struct transfer *t,
-    const struct cluster_node *n, const char *dir, struct child *child)
+save_pages(const struct cluster *c, struct transfer *t, unsigned node,
+    const char *dir, struct child *child)
 {
 	static const char *const pages[][2] = {
 	    {"varz", "varz"},
@@ -159,11 +180,14 @@ save_pages(const struct cluster *c, struct transfer *t,
 	    {"routez", "routez"},
 	    {"healthz", "healthz"},
 	};
+	const struct cluster_node *n = &c->nodes[node - 1];
+	char name[CLUSTER_NAME_MAX + 16];
 	char folder[CONFIG_PATH_MAX + 128] = "", path[CONFIG_PATH_MAX + 144],
 				      url[CLUSTER_URL_MAX + 128];
 	unsigned p, saved = 0;
 
-	text_add(folder, sizeof(folder), "%s/%s", dir, n->name);
+	page_folder(c, node, name, sizeof(name));
+	text_add(folder, sizeof(folder), "%s/%s", dir, name);
 	if (file_make_dir(folder) < 0)
 		return 0;
 	for (p = 0; p < sizeof(pages) / sizeof(pages[0]); p++) {
@@ -186,7 +210,7 @@ page_dump(const struct cluster *c, const char *dir, struct child *child)
 		return 0;
 	for (i = 0; i < c->n; i++)
 		if (c->nodes[i].monitor[0] != '\0')
-			saved += save_pages(c, &t, &c->nodes[i], dir, child);
+			saved += save_pages(c, &t, i + 1, dir, child);
 	transfer_close(&t, NULL);
 	return saved;
 }

@@ -30,6 +30,12 @@ void page_set_url(
 int page_try(const struct cluster *, unsigned node, char *why);
 
 /*
+ * The name of the folder of a node's files: its own, as far as that can name
+ * one, and @2 and so on when an earlier node's is the same.
+ */
+void page_folder(const struct cluster *, unsigned node, char *out, size_t size);
+
+/*
  * Save the pages that tell most of all servers, in a folder each below dir;
  * returns how many. The child shows meanwhile that it lives.
  */

@@ -93,6 +93,8 @@ const struct option_spec config_options[] = {
 	"load without faults before the first one and between mixes"),
     FLAG("strict-availability", strict_availability,
 	"count time in which faults may stop JetStream, too"),
+    FLAG("strict-answers", strict_answers,
+	"a wrong answer fails the run even if leaders changed"),
     FLAG("stop-on-anomaly", stop_on_anomaly,
 	"end the load at the first violation"),
     FLAG("json", json, "print report.json on stdout at the end"),

@@ -82,11 +82,17 @@ find_last(const char *dir, unsigned *last)
 	const struct dirent *d;
 	unsigned n;
 	DIR *list;
+	int fd;
 
 	text_add(path, sizeof(path), "%s/journal", dir);
-	list = opendir(path);
-	if (list == NULL)
-		return -errno;
+	fd = file_open_dir(path);
+	if (fd < 0)
+		return fd;
+	list = fdopendir(fd);
+	if (list == NULL) {
+		(void)close(fd); /* nothing was written */
+		return -ENOMEM;
+	}
 	*last = 0;
 	while ((d = readdir(list)) != NULL) {
 		n = segment_number(d->d_name);

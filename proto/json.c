@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* JSON, thin over cJSON; see json.h. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/base/file.h"
+#include "proto/base/text.h"
 #include "proto/json.h"
 
 static bool ran_out;
@@ -54,11 +56,35 @@ json_put(cJSON *o, const char *name, cJSON *item)
 	ran_out = true;
 }
 
+/* As text_printable(). NULL without memory. */
+static cJSON *
+make_printable(const char *text)
+{
+	size_t room = 4 * strlen(text) + 1; /* \xNN for each byte */
+	char *shown = malloc(room);
+	cJSON *item;
+
+	if (shown == NULL)
+		return NULL;
+	text_printable(shown, room, text);
+	item = cJSON_CreateString(shown);
+	free(shown);
+	return item;
+}
+
+/* JSON is UTF-8. */
+static cJSON *
+make_text(const char *text)
+{
+	return text_is_utf8(text) ? cJSON_CreateString(text)
+				  : make_printable(text);
+}
+
 void
 json_put_text(cJSON *o, const char *name, const char *text)
 {
 	if (text != NULL)
-		json_put(o, name, cJSON_CreateString(text));
+		json_put(o, name, make_text(text));
 }
 
 void
@@ -107,7 +133,7 @@ set(cJSON *o, const char *name, cJSON *item)
 void
 json_set_text(cJSON *o, const char *name, const char *text)
 {
-	set(o, name, cJSON_CreateString(text));
+	set(o, name, make_text(text));
 }
 
 void
@@ -138,7 +164,7 @@ void
 json_append_text(cJSON *array, const char *text)
 {
 	if (text != NULL)
-		json_append(array, cJSON_CreateString(text));
+		json_append(array, make_text(text));
 }
 
 void
@@ -199,6 +225,30 @@ json_parse(const char *text, size_t len, unsigned nesting_max)
 			return NULL;
 	}
 	return cJSON_ParseWithLength(text, len);
+}
+
+bool
+json_make_printable(cJSON *tree)
+{
+	cJSON *item, *by;
+
+	cJSON_ArrayForEach (item, tree) {
+		if (item->string != NULL && !text_is_printable(item->string))
+			return false;
+		if (cJSON_IsString(item) &&
+		    !text_is_printable(item->valuestring)) {
+			by = make_printable(item->valuestring);
+			if (by == NULL)
+				return false;
+			/* The name, if it has one, stays. */
+			cJSON_free(item->valuestring);
+			item->valuestring = by->valuestring;
+			by->valuestring = NULL;
+			cJSON_Delete(by);
+		} else if (!json_make_printable(item))
+			return false;
+	}
+	return true;
 }
 
 cJSON *

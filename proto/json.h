@@ -23,7 +23,10 @@ double json_number(const cJSON *, const char *name);
 uint64_t json_count(const cJSON *, const char *name); /* 0 if negative */
 bool json_is_true(const cJSON *, const char *name);
 
-/* Put a member into an object; the tree takes item over. No text, no member. */
+/*
+ * Put a member into an object; the tree takes item over. No text, no member.
+ * Text that is no UTF-8 is put as text_printable() writes it.
+ */
 void json_put(cJSON *, const char *name, cJSON *item);
 void json_put_text(cJSON *, const char *name, const char *text);
 void json_put_number(cJSON *, const char *name, double);
@@ -62,6 +65,12 @@ void json_begin(void);
  * no JSON, or when its arrays and objects are nested deeper than that.
  */
 cJSON *json_parse(const char *text, size_t len, unsigned nesting_max);
+
+/*
+ * Make all texts below a tree from outside printable. False when a member's
+ * name is not, or when memory runs out: such a tree is of no use.
+ */
+bool json_make_printable(cJSON *);
 
 /*
  * A file's tree, the caller's; NULL when it can't be read (file_read()), is

@@ -163,10 +163,12 @@ print_field(const struct event *ev, const struct message_field *f, char *out,
     size_t size)
 {
 	const char *text = (const char *)&ev->u + f->offset;
+	char shown[MESSAGE_TEXT_MAX];
 	uint64_t v;
 
 	if (f->type == FIELD_string) {
-		text_add(out, size, " %s=\"%s\"", f->name, text);
+		text_printable(shown, sizeof(shown), text);
+		text_add(out, size, " %s=\"%s\"", f->name, shown);
 		return;
 	}
 	v = (uint64_t)message_get(ev, f);
@@ -199,6 +201,38 @@ message_print(const struct event *ev, char *out, size_t size)
 		if (strcmp(spec->fields[i].name, "reserved") != 0)
 			print_field(ev, &spec->fields[i], out, size);
 	return (int)strlen(out);
+}
+
+bool
+message_is_printable(const struct event *ev)
+{
+	const struct message_spec *spec = message_spec(ev->type);
+	unsigned i;
+
+	for (i = 0; spec != NULL && i < spec->nfields; i++)
+		if (spec->fields[i].type == FIELD_string &&
+		    !text_is_printable(
+			(const char *)&ev->u + spec->fields[i].offset))
+			return false;
+	return true;
+}
+
+void
+message_make_printable(struct event *ev)
+{
+	const struct message_spec *spec = message_spec(ev->type);
+	char text[MESSAGE_TEXT_MAX], *field;
+	unsigned i;
+
+	if (message_is_printable(ev))
+		return;
+	for (i = 0; i < spec->nfields; i++) {
+		if (spec->fields[i].type != FIELD_string)
+			continue;
+		field = (char *)&ev->u + spec->fields[i].offset;
+		text_set(text, sizeof(text), field);
+		text_printable(field, spec->fields[i].size, text);
+	}
 }
 
 uint64_t

@@ -14,6 +14,7 @@
 #define MESSAGE_VERSION	   1
 #define MESSAGE_TYPES	   512 /* numbers are below this */
 #define MESSAGE_FIELDS_MAX 24
+#define MESSAGE_TEXT_MAX   4096 /* bytes of any text of an event's */
 
 typedef uint8_t message_u8;
 typedef uint16_t message_u16;
@@ -106,6 +107,7 @@ enum field_key {
 	KEY_SCAN_PATH,
 	KEY_KV_PATH,
 	KEY_LEADS,
+	KEY_CAUSE,
 	KEY_CUT
 };
 
@@ -207,6 +209,13 @@ int64_t message_get(const struct event *, const struct message_field *);
 
 /* The word for a number of a field with this key, or NULL: it has none. */
 const char *message_word(enum field_key, uint64_t number);
+
+/*
+ * Make all texts of an event printable as text_printable() does: what servers
+ * say may be anything. Events that are printable stay as they are.
+ */
+void message_make_printable(struct event *);
+bool message_is_printable(const struct event *);
 
 /*
  * One line of text: time, source, name, fields; words for numbers that have

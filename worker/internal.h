@@ -12,12 +12,20 @@
 #include "worker/session.h"
 #include "worker/worker.h"
 
-#define WORKER_STREAMS_MAX 4096
+#define WORKER_STREAMS_MAX   4096
+#define WORKER_CONSUMERS_MAX 65536
 
 /* A stream that the parent asked to scan. */
 struct worker_target {
 	uint32_t stream;
 	uint64_t last_acked;
+	char name[64];
+};
+
+/* A consumer that the parent asked to look at. */
+struct worker_asked {
+	uint32_t stream, consumer;
+	uint64_t ack_wait_ns;
 	char name[64];
 };
 
@@ -35,6 +43,8 @@ struct worker {
 	bool is_started;
 	struct worker_target *targets; /* audit only */
 	uint32_t ntargets, targets_room;
+	struct worker_asked *asked; /* audit only */
+	uint32_t nasked, asked_room;
 };
 
 /* worker.c: take commands that have come; wait up to timeout_ms for one. */

@@ -109,8 +109,11 @@ play_setup(struct worker *w)
 static int
 play_audit(struct worker *w)
 {
-	int err = w->ops->audit != NULL ? w->ops->audit(w) : audit_streams(w);
+	int err = 0;
 
+	if (!w->ops->needs_no_cluster)
+		consumers_ask(w);
+	err = w->ops->audit != NULL ? w->ops->audit(w) : audit_streams(w);
 	if (err < 0 || w->ops->needs_no_cluster)
 		return err;
 	return copies_streams(w);
@@ -207,6 +210,7 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	if (w->config.servers_are_ours && w->config.server_conf[0] == '\0')
 		nats_Close();
 	free(w->targets);
+	free(w->asked);
 	free(w->state);
 	free(w->options);
 	free(w);

@@ -10,6 +10,7 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/nats_login.h"
+#include "proto/refusal.h"
 #include "worker/session.h"
 
 #define CONNECT_MS	    2000
@@ -19,12 +20,6 @@
 #define DELIVERY_TOKENS_MAX 12
 #define REFUSED_NS	    (2 * CLOCK_S) /* it is said clearly */
 #define DOUBTED_NS	    (5 * CLOCK_S) /* it may be something else */
-
-/* JetStream's error codes that say for certain: not stored. */
-#define ERR_WRONG_LAST_SEQ	 10071
-#define ERR_WRONG_LAST_SEQ_CONST 10164
-#define ERR_MESSAGE_EXCEEDS	 10054
-#define ERR_SEALED		 10109
 
 void
 session_note(struct session *s, natsStatus status, jsErrCode code)
@@ -45,10 +40,13 @@ session_outcome(struct session *s, natsStatus status, jsErrCode code)
 	session_note(s, status, code);
 	if (status == NATS_OK)
 		return OUTCOME_OK;
-	/* No responders: no server was there to do it. */
-	if (status == NATS_NO_RESPONDERS || (int)code == ERR_WRONG_LAST_SEQ ||
-	    (int)code == ERR_WRONG_LAST_SEQ_CONST ||
-	    (int)code == ERR_MESSAGE_EXCEEDS || (int)code == ERR_SEALED)
+	/*
+	 * No responders: no server was there to do it. A wrong last sequence
+	 * is a refusal here; what it proves is judged later.
+	 */
+	if (status == NATS_NO_RESPONDERS ||
+	    refusal_class(s->code) == REFUSAL_CERTAIN ||
+	    refusal_is_wrong_last(s->code))
 		return OUTCOME_FAIL;
 	return OUTCOME_UNKNOWN;
 }

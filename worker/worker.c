@@ -44,6 +44,23 @@ add_target(struct worker *w, const struct msg_audit_stream *m)
 }
 
 static void
+add_asked(struct worker *w, const struct msg_audit_consumer *m)
+{
+	struct worker_asked *a = array_at(&w->asked, &w->asked_room, w->nasked,
+	    sizeof(*a), WORKER_CONSUMERS_MAX);
+
+	if (a == NULL) {
+		child_diag(&w->child, -ENOMEM, "cannot note a consumer");
+		return;
+	}
+	w->nasked++;
+	a->stream = m->stream;
+	a->consumer = m->consumer;
+	a->ack_wait_ns = m->ack_wait_ns;
+	text_set(a->name, sizeof(a->name), m->name);
+}
+
+static void
 take_command(struct worker *w, const struct event *cmd)
 {
 	switch ((unsigned)cmd->type) {
@@ -54,6 +71,9 @@ take_command(struct worker *w, const struct event *cmd)
 		break;
 	case MESSAGE_AUDIT_STREAM:
 		add_target(w, &cmd->u.audit_stream);
+		break;
+	case MESSAGE_AUDIT_CONSUMER:
+		add_asked(w, &cmd->u.audit_consumer);
 		break;
 	default:
 		if (w->ops->command != NULL)

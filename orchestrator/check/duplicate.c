@@ -9,30 +9,45 @@
  *
  * Why no legal behaviour trips it: a redelivery has the same sequence and
  * is not counted; a second copy stored after the window is lawful and
- * excluded by the stamps; nothing removes messages in a run, so the lawful
- * case "first copy purged, server restarted" can't arise.
+ * excluded by the stamps. On work queues and interest streams, where the
+ * first copy leaves when it is acked and a server that starts forgets its id,
+ * it convicts only if the first was certainly still there, or the leader has
+ * been the same since. Nothing else removes messages in a run.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
 
 #define MARGIN_NS UINT64_C(1000000000)
 #define PAIRS_MAX 4096
+#define NEAR	  16384	     /* slots in which pairs are counted by id */
 #define SOMEWHERE UINT64_MAX /* at a sequence that is not known any more */
+
+enum pair_state {
+	PAIR_OPEN,   /* something is not known yet */
+	PAIR_WARNED, /* the audit may still find both of them */
+	PAIR_DECIDED
+};
 
 struct pair {
 	uint32_t stream;
+	enum pair_state state;
 	uint64_t id, seqs[2];
-	int64_t stamps[2]; /* 0: not known yet */
-	bool decided;
+	int64_t stamps[2];	   /* 0: not known yet */
+	uint64_t from_ns, seen_ns; /* first attempt (0: unknown); second copy */
+	bool was_stored;	   /* the first copy, when there was a second */
+	bool scanned[2];	   /* the audit read it */
 };
 
 struct duplicate_state {
 	struct pair *pairs;
-	uint32_t n, room;
-	int64_t *oldest; /* by stream: the oldest stamp of the scan */
+	uint32_t n, room, oldest_pair;
+	uint16_t near[NEAR]; /* pairs of such an id: most have none */
+	uint64_t forgotten;  /* pairs for which there was no room */
+	int64_t *oldest;     /* by stream: the oldest stamp of the scan */
 	uint32_t nstreams;
 };
 
@@ -40,6 +55,7 @@ struct copy {
 	uint32_t stream;
 	uint64_t seq, id;
 	int64_t stamp_ns;
+	bool is_scanned;
 };
 
 static uint64_t
@@ -63,57 +79,146 @@ apart_ns(int64_t a, int64_t b)
 	return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
 }
 
-static void
-pair_decide(struct check *c, struct pair *p)
+static uint16_t *
+near_of(struct duplicate_state *st, uint64_t id)
+{
+	return &st->near[id * UINT64_C(0x9e3779b97f4a7c15) >> 50];
+}
+
+/*
+ * Where messages leave when they are acked, a server that starts, or that
+ * catches up, knows the ids of what it holds and no others. So the window
+ * is owed only if the first copy was still there, or the same leader has been
+ * in office since before it, and nothing disturbed the cluster.
+ */
+static enum steadiness
+window_is_owed(const struct check *c, const struct pair *p)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, p->stream);
-	struct anomaly a = {.kind = ANOMALY_DUPLICATE, .stream = p->stream};
-	uint64_t apart = apart_ns(p->stamps[0], p->stamps[1]);
-	uint64_t window = s != NULL ? s->dedupe_ns : 0;
 
-	if (p->decided || p->stamps[0] == 0 || p->stamps[1] == 0)
-		return;
-	p->decided = true;
-	if (is_lawful(apart, window))
-		return; /* stored again after the window: lawful */
+	if (s == NULL)
+		return STEADY_NO;
+	if (s->retention == RETENTION_LIMITS || p->was_stored ||
+	    (p->scanned[0] && p->scanned[1]))
+		return STEADY_YES;
+	/* Whether somebody else restarted the only server is not seen. */
+	if (s->replicas == 1 && strcmp(c->config->cluster, "external") == 0)
+		return STEADY_NO;
+	return check_steady(
+	    c, LEADERS_STREAM, s->name, s->replicas, p->from_ns, p->seen_ns);
+}
+
+static void
+pair_raise(struct check *c, const struct pair *p, enum anomaly_class class)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, p->stream);
+	struct anomaly a = {
+	    .kind = ANOMALY_DUPLICATE, .class = class, .stream = p->stream};
+
 	a.ids[0] = p->id;
 	a.seqs[0] = p->seqs[0];
 	a.seqs[1] = p->seqs[1];
 	check_raise(c, &a,
 	    "message %u:%llu is stored at sequence %llu and again at %llu, "
-	    "%.3f s apart in a dedupe window of %.0f s",
+	    "%.3f s apart in a dedupe window of %.0f s%s",
 	    message_id_source(p->id),
 	    (unsigned long long)message_id_counter(p->id),
 	    (unsigned long long)p->seqs[0], (unsigned long long)p->seqs[1],
-	    (double)apart / 1e9, (double)window / 1e9);
+	    (double)apart_ns(p->stamps[0], p->stamps[1]) / 1e9,
+	    (double)(s != NULL ? s->dedupe_ns : 0) / 1e9,
+	    class == CLASS_VIOLATION
+		? ""
+		: ": the first may have been acked and removed before a "
+		  "server started or caught up, which forgets its id");
+}
+
+static void
+pair_decide(struct check *c, struct pair *p)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, p->stream);
+	enum steadiness owed;
+
+	if (p->state == PAIR_DECIDED || p->stamps[0] == 0 || p->stamps[1] == 0)
+		return;
+	if (is_lawful(apart_ns(p->stamps[0], p->stamps[1]),
+		s != NULL ? s->dedupe_ns : 0)) {
+		p->state = PAIR_DECIDED; /* stored again after the window */
+		return;
+	}
+	owed = window_is_owed(c, p);
+	if (owed == STEADY_YES) {
+		p->state = PAIR_DECIDED;
+		pair_raise(c, p, CLASS_VIOLATION);
+	} else if (owed == STEADY_NO && p->state == PAIR_OPEN) {
+		p->state = PAIR_WARNED;
+		pair_raise(c, p, CLASS_WARNING);
+	}
+}
+
+/* Room for one more, if need be that of one about which enough was said. */
+static struct pair *
+pair_room(struct duplicate_state *st)
+{
+	struct pair *p;
+	uint32_t i;
+
+	if (st->n < PAIRS_MAX) {
+		p = array_at(
+		    &st->pairs, &st->room, st->n, sizeof(*p), PAIRS_MAX);
+		st->n += p != NULL;
+		return p;
+	}
+	for (i = 0; i < PAIRS_MAX; i++) {
+		p = &st->pairs[st->oldest_pair++ % PAIRS_MAX];
+		if (p->state == PAIR_OPEN)
+			continue;
+		--*near_of(st, p->id);
+		return p;
+	}
+	return NULL;
+}
+
+/*
+ * True when somebody who has to take it has not received it: then it was not
+ * acked by all, and is stored.
+ */
+static bool
+is_untaken(const struct ledger_entry *e)
+{
+	return e != NULL && (e->required & ~e->delivered) != 0;
 }
 
 static int
 pair_add(struct check *c, const struct copy *m, uint64_t other,
     int64_t other_stamp_ns)
 {
+	const struct ledger_entry *e = ledger_find(c->ledger, m->id);
 	struct duplicate_state *st = c->state;
 	struct pair *p;
 	uint32_t i;
 
-	for (i = 0; i < st->n; i++) {
+	for (i = 0; i<st->n && * near_of(st, m->id)> 0; i++) {
 		p = &st->pairs[i];
 		if (p->stream == m->stream && p->id == m->id &&
 		    (p->seqs[0] == m->seq || p->seqs[1] == m->seq))
 			return 0;
 	}
-	if (st->n >= PAIRS_MAX)
-		return 0; /* thousands were raised or are lawful by then */
-	p = array_at(&st->pairs, &st->room, st->n, sizeof(*p), PAIRS_MAX);
-	if (p == NULL)
+	p = pair_room(st);
+	if (p == NULL && st->n < PAIRS_MAX)
 		return -ENOMEM;
-	st->n++;
-	p->stream = m->stream;
-	p->id = m->id;
-	p->seqs[0] = other;
-	p->seqs[1] = m->seq;
-	p->stamps[0] = other_stamp_ns;
-	p->stamps[1] = m->stamp_ns;
+	if (p == NULL) {
+		st->forgotten++;
+		return 0;
+	}
+	++*near_of(st, m->id);
+	*p = (struct pair){.stream = m->stream,
+	    .id = m->id,
+	    .seqs = {other, m->seq},
+	    .stamps = {other_stamp_ns, m->stamp_ns},
+	    .from_ns = e != NULL ? e->invoked_ns : 0,
+	    .seen_ns = c->now_ns,
+	    .was_stored = is_untaken(e),
+	    .scanned = {false, m->is_scanned}};
 	pair_decide(c, p);
 	return 0;
 }
@@ -153,7 +258,9 @@ within_window(const struct check *c, const struct copy *m, int64_t oldest_ns)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 
-	if (s == NULL || oldest_ns == 0 || m->stamp_ns < oldest_ns ||
+	/* Of a stream that drops what was acked the audit sees remains. */
+	if (s == NULL || s->retention != RETENTION_LIMITS || oldest_ns == 0 ||
+	    m->stamp_ns < oldest_ns ||
 	    is_lawful(apart_ns(oldest_ns, m->stamp_ns), s->dedupe_ns))
 		return 0;
 	return oldest_ns;
@@ -173,6 +280,25 @@ note_oldest(struct check *c, const struct copy *m)
 	return 0;
 }
 
+/* What a copy of its message tells of a pair. */
+static void
+pair_note(struct check *c, struct pair *p, const struct copy *m)
+{
+	unsigned i;
+
+	/* The scan reads the copy whose place was forgotten. */
+	if (p->seqs[0] == SOMEWHERE && p->seqs[1] != m->seq)
+		p->seqs[0] = m->seq;
+	for (i = 0; i < 2; i++) {
+		if (p->seqs[i] != m->seq)
+			continue;
+		if (m->stamp_ns != 0)
+			p->stamps[i] = m->stamp_ns;
+		p->scanned[i] |= m->is_scanned;
+	}
+	pair_decide(c, p);
+}
+
 static int
 judge_copy(struct check *c, const struct copy *m)
 {
@@ -182,20 +308,10 @@ judge_copy(struct check *c, const struct copy *m)
 	uint64_t other;
 	uint32_t i;
 
-	for (i = 0; i < st->n; i++) {
+	for (i = 0; i<st->n && * near_of(st, m->id)> 0; i++) {
 		p = &st->pairs[i];
-		/* The scan reads the copy whose place was forgotten. */
-		if (p->seqs[0] == SOMEWHERE && p->stream == m->stream &&
-		    p->id == m->id && p->seqs[1] != m->seq)
-			p->seqs[0] = m->seq;
-		if (p->decided || p->stream != m->stream || p->id != m->id ||
-		    m->stamp_ns == 0)
-			continue;
-		if (p->seqs[0] == m->seq)
-			p->stamps[0] = m->stamp_ns;
-		if (p->seqs[1] == m->seq)
-			p->stamps[1] = m->stamp_ns;
-		pair_decide(c, p);
+		if (p->stream == m->stream && p->id == m->id)
+			pair_note(c, p, m);
 	}
 	other = other_copy(c, m, &stamp_ns);
 	/*
@@ -213,18 +329,26 @@ duplicate_event(struct check *c, const struct event *ev)
 	const struct msg_publish_ok *p = &ev->u.publish_ok;
 	const struct msg_deliver *d = &ev->u.deliver;
 	const struct msg_scan_message *s = &ev->u.scan_message;
+	struct duplicate_state *st = c->state;
 	struct copy m;
+	uint32_t i;
 
+	if (ev->type == MESSAGE_TICK) {
+		for (i = 0; i < st->n; i++)
+			if (st->pairs[i].state == PAIR_OPEN)
+				pair_decide(c, &st->pairs[i]);
+		return 0;
+	}
 	if (ev->type == MESSAGE_PUBLISH_OK)
-		m = (struct copy){p->stream, p->seq, p->id, 0};
+		m = (struct copy){p->stream, p->seq, p->id, 0, false};
 	else if (ev->type == MESSAGE_DELIVER) {
 		if (!check_is_ours(c, d->run, d->intact))
 			return 0;
-		m = (struct copy){d->stream, d->seq, d->id, d->stamp_ns};
+		m = (struct copy){d->stream, d->seq, d->id, d->stamp_ns, false};
 	} else {
 		if (!check_is_ours(c, s->run, s->intact))
 			return 0;
-		m = (struct copy){s->stream, s->seq, s->id, s->stamp_ns};
+		m = (struct copy){s->stream, s->seq, s->id, s->stamp_ns, true};
 		if (note_oldest(c, &m) < 0)
 			return -ENOMEM;
 	}
@@ -242,8 +366,13 @@ duplicate_finish(struct check *c)
 
 	for (i = 0; i < st->n; i++) {
 		p = &st->pairs[i];
-		if (p->decided)
+		if (p->state != PAIR_OPEN)
 			continue;
+		if (p->stamps[0] != 0 && p->stamps[1] != 0) {
+			/* Whether the leader stayed was not seen any more. */
+			pair_raise(c, p, CLASS_WARNING);
+			continue;
+		}
 		a.stream = p->stream;
 		a.ids[0] = p->id;
 		a.seqs[0] = p->seqs[0] != SOMEWHERE ? p->seqs[0] : 0;
@@ -257,6 +386,11 @@ duplicate_finish(struct check *c)
 		    (unsigned long long)a.seqs[0],
 		    (unsigned long long)p->seqs[1]);
 	}
+	if (st->forgotten > 0)
+		check_doubt(c,
+		    "%llu messages were stored twice and not judged: more "
+		    "than %d waited for what the servers say of them",
+		    (unsigned long long)st->forgotten, PAIRS_MAX);
 }
 
 static void
@@ -269,7 +403,7 @@ duplicate_fini(struct check *c)
 }
 
 static const enum message_type types[] = {
-    MESSAGE_PUBLISH_OK, MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
+    MESSAGE_PUBLISH_OK, MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, MESSAGE_TICK, 0};
 
 const struct check_ops check_duplicate = {
     .name = "duplicate",

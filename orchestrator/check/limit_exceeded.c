@@ -8,25 +8,31 @@
  * says when it begins to ack what it received (ACKS_BEGIN, before the first
  * byte), so until then all of it is out.
  *
- * Why no legal behaviour trips it: redeliveries don't add and are not
- * counted; what a dead worker held is left out; when a fault was in force in
- * the last 20 s a change of the consumer's leader may have begun the counts
- * anew, and it is a warning.
+ * Why no legal behaviour trips it: redeliveries are not counted, nor is a
+ * message that comes a second time as the first; what a dead worker held is
+ * left out; and unless one leader was steady (check_steady) from the oldest
+ * of these deliveries on, its successor may have begun the counts anew, and
+ * it is a warning.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "orchestrator/judge/check.h"
+#include "orchestrator/judge/order.h"
 #include "proto/base/array.h"
+#include "proto/base/text.h"
 
 struct limit_consumer {
-	uint64_t out;
-	bool told;
+	uint64_t out;	   /* messages */
+	bool told;	   /* that they are too many, since they became so */
+	struct order seqs; /* stream sequence: its reader and that one's turn */
 };
 
 struct limit_reader {
 	uint32_t consumer; /* a process reads one */
 	uint64_t out;
+	uint64_t since_ns; /* the first of these was delivered */
+	uint64_t turn;	   /* times that it began to ack, from 1 */
 };
 
 struct limit_state {
@@ -54,22 +60,60 @@ judge_deliveries(struct check *c, const struct ledger_consumer *k,
 	    k->name, (unsigned long long)k->max_deliver);
 }
 
+/* As many sequences as can be out, and then as many again. */
+static size_t
+room_for(uint64_t max_ack_pending)
+{
+	size_t room = 64;
+
+	while (room < ORDER_MAX && room / 2 < max_ack_pending)
+		room *= 2;
+	return room;
+}
+
+/* When the oldest of what is out was delivered. */
+static uint64_t
+oldest(const struct limit_state *st, uint32_t consumer)
+{
+	const struct limit_reader *r;
+	uint64_t ns = UINT64_MAX;
+	uint32_t i;
+
+	for (i = 0; i < st->nreaders; i++) {
+		r = &st->readers[i];
+		if (r->consumer == consumer && r->out > 0 && r->since_ns < ns)
+			ns = r->since_ns;
+	}
+	return ns;
+}
+
 static void
 judge_pending(struct check *c, const struct ledger_consumer *k,
     struct limit_consumer *l, const struct msg_deliver *m)
 {
-	struct anomaly a = {
-	    .kind = ANOMALY_LIMIT_EXCEEDED, .stream = m->stream};
+	const struct ledger_stream *s = ledger_stream(c->ledger, k->stream);
+	struct anomaly a = {.kind = ANOMALY_LIMIT_EXCEEDED,
+	    .class = CLASS_WARNING,
+	    .stream = m->stream,
+	    .ids = {m->id, 0},
+	    .seqs = {m->seq, 0}};
+	struct check_span span = {.what = LEADERS_CONSUMER,
+	    .replicas = s != NULL ? s->replicas : 0,
+	    .to_ns = c->now_ns};
+	char name[136];
 
-	if (l->told || k->max_ack_pending == 0 || l->out <= k->max_ack_pending)
+	if (l->out <= k->max_ack_pending) {
+		l->told = false;
 		return;
-	if (!faults_quiet_for(c->faults, c->now_ns, FAULTS_ELECTION_NS))
-		a.class = CLASS_WARNING;
-	else
-		l->told = true;
-	a.ids[0] = m->id;
-	a.seqs[0] = m->seq;
-	check_raise(c, &a,
+	}
+	if (l->told)
+		return;
+	l->told = true;
+	text_format(
+	    name, sizeof(name), "%s/%s", s != NULL ? s->name : "?", k->name);
+	span.name = name;
+	span.from_ns = oldest(c->state, m->consumer);
+	check_raise_steady(c, &a, &span,
 	    "consumer %s has %llu messages out of which none was acked yet, "
 	    "and its MaxAckPending is %llu",
 	    k->name, (unsigned long long)l->out,
@@ -88,6 +132,19 @@ reader_release(struct limit_state *st, uint32_t source)
 	if (r->consumer < st->n)
 		st->consumers[r->consumer].out -= r->out;
 	r->out = 0;
+	r->turn++;
+}
+
+/* True when a message is out with a process that has not begun to ack. */
+static bool
+is_out(const struct limit_state *st, const struct order_item *item)
+{
+	const struct limit_reader *r;
+
+	if (item->value == 0 || item->value > st->nreaders)
+		return false;
+	r = &st->readers[item->value - 1];
+	return item->time_ns == r->turn;
 }
 
 static int
@@ -99,11 +156,13 @@ on_deliver(struct check *c, const struct event *ev)
 	struct limit_state *st = c->state;
 	struct limit_consumer *l;
 	struct limit_reader *r;
+	struct order_item *item;
+	int err;
 
 	if (k == NULL || !k->has_rules)
 		return 0;
 	judge_deliveries(c, k, m);
-	if (m->delivered != 1 || k->max_ack_pending == 0)
+	if (m->delivered != 1 || k->max_ack_pending == 0 || m->seq == 0)
 		return 0;
 	l = array_at(
 	    &st->consumers, &st->n, m->consumer, sizeof(*l), CHECK_SLOTS_MAX);
@@ -114,7 +173,17 @@ on_deliver(struct check *c, const struct event *ev)
 	if (r->consumer != m->consumer)
 		reader_release(st, ev->source);
 	r->consumer = m->consumer;
-	r->out++;
+	if (l->seqs.keep == 0)
+		order_init(&l->seqs, room_for(k->max_ack_pending));
+	err = order_put(&l->seqs, m->seq, &item);
+	if (err < 0)
+		return err == -ENOMEM ? err : 0;
+	if (is_out(st, item))
+		return 0; /* a new leader sends it as if for the first time */
+	item->value = ev->source + UINT64_C(1);
+	item->time_ns = r->turn;
+	if (r->out++ == 0)
+		r->since_ns = c->now_ns;
 	l->out++;
 	judge_pending(c, k, l, m);
 	return 0;
@@ -137,7 +206,10 @@ static void
 limit_fini(struct check *c)
 {
 	struct limit_state *st = c->state;
+	uint32_t i;
 
+	for (i = 0; i < st->n; i++)
+		order_fini(&st->consumers[i].seqs);
 	free(st->consumers);
 	free(st->readers);
 }

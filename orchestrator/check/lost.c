@@ -4,8 +4,11 @@
  *
  * Rule (guarantees 1): a publish ack says that a quorum has the message. It
  * convicts when, after all faults were healed and the cluster is quiet, the
- * audit's consumer did not read the sequence AND the stream leader, asked
- * for it by number several times, said each time that there is none.
+ * audit's consumer did not read the sequence AND the stream leader said
+ * several times that there is none: asked for it by number, or, of a range,
+ * for the next message from its beginning and for some of it by number. It
+ * convicts as well when the stream begins or ends so that acknowledged
+ * sequences are outside (guarantees 2e), and when the stream is gone.
  *
  * Why no legal behaviour trips it: the streams of a run have no limits, no
  * TTL and no purge, so nothing removes a message lawfully; the faults kill,
@@ -23,11 +26,18 @@
 
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
+
+#define STEADY_NS (10 * CLOCK_S) /* of one meta leader, at least */
+#define SEEN_NS	  (20 * CLOCK_S) /* in which a leader is told twice */
 
 struct lost_stream {
 	struct seqmap covered; /* sequences that the scan settled */
 	struct seqmap removed; /* those that are lawfully gone, if acked */
+	struct msg_scan_gone gone;
+	uint64_t gone_ns;  /* when that was told; 0: it was not, or is judged */
+	bool is_told_gone; /* it has been raised */
 };
 
 struct lost_state {
@@ -70,6 +80,146 @@ on_absent(struct check *c, const struct msg_scan_absent *m)
 	    who, (unsigned long long)m->seq, s->name, m->tries,
 	    m->seq == seqmap_last(&s->acked) ? "last" : "middle",
 	    (unsigned long long)s->acked.count);
+}
+
+/* "message 3:17 at sequence 5", or the sequence alone. */
+static void
+name_message(const struct ledger_stream *s, uint64_t seq, char out[64])
+{
+	uint64_t id;
+
+	out[0] = '\0';
+	if (seqlog_find(&s->known, seq, &id))
+		text_add(out, 64, "message %u:%llu at ", message_id_source(id),
+		    (unsigned long long)message_id_counter(id));
+	text_add(out, 64, "sequence %llu", (unsigned long long)seq);
+}
+
+static void
+on_range(struct check *c, const struct msg_scan_absent_range *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct anomaly a = {.kind = ANOMALY_LOST, .stream = m->stream};
+	struct seqmap_part gone;
+	char low[64], high[64];
+
+	if (s == NULL)
+		return;
+	gone = seqmap_between(&s->acked, m->first, m->last);
+	if (gone.count == 0)
+		return;
+	a.class = loss_class(c);
+	a.seqs[0] = gone.low;
+	a.seqs[1] = gone.high;
+	name_message(s, gone.low, low);
+	name_message(s, gone.high, high);
+	check_raise(c, &a,
+	    "%llu of the %llu messages acknowledged in %s are gone, from %s to "
+	    "%s: the scan saw nothing between sequences %llu and %llu, and "
+	    "the leader, asked for the next message and for some of these by "
+	    "number, said %u times that there is none",
+	    (unsigned long long)gone.count, (unsigned long long)s->acked.count,
+	    s->name, low, high, (unsigned long long)m->first,
+	    (unsigned long long)m->last, m->tries);
+}
+
+/*
+ * What the leader's numbers alone prove: the last sequence never goes down,
+ * whatever is removed, and nothing is removed from a stream without limits.
+ */
+static void
+on_state(struct check *c, const struct msg_scan_state *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct anomaly a = {
+	    .kind = ANOMALY_LOST, .rule = "guarantees 2", .stream = m->stream};
+	struct seqmap_part head, tail;
+
+	if (s == NULL || s->acked.count == 0)
+		return;
+	a.class = loss_class(c);
+	tail = seqmap_between(&s->acked, m->last + 1, UINT64_MAX);
+	head = seqmap_between(&s->acked, 1, m->first > 0 ? m->first - 1 : 0);
+	if (m->last < UINT64_MAX && tail.count > 0) {
+		a.seqs[0] = tail.high;
+		check_raise(c, &a,
+		    "stream %s ends at sequence %llu, as its leader said %u "
+		    "times: %llu messages were acknowledged at higher ones, "
+		    "up to %llu",
+		    s->name, (unsigned long long)m->last, m->polls,
+		    (unsigned long long)tail.count,
+		    (unsigned long long)tail.high);
+	} else if (s->retention == RETENTION_LIMITS && head.count > 0) {
+		a.rule = NULL;
+		a.seqs[0] = head.low;
+		check_raise(c, &a,
+		    "stream %s begins at sequence %llu, as its leader said %u "
+		    "times: %llu messages were acknowledged at lower ones, "
+		    "from %llu on, and nothing may remove them",
+		    s->name, (unsigned long long)m->first, m->polls,
+		    (unsigned long long)head.count,
+		    (unsigned long long)head.low);
+	}
+}
+
+/*
+ * "No such stream" is the meta leader's word, and one that was just deposed
+ * says it, too: it convicts where one meta leader was steady for STEADY_NS of
+ * it, so long before the end that it has been told again since.
+ */
+static void
+judge_gone(struct check *c, struct lost_stream *t, bool is_over)
+{
+	const struct msg_scan_gone *m = &t->gone;
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	uint32_t servers = c->config->servers == 1 ? 1 : UINT32_MAX;
+	uint64_t to_ns = t->gone_ns - SEEN_NS;
+	struct anomaly a = {.stream = m->stream, .time_ns = t->gone_ns};
+	enum steadiness steady;
+
+	if (t->gone_ns == 0 || s == NULL)
+		return;
+	steady = check_steady(
+	    c, LEADERS_META, "", servers, to_ns - STEADY_NS, to_ns);
+	if (steady == STEADY_SO_FAR && !is_over)
+		return;
+	a.kind = s->acked.count > 0 ? ANOMALY_LOST : ANOMALY_STREAM_MISSING;
+	a.rule = s->acked.count > 0 ? NULL : "guarantees 12";
+	a.class = steady == STEADY_YES ? loss_class(c) : CLASS_WARNING;
+	a.seqs[0] = s->max_acked;
+	check_raise(c, &a,
+	    "stream %s is gone, with %llu acknowledged messages, and nobody "
+	    "deleted it: for %llu s all %u answers about it were \"stream not "
+	    "found\" (10059)%s%s",
+	    s->name, (unsigned long long)s->acked.count,
+	    (unsigned long long)(m->lasted_ns / CLOCK_S), m->polls,
+	    steady == STEADY_YES ? "; the meta leader was "
+				 : "; the meta leader was not steady",
+	    steady == STEADY_YES ? leaders_now(c->leaders, LEADERS_META, "")
+				 : "");
+	t->gone_ns = 0;
+	t->is_told_gone = true;
+}
+
+static void
+judge_all_gone(struct check *c, bool is_over)
+{
+	struct lost_state *st = c->state;
+	uint32_t i;
+
+	for (i = 0; i < st->n; i++)
+		judge_gone(c, &st->streams[i], is_over);
+}
+
+static void
+on_gone(struct check *c, struct lost_stream *t, const struct msg_scan_gone *m)
+{
+	if (t->is_told_gone || t->gone_ns != 0 ||
+	    m->lasted_ns < SEEN_NS + STEADY_NS)
+		return;
+	t->gone = *m;
+	t->gone_ns = c->now_ns;
+	judge_gone(c, t, false);
 }
 
 /*
@@ -153,6 +303,14 @@ cover(struct lost_stream *t, uint64_t seq)
 	return seqmap_add(&t->covered, seq, seq) == -ENOMEM ? -ENOMEM : 0;
 }
 
+/* Sequences begin at 1, and what is behind the last one is none. */
+static int
+cover_range(struct lost_stream *t, const struct msg_scan_absent_range *m)
+{
+	return seqmap_cover(&t->covered, m->first > 0 ? m->first : 1,
+	    m->last < UINT64_MAX ? m->last : UINT64_MAX - 1);
+}
+
 static int
 on_removed(
     struct check *c, struct lost_stream *t, const struct msg_scan_removed *m)
@@ -180,7 +338,11 @@ lost_event(struct check *c, const struct event *ev)
 		st->is_unsettled = !ev->u.settled.ok;
 		return 0;
 	}
-	/* The stream is the first field of all five messages. */
+	if (ev->type == MESSAGE_TICK || ev->type == MESSAGE_LEADER) {
+		judge_all_gone(c, false);
+		return 0;
+	}
+	/* The stream is the first field of all others. */
 	t = array_at(&st->streams, &st->n, ev->u.scan_begin.stream, sizeof(*t),
 	    CHECK_SLOTS_MAX);
 	if (t == NULL)
@@ -197,10 +359,25 @@ lost_event(struct check *c, const struct event *ev)
 	case MESSAGE_SCAN_ABSENT:
 		on_absent(c, &ev->u.scan_absent);
 		return cover(t, ev->u.scan_absent.seq);
+	case MESSAGE_SCAN_ABSENT_RANGE:
+		on_range(c, &ev->u.scan_absent_range);
+		return cover_range(t, &ev->u.scan_absent_range);
+	case MESSAGE_SCAN_STATE:
+		on_state(c, &ev->u.scan_state);
+		return 0;
+	case MESSAGE_SCAN_GONE:
+		on_gone(c, t, &ev->u.scan_gone);
+		return 0;
 	default:
 		on_end(c, t, &ev->u.scan_end);
 		return 0;
 	}
+}
+
+static void
+lost_finish(struct check *c)
+{
+	judge_all_gone(c, true);
 }
 
 static void
@@ -218,7 +395,8 @@ lost_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_SCAN_BEGIN,
     MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_ABSENT, MESSAGE_SCAN_REMOVED,
-    MESSAGE_SCAN_END, MESSAGE_SETTLED, 0};
+    MESSAGE_SCAN_END, MESSAGE_SCAN_ABSENT_RANGE, MESSAGE_SCAN_STATE,
+    MESSAGE_SCAN_GONE, MESSAGE_SETTLED, MESSAGE_TICK, MESSAGE_LEADER, 0};
 
 const struct check_ops check_lost = {
     .name = "lost",
@@ -228,5 +406,6 @@ const struct check_ops check_lost = {
     .stands_alone = true,
     .state_size = sizeof(struct lost_state),
     .event = lost_event,
+    .finish = lost_finish,
     .fini = lost_fini,
 };

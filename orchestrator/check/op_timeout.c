@@ -21,7 +21,7 @@
 struct open_ack {
 	uint64_t id; /* 0: none */
 	uint64_t seq, since_ns;
-	uint32_t attempts;
+	uint32_t attempts, consumer;
 };
 
 struct op_timeout_state {
@@ -56,8 +56,14 @@ judge_ack(struct check *c, const struct open_ack *k, bool is_over)
 	struct op_timeout_state *st = c->state;
 	struct anomaly a = {.kind = ANOMALY_OP_TIMEOUT};
 	struct check_time t = {k->since_ns, c->config->op_timeout_ns, is_over};
+	const struct ledger_consumer *from =
+	    ledger_consumer(c->ledger, k->consumer);
 
-	if (k->id == 0 || !check_is_late(c, &t) ||
+	if (k->id == 0 || !check_is_late(c, &t))
+		return;
+	if (from != NULL)
+		t.limit_ns = ledger_limit(c->ledger, from->stream, t.limit_ns);
+	if (!check_is_late(c, &t) ||
 	    seqmap_add(&st->told_acks, k->id, k->id) != 0)
 		return;
 	a.seqs[0] = k->seq;
@@ -84,6 +90,7 @@ on_ack(struct check *c, const struct event *ev)
 			return 0;
 		k->id = ev->u.ack_invoke.id;
 		k->seq = ev->u.ack_invoke.seq;
+		k->consumer = ev->u.ack_invoke.consumer;
 		k->since_ns = ev->time_ns;
 		return 0;
 	}

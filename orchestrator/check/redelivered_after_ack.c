@@ -17,8 +17,18 @@
  * only if D comes from the same line of consumer leaders: a deposed leader
  * may have numbered ahead of the one that follows it. d < m2 without any
  * other delivery numbered d shows that the line which is alive passed d and
- * did not use it for anything else: D was its own. Both together convict;
- * anything less that comes later than the ack wait is a warning.
+ * did not use it for anything else: D was its own. Both together convict.
+ *
+ * A consumer that lost its state numbers anew, below every M1. While one
+ * leader was steady (check_steady) from before the ack until after D arrived,
+ * either of these convicts:
+ *
+ *	D has a number that was received before, and came 20 s and AckWait
+ *	after the ack
+ *	D arrived at a process that had received an M1 before: each process
+ *	has one subscription, which keeps the order of what one leader sends
+ *
+ * Whatever else comes later than the ack wait is a warning.
  *
  * Memory: the numbers and confirmations of the latest KEEP and of what was
  * in flight stand in rings; of older ones only the time is kept by which a
@@ -26,8 +36,14 @@
  * much smaller than KEEP: that time, too, is long before the redelivery.
  *
  * Why no legal behaviour trips it: an ack that timed out is UNKNOWN and
- * never enters; late arrivals have d < m1; a deposed leader's numbers
- * collide with, or lie beyond, those of its successor.
+ * never enters; late arrivals have d < m1, and do not come behind an M1 on
+ * their own connection; a deposed leader's numbers collide with, or lie
+ * beyond, those of its successor. Where a leader may go on after it was
+ * deposed (a pause, a partition, and servers that send before a quorum knows)
+ * the first proof is a warning. With one replica an ack is confirmed before
+ * it is written (R1_FLUSH_NS), and after a server has ended the numbers go
+ * back: nothing convicts then, and what was confirmed shortly before the end
+ * is documented.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,20 +52,36 @@
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/order.h"
 #include "proto/base/array.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 
 #define PASSES	     3 /* numbers on the way have arrived by then */
 #define SUSPECTS_MAX 4096
-#define KEEP	     4096  /* numbers and confirmations, at least */
+#define KEEP	     4096  /* numbers and confirmations */
 #define BACK_MAX     KEEP  /* numbers looked at to find M1 */
 #define RUNS_MAX     16384 /* of confirmed sequences; then half are dropped */
 #define BLOCK	     1024  /* sequences that share a time of confirmation */
+#define ENDS	     64	   /* ends of servers that are remembered */
+#define AHEAD_MAX    3072  /* numbers of a deposed leader, at most */
+#define APART_NS     (20 * CLOCK_S) /* no delivery is on its way so long */
+/* consumerFileStore.flushLoop writes each 100 ms; on a slow host later. */
+#define R1_FLUSH_NS (5 * CLOCK_S)
+#define R1_END_NS   (60 * CLOCK_S) /* from its plan to the server's end */
+
+/* What the number of a delivery says. */
+enum number {
+	NUMBER_NEW,
+	NUMBER_AGAIN, /* this message came as this number before */
+	NUMBER_TAKEN, /* another message did */
+	NUMBER_OLD    /* too far back to be known */
+};
 
 struct suspect {
 	uint64_t id, seq, consumer_seq, delivered;
 	uint64_t arrived_ns;
 	uint64_t confirmed_ns; /* at the latest */
 	bool is_old;	       /* when exactly is no longer kept */
+	uint64_t behind_seq;   /* M1 that its process had received; 0 none */
 	uint64_t bar;	       /* m1, 0 not yet known */
 	uint64_t bar_seq;      /* the sequence of M1 */
 	uint64_t bar_ns;       /* when its publish was invoked */
@@ -57,12 +89,20 @@ struct suspect {
 	unsigned passes;       /* M2s so far, each published after the last */
 };
 
+/* The message published last of those that a process has received. */
+struct reader {
+	uint64_t invoked_ns, seq, number;
+};
+
 struct line {
-	bool exists;
 	uint32_t stream;
-	uint64_t ack_wait_ns;
+	uint64_t ack_wait_ns, created;
+	char name[136]; /* as LEADER events have it */
 	/* consumer sequence: stream sequence, and when it was published */
 	struct order numbers;
+	uint64_t top_ns;	/* when the highest number came */
+	uint64_t back;		/* numbers that came again, or far behind */
+	bool is_back;		/* and no deposed leader can have given them */
 	struct order confirmed; /* stream sequence: when it was confirmed */
 	struct seqmap set;	/* stream sequences that were confirmed */
 	uint64_t dropped;	/* below this the ledger knows it as well */
@@ -70,11 +110,21 @@ struct line {
 	uint32_t nblocks;
 	struct suspect *suspects;
 	uint32_t nsuspects, suspects_room;
+	struct reader *readers; /* by source */
+	uint32_t nreaders;
 };
 
 struct redelivered_state {
 	struct line *lines; /* by consumer */
 	uint32_t n;
+	uint64_t
+	    ends[ENDS]; /* when it was planned that a server ends; a ring */
+	uint64_t nends;
+	/* Faults in force after which a deposed leader may go on. */
+	uint32_t haunts[FAULTS_OPEN_MAX];
+	unsigned nhaunts;
+	uint64_t haunted_ns;	/* when the last of them was over */
+	bool saw_node, is_slow; /* servers that send before a quorum knows */
 };
 
 static struct line *
@@ -86,42 +136,176 @@ line_at(struct check *c, uint32_t consumer)
 	    &st->lines, &st->n, consumer, sizeof(struct line), CHECK_SLOTS_MAX);
 }
 
-static void
-raise_suspect(struct check *c, const struct line *l, const struct suspect *s,
-    enum anomaly_class class)
-{
-	struct anomaly a = {
-	    .kind = ANOMALY_REDELIVERED_AFTER_ACK, .class = class};
-	char after[48] = "", proof[160];
-
-	a.stream = l->stream;
-	a.ids[0] = s->id;
-	a.seqs[0] = s->seq;
-	a.seqs[1] = s->bar_seq;
-	a.time_ns = s->arrived_ns;
-	if (!s->is_old)
-		text_format(after, sizeof(after), "%.3f s ",
-		    (double)(s->arrived_ns - s->confirmed_ns) / 1e9);
-	if (class == CLASS_VIOLATION)
-		text_format(proof, sizeof(proof),
-		    "sequence %llu, published after that ack, has the lower "
-		    "consumer sequence %llu, so the server sent this one later",
-		    (unsigned long long)s->bar_seq, (unsigned long long)s->bar);
-	else
-		text_format(proof, sizeof(proof),
-		    "that it was sent after the ack is not proven");
-	check_raise(c, &a,
-	    "sequence %llu was delivered again (delivery %llu, consumer "
-	    "sequence %llu) %safter its ack was confirmed; %s",
-	    (unsigned long long)s->seq, (unsigned long long)s->delivered,
-	    (unsigned long long)s->consumer_seq, after, proof);
-}
-
 /* It came later than what was sent before the ack usually takes. */
 static bool
 came_late(const struct line *l, const struct suspect *s)
 {
 	return s->is_old || s->arrived_ns - s->confirmed_ns > l->ack_wait_ns;
+}
+
+static uint32_t
+replicas_of(const struct check *c, const struct line *l)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, l->stream);
+
+	return s != NULL ? s->replicas : 0;
+}
+
+/*
+ * With one replica, and a server that ended since the ack: CLASS_DOCUMENTED
+ * when the ack may not have been written by then, otherwise CLASS_WARNING.
+ * CLASS_VIOLATION: nothing of this kind excuses it.
+ */
+static enum anomaly_class
+class_of(const struct check *c, const struct line *l, const struct suspect *s)
+{
+	const struct redelivered_state *st = c->state;
+	enum anomaly_class class = CLASS_VIOLATION;
+	uint64_t i, end_ns;
+
+	if (replicas_of(c, l) != 1)
+		return CLASS_VIOLATION;
+	for (i = 0; i < ENDS && i < st->nends; i++) {
+		end_ns = st->ends[i];
+		if (end_ns + R1_END_NS < s->confirmed_ns)
+			continue;
+		if (end_ns <= s->confirmed_ns + R1_FLUSH_NS)
+			return CLASS_DOCUMENTED;
+		class = CLASS_WARNING;
+	}
+	return class;
+}
+
+/* A leader that was deposed since the ack may have gone on sending. */
+static bool
+is_haunted(const struct check *c, const struct suspect *s)
+{
+	const struct redelivered_state *st = c->state;
+
+	if (st->saw_node && !st->is_slow)
+		return false;
+	return st->nhaunts > 0 || st->haunted_ns >= s->confirmed_ns ||
+	       c->faults->silences.last.to_ns >= s->confirmed_ns;
+}
+
+/* "sequence ... was delivered again ... after its ack was confirmed" */
+static void
+suspect_says(const struct suspect *s, char *out, size_t size)
+{
+	char after[48] = "";
+
+	if (!s->is_old)
+		text_format(after, sizeof(after), "%.3f s ",
+		    (double)(s->arrived_ns - s->confirmed_ns) / 1e9);
+	text_format(out, size,
+	    "sequence %llu was delivered again (delivery %llu, consumer "
+	    "sequence %llu) %safter its ack was confirmed",
+	    (unsigned long long)s->seq, (unsigned long long)s->delivered,
+	    (unsigned long long)s->consumer_seq, after);
+}
+
+static struct anomaly
+suspect_anomaly(const struct line *l, const struct suspect *s)
+{
+	return (struct anomaly){.kind = ANOMALY_REDELIVERED_AFTER_ACK,
+	    .stream = l->stream,
+	    .time_ns = s->arrived_ns,
+	    .ids = {s->id, 0},
+	    .seqs = {s->seq, s->bar_seq}};
+}
+
+/* It is not proven: of a burst only the first have their own sentences. */
+static void
+raise_unproven(struct check *c, const struct line *l, const struct suspect *s)
+{
+	struct anomaly a = suspect_anomaly(l, s);
+	struct check_span span = {.what = LEADERS_CONSUMER,
+	    .name = l->name,
+	    .to_ns = c->now_ns,
+	    .is_no_proof = true};
+	char says[256];
+
+	a.class = class_of(c, l, s);
+	if (a.class != CLASS_DOCUMENTED && !came_late(l, s))
+		return;
+	suspect_says(s, says, sizeof(says));
+	if (a.class == CLASS_VIOLATION)
+		a.class = CLASS_WARNING;
+	check_raise_steady(c, &a, &span, "%s; %s", says,
+	    a.class == CLASS_DOCUMENTED
+		? "with one replica an ack is confirmed before it is written, "
+		  "and a server ended at about that time"
+		: "that it was sent after the ack is not proven");
+}
+
+/* It stands between two messages that were published after the ack. */
+static void
+raise_proven(struct check *c, const struct line *l, const struct suspect *s)
+{
+	struct anomaly a = suspect_anomaly(l, s);
+	char says[256];
+
+	if (class_of(c, l, s) != CLASS_VIOLATION) {
+		raise_unproven(c, l, s);
+		return;
+	}
+	suspect_says(s, says, sizeof(says));
+	a.class = is_haunted(c, s) ? CLASS_WARNING : CLASS_VIOLATION;
+	check_raise(c, &a,
+	    "%s; sequence %llu, published after that ack, has the lower "
+	    "consumer sequence %llu, so the server sent this one later%s",
+	    says, (unsigned long long)s->bar_seq, (unsigned long long)s->bar,
+	    a.class == CLASS_VIOLATION
+		? ""
+		: ", unless a leader that was deposed by a pause or a "
+		  "partition meanwhile went on sending");
+}
+
+/*
+ * Its number is none that a server which kept its state gives: *says why,
+ * and true when that convicts a steady leader.
+ */
+static bool
+is_back(const struct line *l, const struct suspect *s, enum number number,
+    char *why, size_t size)
+{
+	uint64_t apart_ns =
+	    l->ack_wait_ns > APART_NS ? l->ack_wait_ns : APART_NS;
+
+	text_set(why, size,
+	    number == NUMBER_AGAIN ? "it has the same number as before"
+				   : "another message had its number");
+	if ((number == NUMBER_AGAIN || number == NUMBER_TAKEN) &&
+	    s->arrived_ns - s->confirmed_ns >= apart_ns)
+		return true;
+	text_format(why, size,
+	    "the process that received it had received sequence %llu before, "
+	    "which was published after that ack",
+	    (unsigned long long)s->behind_seq);
+	return s->behind_seq != 0;
+}
+
+/* A redelivery whose number does not lie above those known before. */
+static void
+raise_back(struct check *c, const struct line *l, const struct suspect *s,
+    enum number number)
+{
+	struct anomaly a = suspect_anomaly(l, s);
+	struct check_span span = {.what = LEADERS_CONSUMER,
+	    .name = l->name,
+	    .replicas = replicas_of(c, l),
+	    .from_ns = s->confirmed_ns,
+	    .to_ns = s->arrived_ns};
+	char says[256], why[160];
+
+	if (class_of(c, l, s) != CLASS_VIOLATION ||
+	    !is_back(l, s, number, why, sizeof(why))) {
+		raise_unproven(c, l, s);
+		return;
+	}
+	suspect_says(s, says, sizeof(says));
+	a.class = came_late(l, s) ? CLASS_WARNING : CLASS_COUNT;
+	check_raise_steady(c, &a, &span, "%s; %s", says, why);
 }
 
 static void
@@ -161,12 +345,14 @@ suspects_judge(struct check *c, struct line *l, const struct msg_deliver *m,
 			i++;
 			continue;
 		}
-		if (number > s->consumer_seq && s->bar != 0)
-			raise_suspect(c, l, s, CLASS_VIOLATION);
 		/*
 		 * Otherwise the living line is behind, so it is not its
 		 * number; or nothing shows that it was numbered after the ack.
 		 */
+		if (number > s->consumer_seq && s->bar != 0)
+			raise_proven(c, l, s);
+		else
+			raise_back(c, l, s, NUMBER_NEW);
 		suspect_drop(l, i);
 	}
 }
@@ -213,36 +399,90 @@ suspects_doubt(struct check *c, struct line *l, const struct msg_deliver *m)
 			i++;
 			continue;
 		}
-		if (s->bar != 0 || came_late(l, s))
-			raise_suspect(c, l, s, CLASS_WARNING);
+		raise_back(c, l, s, NUMBER_NEW);
 		suspect_drop(l, i);
 	}
 }
 
 /*
- * Enter a number: 1, 0 when another delivery has it already or it lies too
- * far back to prove anything, -ENOMEM.
+ * It came before, or it was sent before and taken back because nobody was at
+ * the inbox: then a message behind it in the stream has a lower number.
  */
+static bool
+was_sent_before(const struct line *l, const struct msg_deliver *m)
+{
+	const struct order_item *below;
+
+	if (m->delivered > 1)
+		return true;
+	below = order_below(&l->numbers, m->consumer_seq);
+	return below != NULL && below->value > m->seq;
+}
+
+/*
+ * So far back that the ring may hold some of the numbers around it and have
+ * lost others: what is known of them proves nothing.
+ */
+static bool
+is_forgotten(const struct order *o, uint64_t number)
+{
+	return o->room >= o->keep && number < o->top &&
+	       o->top - number >= o->room;
+}
+
+/*
+ * A number was used before. A leader that was deposed by a fault may have
+ * given it, too, and is not far ahead of its successor.
+ */
+static void
+note_back(const struct check *c, struct line *l, uint64_t number)
+{
+	uint64_t from_ns =
+	    c->now_ns > FAULTS_ELECTION_NS ? c->now_ns - FAULTS_ELECTION_NS : 0;
+
+	l->back++;
+	l->is_back |= l->numbers.top - number >= AHEAD_MAX ||
+		      faults_quiet_between(c->faults, from_ns, c->now_ns);
+}
+
+/* Enter a number: 0 and what it says, or -ENOMEM. */
 static int
-number_enter(struct line *l, const struct msg_deliver *m, uint64_t invoked_ns)
+number_enter(struct check *c, struct line *l, const struct msg_deliver *m,
+    uint64_t invoked_ns, enum number *number)
 {
 	struct order_item *item;
 	uint32_t i = 0;
-	int err = order_put(&l->numbers, m->consumer_seq, &item);
+	int err;
 
+	if (m->consumer_seq > l->numbers.top)
+		l->top_ns = c->now_ns;
+	*number = NUMBER_OLD;
+	if (is_forgotten(&l->numbers, m->consumer_seq)) {
+		if (l->numbers.top - m->consumer_seq >= ORDER_MAX)
+			note_back(c, l, m->consumer_seq);
+		return 0;
+	}
+	err = order_put(&l->numbers, m->consumer_seq, &item);
 	if (err < 0)
 		return err == -ENOMEM ? err : 0;
+	*number = NUMBER_NEW;
 	if (item->value == 0) {
 		item->value = m->seq;
 		item->time_ns = invoked_ns;
+		return 0;
 	}
+	note_back(c, l, m->consumer_seq);
+	*number = NUMBER_AGAIN;
 	if (item->value == m->seq)
-		return 1;
+		return 0;
+	*number = NUMBER_TAKEN;
 	while (i < l->nsuspects) {
-		if (l->suspects[i].consumer_seq == m->consumer_seq)
-			suspect_drop(l, i);
-		else
+		if (l->suspects[i].consumer_seq != m->consumer_seq) {
 			i++;
+			continue;
+		}
+		raise_back(c, l, &l->suspects[i], NUMBER_TAKEN);
+		suspect_drop(l, i);
 	}
 	return 0;
 }
@@ -267,20 +507,32 @@ find_bar(const struct line *l, struct suspect *s)
 	}
 }
 
+/* What came was confirmed before: it waits for proof, or goes back. */
 static int
-suspect_add(struct check *c, struct line *l, const struct msg_deliver *m)
+suspect_add(struct check *c, struct line *l, const struct msg_deliver *m,
+    const struct reader *r, enum number number)
 {
 	struct suspect s = {.id = m->id, .seq = m->seq}, *slot;
 
-	if (l->nsuspects >= SUSPECTS_MAX)
-		return 0;
 	s.confirmed_ns = confirmed_before(c, l, m, &s);
 	if (s.confirmed_ns == 0)
 		return 0;
 	s.consumer_seq = m->consumer_seq;
 	s.delivered = m->delivered;
 	s.arrived_ns = s.passed_ns = c->now_ns;
-	find_bar(l, &s);
+	if (r->invoked_ns > s.confirmed_ns)
+		s.behind_seq = r->seq;
+	if (number == NUMBER_NEW)
+		find_bar(l, &s);
+	if (number != NUMBER_NEW ||
+	    (s.bar == 0 && m->consumer_seq < l->numbers.top)) {
+		raise_back(c, l, &s, number);
+		return 0;
+	}
+	if (l->nsuspects >= SUSPECTS_MAX) {
+		raise_back(c, l, &s, NUMBER_NEW);
+		return 0;
+	}
 	slot = array_at(&l->suspects, &l->suspects_room, l->nsuspects,
 	    sizeof(*slot), CHECK_SLOTS_MAX);
 	if (slot == NULL)
@@ -291,26 +543,36 @@ suspect_add(struct check *c, struct line *l, const struct msg_deliver *m)
 }
 
 static int
-on_deliver(struct check *c, const struct msg_deliver *m)
+on_deliver(struct check *c, const struct event *ev)
 {
+	const struct msg_deliver *m = &ev->u.deliver;
 	const struct ledger_entry *e;
+	enum number number;
 	struct line *l;
-	int fresh;
+	struct reader *r;
+	int err;
 
 	if (!check_is_ours(c, m->run, m->intact))
 		return 0;
 	l = line_at(c, m->consumer);
 	if (l == NULL)
 		return -ENOMEM;
+	r = array_at(
+	    &l->readers, &l->nreaders, ev->source, sizeof(*r), CHECK_SLOTS_MAX);
+	if (r == NULL)
+		return -ENOMEM;
 	e = ledger_find(c->ledger, m->id);
-	fresh = number_enter(l, m, e != NULL ? e->invoked_ns : 0);
-	if (fresh < 0)
-		return fresh;
-	if (m->delivered > 1)
+	err = number_enter(c, l, m, e != NULL ? e->invoked_ns : 0, &number);
+	if (err < 0)
+		return err;
+	if (was_sent_before(l, m))
 		suspects_doubt(c, l, m);
 	if (e != NULL)
 		suspects_judge(c, l, m, e->invoked_ns);
-	return fresh ? suspect_add(c, l, m) : 0;
+	err = suspect_add(c, l, m, r, number);
+	if (e != NULL && e->invoked_ns > r->invoked_ns)
+		*r = (struct reader){e->invoked_ns, m->seq, m->consumer_seq};
+	return err;
 }
 
 /* Of too many runs the older half is forgotten. */
@@ -369,28 +631,162 @@ line_fini(struct line *l)
 	seqmap_fini(&l->set);
 	free(l->blocks);
 	free(l->suspects);
+	free(l->readers);
 	memset(l, 0, sizeof(*l));
 }
 
 static int
-redelivered_event(struct check *c, const struct event *ev)
+on_consumer(struct check *c, const struct msg_consumer *m)
 {
-	struct line *l;
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct line *l = line_at(c, m->consumer);
 
-	if (ev->type == MESSAGE_DELIVER)
-		return on_deliver(c, &ev->u.deliver);
-	if (ev->type == MESSAGE_ACK_OK)
-		return on_ack_ok(c, &ev->u.ack_ok);
-	l = line_at(c, ev->u.consumer.consumer);
 	if (l == NULL)
 		return -ENOMEM;
 	line_fini(l); /* a new consumer may deliver all of them again */
 	order_init(&l->numbers, KEEP);
 	order_init(&l->confirmed, KEEP);
-	l->exists = true;
-	l->stream = ev->u.consumer.stream;
-	l->ack_wait_ns = ev->u.consumer.ack_wait_ns;
+	l->stream = m->stream;
+	l->ack_wait_ns = m->ack_wait_ns;
+	l->created = m->created;
+	text_format(l->name, sizeof(l->name), "%s/%s",
+	    s != NULL ? s->name : "?", m->name);
 	return 0;
+}
+
+/*
+ * The consumer's own numbers, after the load. A creation time alone proves
+ * nothing: a request to create it that was sent twice may change it.
+ */
+static void
+consumer_judge(
+    struct check *c, uint32_t consumer, uint64_t created, uint64_t number)
+{
+	struct redelivered_state *st = c->state;
+	struct anomaly a = {.kind = ANOMALY_CONSUMER_RESET};
+	struct check_span span = {.what = LEADERS_CONSUMER};
+	const struct line *l;
+
+	if (consumer >= st->n)
+		return;
+	l = &st->lines[consumer];
+	a.stream = l->stream;
+	if (replicas_of(c, l) == 1 && st->nends > 0)
+		a.class = CLASS_DOCUMENTED;
+	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
+	    l->back > 0) {
+		if (!l->is_back && a.class == CLASS_VIOLATION)
+			a.class = CLASS_WARNING;
+		check_raise(c, &a,
+		    "consumer %s was created anew by the server: its creation "
+		    "time was %llu and is %llu, and %llu deliveries came with "
+		    "numbers that had been used before, the highest of which "
+		    "was %llu%s",
+		    l->name, (unsigned long long)l->created,
+		    (unsigned long long)created, (unsigned long long)l->back,
+		    (unsigned long long)l->numbers.top,
+		    l->is_back ? ""
+			       : "; all of them after a fault, when a leader "
+				 "that was deposed may have given them, too");
+		return;
+	}
+	if (number >= l->numbers.top)
+		return;
+	span.is_no_proof = a.class == CLASS_DOCUMENTED;
+	if (a.class == CLASS_VIOLATION)
+		a.class = CLASS_WARNING;
+	span.name = l->name;
+	span.replicas = replicas_of(c, l);
+	span.from_ns = l->top_ns;
+	span.to_ns = c->now_ns;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s says that %llu is the last consumer sequence that it "
+	    "delivered, and number %llu was received %.3f s before",
+	    l->name, (unsigned long long)number,
+	    (unsigned long long)l->numbers.top,
+	    (double)(c->now_ns - l->top_ns) / 1e9);
+}
+
+/* After these nobody goes on who was deposed. */
+static bool
+leaves_no_ghost(const char *mode)
+{
+	static const char *const modes[] = {
+	    "random_reload", "client_disconnect", "leader_stepdown"};
+	size_t i;
+
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(mode, modes[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+on_planned(struct redelivered_state *st, const struct event *ev)
+{
+	const struct msg_fault_planned *m = &ev->u.fault_planned;
+
+	if (m->ends_server)
+		st->ends[st->nends++ % ENDS] = ev->time_ns;
+	else if (!leaves_no_ghost(m->mode) && st->nhaunts < FAULTS_OPEN_MAX)
+		st->haunts[st->nhaunts++] = m->fault;
+}
+
+/* One that could not be seen healed stays in force. */
+static void
+on_healed(struct redelivered_state *st, const struct event *ev)
+{
+	unsigned i;
+
+	for (i = 0; i < st->nhaunts && ev->u.fault_healed.ok; i++)
+		if (st->haunts[i] == ev->u.fault_healed.fault) {
+			st->haunts[i] = st->haunts[--st->nhaunts];
+			st->haunted_ns = ev->time_ns;
+			return;
+		}
+}
+
+/* From 2.11.2 on a delivery is sent when a quorum knows of it. */
+static void
+on_node(struct redelivered_state *st, const char *version)
+{
+	char *end;
+	unsigned long major = strtoul(version, &end, 10), minor = 0, patch = 0;
+
+	if (*end == '.')
+		minor = strtoul(end + 1, &end, 10);
+	if (*end == '.')
+		patch = strtoul(end + 1, NULL, 10);
+	st->saw_node = true;
+	st->is_slow |= major < 2 || (major == 2 && minor < 11) ||
+		       (major == 2 && minor == 11 && patch < 2);
+}
+
+static int
+redelivered_event(struct check *c, const struct event *ev)
+{
+	switch ((unsigned)ev->type) {
+	case MESSAGE_DELIVER:
+		return on_deliver(c, ev);
+	case MESSAGE_ACK_OK:
+		return on_ack_ok(c, &ev->u.ack_ok);
+	case MESSAGE_CONSUMER:
+		return on_consumer(c, &ev->u.consumer);
+	case MESSAGE_CONSUMER_STATE:
+		consumer_judge(c, ev->u.consumer_state.consumer,
+		    ev->u.consumer_state.created,
+		    ev->u.consumer_state.consumer_seq);
+		return 0;
+	case MESSAGE_NODE:
+		on_node(c->state, ev->u.node.version);
+		return 0;
+	case MESSAGE_FAULT_PLANNED:
+		on_planned(c->state, ev);
+		return 0;
+	default: /* FAULT_HEALED */
+		on_healed(c->state, ev);
+		return 0;
+	}
 }
 
 static void
@@ -408,9 +804,9 @@ redelivered_finish(struct check *c)
 			/* At the end nothing is on its way: one M2 is enough.
 			 */
 			if (s->passes > 0 && s->bar != 0)
-				raise_suspect(c, l, s, CLASS_VIOLATION);
-			else if (came_late(l, s))
-				raise_suspect(c, l, s, CLASS_WARNING);
+				raise_proven(c, l, s);
+			else
+				raise_back(c, l, s, NUMBER_NEW);
 		}
 }
 
@@ -425,8 +821,9 @@ redelivered_fini(struct check *c)
 	free(st->lines);
 }
 
-static const enum message_type types[] = {
-    MESSAGE_DELIVER, MESSAGE_ACK_OK, MESSAGE_CONSUMER, 0};
+static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACK_OK,
+    MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_NODE,
+    MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, 0};
 
 const struct check_ops check_redelivered_after_ack = {
     .name = "redelivered_after_ack",

@@ -15,12 +15,15 @@
  *
  * Consumer (guarantees 7): among first deliveries, ordered by consumer
  * sequence, the stream sequence goes down. After a change of the consumer's
- * leader num_delivered may begin anew. An ordered consumer (guarantees 8)
- * delivers each sequence once and upwards, whatever happens.
+ * leader num_delivered may begin anew. Where nobody received a lower number,
+ * the server may have sent the message as that number, found nobody at the
+ * inbox (its worker died), and taken the delivery count back. An ordered
+ * consumer (guarantees 8) delivers each sequence once and upwards, whatever
+ * happens.
  *
- * The two in the middle convict only when no fault was in force for 20 s and
- * the same leader was seen before the first and after the second of the
- * pair; otherwise a consumer's is a warning and a publisher's is nothing.
+ * The two in the middle convict only when the leader was steady
+ * (check_steady); otherwise a consumer's is a warning and a publisher's is
+ * nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,31 +34,21 @@
 #include "proto/base/array.h"
 #include "proto/base/text.h"
 
-struct inversion {
-	uint64_t time_ns;
-	uint64_t seqs[2], numbers[2];
-	uint64_t ids[2];
-};
-
-/*
- * A stream or consumer, and an inversion of it that is raised when it is seen
- * that the leader has not changed.
- */
-struct led {
-	uint32_t stream;
-	char name[136]; /* as LEADER events have it */
-	char leader[32];
-	uint64_t leader_since_ns;
-	bool suspect;
-	unsigned confirmations; /* the same leader, seen since */
-	struct inversion inversion;
-};
+#define KEEP 1024 /* numbers of a consumer, at least */
 
 struct reorder_consumer {
-	bool exists;
-	struct led led;
+	uint32_t stream;
+	char name[136];	     /* as LEADER events have it */
 	struct order firsts; /* consumer sequence: stream sequence, arrival */
+	struct order others; /* the numbers of deliveries that were no first */
 	uint64_t seq;	     /* of the latest delivery, for ordered ones */
+};
+
+/* An inversion of a stream's that waits; those of publishers are rare. */
+struct reorder_stream {
+	bool waits;
+	uint64_t from_ns, time_ns;
+	uint64_t seqs[2], ids[2];
 };
 
 struct reorder_publisher {
@@ -66,7 +59,7 @@ struct reorder_publisher {
 struct reorder_state {
 	struct reorder_consumer *consumers;
 	uint32_t n;
-	struct led *streams;
+	struct reorder_stream *streams;
 	uint32_t nstreams;
 	struct reorder_publisher *publishers; /* by source */
 	uint32_t npublishers;
@@ -91,66 +84,11 @@ judge_floor(struct check *c, const struct ledger_entry *e, uint64_t seq,
 	    (unsigned long long)e->floor, how, (unsigned long long)seq);
 }
 
-static void
-raise_inversion(struct check *c, struct led *l, enum anomaly_class class)
-{
-	const struct inversion *v = &l->inversion;
-	struct anomaly a = {.kind = ANOMALY_REORDER, .class = class};
-	bool is_consumer = strchr(l->name, '/') != NULL;
-
-	l->suspect = false;
-	a.rule = is_consumer ? "guarantees 7" : "guarantees 2";
-	a.stream = l->stream;
-	a.time_ns = v->time_ns;
-	a.seqs[0] = v->seqs[0];
-	a.seqs[1] = v->seqs[1];
-	a.ids[0] = v->ids[0];
-	a.ids[1] = v->ids[1];
-	check_raise(c, &a,
-	    is_consumer
-		? "consumer %s delivered sequence %llu first as number %llu, "
-		  "then sequence %llu for the first time as number %llu%s"
-		: "stream %s gave sequence %llu to message %llu and the lower "
-		  "%llu to message %llu, which the same connection sent "
-		  "later, both at their first attempt%s",
-	    l->name, (unsigned long long)v->seqs[0],
-	    (unsigned long long)v->numbers[0], (unsigned long long)v->seqs[1],
-	    (unsigned long long)v->numbers[1],
-	    class == CLASS_VIOLATION
-		? ""
-		: " (a leader change between them can't be excluded)");
-}
-
-/* Keep an inversion that nothing explains until the leader is told again. */
-static bool
-suspect(struct check *c, struct led *l, const struct inversion *v,
-    uint64_t since_ns)
-{
-	if (!faults_quiet_for(c->faults, c->now_ns, FAULTS_ELECTION_NS) ||
-	    l->leader[0] == '\0' || l->leader_since_ns > since_ns)
-		return false;
-	if (l->suspect)
-		return true; /* one that waits is enough */
-	l->inversion = *v;
-	l->suspect = true;
-	l->confirmations = 0;
-	return true;
-}
-
 /* Two neighbours: the lower number must have the lower sequence. */
 static bool
 is_inverted(const struct order_item *low, const struct order_item *high)
 {
 	return low != NULL && high != NULL && low->value > high->value;
-}
-
-static struct inversion
-inversion_of(const struct check *c, const struct order_item *low,
-    const struct order_item *high)
-{
-	return (struct inversion){.time_ns = c->now_ns,
-	    .seqs = {low->value, high->value},
-	    .numbers = {low->number, high->number}};
 }
 
 /* Time of the earlier of two. */
@@ -160,41 +98,89 @@ earlier(const struct order_item *a, const struct order_item *b)
 	return a->time_ns < b->time_ns ? a->time_ns : b->time_ns;
 }
 
-static void
-judge_pair(struct check *c, struct reorder_consumer *r,
-    const struct order_item *low, const struct order_item *high, bool is_newest)
+/*
+ * True when somebody received every number below `low` down to the first
+ * delivery of a message that the stream has before seq: then seq was never
+ * sent in its turn.
+ */
+static bool
+was_never_sent(const struct reorder_consumer *r, const struct order_item *low,
+    uint64_t seq)
 {
-	struct inversion v;
+	const struct order_item *i;
+	uint64_t n = low->number;
+
+	while (--n > 0) {
+		i = order_find(&r->firsts, n);
+		if (i != NULL && i->value < seq)
+			return true;
+		if (i == NULL && order_find(&r->others, n) == NULL)
+			return false;
+	}
+	return true; /* the very first number is known */
+}
+
+static void
+judge_pair(struct check *c, const struct reorder_consumer *r,
+    const struct order_item *low, const struct order_item *high)
+{
+	struct anomaly a = {.kind = ANOMALY_REORDER,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 7",
+	    .stream = r->stream};
+	const struct ledger_stream *s = ledger_stream(c->ledger, r->stream);
+	struct check_span span = {.what = LEADERS_CONSUMER, .name = r->name};
+	char says[320];
 
 	if (!is_inverted(low, high))
 		return;
-	v = inversion_of(c, low, high);
-	if (suspect(c, &r->led, &v, earlier(low, high)) || !is_newest)
+	a.seqs[0] = low->value;
+	a.seqs[1] = high->value;
+	text_format(says, sizeof(says),
+	    "consumer %s delivered sequence %llu first as number %llu, then "
+	    "sequence %llu for the first time as number %llu",
+	    r->name, (unsigned long long)low->value,
+	    (unsigned long long)low->number, (unsigned long long)high->value,
+	    (unsigned long long)high->number);
+	if (!was_never_sent(r, low, high->value)) {
+		check_raise(c, &a,
+		    "%s; a lower number was received by nobody, so the server "
+		    "may have taken an earlier delivery of it back",
+		    says);
 		return;
-	if (r->led.suspect)
-		raise_inversion(c, &r->led, CLASS_WARNING);
-	r->led.inversion = v;
-	raise_inversion(c, &r->led, CLASS_WARNING);
+	}
+	span.replicas = s != NULL ? s->replicas : 0;
+	span.from_ns = earlier(low, high);
+	span.to_ns = c->now_ns;
+	check_raise_steady(c, &a, &span, "%s", says);
 }
 
 static int
 judge_first_delivery(
     struct check *c, struct reorder_consumer *r, const struct msg_deliver *m)
 {
-	bool is_newest = m->consumer_seq > r->firsts.top;
 	struct order_item *item;
 	int err = order_put(&r->firsts, m->consumer_seq, &item);
 
 	if (err < 0)
 		return err == -ENOMEM ? err : 0;
 	if (item->value != 0)
-		return 0; /* the number was used before */
+		return 0; /* used before: delivered_twice judges that */
 	item->value = m->seq;
 	item->time_ns = c->now_ns;
-	judge_pair(
-	    c, r, order_below(&r->firsts, m->consumer_seq), item, is_newest);
-	judge_pair(c, r, item, order_above(&r->firsts, m->consumer_seq), false);
+	judge_pair(c, r, order_below(&r->firsts, m->consumer_seq), item);
+	judge_pair(c, r, item, order_above(&r->firsts, m->consumer_seq));
 	return 0;
+}
+
+static int
+note_other(struct reorder_consumer *r, const struct msg_deliver *m)
+{
+	struct order_item *item;
+
+	return order_put(&r->others, m->consumer_seq, &item) == -ENOMEM
+		   ? -ENOMEM
+		   : 0;
 }
 
 /* The library promises it of ordered consumers, whatever happens. */
@@ -212,7 +198,7 @@ judge_ordered(
 		check_raise(c, &a,
 		    "ordered consumer %s delivered sequence %llu and then "
 		    "sequence %llu",
-		    r->led.name, (unsigned long long)r->seq,
+		    r->name, (unsigned long long)r->seq,
 		    (unsigned long long)m->seq);
 	}
 	r->seq = m->seq;
@@ -239,6 +225,8 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 		judge_ordered(c, r, m);
 	else if (m->delivered == 1)
 		return judge_first_delivery(c, r, m);
+	else
+		return note_other(r, m);
 	return 0;
 }
 
@@ -251,14 +239,13 @@ judge_publisher(struct check *c, const struct ledger_entry *e,
 	uint32_t source = message_id_source(m->id);
 	struct reorder_publisher *p = array_at(&st->publishers,
 	    &st->npublishers, source, sizeof(*p), CHECK_SLOTS_MAX);
-	struct led *l = array_at(&st->streams, &st->nstreams, m->stream,
-	    sizeof(*l), CHECK_SLOTS_MAX);
+	struct reorder_stream *w = array_at(&st->streams, &st->nstreams,
+	    m->stream, sizeof(*w), CHECK_SLOTS_MAX);
 	const struct order_item *low, *high;
 	struct order_item *item;
-	struct inversion v;
 	int err;
 
-	if (p == NULL || l == NULL)
+	if (p == NULL || w == NULL)
 		return -ENOMEM;
 	if (e->attempts != 1 || e->is_unknown || m->duplicate ||
 	    e->invoked_ns <= p->disturbed_ns)
@@ -274,12 +261,14 @@ judge_publisher(struct check *c, const struct ledger_entry *e,
 		low = item;
 		high = order_above(&p->sent, item->number);
 	}
-	if (!is_inverted(low, high))
-		return 0;
-	v = inversion_of(c, low, high);
-	v.ids[0] = message_id(source, low->number);
-	v.ids[1] = message_id(source, high->number);
-	(void)suspect(c, l, &v, e->invoked_ns); /* otherwise it is legal */
+	if (!is_inverted(low, high) || w->waits)
+		return 0; /* one that waits is enough */
+	*w = (struct reorder_stream){.waits = true,
+	    .from_ns = e->invoked_ns,
+	    .time_ns = c->now_ns,
+	    .seqs = {low->value, high->value},
+	    .ids = {message_id(source, low->number),
+		message_id(source, high->number)}};
 	return 0;
 }
 
@@ -295,6 +284,50 @@ on_publish_ok(struct check *c, const struct msg_publish_ok *m)
 	return judge_publisher(c, e, m);
 }
 
+/* It is raised when its stream's leader is known to have been steady. */
+static void
+stream_judge(struct check *c, uint32_t stream)
+{
+	const struct reorder_state *st = c->state;
+	struct reorder_stream *w = &st->streams[stream];
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+	struct anomaly a = {.kind = ANOMALY_REORDER,
+	    .rule = "guarantees 2",
+	    .time_ns = w->time_ns,
+	    .stream = stream,
+	    .seqs = {w->seqs[0], w->seqs[1]},
+	    .ids = {w->ids[0], w->ids[1]}};
+	enum steadiness is;
+
+	if (!w->waits)
+		return;
+	is = s == NULL ? STEADY_NO
+		       : check_steady(c, LEADERS_STREAM, s->name, s->replicas,
+			     w->from_ns, w->time_ns);
+	w->waits = is == STEADY_SO_FAR;
+	if (is == STEADY_YES)
+		check_raise(c, &a,
+		    "stream %s gave sequence %llu to message %u:%llu and the "
+		    "lower %llu to message %u:%llu, which the same connection "
+		    "sent later, both at their first attempt",
+		    s->name, (unsigned long long)w->seqs[0],
+		    message_id_source(w->ids[0]),
+		    (unsigned long long)message_id_counter(w->ids[0]),
+		    (unsigned long long)w->seqs[1],
+		    message_id_source(w->ids[1]),
+		    (unsigned long long)message_id_counter(w->ids[1]));
+}
+
+static void
+streams_judge(struct check *c)
+{
+	const struct reorder_state *st = c->state;
+	uint32_t i;
+
+	for (i = 0; i < st->nstreams; i++)
+		stream_judge(c, i);
+}
+
 /* An attempt failed, or the connection broke: what is open may overtake. */
 static void
 on_disturbance(struct check *c, uint32_t source)
@@ -303,15 +336,15 @@ on_disturbance(struct check *c, uint32_t source)
 	struct reorder_publisher *p;
 	uint32_t i;
 
+	streams_judge(c); /* what is known by now stands */
 	if (source >= st->npublishers)
 		return;
 	p = &st->publishers[source];
 	p->disturbed_ns = c->now_ns;
 	order_fini(&p->sent);
 	for (i = 0; i < st->nstreams; i++)
-		if (message_id_source(st->streams[i].inversion.ids[0]) ==
-		    source)
-			st->streams[i].suspect = false;
+		if (message_id_source(st->streams[i].ids[0]) == source)
+			st->streams[i].waits = false;
 }
 
 static int
@@ -326,60 +359,14 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 		return -ENOMEM;
 	/* A new incarnation numbers its deliveries anew. */
 	order_fini(&r->firsts);
+	order_fini(&r->others);
 	memset(r, 0, sizeof(*r));
-	r->exists = true;
-	r->led.stream = m->stream;
-	text_format(r->led.name, sizeof(r->led.name), "%s/%s",
+	order_init(&r->firsts, KEEP);
+	order_init(&r->others, KEEP);
+	r->stream = m->stream;
+	text_format(r->name, sizeof(r->name), "%s/%s",
 	    s != NULL ? s->name : "?", m->name);
 	return 0;
-}
-
-static int
-on_stream(struct check *c, const struct msg_stream *m)
-{
-	struct reorder_state *st = c->state;
-	struct led *l = array_at(&st->streams, &st->nstreams, m->stream,
-	    sizeof(*l), CHECK_SLOTS_MAX);
-
-	if (l == NULL)
-		return -ENOMEM;
-	memset(l, 0, sizeof(*l));
-	l->stream = m->stream;
-	text_format(l->name, sizeof(l->name), "%s", m->name);
-	return 0;
-}
-
-static void
-led_leader(struct check *c, struct led *l, const struct msg_leader *m)
-{
-	bool same;
-
-	if (l->name[0] == '\0' || strcmp(l->name, m->name) != 0)
-		return;
-	same = m->leader[0] != '\0' && strcmp(l->leader, m->leader) == 0;
-	/* The first answer may have been asked for before. */
-	if (l->suspect && (!same || ++l->confirmations == 2)) {
-		if (same || m->what == LEADS_CONSUMER)
-			raise_inversion(
-			    c, l, same ? CLASS_VIOLATION : CLASS_WARNING);
-		l->suspect = false;
-	}
-	if (same)
-		return;
-	memcpy(l->leader, m->leader, sizeof(l->leader));
-	l->leader_since_ns = c->now_ns;
-}
-
-static void
-on_leader(struct check *c, const struct msg_leader *m)
-{
-	struct reorder_state *st = c->state;
-	uint32_t i;
-
-	for (i = 0; m->what == LEADS_CONSUMER && i < st->n; i++)
-		led_leader(c, &st->consumers[i].led, m);
-	for (i = 0; m->what == LEADS_STREAM && i < st->nstreams; i++)
-		led_leader(c, &st->streams[i], m);
 }
 
 static int
@@ -392,10 +379,8 @@ reorder_event(struct check *c, const struct event *ev)
 		return on_deliver(c, &ev->u.deliver);
 	case MESSAGE_CONSUMER:
 		return on_consumer(c, &ev->u.consumer);
-	case MESSAGE_STREAM:
-		return on_stream(c, &ev->u.stream);
-	case MESSAGE_LEADER:
-		on_leader(c, &ev->u.leader);
+	case MESSAGE_TICK:
+		streams_judge(c);
 		return 0;
 	case MESSAGE_CHILD_EXIT:
 		on_disturbance(c, ev->u.child_exit.child);
@@ -407,28 +392,15 @@ reorder_event(struct check *c, const struct event *ev)
 }
 
 static void
-reorder_finish(struct check *c)
-{
-	struct reorder_state *st = c->state;
-	uint32_t i;
-
-	for (i = 0; i < st->n; i++)
-		if (st->consumers[i].led.suspect)
-			raise_inversion(
-			    c, &st->consumers[i].led, CLASS_WARNING);
-	for (i = 0; i < st->nstreams; i++)
-		if (st->streams[i].suspect)
-			raise_inversion(c, &st->streams[i], CLASS_WARNING);
-}
-
-static void
 reorder_fini(struct check *c)
 {
 	struct reorder_state *st = c->state;
 	uint32_t i;
 
-	for (i = 0; i < st->n; i++)
+	for (i = 0; i < st->n; i++) {
 		order_fini(&st->consumers[i].firsts);
+		order_fini(&st->consumers[i].others);
+	}
 	for (i = 0; i < st->npublishers; i++)
 		order_fini(&st->publishers[i].sent);
 	free(st->consumers);
@@ -438,8 +410,7 @@ reorder_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_PUBLISH_OK,
     MESSAGE_PUBLISH_UNKNOWN, MESSAGE_PUBLISH_FAIL, MESSAGE_RECONNECTED,
-    MESSAGE_CHILD_EXIT, MESSAGE_DELIVER, MESSAGE_STREAM, MESSAGE_CONSUMER,
-    MESSAGE_LEADER, 0};
+    MESSAGE_CHILD_EXIT, MESSAGE_DELIVER, MESSAGE_CONSUMER, MESSAGE_TICK, 0};
 
 const struct check_ops check_reorder = {
     .name = "reorder",
@@ -448,6 +419,6 @@ const struct check_ops check_reorder = {
     .types = types,
     .state_size = sizeof(struct reorder_state),
     .event = reorder_event,
-    .finish = reorder_finish,
+    .finish = streams_judge,
     .fini = reorder_fini,
 };

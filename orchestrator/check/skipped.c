@@ -4,25 +4,47 @@
  *
  * Rule (guarantees 4): after the load the consumer says, and keeps saying,
  * that nothing is pending and nothing awaits an ack; yet a message of its
- * subjects that is stored (acknowledged, or delivered by another consumer)
- * was never received by any of its processes. An ordered consumer
+ * subjects that is stored (acknowledged, delivered by another consumer, or
+ * read by the audit before the consumer's last delivery) was never received
+ * by any of its processes. An ordered consumer
  * (guarantees 8) is judged as it goes: it delivers upwards, so what lies
  * behind it and was not delivered is left out.
  *
  * Why no legal behaviour trips it: a process tells of a delivery before it
  * acks it, so what was acked is known as delivered; what died with a process
  * or on the way is redelivered, and keeps the consumer from saying that
- * nothing is left; consumers with limited deliveries are not judged, nor is
+ * nothing is left; what only the audit saw may have been stored after the
+ * consumer was asked, unless it lies before what that had delivered;
+ * consumers with limited deliveries are not judged, nor is
  * anything when the cluster did not settle.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
+
+/* What is known of a consumer after the load. */
+struct slot {
+	struct seqmap told;  /* ids */
+	bool is_drained;     /* it says that nothing is left */
+	uint64_t stream_seq; /* of its last delivery; 0 is not known */
+};
 
 struct skipped_state {
 	bool is_unsettled;
-	struct seqmap told; /* ids, of ordered consumers */
+	struct slot *slots; /* by consumer */
+	uint32_t n;
 };
+
+static struct slot *
+slot_at(struct check *c, uint32_t consumer)
+{
+	struct skipped_state *st = c->state;
+
+	return array_at(
+	    &st->slots, &st->n, consumer, sizeof(struct slot), CHECK_SLOTS_MAX);
+}
 
 static void
 raise_skipped(struct check *c, const struct ledger_entry *e,
@@ -53,89 +75,202 @@ was_skipped(const struct ledger_entry *e, const struct ledger_consumer *k)
 	       (e->delivered & k->bit) == 0;
 }
 
-static void
-judge_consumer(struct check *c, const struct ledger_consumer *k)
+/*
+ * It was stored before the consumer was asked. What nobody heard of but the
+ * audit may have been stored later, unless deliveries went on behind it; or
+ * it stands where another message was, which seq_reuse judges.
+ */
+static bool
+was_stored(
+    const struct check *c, const struct ledger_entry *e, const struct slot *t)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, e->stream);
+	uint64_t id;
+
+	if (e->is_acked || e->delivered != 0)
+		return true;
+	return e->seq <= t->stream_seq && s != NULL &&
+	       (!seqlog_find(&s->known, e->seq, &id) || id == e->id);
+}
+
+/* Tell once that consumer k skipped it. 0 or -ENOMEM. */
+static int
+tell_skipped(struct check *c, const struct ledger_entry *e,
+    const struct ledger_consumer *k, struct slot *t)
+{
+	int err = seqmap_add(&t->told, e->id, e->id);
+
+	if (err == 0)
+		raise_skipped(
+		    c, e, k, k->kind == KIND_ORDERED ? "guarantees 8" : NULL);
+	return err == -ENOMEM ? err : 0;
+}
+
+static int
+judge_consumer(struct check *c, const struct ledger_consumer *k, struct slot *t)
 {
 	const struct ledger_entry *e;
 	size_t i = 0;
+	int err = 0;
 
-	while ((e = ledger_next(c->ledger, &i)) != NULL)
-		if (e->stream == k->stream && was_skipped(e, k))
-			raise_skipped(c, e, k, NULL);
+	while (err == 0 && (e = ledger_next(c->ledger, &i)) != NULL)
+		if (e->stream == k->stream && was_skipped(e, k) &&
+		    was_stored(c, e, t))
+			err = tell_skipped(c, e, k, t);
+	return err;
 }
 
-static void
+static int
 on_state(struct check *c, const struct msg_consumer_state *m)
 {
 	const struct ledger_consumer *k =
 	    ledger_consumer(c->ledger, m->consumer);
+	struct slot *t = slot_at(c, m->consumer);
 
-	if (k == NULL || k->bit == 0 || k->max_deliver != 0 ||
-	    k->kind == KIND_ORDERED)
-		return;
-	if (!m->quiet || m->pending > 0 || m->ack_pending > 0) {
+	if (t == NULL)
+		return -ENOMEM;
+	if (k == NULL || k->max_deliver != 0 || k->kind == KIND_ORDERED)
+		return 0;
+	t->is_drained = m->quiet && m->pending == 0 && m->ack_pending == 0;
+	if (k->bit != 0 && !t->is_drained)
 		check_doubt(c,
 		    "consumer %s was not drained: %llu pending, %llu awaiting "
 		    "their ack",
 		    k->name, (unsigned long long)m->pending,
 		    (unsigned long long)m->ack_pending);
-		return;
-	}
-	judge_consumer(c, k);
-}
-
-static int
-judge_ordered(struct check *c, const struct ledger_consumer *k)
-{
-	struct skipped_state *st = c->state;
-	const struct ledger_entry *e;
-	size_t i = 0;
-	int err;
-
-	while ((e = ledger_next(c->ledger, &i)) != NULL) {
-		if (e->stream != k->stream || !e->is_acked ||
-		    e->seq >= k->frontier || !was_skipped(e, k))
-			continue;
-		err = seqmap_add(&st->told, e->id, e->id);
-		if (err == -ENOMEM)
-			return err;
-		if (err == 0)
-			raise_skipped(c, e, k, "guarantees 8");
-	}
 	return 0;
 }
 
+/* Those of a stream, or all. */
 static int
-skipped_event(struct check *c, const struct event *ev)
+judge_drained(struct check *c, uint32_t stream, bool all)
 {
 	struct skipped_state *st = c->state;
 	const struct ledger_consumer *k;
 	uint32_t i;
 	int err = 0;
 
-	if (ev->type == MESSAGE_SETTLED)
-		st->is_unsettled = !ev->u.settled.ok;
-	else if (ev->type == MESSAGE_CONSUMER_STATE)
-		on_state(c, &ev->u.consumer_state);
-	else
-		for (i = 0; i < c->ledger->nconsumers && err == 0; i++) {
-			k = ledger_consumer(c->ledger, i);
-			if (k != NULL && k->bit != 0 && k->kind == KIND_ORDERED)
-				err = judge_ordered(c, k);
-		}
+	for (i = 0; i < st->n && err == 0; i++) {
+		k = ledger_consumer(c->ledger, i);
+		if (k != NULL && k->bit != 0 && st->slots[i].is_drained &&
+		    (all || k->stream == stream))
+			err = judge_consumer(c, k, &st->slots[i]);
+	}
 	return err;
+}
+
+/*
+ * The audit reads what nobody had read before: where a stream has one consumer
+ * and no rules say who has to take what, it skipped that.
+ */
+static int
+on_scan(struct check *c, const struct msg_scan_message *m)
+{
+	const struct ledger_entry *e = ledger_find(c->ledger, m->id);
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct skipped_state *st = c->state;
+	const struct ledger_consumer *k;
+	struct ledger_entry skipped;
+	uint32_t i;
+
+	if (e == NULL || s == NULL || s->bits != 0 || s->consumers != 1 ||
+	    e->stamp_ns != 0 || e->is_confirmed || e->stream != m->stream ||
+	    (e->seq != 0 && e->seq != m->seq) ||
+	    !check_is_ours(c, m->run, m->intact))
+		return 0;
+	skipped = *e;
+	skipped.seq = m->seq;
+	for (i = 0; i < st->n; i++) {
+		k = ledger_consumer(c->ledger, i);
+		if (k != NULL && k->stream == m->stream &&
+		    st->slots[i].is_drained &&
+		    was_stored(c, &skipped, &st->slots[i]))
+			return tell_skipped(c, &skipped, k, &st->slots[i]);
+	}
+	return 0;
+}
+
+static int
+judge_ordered(struct check *c, uint32_t consumer)
+{
+	const struct ledger_consumer *k = ledger_consumer(c->ledger, consumer);
+	struct slot *t = slot_at(c, consumer);
+	const struct ledger_entry *e;
+	size_t i = 0;
+	int err = 0;
+
+	if (t == NULL)
+		return -ENOMEM;
+	while (err == 0 && (e = ledger_next(c->ledger, &i)) != NULL)
+		if (e->stream == k->stream && e->is_acked &&
+		    e->seq < k->frontier && was_skipped(e, k))
+			err = tell_skipped(c, e, k, t);
+	return err;
+}
+
+static int
+judge_all_ordered(struct check *c)
+{
+	const struct ledger_consumer *k;
+	uint32_t i;
+	int err = 0;
+
+	for (i = 0; i < c->ledger->nconsumers && err == 0; i++) {
+		k = ledger_consumer(c->ledger, i);
+		if (k != NULL && k->bit != 0 && k->kind == KIND_ORDERED)
+			err = judge_ordered(c, i);
+	}
+	return err;
+}
+
+static int
+skipped_event(struct check *c, const struct event *ev)
+{
+	struct skipped_state *st = c->state;
+	struct slot *t;
+
+	switch ((unsigned)ev->type) {
+	case MESSAGE_SETTLED:
+		st->is_unsettled = !ev->u.settled.ok;
+		return 0;
+	case MESSAGE_CONSUMER_STATE:
+		return on_state(c, &ev->u.consumer_state);
+	case MESSAGE_CONSUMER_INFO:
+		t = slot_at(c, ev->u.consumer_info.consumer);
+		if (t != NULL)
+			t->stream_seq = ev->u.consumer_info.stream_seq;
+		return t != NULL ? 0 : -ENOMEM;
+	case MESSAGE_SCAN_MESSAGE:
+		return on_scan(c, &ev->u.scan_message);
+	case MESSAGE_SCAN_END:
+		return judge_drained(c, ev->u.scan_end.stream, false);
+	default:
+		return judge_all_ordered(c);
+	}
+}
+
+/* Also when the scan did not come to its end. */
+static void
+skipped_finish(struct check *c)
+{
+	if (judge_drained(c, 0, true) < 0)
+		check_doubt(c, "out of memory while judging what was skipped");
 }
 
 static void
 skipped_fini(struct check *c)
 {
 	struct skipped_state *st = c->state;
+	uint32_t i;
 
-	seqmap_fini(&st->told);
+	for (i = 0; i < st->n; i++)
+		seqmap_fini(&st->slots[i].told);
+	free(st->slots);
 }
 
-static const enum message_type types[] = {
-    MESSAGE_TICK, MESSAGE_SETTLED, MESSAGE_CONSUMER_STATE, 0};
+static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_SETTLED,
+    MESSAGE_CONSUMER_STATE, MESSAGE_CONSUMER_INFO, MESSAGE_SCAN_MESSAGE,
+    MESSAGE_SCAN_END, 0};
 
 const struct check_ops check_skipped = {
     .name = "skipped",
@@ -144,5 +279,6 @@ const struct check_ops check_skipped = {
     .types = types,
     .state_size = sizeof(struct skipped_state),
     .event = skipped_event,
+    .finish = skipped_finish,
     .fini = skipped_fini,
 };

@@ -66,6 +66,9 @@ judge_entry(struct check *c, const struct ledger_entry *e, bool is_over)
 		return;
 	if (st->disturbed_ns > t.start_ns)
 		t.start_ns = st->disturbed_ns;
+	if (!check_is_late(c, &t))
+		return;
+	t.limit_ns = ledger_limit(c->ledger, e->stream, t.limit_ns);
 	if (!check_is_late(c, &t) ||
 	    (e->required != 0 && only_queues(c, e, missing)) ||
 	    seqmap_add(&st->told, e->id, e->id) != 0)

@@ -5,6 +5,7 @@
  * servers.json of its folder.
  */
 #include <curl/curl.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,12 +22,14 @@
 #include "orchestrator/command/clusters.h"
 #include "orchestrator/live/run.h"
 #include "proto/base/clock.h"
+#include "proto/base/file.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define FILE_MAX_  65536
-#define TIMEOUT_MS 2000L
-#define DOWN_MS	   120000 /* heal, settle and end, at most */
+#define FILE_MAX_    65536
+#define NESTING_MAX_ 8
+#define TIMEOUT_MS   2000L
+#define DOWN_MS	     120000 /* heal, settle and end, at most */
 
 static int
 start_servers(int argc, char **argv)
@@ -50,20 +54,17 @@ start_servers(int argc, char **argv)
 static cJSON *
 read_servers(const char *dir)
 {
-	char path[CONFIG_PATH_MAX + 32] = "", *text = calloc(1, FILE_MAX_);
+	char path[CONFIG_PATH_MAX + 32] = "", *text;
 	cJSON *o = NULL;
-	int fd, err = 0;
+	size_t len;
+	int err = 0;
 
-	if (text == NULL)
-		return NULL;
 	text_add(path, sizeof(path), "%s/servers.json", dir);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, FILE_MAX_ - 1) < 0)
+	text = file_read(path, FILE_MAX_, &len);
+	if (text != NULL)
+		o = json_parse(text, len, NESTING_MAX_);
+	else
 		err = errno;
-	if (fd >= 0)
-		close(fd);
-	if (err == 0)
-		o = cJSON_Parse(text);
 	free(text);
 	if (err == ENOENT)
 		usage_say("\"%s\": no cluster of natsburn is up there "
@@ -73,7 +74,11 @@ read_servers(const char *dir)
 		usage_say("\"%s\": %s", path, strerror(err));
 	else if (o == NULL)
 		usage_say("\"%s\": is not JSON", path);
-	return o;
+	if (json_make_printable(o))
+		return o;
+	usage_say("\"%s\": is not of natsburn", path);
+	cJSON_Delete(o);
+	return NULL;
 }
 
 static size_t
@@ -84,11 +89,25 @@ drop(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+/* What a run writes: http or https, host and port. */
+static bool
+is_monitor(const char *url)
+{
+	static const char fit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789"
+				  ".:[]%_/-";
+
+	return (strncmp(url, "http://", 7) == 0 ||
+		   strncmp(url, "https://", 8) == 0) &&
+	       url[strspn(url, fit)] == '\0';
+}
+
+/* Redirects are not followed. */
 static bool
 is_healthy(const char *monitor)
 {
-	char url[512] = "";
-	CURL *easy = curl_easy_init();
+	char url[CLUSTER_URL_MAX + 64] = "";
+	CURL *easy = is_monitor(monitor) ? curl_easy_init() : NULL;
 	CURLcode got;
 	long code = 0;
 
@@ -148,6 +167,33 @@ is_natsburn(pid_t pid)
 	return n > 0 && strncmp(name, "natsburn", 8) == 0;
 }
 
+/*
+ * Is it the run of this folder? A run holds its folder open until it ends.
+ * What servers.json says is not enough: a run that was killed leaves it, and
+ * then its number may be that of another run.
+ */
+static bool
+holds_folder(pid_t pid, const char *dir)
+{
+	char path[64];
+	const struct dirent *d;
+	struct stat st, held;
+	bool holds = false;
+	DIR *fds;
+
+	text_format(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	fds = opendir(path);
+	if (fds == NULL)
+		return false;
+	while (!holds && (d = readdir(fds)) != NULL)
+		holds = d->d_name[0] != '.' &&
+			fstatat(dirfd(fds), d->d_name, &held, 0) == 0 &&
+			stat(dir, &st) == 0 && st.st_dev == held.st_dev &&
+			st.st_ino == held.st_ino;
+	closedir(fds);
+	return holds;
+}
+
 static int
 cluster_down(const char *dir)
 {
@@ -164,7 +210,7 @@ cluster_down(const char *dir)
 	cJSON_Delete(o);
 	/* The descriptor names this very process, whatever comes after it. */
 	p.fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-	if (p.fd < 0 || !is_natsburn(pid)) {
+	if (p.fd < 0 || !is_natsburn(pid) || !holds_folder(pid, dir)) {
 		if (p.fd >= 0)
 			close(p.fd);
 		return usage_error("\"%s\": its natsburn (process %d) is gone, "

@@ -24,6 +24,7 @@
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/clock.h"
+#include "proto/base/file.h"
 #include "proto/base/sig.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
@@ -141,7 +142,7 @@ lock_dir(struct driver *d)
 {
 	const char *dir = d->m->dir;
 
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    dir, strerror(errno));
 	d->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -162,12 +163,12 @@ set_aside(const struct matrix *m, const struct matrix_cell *cell)
 	int i;
 
 	matrix_path(m, cell, NULL, path, sizeof(path));
-	if (access(path, F_OK) < 0)
+	if (!file_exists(path))
 		return 0;
 	for (i = 1; i <= ASIDE_MAX; i++) {
 		aside[0] = '\0';
 		text_add(aside, sizeof(aside), "%s.old%d", path, i);
-		if (access(aside, F_OK) < 0)
+		if (!file_exists(aside))
 			return rename(path, aside) < 0 ? -errno : 0;
 	}
 	return -EEXIST;
@@ -221,7 +222,7 @@ static void
 last_line(const char *path, char *out, size_t size)
 {
 	char tail[1024];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = file_open(path);
 	off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
 	off_t from =
 	    end > (off_t)sizeof(tail) - 1 ? end - (off_t)sizeof(tail) + 1 : 0;
@@ -237,7 +238,7 @@ last_line(const char *path, char *out, size_t size)
 		return;
 	tail[n] = '\0';
 	line = strrchr(tail, '\n');
-	text_set(out, size, line != NULL ? line + 1 : tail);
+	text_printable(out, size, line != NULL ? line + 1 : tail);
 }
 
 /* On a terminal: the line of the cell that runs, renewed. */
@@ -269,12 +270,12 @@ mark_interrupted(const struct matrix *m, const struct matrix_cell *cell)
 
 	/* Before the signal: whatever comes, this cell is run again. */
 	matrix_path(m, cell, "interrupted", path, sizeof(path));
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	fd = file_create(path);
 	if (fd >= 0)
 		close(fd);
 	else
 		fprintf(stderr, "natsburn: cannot write \"%s\": %s\n", path,
-		    strerror(errno));
+		    strerror(-fd));
 }
 
 static void
@@ -353,14 +354,13 @@ run_cell(struct driver *d, struct matrix_cell *cell)
 	pid_t pid = 0;
 
 	matrix_path(d->m, cell, NULL, path, sizeof(path));
-	if (err == 0 && mkdir(path, 0755) < 0)
+	if (err == 0 && mkdir(path, 0700) < 0)
 		err = -errno;
 	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
 	if (err == 0)
-		log =
-		    open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+		log = file_append(path);
 	if (err == 0 && log < 0)
-		err = -errno;
+		err = log;
 	if (err == 0) {
 		pid = matrix_spawn(d->m, cell, log);
 		close(log);

@@ -15,12 +15,14 @@
 #include "orchestrator/command/folder.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
+#include "orchestrator/many/demand.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/shards.h"
 #include "orchestrator/report/command_line.h"
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/report_files.h"
+#include "proto/base/file.h"
 #include "proto/base/stream.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
@@ -113,7 +115,7 @@ make_out(struct merger *m)
 
 	if (bad != 0)
 		return bad;
-	if (mkdir(out, 0755) < 0 && errno != EEXIST)
+	if (mkdir(out, 0700) < 0 && errno != EEXIST)
 		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    out, strerror(errno));
 	m->full = realpath(out, NULL);
@@ -125,9 +127,9 @@ make_out(struct merger *m)
 
 /* What they left */
 
-/* Of a run that was killed: what its journal still says. */
+/* What its journal says, and whether that is all of it. */
 static cJSON *
-judge_journal(const char *dir, char *why, size_t size)
+judge_journal(const char *dir, bool *has_holes, char *why, size_t size)
 {
 	struct history h;
 	cJSON *tree = NULL;
@@ -138,30 +140,89 @@ judge_journal(const char *dir, char *why, size_t size)
 	if (err == 0)
 		tree = report_tree(&h, dir);
 	else
-		text_add(why, size,
+		text_format(why, size,
 		    "left no report, and no journal that can be read: %s",
 		    strerror(-err));
+	*has_holes = h.dropped.places > 0;
 	history_fini(&h);
 	return tree;
 }
 
-/* The journal knows more than a report that was written on the way. */
+/* The report of a run folder, if it is one; else why not, or "". */
+static cJSON *
+load_report(const char *dir, char *why, size_t size)
+{
+	char path[LINK_MAX] = "", lacks[DEMAND_WHY_MAX] = "";
+	cJSON *tree = NULL;
+
+	if (text_fits_add(path, sizeof(path), "%s/report.json", dir))
+		tree = forms_load(path);
+	if (tree != NULL && !demand_report(tree, lacks)) {
+		cJSON_Delete(tree);
+		tree = NULL;
+	}
+	text_set(why, size, lacks);
+	return tree;
+}
+
+/* Report and journal disagree: the worse of them, which says so. */
+static cJSON *
+take_worse(cJSON *report, cJSON *judged)
+{
+	int said = (int)json_number(report, "exit_code"),
+	    found = (int)json_number(judged, "exit_code");
+	cJSON *worse = forms_worse(said, found) == found ? judged : report;
+	cJSON *reason;
+	char text[160];
+
+	text_format(text, sizeof(text),
+	    "its report.json says %s (exit code %d), its journal %s (exit "
+	    "code %d)",
+	    forms_word(said), said, forms_word(found), found);
+	reason = cJSON_CreateString(text);
+	if (!cJSON_InsertItemInArray(json_get(worse, "reasons"), 0, reason))
+		cJSON_Delete(reason);
+	cJSON_Delete(worse == judged ? report : judged);
+	return worse;
+}
+
+/*
+ * Where there is a journal a report isn't believed without it. A journal
+ * that lacks what was not kept proves less than the run knew, but what it
+ * finds is found.
+ */
 static cJSON *
 read_shard(const char *dir, char *why, size_t size)
 {
-	char path[LINK_MAX] = "";
-	cJSON *tree = NULL, *judged;
+	char path[LINK_MAX] = "", lacks[DEMAND_WHY_MAX];
+	cJSON *tree = load_report(dir, lacks, sizeof(lacks)), *judged;
+	bool has_holes;
+	double code;
 
 	why[0] = '\0';
-	if (text_fits_add(path, sizeof(path), "%s/report.json", dir))
-		tree = forms_load(path);
-	if (tree != NULL && !cJSON_IsFalse(json_get(tree, "finished")))
+	judged = judge_journal(dir, &has_holes, why, size);
+	if (judged == NULL) {
+		text_add(path, sizeof(path), "%s/journal", dir);
+		if (tree != NULL && file_exists(path)) {
+			text_set(why, size, "its journal can't be read");
+			cJSON_Delete(tree);
+			return NULL;
+		}
+		if (lacks[0] != '\0')
+			text_set(why, size, lacks);
 		return tree;
-	judged = judge_journal(dir, why, size);
-	if (judged == NULL)
+	}
+	code = json_number(judged, "exit_code");
+	if (tree == NULL || cJSON_IsFalse(json_get(tree, "finished"))) {
+		cJSON_Delete(tree);
+		return judged;
+	}
+	if (code == json_number(tree, "exit_code") ||
+	    (has_holes && code != EXIT_VIOLATION)) {
+		cJSON_Delete(judged);
 		return tree;
-	cJSON_Delete(tree);
-	return judged;
+	}
+	return take_worse(tree, judged);
 }
 
 /* The path that leads from one folder to another, both absolute. */
@@ -223,7 +284,7 @@ write_missing(struct merger *m, const char *dir, const char *why)
 				    : "shard");
 	json_put_text(o, "verdict", "inconclusive");
 	list = json_put_array(o, "reasons");
-	json_append(list, cJSON_CreateString(why));
+	json_append_text(list, why);
 	write_suite(m, dir, o);
 	cJSON_Delete(o);
 }

@@ -18,15 +18,21 @@
 #include "orchestrator/report/bundle.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/report_files.h"
+#include "proto/base/file.h"
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-/* Make the run folder; it must not hold an earlier run. */
+/*
+ * Make the run folder; it must not hold an earlier run, or what somebody has
+ * prepared where the run's files are to be.
+ */
 static int
 make_run_dir(struct run *r)
 {
-	char path[CONFIG_PATH_MAX + 32] = "";
+	static const char *const names[] = {"journal", "servers"};
+	char path[CONFIG_PATH_MAX + 32];
+	size_t i;
 	int bad =
 	    folder_name(r->config.out, sizeof(r->config.out), r->config.test);
 
@@ -38,13 +44,16 @@ make_run_dir(struct run *r)
 		    "ends can't stand in a server's configuration",
 		    r->config.out);
 	text_set(r->dir, sizeof(r->dir), r->config.out);
-	if (mkdir(r->dir, 0755) < 0 && errno != EEXIST)
+	if (mkdir(r->dir, 0700) < 0 && errno != EEXIST)
 		return usage_error("--out \"%s\": cannot make this folder: %s",
 		    r->dir, strerror(errno));
-	text_add(path, sizeof(path), "%s/journal", r->dir);
-	if (access(path, F_OK) == 0)
-		return usage_error(
-		    "--out \"%s\": holds an earlier run already", r->dir);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		text_format(path, sizeof(path), "%s/%s", r->dir, names[i]);
+		if (file_exists(path))
+			return usage_error(
+			    "--out \"%s\": holds an earlier run already (%s)",
+			    r->dir, names[i]);
+	}
 	if (access(r->dir, W_OK | X_OK) < 0)
 		return usage_error("--out \"%s\": cannot be written: %s",
 		    r->dir, strerror(errno));
@@ -153,7 +162,7 @@ conclude(struct run *r)
 static int
 execute(struct run *r)
 {
-	int err, code;
+	int err, code, folder;
 
 	resolve_dir(r);
 	if (!r->config.quiet)
@@ -166,14 +175,19 @@ execute(struct run *r)
 	if (r->metrics != NULL && !r->config.quiet)
 		fprintf(stderr, "metrics at port %u, /metrics\n",
 		    metrics_port(r->metrics));
-	err = run_execute(r);
+	/* It is held until the run ends: "cluster down" looks who does. */
+	folder = file_open_dir(r->dir);
+	err = folder < 0 ? folder : run_execute(r);
 	if (err < 0) {
 		fprintf(stderr, "natsburn: cannot run in \"%s\": %s\n", r->dir,
 		    strerror(-err));
 		code = EXIT_HARNESS;
 	} else
 		code = conclude(r);
-	run_fini(r);
+	if (folder >= 0) {
+		run_fini(r);
+		close(folder);
+	}
 	return code;
 }
 

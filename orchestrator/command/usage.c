@@ -5,6 +5,9 @@
 
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
+#include "proto/base/text.h"
+
+#define USAGE_TEXT_MAX 8192 /* bytes of an error */
 
 static void say(const char *fmt, va_list ap)
     __attribute__((format(printf, 1, 0)));
@@ -12,9 +15,11 @@ static void say(const char *fmt, va_list ap)
 static void
 say(const char *fmt, va_list ap)
 {
-	fputs("natsburn: ", stderr);
-	(void)vfprintf(stderr, fmt, ap); /* there is nowhere else to say it */
-	fputc('\n', stderr);
+	char text[USAGE_TEXT_MAX], shown[USAGE_TEXT_MAX];
+
+	(void)vsnprintf(text, sizeof(text), fmt, ap); /* cut is fine */
+	text_printable(shown, sizeof(shown), text);
+	fprintf(stderr, "natsburn: %s\n", shown);
 }
 
 void

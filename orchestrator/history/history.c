@@ -89,6 +89,7 @@ int
 history_enter(struct history *h, const struct event *ev, const uint8_t *raw,
     size_t raw_len)
 {
+	struct event printable;
 	int err = 0;
 
 	h->bytes += raw_len;
@@ -97,6 +98,12 @@ history_enter(struct history *h, const struct event *ev, const uint8_t *raw,
 	look_at_order(h, ev);
 	if (h->is_over)
 		return err;
+	/* The journal has it as it was said; nobody is shown that. */
+	if (!message_is_printable(ev)) {
+		printable = *ev;
+		message_make_printable(&printable);
+		ev = &printable;
+	}
 	stats_event(&h->stats, judge_ledger(h->judge), ev);
 	if (h->stats.ran_out)
 		judge_forget(h->judge);

@@ -41,7 +41,15 @@
 	X(OP_TIMEOUT, op_timeout, MESSAGE_GIVE_UP)                             \
 	X(LIMIT_EXCEEDED, limit_exceeded, 0)                                   \
 	X(NOT_REMOVED, not_removed, 0)                                         \
-	X(NOT_RECOVERED, not_recovered, 0)
+	X(NOT_RECOVERED, not_recovered, 0)                                     \
+	X(MISANSWERED, misanswered, 0)                                         \
+	X(CONSUMER_MISSING, consumer_missing, 0)                               \
+	X(WRONG_STATE, wrong_state, 0)                                         \
+	X(NOT_REDELIVERED, not_redelivered, 0)                                 \
+	X(DELIVERED_TWICE, delivered_twice, 0)                                 \
+	X(CONSUMER_RESET, consumer_reset, 0)                                   \
+	X(REDELIVERED_EARLY, redelivered_early, 0)                             \
+	X(CRASHED, crashed, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -68,7 +76,8 @@ struct anomaly {
 	uint32_t stream;
 	uint64_t ids[2], seqs[2]; /* 0: none */
 	uint32_t fault;
-	char *says; /* one sentence with the numbers; the judge's own */
+	uint64_t more; /* so many further ones are told by this one */
+	char *says;    /* one sentence with the numbers; the judge's own */
 };
 
 struct check;
@@ -95,6 +104,7 @@ struct check_ops {
 	 * end there.
 	 */
 	bool stands_alone;
+	bool is_of_servers; /* and not of what they store */
 };
 
 /* What a running check sees. */
@@ -156,12 +166,40 @@ void check_raise_late(struct check *, const struct anomaly *proto,
  * The one definition of steady: nothing disturbed JetStream (a fault, or a
  * process of natsburn that stood still) from 20 s before from_ns until to_ns,
  * and the group had one known leader all that time and was seen to have it
- * still. A group of one replica has no other leader. The name is a stream's,
- * or "stream/consumer"; the meta group's does not matter.
- * YES comes 5 s after to_ns or later, when links that stood still were told.
+ * still. Of a stream or consumer, which the run has made, the first leader that
+ * was ever told counts 5 s after that, whatever was before: a deposed one knows
+ * it by then. A group of one replica has no other leader. The name is a
+ * stream's, or "stream/consumer"; the meta group's does not matter. YES comes
+ * 5 s after to_ns or later, when links that stood still were told.
  */
 enum steadiness check_steady(const struct check *, enum leaders_group,
     const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);
+
+/*
+ * Before 2.11 each replica of a consumer has a creation time of its own, 24 ms
+ * apart at most as measured. One created so much later is another consumer.
+ */
+#define CHECK_CREATED_NS UINT64_C(5000000000)
+
+/* What has to have been steady; see check_steady(). The name is copied. */
+struct check_span {
+	enum leaders_group what;
+	const char *name;
+	uint32_t replicas;
+	uint64_t from_ns, to_ns;
+	bool is_no_proof; /* it stays what it is, however steady */
+};
+
+/*
+ * As check_raise(), of what is a violation if the group was steady, and
+ * otherwise of the class that proto has; nothing if that is CLASS_COUNT. It
+ * is raised when that is known. Of many of a group the first have their own
+ * sentences, to which who led and which fault was in force is added, and the
+ * others one together.
+ */
+void check_raise_steady(struct check *, const struct anomaly *proto,
+    const struct check_span *, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 const char *anomaly_kind_name(enum anomaly_kind);
 const char *anomaly_class_name(enum anomaly_class);

@@ -150,6 +150,7 @@ on_planned(struct faults *f, const struct event *ev)
 	const struct msg_fault_planned *p = &ev->u.fault_planned;
 
 	f->planned++;
+	f->latest = p->fault;
 	f->servers_ended += p->ends_server;
 	if (f->nopen == FAULTS_OPEN_MAX)
 		return; /* chaos never has that many in force */

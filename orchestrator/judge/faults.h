@@ -55,6 +55,7 @@ struct faults {
 	bool strict; /* no fault stops the clock */
 	struct fault_open open[FAULTS_OPEN_MAX];
 	unsigned nopen;
+	uint32_t latest; /* the one planned last; 0: none yet */
 	uint64_t planned, applied, failed, healed, unhealed;
 	/* Those that left no service: how many, the first and the last. */
 	uint64_t applied_idle, idle_from_ns, idle_to_ns;

@@ -8,19 +8,25 @@
 
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/judge/late.h"
+#include "orchestrator/judge/proof.h"
 #include "proto/base/array.h"
+#include "proto/base/clock.h"
 #include "proto/base/ensure.h"
 #include "proto/base/text.h"
 
 #define CHECKS_MAX 32
-#define SAYS_MAX   640
-#define KEPT_MAX   (ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP)
+
+/* One that led before the first that was told knows after so long. */
+#define FIRST_LEADER_NS (5 * CLOCK_S)
+#define SAYS_MAX	1024
+#define KEPT_MAX	(ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
 
 /* What the verdict rests on besides the anomalies. */
 struct facts {
 	bool saw_run, saw_end;
 	uint64_t ok_ops, ok_under_fault, first_ok_ns, last_ok_ns;
 	struct seqmap begun, complete; /* streams whose scan was */
+	struct seqmap stated, copied;  /* that SCAN_STATE, COPIES_END name */
 	uint64_t gaps;
 	uint64_t load_ns, load_end_ns; /* when the load began, and ended */
 	uint64_t clock_ns, stood_ns;   /* it stood so long, up to then */
@@ -40,6 +46,7 @@ struct judge {
 	struct faults faults;
 	struct leaders leaders;
 	struct lates lates;
+	struct proofs proofs;
 	struct check checks[CHECKS_MAX];
 	size_t nchecks;
 	/* by message type: indices of the checks that want it */
@@ -132,6 +139,7 @@ judge_create(judge_notice *notice, void *arg)
 	faults_init(&j->faults);
 	leaders_init(&j->leaders);
 	lates_init(&j->lates);
+	proofs_init(&j->proofs);
 	j->notice = notice;
 	j->notice_arg = arg;
 	for (i = 0; check_table[i] != NULL; i++)
@@ -157,23 +165,46 @@ judge_destroy(struct judge *j)
 	}
 	seqmap_fini(&j->facts.begun);
 	seqmap_fini(&j->facts.complete);
+	seqmap_fini(&j->facts.stated);
+	seqmap_fini(&j->facts.copied);
 	ledger_fini(&j->ledger);
 	leaders_fini(&j->leaders);
 	lates_fini(&j->lates);
+	proofs_fini(&j->proofs);
 	for (i = 0; i < j->nkept; i++)
 		free(j->kept[i].says);
 	free(j->kept);
 	free(j);
 }
 
-/* Keep the first of each kind and class: they carry the evidence. */
+/*
+ * Keep the first of each kind and class: they carry the evidence. So do the
+ * first that stand for many.
+ */
+static bool
+is_kept(const struct judge *j, const struct anomaly *a)
+{
+	const struct anomaly *k;
+	unsigned same = 0;
+	uint32_t i;
+
+	if (a->more == 0)
+		return j->counts[a->kind][a->class] <= JUDGE_KEEP;
+	for (i = 0; i < j->nkept; i++) {
+		k = &j->kept[i];
+		same +=
+		    k->more > 0 && k->kind == a->kind && k->class == a->class;
+	}
+	return same < JUDGE_KEEP;
+}
+
 static void
 judge_keep(struct judge *j, const struct anomaly *a)
 {
 	char *says;
 	int err;
 
-	if (j->counts[a->kind][a->class] > JUDGE_KEEP)
+	if (!is_kept(j, a))
 		return;
 	err = array_reserve(
 	    &j->kept, &j->kept_room, j->nkept + 1, sizeof(*j->kept), KEPT_MAX);
@@ -205,15 +236,16 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	 * (guarantees 1), and a stream that lost its end numbers anew: then
 	 * nothing that follows convicts the server.
 	 */
-	if (a.class == CLASS_VIOLATION && c->faults->servers_ended > 0 &&
+	if (a.class == CLASS_VIOLATION && !c->ops->is_of_servers &&
+	    c->faults->servers_ended > 0 &&
 	    strcmp(c->config->storage, "memory") == 0)
 		a.class = CLASS_DOCUMENTED;
 	va_start(ap, fmt);
 	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
 	va_end(ap);
 	a.says = says;
-	c->judge->counts[a.kind][a.class]++;
-	c->judge->check_counts[c - c->judge->checks][a.class]++;
+	c->judge->counts[a.kind][a.class] += 1 + a.more;
+	c->judge->check_counts[c - c->judge->checks][a.class] += 1 + a.more;
 	judge_keep(c->judge, &a);
 	if (c->judge->notice != NULL)
 		c->judge->notice(c->judge->notice_arg, &a);
@@ -276,17 +308,36 @@ check_raise_late(struct check *c, const struct anomaly *proto,
 		    (double)time_used(c, t) / 1e9);
 }
 
+void
+check_raise_steady(struct check *c, const struct anomaly *proto,
+    const struct check_span *span, const char *fmt, ...)
+{
+	char says[SAYS_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
+	va_end(ap);
+	proofs_add(&c->judge->proofs, c, proto, span, says);
+}
+
 enum steadiness
 check_steady(const struct check *c, enum leaders_group what, const char *name,
     uint32_t replicas, uint64_t from_ns, uint64_t to_ns)
 {
 	uint64_t begin_ns =
 	    from_ns > FAULTS_ELECTION_NS ? from_ns - FAULTS_ELECTION_NS : 0;
+	uint64_t first_ns;
 
 	if (!faults_quiet_between(c->faults, begin_ns, to_ns))
 		return STEADY_NO;
 	if (replicas == 1)
 		return STEADY_YES;
+	first_ns = leaders_first(c->leaders, what, name);
+	/* Of a group that the run made then; it did not make the meta group. */
+	if (what != LEADERS_META && first_ns > begin_ns &&
+	    first_ns + FIRST_LEADER_NS <= from_ns)
+		begin_ns = first_ns;
 	return leaders_steady(c->leaders, what, name, begin_ns, to_ns);
 }
 
@@ -373,6 +424,7 @@ note_dropped(struct judge *j, const struct msg_dropped *m)
 		f->dropped_first_ns = m->first_ns;
 	f->dropped += m->events;
 	f->dropped_last_ns = m->last_ns;
+	proofs_finish(&j->proofs); /* what leaders did meanwhile is unknown */
 	note_hole(j);
 }
 
@@ -418,6 +470,12 @@ note_facts(struct judge *j, const struct event *ev)
 		break;
 	case MESSAGE_SCAN_BEGIN:
 		note_stream(f, &f->begun, ev->u.scan_begin.stream);
+		break;
+	case MESSAGE_SCAN_STATE:
+		note_stream(f, &f->stated, ev->u.scan_state.stream);
+		break;
+	case MESSAGE_COPIES_END:
+		note_stream(f, &f->copied, ev->u.copies_end.stream);
 		break;
 	case MESSAGE_SCAN_END:
 		if (ev->u.scan_end.complete)
@@ -508,7 +566,7 @@ judge_revoke(struct judge *j, uint64_t since_ns)
 	for (i = 0; i < j->nkept; i++) {
 		a = &j->kept[i];
 		if (a->class == CLASS_VIOLATION && a->raised_ns <= since_ns)
-			stand[a->kind]++;
+			stand[a->kind] += 1 + a->more;
 	}
 	for (i = 0; i < j->nkept; i++) {
 		a = &j->kept[i];
@@ -540,6 +598,19 @@ judge_forget(struct judge *j)
 	j->facts.lost_memory = true;
 }
 
+/* What waited for what is known of leaders. */
+static void
+judge_prove(struct judge *j, const struct event *ev)
+{
+	size_t i;
+
+	if (ev->type != MESSAGE_TICK && ev->type != MESSAGE_LEADER)
+		return;
+	for (i = 0; i < j->nchecks; i++)
+		j->checks[i].now_ns = ev->time_ns;
+	proofs_pass(&j->proofs);
+}
+
 int
 judge_event(struct judge *j, const struct event *ev)
 {
@@ -560,8 +631,10 @@ judge_event(struct judge *j, const struct event *ev)
 	leaders_event(&j->leaders, ev);
 	ledger_event(&j->ledger, ev);
 	note_facts(j, ev);
-	j->facts.lost_memory |=
-	    j->ledger.no_memory || j->leaders.no_memory || j->lates.no_memory;
+	if (!j->facts.is_broken && !j->facts.lost_memory)
+		judge_prove(j, ev);
+	j->facts.lost_memory |= j->ledger.no_memory || j->leaders.no_memory ||
+				j->lates.no_memory || j->proofs.no_memory;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
 
@@ -626,6 +699,28 @@ unaudited_stream(const struct judge *j, uint64_t *stream)
 	}
 	return seqmap_first_missing(
 	    &j->facts.begun, &j->facts.complete, 1, stream);
+}
+
+/*
+ * A stream of several copies that nobody compared. Histories without
+ * SCAN_STATE are older than this rule.
+ */
+static const struct ledger_stream *
+uncompared_stream(const struct judge *j)
+{
+	const struct ledger_stream *s;
+	uint64_t id;
+	uint32_t i;
+
+	for (i = 0; i < j->ledger.nstreams; i++) {
+		s = ledger_stream(&j->ledger, i);
+		if (s != NULL && s->replicas > 1 &&
+		    s->retention == RETENTION_LIMITS &&
+		    seqmap_find(&j->facts.stated, i + UINT64_C(1), &id) &&
+		    !seqmap_find(&j->facts.copied, i + UINT64_C(1), &id))
+			return s;
+	}
+	return NULL;
 }
 
 /* Seconds since the load began; negative before it. */
@@ -701,6 +796,7 @@ reasons_inconclusive(
 {
 	const struct facts *f = &j->facts;
 	bool has_load = strcmp(j->config.test, "none") != 0;
+	const struct ledger_stream *s = uncompared_stream(j);
 	uint64_t stream;
 
 	if (f->dropped > 0)
@@ -727,6 +823,8 @@ reasons_inconclusive(
 		reason(r, "no stream was audited");
 	else if (unaudited_stream(j, &stream))
 		reason(r, "the audit is not complete: %.150s", f->scan_why);
+	if (s != NULL)
+		reason(r, "the copies of stream %s were not compared", s->name);
 }
 
 static void note(struct judge_result *r, const char *fmt, ...)
@@ -811,8 +909,10 @@ judge_finish(struct judge *j, struct judge_result *r)
 	for (i = 0; i < j->nchecks; i++)
 		if (j->checks[i].ops->finish != NULL && !is_off(&j->checks[i]))
 			j->checks[i].ops->finish(&j->checks[i]);
-	if (!j->facts.is_broken && !j->facts.lost_memory)
+	if (!j->facts.is_broken && !j->facts.lost_memory) {
 		lates_finish(&j->lates, j->facts.saw_end);
+		proofs_finish(&j->proofs);
+	}
 	judge_conclude(j, r, true);
 	judge_annotate(j, r);
 	r->is_whole = is_whole(j);

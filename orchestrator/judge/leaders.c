@@ -26,6 +26,7 @@ struct leaders_row {
 	/* The latest changes, a ring; change number i stands at i % CHANGES. */
 	struct change changes[LEADERS_CHANGES];
 	uint64_t nchanges;
+	uint64_t first_ns; /* of the very first */
 };
 
 void
@@ -132,6 +133,8 @@ leaders_event(struct leaders *l, const struct event *ev)
 			return;
 		}
 	}
+	if (r->nchanges == 0)
+		r->first_ns = ev->time_ns;
 	c = change_number(r, r->nchanges++);
 	memset(c, 0, sizeof(*c));
 	c->ns = ev->time_ns;
@@ -152,6 +155,16 @@ leaders_steady(const struct leaders *l, enum leaders_group what,
 		return STEADY_YES;
 	/* Another one came before this one was seen again. */
 	return change_at(r, UINT64_MAX) == c ? STEADY_SO_FAR : STEADY_NO;
+}
+
+uint64_t
+leaders_first(
+    const struct leaders *l, enum leaders_group what, const char *name)
+{
+	const struct key k = key_of((uint8_t)what, name);
+	const struct leaders_row *r = row_of(l, &k);
+
+	return r != NULL ? r->first_ns : UINT64_MAX;
 }
 
 const char *

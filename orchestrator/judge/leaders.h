@@ -49,6 +49,10 @@ void leaders_event(struct leaders *, const struct event *);
 enum steadiness leaders_steady(const struct leaders *, enum leaders_group,
     const char *name, uint64_t from_ns, uint64_t to_ns);
 
+/* When a leader of the group was told first; UINT64_MAX: never. */
+uint64_t leaders_first(
+    const struct leaders *, enum leaders_group, const char *name);
+
 /* The leader as it was told last; "" when there is none, or none known. */
 const char *leaders_now(
     const struct leaders *, enum leaders_group, const char *name);

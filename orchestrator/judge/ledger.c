@@ -124,6 +124,22 @@ ledger_consumer(const struct ledger *l, uint32_t consumer)
 	return &l->consumers[consumer];
 }
 
+uint64_t
+ledger_limit(const struct ledger *l, uint32_t stream, uint64_t limit_ns)
+{
+	const struct ledger_consumer *c;
+	uint64_t waits_ns = 0;
+	uint32_t i;
+
+	for (i = 0; i < l->nconsumers; i++) {
+		c = ledger_consumer(l, i);
+		if (c != NULL && c->stream == stream &&
+		    2 * c->ack_wait_ns > waits_ns)
+			waits_ns = 2 * c->ack_wait_ns;
+	}
+	return waits_ns > limit_ns / 2 ? limit_ns + waits_ns : limit_ns;
+}
+
 static uint64_t
 bit_of(const struct ledger *l, uint32_t consumer)
 {
@@ -347,14 +363,20 @@ find_by_seq(const struct ledger *l, uint32_t consumer, uint64_t seq)
 }
 
 static void
-enter_ack(struct ledger *l, const struct msg_ack_ok *m)
+enter_ack(struct ledger *l, const struct event *ev)
 {
+	const struct msg_ack_ok *m = &ev->u.ack_ok;
 	struct ledger_entry *e = m->id != 0
 				     ? ledger_find(l, m->id)
 				     : find_by_seq(l, m->consumer, m->seq);
+	uint64_t bit = bit_of(l, m->consumer);
 
-	if (e != NULL)
-		entry_confirm(l, e, bit_of(l, m->consumer));
+	if (e == NULL)
+		return;
+	/* An ack that says nothing new moves nothing. */
+	if (bit != 0 && (e->confirmed & bit) == 0)
+		l->consumers[m->consumer].moved_ns = ev->time_ns;
+	entry_confirm(l, e, bit);
 }
 
 /* A message that was parked comes again: it may have to be acked after all. */
@@ -438,9 +460,10 @@ enter_deliver(struct ledger *l, const struct event *ev)
 	}
 	if (c == NULL || c->bit == 0)
 		return;
-	c->moved_ns = ev->time_ns;
-	if (m->seq > c->frontier)
+	if (m->seq > c->frontier) {
 		c->frontier = m->seq;
+		c->moved_ns = ev->time_ns;
+	}
 	readers = array_at(&l->readers, &l->nreaders, ev->source,
 	    sizeof(*readers), SOURCES_MAX);
 	if (readers != NULL)
@@ -548,6 +571,8 @@ enter_consumer(struct ledger *l, const struct msg_consumer *m)
 	c->exists = true;
 	c->stream = m->stream;
 	c->frontier = 0;
+	c->created = m->created;
+	c->ack_wait_ns = m->ack_wait_ns;
 	text_set(c->name, sizeof(c->name), m->name);
 }
 
@@ -595,7 +620,7 @@ ledger_event(struct ledger *l, const struct event *ev)
 	else if (ev->type == MESSAGE_DELIVER)
 		enter_deliver(l, ev);
 	else if (ev->type == MESSAGE_ACK_OK)
-		enter_ack(l, &ev->u.ack_ok);
+		enter_ack(l, ev);
 	else if (ev->type == MESSAGE_ACK_INVOKE ||
 		 ev->type == MESSAGE_ACK_UNKNOWN)
 		enter_ack_attempt(l, ev);

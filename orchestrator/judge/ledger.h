@@ -54,10 +54,11 @@ struct ledger_consumer {
 	uint64_t bit; /* in the masks of entries, 0 without rules */
 	enum message_word kind, acks; /* KIND_..., ACKS_... */
 	bool is_filtered;
-	uint32_t subject; /* when it is filtered */
+	uint32_t subject;	       /* when it is filtered */
+	uint64_t created, ack_wait_ns; /* as CONSUMER told them last */
 	uint64_t max_ack_pending, max_deliver;
 	uint64_t frontier; /* highest sequence that it has delivered */
-	uint64_t moved_ns; /* when it delivered something last */
+	uint64_t moved_ns; /* when that rose, or an ack was confirmed anew */
 };
 
 struct ledger_stream {
@@ -119,6 +120,14 @@ const struct ledger_consumer *ledger_consumer(
  * had to confirm it did. Those who did are *confirmed.
  */
 bool ledger_is_parked(const struct ledger *, uint64_t id, uint64_t *confirmed);
+
+/*
+ * A limit for operations on a stream, in ns: one delivery that is lost, or
+ * one ack that the server ignores, costs up to two ack waits. Where these are
+ * more than half of the limit they are added to it.
+ */
+uint64_t ledger_limit(
+    const struct ledger *, uint32_t stream, uint64_t limit_ns);
 
 /* Bits of the consumers that message id of a stream has to reach. */
 uint64_t ledger_required(const struct ledger *, uint32_t stream, uint64_t id);

@@ -88,6 +88,23 @@ parked_put(struct parked *p, uint64_t id, uint64_t confirmed)
 	return 0;
 }
 
+uint64_t
+parked_count(const struct parked *p, uint64_t bit)
+{
+	const struct parked_set *set;
+	uint64_t n = 0;
+	uint32_t i, k;
+
+	for (i = 0; i < p->n; i++)
+		for (k = 0; k < p->sources[i].n; k++) {
+			set = &p->sources[i].sets[k];
+			if ((set->confirmed & bit) == 0)
+				n += roaring_bitmap_get_cardinality(
+				    set->counters);
+		}
+	return n;
+}
+
 bool
 parked_find(const struct parked *p, uint64_t id, uint64_t *confirmed)
 {

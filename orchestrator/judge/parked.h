@@ -40,6 +40,12 @@ void parked_fini(struct parked *);
  */
 int parked_put(struct parked *, uint64_t id, uint64_t confirmed);
 
+/*
+ * How many are kept that these consumers (a bit, or 0: nobody) did not
+ * confirm.
+ */
+uint64_t parked_count(const struct parked *, uint64_t bit);
+
 bool parked_find(const struct parked *, uint64_t id, uint64_t *confirmed);
 
 /* The same, and forget it. */

@@ -108,6 +108,60 @@ seqmap_append(struct seqmap *m, uint64_t key, uint64_t len)
 	return 0;
 }
 
+int
+seqmap_cover(struct seqmap *m, uint64_t first, uint64_t last)
+{
+	size_t i, end;
+	uint64_t key;
+	int err;
+
+	if (first > last)
+		return 0;
+	err = seqmap_add(m, first, first);
+	if (err == -ENOMEM)
+		return err;
+	i = run_before(m, first);
+	/* The run takes in all that begin in the range or right behind it. */
+	for (end = i + 1; end < m->n && m->runs[end].key - 1 <= last; end++) {
+		key = m->runs[end].key + (m->runs[end].len - 1);
+		if (key > last)
+			last = key;
+		m->count -= m->runs[end].len;
+	}
+	memmove(
+	    &m->runs[i + 1], &m->runs[end], (m->n - end) * sizeof(*m->runs));
+	m->n -= end - i - 1;
+	key = m->runs[i].key;
+	if (last - key >= m->runs[i].len) {
+		m->count += last - key + 1 - m->runs[i].len;
+		m->runs[i].len = last - key + 1;
+	}
+	return 0;
+}
+
+struct seqmap_part
+seqmap_between(const struct seqmap *m, uint64_t first, uint64_t last)
+{
+	struct seqmap_part part = {0};
+	const struct seqmap_run *r;
+	size_t i = run_before(m, first);
+	uint64_t low, high;
+
+	for (i = i < m->n ? i : 0; i < m->n && m->runs[i].key <= last; i++) {
+		r = &m->runs[i];
+		low = r->key > first ? r->key : first;
+		high = r->key + (r->len - 1);
+		high = high < last ? high : last;
+		if (low > high)
+			continue;
+		if (part.count == 0)
+			part.low = low;
+		part.high = high;
+		part.count += high - low + 1;
+	}
+	return part;
+}
+
 bool
 seqmap_find(const struct seqmap *m, uint64_t key, uint64_t *value)
 {

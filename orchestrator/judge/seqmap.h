@@ -38,6 +38,19 @@ int seqmap_add(struct seqmap *, uint64_t key, uint64_t value);
  */
 int seqmap_append(struct seqmap *, uint64_t key, uint64_t len);
 
+/*
+ * Add all keys from first to last that are not there, each its own value, to
+ * a map of such keys. 0 or -ENOMEM.
+ */
+int seqmap_cover(struct seqmap *, uint64_t first, uint64_t last);
+
+/* How many keys lie from first to last, and which is the lowest and highest. */
+struct seqmap_part {
+	uint64_t count, low, high;
+};
+struct seqmap_part seqmap_between(
+    const struct seqmap *, uint64_t first, uint64_t last);
+
 bool seqmap_find(const struct seqmap *, uint64_t key, uint64_t *value);
 
 /* The lowest key with this value: linear in the number of runs. */

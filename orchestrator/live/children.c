@@ -446,6 +446,7 @@ slot_event(struct children *c, struct child_slot *s, struct event *ev,
 		s->said_bye = true;
 		s->bye_ok = ev->u.bye.ok == 1;
 	}
+	message_make_printable(ev);
 	c->hooks.event(c->arg, s, ev, raw, len);
 }
 

@@ -460,13 +460,39 @@ send_streams(struct run *r, struct child_slot *to)
 	run_start_worker(r, to);
 }
 
+/* Name every consumer that stays when nobody reads it. */
+static void
+send_consumers(struct run *r, struct child_slot *to)
+{
+	const struct ledger *l = judge_ledger(r->history.judge);
+	const struct ledger_consumer *k;
+	struct event ev;
+	uint32_t i;
+
+	for (i = 0; i < l->nconsumers; i++) {
+		k = ledger_consumer(l, i);
+		if (k == NULL || k->kind == KIND_ORDERED)
+			continue;
+		memset(&ev, 0, sizeof(ev));
+		ev.type = MESSAGE_AUDIT_CONSUMER;
+		ev.u.audit_consumer.stream = k->stream;
+		ev.u.audit_consumer.consumer = i;
+		ev.u.audit_consumer.ack_wait_ns = k->ack_wait_ns;
+		text_set(ev.u.audit_consumer.name,
+		    sizeof(ev.u.audit_consumer.name), k->name);
+		children_send(r->children, to, &ev);
+	}
+}
+
 static bool
 audit_is_over(struct run *r)
 {
 	if (r->audit == NULL)
 		return true;
-	if (r->audit->state == CHILD_READY)
+	if (r->audit->state == CHILD_READY) {
+		send_consumers(r, r->audit);
 		send_streams(r, r->audit);
+	}
 	if (r->audit->state != CHILD_FINISHED)
 		return false;
 	if (!r->audit->bye_ok && !r->doomed && r->audits < AUDITS_MAX) {

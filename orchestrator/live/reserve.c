@@ -42,7 +42,7 @@ reserve_make(const char *run_dir)
 
 	bytes = bytes < RESERVE_BYTES ? bytes : RESERVE_BYTES;
 	reserve_path(path, sizeof(path), run_dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return 0;
 	if (bytes == 0 || posix_fallocate(fd, 0, (off_t)bytes) != 0) {

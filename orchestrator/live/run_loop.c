@@ -12,6 +12,7 @@
 #include "orchestrator/live/servers.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/report_files.h"
+#include "proto/base/file.h"
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
@@ -147,9 +148,9 @@ run_prepare(struct run *r)
 	int fd, err;
 
 	text_add(path, sizeof(path), "%s/stderr.log", r->dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	fd = file_create(path);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = journal_create(&r->journal, r->dir, r->config.run);
 	r->has_journal = err == 0;
 	if (err == 0)

@@ -21,7 +21,8 @@ forms_load(const char *path)
 {
 	cJSON *report = json_load(path, REPORT_FILES_MAX);
 
-	if (cJSON_IsNumber(json_get(report, "exit_code")) &&
+	if (json_make_printable(report) &&
+	    cJSON_IsNumber(json_get(report, "exit_code")) &&
 	    json_text(report, "verdict")[0] != '\0')
 		return report;
 	cJSON_Delete(report);

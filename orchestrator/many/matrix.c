@@ -14,6 +14,7 @@
 #include "orchestrator/command/usage.h"
 #include "orchestrator/command/validate.h"
 #include "orchestrator/judge/judge.h"
+#include "orchestrator/many/demand.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/report/report.h"
@@ -413,7 +414,7 @@ agrees(const struct matrix *m, const struct matrix_cell *cell, const cJSON *o)
 bool
 matrix_take(struct matrix *m, struct matrix_cell *cell)
 {
-	char path[CONFIG_PATH_MAX + 32];
+	char path[CONFIG_PATH_MAX + 32], lacks[DEMAND_WHY_MAX];
 	const cJSON *code;
 	cJSON *report;
 	bool good;
@@ -424,7 +425,8 @@ matrix_take(struct matrix *m, struct matrix_cell *cell)
 	matrix_path(m, cell, "report.json", path, sizeof(path));
 	report = forms_load(path);
 	code = json_get(report, "exit_code");
-	good = report != NULL && agrees(m, cell, report);
+	good = report != NULL && demand_report(report, lacks) &&
+	       json_is_true(report, "finished") && agrees(m, cell, report);
 	if (good) {
 		cell->state = CELL_FINISHED;
 		cell->exit_code = code->valueint;

@@ -24,7 +24,7 @@ add_list(cJSON *o, const char *name, const char *list)
 	char item[CONFIG_LIST_MAX];
 
 	while (text_next_item(&list, item, sizeof(item)))
-		json_append(items, cJSON_CreateString(item));
+		json_append_text(items, item);
 }
 
 static void
@@ -34,7 +34,7 @@ add_labels(cJSON *o, const char *name, const struct matrix_axis *axis)
 	unsigned i;
 
 	for (i = 0; i < axis->n; i++)
-		json_append(items, cJSON_CreateString(axis->items[i].label));
+		json_append_text(items, axis->items[i].label);
 }
 
 static cJSON *

@@ -51,7 +51,8 @@ fold(cJSON *to, const cJSON *from, bool highest)
 		if (cJSON_IsObject(item)) {
 			if (inner == NULL)
 				inner = json_put_object(to, item->string);
-			fold(inner, item, highest);
+			if (cJSON_IsObject(inner))
+				fold(inner, item, highest);
 		} else if (!cJSON_IsNumber(item))
 			continue;
 		else if (highest || strcmp(item->string, "behind") == 0)
@@ -225,7 +226,7 @@ take_options(struct shards *s, const cJSON *report)
 				break;
 		}
 		if (have == NULL)
-			json_append(list, cJSON_CreateString(one->string));
+			json_append_text(list, one->string);
 	}
 }
 
@@ -238,10 +239,9 @@ take_reason(struct shards *s, const char *name, const char *reason)
 
 	text_add(text, sizeof(text), "%s: %s", name, reason);
 	if (n < REASONS_MAX)
-		json_append(list, cJSON_CreateString(text));
+		json_append_text(list, text);
 	else if (n == REASONS_MAX)
-		json_append(
-		    list, cJSON_CreateString("and more: see the shards"));
+		json_append_text(list, "and more: see the shards");
 }
 
 /* Its row. */

@@ -118,12 +118,13 @@ shards_page(const cJSON *tree, FILE *out)
 	fprintf(out,
 	    " in <b>%d</b> shards · <b>%.0f</b> rounds · <b>%.0f</b> "
 	    "publishes, <b>%.0f</b> deliveries · <b>%d</b> faults · longest "
-	    "stall <b>%.1f s</b> · exit code <b>%.0f</b> · %s",
+	    "stall <b>%.1f s</b> · exit code <b>%.0f</b> · ",
 	    size_of(tree, "shards"), json_number(tree, "rounds"),
 	    json_number(json_get(counts, "publish"), "ok"),
 	    json_number(counts, "deliver"), size_of(tree, "faults"),
 	    json_number(tree, "longest_stall_ms") / 1e3,
-	    json_number(tree, "exit_code"), json_text(tree, "started"));
+	    json_number(tree, "exit_code"));
+	markup_text(out, json_text(tree, "started"));
 	forms_page_main(out);
 	forms_page_tiles(shards, "shards", out);
 	page_shards(tree, out);

@@ -12,6 +12,7 @@
 
 #include "orchestrator/report/bundle_parts.h"
 #include "orchestrator/report/report_files.h"
+#include "proto/base/file.h"
 #include "proto/base/text.h"
 
 #define HEAD_BYTES ((size_t)1 << 20) /* of a file that is cut */
@@ -73,6 +74,21 @@ put_form(void *arg, const char *name, const char *text, size_t len)
 
 /* Files */
 
+FILE *
+bundle_open(const char *path)
+{
+	int fd = file_open(path);
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+	if (f != NULL)
+		return f;
+	if (fd < 0)
+		errno = -fd;
+	else
+		(void)close(fd); /* nothing was written */
+	return NULL;
+}
+
 /*
  * A file's text; of one that is very large its beginning and its end. NULL
  * with errno. To be freed.
@@ -82,7 +98,7 @@ read_text(const char *path, size_t *len)
 {
 	static const char cut[] =
 	    "\n\n[natsburn: the middle of this file is left out]\n\n";
-	FILE *f = fopen(path, "re");
+	FILE *f = bundle_open(path);
 	size_t want, head;
 	struct stat st;
 	char *text;
@@ -90,9 +106,8 @@ read_text(const char *path, size_t *len)
 	*len = 0;
 	if (f == NULL)
 		return NULL;
-	if (fstat(fileno(f), &st) < 0 || !S_ISREG(st.st_mode)) {
+	if (fstat(fileno(f), &st) < 0) {
 		fclose(f);
-		errno = EINVAL;
 		return NULL;
 	}
 	want = (size_t)st.st_size;
@@ -139,8 +154,10 @@ put_file(struct bundle *b, const char *name, const char *path, bool learns)
 	char *text = read_text(path, &len);
 	int err = 0;
 
+	/* A link, a FIFO or the like is nothing that a run has left. */
 	if (text == NULL)
-		return errno == ENOENT || errno == EINVAL
+		return errno == ENOENT || errno == EINVAL || errno == ELOOP ||
+			       errno == ENXIO
 			   ? 0
 			   : bundle_fail(b, -errno, name);
 	if (learns)
@@ -158,15 +175,21 @@ put_server(struct bundle *b, const char *server, bool learns)
 {
 	char path[BUNDLE_PATH_MAX] = "", name[BUNDLE_PATH_MAX];
 	const struct dirent *d;
-	int err = 0;
+	int err = 0, fd;
 	DIR *dir;
 
 	text_add(path, sizeof(path), "%s/servers/%s", b->dir, server);
-	dir = opendir(path);
-	if (dir == NULL) /* a file, or gone */
-		return errno == ENOTDIR || errno == ENOENT
+	fd = file_open_dir(path);
+	if (fd < 0) /* a file, a link, or gone */
+		return fd == -ENOTDIR || fd == -ENOENT || fd == -ELOOP
 			   ? 0
-			   : bundle_fail(b, -errno, path);
+			   : bundle_fail(b, fd, path);
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		err = -errno;
+		(void)close(fd); /* nothing was written */
+		return bundle_fail(b, err, path);
+	}
 	while (err == 0 && (d = readdir(dir)) != NULL) {
 		if (!is_wanted(d->d_name) ||
 		    (learns && !has_end(d->d_name, ".conf")))
@@ -187,8 +210,11 @@ put_servers(struct bundle *b, bool learns)
 	struct dirent **list = NULL;
 	char path[BUNDLE_PATH_MAX] = "";
 	int i, n, err = 0;
+	struct stat st;
 
 	text_add(path, sizeof(path), "%s/servers", b->dir);
+	if (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+		return 0; /* nothing that a run has left */
 	n = scandir(path, &list, NULL, alphasort);
 	if (n < 0 && errno != ENOENT)
 		return bundle_fail(b, -errno, path);
@@ -261,7 +287,7 @@ bundle_write(const struct history *h, const cJSON *tree, const char *run_dir,
 	    .secrets = secrets,
 	    .why = why,
 	    .why_size = size};
-	int err = 0;
+	int err = 0, fd = -1;
 
 	name_top(&b);
 	b.is_part = h->bytes > BUNDLE_JOURNAL_MAX;
@@ -271,9 +297,11 @@ bundle_write(const struct history *h, const cJSON *tree, const char *run_dir,
 	b.out = archive_write_new();
 	if (b.redactor == NULL || b.out == NULL)
 		err = bundle_fail(&b, -ENOMEM, path);
+	else if ((fd = file_create(temp)) < 0)
+		err = bundle_fail(&b, fd, path);
 	else if (archive_write_add_filter_zstd(b.out) != ARCHIVE_OK ||
 		 archive_write_set_format_pax_restricted(b.out) != ARCHIVE_OK ||
-		 archive_write_open_filename(b.out, temp) != ARCHIVE_OK)
+		 archive_write_open_fd(b.out, fd) != ARCHIVE_OK)
 		err = bundle_fail(&b, -EIO, path);
 	if (err == 0)
 		err = fill(&b);
@@ -283,10 +311,12 @@ bundle_write(const struct history *h, const cJSON *tree, const char *run_dir,
 	if (b.out != NULL)
 		(void)archive_write_free(b.out); /* closing told all */
 	b.out = NULL;
+	if (fd >= 0 && close(fd) < 0 && err == 0)
+		err = bundle_fail(&b, -errno, path);
 	if (err == 0 && rename(temp, path) < 0)
 		err = bundle_fail(&b, -errno, path);
-	if (err < 0)
-		(void)unlink(temp); /* it may not be there */
+	if (err < 0 && fd >= 0)
+		(void)unlink(temp); /* half of one is worse than none */
 	redact_destroy(b.redactor);
 	return err;
 }

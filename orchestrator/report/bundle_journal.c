@@ -13,7 +13,7 @@
 #include "proto/base/text.h"
 #include "proto/frame.h"
 
-#define PART_DIR   ".bundle" /* where it is written first */
+#define PART_DIR   ".bundle-XXXXXX" /* no other has this one */
 #define LINE_MAX_  2048
 #define NAME_BYTES 64 /* of a segment in the bundle */
 
@@ -91,7 +91,7 @@ copy_journal(struct bundle *b, struct journal_reader *in,
 static int
 put_segment(struct bundle *b, const char *name, const char *path)
 {
-	FILE *f = fopen(path, "re");
+	FILE *f = bundle_open(path);
 	char *data = NULL;
 	struct stat st;
 	size_t len;
@@ -115,7 +115,7 @@ part_path(const struct bundle *b, unsigned segment, char *name, char *path)
 {
 	name[0] = path[0] = '\0';
 	text_add(name, NAME_BYTES, "journal/%06u.nbj", segment);
-	text_add(path, BUNDLE_PATH_MAX, "%s/" PART_DIR "/%s", b->dir, name);
+	text_add(path, BUNDLE_PATH_MAX, "%s/%s", b->part, name);
 }
 
 static int
@@ -147,8 +147,7 @@ remove_segments(const struct bundle *b)
 int
 bundle_put_journal(struct bundle *b)
 {
-	char part[BUNDLE_PATH_MAX] = "", sub[BUNDLE_PATH_MAX] = "",
-	     *text = NULL;
+	char sub[BUNDLE_PATH_MAX] = "", *text = NULL;
 	struct journal_reader in;
 	struct journal_writer out;
 	struct stream events;
@@ -156,13 +155,13 @@ bundle_put_journal(struct bundle *b)
 	FILE *f;
 	int err;
 
-	text_add(part, sizeof(part), "%s/" PART_DIR, b->dir);
-	text_add(sub, sizeof(sub), "%s/journal", part);
-	if (mkdir(part, 0755) < 0 && errno != EEXIST)
-		return bundle_fail(b, -errno, part);
+	text_format(b->part, sizeof(b->part), "%s/" PART_DIR, b->dir);
+	if (mkdtemp(b->part) == NULL)
+		return bundle_fail(b, -errno, b->part);
+	text_add(sub, sizeof(sub), "%s/journal", b->part);
 	err = journal_open(&in, b->dir);
 	if (err == 0)
-		err = journal_create_copy(&out, part, &in);
+		err = journal_create_copy(&out, b->part, &in);
 	if (err == 0) {
 		f = stream_open(&events);
 		err = f != NULL ? copy_journal(b, &in, &out, f) : -ENOMEM;
@@ -175,11 +174,11 @@ bundle_put_journal(struct bundle *b)
 		if (err == 0)
 			err = bundle_put(b, "journal.txt", text, len);
 	} else
-		err = bundle_fail(b, err, part);
+		err = bundle_fail(b, err, b->part);
 	free(text);
 	journal_reader_fini(&in);
 	remove_segments(b);
 	(void)rmdir(sub); /* or it stays, empty */
-	(void)rmdir(part);
+	(void)rmdir(b->part);
 	return err;
 }

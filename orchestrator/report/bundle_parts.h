@@ -18,6 +18,7 @@ struct bundle {
 	struct archive *out;
 	struct redactor *redactor;
 	struct evidence_sieve sieve;
+	char part[BUNDLE_PATH_MAX]; /* where the journal is written first */
 	bool is_part; /* the journal is too large to be taken whole */
 	uint64_t events, taken;
 	char *why;
@@ -26,6 +27,9 @@ struct bundle {
 
 /* Say why it can't be done: err, and why in the caller's buffer. */
 int bundle_fail(struct bundle *, int err, const char *what);
+
+/* Open one of the run's files for reading; NULL with errno. */
+FILE *bundle_open(const char *path);
 
 /* Put a file into it, as it is or without secrets. 0 or -errno, said. */
 int bundle_put(struct bundle *, const char *name, const char *data, size_t len);

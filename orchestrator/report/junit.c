@@ -17,6 +17,7 @@
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/markup.h"
 #include "proto/base/text.h"
+#include "proto/base/clock.h"
 #include "proto/json.h"
 
 static void
@@ -217,6 +218,7 @@ void
 junit_suite(const cJSON *tree, const char *name, FILE *out)
 {
 	struct junit_tally t = junit_count(tree);
+	char local[CLOCK_UTC_MAX];
 	const char *started = json_text(tree, "started");
 	const cJSON *check;
 
@@ -228,9 +230,13 @@ junit_suite(const cJSON *tree, const char *name, FILE *out)
 	    t.tests, t.failures, t.errors, t.skipped,
 	    json_number(tree, "total_s"));
 	/* Readers want a local time without a zone. */
-	if (strlen(started) > 1)
-		fprintf(out, " timestamp=\"%.*s\"", (int)strlen(started) - 1,
-		    started);
+	if (strlen(started) > 1) {
+		text_set(local, sizeof(local), started);
+		local[strlen(local) - 1] = '\0';
+		fputs(" timestamp=\"", out);
+		markup_text(out, local);
+		fputs("\"", out);
+	}
 	fputs(">\n", out);
 	properties(tree, out);
 	write_run(tree, out);

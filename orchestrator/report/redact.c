@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "orchestrator/report/redact.h"
+#include "proto/base/array.h"
 #include "proto/base/stream.h"
 #include "proto/config.h"
 
-#define SECRETS_MAX 512
+#define SECRETS_MAX 16384
 #define SECRET_MIN  6 /* shorter ones stand in ordinary words, too */
-#define NAMES_MAX   64
+#define NAMES_MAX   1024
 #define NAME_MAX_   64
 #define NKEY_MIN    52
 #define STORE_KEYS  "key,ek,prev_key,prev_ek"
@@ -24,9 +25,9 @@ struct secret {
 };
 
 struct redactor {
-	struct secret secrets[SECRETS_MAX];
-	size_t nsecrets;
-	bool ran_out;			  /* of memory: a secret is not known */
+	struct secret *secrets;
+	uint32_t nsecrets, room;
+	bool ran_out;			  /* of room: a secret is not known */
 	bool begins[256];		  /* a secret begins with this byte */
 	char names[NAMES_MAX][NAME_MAX_]; /* variables that hold secrets */
 	size_t nnames;
@@ -38,6 +39,7 @@ struct scan {
 	struct redactor *learner; /* not NULL: learn instead of writing */
 	const char *text;
 	size_t len, at;
+	size_t hidden; /* what stands before this place is not written */
 	enum redact_kind kind;
 	FILE *out;
 };
@@ -57,27 +59,32 @@ redact_destroy(struct redactor *r)
 		return;
 	for (i = 0; i < r->nsecrets; i++)
 		free(r->secrets[i].text);
+	free(r->secrets);
 	free(r);
 }
 
 void
 redact_secret(struct redactor *r, const char *value, size_t len)
 {
+	bool was_out = r->ran_out;
 	struct secret *s;
 	size_t i;
 
-	if (len < SECRET_MIN || r->nsecrets == SECRETS_MAX)
+	if (len < SECRET_MIN)
 		return;
 	for (i = 0; i < r->nsecrets; i++)
 		if (r->secrets[i].len == len &&
 		    memcmp(r->secrets[i].text, value, len) == 0)
 			return;
+	r->ran_out = true; /* else it would stay where its name isn't */
+	if (array_reserve(&r->secrets, &r->room, r->nsecrets + 1,
+		sizeof(*r->secrets), SECRETS_MAX) < 0)
+		return;
 	s = &r->secrets[r->nsecrets];
 	s->text = malloc(len);
-	if (s->text == NULL) {
-		r->ran_out = true; /* it would stay where its name isn't */
+	if (s->text == NULL)
 		return;
-	}
+	r->ran_out = was_out;
 	memcpy(s->text, value, len);
 	s->len = len;
 	r->begins[(unsigned char)value[0]] = true;
@@ -131,25 +138,6 @@ peek(const struct scan *s, size_t ahead)
 	return s->at + ahead < s->len ? s->text[s->at + ahead] : '\0';
 }
 
-static void
-keep(struct scan *s, size_t n)
-{
-	if (s->learner == NULL)
-		(void)fwrite(
-		    s->text + s->at, 1, n, s->out); /* the stream remembers */
-	s->at += n;
-}
-
-static void
-drop(struct scan *s, size_t n)
-{
-	if (s->learner == NULL)
-		fputs(REDACT_MARK, s->out);
-	s->at += n;
-}
-
-/* Does a run of n bytes begin here that is a secret by itself? */
-
 static size_t
 known_secret(const struct scan *s)
 {
@@ -166,6 +154,33 @@ known_secret(const struct scan *s)
 	}
 	return best;
 }
+
+/* The n bytes here are not written, and the mark instead of them. */
+static void
+hide(struct scan *s, size_t n, const char *mark)
+{
+	if (s->learner == NULL && s->at >= s->hidden)
+		fputs(mark, s->out);
+	if (s->at + n > s->hidden)
+		s->hidden = s->at + n;
+}
+
+/* Go on by n bytes; what of them is not hidden is written. */
+static void
+pass(struct scan *s, size_t n)
+{
+	size_t end = s->at + n, known;
+
+	for (; s->at < end; s->at++) {
+		known = known_secret(s);
+		if (known > 0)
+			hide(s, known, REDACT_MARK);
+		if (s->learner == NULL && s->at >= s->hidden)
+			fputc(s->text[s->at], s->out);
+	}
+}
+
+/* Does a run of n bytes begin here that is a secret by itself? */
 
 static size_t
 span_of(const struct scan *s, const char *more)
@@ -216,31 +231,38 @@ bcrypt(const struct scan *s)
 	return n >= 20 ? n : 0;
 }
 
-/* Up to the end of a block such as BEGIN PRIVATE KEY; certificates stay. */
+/*
+ * Up to the end of a block such as BEGIN PRIVATE KEY, which may stand in one
+ * line (JSON has "\\n" for its line ends); certificates stay.
+ */
 static size_t
 block(const struct scan *s)
 {
 	static const char *const secret[] = {
 	    "PRIVATE KEY", "SEED", "JWT", "SECRET"};
-	const char *begin = s->text + s->at, *line, *end;
-	size_t rest = s->len - s->at, i;
+	const char *begin = s->text + s->at, *head, *end;
+	size_t rest = s->len - s->at, len = 11, i;
 
-	if (rest < 11 || memcmp(begin, "-----BEGIN ", 11) != 0)
+	if (rest < len || memcmp(begin, "-----BEGIN ", len) != 0)
 		return 0;
-	line = memchr(begin, '\n', rest);
-	if (line == NULL)
-		return 0;
+	head = begin + len;
+	while (len < rest && begin[len] != '-' && begin[len] != '\n')
+		len++;
 	for (i = 0; i < 4; i++)
-		if (memmem(begin, (size_t)(line - begin), secret[i],
+		if (memmem(head, (size_t)(begin + len - head), secret[i],
 			strlen(secret[i])) != NULL)
 			break;
 	if (i == 4)
 		return 0;
-	end = memmem(line, rest - (size_t)(line - begin), "---END ", 7);
+	end = memmem(begin + len, rest - len, "---END ", 7);
 	if (end == NULL)
 		return rest;
-	line = memchr(end, '\n', rest - (size_t)(end - begin));
-	return line != NULL ? (size_t)(line - begin) : rest;
+	len = (size_t)(end - begin) + 7;
+	while (len < rest && begin[len] != '-' && begin[len] != '\n')
+		len++;
+	while (len < rest && begin[len] == '-')
+		len++;
+	return len;
 }
 
 /* user:password of a URL: what stands before the @. */
@@ -316,7 +338,8 @@ quoted(const struct scan *s, char quote)
 {
 	size_t i = 0;
 
-	while (s->at + i < s->len && s->text[s->at + i] != quote) {
+	while (s->at + i < s->len && i < VALUE_MAX &&
+	       s->text[s->at + i] != quote) {
 		if (s->text[s->at + i] == '\\' && quote == '"' &&
 		    s->at + i + 1 < s->len)
 			i++;
@@ -330,6 +353,16 @@ quoted(const struct scan *s, char quote)
 	return i;
 }
 
+/* A quote that ends the text around a value, which has none itself. */
+static bool
+is_end_quote(const struct scan *s, size_t n)
+{
+	char next = peek(s, n + 1);
+
+	return peek(s, n) == '"' &&
+	       (isspace((unsigned char)next) || strchr(",:;}])", next) != NULL);
+}
+
 /* The bytes of the value here, behind its quote. */
 static size_t
 value_here(struct scan *s)
@@ -338,23 +371,23 @@ value_here(struct scan *s)
 	size_t n = 0;
 
 	if (c == '\\' && peek(s, 1) == '"') {
-		keep(s, 2);
-		while (s->at + n < s->len && peek(s, n) != '"')
+		pass(s, 2);
+		while (n < VALUE_MAX && s->at + n < s->len && peek(s, n) != '"')
 			n++;
 		return n > 0 && peek(s, n - 1) == '\\' ? n - 1 : n;
 	}
 	if (c == '"' || c == '\'') {
-		keep(s, 1);
+		pass(s, 1);
 		return quoted(s, c);
 	}
 	if (c == '(' || c == '[') {
-		keep(s, 1);
+		pass(s, 1);
 		return quoted(s, c == '(' ? ')' : ']');
 	}
 	if (c == '{')
 		return 0;
 	while ((c = peek(s, n)) != '\0' && !isspace((unsigned char)c) &&
-	       strchr(",;}])", c) == NULL)
+	       strchr(",;}])", c) == NULL && !is_end_quote(s, n))
 		n++;
 	return n;
 }
@@ -362,16 +395,24 @@ value_here(struct scan *s)
 static void
 learn_variable(struct redactor *r, const char *name, size_t len)
 {
+	char small[NAME_MAX_] = "";
 	size_t i;
 
-	if (len == 0 || len >= NAME_MAX_ || r->nnames == NAMES_MAX)
+	if (len == 0 || len >= NAME_MAX_)
 		return;
 	for (i = 0; i < len; i++) {
-		r->names[r->nnames][i] = (char)tolower((unsigned char)name[i]);
+		small[i] = (char)tolower((unsigned char)name[i]);
 		if (name[i] == '-')
-			r->names[r->nnames][i] = '_';
+			small[i] = '_';
 	}
-	r->names[r->nnames++][len] = '\0';
+	small[len] = '\0';
+	for (i = 0; i < r->nnames; i++)
+		if (strcmp(r->names[i], small) == 0)
+			return;
+	if (r->nnames == NAMES_MAX)
+		r->ran_out = true;
+	else
+		memcpy(r->names[r->nnames++], small, sizeof(small));
 }
 
 static bool
@@ -387,24 +428,31 @@ is_plain_word(const char *value, size_t len)
 	return false;
 }
 
+/*
+ * The value behind a name of n bytes and a gap is hidden, but not gone beyond:
+ * names in it may have values that end later. So a quote that nobody closes
+ * (in a comment, in a line that was cut) hides no name.
+ */
 static void
-take_value(struct scan *s, size_t gap)
+take_value(struct scan *s, size_t n, size_t gap)
 {
-	const char *value;
-	size_t n;
+	bool is_member = s->kind != REDACT_CONFIG && peek(s, n) == '"';
+	const char *value, *mark = REDACT_MARK;
+	char c;
 
-	keep(s, gap);
+	pass(s, gap);
+	c = peek(s, 0);
 	n = value_here(s);
 	value = s->text + s->at;
-	if (n == 0 || is_plain_word(value, n)) {
-		keep(s, n);
+	if (n == 0 || is_plain_word(value, n))
 		return;
-	}
+	if (is_member && (isalnum((unsigned char)c) || strchr("-[", c) != NULL))
+		mark = "\"" REDACT_MARK "\""; /* so that JSON stays JSON */
 	if (s->learner != NULL && value[0] == '$')
 		learn_variable(s->learner, value + 1, n - 1);
 	else if (s->learner != NULL)
 		redact_secret(s->learner, value, n);
-	drop(s, n);
+	hide(s, n, mark);
 }
 
 /* Something secret, or one word or byte that is not. */
@@ -414,9 +462,7 @@ step(struct scan *s)
 	char name[NAME_MAX_];
 	size_t n, gap;
 
-	n = known_secret(s);
-	if (n == 0)
-		n = user_info(s);
+	n = user_info(s);
 	if (n == 0)
 		n = block(s);
 	if (n == 0)
@@ -426,22 +472,23 @@ step(struct scan *s)
 	if (n == 0)
 		n = jwt(s);
 	if (n > 0) {
-		drop(s, n);
+		hide(s, n, REDACT_MARK);
+		pass(s, n);
 		return;
 	}
 	n = name_here(s, name);
 	gap = n > 0 && is_secret_name(s->r, name, s->kind) ? gap_to_value(s, n)
 							   : SIZE_MAX;
 	if (gap != SIZE_MAX)
-		take_value(s, gap);
+		take_value(s, n, gap);
 	else
-		keep(s, 1);
+		pass(s, 1);
 }
 
 void
 redact_learn(struct redactor *r, const char *text, size_t len)
 {
-	struct scan s = {r, r, text, len, 0, REDACT_CONFIG, NULL};
+	struct scan s = {r, r, text, len, 0, 0, REDACT_CONFIG, NULL};
 	size_t names;
 
 	/* A variable may stand before what tells that it is secret. */
@@ -456,7 +503,7 @@ char *
 redact_text(const struct redactor *r, const char *text, size_t len,
     enum redact_kind kind, size_t *out_len)
 {
-	struct scan s = {r, NULL, text, len, 0, kind, NULL};
+	struct scan s = {r, NULL, text, len, 0, 0, kind, NULL};
 	struct stream out;
 	char *clean;
 

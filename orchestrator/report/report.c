@@ -32,7 +32,7 @@ add_mayhem(cJSON *o, const char *list)
 	char mode[64];
 
 	while (text_next_item(&list, mode, sizeof(mode)))
-		json_append(modes, cJSON_CreateString(mode));
+		json_append_text(modes, mode);
 }
 
 static void
@@ -79,10 +79,10 @@ add_reasons(cJSON *o, const struct history *h)
 	unsigned i;
 
 	for (i = 0; i < h->result.nreasons; i++)
-		json_append(list, cJSON_CreateString(h->result.reasons[i]));
+		json_append_text(list, h->result.reasons[i]);
 	list = cJSON_AddArrayToObject(o, "notes");
 	for (i = 0; i < h->result.nnotes; i++)
-		json_append(list, cJSON_CreateString(h->result.notes[i]));
+		json_append_text(list, h->result.notes[i]);
 }
 
 /* Seconds since the load began; negative before it. */
@@ -207,7 +207,7 @@ report_options(const struct run_config *c)
 			add_option(options, c, row);
 	extras = json_put_array(options, "o");
 	for (i = 0; i < c->nextras; i++)
-		json_append(extras, cJSON_CreateString(c->extras[i]));
+		json_append_text(extras, c->extras[i]);
 	return options;
 }
 

@@ -11,11 +11,10 @@
 #include "proto/base/file.h"
 #include "proto/base/text.h"
 
-int
-file_open(const char *path)
+/* The descriptor that open() gave, if it is one of a regular file. */
+static int
+take_regular(int fd)
 {
-	/* Without O_NONBLOCK a FIFO is waited for. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 	int err = 0;
 
@@ -29,6 +28,22 @@ file_open(const char *path)
 		return fd;
 	(void)close(fd); /* nothing was written */
 	return err;
+}
+
+/* Without O_NONBLOCK a FIFO is waited for. */
+#define CAREFULLY (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+
+int
+file_open(const char *path)
+{
+	return take_regular(open(path, O_RDONLY | CAREFULLY));
+}
+
+int
+file_append(const char *path)
+{
+	return take_regular(
+	    open(path, O_WRONLY | O_APPEND | O_CREAT | CAREFULLY, 0600));
 }
 
 int
@@ -144,5 +159,27 @@ file_replace(const char *path, const void *data, size_t len)
 int
 file_make_dir(const char *path)
 {
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	struct stat st;
+
+	if (mkdir(path, 0700) == 0)
+		return 0;
+	if (errno != EEXIST || lstat(path, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+int
+file_open_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? -errno : fd;
+}
+
+bool
+file_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
 }

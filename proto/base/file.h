@@ -8,6 +8,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -21,6 +22,12 @@ int file_open(const char *path);
  * -errno. What is left of an earlier one with this name goes first.
  */
 int file_create(const char *path);
+
+/*
+ * Open a file for writing behind what it has, and make it if it is missing:
+ * a descriptor, or -errno; -EINVAL when it is not a regular file.
+ */
+int file_append(const char *path);
 
 /*
  * All of a file and a NUL behind it, which len does not count; the caller
@@ -37,7 +44,19 @@ int file_write_all(int fd, const void *data, size_t len);
  */
 int file_replace(const char *path, const void *data, size_t len);
 
-/* Make a folder (mode 0700), unless it is there. 0 or -errno. */
+/*
+ * Make a folder (mode 0700), unless it is there. 0 or -errno; -ENOTDIR when
+ * something else has its name, a link to a folder included.
+ */
 int file_make_dir(const char *path);
+
+/*
+ * Open a folder for file names below it: a descriptor, or -errno; a link to
+ * a folder is refused.
+ */
+int file_open_dir(const char *path);
+
+/* Is there anything of this name? A link that leads nowhere is something. */
+bool file_exists(const char *path);
 
 #endif

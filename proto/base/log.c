@@ -6,6 +6,7 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/text.h"
 
 static enum log_level log_floor = LOG_INFO;
 static log_sink *log_to;
@@ -30,13 +31,15 @@ log_print(const char *who, enum log_level level, const char *text)
 	static const char *const names[LOG_LEVELS] = {
 	    "debug", "info", "warning", "error"};
 	uint64_t now = clock_mono_ns();
+	char shown[LOG_TEXT_MAX];
 
 	if (level < log_floor || level >= LOG_LEVELS)
 		return;
+	text_printable(shown, sizeof(shown), text);
 	fprintf(stderr, "%llu.%03llu %s %s: %s\n",
 	    (unsigned long long)(now / CLOCK_S),
 	    (unsigned long long)(now % CLOCK_S / CLOCK_MS), who, names[level],
-	    text);
+	    shown);
 }
 
 static void __attribute__((format(printf, 2, 0)))

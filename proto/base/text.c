@@ -226,6 +226,98 @@ text_add(char *out, size_t size, const char *fmt, ...)
 	va_end(ap);
 }
 
+size_t
+text_sequence(const char *text)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char *p = (const unsigned char *)text;
+	uint32_t c;
+	size_t len, i;
+
+	if (p[0] < 0x80)
+		return p[0] != '\0';
+	len = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : p[0] >= 0xC0 ? 2 : 0;
+	if (len == 0 || p[0] >= 0xF8)
+		return 0;
+	c = p[0] & (0x7FU >> len);
+	for (i = 1; i < len; i++) {
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3FU);
+	}
+	if (c < least[len] || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000) ||
+	    c == 0xFFFE || c == 0xFFFF)
+		return 0;
+	return len;
+}
+
+bool
+text_is_utf8(const char *text)
+{
+	size_t len;
+
+	for (; (len = text_sequence(text)) > 0; text += len)
+		;
+	return *text == '\0';
+}
+
+/* Bytes of the character at text that can be shown, or 0. */
+static size_t
+printable(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t len = text_sequence(text);
+
+	if (p[0] < 0x20 || p[0] == 0x7F || (p[0] == 0xC2 && p[1] < 0xA0))
+		return 0;
+	/* What turns the direction: U+202A to 202E, U+2066 to 2069. */
+	if (len == 3 && p[0] == 0xE2 &&
+	    ((p[1] == 0x80 && p[2] >= 0xAA && p[2] <= 0xAE) ||
+		(p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9)))
+		return 0;
+	return len;
+}
+
+bool
+text_is_printable(const char *text)
+{
+	size_t len;
+
+	for (; (len = printable(text)) > 0; text += len)
+		;
+	return *text == '\0';
+}
+
+void
+text_printable(char *out, size_t size, const char *in)
+{
+	size_t used = 0, len;
+	char hex[5];
+
+	for (; *in != '\0'; in += len > 0 ? len : 1) {
+		len = printable(in);
+		text_format(hex, sizeof(hex), "\\x%02x", (unsigned char)*in);
+		if (used + (len > 0 ? len : 4) >= size)
+			break;
+		memcpy(out + used, len > 0 ? in : hex, len > 0 ? len : 4);
+		used += len > 0 ? len : 4;
+	}
+	out[used] = '\0';
+}
+
+void
+text_file_name(char *out, size_t size, const char *in)
+{
+	static const char fit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789._-";
+	char *at;
+
+	text_set(out, size, in[0] != '\0' ? in : "_");
+	for (at = out; *at != '\0'; at++)
+		if (strchr(fit, *at) == NULL || (at == out && *at == '.'))
+			*at = '_';
+}
+
 bool
 text_next_item(const char **list, char *out, size_t size)
 {

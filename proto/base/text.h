@@ -52,6 +52,29 @@ bool text_fits(char *out, size_t size, const char *in);
 bool text_fits_add(char *out, size_t size, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Bytes of the UTF-8 character at text; 0 at its end, or when it is none. */
+size_t text_sequence(const char *text);
+
+bool text_is_utf8(const char *);
+
+/*
+ * Text from outside, for terminals and logs: what is no UTF-8, control
+ * characters (line ends are, too), and characters that turn the direction
+ * of writing become \xNN, a byte each. size is at least 1; what does not fit
+ * is cut, never within a character.
+ */
+void text_printable(char *out, size_t size, const char *in);
+
+/* Would text_printable() leave it as it is? */
+bool text_is_printable(const char *);
+
+/*
+ * A name from outside as one that can name a file: what is not of
+ * A-Z a-z 0-9 . _ - becomes _, and so does a dot at the beginning. Different
+ * names may become the same.
+ */
+void text_file_name(char *out, size_t size, const char *in);
+
 /*
  * The next element of a comma-separated list: copies it to out and moves
  * *list behind it. False at the end. Elements longer than size are cut.

@@ -143,6 +143,8 @@ test_whole(void **state)
 	assert_true(health_is_whole(h, 99, why));
 	answer(3, HEALTH_JSZ, 400, true, "not JSON");
 	expect_lack(99, "n3 does not tell its JetStream state");
+	answer(3, HEALTH_JSZ, 400, true, "[]"); /* nor is that a page */
+	expect_lack(99, "n3 does not tell its JetStream state");
 	jsz(3, 2, 400, "true");
 	jsz(2, 2, 400, "false"); /* the leader's own rows */
 	expect_lack(99, "NB_AB_s is not current");

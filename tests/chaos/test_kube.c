@@ -114,6 +114,25 @@ test_set(void **state)
 	cJSON_Delete(o);
 }
 
+/* Labels in a list, numbers that no counter holds. */
+static void
+test_odd_set(void **state)
+{
+	cJSON *o = cJSON_Parse(
+	    "{\"metadata\":{\"name\":\"n\",\"uid\":\"u\",\"generation\":1e300},"
+	    "\"spec\":{\"replicas\":-1,\"selector\":{\"matchLabels\":[\"a\",1]}"
+	    "}"
+	    "}");
+	struct kube_set s;
+
+	(void)state;
+	assert_int_equal(kube_object_set(o, &s), 0);
+	assert_string_equal(s.selector, "");
+	assert_true(s.generation == UINT64_MAX);
+	assert_int_equal(s.replicas, 0);
+	cJSON_Delete(o);
+}
+
 static void
 test_rolled(void **state)
 {
@@ -561,7 +580,8 @@ test_scrub_object(void **state)
 	    "{\"metadata\":{\"managedFields\":[1],\"annotations\":{"
 	    "\"kubectl.kubernetes.io/last-applied-configuration\":\"hush\","
 	    "\"natsburn/original\":\"hush\",\"k\":\"v\"}},"
-	    "\"data\":{\"nats.conf\":\"a: 1\\ntoken hush\"},"
+	    "\"data\":{\"nats.conf\":\"a: 1\\ntoken "
+	    "hush\",\"password\":\"hush\"},"
 	    "\"spec\":{\"containers\":[{\"name\":\"n\",\"env\":["
 	    "{\"name\":\"X\",\"value\":\"hush\"},"
 	    "{\"name\":\"Y\",\"valueFrom\":{\"secretKeyRef\":{"
@@ -590,6 +610,7 @@ main(void)
 	    cmocka_unit_test(test_pod),
 	    cmocka_unit_test(test_no_pod),
 	    cmocka_unit_test(test_set),
+	    cmocka_unit_test(test_odd_set),
 	    cmocka_unit_test(test_rolled),
 	    cmocka_unit_test(test_budget),
 	    cmocka_unit_test(test_events),

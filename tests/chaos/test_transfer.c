@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* Transfers: what libcurl does not take makes one unfit, and it never runs. */
+/*
+ * Transfers: what libcurl does not take makes one unfit, and it never runs;
+ * and the folders of what they save.
+ */
 #include "tests/support.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "chaos/page.h"
 #include "chaos/transfer.h"
+#include "proto/base/text.h"
 
 static void
 test_unfit_is_not_started(void **state)
@@ -64,12 +69,37 @@ test_owner_comes_back(void **state)
 	assert_int_equal(curl_multi_cleanup(multi), CURLM_OK);
 }
 
+/* A server's name is no path, and no two servers have one folder. */
+static void
+test_folders(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"n1", "n1"},
+	    {"../../PWNED", "_._.._PWNED"},
+	    {"n 1", "n_1"},
+	    {"n/1", "n_1@2"},
+	    {"n_1", "n_1@3"},
+	    {"", "_"},
+	};
+	static struct cluster c;
+	char folder[CLUSTER_NAME_MAX + 16];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		text_set(c.nodes[i].name, sizeof(c.nodes[i].name), rows[i][0]);
+		page_folder(&c, i + 1, folder, sizeof(folder));
+		assert_string_equal(folder, rows[i][1]);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_unfit_is_not_started),
 	    cmocka_unit_test(test_owner_comes_back),
+	    cmocka_unit_test(test_folders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

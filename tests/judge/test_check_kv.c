@@ -145,9 +145,10 @@ plant_revision_nobody_wrote(void **state)
 	bucket_reject(&b, A, 3, 0);
 	bucket_over(&b, A, 3, 1);
 	bucket_get(&b, LEADER, 0, 3, ID(A, 2)); /* ours, but it is at 2 */
-	bucket_end_with(&b, ANOMALY_CAS_VIOLATED, CLASS_VIOLATION);
+	bucket_end_with(&b, ANOMALY_PHANTOM, CLASS_VIOLATION);
 }
 
+/* Rightly refused, and stored all the same: it overlooks another one. */
 static void
 plant_refused_but_stored(void **state)
 {
@@ -156,11 +157,134 @@ plant_refused_but_stored(void **state)
 	(void)state;
 	bucket_put(&b, A, 1, 0, 0, 1);
 	bucket_put(&b, A, 2, 0, 1, 2);
-	bucket_update(&b, B, 1, 0, 1);
-	bucket_reject(&b, B, 1, 0);
-	bucket_over(&b, B, 1, 1);
+	bucket_refused(&b, B, 1, 0, 1);
 	bucket_get(&b, LEADER, 0, 3, ID(B, 1));
-	bucket_end_with(&b, ANOMALY_PHANTOM, CLASS_VIOLATION);
+	b.expected[ANOMALY_CAS_VIOLATED][CLASS_VIOLATION] = 1;
+	bucket_end_with(&b, ANOMALY_MISANSWERED, CLASS_DOCUMENTED);
+}
+
+/* One leader all the time refuses what it stores; and the chain goes on. */
+static void
+plant_misanswered(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_lead(&b, "n1");
+	bucket_pass(&b, 25 * CLOCK_S);
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_refused(&b, B, 1, 0, 1);
+	bucket_get(&b, LEADER, 0, 2, ID(B, 1));
+	bucket_put(&b, A, 2, 0, 2, 3);
+	bucket_pass(&b, 10 * CLOCK_S);
+	bucket_end_with(&b, ANOMALY_MISANSWERED, CLASS_VIOLATION);
+}
+
+/* The same at the first update, seen by the audit only. */
+static void
+plant_misanswered_seen_last(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_lead(&b, "n1");
+	bucket_pass(&b, 25 * CLOCK_S);
+	bucket_refused(&b, A, 1, 0, 0);
+	bucket_pass(&b, 60 * CLOCK_S);
+	bucket_audit(&b, 1, ID(A, 1), 1, ID(A, 1));
+	bucket_end_with(&b, ANOMALY_MISANSWERED, CLASS_VIOLATION);
+}
+
+static void
+plant_misanswered_strictly(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_option(&b, "strict-answers", "true");
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_refused(&b, B, 1, 0, 1);
+	bucket_get(&b, LEADER, 0, 2, ID(B, 1));
+	bucket_end_with(&b, ANOMALY_MISANSWERED, CLASS_VIOLATION);
+}
+
+/* Old although one leader was in office all the time (review, P14). */
+static void
+plant_stale_by_a_steady_leader(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_lead(&b, "n1");
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_put(&b, A, 2, 0, 1, 2);
+	bucket_pass(&b, 25 * CLOCK_S);
+	bucket_get(&b, LEADER, 0, 1, ID(A, 1));
+	bucket_get(&b, LEADER, 0, 2, ID(A, 2));
+	bucket_pass(&b, 10 * CLOCK_S);
+	bucket_end_with(&b, ANOMALY_STALE_READ, CLASS_VIOLATION);
+}
+
+/* A key that nobody can update, while another one works (review, P17). */
+static void
+plant_key_is_wedged(void **state)
+{
+	struct bucket_story b = bucket_begin();
+	uint64_t n;
+
+	(void)state;
+	bucket_option(&b, "op-timeout", "30s");
+	bucket_lead(&b, "n1");
+	bucket_pass(&b, 25 * CLOCK_S);
+	bucket_put(&b, A, 1, 3, 0, 1);
+	bucket_put(&b, B, 1, 0, 0, 2);
+	for (n = 2; n < 120; n++) {
+		bucket_get(&b, LEADER, 3, 1, ID(A, 1));
+		bucket_refused(&b, A, n, 3, 1);
+		bucket_put(&b, B, n, 0, n, n + 1);
+		bucket_pass(&b, CLOCK_S);
+	}
+	b.expected[ANOMALY_OP_TIMEOUT][CLASS_VIOLATION] = 1;
+	bucket_end(&b);
+}
+
+/* Two keys' updates at one revision (review, P15). */
+static void
+plant_one_revision_for_two_keys(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_update(&b, A, 1, 0, 0);
+	bucket_update(&b, B, 1, 1, 0);
+	bucket_accept(&b, A, 1, 0, 1);
+	bucket_accept(&b, B, 1, 1, 1);
+	bucket_end_with(&b, ANOMALY_SEQ_REUSE, CLASS_VIOLATION);
+}
+
+/* At the beginning, in the middle, at the end of what is kept (P16). */
+static void
+plant_history_lacks(void **state)
+{
+	static const uint64_t lost[] = {3, 6, 11};
+	struct bucket_story b;
+	uint64_t n;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		b = bucket_begin();
+		bucket_option(&b, "o", "kv-cas.history=10");
+		for (n = 1; n <= 12; n++)
+			bucket_put(&b, A, n, 0, n - 1, n);
+		bucket_scan_begin(&b);
+		bucket_final(&b, LEADER, 0, 12, ID(A, 12));
+		for (n = 3; n <= 12; n++)
+			if (n != lost[i])
+				bucket_final(&b, CONSUMER, 0, n, ID(A, n));
+		bucket_scan_end(&b);
+		bucket_end_with(&b, ANOMALY_LOST_UPDATE, CLASS_VIOLATION);
+	}
 }
 
 static void
@@ -226,7 +350,8 @@ plant_lost_while_quiet(void **state)
 		bucket_get(&b, LEADER, 0, 1, ID(A, 1));
 		bucket_pass(&b, CLOCK_S / 2);
 	}
-	b.expected[ANOMALY_STALE_READ][CLASS_WARNING] = 30;
+	bucket_pass(&b, 10 * CLOCK_S);
+	b.expected[ANOMALY_STALE_READ][CLASS_VIOLATION] = 30;
 	bucket_end_with(&b, ANOMALY_LOST_UPDATE, CLASS_VIOLATION);
 }
 
@@ -421,6 +546,13 @@ main(void)
 	    cmocka_unit_test(plant_acked_elsewhere_than_read),
 	    cmocka_unit_test(plant_revision_nobody_wrote),
 	    cmocka_unit_test(plant_refused_but_stored),
+	    cmocka_unit_test(plant_misanswered),
+	    cmocka_unit_test(plant_misanswered_seen_last),
+	    cmocka_unit_test(plant_misanswered_strictly),
+	    cmocka_unit_test(plant_stale_by_a_steady_leader),
+	    cmocka_unit_test(plant_key_is_wedged),
+	    cmocka_unit_test(plant_one_revision_for_two_keys),
+	    cmocka_unit_test(plant_history_lacks),
 	    cmocka_unit_test(plant_phantom),
 	    cmocka_unit_test(plant_corrupt),
 	    cmocka_unit_test(plant_lost_while_quiet),

@@ -273,7 +273,10 @@ legal_confirm_is_longer(void **state)
 		bucket_get(&b, LEADER, 0, 1, ID(A, 1));
 		bucket_pass(&b, CLOCK_S);
 	}
-	b.expected[ANOMALY_STALE_READ][CLASS_WARNING] = 40;
+	/* Each is judged by itself; but no lost_update follows. */
+	bucket_pass(&b, 10 * CLOCK_S);
+	b.expected[ANOMALY_STALE_READ][CLASS_WARNING] = 5;
+	b.expected[ANOMALY_STALE_READ][CLASS_VIOLATION] = 35;
 	bucket_end(&b);
 }
 
@@ -346,6 +349,7 @@ legal_old_answer_told_late(void **state)
 	bucket_put(&b, A, 1, 0, 0, 1);
 	bucket_put(&b, A, 2, 0, 1, 2);
 	bucket_pass(&b, 30 * CLOCK_S);
+	bucket_lead(&b, "n2");
 	bucket_get(&b, LEADER, 0, 1, ID(A, 1));
 	bucket_ask(&b, A, 0, LEADER);
 	bucket_stand_still(&b, A, 30 * CLOCK_S);
@@ -455,6 +459,127 @@ legal_very_late_ack(void **state)
 	bucket_end(&b);
 }
 
+/* A deposed leader refuses what the new one stores (review, P25). */
+static void
+legal_refused_by_deposed_leader(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_lead(&b, "n1");
+	bucket_pass(&b, 25 * CLOCK_S);
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_refused(&b, B, 1, 0, 1);
+	bucket_refused(&b, A, 2, 0, 1); /* rightly, by then */
+	bucket_lead(&b, "n2");
+	bucket_pass(&b, 10 * CLOCK_S);
+	bucket_get(&b, LEADER, 0, 2, ID(B, 1));
+	bucket_put(&b, A, 3, 0, 2, 3);
+	bucket_audit(&b, 3, ID(A, 3), 3, ID(A, 3));
+	bucket_end_with(&b, ANOMALY_MISANSWERED, CLASS_DOCUMENTED);
+}
+
+/* The read that shows it is faster than the refusal. */
+static void
+legal_seen_before_it_is_refused(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_update(&b, B, 1, 0, 1);
+	bucket_get(&b, LEADER, 0, 2, ID(B, 1));
+	bucket_reject(&b, B, 1, 0);
+	bucket_over(&b, B, 1, ENDED_FAILED);
+	bucket_put(&b, A, 2, 0, 2, 3);
+	bucket_end_with(&b, ANOMALY_MISANSWERED, CLASS_DOCUMENTED);
+}
+
+/* So many were refused since that nobody remembers it. */
+static void
+legal_refused_long_ago(void **state)
+{
+	struct bucket_story b = bucket_begin();
+	uint64_t n;
+
+	(void)state;
+	bucket_put(&b, A, 1, 0, 0, 1);
+	for (n = 1; n < 20000; n++)
+		bucket_refused(&b, B, n, 0, 1);
+	bucket_get(&b, LEADER, 0, 2, ID(B, 1));
+	bucket_end(&b);
+}
+
+/* Who is refused, each second for two minutes, and why it proves nothing. */
+enum hindrance {
+	BY_ANOTHER_IN_FLIGHT,
+	BY_AN_UNKNOWN_ONE,
+	BY_A_FAULT,
+	BY_OTHER_LEADERS,
+	BY_NOBODY_SEEN,
+	HINDRANCES
+};
+
+static void
+legal_refused_for_long(void **state)
+{
+	struct bucket_story b;
+	uint64_t n, other;
+	unsigned why;
+
+	(void)state;
+	for (why = 0; why < HINDRANCES; why++) {
+		b = bucket_begin();
+		other = 1000;
+		bucket_option(&b, "op-timeout", "30s");
+		if (why != BY_NOBODY_SEEN)
+			bucket_lead(&b, "n1");
+		bucket_pass(&b, 25 * CLOCK_S);
+		bucket_put(&b, A, 1, 3, 0, 1);
+		bucket_put(&b, A, 2, 0, 0, 2);
+		if (why == BY_AN_UNKNOWN_ONE)
+			bucket_put_unknown(&b, B, 1, 3, 1);
+		if (why == BY_A_FAULT)
+			bucket_fault(&b, false);
+		for (n = 3; n < 123; n++) {
+			bucket_get(&b, LEADER, 3, 1, ID(A, 1));
+			if (why == BY_ANOTHER_IN_FLIGHT)
+				bucket_update(&b, B, ++other, 3, 1);
+			bucket_refused(&b, A, n * 2, 3, 1);
+			if (why == BY_ANOTHER_IN_FLIGHT) {
+				bucket_reject(&b, B, other, 3);
+				bucket_over(&b, B, other, ENDED_FAILED);
+			}
+			if (why == BY_OTHER_LEADERS && n % 10 == 0)
+				bucket_lead(&b, n % 20 == 0 ? "n1" : "n2");
+			bucket_put(&b, A, n * 2 + 1, 0, n - 1, n);
+			bucket_pass(&b, CLOCK_S);
+		}
+		bucket_end_with(&b, ANOMALY_OP_TIMEOUT, CLASS_WARNING);
+	}
+}
+
+/* What was pushed out by others, acknowledged or not, is lawfully gone. */
+static void
+legal_history_pushed_out(void **state)
+{
+	struct bucket_story b = bucket_begin();
+	uint64_t n;
+
+	(void)state;
+	bucket_option(&b, "o", "kv-cas.history=3");
+	for (n = 1; n <= 5; n++)
+		bucket_put(&b, A, n, 0, n - 1, n);
+	bucket_put_unknown(&b, B, 1, 0, 5);
+	bucket_scan_begin(&b);
+	bucket_final(&b, LEADER, 0, 6, ID(B, 1));
+	bucket_final(&b, CONSUMER, 0, 4, ID(A, 4));
+	bucket_final(&b, CONSUMER, 0, 5, ID(A, 5));
+	bucket_final(&b, CONSUMER, 0, 6, ID(B, 1));
+	bucket_scan_end(&b);
+	bucket_end(&b);
+}
+
 /* Longer ago than what is kept: counted, and nothing is concluded. */
 static void
 legal_very_old(void **state)
@@ -525,6 +650,11 @@ main(void)
 	    cmocka_unit_test(legal_contention),
 	    cmocka_unit_test(legal_very_late_ack),
 	    cmocka_unit_test(legal_very_old),
+	    cmocka_unit_test(legal_refused_by_deposed_leader),
+	    cmocka_unit_test(legal_seen_before_it_is_refused),
+	    cmocka_unit_test(legal_refused_long_ago),
+	    cmocka_unit_test(legal_refused_for_long),
+	    cmocka_unit_test(legal_history_pushed_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "proto/refusal.h"
+
 /* what must be reported */
 
 static void
@@ -56,6 +58,7 @@ test_missing_for_all_clients(void **state)
 	lists_list(&t, BOB, NULL, 0);
 	lists_pass(&t, 16 * CLOCK_S);
 	lists_list(&t, BOB, NULL, 0);
+	lists_pass(&t, 10 * CLOCK_S); /* the leader is seen again */
 	lists_expect_violation(&t, ANOMALY_STREAM_MISSING);
 }
 
@@ -75,13 +78,13 @@ test_missing_after_faults(void **state)
 		lists_list_for(&t, 3, NULL, 0);
 	}
 	assert_int_equal(lists_count_class(&t, CLASS_VIOLATION), 0);
-	lists_list_for(&t, 32, NULL, 0);
+	lists_list_for(&t, 55, NULL, 0);
 	lists_expect_violation(&t, ANOMALY_STREAM_MISSING);
 }
 
-/* A delete says "not found" at the first attempt, and it stays so. */
+/* One leader says "not found" of a stream that nobody deleted. */
 static void
-test_missing_when_deleted(void **state)
+test_not_found_by_a_steady_leader(void **state)
 {
 	struct lists_story t;
 
@@ -89,10 +92,27 @@ test_missing_when_deleted(void **state)
 	lists_begin(&t);
 	lists_have(&t, ID1, NAME);
 	lists_remove(&t, ID1, NAME, 1);
-	lists_op_failed(&t, ID1, true);
-	lists_op_end(&t, ID1, 1);
-	lists_list_for(&t, 32, NULL, 0);
-	lists_expect_violation(&t, ANOMALY_STREAM_MISSING);
+	lists_op_refused(&t, ID1, REFUSAL_NOT_FOUND);
+	lists_op_end(&t, ID1, ENDED_UNKNOWN);
+	lists_pass(&t, 10 * CLOCK_S);
+	lists_expect_violation(&t, ANOMALY_MISANSWERED);
+}
+
+/* Leaders changed, but the user wants to know. */
+static void
+test_not_found_with_strict_answers(void **state)
+{
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_option(&t, "strict-answers", "true");
+	lists_have(&t, ID1, NAME);
+	lists_leader(&t, "n2");
+	lists_remove(&t, ID1, NAME, 1);
+	lists_op_refused(&t, ID1, REFUSAL_NOT_FOUND);
+	lists_op_end(&t, ID1, ENDED_UNKNOWN);
+	lists_expect_violation(&t, ANOMALY_MISANSWERED);
 }
 
 static void
@@ -229,6 +249,7 @@ test_lost_when_counted(void **state)
 	lists_counted(&t, ID1, true, 0);
 	lists_pass(&t, 20 * CLOCK_S);
 	lists_counted(&t, ID1, true, 0);
+	lists_pass(&t, 10 * CLOCK_S);
 	lists_expect_violation(&t, ANOMALY_LOST);
 }
 
@@ -310,7 +331,7 @@ test_op_timeout_delete(void **state)
 	lists_begin(&t);
 	lists_have(&t, ID1, NAME);
 	lists_remove(&t, ID1, NAME, 1);
-	t.now += 31 * CLOCK_S; /* no tick between: the end of it tells */
+	lists_pass(&t, 31 * CLOCK_S);
 	lists_remove_ok(&t, ID1);
 	lists_expect_violation(&t, ANOMALY_OP_TIMEOUT);
 }
@@ -354,7 +375,8 @@ main(void)
 	    cmocka_unit_test(test_missing_under_steady_leader),
 	    cmocka_unit_test(test_missing_for_all_clients),
 	    cmocka_unit_test(test_missing_after_faults),
-	    cmocka_unit_test(test_missing_when_deleted),
+	    cmocka_unit_test(test_not_found_by_a_steady_leader),
+	    cmocka_unit_test(test_not_found_with_strict_answers),
 	    cmocka_unit_test(test_resurrected),
 	    cmocka_unit_test(test_resurrected_late),
 	    cmocka_unit_test(test_resurrected_without_state),

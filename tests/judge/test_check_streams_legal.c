@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The check "streams" against legal oddities: none is a violation. */
+#include "proto/refusal.h"
 #include "tests/stories/lists_story.h"
 
 /* what must not */
@@ -220,7 +221,111 @@ test_unknown_delete(void **state)
 	lists_expect_legal(&t, 0, 0);
 }
 
-/* "Not found" after an attempt without an answer is done. */
+/* A deposed meta leader says "not found", and what was asked for is done. */
+static void
+test_not_found_and_deleted(void **state)
+{
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	lists_fault_begins(&t, false);
+	lists_remove(&t, ID1, NAME, 1);
+	lists_op_refused(&t, ID1, REFUSAL_NOT_FOUND);
+	lists_op_end(&t, ID1, ENDED_UNKNOWN);
+	lists_fault_ends(&t, true);
+	lists_list_for(&t, 60, NULL, 0);
+	assert_int_equal(
+	    lists_count(&t, ANOMALY_MISANSWERED, CLASS_DOCUMENTED), 1);
+	lists_expect_legal(&t, 0, 1);
+}
+
+/* The same in a journal whose worker called it certain (review, P26). */
+static void
+test_not_found_called_certain(void **state)
+{
+	struct event ev = {.type = MESSAGE_STREAM_OP_FAILED};
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	lists_leader(&t, "n2");
+	lists_remove(&t, ID1, NAME, 1);
+	ev.u.stream_op_failed.id = ID1;
+	ev.u.stream_op_failed.certain = 1;
+	ev.u.stream_op_failed.code = REFUSAL_NOT_FOUND;
+	lists_feed(&t, ANN, &ev);
+	lists_op_end(&t, ID1, ENDED_FAILED);
+	lists_list_for(&t, 60, NULL, 0);
+	lists_expect_legal(&t, 0, 1);
+}
+
+/* It answers from a proposal of its own that is thrown away: all stays. */
+static void
+test_not_found_and_kept(void **state)
+{
+	struct lists_row r = lists_row_of(ID1, NAME);
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	lists_remove(&t, ID1, NAME, 1);
+	lists_op_failed(&t, ID1, false);
+	lists_remove(&t, ID1, NAME, 2);
+	lists_op_refused(&t, ID1, REFUSAL_NOT_FOUND);
+	lists_op_end(&t, ID1, ENDED_UNKNOWN);
+	lists_list_for(&t, 60, &r, 1);
+	assert_int_equal(
+	    lists_count(&t, ANOMALY_MISANSWERED, CLASS_DOCUMENTED), 1);
+	lists_expect_legal(&t, 0, 1);
+}
+
+/* It may have been deleted by the attempt before: that answer is right. */
+static void
+test_not_found_behind_a_delete(void **state)
+{
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	lists_remove(&t, ID1, NAME, 1);
+	lists_op_failed(&t, ID1, false);
+	lists_remove(&t, ID1, NAME, 2);
+	lists_op_refused(&t, ID1, REFUSAL_NOT_FOUND);
+	lists_op_end(&t, ID1, ENDED_UNKNOWN);
+	lists_list_for(&t, 60, NULL, 0);
+	lists_expect_legal(&t, 0, 0);
+}
+
+/* "Name in use" and "no peers", and yet the stream comes. */
+static void
+test_add_refused_and_done(void **state)
+{
+	static const uint32_t codes[] = {10058, 10005};
+	struct lists_row r = lists_row_of(ID1, NAME);
+	struct lists_story t;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		lists_begin(&t);
+		lists_add(&t, ID1, NAME, 1);
+		lists_op_refused(&t, ID1, codes[i]);
+		lists_op_end(&t, ID1, ENDED_UNKNOWN);
+		lists_list_for(&t, 60, NULL, 0);
+		r.messages = 0;
+		lists_list_for(&t, 60, &r, 1);
+		assert_int_equal(
+		    lists_count(&t, ANOMALY_MISANSWERED, CLASS_DOCUMENTED), 1);
+		lists_expect_legal(&t, 0, 1);
+	}
+}
+
+/* The second attempt succeeds, and so may the first have. */
 static void
 test_retried_delete(void **state)
 {
@@ -524,6 +629,11 @@ main(void)
 	    cmocka_unit_test(test_unknown_add),
 	    cmocka_unit_test(test_unknown_add_vanishes),
 	    cmocka_unit_test(test_unknown_delete),
+	    cmocka_unit_test(test_not_found_and_deleted),
+	    cmocka_unit_test(test_not_found_called_certain),
+	    cmocka_unit_test(test_not_found_and_kept),
+	    cmocka_unit_test(test_not_found_behind_a_delete),
+	    cmocka_unit_test(test_add_refused_and_done),
 	    cmocka_unit_test(test_retried_delete),
 	    cmocka_unit_test(test_late_delete_of_next_life),
 	    cmocka_unit_test(test_late_add),

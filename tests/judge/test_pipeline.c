@@ -128,6 +128,108 @@ plant_duplicate(struct pipe_story *s)
 	(void)pipe_store(s, s->stored[of].id); /* only scanned */
 }
 
+/* Steady leaders, and no fault for long. */
+static void
+calm(struct pipe_story *s)
+{
+	pipe_catch_up(s);
+	pipe_pass(s, 25 * CLOCK_S);
+	pipe_leaders(s, "n1");
+}
+
+/* A fault that ends a server, and all is well again. */
+static void
+restart_server(struct pipe_story *s)
+{
+	struct event ev;
+
+	pipe_event(1, MESSAGE_FAULT_PLANNED, &ev);
+	ev.u.fault_planned.fault = ++s->fault;
+	ev.u.fault_planned.ends_server = 1;
+	pipe_emit(s, &ev);
+	pipe_event(1, MESSAGE_FAULT_HEALED, &ev);
+	ev.u.fault_healed.fault = s->fault;
+	ev.u.fault_healed.ok = 1;
+	pipe_emit(s, &ev);
+}
+
+/* The first attempt was stored, unheard; the second one is stored again. */
+static void
+publish_twice(struct pipe_story *s, bool is_taken, bool is_restarted)
+{
+	uint64_t id = pipe_new_id(s, 0);
+
+	pipe_invoke(s, id, 1);
+	(void)pipe_store(s, id); /* nobody hears where */
+	pipe_unknown(s, id, 1);
+	if (is_taken)
+		pipe_catch_up(s);
+	if (is_restarted)
+		restart_server(s);
+	pipe_invoke(s, id, 2);
+	pipe_ok(s, id, 2, pipe_store(s, id), false);
+	pipe_catch_up(s);
+}
+
+/* The first copy was acked and gone: the server forgot its id, lawfully. */
+static void
+plant_twice_forgotten(struct pipe_story *s)
+{
+	publish_twice(s, true, true);
+}
+
+/* The same leader, in perfect quiet, knows it still. */
+static void
+plant_twice_quiet(struct pipe_story *s)
+{
+	calm(s);
+	publish_twice(s, true, false);
+	pipe_leaders(s, "n1");
+	pipe_pass(s, CLOCK_S);
+	pipe_leaders(s, "n1");
+	pipe_pass(s, CLOCK_S);
+	pipe_leaders(s, "n1");
+	pipe_pass(s, 5 * CLOCK_S);
+}
+
+/* The same, but the leader changes, with no fault of ours. */
+static void
+plant_twice_led_anew(struct pipe_story *s)
+{
+	calm(s);
+	publish_twice(s, true, false);
+	pipe_leaders(s, "n2");
+	pipe_pass(s, CLOCK_S);
+	pipe_leaders(s, "n1");
+	pipe_pass(s, 25 * CLOCK_S);
+	pipe_leaders(s, "n1");
+}
+
+/* Both are there at once: nobody had received the first. */
+static void
+plant_twice_untaken(struct pipe_story *s)
+{
+	uint64_t id = pipe_new_id(s, 0), seq;
+
+	pipe_catch_up(s);
+	pipe_invoke(s, id, 1);
+	seq = pipe_store(s, id);
+	pipe_ok(s, id, 1, seq, false);
+	restart_server(s);
+	pipe_invoke(s, id, 2);
+	pipe_ok(s, id, 2, pipe_store(s, id), false);
+	pipe_catch_up(s);
+}
+
+/* Both are there at once: the audit reads them. */
+static void
+plant_twice_left(struct pipe_story *s)
+{
+	plant_twice_forgotten(s);
+	s->stored[s->last].found = PIPE_LEFT;
+	s->stored[s->last - 1].found = PIPE_LEFT;
+}
+
 static void
 plant_reorder_stream(struct pipe_story *s)
 {
@@ -139,15 +241,6 @@ plant_reorder_stream(struct pipe_story *s)
 	pipe_ok(s, a, 1, high, false);
 	pipe_invoke(s, b, 1);
 	pipe_ok(s, b, 1, low, false);
-}
-
-/* Steady leaders, and no fault for long. */
-static void
-calm(struct pipe_story *s)
-{
-	pipe_catch_up(s);
-	pipe_pass(s, 25 * CLOCK_S);
-	pipe_leaders(s, "n1");
 }
 
 static void
@@ -343,6 +436,46 @@ plant_skipped(struct pipe_story *s)
 	s->durable[0].cursor++;
 }
 
+/* Stored, as nobody heard, and no durable delivers it. */
+static void
+plant_skipped_unknown(struct pipe_story *s)
+{
+	uint64_t id = pipe_new_id(s, 0);
+	uint32_t k;
+
+	pipe_catch_up(s);
+	pipe_invoke(s, id, 1);
+	(void)pipe_store(s, id); /* only the scan sees it */
+	pipe_unknown(s, id, 1);
+	pipe_end(s, id);
+	for (k = 0; k < s->durables; k++)
+		s->durable[k].cursor++;
+}
+
+/*
+ * A message waits behind others that come again and again, whose acks nobody
+ * hears: the durable moves, and does not get on.
+ */
+static void
+plant_stuck_behind(struct pipe_story *s)
+{
+	struct pipe_parcel p = {.delivered = 1};
+	unsigned i;
+
+	pipe_catch_up(s);
+	p.seq = publish(s, 0);
+	publish_some(s, 0, 1);
+	for (i = 0; i < 16; i++) {
+		p.number = ++s->durable[0].number;
+		pipe_deliver(s, 0, 0, &p);
+		pipe_acks_begin(s, 0, 0, 1);
+		pipe_pass(s, 5 * CLOCK_S);
+		p.delivered++;
+	}
+	s->durable[0].cursor++;
+	pipe_ack_ok(s, 0, 0, &p);
+}
+
 static void
 plant_stuck(struct pipe_story *s)
 {
@@ -404,6 +537,16 @@ static const struct plant {
     {"lost", ANOMALY_LOST, ANOMALY_LOST, 3, 0, plant_lost},
     {"phantom", ANOMALY_PHANTOM, ANOMALY_PHANTOM, 9, 0, plant_phantom},
     {"duplicate", ANOMALY_DUPLICATE, ANOMALY_DUPLICATE, 3, 0, plant_duplicate},
+    {"duplicate in a quiet work queue", ANOMALY_DUPLICATE, ANOMALY_DUPLICATE, 3,
+	1, plant_twice_quiet},
+    {"duplicate in quiet interest", ANOMALY_DUPLICATE, ANOMALY_DUPLICATE, 3, 2,
+	plant_twice_quiet},
+    {"duplicate of what a work queue holds", ANOMALY_DUPLICATE,
+	ANOMALY_DUPLICATE, 3, 1, plant_twice_untaken},
+    {"duplicate of what interest holds", ANOMALY_DUPLICATE, ANOMALY_DUPLICATE,
+	3, 2, plant_twice_untaken},
+    {"duplicate, both left", ANOMALY_DUPLICATE, ANOMALY_NOT_REMOVED, 3, 1,
+	plant_twice_left},
     {"reorder in the stream", ANOMALY_REORDER, ANOMALY_REORDER, 3, 0,
 	plant_reorder_stream},
     {"reorder of a publisher", ANOMALY_REORDER, ANOMALY_REORDER, 3, 0,
@@ -420,6 +563,10 @@ static const struct plant {
     {"redelivered, another one's ack unknown", ANOMALY_REDELIVERED_AFTER_ACK,
 	ANOMALY_REDELIVERED_AFTER_ACK, 3, 0, plant_redelivered_unsure},
     {"skipped", ANOMALY_SKIPPED, ANOMALY_SKIPPED, 3, 0, plant_skipped},
+    {"skipped, its publish unknown", ANOMALY_SKIPPED, ANOMALY_SKIPPED, 6, 0,
+	plant_skipped_unknown},
+    {"stuck behind redeliveries", ANOMALY_STUCK, ANOMALY_STUCK, 3, 0,
+	plant_stuck_behind},
     {"stuck", ANOMALY_STUCK, ANOMALY_SKIPPED, 3, 0, plant_stuck},
     {"stuck when it came again", ANOMALY_STUCK, ANOMALY_STUCK, 3, 0,
 	plant_stuck_again},
@@ -526,6 +673,66 @@ test_legal_unsure(void **state)
 	if (v.result.exit_code != EXIT_PASS)
 		fail_msg("exit %d: %s\n%s", v.result.exit_code,
 		    v.result.reasons[0], v.says);
+	pipe_story_fini(&s);
+}
+
+/*
+ * A message is stored again where the first copy was acked away: a warning
+ * each, even more often than the check remembers pairs.
+ */
+static void
+test_legal_twice(void **state)
+{
+	static void (*const plants_of[])(struct pipe_story *) = {
+	    plant_twice_forgotten, plant_twice_led_anew};
+	struct pipe_story s;
+	struct finding v;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		pipe_story_init(&s, support_seed());
+		s.messages = 10000;
+		s.retention = (uint8_t)(1 + i % 2);
+		s.plant = plants_of[i / 2];
+		s.nplants = 3;
+		s.plant_at[1] = 5000;
+		s.plant_at[2] = UINT64_MAX;
+		tell(&s, &v);
+		if (v.result.exit_code != EXIT_PASS ||
+		    v.counts[ANOMALY_DUPLICATE][CLASS_WARNING] != 3)
+			fail_msg("history %u: exit %d: %s\n%s", i,
+			    v.result.exit_code, v.result.reasons[0], v.says);
+		pipe_story_fini(&s);
+	}
+}
+
+static void
+plant_twice_many(struct pipe_story *s)
+{
+	unsigned i;
+
+	for (i = 0; i < 5000; i++)
+		plant_twice_forgotten(s);
+	plant_twice_quiet(s);
+}
+
+/* Thousands of warnings leave room for what convicts behind them. */
+static void
+test_twice_many(void **state)
+{
+	struct pipe_story s;
+	struct finding v;
+
+	(void)state;
+	pipe_story_init(&s, support_seed());
+	s.messages = 1000;
+	s.retention = 1;
+	s.plant = plant_twice_many;
+	s.nplants = 1;
+	tell(&s, &v);
+	assert_int_equal(v.counts[ANOMALY_DUPLICATE][CLASS_WARNING], 5000);
+	assert_int_equal(v.counts[ANOMALY_DUPLICATE][CLASS_VIOLATION], 1);
 	pipe_story_fini(&s);
 }
 
@@ -974,6 +1181,8 @@ main(void)
 	static const struct CMUnitTest others[] = {
 	    cmocka_unit_test(test_legal_long),
 	    cmocka_unit_test(test_legal_unsure),
+	    cmocka_unit_test(test_legal_twice),
+	    cmocka_unit_test(test_twice_many),
 	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_random),
 	};

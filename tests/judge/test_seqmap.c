@@ -183,6 +183,48 @@ test_trim(void **state)
 	seqmap_fini(&m);
 }
 
+/* Ranges that overlap, touch and hold each other, against a plain set. */
+static void
+test_cover(void **state)
+{
+	bool set[401] = {false};
+	uint64_t first, last, k, v, n, low, high;
+	struct seqmap_part part;
+	struct seqmap m;
+	struct rng rng;
+	unsigned i;
+
+	(void)state;
+	seqmap_init(&m);
+	rng_init(&rng, 3, "cover");
+	for (i = 0; i < 400; i++) {
+		first = 1 + rng_below(&rng, 390);
+		last = first + rng_below(&rng, 8) - 1;
+		assert_int_equal(seqmap_cover(&m, first, last), 0);
+		for (k = first; k <= last; k++)
+			set[k] = true;
+		first = 1 + rng_below(&rng, 400);
+		last = first + rng_below(&rng, 401 - first);
+		part = seqmap_between(&m, first, last);
+		for (n = low = high = 0, k = first; k <= last; k++) {
+			assert_int_equal(seqmap_find(&m, k, &v), set[k]);
+			n += set[k];
+			low = low == 0 && set[k] ? k : low;
+			high = set[k] ? k : high;
+		}
+		assert_int_equal(part.count, n);
+		assert_int_equal(part.low, low);
+		assert_int_equal(part.high, high);
+		for (n = 0, k = 1; k <= 400; k++)
+			n += set[k];
+		assert_int_equal(m.count, n);
+	}
+	assert_int_equal(seqmap_cover(&m, 1, UINT64_MAX - 1), 0);
+	assert_int_equal(m.n, 1);
+	assert_int_equal(m.count, UINT64_MAX - 1);
+	seqmap_fini(&m);
+}
+
 static void
 test_empty(void **state)
 {
@@ -211,6 +253,7 @@ main(void)
 	    cmocka_unit_test(test_first_missing),
 	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_trim),
+	    cmocka_unit_test(test_cover),
 	    cmocka_unit_test(test_empty),
 	};
 

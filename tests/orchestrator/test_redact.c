@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "orchestrator/report/redact.h"
+#include "proto/base/text.h"
 
 #define SEED_  "SUAIBDPBAUTWCWBKIO6XHQNINK5FWJW4OHLXC3HQ2KFE4PEJUA44CNHTC4"
 #define NKEY_  "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"
@@ -75,6 +76,20 @@ static const struct {
 	"-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"},
     {"\"seed\": 7, x " NKEY_ ", nats://u:hunter22@a", REDACT_OWN,
 	"\"seed\": 7, x [removed], nats://[removed]@a"},
+    /* In one line, as JSON has it; and what comes behind it stays. */
+    {"{\"k\":\"-----BEGIN PRIVATE KEY-----\\nhunter22\\n"
+     "-----END PRIVATE KEY-----\\n\",\"a\":1}",
+	REDACT_LOG, "{\"k\":\"[removed]\\n\",\"a\":1}"},
+    /* A quote that nobody closes, a name without a value. */
+    {"# token: \"old\npassword: \"hunter22\"", REDACT_CONFIG, NULL},
+    {"token:\npassword: hunter22\n", REDACT_CONFIG, NULL},
+    {"cut token=\"abc\npass: \"hunter22\"\n", REDACT_LOG, NULL},
+    /* JSON stays JSON. */
+    {"{\"token\": 12345678, \"a\": 1}", REDACT_LOG,
+	"{\"token\": \"[removed]\", \"a\": 1}"},
+    {"{\"token\": [\"hunter22\"]}", REDACT_LOG, "{\"token\": [\"[removed]\"]}"},
+    {"{\"error\": \"bad token: hunter22\", \"a\": 1}", REDACT_LOG,
+	"{\"error\": \"bad token: [removed]\", \"a\": 1}"},
     /* What is none. */
     {"[ERR] password mismatch for client 7", REDACT_LOG,
 	"[ERR] password mismatch for client 7"},
@@ -149,6 +164,50 @@ test_learned(void **state)
 	redact_destroy(r);
 }
 
+/* No place is too late for a secret: not the 600th user's, nor a variable. */
+static void
+test_many(void **state)
+{
+	struct redactor *r = redact_create();
+	char text[64], *out;
+	size_t len;
+	unsigned i;
+
+	(void)state;
+	assert_non_null(r);
+	for (i = 0; i < 600; i++) {
+		text_format(
+		    text, sizeof(text), "pass: $V%u\nV%u: hush%04u\n", i, i, i);
+		redact_learn(r, text, strlen(text));
+	}
+	out = redact_text(r, "hush0000 hush0599", 17, REDACT_LOG, &len);
+	assert_non_null(out);
+	assert_string_equal(out, "[removed] [removed]");
+	free(out);
+	redact_destroy(r);
+}
+
+/* A secret that looks like what stands between a name and its value. */
+static void
+test_odd_secret(void **state)
+{
+	struct redactor *r = redact_create();
+	size_t len;
+	char *out;
+
+	(void)state;
+	assert_non_null(r);
+	redact_secret(r, "none,xyz", 8);
+	redact_secret(r, "::::=::", 7);
+	out = redact_text(
+	    r, "pass: none,xyz pass::::=:: x", 28, REDACT_LOG, &len);
+	assert_non_null(out);
+	assert_null(strstr(out, "none,xyz"));
+	assert_null(strstr(out, "::::=::"));
+	free(out);
+	redact_destroy(r);
+}
+
 /* Whatever the bytes are, it ends and says nothing twice. */
 static void
 test_any_bytes(void **state)
@@ -189,6 +248,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_learned),
+	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_odd_secret),
 	    cmocka_unit_test(test_any_bytes),
 	};
 

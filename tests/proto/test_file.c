@@ -128,6 +128,56 @@ test_only_regular_files(void **state)
 	expect_text("c", "c");
 }
 
+/* What is there stays; links and FIFOs are no files to write to. */
+static void
+test_append(void **state)
+{
+	struct stat st;
+	int fd;
+
+	(void)state;
+	fd = file_append(at("log"));
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_all(fd, "one ", 4), 0);
+	close(fd);
+	assert_int_equal(stat(at("log"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	fd = file_append(at("log"));
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_all(fd, "two", 3), 0);
+	close(fd);
+	expect_text("log", "one two");
+	assert_int_equal(symlink("log", at("log.link")), 0);
+	assert_int_equal(file_append(at("log.link")), -ELOOP);
+	assert_int_equal(mkfifo(at("log.fifo"), 0600), 0);
+	assert_int_equal(file_append(at("log.fifo")), -ENXIO);
+	assert_int_equal(file_append("/dev/null"), -EINVAL);
+}
+
+static void
+test_folders(void **state)
+{
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_int_equal(file_make_dir(at("folder")), 0);
+	assert_int_equal(file_make_dir(at("folder")), 0);
+	assert_int_equal(stat(at("folder"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(symlink("folder", at("folder.link")), 0);
+	assert_int_equal(file_make_dir(at("folder.link")), -ENOTDIR);
+	fd = file_open_dir(at("folder"));
+	assert_true(fd >= 0);
+	close(fd);
+	assert_true(file_open_dir(at("folder.link")) < 0);
+	assert_int_equal(file_replace(at("folder.file"), "", 0), 0);
+	assert_int_equal(file_make_dir(at("folder.file")), -ENOTDIR);
+	assert_int_equal(symlink("nowhere", at("dangling")), 0);
+	assert_true(file_exists(at("dangling")));
+	assert_false(file_exists(at("nowhere")));
+}
+
 static void
 test_failures_leave_the_old_file(void **state)
 {
@@ -148,6 +198,8 @@ main(void)
 	    cmocka_unit_test(test_large),
 	    cmocka_unit_test(test_links_are_not_followed),
 	    cmocka_unit_test(test_only_regular_files),
+	    cmocka_unit_test(test_append),
+	    cmocka_unit_test(test_folders),
 	    cmocka_unit_test(test_failures_leave_the_old_file),
 	};
 

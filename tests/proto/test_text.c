@@ -226,6 +226,76 @@ test_sizes(void **state)
 	}
 }
 
+static void
+test_printable(void **state)
+{
+	static const struct {
+		const char *text, *want;
+		bool is_utf8;
+	} rows[] = {
+	    {"", "", true},
+	    {"n1 \"quoted\" \\x", "n1 \"quoted\" \\x", true},
+	    {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x98",
+		"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\x98", true},
+	    {"\x1b[2J", "\\x1b[2J", true},
+	    {"a\nb\tc\r\x7f", "a\\x0ab\\x09c\\x0d\\x7f", true},
+	    {"\xc2\x9b"
+	     "2J",
+		"\\xc2\\x9b2J", true},
+	    {"\xe2\x80\xae", "\\xe2\\x80\\xae", true},
+	    {"\xe2\x81\xa6", "\\xe2\\x81\\xa6", true},
+	    {"\xff\xfe", "\\xff\\xfe", false},
+	    {"\xc0\xaf", "\\xc0\\xaf", false},
+	    {"\xe2\x82", "\\xe2\\x82", false},
+	    {"\xed\xa0\x80", "\\xed\\xa0\\x80", false},
+	    {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80", false},
+	};
+	char out[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		text_printable(out, sizeof(out), rows[i].text);
+		assert_string_equal(out, rows[i].want);
+		assert_int_equal(text_is_utf8(rows[i].text), rows[i].is_utf8);
+		assert_int_equal(text_is_printable(rows[i].text),
+		    strcmp(rows[i].text, rows[i].want) == 0);
+		assert_true(text_is_printable(out));
+	}
+	/* Cut, but not within a character. */
+	text_printable(out, 5, "abc\x1b");
+	assert_string_equal(out, "abc");
+	text_printable(out, 5, "abc\xc3\xbc");
+	assert_string_equal(out, "abc");
+	text_printable(out, 1, "abc");
+	assert_string_equal(out, "");
+}
+
+static void
+test_file_names(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"n1", "n1"},
+	    {"nats-0.eu_west", "nats-0.eu_west"},
+	    {"../../PWNED", "_._.._PWNED"},
+	    {"..", "_."},
+	    {".hidden", "_hidden"},
+	    {"/etc/passwd", "_etc_passwd"},
+	    {"", "_"},
+	    {"a b\n\x1b\xc3\xbc", "a_b____"},
+	};
+	char out[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		text_file_name(out, sizeof(out), rows[i][0]);
+		assert_string_equal(out, rows[i][1]);
+	}
+	text_file_name(out, 4, "abcdef");
+	assert_string_equal(out, "abc");
+}
+
 int
 main(void)
 {
@@ -237,6 +307,8 @@ main(void)
 	    cmocka_unit_test(test_copy_and_add),
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_nearest),
+	    cmocka_unit_test(test_printable),
+	    cmocka_unit_test(test_file_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,8 @@ bucket_pass(struct bucket_story *b, uint64_t ns)
 	while (b->now < end) {
 		b->now += CLOCK_S;
 		bucket_feed(b, 0, &tick);
+		if (b->leader[0] != '\0')
+			bucket_lead(b, b->leader);
 	}
 }
 
@@ -189,6 +191,15 @@ bucket_over(
 }
 
 void
+bucket_refused(struct bucket_story *b, uint32_t source, uint64_t n,
+    uint32_t key, uint64_t expected)
+{
+	bucket_update(b, source, n, key, expected);
+	bucket_reject(b, source, n, key);
+	bucket_over(b, source, n, ENDED_FAILED);
+}
+
+void
 bucket_put(struct bucket_story *b, uint32_t source, uint64_t n, uint32_t key,
     uint64_t expected, uint64_t revision)
 {
@@ -302,6 +313,7 @@ bucket_lead(struct bucket_story *b, const char *who)
 	ev.u.leader.what = 2;
 	text_set(ev.u.leader.name, sizeof(ev.u.leader.name), "KV_x");
 	text_set(ev.u.leader.leader, sizeof(ev.u.leader.leader), who);
+	memcpy(b->leader, ev.u.leader.leader, sizeof(b->leader));
 	bucket_feed(b, 1, &ev);
 }
 

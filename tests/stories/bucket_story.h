@@ -25,13 +25,14 @@ struct bucket_story {
 	struct judge *judge;
 	uint64_t now;
 	uint64_t ops[16]; /* reads, by source */
+	char leader[32];  /* whom monitoring names each second; "": nobody */
 	uint64_t expected[ANOMALY_COUNT][CLASS_COUNT];
 };
 
 /* An event of a source, a millisecond later. */
 void bucket_feed(struct bucket_story *b, uint32_t source, struct event *ev);
 
-/* Time passes, with a tick each second. */
+/* Time passes, with a tick and the leader each second. */
 void bucket_pass(struct bucket_story *b, uint64_t ns);
 
 /* A client neither works nor beats for so long, and the parent says so. */
@@ -69,6 +70,10 @@ void bucket_reject(
     struct bucket_story *b, uint32_t source, uint64_t n, uint32_t key);
 void bucket_over(
     struct bucket_story *b, uint32_t source, uint64_t n, uint8_t outcome);
+
+/* It is sent, and refused as one with a wrong last revision. */
+void bucket_refused(struct bucket_story *b, uint32_t source, uint64_t n,
+    uint32_t key, uint64_t expected);
 
 /* An update that is accepted at once. */
 void bucket_put(struct bucket_story *b, uint32_t source, uint64_t n,

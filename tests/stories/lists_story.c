@@ -37,17 +37,33 @@ lists_begin(struct lists_story *t)
 	assert_non_null(t->judge);
 	ev.u.run.run = 7;
 	lists_feed(t, 0, &ev);
+	lists_leader(t, "n1");
+	lists_pass(t, 25 * CLOCK_S);
+}
+
+/* What comes each second. */
+static void
+lists_tick(struct lists_story *t)
+{
+	struct event tick = {.type = MESSAGE_TICK};
+	struct event told = {.type = MESSAGE_LEADER};
+
+	lists_feed(t, 0, &tick);
+	if (t->meta[0] == '\0')
+		return;
+	told.u.leader.what = LEADS_META;
+	text_set(told.u.leader.leader, sizeof(told.u.leader.leader), t->meta);
+	lists_feed(t, 1, &told);
 }
 
 void
 lists_pass(struct lists_story *t, uint64_t ns)
 {
 	uint64_t end = t->now + ns;
-	struct event tick = {.type = MESSAGE_TICK};
 
 	while (t->now + CLOCK_S < end) {
 		t->now += CLOCK_S;
-		lists_feed(t, 0, &tick);
+		lists_tick(t);
 	}
 	t->now = end;
 }
@@ -60,7 +76,8 @@ lists_stand_still(struct lists_story *t, uint32_t source, uint64_t ns)
 
 	ev.u.child_silent.child = source;
 	while (t->now + CLOCK_S < end) {
-		lists_pass(t, CLOCK_S);
+		t->now += CLOCK_S;
+		lists_tick(t);
 		ev.u.child_silent.silent_ns = t->now - begin_ns;
 		lists_feed(t, 0, &ev);
 	}
@@ -71,7 +88,8 @@ lists_leader(struct lists_story *t, const char *name)
 {
 	struct event ev = {.type = MESSAGE_LEADER};
 
-	ev.u.leader.what = 1;
+	text_set(t->meta, sizeof(t->meta), name);
+	ev.u.leader.what = LEADS_META;
 	text_set(ev.u.leader.leader, sizeof(ev.u.leader.leader), name);
 	lists_feed(t, 1, &ev);
 }
@@ -163,6 +181,16 @@ lists_op_failed(struct lists_story *t, uint64_t id, bool certain)
 
 	ev.u.stream_op_failed.id = id;
 	ev.u.stream_op_failed.certain = certain;
+	lists_feed(t, message_id_source(id), &ev);
+}
+
+void
+lists_op_refused(struct lists_story *t, uint64_t id, uint32_t code)
+{
+	struct event ev = {.type = MESSAGE_STREAM_OP_FAILED};
+
+	ev.u.stream_op_failed.id = id;
+	ev.u.stream_op_failed.code = code;
 	lists_feed(t, message_id_source(id), &ev);
 }
 
@@ -259,13 +287,12 @@ void
 lists_list_for(struct lists_story *t, unsigned seconds,
     const struct lists_row *rows, unsigned n)
 {
-	struct event tick = {.type = MESSAGE_TICK};
 	unsigned i;
 
 	for (i = 0; i <= seconds; i++) {
 		lists_list(t, ANN, rows, n);
 		t->now += CLOCK_S;
-		lists_feed(t, 0, &tick);
+		lists_tick(t);
 	}
 }
 
@@ -293,6 +320,8 @@ rule_of(enum anomaly_kind kind)
 {
 	if (kind == ANOMALY_LOST)
 		return "guarantees 1";
+	if (kind == ANOMALY_MISANSWERED)
+		return "guarantees 0";
 	return kind == ANOMALY_OP_TIMEOUT ? "guarantees 15" : "guarantees 12";
 }
 

@@ -29,6 +29,7 @@ struct lists_story {
 	struct judge *judge;
 	uint64_t now, seq[8], lists;
 	uint32_t faults;
+	char meta[32]; /* the leader that monitoring names again and again */
 	struct judge_result result;
 };
 
@@ -38,7 +39,7 @@ void lists_feed(struct lists_story *t, uint32_t source, struct event *ev);
 /* An option of the run. */
 void lists_option(struct lists_story *t, const char *name, const char *value);
 
-/* The head of a history. */
+/* The head of a history, in which n1 has led the servers for 25 s. */
 void lists_begin(struct lists_story *t);
 
 /* Time passes, with the ticks of the parent. */
@@ -61,6 +62,7 @@ void lists_remove(
     struct lists_story *t, uint64_t id, const char *name, uint32_t attempt);
 void lists_remove_ok(struct lists_story *t, uint64_t id);
 void lists_op_failed(struct lists_story *t, uint64_t id, bool certain);
+void lists_op_refused(struct lists_story *t, uint64_t id, uint32_t code);
 void lists_op_end(struct lists_story *t, uint64_t id, uint8_t outcome);
 void lists_counted(
     struct lists_story *t, uint64_t id, bool found, uint64_t messages);

@@ -711,19 +711,42 @@ faults(struct pipe_story *s)
 }
 
 static void
+state_of(struct pipe_story *s, uint32_t k)
+{
+	struct msg_consumer_info m = {.consumer = k,
+	    .polls = 3,
+	    .lasted_ns = CLOCK_S / 2,
+	    .created = PIPE_CREATED + 1 + k,
+	    .consumer_seq = s->durable[k].number,
+	    .stream_seq = s->durable[k].cursor,
+	    .floor_consumer = s->durable[k].number,
+	    .floor_stream = s->durable[k].cursor,
+	    .server = "n1"};
+	struct event ev;
+
+	if (s->twist != NULL)
+		s->twist(k, &m);
+	pipe_pass(s, m.lasted_ns);
+	pipe_event(PIPE_AUDIT, MESSAGE_CONSUMER_INFO, &ev);
+	ev.u.consumer_info = m;
+	pipe_emit(s, &ev);
+	pipe_event(PIPE_AUDIT, MESSAGE_CONSUMER_STATE, &ev);
+	ev.u.consumer_state.consumer = k;
+	ev.u.consumer_state.quiet = 1;
+	ev.u.consumer_state.created = m.created;
+	ev.u.consumer_state.pending = m.pending;
+	ev.u.consumer_state.ack_pending = m.ack_pending;
+	ev.u.consumer_state.consumer_seq = m.consumer_seq;
+	pipe_emit(s, &ev);
+}
+
+static void
 states(struct pipe_story *s)
 {
-	struct event ev;
 	uint32_t k;
 
-	for (k = 0; k < s->durables; k++) {
-		pipe_event(PIPE_AUDIT, MESSAGE_CONSUMER_STATE, &ev);
-		ev.u.consumer_state.consumer = k;
-		ev.u.consumer_state.quiet = 1;
-		ev.u.consumer_state.created = PIPE_CREATED + 1 + k;
-		ev.u.consumer_state.consumer_seq = s->durable[k].number;
-		pipe_emit(s, &ev);
-	}
+	for (k = 0; k < s->durables && !s->no_states; k++)
+		state_of(s, k);
 }
 
 static void

@@ -23,6 +23,7 @@ story_init(struct story *s, uint64_t seed)
 	s->mayhem = "rolling_restart";
 	s->storage = "file";
 	s->replicas = 3;
+	s->ack_wait_ns = STORY_WAIT_NS;
 }
 
 void
@@ -173,7 +174,7 @@ setup(struct story *s)
 	text_set(m->storage, sizeof(m->storage), s->storage);
 	c = &story_add(s, STORY_SETUP, MESSAGE_CONSUMER)->u.consumer;
 	c->created = s->created + 1;
-	c->ack_wait_ns = STORY_WAIT_NS;
+	c->ack_wait_ns = s->ack_wait_ns;
 	text_set(c->name, sizeof(c->name), "burn");
 	child_exit(s, STORY_SETUP, 0);
 }
@@ -320,8 +321,8 @@ story_sick(struct story *s, uint8_t what, const char *name, uint64_t sick_ns)
 	text_set(m->says, sizeof(m->says), "no server says that it leads it");
 }
 
-static uint64_t
-sum_of(uint64_t id)
+uint64_t
+story_sum(uint64_t id)
 {
 	return rng_mix(id + 1);
 }
@@ -341,7 +342,7 @@ story_invoke(struct story *s, uint64_t id, uint32_t attempt)
 
 	m->id = id;
 	m->attempt = attempt;
-	m->sum = sum_of(id);
+	m->sum = story_sum(id);
 	m->size = 128;
 }
 
@@ -444,7 +445,7 @@ story_deliver_event(struct story *s, uint32_t source, uint64_t seq,
 	ev->u.deliver.stamp_ns = m->stamp_ns;
 	ev->u.deliver.id = m->id;
 	ev->u.deliver.run = m->run;
-	ev->u.deliver.sum = sum_of(m->id);
+	ev->u.deliver.sum = story_sum(m->id);
 	ev->u.deliver.intact = 1;
 	return ev;
 }
@@ -553,7 +554,7 @@ scan_one(struct story *s, uint32_t source, uint64_t seq)
 	}
 	ev->u.scan_message.id = m->id;
 	ev->u.scan_message.run = m->run;
-	ev->u.scan_message.sum = sum_of(m->id);
+	ev->u.scan_message.sum = story_sum(m->id);
 	ev->u.scan_message.intact = 1;
 }
 
@@ -591,7 +592,11 @@ story_close(struct story *s)
 	ev->u.settled.ok = 1;
 	story_phase(s, "audit");
 	child_start(s, STORY_AUDIT, "audit", 0);
-	if (!s->no_audit)
+	if (s->before_scan != NULL)
+		s->before_scan(s);
+	if (s->audit != NULL)
+		s->audit(s);
+	else if (!s->no_audit)
 		story_scan(s, STORY_AUDIT);
 	child_exit(s, STORY_AUDIT, 0);
 	story_phase(s, "down");

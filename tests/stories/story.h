@@ -65,16 +65,19 @@ struct story {
 	const char *options[4][2]; /* further ones, by name */
 	uint32_t replicas;
 	bool strict;
+	uint64_t ack_wait_ns;
 	/* set before story_close() */
 	bool is_anew; /* the stream was created anew, and is empty */
 	bool no_audit, no_end;
+	void (*before_scan)(struct story *); /* the audit's, or NULL */
+	void (*audit)(struct story *);	     /* instead of the honest scan */
 };
 
 /* What the judge says of it. */
 struct story_verdict {
 	struct judge_result result;
 	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
-	char says[2048]; /* the anomalies, reasons and notes, a line each */
+	char says[8192]; /* the anomalies, reasons and notes, a line each */
 };
 
 void story_init(struct story *, uint64_t seed);
@@ -127,6 +130,9 @@ void story_publish_end(struct story *, uint64_t id, uint8_t outcome);
 
 /* The server stores a message; no event says so. Returns its sequence. */
 uint64_t story_store(struct story *, uint64_t id);
+
+/* The checksum of a message's payload. */
+uint64_t story_sum(uint64_t id);
 
 /* What the scan shall find at a sequence. */
 void story_mark(struct story *, uint64_t seq, enum story_state);

@@ -6,6 +6,9 @@
  *	js_probe URL add STREAM REPLICAS	subjects STREAM.>
  *	js_probe URL publish STREAM TIMEOUT_MS
  *	js_probe URL leader STREAM
+ *	js_probe URL purge STREAM SEQUENCE	what lies below it
+ *	js_probe URL delete STREAM
+ *	js_probe URL reset STREAM CONSUMER	deletes it, makes it again
  *
  * Prints what the server answered. Exit code 0 when it did, 1 when it did
  * not or refused, 64 for bad usage.
@@ -65,6 +68,32 @@ leader(jsCtx *js, const char *stream)
 	return s;
 }
 
+static natsStatus
+purge(jsCtx *js, const char *stream, const char *sequence)
+{
+	jsOptions jo;
+
+	(void)jsOptions_Init(&jo); /* can't fail: not NULL */
+	jo.Stream.Purge.Sequence = strtoull(sequence, NULL, 10);
+	return js_PurgeStream(js, stream, &jo, NULL);
+}
+
+/* The new one has the old one's configuration and none of its state. */
+static natsStatus
+reset(jsCtx *js, const char *stream, const char *consumer)
+{
+	jsConsumerInfo *ci = NULL;
+	natsStatus s =
+	    js_GetConsumerInfo(&ci, js, stream, consumer, NULL, NULL);
+
+	if (s == NATS_OK)
+		s = js_DeleteConsumer(js, stream, consumer, NULL, NULL);
+	if (s == NATS_OK)
+		s = js_AddConsumer(NULL, js, stream, ci->Config, NULL, NULL);
+	jsConsumerInfo_Destroy(ci);
+	return s;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -94,6 +123,12 @@ main(int argc, char **argv)
 		s = publish(js, argv[3], argv[4]);
 	else if (s == NATS_OK && strcmp(argv[2], "leader") == 0)
 		s = leader(js, argv[3]);
+	else if (s == NATS_OK && strcmp(argv[2], "purge") == 0 && argc == 5)
+		s = purge(js, argv[3], argv[4]);
+	else if (s == NATS_OK && strcmp(argv[2], "reset") == 0 && argc == 5)
+		s = reset(js, argv[3], argv[4]);
+	else if (s == NATS_OK && strcmp(argv[2], "delete") == 0)
+		s = js_DeleteStream(js, argv[3], NULL, NULL);
 	else if (s == NATS_OK)
 		return 64;
 	if (s != NATS_OK)

@@ -3,74 +3,47 @@
  * The audit: a full scan of every stream by a second path, after all faults
  * were healed. First a fresh pull consumer (as many replicas as the stream)
  * reads everything; it may lose deliveries on the way and may read from a
- * replica that is behind, so each sequence it did not show is then asked of
- * the stream leader by number, several times, before it is called absent.
+ * replica that is behind, so what it did not show is then asked of the stream
+ * leader, several times, before it is called absent (absent.h).
  */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "proto/base/array.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "worker/audit/absent.h"
 #include "worker/audit/audit.h"
 #include "worker/audit/reader.h"
-#include "worker/audit/scan.h"
 
-#define BATCH	    256
-#define IDLE_PULLS  3 /* empty pulls before the path is over */
-#define GET_TRIES   5 /* "not found" answers that settle it */
-#define GET_NS	    (90 * CLOCK_S)
-#define MISSING_MAX 100000
-
-/* A sequence that the consumer did not show. */
-struct gap {
-	uint64_t seq;
-	uint32_t not_found; /* times the leader said so */
-};
+#define BATCH	   256
+#define IDLE_PULLS 3 /* empty pulls before the path is over */
+#define READERS	   3 /* consumers made until one reads to the end */
+#define GET_NS	   (90 * CLOCK_S)
 
 struct audit {
 	struct scan scan;
-	uint64_t next; /* lowest sequence the consumer has not shown */
-	struct gap *missing;
-	uint32_t nmissing, room;
+	uint64_t next; /* behind the highest that the consumer has shown */
+	unsigned made; /* consumers */
+	struct gaps gaps;
 };
 
-static int
-note_missing(struct audit *a, uint64_t from, uint64_t to)
-{
-	struct gap *g;
-	uint64_t seq;
-
-	for (seq = from; seq <= to; seq++) {
-		if (a->nmissing == MISSING_MAX) {
-			text_format(a->scan.why, sizeof(a->scan.why),
-			    "more than %d sequences are missing", MISSING_MAX);
-			return -E2BIG;
-		}
-		g = array_at(&a->missing, &a->room, a->nmissing, sizeof(*g),
-		    MISSING_MAX);
-		if (g == NULL)
-			return -ENOMEM;
-		a->nmissing++;
-		*g = (struct gap){seq, 0};
-	}
-	return 0;
-}
-
-/* One message of the consumer path: in order, or a gap before it. */
+/* A message of the consumer path: the next, behind a gap, or one in a gap. */
 static int
 take(struct reader *r, natsMsg *msg, const struct delivery *d)
 {
 	struct audit *a = r->arg;
+
+	bool is_next = d->seq >= a->next;
 	int err;
 
-	if (d->seq < a->next)
-		return 0; /* shown before */
-	err = note_missing(a, a->next, d->seq - 1);
-	if (err < 0)
-		return err;
+	if (!is_next)
+		err = gaps_fill(&a->gaps, d->seq);
+	else
+		err = gaps_add(&a->gaps, a->next, d->seq - 1);
+	if (err < 0 || (err == 0 && !is_next))
+		return err; /* 0: shown before */
 	scan_message(&a->scan, SCAN_CONSUMER, d->seq, d->stamp_ns, msg);
-	a->next = d->seq + 1;
+	if (is_next)
+		a->next = d->seq + 1;
 	r->is_over = a->next > a->scan.last;
 	return 1;
 }
@@ -84,6 +57,10 @@ make_consumer(struct audit *a, const char *name)
 
 	reader_config(&cc, name);
 	cc.Replicas = (int64_t)w->config.replicas;
+	if (a->next > 1) {
+		cc.DeliverPolicy = js_DeliverByStartSequence;
+		cc.OptStartSeq = a->next;
+	}
 	err = setup_add_consumer(w, a->scan.target->name, &cc,
 	    clock_mono_ns() + SCAN_QUIET_NS, NULL);
 	if (err < 0)
@@ -92,9 +69,9 @@ make_consumer(struct audit *a, const char *name)
 	return err;
 }
 
-/* The consumer path. What it does not show is left to the leader. */
+/* With one consumer from the next sequence on: 0 or -errno. */
 static int
-scan_by_consumer(struct audit *a)
+read_on(struct audit *a)
 {
 	struct worker *w = a->scan.w;
 	char name[64];
@@ -107,8 +84,8 @@ scan_by_consumer(struct audit *a)
 	unsigned idle = 0;
 	int err, got;
 
-	text_format(name, sizeof(name), "natsburn_audit_%u_%u", w->source,
-	    w->incarnation);
+	text_format(name, sizeof(name), "natsburn_audit_%u_%u_%u", w->source,
+	    w->incarnation, ++a->made);
 	err = make_consumer(a, name);
 	if (err == 0)
 		err = reader_open(&r);
@@ -122,64 +99,43 @@ scan_by_consumer(struct audit *a)
 	return err;
 }
 
-/* One round over what is missing: what stays open is kept. */
-static void
-ask_leader(struct audit *a, uint64_t deadline)
-{
-	struct gap *g;
-	uint32_t i, left = 0;
-	int got;
-
-	for (i = 0; i < a->nmissing; i++) {
-		g = &a->missing[i];
-		got = clock_mono_ns() < deadline ? scan_get(&a->scan, g->seq)
-						 : -ETIMEDOUT;
-		g->not_found += got == 0;
-		if (got == 1)
-			continue;
-		if (g->not_found >= GET_TRIES)
-			scan_tell_absent(&a->scan, g->seq, g->not_found);
-		else
-			a->missing[left++] = *g;
-	}
-	a->nmissing = left;
-}
-
-/* The leader path, for all that the consumer did not show. */
+/*
+ * The consumer path. One that shows nothing any more may have lost its
+ * place: another one reads on. What none shows is left to the leader.
+ */
 static int
-scan_by_leader(struct audit *a)
+scan_by_consumer(struct audit *a)
 {
-	uint64_t deadline = clock_mono_ns() + GET_NS;
-	struct backoff b = {0};
+	int err;
 
-	/* Rounds, so that the answers of one sequence lie apart in time. */
-	while (a->nmissing > 0) {
-		ask_leader(a, deadline);
-		if (a->nmissing > 0 && clock_mono_ns() >= deadline)
-			return -ETIMEDOUT;
-		session_backoff(&b, &a->scan.w->child);
-	}
-	return 0;
+	do
+		err = read_on(a);
+	while (err == 0 && a->next <= a->scan.last && a->made < READERS);
+	return err == -ETIMEDOUT && a->made > 1 ? 0 : err;
 }
 
 static void
 audit_stream(struct worker *w, const struct worker_target *target)
 {
 	struct audit a = {.scan = {.w = w, .target = target}, .next = 1};
-	uint64_t last;
-	int err;
+	int err, left;
 
 	err = scan_begin(&a.scan);
-	if (err == 0)
-		err = scan_by_consumer(&a);
+	if (err < 0) {
+		scan_end(&a.scan, err);
+		return;
+	}
+	err = scan_by_consumer(&a);
 	/* Acknowledged sequences beyond the end are asked for as well. */
-	last = scan_last(&a.scan);
-	if (err == 0 && a.next <= last)
-		err = note_missing(&a, a.next, last);
 	if (err == 0)
-		err = scan_by_leader(&a);
-	scan_end(&a.scan, err);
-	free(a.missing);
+		err = gaps_add(&a.gaps, a.next, scan_last(&a.scan));
+	if (err == -E2BIG)
+		text_format(a.scan.why, sizeof(a.scan.why),
+		    "more than %u ranges of sequences are missing", GAPS_MAX);
+	/* What is missing up to there is proven all the same. */
+	left = absent_settle(&a.scan, &a.gaps, clock_mono_ns() + GET_NS);
+	scan_end(&a.scan, err < 0 ? err : left);
+	gaps_fini(&a.gaps);
 }
 
 int

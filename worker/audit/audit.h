@@ -9,6 +9,12 @@
 
 #include "worker/internal.h"
 
+/*
+ * Ask for the state of every consumer that the parent named, and tell it. One
+ * that has something left is read meanwhile, and what comes is acked.
+ */
+void consumers_ask(struct worker *);
+
 /* The scan that suits all streams whose messages stay. */
 int audit_streams(struct worker *);
 

@@ -141,6 +141,20 @@ struct reading {
 	bool has_hole;	      /* a delivery was lost on its way */
 };
 
+/* It was taken before: it is told, and reading goes on. */
+static void
+tell_twice(const struct reading *g, const struct delivery *d)
+{
+	struct event ev = {.type = MESSAGE_COPY_TWICE};
+	struct msg_copy_twice *m = &ev.u.copy_twice;
+
+	m->stream = g->s->target->stream;
+	m->seq = d->seq;
+	m->consumer_seq = d->consumer_seq;
+	text_set(m->consumer, sizeof(m->consumer), g->source->name);
+	child_emit(&g->s->w->child, &ev);
+}
+
 static int
 take(struct reader *r, natsMsg *msg, const struct delivery *d)
 {
@@ -148,6 +162,10 @@ take(struct reader *r, natsMsg *msg, const struct delivery *d)
 	int err;
 
 	g->progress_ns = clock_mono_ns();
+	if (d->consumer_seq <= g->taken) {
+		tell_twice(g, d);
+		return 0;
+	}
 	if (d->consumer_seq != g->taken + 1) {
 		g->has_hole = r->is_over = true;
 		return 0;

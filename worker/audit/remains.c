@@ -6,8 +6,6 @@
  * to the next; what lies between holds nothing.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -30,40 +28,6 @@ emit_removed(struct scan *s, uint64_t first, uint64_t last)
 	child_emit(&s->w->child, &ev);
 }
 
-/* The sequence of the first message from one on: 1, 0 none, or -errno. */
-static int
-next_from(struct scan *s, uint64_t from, uint64_t *seq)
-{
-	char api[96] = "", request[80], json[256];
-	natsMsg *reply = NULL;
-	const char *at;
-	natsStatus st;
-	int len;
-
-	text_add(
-	    api, sizeof(api), "$JS.API.STREAM.MSG.GET.%s", s->target->name);
-	text_format(request, sizeof(request),
-	    "{\"seq\":%llu,\"next_by_subj\":\">\"}", (unsigned long long)from);
-	st = natsConnection_RequestString(
-	    &reply, s->w->session.nc, api, request, SCAN_REQUEST_MS);
-	session_note(&s->w->session, st, 0);
-	if (st != NATS_OK)
-		return -EIO;
-	len = natsMsg_GetDataLength(reply);
-	if ((size_t)len >= sizeof(json))
-		len = sizeof(json) - 1;
-	memcpy(json, natsMsg_GetData(reply), (size_t)len);
-	json[len] = '\0';
-	natsMsg_Destroy(reply);
-	if (strstr(json, "\"error\"") != NULL)
-		return strstr(json, "10037") != NULL ? 0 : -EIO;
-	at = strstr(json, "\"seq\":");
-	if (at == NULL)
-		return -EIO;
-	*seq = strtoull(at + 6, NULL, 10);
-	return *seq >= from ? 1 : -EIO;
-}
-
 /* From message to message until the end. */
 static int
 walk(struct scan *s, uint64_t last)
@@ -73,7 +37,7 @@ walk(struct scan *s, uint64_t last)
 	int got;
 
 	while (from <= last && s->read < LEFT_MAX) {
-		got = next_from(s, from, &seq);
+		got = scan_next(s, from, &seq);
 		if (got == 1 && seq <= last)
 			got = scan_get(s, seq) == 1 ? 1 : -EIO;
 		if (got < 0) {

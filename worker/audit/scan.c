@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /* Reading a stream in the audit; see scan.h. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "worker/audit/scan.h"
 
-#define QUIET_POLLS 3 /* equal answers before it is quiet */
-#define FIRST_STEP  4 /* of the back-off: polls lie 160 ms and more apart */
+#define QUIET_POLLS 3  /* equal answers before it is quiet */
+#define FIRST_STEP  4  /* of the back-off: polls lie 160 ms and more apart */
+#define GONE_POLLS  20 /* "no such stream", and nothing else */
+/*
+ * Likewise. The judge wants a meta leader that was steady for 30 s and told
+ * twice in the 20 s after; the settling of the cluster is 5 s of the former.
+ */
+#define GONE_NS (55 * CLOCK_S)
 
 int
 scan_state(struct scan *s)
@@ -25,31 +32,95 @@ scan_state(struct scan *s)
 	s->last = si->State.LastSeq;
 	s->messages = si->State.Msgs;
 	s->created = (uint64_t)si->Created;
+	s->bytes = si->State.Bytes;
+	s->subjects = (uint64_t)si->State.NumSubjects;
+	s->deleted = (uint64_t)si->State.NumDeleted;
+	s->consumers = (uint64_t)si->State.Consumers;
 	jsStreamInfo_Destroy(si);
 	return 0;
 }
 
+/* The stream as one answer has it. */
+static bool
+is_same(const struct scan *a, const struct scan *b)
+{
+	return a->first == b->first && a->last == b->last &&
+	       a->messages == b->messages;
+}
+
+/* Equal answers, one after the other. */
+struct equal {
+	unsigned polls;
+	uint64_t since_ns;
+};
+
+static void
+tell_state(const struct scan *s, const struct equal *e)
+{
+	struct event ev = {.type = MESSAGE_SCAN_STATE};
+	struct msg_scan_state *m = &ev.u.scan_state;
+
+	m->stream = s->target->stream;
+	m->polls = e->polls;
+	m->first = s->first;
+	m->last = s->last;
+	m->messages = s->messages;
+	m->bytes = s->bytes;
+	m->subjects = s->subjects;
+	m->deleted = s->deleted;
+	m->consumers = s->consumers;
+	m->created = s->created;
+	m->lasted_ns = clock_mono_ns() - e->since_ns;
+	child_emit(&s->w->child, &ev);
+}
+
+/* For how long every answer was that there is no such stream. */
+struct gone {
+	uint64_t since_ns;
+	unsigned polls;
+};
+
+static bool
+is_gone(const struct scan *s, struct gone *g, int err)
+{
+	uint64_t now = clock_mono_ns();
+	struct event ev = {.type = MESSAGE_SCAN_GONE};
+
+	if (err == 0)
+		g->polls = 0;
+	else if (s->w->session.code == JSStreamNotFoundErr && g->polls++ == 0)
+		g->since_ns = now;
+	if (g->polls < GONE_POLLS || now < g->since_ns + GONE_NS)
+		return false;
+	ev.u.scan_gone.stream = s->target->stream;
+	ev.u.scan_gone.polls = g->polls;
+	ev.u.scan_gone.lasted_ns = now - g->since_ns;
+	child_emit(&s->w->child, &ev);
+	return true;
+}
+
 static int
-wait_quiet(struct scan *s)
+wait_quiet(struct scan *s, struct equal *e)
 {
 	uint64_t deadline = clock_mono_ns() + SCAN_QUIET_NS;
 	struct backoff b = {.step = FIRST_STEP};
-	uint64_t first, last, messages;
-	unsigned same = 0;
+	struct gone gone = {0};
+	struct scan was;
+	int err;
 
 	while (clock_mono_ns() < deadline) {
-		first = s->first;
-		last = s->last;
-		messages = s->messages;
-		if (scan_state(s) < 0)
-			same = 0;
-		else if (same > 0 && first == s->first && last == s->last &&
-			 messages == s->messages)
-			same++;
+		was = *s;
+		err = scan_state(s);
+		if (err < 0)
+			e->polls = 0;
+		else if (e->polls == 0 || !is_same(&was, s))
+			*e = (struct equal){1, clock_mono_ns()};
 		else
-			same = 1;
-		if (same >= QUIET_POLLS)
+			e->polls++;
+		if (e->polls >= QUIET_POLLS)
 			return 0;
+		if (is_gone(s, &gone, err))
+			return -ENOENT;
 		session_backoff(&b, &s->w->child);
 	}
 	return -ETIMEDOUT;
@@ -71,9 +142,12 @@ scan_tell_begin(const struct scan *s)
 int
 scan_begin(struct scan *s)
 {
-	int err = wait_quiet(s);
+	struct equal e = {0};
+	int err = wait_quiet(s, &e);
 
 	scan_tell_begin(s);
+	if (err == 0)
+		tell_state(s, &e);
 	return err;
 }
 
@@ -125,6 +199,18 @@ scan_tell_absent(struct scan *s, uint64_t seq, uint32_t tries)
 	child_emit(&s->w->child, &ev);
 }
 
+void
+scan_tell_range(struct scan *s, uint64_t first, uint64_t last, uint32_t tries)
+{
+	struct event ev = {.type = MESSAGE_SCAN_ABSENT_RANGE};
+
+	ev.u.scan_absent_range.stream = s->target->stream;
+	ev.u.scan_absent_range.first = first;
+	ev.u.scan_absent_range.last = last;
+	ev.u.scan_absent_range.tries = tries;
+	child_emit(&s->w->child, &ev);
+}
+
 int
 scan_get(struct scan *s, uint64_t seq)
 {
@@ -148,6 +234,39 @@ scan_get(struct scan *s, uint64_t seq)
 	text_format(s->why, sizeof(s->why), "sequence %llu: %.80s",
 	    (unsigned long long)seq, s->w->session.why);
 	return -EIO;
+}
+
+int
+scan_next(struct scan *s, uint64_t from, uint64_t *seq)
+{
+	char api[96] = "", request[80], json[256];
+	natsMsg *reply = NULL;
+	const char *at;
+	natsStatus st;
+	int len;
+
+	text_add(
+	    api, sizeof(api), "$JS.API.STREAM.MSG.GET.%s", s->target->name);
+	text_format(request, sizeof(request),
+	    "{\"seq\":%llu,\"next_by_subj\":\">\"}", (unsigned long long)from);
+	st = natsConnection_RequestString(
+	    &reply, s->w->session.nc, api, request, SCAN_REQUEST_MS);
+	session_note(&s->w->session, st, 0);
+	if (st != NATS_OK)
+		return -EIO;
+	len = natsMsg_GetDataLength(reply);
+	if ((size_t)len >= sizeof(json))
+		len = sizeof(json) - 1;
+	memcpy(json, natsMsg_GetData(reply), (size_t)len);
+	json[len] = '\0';
+	natsMsg_Destroy(reply);
+	if (strstr(json, "\"error\"") != NULL)
+		return strstr(json, "10037") != NULL ? 0 : -EIO;
+	at = strstr(json, "\"seq\":");
+	if (at == NULL)
+		return -EIO;
+	*seq = strtoull(at + 6, NULL, 10);
+	return *seq >= from ? 1 : -EIO;
 }
 
 void

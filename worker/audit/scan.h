@@ -16,7 +16,8 @@ struct scan {
 	struct worker *w;
 	const struct worker_target *target;
 	uint64_t first, last, messages, created; /* as the leader said */
-	uint64_t read;				 /* messages told of */
+	uint64_t bytes, subjects, deleted, consumers;
+	uint64_t read; /* messages told of */
 	char why[128]; /* of the last failure, or empty */
 };
 
@@ -34,8 +35,10 @@ void scan_tell_begin(const struct scan *);
 
 /*
  * Ask until the state is the same several times, for removal lags behind acks
- * and the last entry may not be applied yet; then tell SCAN_BEGIN. 0 or
- * -ETIMEDOUT after SCAN_QUIET_NS; the beginning is told all the same.
+ * and the last entry may not be applied yet; then tell SCAN_BEGIN and
+ * SCAN_STATE. 0; -ETIMEDOUT after SCAN_QUIET_NS; -ENOENT when for 55 s every
+ * answer was that there is no such stream, which SCAN_GONE tells. The
+ * beginning is told all the same.
  */
 int scan_begin(struct scan *);
 
@@ -55,6 +58,10 @@ struct scan_seen {
 void scan_tell(struct scan *, const struct scan_seen *);
 void scan_tell_absent(struct scan *, uint64_t seq, uint32_t tries);
 
+/* As scan_tell_absent(), of all sequences from first to last. */
+void scan_tell_range(
+    struct scan *, uint64_t first, uint64_t last, uint32_t tries);
+
 /* Tell of a message as the library has it. */
 void scan_message(
     struct scan *, enum scan_path, uint64_t seq, int64_t stamp_ns, natsMsg *);
@@ -64,6 +71,12 @@ void scan_message(
  * that there is no such message, -EIO for any other answer.
  */
 int scan_get(struct scan *, uint64_t seq);
+
+/*
+ * Ask the leader for the sequence of the first message from one on: 1, 0 when
+ * there is none, -EIO for any other answer.
+ */
+int scan_next(struct scan *, uint64_t from, uint64_t *seq);
 
 /*
  * Tell SCAN_END, and flush: complete when err is 0, otherwise why not.

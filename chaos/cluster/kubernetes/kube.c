@@ -11,6 +11,7 @@
 #include "chaos/cluster/kubernetes/kube.h"
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
+#include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
@@ -165,9 +166,9 @@ kube_spawn(const struct kube *k, const char *const *args, const char *output)
 	while (*args != NULL && n < KUBE_ARGS_MAX + 3)
 		argv[n++] = (char *)(uintptr_t)*args++; /* exec won't write */
 	argv[n] = NULL;
-	fd = open(output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = file_create(output);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r.fds[r.nfds++] = (struct spawn_fd){fd, 1};
 	r.fds[r.nfds++] = (struct spawn_fd){fd, 2};
 	if (k->dir_fd >= 0)

@@ -12,6 +12,7 @@
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/internal.h"
+#include "chaos/page.h"
 #include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -28,7 +29,7 @@ struct dump {
 static void
 save(struct dump *d, const char *folder, const char *file, const char *text)
 {
-	char path[CONFIG_PATH_MAX + 128] = "";
+	char path[CONFIG_PATH_MAX + 256] = "";
 	int err;
 
 	text_add(path, sizeof(path), "%s/%s", d->dir, folder);
@@ -84,14 +85,16 @@ static void
 save_log(struct dump *d, unsigned node, const char *more, const char *file)
 {
 	const struct kubernetes *k = d->c->state;
-	char what[KUBE_PATH_MAX] = "", *answer, *text;
+	char what[KUBE_PATH_MAX] = "", folder[CLUSTER_NAME_MAX + 16], *answer,
+	     *text;
 
 	text_add(what, sizeof(what), "pods/%s/log?container=%s&%s%s",
 	    k->nodes[node - 1].seen.name, k->set.container, LOG_QUERY, more);
 	answer = ask(d, "/api/v1", what);
 	text = answer != NULL ? kube_scrub_text(answer, false) : NULL;
+	page_folder(d->c, node, folder, sizeof(folder));
 	if (text != NULL)
-		save(d, d->c->nodes[node - 1].name, file, text);
+		save(d, folder, file, text);
 	free(text);
 	free(answer);
 }
@@ -101,7 +104,7 @@ kube_dump(struct cluster *c, const char *dir)
 {
 	struct kubernetes *k = c->state;
 	struct dump d = {.c = c, .dir = dir};
-	char what[KUBE_PATH_MAX];
+	char what[KUBE_PATH_MAX], folder[CLUSTER_NAME_MAX + 16];
 	unsigned i;
 
 	if (k->api == NULL || k->set.name[0] == '\0')
@@ -110,8 +113,8 @@ kube_dump(struct cluster *c, const char *dir)
 		what[0] = '\0';
 		text_add(
 		    what, sizeof(what), "pods/%s", k->nodes[i - 1].seen.name);
-		save_object(
-		    &d, "/api/v1", what, c->nodes[i - 1].name, "pod.json");
+		page_folder(c, i, folder, sizeof(folder));
+		save_object(&d, "/api/v1", what, folder, "pod.json");
 		save_log(&d, i, "", "pod.log");
 		save_log(&d, i, "&previous=true", "pod-previous.log");
 	}

@@ -47,9 +47,9 @@ kube_object_number(const cJSON *o, const char *path)
 {
 	const cJSON *n = kube_object_at(o, path);
 
-	return cJSON_IsNumber(n) && n->valuedouble > 0
-		   ? (uint64_t)n->valuedouble
-		   : 0;
+	if (!cJSON_IsNumber(n) || !(n->valuedouble > 0))
+		return 0;
+	return n->valuedouble < 0x1p64 ? (uint64_t)n->valuedouble : UINT64_MAX;
 }
 
 static unsigned
@@ -221,6 +221,8 @@ read_selector(const cJSON *o, struct kube_set *s)
 	const cJSON *labels = kube_object_at(o, "spec.selector.matchLabels");
 	const cJSON *label;
 
+	if (!cJSON_IsObject(labels))
+		return; /* a list's rows have no names */
 	cJSON_ArrayForEach (label, labels)
 		text_add(s->selector, sizeof(s->selector), "%s%s=%s",
 		    s->selector[0] != '\0' ? "," : "", label->string,

@@ -227,6 +227,9 @@ kube_scrub(cJSON *o)
 			 (strcmp(item->string, "args") == 0 ||
 			     strcmp(item->string, "command") == 0))
 			scrub_words(item);
+		else if (cJSON_IsString(item) && item->string != NULL &&
+			 is_secret_name(item->string, strlen(item->string)))
+			set_text(item, REMOVED);
 		else if (cJSON_IsString(item))
 			scrub_string(item, is_data);
 		else

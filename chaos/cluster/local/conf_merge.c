@@ -706,8 +706,9 @@ conf_merge_copy(const struct conf_merge *m, const char *dir)
 	if (m->resolver_dir == NULL)
 		return 0;
 	text_format(to, sizeof(to), "%s/jwt", dir);
-	if (mkdir(to, 0700) < 0 && errno != EEXIST)
-		return -errno;
+	err = file_make_dir(to);
+	if (err < 0)
+		return err;
 	in = opendir(m->resolver_dir);
 	if (in == NULL)
 		return errno == ENOENT ? 0 : -errno; /* nats-server makes it */

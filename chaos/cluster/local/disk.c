@@ -85,7 +85,7 @@ disk_mount(const char *dir, uint64_t bytes)
 
 	if (err < 0)
 		return err;
-	text_format(options, sizeof(options), "mode=0755,size=%llu",
+	text_format(options, sizeof(options), "mode=0700,size=%llu",
 	    (unsigned long long)bytes);
 	return mount("natsburn", dir, "tmpfs", MS_NOSUID | MS_NODEV, options) <
 		       0
@@ -177,9 +177,9 @@ disk_fill(const char *dir)
 	int fd, err;
 
 	ballast_path(dir, path, sizeof(path));
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fd = file_create(path);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = take_room(fd, dir);
 	close(fd);
 	return err;

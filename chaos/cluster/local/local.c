@@ -196,8 +196,10 @@ local_tend(struct cluster *c)
 	if (!loss_read(&l->loss))
 		chaos_fail(c->chaos, "nft ended");
 	look_at_disks(c);
-	for (i = 0; i < c->n; i++)
+	for (i = 0; i < c->n; i++) {
 		server_reap(c, i + 1);
+		output_look(c, i + 1);
+	}
 }
 
 static int
@@ -509,7 +511,9 @@ local_up(struct cluster *c)
 		return err;
 	}
 	monitor_hurry(c->monitor, true);
-	return form_cluster(c);
+	err = form_cluster(c);
+	l->is_up = err == 0;
+	return err;
 }
 
 static void

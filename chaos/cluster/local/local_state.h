@@ -10,6 +10,7 @@
 #include "chaos/cluster/local/conf_merge.h"
 #include "chaos/cluster/local/links.h"
 #include "chaos/cluster/local/loss.h"
+#include "chaos/cluster/local/output.h"
 #include "chaos/cluster/local/ports.h"
 
 struct local_node {
@@ -19,6 +20,7 @@ struct local_node {
 	uint64_t died_ns; /* when it ended by itself; 0: it did not */
 	unsigned renewed; /* times it was replaced by a new one */
 	bool is_full;	  /* we have filled its disk */
+	struct output output;
 };
 
 struct local {
@@ -30,6 +32,7 @@ struct local {
 	/* Each server's own, for what is written differs. */
 	struct conf_merge confs[CONFIG_NODES_MAX];
 	int conf_error; /* why they could not be read, or 0 */
+	bool is_up;
 	struct local_node nodes[CONFIG_NODES_MAX];
 };
 

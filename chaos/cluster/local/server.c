@@ -120,21 +120,21 @@ server_start(struct cluster *c, unsigned node)
 	char *argv[] = {name, flag, conf, NULL};
 	struct spawn_request r = {.path = n->bin, .argv = argv};
 	pid_t pid;
-	int fd, err;
+	int fd;
 
 	if (c->nodes[node - 1].pid != 0)
 		return 0;
 	server_dir(c, node, dir, sizeof(dir));
 	text_add(conf, sizeof(conf), "%s/server.conf", dir);
 	text_add(out, sizeof(out), "%s/output.log", dir);
-	fd = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	fd = file_append(out);
 	if (fd < 0) {
-		err = -errno;
-		chaos_fail_lack(c->chaos, err, "open a server's log");
-		return err;
+		chaos_fail_lack(c->chaos, fd, "open a server's log");
+		return fd;
 	}
 	r.fds[r.nfds++] = (struct spawn_fd){fd, 1};
 	r.fds[r.nfds++] = (struct spawn_fd){fd, 2};
+	output_begin(c, node);
 	pid = spawn(&r);
 	close(fd);
 	if (pid < 0) {
@@ -226,6 +226,7 @@ server_reap(struct cluster *c, unsigned node)
 	    waitpid(c->nodes[node - 1].pid, &status, WNOHANG) <= 0)
 		return;
 	c->nodes[node - 1].pid = 0;
+	output_end(c, node, status, !n->should_run);
 	if (!n->should_run)
 		return;
 	n->died_ns = clock_mono_ns();

@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "orchestrator/check/kv/kv.h"
+#include "proto/base/array.h"
 #include "proto/base/text.h"
+
+#define HELD_MAX 1024
 
 void
 kv_on_scan_begin(struct check *c, const struct msg_scan_begin *m)
@@ -14,8 +17,10 @@ kv_on_scan_begin(struct check *c, const struct msg_scan_begin *m)
 	struct anomaly a = kv_anomaly(c, ANOMALY_LOST_UPDATE, 0, 0);
 	uint32_t i;
 
-	for (i = 0; i < st->nkeys; i++)
+	for (i = 0; i < st->nkeys; i++) {
 		memset(st->keys[i].finals, 0, sizeof(st->keys[i].finals));
+		st->keys[i].nheld = 0;
+	}
 	/* Another creation time alone proves nothing: see lost.c. */
 	if (s == NULL || s->created == 0 || m->created == 0 ||
 	    s->created == m->created || m->last >= st->max_acked)
@@ -26,6 +31,23 @@ kv_on_scan_begin(struct check *c, const struct msg_scan_begin *m)
 	    "by this run",
 	    s->name, (unsigned long long)m->last,
 	    (unsigned long long)st->max_acked);
+}
+
+/* Beyond HELD_MAX, far more than a bucket may keep, they are not looked at. */
+static int
+hold(struct kv_key *k, uint64_t revision)
+{
+	uint64_t *at;
+
+	if (k->nheld == HELD_MAX)
+		return 0;
+	at = array_at(
+	    &k->held, &k->held_room, k->nheld, sizeof(*k->held), HELD_MAX);
+	if (at == NULL)
+		return -ENOMEM;
+	*at = revision;
+	k->nheld++;
+	return 0;
 }
 
 int
@@ -46,6 +68,8 @@ kv_on_final(struct check *c, const struct msg_kv_final *m)
 	if (!f->seen || m->revision > f->newest)
 		f->newest = m->revision;
 	f->seen = true;
+	if (m->path == KV_PATH_CONSUMER && m->found && hold(k, m->revision) < 0)
+		return -ENOMEM;
 	return kv_judge_shown(c, &s);
 }
 
@@ -107,6 +131,51 @@ raise_divergence(struct check *c, uint32_t key)
 	    (unsigned long long)k->acked);
 }
 
+static bool
+is_held(const struct kv_key *k, uint64_t revision)
+{
+	uint32_t i;
+
+	for (i = 0; i < k->nheld; i++)
+		if (k->held[i] == revision)
+			return true;
+	return false;
+}
+
+/*
+ * The latest revisions of a key, as many as the bucket keeps. What is not
+ * known to be stored can't push out what is: were it among the latest, the
+ * audit would have shown it.
+ */
+static void
+judge_history(struct check *c, uint32_t key)
+{
+	const struct kv_state *st = c->state;
+	const struct kv_key *k = &st->keys[key];
+	uint64_t history = kv_settings(c)->history;
+	struct anomaly a = kv_anomaly(c, ANOMALY_LOST_UPDATE, 0, 0);
+	const struct kv_link *l;
+	uint32_t i, missing = 0;
+
+	for (i = 0; i < k->n && i < history; i++) {
+		l = &k->links[k->n - 1 - i];
+		if (!l->is_acked || is_held(k, l->revision))
+			continue;
+		missing++;
+		a.ids[0] = l->id; /* the oldest */
+		a.seqs[0] = l->revision;
+	}
+	if (missing == 0)
+		return;
+	a.class = final_class(c);
+	check_raise(c, &a,
+	    "%u of the latest %llu revisions of key %u were acknowledged and "
+	    "are gone after all faults were healed: update %s at revision "
+	    "%llu is the oldest of them; a consumer shows %u",
+	    missing, (unsigned long long)history, key, kv_id_text(a.ids[0]).s,
+	    (unsigned long long)a.seqs[0], k->nheld);
+}
+
 static void
 judge_final(struct check *c, uint32_t key)
 {
@@ -131,6 +200,8 @@ judge_final(struct check *c, uint32_t key)
 		raise_lost(c, key, leader, consumer);
 	else if (leader != consumer || !direct_agrees)
 		raise_divergence(c, key);
+	else if (f[KV_PATH_CONSUMER].seen)
+		judge_history(c, key);
 }
 
 void

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* The links of a key are one chain; see kv.h. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/check/kv/kv.h"
 #include "proto/base/array.h"
 
-#define LINKS_MAX 4096
+#define LINKS_MAX  4096
+#define PLACES_MAX 65536
 
 /* Index of the first link at or above revision. */
 static uint32_t
@@ -26,14 +28,20 @@ link_index(const struct kv_key *k, uint64_t revision)
 	return low;
 }
 
-const struct kv_link *
-kv_link_find(const struct kv_key *k, uint64_t revision)
+static struct kv_link *
+link_find(const struct kv_key *k, uint64_t revision)
 {
 	uint32_t i = link_index(k, revision);
 
 	if (i < k->n && k->links[i].revision == revision)
 		return &k->links[i];
 	return NULL;
+}
+
+const struct kv_link *
+kv_link_find(const struct kv_key *k, uint64_t revision)
+{
+	return link_find(k, revision);
 }
 
 static int
@@ -110,22 +118,52 @@ raise_chain(struct check *c, uint32_t key, const struct kv_link *l,
 	    (unsigned long long)low->revision);
 }
 
+/* No revision of the bucket is given to two keys. 0 or -ENOMEM. */
+static int
+place_enter(struct check *c, uint32_t key, const struct kv_link *l)
+{
+	struct kv_state *st = c->state;
+	struct anomaly a = kv_anomaly(c, ANOMALY_SEQ_REUSE, l->id, l->revision);
+	struct kv_place *p;
+
+	if (st->places == NULL)
+		st->places = calloc(PLACES_MAX, sizeof(*st->places));
+	if (st->places == NULL)
+		return -ENOMEM;
+	p = &st->places[l->revision % PLACES_MAX];
+	if (p->revision == l->revision && p->key != key) {
+		a.rule = "guarantees 2";
+		a.ids[1] = p->id;
+		check_raise(c, &a,
+		    "revision %llu of the bucket was given to update %s of "
+		    "key %u and to update %s of key %u",
+		    (unsigned long long)l->revision, kv_id_text(p->id).s,
+		    p->key, kv_id_text(l->id).s, key);
+	}
+	if (p->revision < l->revision)
+		*p = (struct kv_place){l->revision, l->id, key};
+	return 0;
+}
+
 int
 kv_link_enter(struct check *c, uint32_t key, const struct kv_link *l)
 {
 	struct kv_state *st = c->state;
 	struct kv_key *k = kv_key_at(st, key);
-	const struct kv_link *other;
+	const struct kv_link *conflict;
+	struct kv_link *other;
 	struct anomaly a;
 
-	if (k == NULL)
+	if (k == NULL || place_enter(c, key, l) < 0)
 		return -ENOMEM;
 	if (l->revision <= k->forgotten && l->revision > l->expected)
 		return 0; /* late evidence of what is no longer kept */
-	other = kv_link_find(k, l->revision);
+	other = link_find(k, l->revision);
 	if (other != NULL) {
-		if (other->id == l->id)
+		if (other->id == l->id) {
+			other->is_acked |= l->is_acked;
 			return 0;
+		}
 		a = kv_anomaly(c, ANOMALY_CAS_VIOLATED, l->id, l->revision);
 		a.ids[1] = other->id;
 		check_raise(c, &a,
@@ -135,9 +173,9 @@ kv_link_enter(struct check *c, uint32_t key, const struct kv_link *l)
 		    kv_id_text(other->id).s, kv_id_text(l->id).s);
 		return 0;
 	}
-	other = link_conflict(k, l);
-	if (other != NULL || l->revision <= l->expected)
-		raise_chain(c, key, l, other);
+	conflict = link_conflict(k, l);
+	if (conflict != NULL || l->revision <= l->expected)
+		raise_chain(c, key, l, conflict);
 	/*
 	 * It is entered although it may conflict: so the updates that expect
 	 * it don't conflict as well, and one cause is told once.

@@ -15,25 +15,29 @@
  * sent for that key.
  *
  * Why no legal behaviour trips it: a refused update makes no claim, with or
- * without a reason, and neither does one whose outcome is unknown; that one
- * may turn up at any later time and only then becomes a link. An old value
- * convicts nobody: direct gets may be old (documented), and a leader that
- * was just deposed may answer (warning; with one replica there is no other
- * leader). A committed value is lost only when the leader said so for
- * longer than kv-cas.confirm without fault or leader change, or when after
- * heal the audit saw it neither by the leader nor by a consumer. Memory
- * storage may forget when servers restart: documented. A client of ours
- * that stood still was not refused by anybody meanwhile.
+ * without a reason, and neither does one whose outcome is unknown; either
+ * may turn up at any later time and only then becomes a link. One that was
+ * refused by a leader's view and turns up is misanswered (guarantees 0). An
+ * old value convicts only the one known leader that was in office all the
+ * time, or a single replica: direct gets may be old (documented), and a
+ * leader that was just deposed may answer (warning). Each refusal of a key's
+ * updates convicts as op_timeout only when nothing else can have come between
+ * the revision that the leader shows and the update that expects it. A
+ * committed value is lost only when the leader said so for longer than
+ * kv-cas.confirm without fault or leader change, or when after heal the audit
+ * saw it neither by the leader nor by a consumer. Memory storage may forget
+ * when servers restart: documented. A client of ours that stood still was not
+ * refused by anybody meanwhile.
  *
- * Memory: the latest LINKS_MAX links of each key, and every update that is
- * open or unknown. Evidence about older revisions is not judged.
+ * Memory: the latest LINKS_MAX links of each key, the latest updates that
+ * were refused, and every update that is open or unknown. Evidence about older
+ * revisions is not judged.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/check/kv/kv.h"
-#include "proto/base/text.h"
 
 #define UPDATES_MAX (1u << 24)
 
@@ -42,11 +46,13 @@ on_tick(struct check *c)
 {
 	struct kv_state *st = c->state;
 	struct kv_update *u;
-	uint32_t source;
+	uint32_t source, key;
 	size_t i = 0;
 
 	while ((u = hashmap_next(&st->updates, &i)) != NULL)
 		kv_judge_time(c, u, false);
+	for (key = 0; key < st->nkeys; key++)
+		kv_judge_streak(c, key);
 	for (source = 0; source < st->nclients; source++) {
 		kv_judge_reading(c, &st->clients[source], source);
 		kv_judge_starved(c, &st->clients[source], source);
@@ -65,23 +71,9 @@ on_child_exit(struct kv_state *st, uint32_t source)
 	while ((u = hashmap_next(&st->updates, &i)) != NULL) {
 		if (message_id_source(u->id) != source || u->is_ended)
 			continue;
+		kv_answered(st, u);
 		u->is_unknown = u->is_ended = true;
 	}
-}
-
-static void
-on_leader(struct check *c, const struct msg_leader *m)
-{
-	struct kv_state *st = c->state;
-	const struct ledger_stream *s = ledger_stream(c->ledger, st->stream);
-
-	if (m->what != LEADS_STREAM || s == NULL ||
-	    strcmp(m->name, s->name) != 0)
-		return;
-	if (st->leader_ns != 0 && strcmp(m->leader, st->leader) == 0)
-		return;
-	text_format(st->leader, sizeof(st->leader), "%s", m->leader);
-	st->leader_ns = c->now_ns;
 }
 
 static int
@@ -100,9 +92,6 @@ on_rare(struct check *c, const struct event *ev)
 		break;
 	case MESSAGE_CHILD_EXIT:
 		on_child_exit(st, ev->u.child_exit.child);
-		break;
-	case MESSAGE_LEADER:
-		on_leader(c, &ev->u.leader);
 		break;
 	case MESSAGE_SETTLED:
 		st->unsettled = !ev->u.settled.ok;
@@ -132,8 +121,7 @@ kv_event(struct check *c, const struct event *ev)
 		return kv_on_rejected(c, ev);
 	case MESSAGE_KV_UPDATE_UNKNOWN:
 	case MESSAGE_KV_UPDATE_END:
-		kv_on_outcome(c, ev);
-		return 0;
+		return kv_on_outcome(c, ev);
 	default:
 		return on_rare(c, ev);
 	}
@@ -171,9 +159,14 @@ kv_fini(struct check *c)
 	struct kv_state *st = c->state;
 	uint32_t i;
 
-	for (i = 0; i < st->nkeys; i++)
+	for (i = 0; i < st->nkeys; i++) {
 		free(st->keys[i].links);
+		free(st->keys[i].held);
+	}
 	free(st->keys);
+	free(st->places);
+	free(st->refused);
+	free(st->dropped);
 	free(st->clients);
 	free(st->invoked);
 	hashmap_fini(&st->updates);
@@ -182,8 +175,8 @@ kv_fini(struct check *c)
 static const enum message_type types[] = {MESSAGE_KV_READ, MESSAGE_KV_VALUE,
     MESSAGE_KV_UPDATE, MESSAGE_KV_UPDATE_OK, MESSAGE_KV_UPDATE_REJECTED,
     MESSAGE_KV_UPDATE_UNKNOWN, MESSAGE_KV_UPDATE_END, MESSAGE_KV_FINAL,
-    MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_END, MESSAGE_CHILD_EXIT, MESSAGE_LEADER,
-    MESSAGE_SETTLED, MESSAGE_TICK, 0};
+    MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_END, MESSAGE_CHILD_EXIT, MESSAGE_SETTLED,
+    MESSAGE_TICK, 0};
 
 const struct check_ops check_kv = {
     .name = "kv",

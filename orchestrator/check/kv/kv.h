@@ -8,6 +8,7 @@
  *	shown.c   values that were read: were they written?
  *	read.c    reads: are they old, and for how long?
  *	audit.c   what is there in the end
+ *	refused.c refusals: of what was stored, and without an end
  */
 #ifndef CHECK_KV_H
 #define CHECK_KV_H
@@ -21,9 +22,10 @@
 /* A stored revision: update id was accepted because it expected expected. */
 struct kv_link {
 	uint64_t revision, expected, id, sum;
+	bool is_acked;
 };
 
-/* An update that is open, or whose outcome is unknown for ever. */
+/* An update that is open, unknown for ever, or was refused lately. */
 struct kv_update {
 	uint64_t id; /* the key in updates */
 	uint32_t key, attempts;
@@ -31,7 +33,26 @@ struct kv_update {
 	uint64_t revision; /* where it was seen; 0 not yet */
 	uint64_t floor;	   /* highest revision acked when it was first sent */
 	uint64_t invoked_ns;
+	uint64_t asked_ns; /* its latest attempt */
+	bool is_in_flight; /* that one has no answer yet */
 	bool is_unknown, is_ended, told;
+	uint32_t code; /* it was refused by this error at refused_ns */
+	uint64_t refused_ns;
+};
+
+/* Refusals of updates that should have been accepted, one after the other. */
+struct kv_streak {
+	uint32_t tries; /* 0: none */
+	uint64_t from_ns, last_id;
+	uint64_t long_ns; /* when it had gone on for long enough; 0: not yet */
+	bool is_shown;	  /* the leader shows the expected revision */
+	bool told;
+};
+
+/* Which update stands at a revision of the bucket. */
+struct kv_place {
+	uint64_t revision, id;
+	uint32_t key;
 };
 
 /* What the audit saw on one path. */
@@ -46,11 +67,15 @@ struct kv_key {
 	uint64_t forgotten;	  /* highest revision dropped from links */
 	uint64_t acked, acked_id; /* highest acknowledged */
 	uint64_t read, read_id;	  /* highest that a read showed */
-	bool was_refused;	  /* without a reason, and not read since */
+	uint32_t in_flight;	  /* attempts without an answer yet */
+	uint64_t crowded_ns;	  /* when there were two of them last */
+	struct kv_streak streak;
 	/* The leader shows nothing as new as this since doubt_ns. */
 	uint64_t doubted, doubted_id, doubt_ns;
 	bool told;
 	struct kv_final finals[PATHS];
+	uint64_t *held; /* revisions that the audit's consumer showed */
+	uint32_t nheld, held_room;
 };
 
 struct kv_client {
@@ -66,19 +91,24 @@ struct kv_client {
 
 struct kv_state {
 	uint32_t stream;
-	uint64_t confirm_ns;
-	bool has_confirm;
+	struct kv_settings {
+		uint64_t confirm_ns, history;
+	} settings;
+	bool has_settings;
 	struct kv_key *keys;
 	uint32_t nkeys;
 	struct kv_client *clients;
 	uint32_t nclients;
 	uint64_t *invoked; /* highest counter, by source */
 	uint32_t ninvoked;
-	struct hashmap updates; /* struct kv_update, by id */
-	uint64_t attempts;	/* sent for any key: no revision is higher */
-	uint64_t max_acked;	/* of any key */
-	char leader[32];
-	uint64_t leader_ns; /* since when; 0 not known */
+	struct hashmap updates;	 /* struct kv_update, by id */
+	uint64_t attempts;	 /* sent for any key: no revision is higher */
+	uint64_t max_acked;	 /* of any key */
+	struct kv_place *places; /* a ring by revision */
+	uint64_t *refused;	 /* ids of those refused lately, a ring */
+	uint64_t nrefused;
+	uint64_t *dropped; /* highest counter that left it, by source */
+	uint32_t ndropped;
 	bool unsettled; /* the cluster was not whole again before the audit */
 };
 
@@ -107,6 +137,13 @@ enum anomaly_class kv_loss_class(const struct check *);
 /* Replicas of the bucket; 0 when it is not known. */
 uint32_t kv_replicas_of(const struct check *);
 
+/* The options of the workload, with their defaults. */
+const struct kv_settings *kv_settings(const struct check *);
+
+/* From one moment to another: who led the bucket? */
+struct check_span kv_span(
+    const struct check *, uint64_t from_ns, uint64_t to_ns);
+
 /* The key or client, zeroed at first; NULL beyond the limit, or no memory. */
 struct kv_key *kv_key_at(struct kv_state *, uint32_t key);
 struct kv_client *kv_client_at(struct kv_state *, uint32_t source);
@@ -125,8 +162,25 @@ void kv_judge_starved(struct check *, struct kv_client *, uint32_t source);
 
 int kv_on_update(struct check *, const struct event *);
 int kv_on_ok(struct check *, const struct event *);
+int kv_on_outcome(struct check *, const struct event *);
+
+/* An attempt of the update has its answer. */
+void kv_answered(struct kv_state *, struct kv_update *);
+
+/* refused.c */
 int kv_on_rejected(struct check *, const struct event *);
-void kv_on_outcome(struct check *, const struct event *);
+
+/* Keep an update that was refused for some time longer. 0 or -ENOMEM. */
+int kv_refused_keep(struct kv_state *, const struct kv_update *);
+
+/* Was the update refused so long ago that it is not known any more? */
+bool kv_refused_dropped(const struct kv_state *, uint64_t id);
+
+/* The update is stored at u->revision: tell if it was refused. */
+void kv_judge_refused(struct check *, const struct kv_update *);
+
+/* Raise op_timeout if each update of the key is refused for too long by now. */
+void kv_judge_streak(struct check *, uint32_t key);
 
 /* chain.c: the link that ends at a revision, or NULL. */
 const struct kv_link *kv_link_find(const struct kv_key *, uint64_t revision);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Reads: how old they are, and for how long; see kv.h. */
 #include <errno.h>
-#include <string.h>
 
 #include "orchestrator/check/kv/kv.h"
 
@@ -32,32 +31,30 @@ raise_stale(
 {
 	struct anomaly a =
 	    kv_anomaly(c, ANOMALY_STALE_READ, cl->acked_id, cl->acked);
+	struct check_span span = kv_span(c, cl->asked_ns, c->now_ns);
 
 	a.rule = "guarantees 11";
-	if (s->path == KV_PATH_DIRECT)
-		a.class = CLASS_DOCUMENTED;
-	else if (kv_replicas_of(c) != 1)
-		a.class = CLASS_WARNING;
 	a.ids[1] = s->id;
 	a.seqs[1] = s->revision;
-	check_raise(c, &a,
-	    "a %s of key %u returned revision %llu, although %llu had been "
-	    "acknowledged before it was asked",
-	    s->path == KV_PATH_DIRECT ? "direct get" : "read by the leader",
+	if (s->path == KV_PATH_DIRECT)
+		a.class = CLASS_DOCUMENTED;
+	/* One replica has no other leader: it convicts as it is. */
+	if (s->path == KV_PATH_DIRECT || span.replicas == 1) {
+		check_raise(c, &a,
+		    "a %s of key %u returned revision %llu, although %llu had "
+		    "been acknowledged before it was asked",
+		    s->path == KV_PATH_DIRECT ? "direct get"
+					      : "read by the leader",
+		    s->key, (unsigned long long)s->revision,
+		    (unsigned long long)cl->acked);
+		return;
+	}
+	a.class = CLASS_WARNING;
+	check_raise_steady(c, &a, &span,
+	    "a read by the leader of key %u returned revision %llu, although "
+	    "%llu had been acknowledged before it was asked",
 	    s->key, (unsigned long long)s->revision,
 	    (unsigned long long)cl->acked);
-}
-
-static bool
-was_steady(const struct check *c, uint64_t since_ns)
-{
-	const struct kv_state *st = c->state;
-
-	if (!faults_quiet_for(c->faults, c->now_ns, c->now_ns - since_ns))
-		return false;
-	return kv_replicas_of(c) == 1 ||
-	       (st->leader_ns != 0 && st->leader_ns <= since_ns &&
-		   st->leader[0] != '\0');
 }
 
 /* Since when is what the leader shows older than what was acknowledged? */
@@ -67,6 +64,8 @@ judge_doubt(
 {
 	struct kv_state *st = c->state;
 	struct kv_key *k = &st->keys[s->key];
+	uint64_t confirm_ns = kv_settings(c)->confirm_ns, from_ns;
+	struct check_span span;
 	struct anomaly a;
 
 	if (k->doubt_ns != 0 && s->revision >= k->doubted)
@@ -80,44 +79,29 @@ judge_doubt(
 		k->told = false;
 	}
 	/* A client that stood still tells late of an answer that is old. */
-	if (k->told || cl->asked_ns < k->doubt_ns + st->confirm_ns ||
-	    !was_steady(c, cl->asked_ns - st->confirm_ns))
+	if (k->told || cl->asked_ns < k->doubt_ns + confirm_ns)
+		return;
+	/* The 20 s before the span are looked at as well. */
+	from_ns = confirm_ns > FAULTS_ELECTION_NS
+		      ? cl->asked_ns - confirm_ns + FAULTS_ELECTION_NS
+		      : cl->asked_ns;
+	span = kv_span(c, from_ns, cl->asked_ns);
+	if (check_steady(c, span.what, span.name, span.replicas, span.from_ns,
+		span.to_ns) == STEADY_NO)
 		return;
 	k->told = true;
 	a = kv_anomaly(c, ANOMALY_LOST_UPDATE, k->doubted_id, k->doubted);
 	a.ids[1] = s->id;
 	a.seqs[1] = s->revision;
-	check_raise(c, &a,
+	if (a.class == CLASS_VIOLATION)
+		a.class = CLASS_WARNING;
+	check_raise_steady(c, &a, &span,
 	    "update %s was acknowledged at revision %llu of key %u; since "
 	    "%.1f s every read by the leader is older, the last one at "
-	    "revision %llu, and there was no fault and no other leader",
+	    "revision %llu",
 	    kv_id_text(k->doubted_id).s, (unsigned long long)k->doubted, s->key,
 	    (double)(cl->asked_ns - k->doubt_ns) / 1e9,
 	    (unsigned long long)s->revision);
-}
-
-static void
-read_confirm(struct check *c)
-{
-	static const struct option_spec rows[] = {
-	    {"confirm", OPTION_DURATION, 0, 8, "20s", 0, UINT64_MAX, NULL, NULL,
-		NULL, false},
-	    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
-	};
-	struct kv_state *st = c->state;
-	static const char name[] = "kv-cas.confirm=";
-	char why[OPTION_WHY_MAX];
-	size_t i;
-
-	if (st->has_confirm)
-		return;
-	st->has_confirm = true;
-	option_defaults(rows, &st->confirm_ns);
-	for (i = 0; i < c->config->nextras; i++)
-		if (strncmp(c->config->extras[i], name, strlen(name)) == 0)
-			/* A bad value never gets here: the default stays. */
-			(void)option_set(rows, &st->confirm_ns, "", "confirm",
-			    c->config->extras[i] + strlen(name), why);
 }
 
 int
@@ -141,8 +125,10 @@ kv_on_value(struct check *c, const struct event *ev)
 	if (s.revision < cl->acked)
 		raise_stale(c, cl, &s);
 	if (s.path == KV_PATH_LEADER) {
-		read_confirm(c);
 		judge_doubt(c, cl, &s);
+		k->streak.is_shown = s.revision == k->acked;
+		if (!k->streak.is_shown)
+			k->streak.tries = 0;
 	}
 	err = kv_judge_shown(c, &s);
 	known = kv_link_find(k, s.revision);

@@ -28,20 +28,13 @@ raise_corrupt(struct check *c, const struct kv_shown *s, uint64_t sum)
 
 /* A value that nobody wrote, or that nobody wrote there. */
 static void
-raise_phantom(struct check *c, struct kv_key *k, const struct kv_shown *s,
-    const char *why)
+raise_phantom(struct check *c, const struct kv_shown *s, const char *why)
 {
 	struct anomaly a = kv_anomaly(c, ANOMALY_PHANTOM, s->id, s->revision);
 
 	a.rule = "guarantees 11";
-	/* An update was refused for no known reason: this value is it. */
-	if (k->was_refused) {
-		a.kind = ANOMALY_CAS_VIOLATED;
-		a.rule = NULL;
-	}
-	check_raise(c, &a, "key %u shows update %s at revision %llu%s: %s",
-	    s->key, kv_id_text(s->id).s, (unsigned long long)s->revision,
-	    k->was_refused ? " after a refusal without a reason" : "", why);
+	check_raise(c, &a, "key %u shows update %s at revision %llu: %s",
+	    s->key, kv_id_text(s->id).s, (unsigned long long)s->revision, why);
 }
 
 static bool
@@ -77,7 +70,10 @@ why_impossible(const struct check *c, const struct kv_key *k,
 		return NULL;
 	*u = kv_update_find(st, s->id);
 	if (*u == NULL)
-		return "that update was refused, or stored at another revision";
+		return kv_refused_dropped(st, s->id)
+			   ? NULL
+			   : "that update reached no server, or was stored at "
+			     "another revision";
 	if ((*u)->key != s->key)
 		return "that update was sent for another key";
 	if ((*u)->revision != 0 && (*u)->revision != s->revision)
@@ -91,7 +87,7 @@ kv_judge_shown(struct check *c, const struct kv_shown *s)
 	struct kv_state *st = c->state;
 	struct kv_key *k = kv_key_at(st, s->key);
 	const struct kv_link *known;
-	struct kv_link l = {s->revision, 0, s->id, s->sum};
+	struct kv_link l = {s->revision, 0, s->id, s->sum, false};
 	struct kv_update *u;
 	const char *why;
 	int err;
@@ -106,8 +102,7 @@ kv_judge_shown(struct check *c, const struct kv_shown *s)
 	}
 	why = why_impossible(c, k, s, &u);
 	if (why != NULL)
-		raise_phantom(c, k, s, why);
-	k->was_refused = false;
+		raise_phantom(c, s, why);
 	known = kv_link_find(k, s->revision);
 	if (why == NULL && known != NULL && known->sum != s->sum)
 		raise_corrupt(c, s, known->sum);
@@ -118,6 +113,7 @@ kv_judge_shown(struct check *c, const struct kv_shown *s)
 	l.expected = u->expected;
 	l.sum = u->sum;
 	u->revision = s->revision;
+	kv_judge_refused(c, u);
 	err = kv_link_enter(c, s->key, &l);
 	kv_update_settle(st, u);
 	return err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What all parts use; see kv.h. */
+#include <stddef.h>
 #include <string.h>
 
 #include "orchestrator/check/kv/kv.h"
@@ -41,6 +42,55 @@ kv_id_text(uint64_t id)
 	text_format(t.s, sizeof(t.s), "%u:%llu", message_id_source(id),
 	    (unsigned long long)message_id_counter(id));
 	return t;
+}
+
+const struct kv_settings *
+kv_settings(const struct check *c)
+{
+	static const struct option_spec rows[] = {
+	    {"confirm", OPTION_DURATION,
+		offsetof(struct kv_settings, confirm_ns), 8, "20s", 0,
+		UINT64_MAX, NULL, NULL, NULL, false},
+	    {"history", OPTION_U64, offsetof(struct kv_settings, history), 8,
+		"1", 0, UINT64_MAX, NULL, NULL, NULL, false},
+	    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+	};
+	struct kv_state *st = c->state;
+	static const char prefix[] = "kv-cas.";
+	char why[OPTION_WHY_MAX], name[32];
+	const char *extra, *value;
+	size_t i;
+
+	if (st->has_settings)
+		return &st->settings;
+	st->has_settings = true;
+	option_defaults(rows, &st->settings);
+	for (i = 0; i < c->config->nextras; i++) {
+		extra = c->config->extras[i];
+		value = strchr(extra, '=');
+		if (value == NULL ||
+		    strncmp(extra, prefix, strlen(prefix)) != 0)
+			continue;
+		text_format(name, sizeof(name), "%.*s",
+		    (int)(value - extra - (ptrdiff_t)strlen(prefix)),
+		    extra + strlen(prefix));
+		/* Other options are the workload's own business. */
+		(void)option_set(rows, &st->settings, "", name, value + 1, why);
+	}
+	return &st->settings;
+}
+
+struct check_span
+kv_span(const struct check *c, uint64_t from_ns, uint64_t to_ns)
+{
+	const struct kv_state *st = c->state;
+	const struct ledger_stream *s = ledger_stream(c->ledger, st->stream);
+
+	return (struct check_span){.what = LEADERS_STREAM,
+	    .name = s != NULL ? s->name : "",
+	    .replicas = kv_replicas_of(c),
+	    .from_ns = from_ns,
+	    .to_ns = to_ns};
 }
 
 struct kv_key *

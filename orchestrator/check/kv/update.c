@@ -10,10 +10,6 @@
 
 #define STARVED_NS (120 * CLOCK_S)
 
-/* JetStream's error codes for an expectation that did not hold. */
-#define ERR_WRONG_LAST_SEQ	 10071
-#define ERR_WRONG_LAST_SEQ_CONST 10164
-
 struct kv_update *
 kv_update_find(const struct kv_state *st, uint64_t id)
 {
@@ -23,7 +19,8 @@ kv_update_find(const struct kv_state *st, uint64_t id)
 void
 kv_update_settle(struct kv_state *st, struct kv_update *u)
 {
-	if (u->is_ended && (u->revision != 0 || !u->is_unknown))
+	if (u->is_ended &&
+	    (u->revision != 0 || (!u->is_unknown && u->refused_ns == 0)))
 		hashmap_remove(&st->updates, u);
 }
 
@@ -40,6 +37,30 @@ note_invoked(struct kv_state *st, uint64_t id)
 	return 0;
 }
 
+void
+kv_answered(struct kv_state *st, struct kv_update *u)
+{
+	struct kv_key *k = kv_key_at(st, u->key);
+
+	if (u->is_in_flight && k != NULL && k->in_flight > 0)
+		k->in_flight--;
+	u->is_in_flight = false;
+}
+
+/* An attempt is sent; two at once are in each other's way. */
+static void
+on_attempt(struct kv_state *st, struct kv_update *u, uint64_t now_ns)
+{
+	struct kv_key *k = kv_key_at(st, u->key);
+
+	kv_answered(st, u); /* the one before was answered, if all is told */
+	u->attempts++;
+	u->asked_ns = now_ns;
+	u->is_in_flight = true;
+	if (k != NULL && ++k->in_flight > 1)
+		k->crowded_ns = now_ns;
+}
+
 int
 kv_on_update(struct check *c, const struct event *ev)
 {
@@ -50,7 +71,7 @@ kv_on_update(struct check *c, const struct event *ev)
 	st->attempts++;
 	st->stream = m->stream;
 	if (u != NULL) {
-		u->attempts++;
+		on_attempt(st, u, ev->time_ns);
 		return 0;
 	}
 	if (note_invoked(st, m->id) < 0 || kv_key_at(st, m->key) == NULL)
@@ -59,11 +80,11 @@ kv_on_update(struct check *c, const struct event *ev)
 	if (u == NULL)
 		return -ENOMEM;
 	u->key = m->key;
-	u->attempts = 1;
 	u->expected = m->expected;
 	u->sum = m->sum;
 	u->floor = st->max_acked;
 	u->invoked_ns = ev->time_ns;
+	on_attempt(st, u, ev->time_ns);
 	return 0;
 }
 
@@ -126,8 +147,11 @@ is_forgotten(struct check *c, const struct kv_update *u,
 	    (unsigned long long)u->floor, (unsigned long long)m->revision);
 	for (i = 0; i < st->nkeys; i++) {
 		free(st->keys[i].links);
+		free(st->keys[i].held);
 		memset(&st->keys[i], 0, sizeof(st->keys[i]));
 	}
+	free(st->places);
+	st->places = NULL;
 	st->max_acked = 0;
 	return true;
 }
@@ -150,6 +174,7 @@ kv_on_ok(struct check *c, const struct event *ev)
 	if (u == NULL)
 		return 0; /* an event is missing: that alone spoils the run */
 	kv_judge_time(c, u, true);
+	kv_answered(st, u);
 	if (!is_forgotten(c, u, m))
 		judge_floor(c, u, m);
 	if (u->revision != 0 && u->revision != m->revision) {
@@ -162,14 +187,14 @@ kv_on_ok(struct check *c, const struct event *ev)
 		    (unsigned long long)m->revision,
 		    (unsigned long long)u->revision);
 	}
-	l = (struct kv_link){m->revision, u->expected, m->id, u->sum};
+	l = (struct kv_link){m->revision, u->expected, m->id, u->sum, true};
 	err = kv_link_enter(c, u->key, &l);
 	k = kv_key_at(st, u->key);
 	if (err == 0 && m->revision > k->acked) {
 		k->acked = m->revision;
 		k->acked_id = m->id;
 	}
-	k->was_refused = false;
+	memset(&k->streak, 0, sizeof(k->streak));
 	if (m->revision > st->max_acked)
 		st->max_acked = m->revision;
 	hashmap_remove(&st->updates, u);
@@ -197,46 +222,29 @@ kv_judge_starved(struct check *c, struct kv_client *cl, uint32_t source)
 }
 
 int
-kv_on_rejected(struct check *c, const struct event *ev)
-{
-	const struct msg_kv_update_rejected *m = &ev->u.kv_update_rejected;
-	struct kv_state *st = c->state;
-	const struct kv_update *u = kv_update_find(st, m->id);
-	struct kv_client *cl = kv_client_at(st, ev->source);
-	struct kv_key *k = kv_key_at(st, m->key);
-
-	if (cl == NULL || k == NULL)
-		return -ENOMEM;
-	if (m->code != ERR_WRONG_LAST_SEQ &&
-	    m->code != ERR_WRONG_LAST_SEQ_CONST)
-		return 0; /* no server has compared the revisions */
-	if (cl->starved_ns == 0) {
-		cl->starved_ns = ev->time_ns;
-		cl->told_starved = false;
-	}
-	if (u != NULL && !u->is_unknown && u->expected == k->acked)
-		k->was_refused = true;
-	return 0;
-}
-
-void
 kv_on_outcome(struct check *c, const struct event *ev)
 {
 	struct kv_state *st = c->state;
 	struct kv_update *u;
+	int err = 0;
 
 	if (ev->type == MESSAGE_KV_UPDATE_UNKNOWN) {
 		u = kv_update_find(st, ev->u.kv_update_unknown.id);
-		if (u != NULL)
-			u->is_unknown = true;
-		return;
+		if (u == NULL)
+			return 0;
+		u->is_unknown = true;
+		kv_answered(st, u);
+		return 0;
 	}
 	u = kv_update_find(st, ev->u.kv_update_end.id);
 	if (u == NULL)
-		return;
+		return 0;
 	kv_judge_time(c, u, true);
 	u->is_ended = true;
 	if (ev->u.kv_update_end.outcome == ENDED_UNKNOWN)
 		u->is_unknown = true;
+	if (u->refused_ns != 0 && !u->is_unknown && u->revision == 0)
+		err = kv_refused_keep(st, u);
 	kv_update_settle(st, u);
+	return err;
 }

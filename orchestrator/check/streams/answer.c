@@ -90,6 +90,8 @@ streams_judge_there(
     struct check *c, struct stream *s, const struct row *r, uint64_t begin_ns)
 {
 	streams_right(c, s, FLAW_MISSING, "it healed");
+	if (r->created != 0)
+		streams_judge_refusal(c, s, r->created, begin_ns);
 	if (!streams_may_be_there(s, begin_ns))
 		streams_wrong(c, s, FLAW_RESURRECTED, begin_ns);
 	else if (was_removed(s, begin_ns))

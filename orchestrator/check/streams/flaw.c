@@ -22,14 +22,20 @@ static const struct flaw_kind {
     [FLAW_ANEW] = {ANOMALY_STREAM_MISSING, "was created anew", NULL},
 };
 
-/* No fault and no other meta leader from then until now. */
+/* Was there no fault, and one meta leader? A single server is its own. */
+static enum steadiness
+steadiness(const struct check *c, uint64_t from_ns, uint64_t to_ns)
+{
+	if (from_ns == 0)
+		return STEADY_NO;
+	return check_steady(
+	    c, LEADERS_META, "", streams_meta_replicas(c), from_ns, to_ns);
+}
+
 static bool
 is_undisturbed(const struct check *c, uint64_t from_ns)
 {
-	const struct streams_state *st = c->state;
-
-	return from_ns != 0 && st->meta_ns < from_ns &&
-	       faults_quiet_for(c->faults, c->now_ns, c->now_ns - from_ns);
+	return steadiness(c, from_ns, c->now_ns) != STEADY_NO;
 }
 
 static bool
@@ -95,14 +101,30 @@ conviction_class(const struct check *c, const struct stream *s, enum flaw flaw)
 	return flaw == FLAW_ANEW ? CLASS_WARNING : CLASS_VIOLATION;
 }
 
+/* It was seen to be steady some seconds after it was long enough. */
+static void
+judge_flaw(struct check *c, struct stream *s, enum flaw flaw)
+{
+	struct episode *e = &s->flaws[flaw];
+
+	if (e->told || e->long_ns == 0 ||
+	    steadiness(c, e->since_ns, e->long_ns) != STEADY_YES)
+		return;
+	e->told = true;
+	raise_flaw(c, s, flaw, conviction_class(c, s, flaw),
+	    "no fault was in force meanwhile and the meta leader stayed");
+}
+
 void
 streams_wrong(
     struct check *c, struct stream *s, enum flaw flaw, uint64_t begin_ns)
 {
 	struct episode *e = &s->flaws[flaw];
 
+	judge_flaw(c, s, flaw);
 	if (e->first_ns == 0)
 		e->first_ns = begin_ns;
+	streams_watch(c->state, s);
 	e->total++;
 	if (is_undisturbed(c, e->since_ns))
 		e->polls++;
@@ -113,12 +135,21 @@ streams_wrong(
 		e->since_ns = 0;
 		e->polls = 0;
 	}
-	if (e->told || e->polls < POLLS_MIN ||
-	    begin_ns < e->since_ns + PERSIST_NS)
-		return;
-	e->told = true;
-	raise_flaw(c, s, flaw, conviction_class(c, s, flaw),
-	    "no fault was in force meanwhile and the meta leader stayed");
+	if (e->since_ns == 0 || e->since_ns == begin_ns)
+		e->long_ns = 0;
+	else if (e->long_ns == 0 && e->polls >= POLLS_MIN &&
+		 begin_ns >= e->since_ns + PERSIST_NS)
+		e->long_ns = c->now_ns;
+	judge_flaw(c, s, flaw);
+}
+
+void
+streams_judge_flaws(struct check *c, struct stream *s)
+{
+	unsigned flaw;
+
+	for (flaw = 0; flaw < FLAWS; flaw++)
+		judge_flaw(c, s, flaw);
 }
 
 void
@@ -130,6 +161,7 @@ streams_right(
 
 	if (e->first_ns == 0)
 		return;
+	judge_flaw(c, s, flaw);
 	if (e->since_ns != 0 && c->now_ns - e->since_ns >= LONG_NS &&
 	    is_undisturbed(c, e->since_ns) && !is_documented(c, flaw))
 		class = CLASS_WARNING;
@@ -161,9 +193,11 @@ streams_finish(struct check *c)
 	struct stream *s;
 	unsigned flaw;
 
-	while ((s = streams_next(c->state, &w)) != NULL)
+	while ((s = streams_next(c->state, &w)) != NULL) {
+		streams_judge_flaws(c, s);
 		for (flaw = 0; flaw < FLAWS; flaw++)
 			if (s->flaws[flaw].first_ns != 0 &&
 			    !s->flaws[flaw].told)
 				tell_unproven(c, s, flaw);
+	}
 }

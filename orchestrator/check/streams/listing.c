@@ -47,7 +47,6 @@ judge_listing(struct check *c, const struct client *k)
 {
 	struct streams_state *st = c->state;
 	size_t prefix_len = strlen(k->prefix);
-	struct streams_walk w = {0};
 	struct stream *s;
 	uint32_t i;
 	int err = 0;
@@ -55,11 +54,10 @@ judge_listing(struct check *c, const struct client *k)
 	st->listings++;
 	for (i = 0; i < k->nrows && err == 0; i++)
 		err = judge_row(c, &k->rows[i], k->begin_ns);
-	while ((s = streams_next(st, &w)) != NULL)
+	for (s = st->watched; s != NULL; s = s->watched_next)
 		if (s->listing != st->listings &&
 		    strncmp(s->name, k->prefix, prefix_len) == 0)
 			streams_judge_gone(c, s, k->begin_ns);
-	streams_sweep(st, c->now_ns);
 	return err;
 }
 

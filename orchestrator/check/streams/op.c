@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "orchestrator/check/streams/streams.h"
+#include "proto/refusal.h"
 
 void
 streams_judge_op(struct check *c, struct stream *s, bool is_over)
@@ -41,7 +42,7 @@ streams_on_add(struct check *c, const struct event *ev)
 
 	if (k == NULL)
 		return -ENOMEM;
-	s = streams_find(c->state, ev->source, m->id);
+	s = streams_find(c->state, m->id);
 	if (s == NULL) {
 		old = streams_newest(st, m->name);
 		s = streams_new(st, m->id, m->name);
@@ -56,7 +57,9 @@ streams_on_add(struct check *c, const struct event *ev)
 	if (s->op != OP_ADD)
 		op_begin(c, s, OP_ADD);
 	s->attempts = m->attempt;
+	s->asked_ns = c->now_ns;
 	s->adds_open++;
+	streams_watch(c->state, s);
 	return 0;
 }
 
@@ -81,7 +84,7 @@ streams_on_remove(struct check *c, const struct event *ev)
 
 	if (k == NULL)
 		return -ENOMEM;
-	s = streams_find(c->state, ev->source, m->id);
+	s = streams_find(c->state, m->id);
 	if (s == NULL)
 		return 0;
 	k->current = s;
@@ -90,7 +93,9 @@ streams_on_remove(struct check *c, const struct event *ev)
 	if (s->op != OP_REMOVE)
 		op_begin(c, s, OP_REMOVE);
 	s->attempts = m->attempt;
+	s->asked_ns = c->now_ns;
 	s->removes_open++;
+	streams_watch(c->state, s);
 	return 0;
 }
 
@@ -104,6 +109,17 @@ on_remove_ok(struct check *c, struct stream *s)
 	s->op = OP_NONE;
 }
 
+/*
+ * No server was there, or the code proves it. Journals of older versions also
+ * call certain what a meta leader that was just deposed may say.
+ */
+static bool
+is_certain(const struct msg_stream_op_failed *m)
+{
+	return m->certain &&
+	       (m->code == 0 || refusal_class(m->code) == REFUSAL_CERTAIN);
+}
+
 static void
 on_failed(
     struct check *c, struct stream *s, const struct msg_stream_op_failed *m)
@@ -111,7 +127,8 @@ on_failed(
 	streams_judge_op(c, s, false);
 	if (s->op == OP_FILL)
 		s->attempts++;
-	if (!m->certain)
+	streams_refused(c, s, m);
+	if (!is_certain(m))
 		return;
 	if (s->op == OP_ADD && s->adds_open > 0)
 		s->adds_open--;
@@ -150,8 +167,7 @@ void
 streams_on_op(struct check *c, const struct event *ev)
 {
 	/* The id is the first field of all these messages. */
-	struct stream *s =
-	    streams_find(c->state, ev->source, ev->u.stream_add_ok.id);
+	struct stream *s = streams_find(c->state, ev->u.stream_add_ok.id);
 
 	if (s == NULL)
 		return;

@@ -5,14 +5,16 @@
  * Rule (guarantees 12, and 1 for the messages): a wrong answer convicts
  * only when it persists: at least POLLS_MIN listings (or states of the one
  * stream), the last of them asked for at least PERSIST_NS after the first,
- * all of the same opinion, no fault in force from the first to the last and
- * the same meta leader throughout. Wrong answers are: a stream whose add
- * was confirmed before the listing began, and whose delete nobody asked
+ * all of the same opinion, and leadership of the meta group was steady
+ * (check_steady) from the first to the last. Wrong answers are: a stream whose
+ * add was confirmed before the listing began, and whose delete nobody asked
  * for, is not listed (stream_missing); one whose delete was confirmed
  * before the listing began is listed (stream_resurrected); one that holds
  * fewer messages than were acknowledged before (lost); one with another
  * configuration than it was given (corrupt). An operation that is retried
- * for longer than --op-timeout is op_timeout, as with every workload.
+ * for longer than --op-timeout is op_timeout, as with every workload. An
+ * operation that is refused, and is done, or "not found" for what nobody
+ * deleted is misanswered (guarantees 0).
  *
  * Why no legal behaviour trips it: an attempt that was not answered may
  * take effect at any later time, so a stream with an open add may be there
@@ -29,10 +31,8 @@
  * streams alive and of those with an attempt that was never answered.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "orchestrator/check/streams/streams.h"
-#include "proto/base/text.h"
 
 #define NAMES_MAX (1u << 22)
 
@@ -44,8 +44,11 @@ on_tick(struct check *c)
 	struct stream *s;
 	uint32_t i;
 
-	while ((s = streams_next(st, &w)) != NULL)
+	while ((s = streams_next(st, &w)) != NULL) {
 		streams_judge_op(c, s, false);
+		streams_judge_flaws(c, s);
+	}
+	streams_sweep(st, c->now_ns);
 	for (i = 0; i < st->nclients; i++)
 		streams_judge_failing(c, &st->clients[i], i, false);
 	return 0;
@@ -70,20 +73,6 @@ on_child_exit(struct check *c, uint32_t source)
 }
 
 static int
-on_leader(struct check *c, const struct msg_leader *m)
-{
-	struct streams_state *st = c->state;
-
-	if (m->what != LEADS_META || strcmp(st->meta, m->leader) == 0)
-		return 0;
-	/* The first leader that is told of has not replaced another. */
-	if (st->meta[0] != '\0')
-		st->meta_ns = c->now_ns;
-	text_set(st->meta, sizeof(st->meta), m->leader);
-	return 0;
-}
-
-static int
 streams_event(struct check *c, const struct event *ev)
 {
 	switch ((unsigned)ev->type) {
@@ -99,8 +88,6 @@ streams_event(struct check *c, const struct event *ev)
 		return streams_on_list_end(c, ev);
 	case MESSAGE_TICK:
 		return on_tick(c);
-	case MESSAGE_LEADER:
-		return on_leader(c, &ev->u.leader);
 	case MESSAGE_CHILD_EXIT:
 		return on_child_exit(c, ev->u.child_exit.child);
 	default:
@@ -111,9 +98,9 @@ streams_event(struct check *c, const struct event *ev)
 
 /* An attempt that was not answered may take effect at any later time. */
 static bool
-is_open(const struct check *c, uint32_t source, uint64_t id)
+is_open(const struct check *c, uint64_t id)
 {
-	const struct stream *s = streams_find(c->state, source, id);
+	const struct stream *s = streams_find(c->state, id);
 
 	return s != NULL && (s->adds_open > 0 || s->removes_open > 0);
 }
@@ -123,13 +110,13 @@ streams_needs(const struct check *c, const struct event *ev)
 {
 	switch ((unsigned)ev->type) {
 	case MESSAGE_STREAM_ADD:
-		return is_open(c, ev->source, ev->u.stream_add.id);
+		return is_open(c, ev->u.stream_add.id);
 	case MESSAGE_STREAM_REMOVE:
-		return is_open(c, ev->source, ev->u.stream_remove.id);
+		return is_open(c, ev->u.stream_remove.id);
 	case MESSAGE_STREAM_OP_FAILED:
-		return is_open(c, ev->source, ev->u.stream_op_failed.id);
+		return is_open(c, ev->u.stream_op_failed.id);
 	case MESSAGE_STREAM_OP_END:
-		return is_open(c, ev->source, ev->u.stream_op_end.id);
+		return is_open(c, ev->u.stream_op_end.id);
 	default:
 		return false;
 	}
@@ -141,6 +128,7 @@ streams_init(struct check *c)
 	struct streams_state *st = c->state;
 
 	hashmap_init(&st->lists, sizeof(struct stream_list), NAMES_MAX);
+	hashmap_init(&st->ids, sizeof(struct stream_id), NAMES_MAX);
 	return 0;
 }
 
@@ -154,7 +142,7 @@ static const enum message_type types[] = {MESSAGE_STREAM_ADD,
     MESSAGE_STREAM_ADD_OK, MESSAGE_STREAM_REMOVE, MESSAGE_STREAM_REMOVE_OK,
     MESSAGE_STREAM_OP_FAILED, MESSAGE_STREAM_FILLED, MESSAGE_STREAM_LIST,
     MESSAGE_STREAM_LISTED, MESSAGE_STREAM_LIST_END, MESSAGE_STREAM_COUNTED,
-    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_LEADER, MESSAGE_CHILD_EXIT, 0};
+    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_CHILD_EXIT, 0};
 
 const struct check_ops check_streams = {
     .name = "streams",

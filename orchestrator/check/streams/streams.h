@@ -6,6 +6,7 @@
  *	flaw.c     wrong answers, and whether they persist
  *	answer.c   what one answer says of one stream
  *	op.c       operations of clients on their streams
+ *	refused.c  refusals of what was there, or was done
  *	listing.c  listings, row by row, and as a whole
  */
 #ifndef CHECK_STREAMS_H
@@ -28,6 +29,7 @@ enum flaw {
 struct episode {
 	uint64_t first_ns; /* 0: none */
 	uint64_t since_ns; /* undisturbed since; 0: it is not */
+	uint64_t long_ns;  /* when it had been so for long enough; 0: not yet */
 	uint32_t polls;	   /* wrong answers since then */
 	uint32_t total;
 	bool told;
@@ -44,7 +46,9 @@ enum op {
 /* A stream that was added by this run, or that some listing showed. */
 struct stream {
 	struct stream *next; /* in its list, the newest first */
-	uint64_t id;	     /* 0: listed, and not of this run's ids */
+	struct stream *watched_next;
+	bool is_watched; /* a listing that lacks it may say something */
+	uint64_t id;	 /* 0: listed, and not of this run's ids */
 	uint32_t source, variant;
 	enum op op;
 	uint32_t attempts;
@@ -55,6 +59,11 @@ struct stream {
 	uint64_t added_ns, removed_ns; /* confirmed; 0 not yet */
 	uint64_t seen_ns;   /* listed, without being confirmed before */
 	bool is_threatened; /* an open delete of its name is older than it */
+	/* Of the attempt that is going on, or the last one that was refused. */
+	uint64_t asked_ns, refused_ns;
+	uint32_t refused_code, adds_refused;
+	bool misanswered;  /* told already */
+	uint64_t shown_ns; /* when its state was shown last */
 	uint64_t created, acked, last_seq, filled_ns;
 	uint64_t created_now; /* as the latest state said */
 	uint64_t fewest;      /* messages, while they were too few */
@@ -88,13 +97,19 @@ struct stream_list {
 	struct stream *first;
 };
 
+/* The stream of an id. */
+struct stream_id {
+	uint64_t id; /* the key in ids */
+	struct stream *stream;
+};
+
 struct streams_state {
 	struct hashmap lists; /* struct stream_list */
+	struct hashmap ids;   /* struct stream_id */
+	struct stream *watched;
 	struct client *clients;
 	uint32_t nclients;
 	uint64_t listings; /* judged so far */
-	char meta[32];	   /* the meta leader, as last told */
-	uint64_t meta_ns;  /* when it last changed */
 };
 
 /* table.c: a new stream, or NULL without memory. */
@@ -105,9 +120,7 @@ struct stream *streams_new(
 struct stream *streams_newest(const struct streams_state *, const char *name);
 struct stream *streams_older(const struct stream *);
 
-/* The stream of an id, which is nearly always its client's current one. */
-struct stream *streams_find(
-    const struct streams_state *, uint32_t source, uint64_t id);
+struct stream *streams_find(const struct streams_state *, uint64_t id);
 
 /* A walk over all streams, zeroed at first. None is removed meanwhile. */
 struct streams_walk {
@@ -129,6 +142,12 @@ void streams_sweep(struct streams_state *, uint64_t now_ns);
 
 void streams_free(struct streams_state *);
 
+/* Look for it in listings, until it is over. */
+void streams_watch(struct streams_state *, struct stream *);
+
+/* Replicas of the meta group; 1 is a server alone. */
+uint32_t streams_meta_replicas(const struct check *);
+
 /* A client, zeroed at first. NULL without memory, or beyond the limit. */
 struct client *streams_client_at(struct check *, uint32_t source);
 
@@ -139,6 +158,9 @@ struct client *streams_client_at(struct check *, uint32_t source);
 void streams_wrong(
     struct check *, struct stream *, enum flaw, uint64_t begin_ns);
 void streams_right(struct check *, struct stream *, enum flaw, const char *end);
+
+/* Convict what was wrong for long enough, if it is known by now. */
+void streams_judge_flaws(struct check *, struct stream *);
 
 /* The history is over: tell what was still wrong. */
 void streams_finish(struct check *);
@@ -158,6 +180,14 @@ void streams_on_op(struct check *, const struct event *);
 
 /* Raise op_timeout if the stream's operation takes, or took, too long. */
 void streams_judge_op(struct check *, struct stream *, bool is_over);
+
+/* refused.c: an attempt was refused now, for certain or not. */
+void streams_refused(
+    struct check *, struct stream *, const struct msg_stream_op_failed *);
+
+/* An answer asked for at begin_ns shows the stream, created at that time. */
+void streams_judge_refusal(
+    struct check *, struct stream *, uint64_t created, uint64_t begin_ns);
 
 /* listing.c */
 int streams_on_list(struct check *, const struct event *);

@@ -21,15 +21,34 @@ hash_of(const char *name)
 	return hash != 0 ? hash : 1;
 }
 
+void
+streams_watch(struct streams_state *st, struct stream *s)
+{
+	if (s->is_watched)
+		return;
+	s->is_watched = true;
+	s->watched_next = st->watched;
+	st->watched = s;
+}
+
 struct stream *
 streams_new(struct streams_state *st, uint64_t id, const char *name)
 {
 	struct stream_list *list = hashmap_find(&st->lists, hash_of(name));
+	struct stream_id *at = hashmap_find(&st->ids, id);
 	struct stream *s = calloc(1, sizeof(*s));
+	/* 0 is nobody's; two streams of one id: the first one is meant. */
+	bool has_id = id == 0 || at != NULL;
 
 	if (list == NULL && s != NULL)
 		list = hashmap_add(&st->lists, hash_of(name));
-	if (list == NULL || s == NULL) {
+	if (list != NULL && s != NULL && !has_id) {
+		at = hashmap_add(&st->ids, id);
+		has_id = at != NULL;
+		if (has_id)
+			at->stream = s;
+	}
+	if (list == NULL || s == NULL || !has_id) {
 		free(s);
 		return NULL;
 	}
@@ -37,6 +56,7 @@ streams_new(struct streams_state *st, uint64_t id, const char *name)
 	text_set(s->name, sizeof(s->name), name);
 	s->next = list->first;
 	list->first = s;
+	streams_watch(st, s);
 	return s;
 }
 
@@ -86,20 +106,19 @@ streams_client_at(struct check *c, uint32_t source)
 }
 
 struct stream *
-streams_find(const struct streams_state *st, uint32_t source, uint64_t id)
+streams_find(const struct streams_state *st, uint64_t id)
 {
-	struct streams_walk w = {0};
-	struct stream *s;
+	struct stream_id *at = hashmap_find(&st->ids, id);
 
-	if (id == 0)
-		return NULL;
-	if (source < st->nclients && st->clients[source].current != NULL &&
-	    st->clients[source].current->id == id)
-		return st->clients[source].current;
-	while ((s = streams_next(st, &w)) != NULL)
-		if (s->id == id)
-			break;
-	return s;
+	return at != NULL ? at->stream : NULL;
+}
+
+uint32_t
+streams_meta_replicas(const struct check *c)
+{
+	if (strcmp(c->config->cluster, "local") == 0)
+		return (uint32_t)c->config->servers;
+	return 0; /* not known */
 }
 
 /* Nothing of it is there any more, and nothing of it can come. */
@@ -121,6 +140,22 @@ is_flawed(const struct stream *s)
 	return false;
 }
 
+/* A listing that lacks what is over is right, and says nothing. */
+static void
+unwatch_over(struct streams_state *st)
+{
+	struct stream **p = &st->watched, *s;
+
+	while ((s = *p) != NULL) {
+		if (!is_over(s) || is_flawed(s)) {
+			p = &s->watched_next;
+			continue;
+		}
+		*p = s->watched_next;
+		s->is_watched = false;
+	}
+}
+
 static bool
 is_current(const struct streams_state *st, const struct stream *s)
 {
@@ -136,8 +171,17 @@ static bool
 is_forgettable(
     const struct streams_state *st, const struct stream *s, uint64_t now_ns)
 {
-	return is_over(s) && !is_flawed(s) && !is_current(st, s) &&
+	return !s->is_watched && !is_current(st, s) &&
 	       now_ns >= s->removed_ns + KEEP_NS;
+}
+
+static void
+id_forget(struct streams_state *st, const struct stream *s)
+{
+	struct stream_id *at = hashmap_find(&st->ids, s->id);
+
+	if (at != NULL && at->stream == s)
+		hashmap_remove(&st->ids, at);
 }
 
 void
@@ -147,6 +191,7 @@ streams_sweep(struct streams_state *st, uint64_t now_ns)
 	struct stream **p, *s;
 	size_t at = 0;
 
+	unwatch_over(st);
 	while ((list = hashmap_next(&st->lists, &at)) != NULL) {
 		for (p = &list->first; (s = *p) != NULL;) {
 			if (!is_forgettable(st, s, now_ns)) {
@@ -154,6 +199,7 @@ streams_sweep(struct streams_state *st, uint64_t now_ns)
 				continue;
 			}
 			*p = s->next;
+			id_forget(st, s);
 			free(s);
 		}
 		if (list->first == NULL) {
@@ -173,6 +219,7 @@ streams_free(struct streams_state *st)
 	while ((s = streams_next(st, &w)) != NULL)
 		free(s);
 	hashmap_fini(&st->lists);
+	hashmap_fini(&st->ids);
 	for (i = 0; i < st->nclients; i++)
 		free(st->clients[i].rows);
 	free(st->clients);

@@ -19,6 +19,10 @@ finished 120
 expect_code 0
 expect_nothing_survives 5
 expect '.verdict == "pass"' verdict
+expect '[.anomalies[] | .kind + " " + .class] == ["crashed warning"]' \
+	"a signal from outside is a warning"
+expect '.anomalies[0].says | test("server n2 .* by signal 9: somebody else")' \
+	"how it ended"
 expect '.faults | length == 1 and .[0].target == "n2" and .[0].applied and
 	.[0].healed' "the crash among the faults"
 grep -q 'n2 ended by itself' "$work/err" || fail "it is not said"

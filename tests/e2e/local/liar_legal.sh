@@ -24,13 +24,14 @@ for at in start middle end; do
 		redelivery_before_ack -
 		late_delivery -
 		unknown_ack -
-		deposed_leader -
+		deposed_leader delivered_twice/warning
 		leader_change reorder/warning
 		hole -
 		outage - $short
 		unhealed stuck/warning $short
 		sick -
 		our_silence - $short
+		shut_down crashed/warning
 		memory_loss lost/documented --storage memory
 	END
 done

@@ -31,6 +31,7 @@ for at in start middle end seed; do
 		stuck stuck
 		op_timeout op_timeout
 		not_recovered not_recovered
+		crashed crashed
 	END
 done
 run_case recreated 1 lost/violation 0/0 -o liar.plant=recreated

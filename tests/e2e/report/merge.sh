@@ -147,6 +147,18 @@ rm -r status/journal
 merge 2 a status
 is .finished false
 
+# A report that says pass beside a journal that doesn't, and one that is none.
+cp -r bad forged
+jq '.verdict = "pass" | .exit_code = 0 | .anomalies = []' bad/report.json \
+	>forged/report.json
+merge 1 a forged
+is '.shards[1].result' '"FAIL"'
+is '[.reasons[] | test("its report.json says pass")] | any' true
+mkdir none
+printf '{"exit_code":0,"verdict":"pass"}' >none/report.json
+merge 70 a none
+is '.shards[1].result' '"died"'
+
 # The order is that of the exit codes: 1, 70, 69, 3, 2, 0.
 lie inconclusive 2 -o liar.plant=incomplete
 lie harness 70 -o liar.plant=gap

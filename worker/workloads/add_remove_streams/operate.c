@@ -108,9 +108,8 @@ add_once(struct worker *w, struct ar_held *h)
 		tell(w, &ev);
 		return OUTCOME_OK;
 	}
-	/* Refused before anything was proposed: name in use, no peers. */
-	certain = st == NATS_NO_RESPONDERS || code == JSStreamNameExistErr ||
-		  code == JSClusterNoPeersErr;
+	/* "Name in use" and "no peers" may be a deposed meta leader's view. */
+	certain = st == NATS_NO_RESPONDERS;
 	tell_failed(w, h->id, certain);
 	return certain ? OUTCOME_FAIL : OUTCOME_UNKNOWN;
 }
@@ -223,18 +222,18 @@ count_messages(struct worker *w, const struct ar_held *h)
 }
 
 /*
- * One attempt. "Not found" is success when an attempt before it was not
- * answered; else it is a wrong answer, and the listings will tell.
+ * One attempt. "Not found" is neither success nor failure: a meta leader that
+ * was just deposed says it of what it does not know, or of what it had only
+ * proposed to delete, while the new one may delete the stream or keep it.
  */
 static enum outcome
-remove_once(struct worker *w, const struct ar_held *h, uint32_t attempt,
-    bool is_unknown)
+remove_once(struct worker *w, const struct ar_held *h, uint32_t attempt)
 {
 	struct event ev = {.type = MESSAGE_STREAM_REMOVE};
 	jsErrCode code = 0;
 	jsOptions jo;
 	natsStatus st;
-	bool is_absent, certain;
+	bool certain;
 
 	ev.u.stream_remove.id = h->id;
 	ev.u.stream_remove.attempt = attempt;
@@ -244,15 +243,14 @@ remove_once(struct worker *w, const struct ar_held *h, uint32_t attempt,
 	session_options(&jo, REMOVE_MS);
 	st = js_DeleteStream(w->session.js, h->name, &jo, &code);
 	session_note(&w->session, st, code);
-	is_absent = st != NATS_OK && code == JSStreamNotFoundErr;
-	if (st == NATS_OK || (is_absent && is_unknown)) {
+	if (st == NATS_OK) {
 		memset(&ev, 0, sizeof(ev));
 		ev.type = MESSAGE_STREAM_REMOVE_OK;
 		ev.u.stream_remove_ok.id = h->id;
 		tell(w, &ev);
 		return OUTCOME_OK;
 	}
-	certain = is_absent || st == NATS_NO_RESPONDERS;
+	certain = st == NATS_NO_RESPONDERS;
 	tell_failed(w, h->id, certain);
 	return certain ? OUTCOME_FAIL : OUTCOME_UNKNOWN;
 }
@@ -265,15 +263,14 @@ remove_until_done(struct worker *w, const struct ar_held *h, uint32_t *attempts)
 	struct backoff b = {0};
 
 	for (;;) {
-		outcome =
-		    remove_once(w, h, ++*attempts, whole == OUTCOME_UNKNOWN);
+		outcome = remove_once(w, h, ++*attempts);
 		if (outcome == OUTCOME_OK)
 			return OUTCOME_OK;
 		if (outcome == OUTCOME_UNKNOWN)
 			whole = OUTCOME_UNKNOWN;
-		else if (w->session.code == JSStreamNotFoundErr)
-			return whole;
-		if (!tries_again(w, &b))
+		/* The listings tell whether it is so: it stays unknown. */
+		if (w->session.code == JSStreamNotFoundErr ||
+		    !tries_again(w, &b))
 			return whole;
 	}
 }

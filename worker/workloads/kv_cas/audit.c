@@ -95,6 +95,7 @@ key_of(const struct audit *a, const char *subject)
 static int
 audit_receive(struct audit *a, natsSubscription *sub, uint64_t pending)
 {
+	const struct kv_options *o = a->scan.w->options;
 	int wait_ms = pending > 0 ? FIRST_MS : NEXT_MS, key, err = 0;
 	struct delivery d = {.pending = 1};
 	natsMsg *msg = NULL;
@@ -114,6 +115,10 @@ audit_receive(struct audit *a, natsSubscription *sub, uint64_t pending)
 		wait_ms = NEXT_MS;
 		child_beat(&a->scan.w->child);
 	}
+	/* Which revisions lack is only known when all were read. */
+	if (err == 0 && pending > 0 && d.pending > 0 && o->history > 1)
+		err = audit_fail(
+		    a, &a->scan.w->session, "the consumer did not go on");
 	return err;
 }
 

@@ -3,11 +3,8 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "proto/refusal.h"
 #include "worker/workloads/kv_cas/kv_cas.h"
-
-/* JetStream's error codes for an expectation that did not hold. */
-#define ERR_WRONG_LAST_SEQ	 10071
-#define ERR_WRONG_LAST_SEQ_CONST 10164
 
 static void
 emit_invoke(struct worker *w, const struct kv_update *u)
@@ -98,13 +95,6 @@ publish_update(struct worker *w, struct kv_update *u, bool *duplicate)
 	return OUTCOME_UNKNOWN;
 }
 
-static bool
-was_refused(const struct session *s)
-{
-	return s->code == ERR_WRONG_LAST_SEQ ||
-	       s->code == ERR_WRONG_LAST_SEQ_CONST;
-}
-
 /*
  * Refused after an attempt whose outcome is unknown: most likely by that
  * attempt itself. True when the update is over, with its outcome.
@@ -135,7 +125,7 @@ is_over(struct worker *w, struct kv_update *u, enum outcome *outcome)
 		u->is_unknown = true;
 		return false;
 	}
-	if (was_refused(&w->session)) {
+	if (refusal_is_wrong_last(w->session.code)) {
 		if (u->is_unknown)
 			return resolve_update(w, u, outcome);
 		return true;

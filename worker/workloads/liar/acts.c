@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "worker/workloads/liar/acts.h"
+
 #define APART_NS ((int64_t)CLOCK_MS) /* between two stored messages */
+#define LEADS_NS (6 * CLOCK_S)	     /* then the first leader counts */
 
 static struct act *
 act_add(struct story *st, enum act_type type, uint64_t counter)
@@ -188,6 +190,12 @@ act_silent(struct story *st, uint64_t ns)
 }
 
 void
+act_ended(struct story *st, uint64_t cause)
+{
+	act_add(st, ACT_ENDED, 0)->number = cause;
+}
+
+void
 act_fail(struct story *st, uint64_t counter, uint32_t attempt)
 {
 	act_add(st, ACT_FAIL, counter)->count = attempt;
@@ -225,10 +233,12 @@ act_nothing(struct story *st)
 void
 act_inversion(struct story *st, const char *before, const char *after)
 {
-	struct copy a = act_publish(st, ODD_NOT);
-	struct copy b = act_publish(st, ODD_NOT);
+	struct copy a, b;
 
 	act_leader(st, before);
+	act_pause(st, LEADS_NS);
+	a = act_publish(st, ODD_NOT);
+	b = act_publish(st, ODD_NOT);
 	act_consume(st, &b);
 	act_consume(st, &a);
 	/* Told twice: the first answer may be older than the deliveries. */

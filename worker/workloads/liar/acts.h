@@ -10,11 +10,12 @@
 #include "proto/base/clock.h"
 #include "worker/internal.h"
 
-#define CREATED_NS   (INT64_C(1700000000) * (int64_t)CLOCK_S)
-#define WINDOW_NS    (120 * CLOCK_S) /* pretended dedupe window */
-#define PROOF_ROUNDS 3	 /* behind a redelivery, until it is proven */
-#define LATE_ROUNDS  20U /* until an unknown one turns up */
-#define ACTS_MAX     256
+#define CREATED_NS	 (INT64_C(1700000000) * (int64_t)CLOCK_S)
+#define WINDOW_NS	 (120 * CLOCK_S) /* pretended dedupe window */
+#define PROOF_ROUNDS	 3   /* behind a redelivery, until it is proven */
+#define LATE_ROUNDS	 20U /* until an unknown one turns up */
+#define ACTS_MAX	 256
+#define LIAR_ACK_WAIT_NS (CLOCK_S / 5)
 
 enum act_type {
 	ACT_INVOKE,
@@ -35,6 +36,7 @@ enum act_type {
 	ACT_SICK,
 	ACT_WELL,
 	ACT_SILENT,
+	ACT_ENDED,
 	ACT_PAUSE,
 	ACT_BREAK,
 	ACT_TYPES
@@ -139,6 +141,9 @@ void act_well(struct story *);
 
 /* A process of natsburn stood still for so long up to now. */
 void act_silent(struct story *, uint64_t ns);
+
+/* A server ended by itself, for this CAUSE. */
+void act_ended(struct story *, uint64_t cause);
 
 /* Break the harness; how is one of breaks.h. */
 void act_break(struct story *, void (*how)(struct worker *));

@@ -99,6 +99,7 @@ legal_redelivery_before_ack(struct story *st)
 	struct copy c = act_publish(st, ODD_NOT);
 
 	act_deliver(st, &c, 1);
+	act_pause(st, LIAR_ACK_WAIT_NS);
 	act_deliver(st, &c, 2);
 	act_ack(st, &c);
 }
@@ -127,7 +128,7 @@ legal_unknown_ack(struct story *st)
 	act_deliver(st, &c, 1);
 	act_ack_part(st, &c, ACT_ACK_INVOKE);
 	act_ack_part(st, &c, ACT_ACK_UNKNOWN);
-	act_round(st);
+	act_pause(st, LIAR_ACK_WAIT_NS);
 	act_deliver(st, &c, 2);
 	act_ack(st, &c);
 	act_round(st);
@@ -221,6 +222,14 @@ legal_our_silence(struct story *st)
 	act_consume(st, &c);
 }
 
+/* Somebody else has told a server to end. */
+static void
+legal_shut_down(struct story *st)
+{
+	act_ended(st, CAUSE_SHUTDOWN);
+	act_round(st);
+}
+
 /* Legal with --storage memory only. */
 static void
 legal_memory_loss(struct story *st)
@@ -253,6 +262,7 @@ legal_memory_loss(struct story *st)
 	X(unhealed, 1, legal_unhealed)                                         \
 	X(sick, 1, legal_sick)                                                 \
 	X(our_silence, 1, legal_our_silence)                                   \
+	X(shut_down, 1, legal_shut_down)                                       \
 	X(memory_loss, 1, legal_memory_loss)
 
 #define ROW(name, rounds, teller)  {#name, rounds, teller},

@@ -24,7 +24,6 @@
 #define CONSUMER "burn"
 /* Children are numbered as they are started: chaos, setup, the liar. */
 #define LIAR_SOURCE 3
-#define ACK_WAIT_NS (5 * CLOCK_S)
 #define LATE_NS	    (CLOCK_S / 2) /* a pause is that much too long */
 
 struct liar_options {
@@ -256,6 +255,22 @@ play_health(struct worker *w, const struct act *a)
 }
 
 static void
+play_ended(struct worker *w, const struct act *a)
+{
+	struct event ev = {.type = MESSAGE_SERVER_ENDED};
+	struct msg_server_ended *m = &ev.u.server_ended;
+
+	m->node = 1;
+	m->is_read = 1;
+	m->cause = (uint8_t)a->number;
+	m->code = m->cause == CAUSE_PANIC ? 2 : 0;
+	text_set(m->name, sizeof(m->name), "n1");
+	if (m->cause == CAUSE_PANIC)
+		text_set(m->says, sizeof(m->says), "panic: pretended");
+	child_emit(&w->child, &ev);
+}
+
+static void
 play_pause(struct worker *w, const struct act *a)
 {
 	uint64_t end = clock_mono_ns() + a->number, now;
@@ -290,6 +305,7 @@ static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
     [ACT_SICK] = play_health,
     [ACT_WELL] = play_health,
     [ACT_SILENT] = play_health,
+    [ACT_ENDED] = play_ended,
     [ACT_PAUSE] = play_pause,
     [ACT_BREAK] = play_break,
 };
@@ -339,7 +355,7 @@ liar_setup(struct worker *w)
 	worker_stream_name(w, SUFFIX, name, sizeof(name));
 	tell_stream(w, 0, name, (uint64_t)CREATED_NS, WINDOW_NS);
 	c->created = (uint64_t)CREATED_NS;
-	c->ack_wait_ns = ACK_WAIT_NS;
+	c->ack_wait_ns = LIAR_ACK_WAIT_NS;
 	text_set(c->name, sizeof(c->name), CONSUMER);
 	child_emit(&w->child, &ev);
 	memset(&ev, 0, sizeof(ev));

@@ -26,6 +26,13 @@ plant_not_recovered(struct story *st)
 }
 
 static void
+plant_crashed(struct story *st)
+{
+	act_ended(st, CAUSE_PANIC);
+	act_round(st);
+}
+
+static void
 plant_unsettled(struct story *st)
 {
 	struct copy c = act_publish(st, ODD_SILENT);
@@ -273,6 +280,7 @@ plant_exit_acking(struct story *st)
 	X(stuck, 1, plant_stuck)                                               \
 	X(op_timeout, 1, plant_op_timeout)                                     \
 	X(not_recovered, 1, plant_not_recovered)                               \
+	X(crashed, 1, plant_crashed)                                           \
 	X(unsettled, 1, plant_unsettled)                                       \
 	X(incomplete, 0, act_nothing)                                          \
 	X(unaudited, 0, act_nothing)                                           \

@@ -4,7 +4,7 @@
  * a window of W publishes open each; C consumer processes share S durable
  * consumers, each of which has to get every message of its subjects once
  * confirmed. The roles are in publisher.c and consumer.c; here are the
- * options, what setup makes, and what the audit asks.
+ * options and what setup makes.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -12,14 +12,9 @@
 #include <string.h>
 
 #include "proto/base/clock.h"
-#include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "worker/audit/audit.h"
 #include "worker/workloads/pipeline/pipeline.h"
-
-#define INFO_MS	    2000
-#define STATE_NS    (60 * CLOCK_S)
-#define QUIET_POLLS 3 /* equal answers before a consumer is quiet */
 
 struct pipe_state {
 	struct pipe_publisher *publisher;
@@ -237,68 +232,11 @@ pipeline_end(struct worker *w)
 	s->consumer = NULL;
 }
 
-/* audit: what the consumers say of themselves, then the stream */
-
-static bool
-ask_consumer(struct worker *w, uint32_t k, struct msg_consumer_state *m)
-{
-	jsConsumerInfo *ci = NULL;
-	char stream[64], name[24];
-	struct session_consumer c = {stream, name};
-
-	worker_stream_name(w, PIPE_SUFFIX, stream, sizeof(stream));
-	pipe_durable(k, name, sizeof(name));
-	if (session_consumer_info(&w->session, &c, INFO_MS, &ci) != OUTCOME_OK)
-		return false;
-	m->consumer = k;
-	m->created = (uint64_t)ci->Created;
-	m->pending = ci->NumPending;
-	m->ack_pending = (uint64_t)ci->NumAckPending;
-	m->consumer_seq = ci->Delivered.Consumer;
-	jsConsumerInfo_Destroy(ci);
-	return true;
-}
-
-/* Asked until it says the same several times. */
-static void
-consumer_state(struct worker *w, uint32_t k)
-{
-	uint64_t deadline = clock_mono_ns() + STATE_NS;
-	struct event ev = {.type = MESSAGE_CONSUMER_STATE};
-	struct msg_consumer_state *m = &ev.u.consumer_state, last = {0};
-	struct backoff b = {.step = 4};
-	unsigned same = 0;
-
-	while (same < QUIET_POLLS && clock_mono_ns() < deadline) {
-		memset(m, 0, sizeof(*m));
-		if (!ask_consumer(w, k, m))
-			same = 0;
-		else if (same > 0 && memcmp(m, &last, sizeof(last)) == 0)
-			same++;
-		else
-			same = 1;
-		last = *m;
-		session_backoff(&b, &w->child);
-	}
-	if (same == 0) {
-		log_warn("cannot ask for the state of durable %u: %s", k,
-		    w->session.why);
-		return;
-	}
-	m->quiet = same >= QUIET_POLLS;
-	child_emit(&w->child, &ev);
-	child_flush(&w->child);
-}
-
 static int
 pipeline_audit(struct worker *w)
 {
 	const struct pipe_options *o = w->options;
-	uint32_t k;
 
-	if (pipe_kind(o) != PIPE_ORDERED)
-		for (k = 0; k < o->durables; k++)
-			consumer_state(w, k);
 	if (pipe_retention(o) == js_LimitsPolicy)
 		return audit_streams(w);
 	return remains_streams(w);

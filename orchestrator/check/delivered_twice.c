@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * delivered_twice: one delivery arrived twice.
+ *
+ * Rule (guarantees 5): each time that a server sends a message to somebody it
+ * takes the next consumer sequence, and a queue group or a pull request gives
+ * a delivery to one subscriber. So nobody receives a consumer sequence that
+ * was received before, be it by the same process or by another.
+ *
+ * It convicts when the consumer's leader was steady (check_steady) from 20 s
+ * before the first of the two until after the second; otherwise it is a
+ * warning, for a leader that was deposed may still send what it had queued,
+ * under numbers that its successor gives again. With one replica numbers go
+ * back when a server ends (see redelivered_after_ack): documented then.
+ *
+ * What comes again later than any delivery is on its way is no second copy
+ * but a consumer that has lost its state, which redelivered_after_ack judges.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/judge/check.h"
+#include "orchestrator/judge/order.h"
+#include "proto/base/array.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define KEEP	4096 /* numbers of a consumer, at least */
+#define COPY_NS (20 * CLOCK_S)
+
+struct twice_consumer {
+	uint32_t stream;
+	char name[136];	      /* as LEADER events have it */
+	struct order numbers; /* consumer sequence: stream sequence, arrival */
+};
+
+struct twice_state {
+	struct twice_consumer *consumers;
+	uint32_t n;
+};
+
+static void
+judge_copy(struct check *c, const struct twice_consumer *t,
+    const struct order_item *first, const struct msg_deliver *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, t->stream);
+	struct anomaly a = {.kind = ANOMALY_DELIVERED_TWICE,
+	    .class = CLASS_WARNING,
+	    .stream = t->stream,
+	    .ids = {m->id, 0},
+	    .seqs = {m->seq, first->value}};
+	struct check_span span = {.what = LEADERS_CONSUMER,
+	    .name = t->name,
+	    .replicas = s != NULL ? s->replicas : 0,
+	    .from_ns = first->time_ns,
+	    .to_ns = c->now_ns};
+
+	if (span.replicas == 1 && c->faults->servers_ended > 0) {
+		a.class = CLASS_DOCUMENTED;
+		span.is_no_proof = true;
+	}
+	if (first->value == m->seq)
+		check_raise_steady(c, &a, &span,
+		    "delivery %llu of consumer %s (sequence %llu, delivery "
+		    "count %llu) arrived %.6f s after it had arrived before",
+		    (unsigned long long)m->consumer_seq, t->name,
+		    (unsigned long long)m->seq,
+		    (unsigned long long)m->delivered,
+		    (double)(c->now_ns - first->time_ns) / 1e9);
+	else
+		check_raise_steady(c, &a, &span,
+		    "consumer %s gave number %llu to sequence %llu, and "
+		    "%.6f s before to sequence %llu",
+		    t->name, (unsigned long long)m->consumer_seq,
+		    (unsigned long long)m->seq,
+		    (double)(c->now_ns - first->time_ns) / 1e9,
+		    (unsigned long long)first->value);
+}
+
+static int
+on_deliver(struct check *c, const struct msg_deliver *m)
+{
+	const struct ledger_consumer *k =
+	    ledger_consumer(c->ledger, m->consumer);
+	struct twice_state *st = c->state;
+	struct twice_consumer *t;
+	struct order_item *item;
+	int err;
+
+	/* An ordered consumer is made anew, and numbers anew, by itself. */
+	if (k == NULL || k->kind == KIND_ORDERED || m->consumer_seq == 0 ||
+	    m->consumer >= st->n || !check_is_ours(c, m->run, m->intact))
+		return 0;
+	t = &st->consumers[m->consumer];
+	err = order_put(&t->numbers, m->consumer_seq, &item);
+	if (err < 0)
+		return err == -ENOMEM ? err : 0;
+	if (item->value != 0) {
+		if (c->now_ns - item->time_ns < COPY_NS)
+			judge_copy(c, t, item, m);
+		return 0;
+	}
+	item->value = m->seq;
+	item->time_ns = c->now_ns;
+	return 0;
+}
+
+static int
+on_consumer(struct check *c, const struct msg_consumer *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct twice_state *st = c->state;
+	struct twice_consumer *t = array_at(
+	    &st->consumers, &st->n, m->consumer, sizeof(*t), CHECK_SLOTS_MAX);
+
+	if (t == NULL)
+		return -ENOMEM;
+	/* A new incarnation numbers its deliveries anew. */
+	order_fini(&t->numbers);
+	order_init(&t->numbers, KEEP);
+	t->stream = m->stream;
+	text_format(t->name, sizeof(t->name), "%s/%s",
+	    s != NULL ? s->name : "?", m->name);
+	return 0;
+}
+
+/* Nobody watches who leads the consumers of the audit. */
+static void
+on_copy(struct check *c, const struct msg_copy_twice *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_DELIVERED_TWICE,
+	    .class = CLASS_WARNING,
+	    .stream = m->stream,
+	    .seqs = {m->seq, 0}};
+	const struct check_span span = {.what = LEADERS_CONSUMER,
+	    .name = m->consumer,
+	    .to_ns = c->now_ns,
+	    .is_no_proof = true};
+
+	check_raise_steady(c, &a, &span,
+	    "delivery %llu of the audit's consumer %s (sequence %llu) arrived "
+	    "a second time",
+	    (unsigned long long)m->consumer_seq, m->consumer,
+	    (unsigned long long)m->seq);
+}
+
+static int
+twice_event(struct check *c, const struct event *ev)
+{
+	if (ev->type == MESSAGE_COPY_TWICE) {
+		on_copy(c, &ev->u.copy_twice);
+		return 0;
+	}
+	return ev->type == MESSAGE_DELIVER ? on_deliver(c, &ev->u.deliver)
+					   : on_consumer(c, &ev->u.consumer);
+}
+
+static void
+twice_fini(struct check *c)
+{
+	struct twice_state *st = c->state;
+	uint32_t i;
+
+	for (i = 0; i < st->n; i++)
+		order_fini(&st->consumers[i].numbers);
+	free(st->consumers);
+}
+
+static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_CONSUMER, 0};
+
+const struct check_ops check_delivered_twice = {
+    .name = "delivered_twice",
+    .summary = "one delivery arrives once, at one subscriber",
+    .rule = "guarantees 5",
+    .types = types,
+    .state_size = sizeof(struct twice_state),
+    .event = twice_event,
+    .fini = twice_fini,
+};
