@@ -167,7 +167,8 @@ twice_fini(struct check *c)
 	free(st->consumers);
 }
 
-static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_CONSUMER, 0};
+static const enum message_type types[] = {
+    MESSAGE_DELIVER, MESSAGE_CONSUMER, MESSAGE_COPY_TWICE, 0};
 
 const struct check_ops check_delivered_twice = {
     .name = "delivered_twice",
