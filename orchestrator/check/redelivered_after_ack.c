@@ -27,6 +27,7 @@
  *	after the ack
  *	D arrived at a process that had received an M1 before: each process
  *	has one subscription, which keeps the order of what one leader sends
+ *	(one that is started again begins with another connection)
  *
  * Whatever else comes later than the ack wait is a warning.
  *
@@ -707,6 +708,18 @@ consumer_judge(
 	    (double)(c->now_ns - l->top_ns) / 1e9);
 }
 
+/* It ended: whoever takes its place has a connection of its own. */
+static void
+reader_forget(const struct redelivered_state *st, uint32_t source)
+{
+	uint32_t i;
+
+	for (i = 0; i < st->n; i++)
+		if (source < st->lines[i].nreaders)
+			memset(&st->lines[i].readers[source], 0,
+			    sizeof(st->lines[i].readers[source]));
+}
+
 /* After these nobody goes on who was deposed. */
 static bool
 leaves_no_ghost(const char *mode)
@@ -777,6 +790,9 @@ redelivered_event(struct check *c, const struct event *ev)
 		    ev->u.consumer_state.created,
 		    ev->u.consumer_state.consumer_seq);
 		return 0;
+	case MESSAGE_CHILD_EXIT:
+		reader_forget(c->state, ev->u.child_exit.child);
+		return 0;
 	case MESSAGE_NODE:
 		on_node(c->state, ev->u.node.version);
 		return 0;
@@ -822,7 +838,7 @@ redelivered_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACK_OK,
-    MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_NODE,
+    MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_CHILD_EXIT, MESSAGE_NODE,
     MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, 0};
 
 const struct check_ops check_redelivered_after_ack = {

@@ -125,6 +125,26 @@ behind_on_one_connection(struct story *s)
 	lead_on(s, 10 * CLOCK_S);
 }
 
+/*
+ * The same, but the process was killed meanwhile: what was sent before the ack
+ * went another way to the connection of the one that took its place.
+ */
+static void
+behind_on_another_connection(struct story *s)
+{
+	uint64_t seq = story_publish(s), next, number;
+
+	ack(s, STORY_CONSUMER, seq, story_deliver(s, STORY_CONSUMER, seq, 1));
+	number = ++s->number; /* sent before the ack, and slow */
+	next = story_publish(s);
+	ack(s, STORY_CONSUMER, next, story_deliver(s, STORY_CONSUMER, next, 1));
+	story_kill(s, STORY_CONSUMER);
+	story_restart(s, STORY_CONSUMER);
+	story_deliver_as(s, STORY_CONSUMER, seq, number, 2);
+	ack(s, STORY_CONSUMER, seq, number);
+	lead_on(s, 10 * CLOCK_S);
+}
+
 static void
 lost_under_a_fault(struct story *s)
 {
@@ -399,6 +419,19 @@ every_message_twice(struct story *s)
 	lead_on(s, 10 * CLOCK_S);
 }
 
+/* The audit reads the copies, and a delivery of one comes twice. */
+static void
+copy_to_the_audit(struct story *s)
+{
+	struct event *ev;
+
+	story_rounds(s, 10);
+	ev = story_add(s, STORY_AUDIT, MESSAGE_COPY_TWICE);
+	ev->u.copy_twice.seq = ev->u.copy_twice.consumer_seq = 3;
+	text_set(ev->u.copy_twice.consumer, sizeof(ev->u.copy_twice.consumer),
+	    "natsburn_copy_8_0_1");
+}
+
 static void
 copy_over_leaders(struct story *s)
 {
@@ -526,6 +559,8 @@ static const struct tale tales[] = {
 	"", AGAIN},
     {"behind on one connection", behind_on_one_connection, 3, AGAIN,
 	CLASS_VIOLATION, 1, "the process that received it", AGAIN},
+    {"behind on another connection", behind_on_another_connection, 3, AGAIN,
+	CLASS_VIOLATION, 0, "", ANOMALY_COUNT},
     {"lost under a fault", lost_under_a_fault, 3, AGAIN, CLASS_WARNING, 100,
 	"can't be excluded", ANOMALY_COUNT},
     {"lost with its leader", lost_with_its_leader, 3, AGAIN, CLASS_WARNING, 100,
@@ -567,6 +602,8 @@ static const struct tale tales[] = {
 	"to sequence 2, and", TWICE},
     {"every message twice", every_message_twice, 3, TWICE, CLASS_VIOLATION,
 	5000, "the same 4992 times more", TWICE},
+    {"copy to the audit", copy_to_the_audit, 3, TWICE, CLASS_WARNING, 1,
+	"the audit's consumer natsburn_copy_8_0_1", ANOMALY_COUNT},
     {"copy over leaders", copy_over_leaders, 3, TWICE, CLASS_WARNING, 1,
 	"can't be excluded", ANOMALY_COUNT},
     {"copy under a fault", copy_under_a_fault, 3, TWICE, CLASS_WARNING, 1, "",
