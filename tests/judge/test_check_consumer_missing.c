@@ -123,6 +123,60 @@ twist_one_open_alone(uint32_t k, struct msg_consumer_info *m)
 	m->tried_ns = 0;
 }
 
+/* Of an UNKNOWN publish; stored while the second durable is asked. */
+static struct pipe_story *late_story;
+static uint64_t late_id;
+
+static void
+plant_late(struct pipe_story *s)
+{
+	pipe_catch_up(s);
+	late_story = s;
+	late_id = pipe_new_id(s, 0);
+	pipe_invoke(s, late_id, 1);
+	pipe_unknown(s, late_id, 1);
+	pipe_end(s, late_id);
+}
+
+static void
+twist_late(uint32_t k, struct msg_consumer_info *m)
+{
+	struct pipe_parcel p = {.delivered = 1};
+
+	if (k == 0)
+		return;
+	p.seq = pipe_store(late_story, late_id);
+	p.number = ++m->consumer_seq;
+	pipe_deliver(late_story, k, 0, &p);
+	pipe_acks_begin(late_story, k, 0, 1);
+	pipe_ack_ok(late_story, k, 0, &p);
+	m->floor_consumer = m->consumer_seq;
+	m->stream_seq = m->floor_stream = p.seq;
+}
+
+/* It was stored and delivered by the second durable before either was asked. */
+static void
+plant_not_late(struct pipe_story *s)
+{
+	struct pipe_parcel p = {.delivered = 1};
+
+	plant_late(s);
+	p.seq = pipe_store(s, late_id);
+	p.number = ++s->durable[1].number;
+	pipe_deliver(s, 1, 0, &p);
+	pipe_acks_begin(s, 1, 0, 1);
+	pipe_ack_ok(s, 1, 0, &p);
+	s->durable[0].cursor++;
+	s->durable[1].cursor++;
+}
+
+static void
+twist_not_late(uint32_t k, struct msg_consumer_info *m)
+{
+	m->stream_seq -= k == 0;
+	m->floor_stream -= k == 0;
+}
+
 static const struct said {
 	const char *name;
 	void (*twist)(uint32_t, struct msg_consumer_info *);
@@ -154,6 +208,10 @@ static const struct said {
 	EXIT_PASS, 0},
     {"says something else each time", twist_unsteady, NULL, ANOMALY_WRONG_STATE,
 	0, 0, EXIT_INCONCLUSIVE, 0},
+    {"stored while another is asked", twist_late, plant_late, ANOMALY_SKIPPED,
+	0, 0, EXIT_PASS, 0},
+    {"skipped at its end", twist_not_late, plant_not_late, ANOMALY_SKIPPED, 1,
+	0, EXIT_VIOLATION, 0},
     {"never redelivered", twist_one_open, plant_unheard,
 	ANOMALY_NOT_REDELIVERED, 1, 0, EXIT_VIOLATION, 0},
     {"not redelivered to nobody", twist_one_open_alone, plant_unheard,
