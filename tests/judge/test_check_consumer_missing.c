@@ -343,6 +343,7 @@ drained(struct story *s)
 	ev->u.consumer_info.floor_stream = s->last;
 	ev = story_add(s, STORY_AUDIT, MESSAGE_CONSUMER_STATE);
 	ev->u.consumer_state.quiet = 1;
+	ev->u.consumer_state.consumer_seq = s->number;
 }
 
 /* What the audit finds at the end was stored after it was asked. */
@@ -373,6 +374,29 @@ skip_unknown_early(struct story *s)
 	story_rounds(s, 20);
 }
 
+/* Awaits an ack that was confirmed; its client did not wait long enough. */
+static void
+awaits_one(struct story *s)
+{
+	struct event *ev;
+
+	story_pass(s, LONG_NS);
+	drained(s);
+	s->events[s->n - 1].u.consumer_state.ack_pending = 1;
+	ev = &s->events[s->n - 2];
+	ev->u.consumer_info.ack_pending = 1;
+	ev->u.consumer_info.floor_stream--;
+	ev->u.consumer_info.floor_consumer--;
+	lasts(&ev->u.consumer_info);
+}
+
+/* One replica: the last ack was confirmed and not written. */
+static void
+server_ends(struct story *s)
+{
+	story_healed(s, story_fault(s, true), true);
+}
+
 static const struct lone {
 	const char *name;
 	void (*load)(struct story *);
@@ -380,20 +404,28 @@ static const struct lone {
 	enum anomaly_kind kind;
 	uint64_t violations;
 	int exit_code;
+	uint32_t replicas; /* 0: as usual */
 } lones[] = {
-    {"drained", NULL, drained, ANOMALY_SKIPPED, 0, EXIT_PASS},
-    {"gone", NULL, gone_for_good, ANOMALY_CONSUMER_MISSING, 1, EXIT_VIOLATION},
+    {"drained", NULL, drained, ANOMALY_SKIPPED, 0, EXIT_PASS, 0},
+    {"gone", NULL, gone_for_good, ANOMALY_CONSUMER_MISSING, 1, EXIT_VIOLATION,
+	0},
     {"gone for a moment", NULL, gone_for_a_moment, ANOMALY_CONSUMER_MISSING, 0,
-	EXIT_INCONCLUSIVE},
+	EXIT_INCONCLUSIVE, 0},
     {"gone in a crash", NULL, gone_in_a_crash, ANOMALY_CONSUMER_MISSING, 0,
-	EXIT_INCONCLUSIVE},
-    {"silent", NULL, silent, ANOMALY_CONSUMER_MISSING, 0, EXIT_INCONCLUSIVE},
-    {"skipped", skip_unknown_early, drained, ANOMALY_SKIPPED, 1,
-	EXIT_VIOLATION},
+	EXIT_INCONCLUSIVE, 0},
+    {"silent", NULL, silent, ANOMALY_CONSUMER_MISSING, 0, EXIT_INCONCLUSIVE, 0},
+    {"skipped", skip_unknown_early, drained, ANOMALY_SKIPPED, 1, EXIT_VIOLATION,
+	0},
     {"skipped at the end", skip_unknown, drained, ANOMALY_SKIPPED, 1,
-	EXIT_VIOLATION},
-    {"stored late", skip_unknown, drained_before, ANOMALY_SKIPPED, 0,
-	EXIT_PASS},
+	EXIT_VIOLATION, 0},
+    {"stored late", skip_unknown, drained_before, ANOMALY_SKIPPED, 0, EXIT_PASS,
+	0},
+    {"acks pending, one replica", NULL, awaits_one, ANOMALY_WRONG_STATE, 1,
+	EXIT_VIOLATION, 1},
+    {"acks pending, one replica that ended", server_ends, awaits_one,
+	ANOMALY_WRONG_STATE, 0, EXIT_PASS, 1},
+    {"acks pending after a kill", server_ends, awaits_one, ANOMALY_WRONG_STATE,
+	1, EXIT_VIOLATION, 3},
 };
 
 #define LONES (sizeof(lones) / sizeof(lones[0]))
@@ -408,6 +440,8 @@ test_lone(void **state)
 	story_init(&s, 1);
 	s.mayhem = "none";
 	s.before_scan = t->before_scan;
+	s.ack_wait_ns = t->replicas != 0 ? 60 * CLOCK_S : s.ack_wait_ns;
+	s.replicas = t->replicas != 0 ? t->replicas : s.replicas;
 	story_open(&s);
 	story_rounds(&s, 20);
 	if (t->load != NULL)
