@@ -288,11 +288,9 @@ judge_acks(
 	struct anomaly a = {.kind = ANOMALY_WRONG_STATE};
 	bool is_more = t->info.ack_pending > unconfirmed(c, k);
 
-	/* A confirmed ack that was not written yet (see redelivered_after_ack).
-	 */
-	if (s->replicas == 1 && c->faults->servers_ended > 0)
-		a.class = CLASS_DOCUMENTED;
-	if (was_tried(k, t) && (!is_more || a.class == CLASS_DOCUMENTED)) {
+	/* A confirmed ack may not have been written yet. */
+	a.class = check_lone_class(c, s->replicas);
+	if (was_tried(k, t) && (!is_more || a.class != CLASS_VIOLATION)) {
 		a.kind = ANOMALY_NOT_REDELIVERED;
 		a.class = CLASS_VIOLATION;
 		a.rule = "guarantees 15";

@@ -161,11 +161,12 @@ static enum anomaly_class
 class_of(const struct check *c, const struct line *l, const struct suspect *s)
 {
 	const struct redelivered_state *st = c->state;
-	enum anomaly_class class = CLASS_VIOLATION;
+	enum anomaly_class class = check_lone_class(c, replicas_of(c, l));
 	uint64_t i, end_ns;
 
-	if (replicas_of(c, l) != 1)
-		return CLASS_VIOLATION;
+	if (class != CLASS_DOCUMENTED)
+		return class;
+	class = CLASS_VIOLATION;
 	for (i = 0; i < ENDS && i < st->nends; i++) {
 		end_ns = st->ends[i];
 		if (end_ns + R1_END_NS < s->confirmed_ns)
@@ -672,8 +673,7 @@ consumer_judge(
 		return;
 	l = &st->lines[consumer];
 	a.stream = l->stream;
-	if (replicas_of(c, l) == 1 && st->nends > 0)
-		a.class = CLASS_DOCUMENTED;
+	a.class = check_lone_class(c, replicas_of(c, l));
 	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
 	    l->back > 0) {
 		if (!l->is_back && a.class == CLASS_VIOLATION)
@@ -693,7 +693,7 @@ consumer_judge(
 	}
 	if (number >= l->numbers.top)
 		return;
-	span.is_no_proof = a.class == CLASS_DOCUMENTED;
+	span.is_no_proof = a.class != CLASS_VIOLATION;
 	if (a.class == CLASS_VIOLATION)
 		a.class = CLASS_WARNING;
 	span.name = l->name;

@@ -681,10 +681,40 @@ test_tale(void **state_)
 	}
 }
 
+/* One replica of somebody's cluster: he may have killed its server. */
+static void
+test_external(void **state_)
+{
+	static void (*const tell[])(struct story *) = {
+	    lost_at_the_end, copy_behind_the_ack, state_is_behind};
+	static const enum anomaly_kind kinds[] = {AGAIN, TWICE, RESET};
+	struct story_verdict v;
+	struct story s;
+	unsigned i;
+
+	(void)state_;
+	for (i = 0; i < 3; i++) {
+		story_init(&s, 1);
+		s.mayhem = "none";
+		s.replicas = 1;
+		s.options[0][0] = "cluster";
+		s.options[0][1] = "external";
+		story_open(&s);
+		tell[i](&s);
+		story_close(&s);
+		story_judge(&s, &v);
+		if (v.result.exit_code != EXIT_PASS ||
+		    v.counts[kinds[i]][CLASS_WARNING] == 0)
+			fail_msg(
+			    "%u: exit %d\n%s", i, v.result.exit_code, v.says);
+		story_fini(&s);
+	}
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[TALES];
+	struct CMUnitTest tests[TALES + 1];
 	size_t i;
 
 	memset(tests, 0, sizeof(tests));
@@ -693,5 +723,6 @@ main(void)
 		tests[i].test_func = test_tale;
 		tests[i].initial_state = (void *)(uintptr_t)&tales[i];
 	}
+	tests[TALES] = (struct CMUnitTest)cmocka_unit_test(test_external);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
