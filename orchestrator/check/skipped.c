@@ -80,7 +80,7 @@ was_skipped(const struct ledger_entry *e, const struct ledger_consumer *k)
  * It was stored before the consumer was asked. What nobody heard of then may
  * have been stored later, also if the audit has read it since from another
  * consumer, unless deliveries went on behind it; or it stands where another
- * message was, which seq_reuse judges.
+ * message was (which one a digest does not say), which seq_reuse judges.
  */
 static bool
 was_stored(
@@ -91,8 +91,11 @@ was_stored(
 
 	if (e->is_acked || (e->delivered != 0 && !t->was_asked))
 		return true;
-	return e->seq <= t->stream_seq && s != NULL &&
-	       (!seqlog_find(&s->known, e->seq, &id) || id == e->id);
+	if (e->seq > t->stream_seq || s == NULL)
+		return false;
+	return seqlog_find(&s->known, e->seq, &id)
+		   ? id == e->id
+		   : !seqlog_has(&s->known, e->seq);
 }
 
 /* Tell once that consumer k skipped it. 0 or -ENOMEM. */
