@@ -39,12 +39,12 @@
  * Why no legal behaviour trips it: an ack that timed out is UNKNOWN and
  * never enters; late arrivals have d < m1, and do not come behind an M1 on
  * their own connection; a deposed leader's numbers collide with, or lie
- * beyond, those of its successor. Where a leader may go on after it was
- * deposed (a pause, a partition, and servers that send before a quorum knows)
- * the first proof is a warning. With one replica an ack is confirmed before
- * it is written (R1_FLUSH_NS), and after a server has ended the numbers go
- * back: nothing convicts then, and what was confirmed shortly before the end
- * is documented.
+ * beyond, those of its successor. Where a leader may have been deposed while
+ * what it sent was on its way (it stepped down, a pause, a partition, and
+ * servers that send before a quorum knows) the first proof is a warning. With
+ *one replica an ack is confirmed before it is written (R1_FLUSH_NS), and after
+ *a server has ended the numbers go back: nothing convicts then, and what was
+ *confirmed shortly before the end is documented.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -259,8 +259,8 @@ raise_proven(struct check *c, const struct line *l, const struct suspect *s)
 	    says, (unsigned long long)s->bar_seq, (unsigned long long)s->bar,
 	    a.class == CLASS_VIOLATION
 		? ""
-		: ", unless a leader that was deposed by a pause or a "
-		  "partition meanwhile went on sending");
+		: ", unless a leader that was deposed meanwhile had sent it "
+		  "before");
 }
 
 /*
@@ -720,12 +720,15 @@ reader_forget(const struct redelivered_state *st, uint32_t source)
 			    sizeof(st->lines[i].readers[source]));
 }
 
-/* After these nobody goes on who was deposed. */
+/*
+ * After these there is no deposed leader. One that was told to step down sends
+ * no more, but what it sent last, ahead of its successor, may still come.
+ */
 static bool
 leaves_no_ghost(const char *mode)
 {
 	static const char *const modes[] = {
-	    "random_reload", "client_disconnect", "leader_stepdown"};
+	    "random_reload", "client_disconnect"};
 	size_t i;
 
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)

@@ -246,6 +246,29 @@ paused_leader_goes_on(struct story *s)
 	story_healed(s, fault, true);
 }
 
+/* L1 had sent it before it stepped down, and its ack came to L2 first. */
+static void
+stepped_down(struct story *s)
+{
+	uint64_t seq = story_publish(s), number;
+	uint32_t fault;
+
+	node(s, 1, "2.10.27");
+	number = story_deliver(s, STORY_CONSUMER, seq, 1);
+	fault = story_fault(s, false);
+	s->events[s->n - 2].u.fault_planned.ends_server = 0;
+	text_set(
+	    s->events[s->n - 2].u.fault_planned.mode, 32, "leader_stepdown");
+	story_leader(s, "n3");
+	ack(s, STORY_CONSUMER, seq, number);
+	story_rounds(s, 2);
+	s->number++; /* L2's, which its reader has not told yet */
+	story_deliver_as(s, STORY_CONSUMER + 1, seq, s->number, 2);
+	story_rounds(s, 4);
+	story_healed(s, fault, true);
+	story_pass(s, 6 * CLOCK_S);
+}
+
 static void
 paused_old_server(struct story *s)
 {
@@ -572,9 +595,11 @@ static const struct tale tales[] = {
     {"one replica, written long before", written_long_before, 1, AGAIN,
 	CLASS_WARNING, 4, "is not proven", ANOMALY_COUNT},
     {"a paused leader goes on", paused_leader_goes_on, 3, AGAIN, CLASS_WARNING,
-	1, "deposed by a pause", ANOMALY_COUNT},
+	1, "deposed meanwhile", ANOMALY_COUNT},
+    {"an old leader steps down", stepped_down, 3, AGAIN, CLASS_VIOLATION, 0, "",
+	ANOMALY_COUNT},
     {"a pause with an old server", paused_old_server, 3, AGAIN, CLASS_WARNING,
-	1, "deposed by a pause", ANOMALY_COUNT},
+	1, "deposed meanwhile", ANOMALY_COUNT},
     {"a pause with new servers", paused_new_server, 3, AGAIN, CLASS_VIOLATION,
 	1, "so the server sent this one later", AGAIN},
     {"created anew", created_anew, 3, RESET, CLASS_VIOLATION, 1,
