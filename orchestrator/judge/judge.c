@@ -341,6 +341,17 @@ check_steady(const struct check *c, enum leaders_group what, const char *name,
 	return leaders_steady(c->leaders, what, name, begin_ns, to_ns);
 }
 
+enum anomaly_class
+check_lone_class(const struct check *c, uint32_t replicas)
+{
+	if (replicas != 1)
+		return CLASS_VIOLATION;
+	if (c->faults->servers_ended > 0)
+		return CLASS_DOCUMENTED;
+	return strcmp(c->config->cluster, "external") == 0 ? CLASS_WARNING
+							   : CLASS_VIOLATION;
+}
+
 static void
 note_ok(struct judge *j, uint64_t now_ns)
 {
