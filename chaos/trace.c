@@ -89,7 +89,8 @@ find_cause(struct trace *t, const char *line)
 
 /*
  * "PC=0x46ece1 m=0 sigcode=0": 0 and less say that a process has sent the
- * signal, more that the program's own doing has raised it.
+ * signal, more that the program's own doing has raised it. The runtime writes
+ * -6 as 18446744073709551610.
  */
 static void
 look_at_signal(struct trace *t, const char *line)
@@ -98,7 +99,7 @@ look_at_signal(struct trace *t, const char *line)
 
 	if (!begins(line, "PC=") || code == NULL)
 		return;
-	if (strtol(code + strlen("sigcode="), NULL, 10) > 0)
+	if ((int64_t)strtoull(code + strlen("sigcode="), NULL, 10) > 0)
 		t->cause = CAUSE_FATAL;
 	else
 		t->is_over = true;

@@ -122,6 +122,12 @@ test_causes(void **state)
 	    {"SIGSEGV: segmentation violation\n"
 	     "PC=0x46ece1 m=0 sigcode=-6 addr=0x1\n",
 		CAUSE_SIGNAL, "SIGSEGV: segmentation violation", ""},
+	    /* the C library's abort(), here for lack of threads */
+	    {"runtime/cgo: pthread_create failed: Resource temporarily "
+	     "unavailable\nSIGABRT: abort\n"
+	     "PC=0x7f512b7365f7 m=0 sigcode=18446744073709551610\n\n"
+	     "goroutine 0 [idle]:\nmain.f()\n\t/src/main.go:1 +0x21\n",
+		CAUSE_SIGNAL, "SIGABRT: abort", ""},
 	    /* the program's own doing, in code that is not Go's */
 	    {"SIGSEGV: segmentation violation\n"
 	     "PC=0x7f6ece1 m=4 sigcode=1 addr=0x0\n\n"
