@@ -235,6 +235,7 @@ test_tail(void **state)
 	tail_begin(&t, path);
 	assert_int_equal(tail_read(&t, path, 100, count, &l), 0);
 	append(path, "one\ntw");
+	assert_false(tail_is_at_end(&t, path));
 	assert_int_equal(tail_read(&t, path, 100, count, &l), 6);
 	assert_string_equal(l.last, "one");
 	append(path, "o\n");
@@ -247,8 +248,13 @@ test_tail(void **state)
 	assert_true(tail_read(&t, path, 1 << 20, count, &l) > sizeof(big));
 	assert_string_equal(l.last, "end");
 	assert_int_equal(l.n, 4);
+	assert_true(tail_is_at_end(&t, path));
+	assert_int_equal(truncate(path, 3), 0);
+	assert_int_equal(tail_read(&t, path, 100, count, &l), 0);
+	assert_false(tail_is_at_end(&t, path));
 	unlink(path);
 	assert_int_equal(tail_read(&t, path, 100, count, &l), 0);
+	assert_false(tail_is_at_end(&t, path));
 }
 
 /* It only grows, wherever it is read. */
