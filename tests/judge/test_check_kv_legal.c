@@ -258,6 +258,20 @@ legal_old_under_fault(void **state)
 	bucket_end(&b);
 }
 
+/* A server whose disk is full has no message any more, it says. */
+static void
+legal_not_found_under_fault(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_stream(&b, 1, "file");
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_fault(&b, false);
+	bucket_get(&b, LEADER, 0, 0, 0);
+	bucket_end_with(&b, ANOMALY_STALE_READ, CLASS_WARNING);
+}
+
 static void
 legal_confirm_is_longer(void **state)
 {
@@ -641,6 +655,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(legal_another_time_not_settled),
+	    cmocka_unit_test(legal_not_found_under_fault),
 	    cmocka_unit_test(legal_another_creation_time),
 	    cmocka_unit_test(legal_plain_run),
 	    cmocka_unit_test(legal_spurious_rejection),
