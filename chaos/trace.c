@@ -25,8 +25,8 @@ trace_print(char *out, size_t size, const char *in)
 }
 
 /*
- * The words of errno, and of Go's runtime when the system gives it no memory
- * or no thread. That it has used up its own 10000 threads is not among them.
+ * The words of errno, and of Go's runtime when the system gives it no memory,
+ * no thread or no file. That it has used up its own 10000 threads is not among them.
  */
 bool
 trace_is_host(const char *text)
@@ -34,6 +34,7 @@ trace_is_host(const char *text)
 	static const char *const words[] = {"out of memory",
 	    "cannot allocate memory", "cannot map pages", "newosproc",
 	    "failed to create new OS thread", "failed to reserve",
+	    "netpollinit failed", "eventfd failed", "epollctl failed",
 	    "address already in use", "too many open files",
 	    "no space left on device", "disk quota exceeded",
 	    "permission denied", "operation not permitted",

@@ -115,6 +115,16 @@ test_causes(void **state)
 		"fatal error: newosproc (runtime: failed to create new OS "
 		"thread (have 9 already; errno=11))",
 		""},
+	    /* no more open files for it */
+	    {"runtime: epollcreate failed with 24\n"
+	     "fatal error: runtime: netpollinit failed\n",
+		CAUSE_HOST, "fatal error: runtime: netpollinit failed", ""},
+	    {"runtime: eventfd failed with 23\n"
+	     "fatal error: runtime: eventfd failed\n",
+		CAUSE_HOST,
+		"fatal error: runtime: eventfd failed (runtime: eventfd failed "
+		"with 23)",
+		""},
 	    /* kill -ABRT, as 2.9.10 and 2.15.1 wrote it */
 	    {"SIGABRT: abort\nPC=0x46ece1 m=0 sigcode=0\n\n"
 	     "goroutine 0 [idle]:\nmain.f()\n\t/src/main.go:1 +0x21\n",
