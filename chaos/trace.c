@@ -26,7 +26,8 @@ trace_print(char *out, size_t size, const char *in)
 
 /*
  * The words of errno, and of Go's runtime when the system gives it no memory,
- * no thread or no file. That it has used up its own 10000 threads is not among them.
+ * no thread or no file. That it has used up its own 10000 threads is not among
+ * them.
  */
 bool
 trace_is_host(const char *text)
