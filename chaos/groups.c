@@ -73,25 +73,26 @@ look_at_servers(struct groups *s, const struct cluster *c, struct child *child,
 	return all;
 }
 
-/* Of a group that nobody leads behind is NULL. */
+/* A group of that kind, name and making. If nobody leads it behind is NULL. */
 static void
-note_sick(struct groups *s, uint8_t what, const char *name,
-    const uint64_t *behind, uint64_t now)
+note_sick(struct groups *s, const struct groups_row *of, const uint64_t *behind,
+    uint64_t now)
 {
 	struct groups_row *r;
 	unsigned i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->rows[i].what == what &&
-		    strcmp(s->rows[i].name, name) == 0)
+		if (s->rows[i].what == of->what &&
+		    s->rows[i].made == of->made &&
+		    strcmp(s->rows[i].name, of->name) == 0)
 			break;
 	if (i == GROUPS_MAX)
 		return;
 	r = &s->rows[i];
 	if (i == s->n) {
 		s->n++;
-		*r = (struct groups_row){.what = what, .since_ns = now};
-		text_set(r->name, sizeof(r->name), name);
+		*r = *of;
+		r->since_ns = now;
 	}
 	r->is_sick = true;
 	if (behind == NULL)
@@ -104,6 +105,7 @@ note_sick(struct groups *s, uint8_t what, const char *name,
 static void
 look_at_meta(struct groups *s, const struct cluster *c, uint64_t now)
 {
+	const struct groups_row of = {.what = WHAT_META};
 	struct health_meta m;
 	bool is_whole = c->n == 1; /* there is none then */
 	unsigned i;
@@ -114,7 +116,7 @@ look_at_meta(struct groups *s, const struct cluster *c, uint64_t now)
 	}
 	s->was_whole |= is_whole;
 	if (s->was_whole && !is_whole)
-		note_sick(s, WHAT_META, "", NULL, now);
+		note_sick(s, &of, NULL, now);
 }
 
 static int
@@ -182,6 +184,7 @@ sum_of(const struct groups *s, uint32_t from, uint32_t to, unsigned nodes)
 static void
 look_at_groups(struct groups *s, uint64_t now)
 {
+	struct groups_row of = {0};
 	uint32_t from, to, i;
 	unsigned lagging;
 	bool is_well, is_led;
@@ -191,18 +194,22 @@ look_at_groups(struct groups *s, uint64_t now)
 		to = end_of_group(s, from);
 		is_well = is_led = false;
 		lagging = 0;
+		of.made = s->found[from].g.made;
 		/* Of two who say that they lead one may be out of date. */
 		for (i = from; i < to; i++) {
 			is_well |= s->found[i].g.is_current;
 			is_led |= s->found[i].g.is_led;
-			if (s->found[i].g.is_led)
-				lagging |= s->found[i].g.lagging;
+			if (!s->found[i].g.is_led)
+				continue;
+			lagging |= s->found[i].g.lagging;
+			of.made = s->found[i].g.made;
 		}
 		if (is_well)
 			continue;
 		behind = sum_of(s, from, to, lagging);
-		note_sick(s, what_of(&s->found[from].g), s->found[from].g.name,
-		    is_led ? &behind : NULL, now);
+		of.what = what_of(&s->found[from].g);
+		text_set(of.name, sizeof(of.name), s->found[from].g.name);
+		note_sick(s, &of, is_led ? &behind : NULL, now);
 	}
 }
 

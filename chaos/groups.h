@@ -5,6 +5,7 @@
  * when; and which servers answer at all. It is told upwards, again and again
  * while it lasts; whether that convicts is the orchestrator's to say. A replica
  * that catches up, however much that is, makes it last anew as long as it does.
+ * So does another stream or consumer of the name.
  *
  * Nothing is said of a group's health while a server does not answer: it may
  * be the leader. Nor of the meta group before it was whole once: what somebody
@@ -32,6 +33,7 @@ struct groups_row {
 	bool is_sick;		    /* by the look that goes on */
 	uint64_t since_ns, told_ns; /* 0: not told */
 	uint64_t behind; /* what those that lag have; it moves: since then */
+	uint64_t made; /* as in health_group; of the leader, if there is one */
 	char name[GROUPS_NAME_MAX];
 };
 

@@ -27,6 +27,7 @@ struct group {
 	unsigned peers;			/* those that are nodes of ours, bits */
 	unsigned lagging;		/* of them, those not current */
 	uint64_t first, last, messages; /* of a stream, by its own store */
+	uint64_t made;			/* hash of its creation time */
 	char name[GROUP_NAME];		/* stream or stream/consumer */
 };
 
@@ -216,6 +217,7 @@ add_group(struct health *h, struct watched *w, const char *node,
 		return;
 	g = &w->groups[w->ngroups++];
 	g->hash = hash_name(stream, name);
+	g->made = hash_name("", json_text(detail, "created"));
 	/* R1 has no cluster rows: who has it leads it. */
 	g->is_led = cluster == NULL || strcmp(leader, node) == 0;
 	g->copies = rows.n + 1;
@@ -557,6 +559,7 @@ health_group(const struct health *h, unsigned node, unsigned *i,
 		if (!is_ours(h, g))
 			continue;
 		out->id = g->hash;
+		out->made = g->made;
 		out->name = g->name;
 		out->is_consumer = g->is_consumer;
 		out->is_led = g->is_led;

@@ -110,7 +110,8 @@ uint64_t health_meta(
  * true, and is counted up, or false when there are no more.
  */
 struct health_group {
-	uint64_t id;	  /* the same on all nodes */
+	uint64_t id;	  /* the same on all nodes, and of all of its name */
+	uint64_t made;	  /* differs from that of another one of the name */
 	const char *name; /* until the monitor is waited for */
 	bool is_consumer;
 	bool is_led;	  /* by this node, it says */

@@ -56,3 +56,11 @@ tail_read(struct tail *t, const char *path, size_t max,
 		close(fd);
 	return total;
 }
+
+bool
+tail_is_at_end(const struct tail *t, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (uint64_t)st.st_size == t->at;
+}

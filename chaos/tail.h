@@ -29,4 +29,7 @@ void tail_begin(struct tail *, const char *path);
 size_t tail_read(struct tail *, const char *path, size_t max,
     void (*take)(void *arg, const char *line), void *arg);
 
+/* True when all that the file has now was read; false when it can't be told. */
+bool tail_is_at_end(const struct tail *, const char *path);
+
 #endif

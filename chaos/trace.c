@@ -25,8 +25,9 @@ trace_print(char *out, size_t size, const char *in)
 }
 
 /*
- * The words of errno, and of Go's runtime when the system gives it no memory
- * or no thread. That it has used up its own 10000 threads is not among them.
+ * The words of errno, and of Go's runtime when the system gives it no memory,
+ * no thread or no file. That it has used up its own 10000 threads is not among
+ * them.
  */
 bool
 trace_is_host(const char *text)
@@ -34,6 +35,7 @@ trace_is_host(const char *text)
 	static const char *const words[] = {"out of memory",
 	    "cannot allocate memory", "cannot map pages", "newosproc",
 	    "failed to create new OS thread", "failed to reserve",
+	    "netpollinit failed", "eventfd failed", "epollctl failed",
 	    "address already in use", "too many open files",
 	    "no space left on device", "disk quota exceeded",
 	    "permission denied", "operation not permitted",
@@ -89,7 +91,8 @@ find_cause(struct trace *t, const char *line)
 
 /*
  * "PC=0x46ece1 m=0 sigcode=0": 0 and less say that a process has sent the
- * signal, more that the program's own doing has raised it.
+ * signal, more that the program's own doing has raised it. The runtime writes
+ * -6 as 18446744073709551610.
  */
 static void
 look_at_signal(struct trace *t, const char *line)
@@ -98,7 +101,7 @@ look_at_signal(struct trace *t, const char *line)
 
 	if (!begins(line, "PC=") || code == NULL)
 		return;
-	if (strtol(code + strlen("sigcode="), NULL, 10) > 0)
+	if ((int64_t)strtoull(code + strlen("sigcode="), NULL, 10) > 0)
 		t->cause = CAUSE_FATAL;
 	else
 		t->is_over = true;

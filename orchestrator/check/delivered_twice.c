@@ -11,7 +11,8 @@
  * before the first of the two until after the second; otherwise it is a
  * warning, for a leader that was deposed may still send what it had queued,
  * under numbers that its successor gives again. With one replica numbers go
- * back when a server ends (see redelivered_after_ack): documented then.
+ * back when a server ends (see redelivered_after_ack): documented then, and a
+ * warning where nobody sees whether one did.
  *
  * What comes again later than any delivery is on its way is no second copy
  * but a consumer that has lost its state, which redelivered_after_ack judges.
@@ -56,8 +57,8 @@ judge_copy(struct check *c, const struct twice_consumer *t,
 	    .from_ns = first->time_ns,
 	    .to_ns = c->now_ns};
 
-	if (span.replicas == 1 && c->faults->servers_ended > 0) {
-		a.class = CLASS_DOCUMENTED;
+	if (check_lone_class(c, span.replicas) != CLASS_VIOLATION) {
+		a.class = check_lone_class(c, span.replicas);
 		span.is_no_proof = true;
 	}
 	if (first->value == m->seq)
@@ -167,7 +168,8 @@ twice_fini(struct check *c)
 	free(st->consumers);
 }
 
-static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_CONSUMER, 0};
+static const enum message_type types[] = {
+    MESSAGE_DELIVER, MESSAGE_CONSUMER, MESSAGE_COPY_TWICE, 0};
 
 const struct check_ops check_delivered_twice = {
     .name = "delivered_twice",

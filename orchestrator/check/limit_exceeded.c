@@ -9,10 +9,11 @@
  * byte), so until then all of it is out.
  *
  * Why no legal behaviour trips it: redeliveries are not counted, nor is a
- * message that comes a second time as the first; what a dead worker held is
- * left out; and unless one leader was steady (check_steady) from the oldest
- * of these deliveries on, its successor may have begun the counts anew, and
- * it is a warning.
+ * message that comes a second time as the first; one that was redelivered is
+ * out no longer, for whoever received it then may have acked it; what a dead
+ * worker held is left out; and unless one leader was steady (check_steady) from
+ * the oldest of these deliveries on, its successor may have begun the counts
+ * anew, and it is a warning.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -147,6 +148,21 @@ is_out(const struct limit_state *st, const struct order_item *item)
 	return item->time_ns == r->turn;
 }
 
+/* It comes again, while who received it first has not begun to ack. */
+static void
+message_release(struct limit_state *st, struct limit_consumer *l, uint64_t seq)
+{
+	const struct order_item *found = order_find(&l->seqs, seq);
+	struct order_item *item;
+
+	if (found == NULL || !is_out(st, found) ||
+	    order_put(&l->seqs, seq, &item) < 0)
+		return;
+	st->readers[item->value - 1].out--;
+	l->out--;
+	item->value = 0;
+}
+
 static int
 on_deliver(struct check *c, const struct event *ev)
 {
@@ -162,8 +178,14 @@ on_deliver(struct check *c, const struct event *ev)
 	if (k == NULL || !k->has_rules)
 		return 0;
 	judge_deliveries(c, k, m);
-	if (m->delivered != 1 || k->max_ack_pending == 0 || m->seq == 0)
+	if (k->max_ack_pending == 0 || m->seq == 0)
 		return 0;
+	if (m->delivered != 1) {
+		if (m->consumer < st->n)
+			message_release(
+			    st, &st->consumers[m->consumer], m->seq);
+		return 0;
+	}
 	l = array_at(
 	    &st->consumers, &st->n, m->consumer, sizeof(*l), CHECK_SLOTS_MAX);
 	r = array_at(&st->readers, &st->nreaders, ev->source, sizeof(*r),

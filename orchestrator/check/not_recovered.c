@@ -14,7 +14,10 @@
  * fault still hinders is not counted, however it was meant. Of somebody
  * else's cluster nobody knows whether its links are open: a warning. So is
  * what a minority of the servers has of a stream that comes and goes and that
- * nobody leads: the stream may be deleted, and that be left of it.
+ * nobody leads: the stream may be deleted, and that be left of it. And so is
+ * all that comes after a server was set back to an older version: what a newer
+ * one has written nobody promises that an older one reads (2.10 does not
+ * catch up behind 2.15).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,8 @@ struct not_recovered_state {
 	uint64_t answering_ns; /* when one of them began to answer last */
 	uint32_t fault;	       /* the last one, and what it was */
 	char last[140];
+	unsigned long versions[CONFIG_NODES_MAX]; /* 2015 is 2.15; 0: none */
+	bool was_set_back;	 /* a server, to an older version */
 	uint64_t told[TOLD_MAX]; /* hashes of names */
 	unsigned ntold;
 };
@@ -57,6 +62,19 @@ on_planned(struct check *c, const struct msg_fault_planned *m)
 
 	st->fault = m->fault;
 	text_format(st->last, sizeof(st->last), "%s of %s", m->mode, m->target);
+}
+
+static void
+on_node(struct not_recovered_state *st, const struct msg_node *m)
+{
+	char *end;
+	unsigned long version = 1000 * strtoul(m->version, &end, 10);
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX || *end != '.')
+		return;
+	version += strtoul(end + 1, NULL, 10);
+	st->was_set_back |= version < st->versions[m->node - 1];
+	st->versions[m->node - 1] = version;
 }
 
 static bool
@@ -97,7 +115,9 @@ is_lasting(const struct check *c, const struct msg_group_sick *m)
 static enum anomaly_class
 class_of(const struct check *c, const struct msg_group_sick *m)
 {
-	if (strcmp(c->config->cluster, "external") == 0)
+	const struct not_recovered_state *st = c->state;
+
+	if (st->was_set_back || strcmp(c->config->cluster, "external") == 0)
 		return CLASS_WARNING;
 	if (m->is_led || 2 * m->servers > c->config->replicas)
 		return CLASS_VIOLATION;
@@ -131,11 +151,15 @@ on_sick(struct check *c, const struct msg_group_sick *m)
 		return;
 	check_raise(c, &a,
 	    "%s%.128s is not whole for %.1f s in which all %u servers answered "
-	    "and no fault was in force%s%.140s%s: %.320s",
+	    "and no fault was in force%s%.140s%s%s: %.320s",
 	    kinds[m->what < 4 ? m->what : 0], m->name,
 	    (double)(c->now_ns - since_ns) / 1e9, st->servers,
 	    st->fault != 0 ? " (the last was " : "", st->last,
-	    st->fault != 0 ? ")" : "", m->says);
+	    st->fault != 0 ? ")" : "",
+	    st->was_set_back ? ", and a server had been set back to an older "
+			       "version"
+			     : "",
+	    m->says);
 }
 
 static int
@@ -149,13 +173,16 @@ not_recovered_event(struct check *c, const struct event *ev)
 		on_answers(c, &ev->u.server_answers);
 	else if (ev->type == MESSAGE_FAULT_PLANNED)
 		on_planned(c, &ev->u.fault_planned);
+	else if (ev->type == MESSAGE_NODE)
+		on_node(st, &ev->u.node);
 	else
 		st->servers = ev->u.cluster_up.size;
 	return 0;
 }
 
 static const enum message_type types[] = {MESSAGE_GROUP_SICK,
-    MESSAGE_SERVER_ANSWERS, MESSAGE_FAULT_PLANNED, MESSAGE_CLUSTER_UP, 0};
+    MESSAGE_SERVER_ANSWERS, MESSAGE_FAULT_PLANNED, MESSAGE_NODE,
+    MESSAGE_CLUSTER_UP, 0};
 
 const struct check_ops check_not_recovered = {
     .name = "not_recovered",

@@ -27,6 +27,7 @@
  *	after the ack
  *	D arrived at a process that had received an M1 before: each process
  *	has one subscription, which keeps the order of what one leader sends
+ *	(one that is started again begins with another connection)
  *
  * Whatever else comes later than the ack wait is a warning.
  *
@@ -38,12 +39,12 @@
  * Why no legal behaviour trips it: an ack that timed out is UNKNOWN and
  * never enters; late arrivals have d < m1, and do not come behind an M1 on
  * their own connection; a deposed leader's numbers collide with, or lie
- * beyond, those of its successor. Where a leader may go on after it was
- * deposed (a pause, a partition, and servers that send before a quorum knows)
- * the first proof is a warning. With one replica an ack is confirmed before
- * it is written (R1_FLUSH_NS), and after a server has ended the numbers go
- * back: nothing convicts then, and what was confirmed shortly before the end
- * is documented.
+ * beyond, those of its successor. Where a leader may have been deposed while
+ * what it sent was on its way (it stepped down, a pause, a partition, and
+ * servers that send before a quorum knows) the first proof is a warning. With
+ *one replica an ack is confirmed before it is written (R1_FLUSH_NS), and after
+ *a server has ended the numbers go back: nothing convicts then, and what was
+ *confirmed shortly before the end is documented.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -160,11 +161,12 @@ static enum anomaly_class
 class_of(const struct check *c, const struct line *l, const struct suspect *s)
 {
 	const struct redelivered_state *st = c->state;
-	enum anomaly_class class = CLASS_VIOLATION;
+	enum anomaly_class class = check_lone_class(c, replicas_of(c, l));
 	uint64_t i, end_ns;
 
-	if (replicas_of(c, l) != 1)
-		return CLASS_VIOLATION;
+	if (class != CLASS_DOCUMENTED)
+		return class;
+	class = CLASS_VIOLATION;
 	for (i = 0; i < ENDS && i < st->nends; i++) {
 		end_ns = st->ends[i];
 		if (end_ns + R1_END_NS < s->confirmed_ns)
@@ -257,8 +259,8 @@ raise_proven(struct check *c, const struct line *l, const struct suspect *s)
 	    says, (unsigned long long)s->bar_seq, (unsigned long long)s->bar,
 	    a.class == CLASS_VIOLATION
 		? ""
-		: ", unless a leader that was deposed by a pause or a "
-		  "partition meanwhile went on sending");
+		: ", unless a leader that was deposed meanwhile had sent it "
+		  "before");
 }
 
 /*
@@ -671,8 +673,7 @@ consumer_judge(
 		return;
 	l = &st->lines[consumer];
 	a.stream = l->stream;
-	if (replicas_of(c, l) == 1 && st->nends > 0)
-		a.class = CLASS_DOCUMENTED;
+	a.class = check_lone_class(c, replicas_of(c, l));
 	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
 	    l->back > 0) {
 		if (!l->is_back && a.class == CLASS_VIOLATION)
@@ -692,7 +693,7 @@ consumer_judge(
 	}
 	if (number >= l->numbers.top)
 		return;
-	span.is_no_proof = a.class == CLASS_DOCUMENTED;
+	span.is_no_proof = a.class != CLASS_VIOLATION;
 	if (a.class == CLASS_VIOLATION)
 		a.class = CLASS_WARNING;
 	span.name = l->name;
@@ -707,12 +708,27 @@ consumer_judge(
 	    (double)(c->now_ns - l->top_ns) / 1e9);
 }
 
-/* After these nobody goes on who was deposed. */
+/* It ended: whoever takes its place has a connection of its own. */
+static void
+reader_forget(const struct redelivered_state *st, uint32_t source)
+{
+	uint32_t i;
+
+	for (i = 0; i < st->n; i++)
+		if (source < st->lines[i].nreaders)
+			memset(&st->lines[i].readers[source], 0,
+			    sizeof(st->lines[i].readers[source]));
+}
+
+/*
+ * After these there is no deposed leader. One that was told to step down sends
+ * no more, but what it sent last, ahead of its successor, may still come.
+ */
 static bool
 leaves_no_ghost(const char *mode)
 {
 	static const char *const modes[] = {
-	    "random_reload", "client_disconnect", "leader_stepdown"};
+	    "random_reload", "client_disconnect"};
 	size_t i;
 
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
@@ -777,6 +793,9 @@ redelivered_event(struct check *c, const struct event *ev)
 		    ev->u.consumer_state.created,
 		    ev->u.consumer_state.consumer_seq);
 		return 0;
+	case MESSAGE_CHILD_EXIT:
+		reader_forget(c->state, ev->u.child_exit.child);
+		return 0;
 	case MESSAGE_NODE:
 		on_node(c->state, ev->u.node.version);
 		return 0;
@@ -822,7 +841,7 @@ redelivered_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACK_OK,
-    MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_NODE,
+    MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_CHILD_EXIT, MESSAGE_NODE,
     MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, 0};
 
 const struct check_ops check_redelivered_after_ack = {

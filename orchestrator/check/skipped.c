@@ -28,6 +28,7 @@
 struct slot {
 	struct seqmap told;  /* ids */
 	bool is_drained;     /* it says that nothing is left */
+	bool was_asked;	     /* before the event that is judged */
 	uint64_t stream_seq; /* of its last delivery; 0 is not known */
 };
 
@@ -76,9 +77,10 @@ was_skipped(const struct ledger_entry *e, const struct ledger_consumer *k)
 }
 
 /*
- * It was stored before the consumer was asked. What nobody heard of but the
- * audit may have been stored later, unless deliveries went on behind it; or
- * it stands where another message was, which seq_reuse judges.
+ * It was stored before the consumer was asked. What nobody heard of then may
+ * have been stored later, also if the audit has read it since from another
+ * consumer, unless deliveries went on behind it; or it stands where another
+ * message was (which one a digest does not say), which seq_reuse judges.
  */
 static bool
 was_stored(
@@ -87,10 +89,13 @@ was_stored(
 	const struct ledger_stream *s = ledger_stream(c->ledger, e->stream);
 	uint64_t id;
 
-	if (e->is_acked || e->delivered != 0)
+	if (e->is_acked || (e->delivered != 0 && !t->was_asked))
 		return true;
-	return e->seq <= t->stream_seq && s != NULL &&
-	       (!seqlog_find(&s->known, e->seq, &id) || id == e->id);
+	if (e->seq > t->stream_seq || s == NULL)
+		return false;
+	return seqlog_find(&s->known, e->seq, &id)
+		   ? id == e->id
+		   : !seqlog_has(&s->known, e->seq);
 }
 
 /* Tell once that consumer k skipped it. 0 or -ENOMEM. */
@@ -126,6 +131,7 @@ on_state(struct check *c, const struct msg_consumer_state *m)
 	const struct ledger_consumer *k =
 	    ledger_consumer(c->ledger, m->consumer);
 	struct slot *t = slot_at(c, m->consumer);
+	int err = 0;
 
 	if (t == NULL)
 		return -ENOMEM;
@@ -138,7 +144,10 @@ on_state(struct check *c, const struct msg_consumer_state *m)
 		    "their ack",
 		    k->name, (unsigned long long)m->pending,
 		    (unsigned long long)m->ack_pending);
-	return 0;
+	if (k->bit != 0 && t->is_drained)
+		err = judge_consumer(c, k, t);
+	t->was_asked = true;
+	return err;
 }
 
 /* Those of a stream, or all. */

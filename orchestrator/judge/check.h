@@ -176,6 +176,14 @@ enum steadiness check_steady(const struct check *, enum leaders_group,
     const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);
 
 /*
+ * Of a consumer that has lost what it had confirmed, or numbers anew: with one
+ * replica it confirms before it writes, so that is CLASS_DOCUMENTED after a
+ * server has ended, and CLASS_WARNING on an external cluster, where nobody sees
+ * whether one did. CLASS_VIOLATION: nothing of this kind excuses it.
+ */
+enum anomaly_class check_lone_class(const struct check *, uint32_t replicas);
+
+/*
  * Before 2.11 each replica of a consumer has a creation time of its own, 24 ms
  * apart at most as measured. One created so much later is another consumer.
  */

@@ -218,6 +218,22 @@ judge_keep(struct judge *j, const struct anomaly *a)
 	j->kept[j->nkept++].says = says;
 }
 
+/*
+ * Memory storage may lose what it holds when servers restart (guarantees 1),
+ * and a stream that lost its end numbers anew: then nothing that follows
+ * convicts the server. Whether somebody else restarted theirs is not seen.
+ */
+static enum anomaly_class
+memory_class(const struct check *c)
+{
+	if (strcmp(c->config->storage, "memory") != 0)
+		return CLASS_VIOLATION;
+	if (c->faults->servers_ended > 0)
+		return CLASS_DOCUMENTED;
+	return strcmp(c->config->cluster, "external") == 0 ? CLASS_WARNING
+							   : CLASS_VIOLATION;
+}
+
 void
 check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 {
@@ -231,15 +247,8 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 		a.time_ns = c->now_ns;
 	a.check = c->ops->name;
 	a.raised_ns = c->now_ns;
-	/*
-	 * Memory storage may lose what it holds when servers restart
-	 * (guarantees 1), and a stream that lost its end numbers anew: then
-	 * nothing that follows convicts the server.
-	 */
-	if (a.class == CLASS_VIOLATION && !c->ops->is_of_servers &&
-	    c->faults->servers_ended > 0 &&
-	    strcmp(c->config->storage, "memory") == 0)
-		a.class = CLASS_DOCUMENTED;
+	if (a.class == CLASS_VIOLATION && !c->ops->is_of_servers)
+		a.class = memory_class(c);
 	va_start(ap, fmt);
 	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
 	va_end(ap);
@@ -339,6 +348,17 @@ check_steady(const struct check *c, enum leaders_group what, const char *name,
 	    first_ns + FIRST_LEADER_NS <= from_ns)
 		begin_ns = first_ns;
 	return leaders_steady(c->leaders, what, name, begin_ns, to_ns);
+}
+
+enum anomaly_class
+check_lone_class(const struct check *c, uint32_t replicas)
+{
+	if (replicas != 1)
+		return CLASS_VIOLATION;
+	if (c->faults->servers_ended > 0)
+		return CLASS_DOCUMENTED;
+	return strcmp(c->config->cluster, "external") == 0 ? CLASS_WARNING
+							   : CLASS_VIOLATION;
 }
 
 static void

@@ -26,6 +26,7 @@ static struct world {
 	bool is_dead[NODES]; /* does not answer */
 	struct health_meta meta[NODES];
 	struct row stream[NODES], consumer[NODES];
+	uint64_t made; /* which stream of its name it is */
 	uint64_t more; /* messages that the stream has on n1 */
 	unsigned many; /* further streams, that nobody leads */
 	struct cluster cluster;
@@ -90,6 +91,7 @@ health_group(const struct health *m, unsigned node, unsigned *i,
 		if (!r->is_there)
 			continue;
 		out->name = *i == 1 ? "NB_1_s" : "NB_1_s/c";
+		out->made = world.made;
 		out->is_consumer = *i == 2;
 		out->is_led = r->is_led;
 		out->copies = r->copies;
@@ -295,6 +297,25 @@ test_catching_up(void **state)
 	assert_true(world.last.sick_ns == 40 * CLOCK_S);
 }
 
+/* Each of them is young, and gone before it could be whole. */
+static void
+test_one_name(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	pass(5);
+	world.stream[1].lagging = 1;
+	for (i = 0; i < 100; i++) {
+		world.made++;
+		pass(5);
+	}
+	assert_int_equal(world.sick, 0);
+	pass(10);
+	assert_int_equal(world.sick, 1);
+	assert_true(world.last.sick_ns < 20 * CLOCK_S);
+}
+
 /* Somebody's cluster of which we see a part: nothing can be said of it. */
 static void
 test_never_whole(void **state)
@@ -386,6 +407,7 @@ main(void)
 	    GROUPS_TEST(test_replicas),
 	    GROUPS_TEST(test_meta),
 	    GROUPS_TEST(test_catching_up),
+	    GROUPS_TEST(test_one_name),
 	    GROUPS_TEST(test_never_whole),
 	    GROUPS_TEST(test_one_server),
 	    GROUPS_TEST(test_silent_server),

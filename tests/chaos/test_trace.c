@@ -115,6 +115,16 @@ test_causes(void **state)
 		"fatal error: newosproc (runtime: failed to create new OS "
 		"thread (have 9 already; errno=11))",
 		""},
+	    /* no more open files for it */
+	    {"runtime: epollcreate failed with 24\n"
+	     "fatal error: runtime: netpollinit failed\n",
+		CAUSE_HOST, "fatal error: runtime: netpollinit failed", ""},
+	    {"runtime: eventfd failed with 23\n"
+	     "fatal error: runtime: eventfd failed\n",
+		CAUSE_HOST,
+		"fatal error: runtime: eventfd failed (runtime: eventfd failed "
+		"with 23)",
+		""},
 	    /* kill -ABRT, as 2.9.10 and 2.15.1 wrote it */
 	    {"SIGABRT: abort\nPC=0x46ece1 m=0 sigcode=0\n\n"
 	     "goroutine 0 [idle]:\nmain.f()\n\t/src/main.go:1 +0x21\n",
@@ -122,6 +132,12 @@ test_causes(void **state)
 	    {"SIGSEGV: segmentation violation\n"
 	     "PC=0x46ece1 m=0 sigcode=-6 addr=0x1\n",
 		CAUSE_SIGNAL, "SIGSEGV: segmentation violation", ""},
+	    /* the C library's abort(), here for lack of threads */
+	    {"runtime/cgo: pthread_create failed: Resource temporarily "
+	     "unavailable\nSIGABRT: abort\n"
+	     "PC=0x7f512b7365f7 m=0 sigcode=18446744073709551610\n\n"
+	     "goroutine 0 [idle]:\nmain.f()\n\t/src/main.go:1 +0x21\n",
+		CAUSE_SIGNAL, "SIGABRT: abort", ""},
 	    /* the program's own doing, in code that is not Go's */
 	    {"SIGSEGV: segmentation violation\n"
 	     "PC=0x7f6ece1 m=4 sigcode=1 addr=0x0\n\n"
@@ -229,6 +245,7 @@ test_tail(void **state)
 	tail_begin(&t, path);
 	assert_int_equal(tail_read(&t, path, 100, count, &l), 0);
 	append(path, "one\ntw");
+	assert_false(tail_is_at_end(&t, path));
 	assert_int_equal(tail_read(&t, path, 100, count, &l), 6);
 	assert_string_equal(l.last, "one");
 	append(path, "o\n");
@@ -241,8 +258,13 @@ test_tail(void **state)
 	assert_true(tail_read(&t, path, 1 << 20, count, &l) > sizeof(big));
 	assert_string_equal(l.last, "end");
 	assert_int_equal(l.n, 4);
+	assert_true(tail_is_at_end(&t, path));
+	assert_int_equal(truncate(path, 3), 0);
+	assert_int_equal(tail_read(&t, path, 100, count, &l), 0);
+	assert_false(tail_is_at_end(&t, path));
 	unlink(path);
 	assert_int_equal(tail_read(&t, path, 100, count, &l), 0);
+	assert_false(tail_is_at_end(&t, path));
 }
 
 /* It only grows, wherever it is read. */

@@ -14,13 +14,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(condition)                                                        \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__,     \
-			    #condition);                                       \
-			abort();                                               \
-		}                                                              \
-	} while (0)
+#define MUST(condition) fuzz_must((condition), #condition, __FILE__, __LINE__)
+
+/* An input that breaks a property ends the fuzzer, which keeps it. */
+static inline void
+fuzz_must(bool holds, const char *condition, const char *file, int line)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "%s:%d: %s\n", file, line, condition);
+	abort();
+}
 
 #endif

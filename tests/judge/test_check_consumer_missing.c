@@ -123,6 +123,60 @@ twist_one_open_alone(uint32_t k, struct msg_consumer_info *m)
 	m->tried_ns = 0;
 }
 
+/* Of an UNKNOWN publish; stored while the second durable is asked. */
+static struct pipe_story *late_story;
+static uint64_t late_id;
+
+static void
+plant_late(struct pipe_story *s)
+{
+	pipe_catch_up(s);
+	late_story = s;
+	late_id = pipe_new_id(s, 0);
+	pipe_invoke(s, late_id, 1);
+	pipe_unknown(s, late_id, 1);
+	pipe_end(s, late_id);
+}
+
+static void
+twist_late(uint32_t k, struct msg_consumer_info *m)
+{
+	struct pipe_parcel p = {.delivered = 1};
+
+	if (k == 0)
+		return;
+	p.seq = pipe_store(late_story, late_id);
+	p.number = ++m->consumer_seq;
+	pipe_deliver(late_story, k, 0, &p);
+	pipe_acks_begin(late_story, k, 0, 1);
+	pipe_ack_ok(late_story, k, 0, &p);
+	m->floor_consumer = m->consumer_seq;
+	m->stream_seq = m->floor_stream = p.seq;
+}
+
+/* It was stored and delivered by the second durable before either was asked. */
+static void
+plant_not_late(struct pipe_story *s)
+{
+	struct pipe_parcel p = {.delivered = 1};
+
+	plant_late(s);
+	p.seq = pipe_store(s, late_id);
+	p.number = ++s->durable[1].number;
+	pipe_deliver(s, 1, 0, &p);
+	pipe_acks_begin(s, 1, 0, 1);
+	pipe_ack_ok(s, 1, 0, &p);
+	s->durable[0].cursor++;
+	s->durable[1].cursor++;
+}
+
+static void
+twist_not_late(uint32_t k, struct msg_consumer_info *m)
+{
+	m->stream_seq -= k == 0;
+	m->floor_stream -= k == 0;
+}
+
 static const struct said {
 	const char *name;
 	void (*twist)(uint32_t, struct msg_consumer_info *);
@@ -154,6 +208,10 @@ static const struct said {
 	EXIT_PASS, 0},
     {"says something else each time", twist_unsteady, NULL, ANOMALY_WRONG_STATE,
 	0, 0, EXIT_INCONCLUSIVE, 0},
+    {"stored while another is asked", twist_late, plant_late, ANOMALY_SKIPPED,
+	0, 0, EXIT_PASS, 0},
+    {"skipped at its end", twist_not_late, plant_not_late, ANOMALY_SKIPPED, 1,
+	0, EXIT_VIOLATION, 0},
     {"never redelivered", twist_one_open, plant_unheard,
 	ANOMALY_NOT_REDELIVERED, 1, 0, EXIT_VIOLATION, 0},
     {"not redelivered to nobody", twist_one_open_alone, plant_unheard,
@@ -285,6 +343,7 @@ drained(struct story *s)
 	ev->u.consumer_info.floor_stream = s->last;
 	ev = story_add(s, STORY_AUDIT, MESSAGE_CONSUMER_STATE);
 	ev->u.consumer_state.quiet = 1;
+	ev->u.consumer_state.consumer_seq = s->number;
 }
 
 /* What the audit finds at the end was stored after it was asked. */
@@ -315,6 +374,29 @@ skip_unknown_early(struct story *s)
 	story_rounds(s, 20);
 }
 
+/* Awaits an ack that was confirmed; its client did not wait long enough. */
+static void
+awaits_one(struct story *s)
+{
+	struct event *ev;
+
+	story_pass(s, LONG_NS);
+	drained(s);
+	s->events[s->n - 1].u.consumer_state.ack_pending = 1;
+	ev = &s->events[s->n - 2];
+	ev->u.consumer_info.ack_pending = 1;
+	ev->u.consumer_info.floor_stream--;
+	ev->u.consumer_info.floor_consumer--;
+	lasts(&ev->u.consumer_info);
+}
+
+/* One replica: the last ack was confirmed and not written. */
+static void
+server_ends(struct story *s)
+{
+	story_healed(s, story_fault(s, true), true);
+}
+
 static const struct lone {
 	const char *name;
 	void (*load)(struct story *);
@@ -322,20 +404,28 @@ static const struct lone {
 	enum anomaly_kind kind;
 	uint64_t violations;
 	int exit_code;
+	uint32_t replicas; /* 0: as usual */
 } lones[] = {
-    {"drained", NULL, drained, ANOMALY_SKIPPED, 0, EXIT_PASS},
-    {"gone", NULL, gone_for_good, ANOMALY_CONSUMER_MISSING, 1, EXIT_VIOLATION},
+    {"drained", NULL, drained, ANOMALY_SKIPPED, 0, EXIT_PASS, 0},
+    {"gone", NULL, gone_for_good, ANOMALY_CONSUMER_MISSING, 1, EXIT_VIOLATION,
+	0},
     {"gone for a moment", NULL, gone_for_a_moment, ANOMALY_CONSUMER_MISSING, 0,
-	EXIT_INCONCLUSIVE},
+	EXIT_INCONCLUSIVE, 0},
     {"gone in a crash", NULL, gone_in_a_crash, ANOMALY_CONSUMER_MISSING, 0,
-	EXIT_INCONCLUSIVE},
-    {"silent", NULL, silent, ANOMALY_CONSUMER_MISSING, 0, EXIT_INCONCLUSIVE},
-    {"skipped", skip_unknown_early, drained, ANOMALY_SKIPPED, 1,
-	EXIT_VIOLATION},
+	EXIT_INCONCLUSIVE, 0},
+    {"silent", NULL, silent, ANOMALY_CONSUMER_MISSING, 0, EXIT_INCONCLUSIVE, 0},
+    {"skipped", skip_unknown_early, drained, ANOMALY_SKIPPED, 1, EXIT_VIOLATION,
+	0},
     {"skipped at the end", skip_unknown, drained, ANOMALY_SKIPPED, 1,
-	EXIT_VIOLATION},
-    {"stored late", skip_unknown, drained_before, ANOMALY_SKIPPED, 0,
-	EXIT_PASS},
+	EXIT_VIOLATION, 0},
+    {"stored late", skip_unknown, drained_before, ANOMALY_SKIPPED, 0, EXIT_PASS,
+	0},
+    {"acks pending, one replica", NULL, awaits_one, ANOMALY_WRONG_STATE, 1,
+	EXIT_VIOLATION, 1},
+    {"acks pending, one replica that ended", server_ends, awaits_one,
+	ANOMALY_WRONG_STATE, 0, EXIT_PASS, 1},
+    {"acks pending after a kill", server_ends, awaits_one, ANOMALY_WRONG_STATE,
+	1, EXIT_VIOLATION, 3},
 };
 
 #define LONES (sizeof(lones) / sizeof(lones[0]))
@@ -350,6 +440,8 @@ test_lone(void **state)
 	story_init(&s, 1);
 	s.mayhem = "none";
 	s.before_scan = t->before_scan;
+	s.ack_wait_ns = t->replicas != 0 ? 60 * CLOCK_S : s.ack_wait_ns;
+	s.replicas = t->replicas != 0 ? t->replicas : s.replicas;
 	story_open(&s);
 	story_rounds(&s, 20);
 	if (t->load != NULL)

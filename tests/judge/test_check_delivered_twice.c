@@ -88,7 +88,7 @@ lost_in_the_middle(struct story *s)
 static void
 lost_long_after(struct story *s)
 {
-	start_again(s, 80000);
+	start_again(s, 20000);
 }
 
 static void
@@ -122,6 +122,26 @@ behind_on_one_connection(struct story *s)
 	story_rounds(s, 3);
 	story_deliver_as(s, STORY_CONSUMER, seq, s->number - 3, 2);
 	ack(s, STORY_CONSUMER, seq, s->number - 3);
+	lead_on(s, 10 * CLOCK_S);
+}
+
+/*
+ * The same, but the process was killed meanwhile: what was sent before the ack
+ * went another way to the connection of the one that took its place.
+ */
+static void
+behind_on_another_connection(struct story *s)
+{
+	uint64_t seq = story_publish(s), next, number;
+
+	ack(s, STORY_CONSUMER, seq, story_deliver(s, STORY_CONSUMER, seq, 1));
+	number = ++s->number; /* sent before the ack, and slow */
+	next = story_publish(s);
+	ack(s, STORY_CONSUMER, next, story_deliver(s, STORY_CONSUMER, next, 1));
+	story_kill(s, STORY_CONSUMER);
+	story_restart(s, STORY_CONSUMER);
+	story_deliver_as(s, STORY_CONSUMER, seq, number, 2);
+	ack(s, STORY_CONSUMER, seq, number);
 	lead_on(s, 10 * CLOCK_S);
 }
 
@@ -224,6 +244,29 @@ paused_leader_goes_on(struct story *s)
 	story_rounds(s, 4);
 	story_pass(s, 6 * CLOCK_S);
 	story_healed(s, fault, true);
+}
+
+/* L1 had sent it before it stepped down, and its ack came to L2 first. */
+static void
+stepped_down(struct story *s)
+{
+	uint64_t seq = story_publish(s), number;
+	uint32_t fault;
+
+	node(s, 1, "2.10.27");
+	number = story_deliver(s, STORY_CONSUMER, seq, 1);
+	fault = story_fault(s, false);
+	s->events[s->n - 2].u.fault_planned.ends_server = 0;
+	text_set(
+	    s->events[s->n - 2].u.fault_planned.mode, 32, "leader_stepdown");
+	story_leader(s, "n3");
+	ack(s, STORY_CONSUMER, seq, number);
+	story_rounds(s, 2);
+	s->number++; /* L2's, which its reader has not told yet */
+	story_deliver_as(s, STORY_CONSUMER + 1, seq, s->number, 2);
+	story_rounds(s, 4);
+	story_healed(s, fault, true);
+	story_pass(s, 6 * CLOCK_S);
 }
 
 static void
@@ -399,6 +442,19 @@ every_message_twice(struct story *s)
 	lead_on(s, 10 * CLOCK_S);
 }
 
+/* The audit reads the copies, and a delivery of one comes twice. */
+static void
+copy_to_the_audit(struct story *s)
+{
+	struct event *ev;
+
+	story_rounds(s, 10);
+	ev = story_add(s, STORY_AUDIT, MESSAGE_COPY_TWICE);
+	ev->u.copy_twice.seq = ev->u.copy_twice.consumer_seq = 3;
+	text_set(ev->u.copy_twice.consumer, sizeof(ev->u.copy_twice.consumer),
+	    "natsburn_copy_8_0_1");
+}
+
 static void
 copy_over_leaders(struct story *s)
 {
@@ -516,7 +572,7 @@ static const struct tale tales[] = {
 	"n1 was the leader all the time", AGAIN},
     {"lost in the middle", lost_in_the_middle, 3, AGAIN, CLASS_VIOLATION, 1000,
 	"the same 992 times more, of sequences from 9 to 1000", AGAIN},
-    {"lost long after", lost_long_after, 3, AGAIN, CLASS_VIOLATION, 80000,
+    {"lost long after", lost_long_after, 3, AGAIN, CLASS_VIOLATION, 20000,
 	"the process that received it", AGAIN},
     {"lost at the end", lost_at_the_end, 3, AGAIN, CLASS_VIOLATION, 20,
 	"has the same number as before", AGAIN},
@@ -526,6 +582,8 @@ static const struct tale tales[] = {
 	"", AGAIN},
     {"behind on one connection", behind_on_one_connection, 3, AGAIN,
 	CLASS_VIOLATION, 1, "the process that received it", AGAIN},
+    {"behind on another connection", behind_on_another_connection, 3, AGAIN,
+	CLASS_VIOLATION, 0, "", ANOMALY_COUNT},
     {"lost under a fault", lost_under_a_fault, 3, AGAIN, CLASS_WARNING, 100,
 	"can't be excluded", ANOMALY_COUNT},
     {"lost with its leader", lost_with_its_leader, 3, AGAIN, CLASS_WARNING, 100,
@@ -537,9 +595,11 @@ static const struct tale tales[] = {
     {"one replica, written long before", written_long_before, 1, AGAIN,
 	CLASS_WARNING, 4, "is not proven", ANOMALY_COUNT},
     {"a paused leader goes on", paused_leader_goes_on, 3, AGAIN, CLASS_WARNING,
-	1, "deposed by a pause", ANOMALY_COUNT},
+	1, "deposed meanwhile", ANOMALY_COUNT},
+    {"an old leader steps down", stepped_down, 3, AGAIN, CLASS_VIOLATION, 0, "",
+	ANOMALY_COUNT},
     {"a pause with an old server", paused_old_server, 3, AGAIN, CLASS_WARNING,
-	1, "deposed by a pause", ANOMALY_COUNT},
+	1, "deposed meanwhile", ANOMALY_COUNT},
     {"a pause with new servers", paused_new_server, 3, AGAIN, CLASS_VIOLATION,
 	1, "so the server sent this one later", AGAIN},
     {"created anew", created_anew, 3, RESET, CLASS_VIOLATION, 1,
@@ -567,6 +627,8 @@ static const struct tale tales[] = {
 	"to sequence 2, and", TWICE},
     {"every message twice", every_message_twice, 3, TWICE, CLASS_VIOLATION,
 	5000, "the same 4992 times more", TWICE},
+    {"copy to the audit", copy_to_the_audit, 3, TWICE, CLASS_WARNING, 1,
+	"the audit's consumer natsburn_copy_8_0_1", ANOMALY_COUNT},
     {"copy over leaders", copy_over_leaders, 3, TWICE, CLASS_WARNING, 1,
 	"can't be excluded", ANOMALY_COUNT},
     {"copy under a fault", copy_under_a_fault, 3, TWICE, CLASS_WARNING, 1, "",
@@ -644,10 +706,40 @@ test_tale(void **state_)
 	}
 }
 
+/* One replica of somebody's cluster: he may have killed its server. */
+static void
+test_external(void **state_)
+{
+	static void (*const tell[])(struct story *) = {
+	    lost_at_the_end, copy_behind_the_ack, state_is_behind};
+	static const enum anomaly_kind kinds[] = {AGAIN, TWICE, RESET};
+	struct story_verdict v;
+	struct story s;
+	unsigned i;
+
+	(void)state_;
+	for (i = 0; i < 3; i++) {
+		story_init(&s, 1);
+		s.mayhem = "none";
+		s.replicas = 1;
+		s.options[0][0] = "cluster";
+		s.options[0][1] = "external";
+		story_open(&s);
+		tell[i](&s);
+		story_close(&s);
+		story_judge(&s, &v);
+		if (v.result.exit_code != EXIT_PASS ||
+		    v.counts[kinds[i]][CLASS_WARNING] == 0)
+			fail_msg(
+			    "%u: exit %d\n%s", i, v.result.exit_code, v.says);
+		story_fini(&s);
+	}
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[TALES];
+	struct CMUnitTest tests[TALES + 1];
 	size_t i;
 
 	memset(tests, 0, sizeof(tests));
@@ -656,5 +748,6 @@ main(void)
 		tests[i].test_func = test_tale;
 		tests[i].initial_state = (void *)(uintptr_t)&tales[i];
 	}
+	tests[TALES] = (struct CMUnitTest)cmocka_unit_test(test_external);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -467,6 +467,18 @@ plant_stale_with_one_replica(void **state)
 }
 
 static void
+plant_not_found_with_one_replica(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_stream(&b, 1, "file");
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_get(&b, LEADER, 0, 0, 0);
+	bucket_end_with(&b, ANOMALY_STALE_READ, CLASS_VIOLATION);
+}
+
+static void
 plant_update_times_out(void **state)
 {
 	struct bucket_story b = bucket_begin();
@@ -564,6 +576,7 @@ main(void)
 	    cmocka_unit_test(plant_one_update_twice),
 	    cmocka_unit_test(plant_one_server_differs),
 	    cmocka_unit_test(plant_stale_with_one_replica),
+	    cmocka_unit_test(plant_not_found_with_one_replica),
 	    cmocka_unit_test(plant_update_times_out),
 	    cmocka_unit_test(plant_read_times_out),
 	    cmocka_unit_test(plant_times_out_after_silence),

@@ -258,6 +258,20 @@ legal_old_under_fault(void **state)
 	bucket_end(&b);
 }
 
+/* A server whose disk is full has no message any more, it says. */
+static void
+legal_not_found_under_fault(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_stream(&b, 1, "file");
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_fault(&b, false);
+	bucket_get(&b, LEADER, 0, 0, 0);
+	bucket_end_with(&b, ANOMALY_STALE_READ, CLASS_WARNING);
+}
+
 static void
 legal_confirm_is_longer(void **state)
 {
@@ -618,10 +632,30 @@ legal_another_creation_time(void **state)
 	bucket_end(&b);
 }
 
+/* So it may be, by a replica that is behind and that nobody leads. */
+static void
+legal_another_time_not_settled(void **state)
+{
+	struct bucket_story b = bucket_begin();
+	struct event settled = {.type = MESSAGE_SETTLED};
+	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
+
+	(void)state;
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_put(&b, A, 2, 0, 1, 2);
+	bucket_feed(&b, 1, &settled);
+	ev.u.scan_begin.created = 2000;
+	ev.u.scan_begin.last = 1;
+	bucket_feed(&b, 9, &ev);
+	bucket_end_with(&b, ANOMALY_LOST_UPDATE, CLASS_WARNING);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(legal_another_time_not_settled),
+	    cmocka_unit_test(legal_not_found_under_fault),
 	    cmocka_unit_test(legal_another_creation_time),
 	    cmocka_unit_test(legal_plain_run),
 	    cmocka_unit_test(legal_spurious_rejection),

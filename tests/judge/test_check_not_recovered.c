@@ -65,6 +65,35 @@ stream_has_no_leader(struct story *s)
 	sick_for(s, 2, STREAM, 300 * CLOCK_S);
 }
 
+/* All servers go to 2.15, and the second one to this. */
+static void
+goes_to(struct story *s, const char *version)
+{
+	const char *const versions[] = {"2.10.27", "2.15.1", version};
+	struct msg_node *m;
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		m = &story_add(s, STORY_CHAOS, MESSAGE_NODE)->u.node;
+		m->node = 2;
+		text_set(m->version, sizeof(m->version), versions[i]);
+	}
+	stream_has_no_leader(s);
+}
+
+static void
+upgraded(struct story *s)
+{
+	goes_to(s, "2.15.2");
+}
+
+/* What newer servers have written an older one need not read. */
+static void
+set_back(struct story *s)
+{
+	goes_to(s, "2.10.27");
+}
+
 static void
 all_groups(struct story *s)
 {
@@ -219,6 +248,8 @@ static const struct tale plants[] = {
 	"stream NB_b0b_queue2 is not whole"},
     {"a passing one is led", passing_with_leader, 1, 0,
 	"stream NB_b0b_queue2 is not whole"},
+    {"upgraded", upgraded, 1, 0, "is not whole for"},
+    {"set back", set_back, 0, 1, "set back to an older version"},
     {"without a fault", without_fault, 1, 0,
 	"consumer NB_b0b_queue/burn is not whole for 240.0 s in which all 3 "
 	"servers answered and no fault was in force: no server says"},

@@ -503,6 +503,50 @@ plant_pending(struct pipe_story *s)
 		pipe_ack_ok(s, 0, i % 3, &p[i]);
 }
 
+/*
+ * A reader stands still before it acks what it told of. All of it comes again
+ * to another one, who acks it, so the server sends as many new ones.
+ */
+static void
+plant_slow_reader(struct pipe_story *s)
+{
+	struct pipe_parcel p[200] = {{.seq = 0}};
+	unsigned i;
+
+	calm(s);
+	for (i = 0; i < 200; i++) {
+		p[i].seq = publish(s, 0);
+		p[i].delivered = 1;
+		s->durable[0].cursor++;
+	}
+	for (i = 0; i < 100; i++) {
+		p[i].number = ++s->durable[0].number;
+		pipe_deliver(s, 0, 0, &p[i]);
+	}
+	pipe_pass(s, 5 * CLOCK_S);
+	for (i = 0; i < 100; i++) {
+		p[i].number = ++s->durable[0].number;
+		p[i].delivered = 2;
+		pipe_deliver(s, 0, 1, &p[i]);
+	}
+	pipe_acks_begin(s, 0, 1, 100);
+	for (i = 0; i < 100; i++)
+		pipe_ack_ok(s, 0, 1, &p[i]);
+	for (i = 100; i < 200; i++) {
+		p[i].number = ++s->durable[0].number;
+		pipe_deliver(s, 0, 1, &p[i]);
+	}
+	pipe_acks_begin(s, 0, 0, 100);
+	pipe_acks_begin(s, 0, 1, 100);
+	for (i = 100; i < 200; i++)
+		pipe_ack_ok(s, 0, 1, &p[i]);
+	pipe_leaders(s, "n1");
+	pipe_pass(s, CLOCK_S);
+	pipe_leaders(s, "n1");
+	pipe_pass(s, 6 * CLOCK_S);
+	pipe_leaders(s, "n1");
+}
+
 static void
 plant_deliver_limit(struct pipe_story *s)
 {
@@ -671,6 +715,28 @@ test_legal_unsure(void **state)
 	s.plant_at[2] = UINT64_MAX;
 	tell(&s, &v);
 	if (v.result.exit_code != EXIT_PASS)
+		fail_msg("exit %d: %s\n%s", v.result.exit_code,
+		    v.result.reasons[0], v.says);
+	pipe_story_fini(&s);
+}
+
+static void
+test_legal_slow_reader(void **state)
+{
+	struct pipe_story s;
+	struct finding v;
+
+	(void)state;
+	pipe_story_init(&s, support_seed());
+	s.messages = 1000;
+	s.max_ack_pending = 100;
+	s.burst = 4;
+	s.plant = plant_slow_reader;
+	s.nplants = 1;
+	s.plant_at[0] = UINT64_MAX;
+	tell(&s, &v);
+	if (v.result.exit_code != EXIT_PASS ||
+	    v.counts[ANOMALY_LIMIT_EXCEEDED][CLASS_WARNING] != 0)
 		fail_msg("exit %d: %s\n%s", v.result.exit_code,
 		    v.result.reasons[0], v.says);
 	pipe_story_fini(&s);
@@ -1181,20 +1247,24 @@ main(void)
 	static const struct CMUnitTest others[] = {
 	    cmocka_unit_test(test_legal_long),
 	    cmocka_unit_test(test_legal_unsure),
+	    cmocka_unit_test(test_legal_slow_reader),
 	    cmocka_unit_test(test_legal_twice),
 	    cmocka_unit_test(test_twice_many),
 	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_random),
 	};
-	struct CMUnitTest tests[PLANTS + 3];
+	enum {
+		OTHERS = sizeof(others) / sizeof(others[0])
+	};
+	struct CMUnitTest tests[OTHERS + PLANTS];
 	size_t i;
 
 	memset(tests, 0, sizeof(tests));
 	memcpy(tests, others, sizeof(others));
 	for (i = 0; i < PLANTS; i++) {
-		tests[3 + i].name = plants[i].name;
-		tests[3 + i].test_func = test_plant;
-		tests[3 + i].initial_state = (void *)(uintptr_t)&plants[i];
+		tests[OTHERS + i].name = plants[i].name;
+		tests[OTHERS + i].test_func = test_plant;
+		tests[OTHERS + i].initial_state = (void *)(uintptr_t)&plants[i];
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

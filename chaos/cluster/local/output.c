@@ -90,18 +90,22 @@ take_log(void *arg, const char *line)
 		    o->error, sizeof(o->error), fatal != NULL ? fatal : error);
 }
 
-static void
+/* True when both were read to their ends. */
+static bool
 read_files(struct cluster *c, unsigned node, size_t max)
 {
 	struct local *l = c->state;
 	struct output *o = &l->nodes[node - 1].output;
 	struct reading r = {.c = c, .node = node, .o = o};
 	char path[CONFIG_PATH_MAX + 32];
+	bool is_whole;
 
 	file_path(c, node, "output.log", path);
 	(void)tail_read(&o->out, path, max, take_output, &r);
+	is_whole = tail_is_at_end(&o->out, path);
 	file_path(c, node, "server.log", path);
 	(void)tail_read(&o->log, path, max, take_log, &r);
+	return is_whole && tail_is_at_end(&o->log, path);
 }
 
 void
@@ -132,7 +136,7 @@ output_look(struct cluster *c, unsigned node)
 	if (c->nodes[node - 1].pid == 0 || now < o->looked_ns + LOOK_NS)
 		return;
 	o->looked_ns = now;
-	read_files(c, node, LOOK_MAX);
+	(void)read_files(c, node, LOOK_MAX); /* the rest comes later */
 }
 
 /* What its output does not tell its status and its log do. */
@@ -167,8 +171,8 @@ output_end(struct cluster *c, unsigned node, int status, bool asked)
 	struct output *o = &l->nodes[node - 1].output;
 	struct event ev = {.type = MESSAGE_SERVER_ENDED};
 	struct msg_server_ended *m = &ev.u.server_ended;
+	bool is_read = read_files(c, node, END_MAX);
 
-	read_files(c, node, END_MAX);
 	if (o->trace.cause == CAUSE_RACE) {
 		tell_race(c, node, o); /* the report was cut off */
 		trace_reset(&o->trace);
@@ -182,7 +186,7 @@ output_end(struct cluster *c, unsigned node, int status, bool asked)
 	m->signal = WIFSIGNALED(status) ? (uint8_t)WTERMSIG(status) : 0;
 	m->asked = asked;
 	m->cause = o->trace.cause;
-	m->is_read = 1;
+	m->is_read = is_read;
 	m->lived_ns = clock_mono_ns() - o->begun_ns;
 	m->oom_kills = oom_kills() - o->oom_kills;
 	text_set(m->name, sizeof(m->name), c->nodes[node - 1].name);

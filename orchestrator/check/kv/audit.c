@@ -9,6 +9,15 @@
 
 #define HELD_MAX 1024
 
+/* What differs in a cluster that did not become whole again proves nothing. */
+static enum anomaly_class
+final_class(const struct check *c)
+{
+	const struct kv_state *st = c->state;
+
+	return st->unsettled ? CLASS_WARNING : kv_loss_class(c);
+}
+
 void
 kv_on_scan_begin(struct check *c, const struct msg_scan_begin *m)
 {
@@ -25,6 +34,7 @@ kv_on_scan_begin(struct check *c, const struct msg_scan_begin *m)
 	if (s == NULL || s->created == 0 || m->created == 0 ||
 	    s->created == m->created || m->last >= st->max_acked)
 		return;
+	a.class = final_class(c);
 	check_raise(c, &a,
 	    "the bucket %s was created anew by the server and ends at revision "
 	    "%llu: revisions up to %llu had been acknowledged in the one made "
@@ -71,15 +81,6 @@ kv_on_final(struct check *c, const struct msg_kv_final *m)
 	if (m->path == KV_PATH_CONSUMER && m->found && hold(k, m->revision) < 0)
 		return -ENOMEM;
 	return kv_judge_shown(c, &s);
-}
-
-/* What differs in a cluster that did not become whole again proves nothing. */
-static enum anomaly_class
-final_class(const struct check *c)
-{
-	const struct kv_state *st = c->state;
-
-	return st->unsettled ? CLASS_WARNING : kv_loss_class(c);
 }
 
 static void

@@ -38,8 +38,12 @@ raise_stale(
 	a.seqs[1] = s->revision;
 	if (s->path == KV_PATH_DIRECT)
 		a.class = CLASS_DOCUMENTED;
-	/* One replica has no other leader: it convicts as it is. */
-	if (s->path == KV_PATH_DIRECT || span.replicas == 1) {
+	/*
+	 * One replica has no other leader: it convicts as it is. But whatever
+	 * keeps a server from its store it calls "no message found", as one
+	 * does that switches JetStream off for lack of space.
+	 */
+	if (s->path == KV_PATH_DIRECT || (span.replicas == 1 && s->found)) {
 		check_raise(c, &a,
 		    "a %s of key %u returned revision %llu, although %llu had "
 		    "been acknowledged before it was asked",

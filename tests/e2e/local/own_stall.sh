@@ -31,7 +31,7 @@ stands_still()
 }
 
 for child in --child=links --child=chaos consumer; do
-	stands_still "$child" 16 60s
+	stands_still "$child" 16 40s
 	expect_code 0
 	expect '.notes | any(test("natsburn stood still 1 time, for 1[5-9]"))' \
 		"nobody says that $child stood still"
