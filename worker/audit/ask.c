@@ -8,8 +8,7 @@
 #include "proto/base/text.h"
 #include "worker/audit/ask.h"
 
-#define WINDOW	 64 /* questions that wait for an answer */
-#define JSON_MAX 512
+#define WINDOW 64 /* questions that wait for an answer */
 
 int
 ask_open(struct ask *a, struct scan *s)
@@ -29,40 +28,24 @@ ask_close(struct ask *a)
 static void
 send_question(struct ask *a, const struct question *q, size_t i)
 {
-	char api[96] = "", reply[sizeof(a->inbox) + 24], text[80];
+	char api[SCAN_API_MAX], text[SCAN_TEXT_MAX];
+	char reply[sizeof(a->inbox) + 24];
 
-	text_add(api, sizeof(api), "$JS.API.STREAM.MSG.GET.%s",
-	    a->scan->target->name);
+	scan_question(a->scan, q->seq, q->is_next, api, text);
 	text_format(reply, sizeof(reply), "%s.%llu", a->inbox,
 	    (unsigned long long)(a->number + i));
-	text_format(text, sizeof(text), "{\"seq\":%llu%s}",
-	    (unsigned long long)q->seq,
-	    q->is_next ? ",\"next_by_subj\":\">\"" : "");
 	session_send(&a->scan->w->session, api, reply, text);
 }
 
-/* The beginning of an answer says it all; its content is base64. */
 static void
-read_answer(struct question *q, natsMsg *msg)
+read_answer(struct question *q, const natsMsg *msg)
 {
-	size_t len = (size_t)natsMsg_GetDataLength(msg);
-	char json[JSON_MAX];
-	const char *at;
+	int got = scan_answer(msg, q->seq, &q->found);
 
-	if (len >= sizeof(json))
-		len = sizeof(json) - 1;
-	if (len > 0)
-		memcpy(json, natsMsg_GetData(msg), len);
-	json[len] = '\0';
-	at = strstr(json, "\"seq\":");
-	if (strstr(json, "\"error\"") != NULL)
-		q->answer =
-		    strstr(json, "10037") != NULL ? ASK_ABSENT : ASK_NONE;
-	else if (at != NULL) {
-		q->found = strtoull(at + 6, NULL, 10);
-		if (q->found == q->seq || (q->is_next && q->found > q->seq))
-			q->answer = ASK_PRESENT;
-	}
+	if (got == 0)
+		q->answer = ASK_ABSENT;
+	else if (got == 1 && (q->is_next || q->found == q->seq))
+		q->answer = ASK_PRESENT;
 }
 
 /* Which question an answer is for; n when it is for none of these. */

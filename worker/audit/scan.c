@@ -8,8 +8,9 @@
 #include "proto/base/text.h"
 #include "worker/audit/scan.h"
 
-#define QUIET_POLLS 3  /* equal answers before it is quiet */
-#define FIRST_STEP  4  /* of the back-off: polls lie 160 ms and more apart */
+#define QUIET_POLLS 3 /* equal answers before it is quiet */
+#define FIRST_STEP  4 /* of the back-off: polls lie 160 ms and more apart */
+#define JSON_MAX    512
 #define GONE_POLLS  20 /* "no such stream", and nothing else */
 /*
  * Likewise. The judge wants a meta leader that was steady for 30 s and told
@@ -236,30 +237,29 @@ scan_get(struct scan *s, uint64_t seq)
 	return -EIO;
 }
 
-int
-scan_next(struct scan *s, uint64_t from, uint64_t *seq)
+void
+scan_question(const struct scan *s, uint64_t seq, bool is_next,
+    char api[SCAN_API_MAX], char text[SCAN_TEXT_MAX])
 {
-	char api[96] = "", request[80], json[256];
-	natsMsg *reply = NULL;
-	const char *at;
-	natsStatus st;
-	int len;
+	text_format(
+	    api, SCAN_API_MAX, "$JS.API.STREAM.MSG.GET.%s", s->target->name);
+	text_format(text, SCAN_TEXT_MAX, "{\"seq\":%llu%s}",
+	    (unsigned long long)seq, is_next ? ",\"next_by_subj\":\">\"" : "");
+}
 
-	text_add(
-	    api, sizeof(api), "$JS.API.STREAM.MSG.GET.%s", s->target->name);
-	text_format(request, sizeof(request),
-	    "{\"seq\":%llu,\"next_by_subj\":\">\"}", (unsigned long long)from);
-	st = natsConnection_RequestString(
-	    &reply, s->w->session.nc, api, request, SCAN_REQUEST_MS);
-	session_note(&s->w->session, st, 0);
-	if (st != NATS_OK)
-		return -EIO;
-	len = natsMsg_GetDataLength(reply);
-	if ((size_t)len >= sizeof(json))
+/* The beginning of an answer says it all; its content is base64. */
+int
+scan_answer(const natsMsg *msg, uint64_t from, uint64_t *seq)
+{
+	size_t len = (size_t)natsMsg_GetDataLength(msg);
+	char json[JSON_MAX];
+	const char *at;
+
+	if (len >= sizeof(json))
 		len = sizeof(json) - 1;
-	memcpy(json, natsMsg_GetData(reply), (size_t)len);
+	if (len > 0)
+		memcpy(json, natsMsg_GetData(msg), len);
 	json[len] = '\0';
-	natsMsg_Destroy(reply);
 	if (strstr(json, "\"error\"") != NULL)
 		return strstr(json, "10037") != NULL ? 0 : -EIO;
 	at = strstr(json, "\"seq\":");
@@ -267,6 +267,25 @@ scan_next(struct scan *s, uint64_t from, uint64_t *seq)
 		return -EIO;
 	*seq = strtoull(at + 6, NULL, 10);
 	return *seq >= from ? 1 : -EIO;
+}
+
+int
+scan_next(struct scan *s, uint64_t from, uint64_t *seq)
+{
+	char api[SCAN_API_MAX], text[SCAN_TEXT_MAX];
+	natsMsg *reply = NULL;
+	natsStatus st;
+	int got;
+
+	scan_question(s, from, true, api, text);
+	st = natsConnection_RequestString(
+	    &reply, s->w->session.nc, api, text, SCAN_REQUEST_MS);
+	session_note(&s->w->session, st, 0);
+	if (st != NATS_OK)
+		return -EIO;
+	got = scan_answer(reply, from, seq);
+	natsMsg_Destroy(reply);
+	return got;
 }
 
 void

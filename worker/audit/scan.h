@@ -78,6 +78,19 @@ int scan_get(struct scan *, uint64_t seq);
  */
 int scan_next(struct scan *, uint64_t from, uint64_t *seq);
 
+#define SCAN_API_MAX  96 /* bytes of a subject of the API */
+#define SCAN_TEXT_MAX 80 /* and of a request */
+
+/*
+ * The same as a request that the caller sends: its subject and text, for what
+ * the leader has at seq, or for the next message from there on.
+ */
+void scan_question(const struct scan *, uint64_t seq, bool is_next,
+    char api[SCAN_API_MAX], char text[SCAN_TEXT_MAX]);
+
+/* What it answers: as scan_next(). */
+int scan_answer(const natsMsg *, uint64_t from, uint64_t *seq);
+
 /*
  * Tell SCAN_END, and flush: complete when err is 0, otherwise why not.
  */
