@@ -85,14 +85,7 @@ health_destroy(struct health *h)
 static uint64_t
 hash_name(const char *a, const char *b)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *a != '\0'; a++)
-		h = (h ^ (uint8_t)*a) * UINT64_C(0x100000001b3);
-	h = (h ^ '/') * UINT64_C(0x100000001b3);
-	for (; *b != '\0'; b++)
-		h = (h ^ (uint8_t)*b) * UINT64_C(0x100000001b3);
-	return h;
+	return text_hash(text_hash(text_hash(TEXT_HASH, a), "/"), b);
 }
 
 /*

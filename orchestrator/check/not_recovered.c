@@ -80,12 +80,9 @@ on_node(struct not_recovered_state *st, const struct msg_node *m)
 static bool
 was_told(struct not_recovered_state *st, const struct msg_group_sick *m)
 {
-	uint64_t hash = UINT64_C(14695981039346656037) ^ m->what; /* FNV-1a */
-	const char *at;
+	uint64_t hash = text_hash(TEXT_HASH ^ m->what, m->name);
 	unsigned i;
 
-	for (at = m->name; *at != '\0'; at++)
-		hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
 	for (i = 0; i < st->ntold; i++)
 		if (st->told[i] == hash)
 			return true;

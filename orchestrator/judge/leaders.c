@@ -45,16 +45,11 @@ leaders_fini(struct leaders *l)
 static struct key
 key_of(uint8_t what, const char *name)
 {
-	struct key k = {.what = what,
-	    .hash = (UINT64_C(14695981039346656037) ^ what) *
-		    UINT64_C(1099511628211)}; /* FNV-1a */
-	const char *at;
+	struct key k = {.what = what};
 
 	/* The one meta group has no name, whatever monitoring calls it. */
 	text_set(k.name, sizeof(k.name), what == LEADERS_META ? "" : name);
-	for (at = k.name; *at != '\0'; at++)
-		k.hash =
-		    (k.hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+	k.hash = text_hash(TEXT_HASH ^ what, k.name);
 	return k;
 }
 

@@ -5,6 +5,7 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/rng.h"
+#include "proto/base/text.h"
 
 uint64_t
 rng_mix(uint64_t z)
@@ -17,11 +18,9 @@ rng_mix(uint64_t z)
 void
 rng_init(struct rng *r, uint64_t seed, const char *stream)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = text_hash(TEXT_HASH, stream);
 	int i;
 
-	for (; *stream != '\0'; stream++)
-		h = (h ^ (uint8_t)*stream) * UINT64_C(0x100000001b3);
 	h ^= rng_mix(seed);
 	for (i = 0; i < 4; i++) {
 		h += UINT64_C(0x9e3779b97f4a7c15);

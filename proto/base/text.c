@@ -226,6 +226,14 @@ text_add(char *out, size_t size, const char *fmt, ...)
 	va_end(ap);
 }
 
+uint64_t
+text_hash(uint64_t hash, const char *text)
+{
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+	return hash;
+}
+
 size_t
 text_sequence(const char *text)
 {

@@ -52,6 +52,15 @@ bool text_fits(char *out, size_t size, const char *in);
 bool text_fits_add(char *out, size_t size, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The hash of no text, which text_hash() goes on from. */
+#define TEXT_HASH UINT64_C(14695981039346656037)
+
+/*
+ * A hash of what went before and this text: FNV-1a. It never changes, for what
+ * a seed draws hangs on it.
+ */
+uint64_t text_hash(uint64_t hash, const char *text);
+
 /* Bytes of the UTF-8 character at text; 0 at its end, or when it is none. */
 size_t text_sequence(const char *text);
 

@@ -30,12 +30,9 @@ file_path(const struct cluster *c, unsigned node, const char *name, char *out)
 static bool
 was_told(struct output *o, const char *frames)
 {
-	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	uint64_t hash = text_hash(TEXT_HASH, frames);
 	unsigned i;
 
-	for (; *frames != '\0'; frames++)
-		hash =
-		    (hash ^ (unsigned char)*frames) * UINT64_C(1099511628211);
 	for (i = 0; i < o->nraces; i++)
 		if (o->races[i] == hash)
 			return true;

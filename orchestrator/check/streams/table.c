@@ -10,14 +10,12 @@
 
 #define KEEP_NS (60 * CLOCK_S) /* a deleted stream is remembered */
 
-/* FNV-1a; never 0 */
+/* Never 0. */
 static uint64_t
 hash_of(const char *name)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	uint64_t hash = text_hash(TEXT_HASH, name);
 
-	for (; *name != '\0'; name++)
-		hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
 	return hash != 0 ? hash : 1;
 }
 
