@@ -32,7 +32,7 @@
 
 struct twice_consumer {
 	uint32_t stream;
-	char name[136];	      /* as LEADER events have it */
+	char name[CHECK_CONSUMER_MAX]; /* as LEADER events have it */
 	struct order numbers; /* consumer sequence: stream sequence, arrival */
 };
 
@@ -45,22 +45,20 @@ static void
 judge_copy(struct check *c, const struct twice_consumer *t,
     const struct order_item *first, const struct msg_deliver *m)
 {
-	const struct ledger_stream *s = ledger_stream(c->ledger, t->stream);
+	const uint32_t replicas = ledger_replicas(c->ledger, t->stream);
+	const enum anomaly_class lone = check_lone_class(c, replicas);
 	struct anomaly a = {.kind = ANOMALY_DELIVERED_TWICE,
-	    .class = CLASS_WARNING,
+	    .class = lone != CLASS_VIOLATION ? lone : CLASS_WARNING,
 	    .stream = t->stream,
 	    .ids = {m->id, 0},
 	    .seqs = {m->seq, first->value}};
 	struct check_span span = {.what = LEADERS_CONSUMER,
 	    .name = t->name,
-	    .replicas = s != NULL ? s->replicas : 0,
+	    .replicas = replicas,
 	    .from_ns = first->time_ns,
-	    .to_ns = c->now_ns};
+	    .to_ns = c->now_ns,
+	    .is_no_proof = lone != CLASS_VIOLATION};
 
-	if (check_lone_class(c, span.replicas) != CLASS_VIOLATION) {
-		a.class = check_lone_class(c, span.replicas);
-		span.is_no_proof = true;
-	}
 	if (first->value == m->seq)
 		check_raise_steady(c, &a, &span,
 		    "delivery %llu of consumer %s (sequence %llu, delivery "
@@ -110,7 +108,6 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 static int
 on_consumer(struct check *c, const struct msg_consumer *m)
 {
-	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	struct twice_state *st = c->state;
 	struct twice_consumer *t = array_at(
 	    &st->consumers, &st->n, m->consumer, sizeof(*t), CHECK_SLOTS_MAX);
@@ -121,8 +118,7 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 	order_fini(&t->numbers);
 	order_init(&t->numbers, KEEP);
 	t->stream = m->stream;
-	text_format(t->name, sizeof(t->name), "%s/%s",
-	    s != NULL ? s->name : "?", m->name);
+	check_consumer_name(c, m->stream, m->name, t->name);
 	return 0;
 }
 

@@ -92,16 +92,15 @@ static void
 judge_pending(struct check *c, const struct ledger_consumer *k,
     struct limit_consumer *l, const struct msg_deliver *m)
 {
-	const struct ledger_stream *s = ledger_stream(c->ledger, k->stream);
 	struct anomaly a = {.kind = ANOMALY_LIMIT_EXCEEDED,
 	    .class = CLASS_WARNING,
 	    .stream = m->stream,
 	    .ids = {m->id, 0},
 	    .seqs = {m->seq, 0}};
 	struct check_span span = {.what = LEADERS_CONSUMER,
-	    .replicas = s != NULL ? s->replicas : 0,
+	    .replicas = ledger_replicas(c->ledger, k->stream),
 	    .to_ns = c->now_ns};
-	char name[136];
+	char name[CHECK_CONSUMER_MAX];
 
 	if (l->out <= k->max_ack_pending) {
 		l->told = false;
@@ -110,8 +109,7 @@ judge_pending(struct check *c, const struct ledger_consumer *k,
 	if (l->told)
 		return;
 	l->told = true;
-	text_format(
-	    name, sizeof(name), "%s/%s", s != NULL ? s->name : "?", k->name);
+	check_consumer_name(c, k->stream, k->name, name);
 	span.name = name;
 	span.from_ns = oldest(c->state, m->consumer);
 	check_raise_steady(c, &a, &span,

@@ -98,7 +98,7 @@ struct reader {
 struct line {
 	uint32_t stream;
 	uint64_t ack_wait_ns, created;
-	char name[136]; /* as LEADER events have it */
+	char name[CHECK_CONSUMER_MAX]; /* as LEADER events have it */
 	/* consumer sequence: stream sequence, and when it was published */
 	struct order numbers;
 	uint64_t top_ns;	/* when the highest number came */
@@ -144,14 +144,6 @@ came_late(const struct line *l, const struct suspect *s)
 	return s->is_old || s->arrived_ns - s->confirmed_ns > l->ack_wait_ns;
 }
 
-static uint32_t
-replicas_of(const struct check *c, const struct line *l)
-{
-	const struct ledger_stream *s = ledger_stream(c->ledger, l->stream);
-
-	return s != NULL ? s->replicas : 0;
-}
-
 /*
  * With one replica, and a server that ended since the ack: CLASS_DOCUMENTED
  * when the ack may not have been written by then, otherwise CLASS_WARNING.
@@ -161,7 +153,8 @@ static enum anomaly_class
 class_of(const struct check *c, const struct line *l, const struct suspect *s)
 {
 	const struct redelivered_state *st = c->state;
-	enum anomaly_class class = check_lone_class(c, replicas_of(c, l));
+	enum anomaly_class class =
+	    check_lone_class(c, ledger_replicas(c->ledger, l->stream));
 	uint64_t i, end_ns;
 
 	if (class != CLASS_DOCUMENTED)
@@ -295,7 +288,7 @@ raise_back(struct check *c, const struct line *l, const struct suspect *s,
 	struct anomaly a = suspect_anomaly(l, s);
 	struct check_span span = {.what = LEADERS_CONSUMER,
 	    .name = l->name,
-	    .replicas = replicas_of(c, l),
+	    .replicas = ledger_replicas(c->ledger, l->stream),
 	    .from_ns = s->confirmed_ns,
 	    .to_ns = s->arrived_ns};
 	char says[256], why[160];
@@ -439,12 +432,10 @@ is_forgotten(const struct order *o, uint64_t number)
 static void
 note_back(const struct check *c, struct line *l, uint64_t number)
 {
-	uint64_t from_ns =
-	    c->now_ns > FAULTS_ELECTION_NS ? c->now_ns - FAULTS_ELECTION_NS : 0;
-
 	l->back++;
 	l->is_back |= l->numbers.top - number >= AHEAD_MAX ||
-		      faults_quiet_between(c->faults, from_ns, c->now_ns);
+		      faults_quiet_between(
+			  c->faults, faults_before(c->now_ns), c->now_ns);
 }
 
 /* Enter a number: 0 and what it says, or -ENOMEM. */
@@ -640,7 +631,6 @@ line_fini(struct line *l)
 static int
 on_consumer(struct check *c, const struct msg_consumer *m)
 {
-	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	struct line *l = line_at(c, m->consumer);
 
 	if (l == NULL)
@@ -651,8 +641,7 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 	l->stream = m->stream;
 	l->ack_wait_ns = m->ack_wait_ns;
 	l->created = m->created;
-	text_format(l->name, sizeof(l->name), "%s/%s",
-	    s != NULL ? s->name : "?", m->name);
+	check_consumer_name(c, m->stream, m->name, l->name);
 	return 0;
 }
 
@@ -673,7 +662,7 @@ consumer_judge(
 		return;
 	l = &st->lines[consumer];
 	a.stream = l->stream;
-	a.class = check_lone_class(c, replicas_of(c, l));
+	a.class = check_lone_class(c, ledger_replicas(c->ledger, l->stream));
 	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
 	    l->back > 0) {
 		if (!l->is_back && a.class == CLASS_VIOLATION)
@@ -697,7 +686,7 @@ consumer_judge(
 	if (a.class == CLASS_VIOLATION)
 		a.class = CLASS_WARNING;
 	span.name = l->name;
-	span.replicas = replicas_of(c, l);
+	span.replicas = ledger_replicas(c->ledger, l->stream);
 	span.from_ns = l->top_ns;
 	span.to_ns = c->now_ns;
 	check_raise_steady(c, &a, &span,

@@ -38,7 +38,7 @@
 
 struct reorder_consumer {
 	uint32_t stream;
-	char name[136];	     /* as LEADER events have it */
+	char name[CHECK_CONSUMER_MAX]; /* as LEADER events have it */
 	struct order firsts; /* consumer sequence: stream sequence, arrival */
 	struct order others; /* the numbers of deliveries that were no first */
 	uint64_t seq;	     /* of the latest delivery, for ordered ones */
@@ -128,7 +128,6 @@ judge_pair(struct check *c, const struct reorder_consumer *r,
 	    .class = CLASS_WARNING,
 	    .rule = "guarantees 7",
 	    .stream = r->stream};
-	const struct ledger_stream *s = ledger_stream(c->ledger, r->stream);
 	struct check_span span = {.what = LEADERS_CONSUMER, .name = r->name};
 	char says[320];
 
@@ -149,7 +148,7 @@ judge_pair(struct check *c, const struct reorder_consumer *r,
 		    says);
 		return;
 	}
-	span.replicas = s != NULL ? s->replicas : 0;
+	span.replicas = ledger_replicas(c->ledger, r->stream);
 	span.from_ns = earlier(low, high);
 	span.to_ns = c->now_ns;
 	check_raise_steady(c, &a, &span, "%s", says);
@@ -350,7 +349,6 @@ on_disturbance(struct check *c, uint32_t source)
 static int
 on_consumer(struct check *c, const struct msg_consumer *m)
 {
-	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	struct reorder_state *st = c->state;
 	struct reorder_consumer *r = array_at(
 	    &st->consumers, &st->n, m->consumer, sizeof(*r), CHECK_SLOTS_MAX);
@@ -364,8 +362,7 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 	order_init(&r->firsts, KEEP);
 	order_init(&r->others, KEEP);
 	r->stream = m->stream;
-	text_format(r->name, sizeof(r->name), "%s/%s",
-	    s != NULL ? s->name : "?", m->name);
+	check_consumer_name(c, m->stream, m->name, r->name);
 	return 0;
 }
 

@@ -175,6 +175,11 @@ void check_raise_late(struct check *, const struct anomaly *proto,
 enum steadiness check_steady(const struct check *, enum leaders_group,
     const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);
 
+/* A consumer's name as check_steady() takes it, by its stream and own name. */
+#define CHECK_CONSUMER_MAX 136
+void check_consumer_name(const struct check *, uint32_t stream,
+    const char *name, char out[CHECK_CONSUMER_MAX]);
+
 /*
  * Of a consumer that has lost what it had confirmed, or numbers anew: with one
  * replica it confirms before it writes, so that is CLASS_DOCUMENTED after a

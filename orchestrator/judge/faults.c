@@ -344,6 +344,12 @@ faults_quiet_between(const struct faults *f, uint64_t from_ns, uint64_t to_ns)
 	return true;
 }
 
+uint64_t
+faults_before(uint64_t ns)
+{
+	return ns > FAULTS_ELECTION_NS ? ns - FAULTS_ELECTION_NS : 0;
+}
+
 /* How much of a is in b. */
 static uint64_t
 overlap(struct fault_span a, struct fault_span b)

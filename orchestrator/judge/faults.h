@@ -107,6 +107,9 @@ bool faults_quiet_for(const struct faults *, uint64_t now_ns, uint64_t ns);
 bool faults_quiet_between(
     const struct faults *, uint64_t from_ns, uint64_t to_ns);
 
+/* FAULTS_ELECTION_NS before a moment: what was in force then may still tell. */
+uint64_t faults_before(uint64_t ns);
+
 /*
  * Since when the cause of no fault is in force, whatever JetStream makes of
  * it, and nothing of ours stood still; UINT64_MAX: one is.

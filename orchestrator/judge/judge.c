@@ -219,19 +219,28 @@ judge_keep(struct judge *j, const struct anomaly *a)
 }
 
 /*
- * Memory storage may lose what it holds when servers restart (guarantees 1),
- * and a stream that lost its end numbers anew: then nothing that follows
- * convicts the server. Whether somebody else restarted theirs is not seen.
+ * Of what the end of a server excuses. Whether somebody else ended theirs is
+ * not seen.
  */
 static enum anomaly_class
-memory_class(const struct check *c)
+ended_class(const struct check *c)
 {
-	if (strcmp(c->config->storage, "memory") != 0)
-		return CLASS_VIOLATION;
 	if (c->faults->servers_ended > 0)
 		return CLASS_DOCUMENTED;
 	return strcmp(c->config->cluster, "external") == 0 ? CLASS_WARNING
 							   : CLASS_VIOLATION;
+}
+
+/*
+ * Memory storage may lose what it holds when servers restart (guarantees 1),
+ * and a stream that lost its end numbers anew: then nothing that follows
+ * convicts the server.
+ */
+static enum anomaly_class
+memory_class(const struct check *c)
+{
+	return strcmp(c->config->storage, "memory") == 0 ? ended_class(c)
+							 : CLASS_VIOLATION;
 }
 
 void
@@ -334,9 +343,7 @@ enum steadiness
 check_steady(const struct check *c, enum leaders_group what, const char *name,
     uint32_t replicas, uint64_t from_ns, uint64_t to_ns)
 {
-	uint64_t begin_ns =
-	    from_ns > FAULTS_ELECTION_NS ? from_ns - FAULTS_ELECTION_NS : 0;
-	uint64_t first_ns;
+	uint64_t begin_ns = faults_before(from_ns), first_ns;
 
 	if (!faults_quiet_between(c->faults, begin_ns, to_ns))
 		return STEADY_NO;
@@ -350,15 +357,20 @@ check_steady(const struct check *c, enum leaders_group what, const char *name,
 	return leaders_steady(c->leaders, what, name, begin_ns, to_ns);
 }
 
+void
+check_consumer_name(const struct check *c, uint32_t stream, const char *name,
+    char out[CHECK_CONSUMER_MAX])
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+
+	text_format(
+	    out, CHECK_CONSUMER_MAX, "%s/%s", s != NULL ? s->name : "?", name);
+}
+
 enum anomaly_class
 check_lone_class(const struct check *c, uint32_t replicas)
 {
-	if (replicas != 1)
-		return CLASS_VIOLATION;
-	if (c->faults->servers_ended > 0)
-		return CLASS_DOCUMENTED;
-	return strcmp(c->config->cluster, "external") == 0 ? CLASS_WARNING
-							   : CLASS_VIOLATION;
+	return replicas == 1 ? ended_class(c) : CLASS_VIOLATION;
 }
 
 static void

@@ -124,6 +124,14 @@ ledger_consumer(const struct ledger *l, uint32_t consumer)
 	return &l->consumers[consumer];
 }
 
+uint32_t
+ledger_replicas(const struct ledger *l, uint32_t stream)
+{
+	const struct ledger_stream *s = ledger_stream(l, stream);
+
+	return s != NULL ? s->replicas : 0;
+}
+
 uint64_t
 ledger_limit(const struct ledger *l, uint32_t stream, uint64_t limit_ns)
 {

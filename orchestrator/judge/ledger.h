@@ -121,6 +121,9 @@ const struct ledger_consumer *ledger_consumer(
  */
 bool ledger_is_parked(const struct ledger *, uint64_t id, uint64_t *confirmed);
 
+/* Replicas of a stream; 0 when that is not known. */
+uint32_t ledger_replicas(const struct ledger *, uint32_t stream);
+
 /*
  * A limit for operations on a stream, in ns: one delivery that is lost, or
  * one ack that the server ignores, costs up to two ack waits. Where these are

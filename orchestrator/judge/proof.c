@@ -30,7 +30,7 @@ struct proof_group {
 	enum anomaly_kind kind;
 	enum anomaly_class class; /* without proof */
 	enum leaders_group what;
-	char name[136];
+	char name[CHECK_CONSUMER_MAX];
 	uint32_t replicas;
 	unsigned singles; /* so many had a sentence */
 	struct single waits[PROOF_SINGLES];
@@ -202,11 +202,10 @@ heap_add(struct proof_group *g, struct heap *h, const struct anomaly *a,
 static uint32_t
 fault_around(const struct faults *f, const struct check_span *span)
 {
-	uint64_t from_ns = span->from_ns > FAULTS_ELECTION_NS
-			       ? span->from_ns - FAULTS_ELECTION_NS
-			       : 0;
-
-	return faults_quiet_between(f, from_ns, span->to_ns) ? 0 : f->latest;
+	return faults_quiet_between(
+		   f, faults_before(span->from_ns), span->to_ns)
+		   ? 0
+		   : f->latest;
 }
 
 void

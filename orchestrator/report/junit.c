@@ -16,8 +16,8 @@
 #include "orchestrator/many/forms.h"
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/markup.h"
-#include "proto/base/text.h"
 #include "proto/base/clock.h"
+#include "proto/base/text.h"
 #include "proto/json.h"
 
 static void

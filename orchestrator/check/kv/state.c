@@ -104,9 +104,8 @@ uint32_t
 kv_replicas_of(const struct check *c)
 {
 	const struct kv_state *st = c->state;
-	const struct ledger_stream *s = ledger_stream(c->ledger, st->stream);
 
-	return s != NULL ? s->replicas : 0;
+	return ledger_replicas(c->ledger, st->stream);
 }
 
 struct kv_client *
