@@ -27,6 +27,7 @@
 #define GONE_NS	   UINT64_C(30000000000)
 #define POLLS	   3
 #define WAITS	   3 /* ack waits */
+#define NO_STREAM  UINT32_MAX
 
 /* What is known of a consumer after the load. */
 struct slot {
@@ -42,6 +43,9 @@ struct slot {
 struct consumer_state {
 	struct slot *slots; /* by consumer */
 	uint32_t n;
+	/* Those of the stream whose messages are read; NO_STREAM: look again */
+	uint32_t *read, nread, room;
+	uint32_t stream;
 	bool is_unsettled, saw_audit;
 	bool is_damaged; /* a message was read whose subject is not known */
 };
@@ -51,6 +55,8 @@ slot_at(struct check *c, uint32_t consumer)
 {
 	struct consumer_state *st = c->state;
 
+	st->stream = NO_STREAM; /* it may be one more */
+	st->nread = 0;
 	return array_at(
 	    &st->slots, &st->n, consumer, sizeof(struct slot), CHECK_SLOTS_MAX);
 }
@@ -178,7 +184,29 @@ on_begin(struct check *c, uint32_t stream)
 	}
 }
 
-static void
+/* Look up the consumers of a stream, once: there may be thousands of others. */
+static int
+find_readers(struct check *c, uint32_t stream)
+{
+	struct consumer_state *st = c->state;
+	const struct ledger_consumer *k;
+	uint32_t i;
+
+	st->nread = 0;
+	st->stream = stream;
+	for (i = 0; i < st->n; i++) {
+		k = ledger_consumer(c->ledger, i);
+		if (k == NULL || k->stream != stream)
+			continue;
+		if (array_reserve(&st->read, &st->room, st->nread + 1,
+			sizeof(*st->read), CHECK_SLOTS_MAX) < 0)
+			return -ENOMEM;
+		st->read[st->nread++] = i;
+	}
+	return 0;
+}
+
+static int
 on_message(struct check *c, const struct msg_scan_message *m)
 {
 	struct consumer_state *st = c->state;
@@ -187,16 +215,18 @@ on_message(struct check *c, const struct msg_scan_message *m)
 	uint32_t i;
 
 	st->is_damaged |= !check_is_ours(c, m->run, m->intact);
-	for (i = 0; i < st->n; i++) {
-		k = ledger_consumer(c->ledger, i);
-		t = &st->slots[i];
-		if (!t->is_known || k == NULL || k->stream != m->stream ||
-		    !takes(c, k, m->id))
+	if (m->stream != st->stream && find_readers(c, m->stream) < 0)
+		return -ENOMEM;
+	for (i = 0; i < st->nread; i++) {
+		k = ledger_consumer(c->ledger, st->read[i]);
+		t = &st->slots[st->read[i]];
+		if (!t->is_known || k == NULL || !takes(c, k, m->id))
 			continue;
 		if (m->seq > t->last)
 			t->last = m->seq;
 		t->beyond += m->seq > t->info.stream_seq;
 	}
+	return 0;
 }
 
 /*
@@ -370,8 +400,7 @@ consumer_event(struct check *c, const struct event *ev)
 		on_begin(c, ev->u.scan_begin.stream);
 		return 0;
 	case MESSAGE_SCAN_MESSAGE:
-		on_message(c, &ev->u.scan_message);
-		return 0;
+		return on_message(c, &ev->u.scan_message);
 	default:
 		on_end(c, &ev->u.scan_end);
 		return 0;
@@ -402,6 +431,7 @@ consumer_fini(struct check *c)
 	struct consumer_state *st = c->state;
 
 	free(st->slots);
+	free(st->read);
 }
 
 static const enum message_type types[] = {MESSAGE_SETTLED,
