@@ -146,7 +146,8 @@ gather(struct groups *s, const struct cluster *c)
 			s->found[s->nfound++] = (struct groups_found){node, g};
 		}
 	}
-	qsort(s->found, s->nfound, sizeof(*s->found), by_group);
+	if (s->nfound > 0)
+		qsort(s->found, s->nfound, sizeof(*s->found), by_group);
 	return true;
 }
 
