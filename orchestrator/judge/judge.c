@@ -773,6 +773,14 @@ reason_dropped(const struct facts *f, struct judge_result *r)
 	    since_load(f, f->dropped_last_ns));
 }
 
+bool
+judge_worked_since_idle(const struct judge *j)
+{
+	return j->faults.applied_idle == 0 ||
+	       strcmp(j->config.test, "none") == 0 ||
+	       j->facts.last_ok_ns > j->faults.idle_to_ns;
+}
+
 /*
  * Under some faults an operation may succeed, and has to once. When all leave
  * no service one has to before the first and another after the last of them.
@@ -792,7 +800,7 @@ reasons_faults(const struct judge *j, struct judge_result *r)
 				  "force");
 	} else if (f->ok_ops == 0 || f->first_ok_ns >= j->faults.idle_from_ns)
 		reason(r, "no operation succeeded before the first fault");
-	else if (f->last_ok_ns <= j->faults.idle_to_ns)
+	else if (!judge_worked_since_idle(j))
 		reason(r, "no operation succeeded after the last fault");
 }
 

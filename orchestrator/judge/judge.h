@@ -86,6 +86,12 @@ bool judge_needs(const struct judge *, const struct event *);
 /* True when the history says that the run came to its end. */
 bool judge_saw_end(const struct judge *);
 
+/*
+ * True when an operation succeeded after the last fault during which none can
+ * be counted on, and when there was no such fault or nothing operates.
+ */
+bool judge_worked_since_idle(const struct judge *);
+
 /* Anomalies raised so far, by kind and class. */
 uint64_t judge_count(
     const struct judge *, enum anomaly_kind, enum anomaly_class);

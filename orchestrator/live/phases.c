@@ -263,7 +263,12 @@ mayhem_is_over(struct run *r)
 	return load_is_over(r);
 }
 
-/* heal: the load goes on until no fault is in force */
+/*
+ * heal: the load goes on until no fault is in force, and until an operation
+ * succeeds after those during which none can: without it the run proves
+ * nothing (judge.c). When none does for a while, that is what the run tells.
+ */
+#define HEAL_WORK_NS (30 * CLOCK_S)
 
 static void
 heal_enter(struct run *r)
@@ -275,7 +280,10 @@ heal_enter(struct run *r)
 static bool
 heal_is_over(struct run *r)
 {
-	return r->all_healed;
+	return r->all_healed &&
+	       (r->interrupted || r->stopped ||
+		   judge_worked_since_idle(r->history.judge) ||
+		   clock_mono_ns() >= r->healed_ns + HEAL_WORK_NS);
 }
 
 static void

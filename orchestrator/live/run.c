@@ -254,6 +254,7 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 		break;
 	case MESSAGE_ALL_HEALED:
 		r->all_healed = true;
+		r->healed_ns = clock_mono_ns();
 		break;
 	case MESSAGE_SETTLED:
 		r->settled = true;

@@ -46,6 +46,7 @@ struct run {
 
 	enum run_phase phase;
 	uint64_t phase_ns;    /* when it began */
+	uint64_t healed_ns;   /* when chaos said that no fault is left */
 	uint64_t deadline_ns; /* when it is given up, by children_time() */
 	unsigned step;	      /* within the phase */
 
