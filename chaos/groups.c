@@ -383,6 +383,17 @@ groups_step(struct groups *s, const struct cluster *c, struct child *child)
 }
 
 bool
+groups_are_sick(const struct groups *s, unsigned servers)
+{
+	unsigned i;
+
+	for (i = 0; i < servers; i++)
+		if (!s->answers[i])
+			return false;
+	return s->n > 0;
+}
+
+bool
 groups_are_hopeless(const struct groups *s, uint64_t calm_ns, uint64_t limit_ns)
 {
 	uint64_t now = clock_mono_ns(), since;

@@ -56,6 +56,12 @@ void groups_fini(struct groups *);
 void groups_step(struct groups *, const struct cluster *, struct child *);
 
 /*
+ * True when a group is sick, and all of so many servers answer: it may turn
+ * out that it does not recover.
+ */
+bool groups_are_sick(const struct groups *, unsigned servers);
+
+/*
  * True when a group has been sick for longer than limit_ns, counted from
  * calm_ns on, and that was told: it is not worth while to wait any more.
  */

@@ -28,7 +28,6 @@
 
 #define WAIT_MS	    1000
 #define LOOP_MS	    50
-#define SETTLE_NS   (150 * CLOCK_S)
 #define SURE_NS	    (20 * CLOCK_S) /* behind --recover-timeout */
 #define LINKS_NS    (10 * CLOCK_S) /* between looks for leaks */
 #define EXIT_FAILED 70
@@ -40,11 +39,12 @@ struct chaos {
 	struct schedule schedule;
 	int signal_fd;
 	struct pace pace;
-	bool terminated;     /* SIGTERM: the parent has lost patience */
-	bool failed;	     /* a part of the harness broke; was said */
-	bool healing;	     /* MAYHEM_STOP came; ALL_HEALED is owed */
-	uint64_t settle_ns;  /* SETTLE came then; SETTLED is owed */
-	uint64_t patient_ns; /* until then, by chaos_time() */
+	bool terminated;    /* SIGTERM: the parent has lost patience */
+	bool failed;	    /* a part of the harness broke; was said */
+	bool healing;	    /* MAYHEM_STOP came; ALL_HEALED is owed */
+	uint64_t settle_ns; /* SETTLE came then; SETTLED is owed */
+	/* By chaos_time(): until then; and as long as a group is sick. */
+	uint64_t patient_ns, hopeful_ns;
 	struct states states;
 	struct groups groups;
 	bool wants_dump;
@@ -105,13 +105,21 @@ chaos_tell_silence(struct chaos *c, const char *who, uint64_t silent_ns)
 	child_emit(&c->child, &ev);
 }
 
-/* As long as a group that does not recover could still be told. */
+/* Half of what the end of the run may take: the other is the audit's. */
 static uint64_t
-settle_patience(const struct run_config *c)
+settle_share(const struct chaos *c)
 {
-	uint64_t limit = c->recover_timeout_ns + SURE_NS;
+	uint64_t ns = config_settle_ns(&c->config);
 
-	return limit > SETTLE_NS ? limit : SETTLE_NS;
+	return (c->cluster.ops->is_slow ? 3 : 1) * ns / 2;
+}
+
+static void
+begin_settling(struct chaos *c)
+{
+	c->settle_ns = clock_mono_ns();
+	c->patient_ns = chaos_time(c) + settle_share(c);
+	c->hopeful_ns = chaos_time(c) + c->config.recover_timeout_ns + SURE_NS;
 }
 
 static void
@@ -126,11 +134,10 @@ take_command(struct chaos *c, const struct event *cmd)
 		c->healing = true;
 		break;
 	case MESSAGE_SETTLE:
-		c->settle_ns = clock_mono_ns();
-		c->patient_ns = chaos_time(c) + settle_patience(&c->config);
+		begin_settling(c);
 		break;
 	case MESSAGE_COMPARE:
-		states_begin(&c->states);
+		states_begin(&c->states, settle_share(c));
 		break;
 	case MESSAGE_DUMP:
 		c->wants_dump = true;
@@ -311,15 +318,19 @@ answer_healed(struct chaos *c)
 }
 
 /*
- * Not before a group that does not recover has had its time, and that was
- * told; nor for longer than it could still be told.
+ * While a group is sick not before it has had its time, and that was told;
+ * nor for longer than it could still be told.
  */
 static bool
 settling_is_vain(const struct chaos *c, char *why)
 {
 	uint64_t limit = c->config.recover_timeout_ns + SURE_NS;
+	uint64_t until_ns = c->patient_ns;
 
-	return chaos_time(c) >= c->patient_ns ||
+	if (groups_are_sick(&c->groups, c->cluster.n) &&
+	    until_ns < c->hopeful_ns)
+		until_ns = c->hopeful_ns;
+	return chaos_time(c) >= until_ns ||
 	       (c->cluster.monitor != NULL &&
 		   monitor_is_foreign(
 		       c->cluster.monitor, MONITOR_FOREIGN_NS, why)) ||

@@ -7,12 +7,14 @@
 
 #include "chaos/internal.h"
 #include "chaos/page.h"
+#include "proto/base/clock.h"
 #include "proto/base/file.h"
 #include "proto/base/text.h"
 #include "proto/child.h"
 
 /* a stopped server's port accepts, and nothing comes */
 #define TIMEOUT_MS 2000L
+#define DUMP_NS	   (8 * CLOCK_S)
 
 /* Our own socket: that there can be none is not the server's silence. */
 static curl_socket_t
@@ -168,10 +170,17 @@ page_folder(const struct cluster *c, unsigned node, char *out, size_t size)
 		text_add(out, size, "@%u", same);
 }
 
+struct dump {
+	const struct cluster *c;
+	const char *dir;
+	struct child *child;
+	struct transfer t;
+	uint64_t deadline_ns; /* no page is begun later */
+};
+
 /* The pages of one server; how many could be saved. */
 static unsigned
-save_pages(const struct cluster *c, struct transfer *t, unsigned node,
-    const char *dir, struct child *child)
+save_pages(struct dump *d, unsigned node)
 {
 	static const char *const pages[][2] = {
 	    {"varz", "varz"},
@@ -180,22 +189,24 @@ save_pages(const struct cluster *c, struct transfer *t, unsigned node,
 	    {"routez", "routez"},
 	    {"healthz", "healthz"},
 	};
-	const struct cluster_node *n = &c->nodes[node - 1];
+	const struct cluster_node *n = &d->c->nodes[node - 1];
 	char name[CLUSTER_NAME_MAX + 16];
 	char folder[CONFIG_PATH_MAX + 128] = "", path[CONFIG_PATH_MAX + 144],
 				      url[CLUSTER_URL_MAX + 128];
 	unsigned p, saved = 0;
 
-	page_folder(c, node, name, sizeof(name));
-	text_add(folder, sizeof(folder), "%s/%s", dir, name);
+	page_folder(d->c, node, name, sizeof(name));
+	text_add(folder, sizeof(folder), "%s/%s", d->dir, name);
 	if (file_make_dir(folder) < 0)
 		return 0;
-	for (p = 0; p < sizeof(pages) / sizeof(pages[0]); p++) {
+	for (p = 0; p < sizeof(pages) / sizeof(pages[0]) &&
+		    clock_mono_ns() < d->deadline_ns;
+	     p++) {
 		text_format(
 		    path, sizeof(path), "%s/%s.json", folder, pages[p][1]);
 		text_format(url, sizeof(url), "%s/%s", n->monitor, pages[p][0]);
-		saved += save_page(t, c->config, url, path);
-		child_beat(child);
+		saved += save_page(&d->t, d->c->config, url, path);
+		child_beat(d->child);
 	}
 	return saved;
 }
@@ -203,14 +214,17 @@ save_pages(const struct cluster *c, struct transfer *t, unsigned node,
 unsigned
 page_dump(const struct cluster *c, const char *dir, struct child *child)
 {
-	struct transfer t;
+	struct dump d = {.c = c,
+	    .dir = dir,
+	    .child = child,
+	    .deadline_ns = clock_mono_ns() + DUMP_NS};
 	unsigned i, saved = 0;
 
-	if (file_make_dir(dir) < 0 || page_open(&t, c, NULL) < 0)
+	if (file_make_dir(dir) < 0 || page_open(&d.t, c, NULL) < 0)
 		return 0;
 	for (i = 0; i < c->n; i++)
 		if (c->nodes[i].monitor[0] != '\0')
-			saved += save_pages(c, &t, i + 1, dir, child);
-	transfer_close(&t, NULL);
+			saved += save_pages(&d, i + 1);
+	transfer_close(&d.t, NULL);
 	return saved;
 }

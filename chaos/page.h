@@ -37,7 +37,8 @@ void page_folder(const struct cluster *, unsigned node, char *out, size_t size);
 
 /*
  * Save the pages that tell most of all servers, in a folder each below dir;
- * returns how many. The child shows meanwhile that it lives.
+ * returns how many. It takes some ten seconds at most; the child shows
+ * meanwhile that it lives.
  */
 unsigned page_dump(const struct cluster *, const char *dir, struct child *);
 

@@ -36,10 +36,11 @@ states_differ(const struct state_row *rows, unsigned n, unsigned peers)
 }
 
 void
-states_begin(struct states *s)
+states_begin(struct states *s, uint64_t patience_ns)
 {
 	memset(s, 0, sizeof(*s));
 	s->begin_ns = s->asked_ns = clock_mono_ns();
+	s->patient_ns = s->begin_ns + patience_ns;
 }
 
 /*
@@ -234,7 +235,8 @@ states_step(struct states *s, const struct cluster *c, struct child *child)
 		}
 		s->asked_ns = now;
 	}
-	if (now < s->begin_ns + STATES_GIVE_UP_NS)
+	if (now < s->patient_ns || (silent == 0 && s->nopen > 0 &&
+				       now < s->begin_ns + STATES_GIVE_UP_NS))
 		return;
 	if (silent != 0)
 		text_add(why, sizeof(why),

@@ -36,8 +36,9 @@ bool states_differ(const struct state_row *rows, unsigned n, unsigned peers);
 
 /* A comparison that goes on. Zeroed: none does. */
 struct states {
-	uint64_t begin_ns; /* 0: none goes on */
-	uint64_t asked_ns; /* answers to earlier questions do not count */
+	uint64_t begin_ns;   /* 0: none goes on */
+	uint64_t patient_ns; /* for servers that are silent, and for leaders */
+	uint64_t asked_ns;   /* answers to earlier questions do not count */
 	unsigned streams, differ, leaderless;
 	struct {
 		char name[80];
@@ -49,10 +50,12 @@ struct states {
 };
 
 /*
- * Begin a comparison. states_step() emits its result (STATE, STATES_DIFFER,
- * COMPARED).
+ * Begin a comparison, which waits for so long until every server tells its
+ * state and every stream has a leader; one that differs has STATES_GIVE_UP_NS
+ * if that is longer, for only lasting proves it. states_step() emits its result
+ * (STATE, STATES_DIFFER, COMPARED).
  */
-void states_begin(struct states *);
+void states_begin(struct states *, uint64_t patience_ns);
 
 /* Compare what is known, and emit the result once it is final. */
 void states_step(struct states *, const struct cluster *, struct child *);

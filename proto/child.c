@@ -96,6 +96,9 @@ child_beat(struct child *c)
 {
 	uint64_t now = clock_mono_ns();
 
+	if (c->beat_ns != 0 && now > c->beat_ns + CHILD_CALL_NS)
+		c->stood_ns += now - c->beat_ns - CHILD_CALL_NS;
+	c->beat_ns = now;
 	if (now >= c->up.last_ns + CHILD_BEAT_NS)
 		child_say(c, MESSAGE_HEARTBEAT);
 	else if (now >= c->flushed_ns + c->lazy_ns) {

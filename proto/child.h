@@ -13,7 +13,8 @@
 #define CHILD_DOWN 3
 #define CHILD_UP   4
 
-#define CHILD_BEAT_NS UINT64_C(100000000) /* longest silence upwards */
+#define CHILD_BEAT_NS UINT64_C(100000000)  /* longest silence upwards */
+#define CHILD_CALL_NS UINT64_C(6000000000) /* longer than any one call */
 
 struct child {
 	struct channel_in down;
@@ -26,6 +27,8 @@ struct child {
 	 */
 	uint64_t lazy_ns;
 	uint64_t flushed_ns;
+	/* When child_beat() was called last, and for how long it was not. */
+	uint64_t beat_ns, stood_ns;
 };
 
 /* Take the pipes over, send HELLO, send log lines upwards. */
@@ -48,7 +51,11 @@ void child_flush(struct child *);
 /* Emit and flush an event that has no fields worth setting. */
 void child_say(struct child *, enum message_type);
 
-/* Send a heartbeat when nothing was sent for CHILD_BEAT_NS; flush. */
+/*
+ * Send a heartbeat when nothing was sent for CHILD_BEAT_NS; flush. What lies
+ * between two calls and is longer than any one call of ours stood still, and
+ * is added to stood_ns.
+ */
 void child_beat(struct child *);
 
 /*

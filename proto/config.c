@@ -89,6 +89,8 @@ const struct option_spec config_options[] = {
 	"longest from publish ack to confirmed consumption"),
     TIME("recover-timeout", recover_timeout_ns, "240s", CLOCK_S, DAY,
 	"longest from the end of a fault until all groups are whole"),
+    TIME("settle-timeout", settle_timeout_ns, "0", 0, DAY,
+	"longest end of a run after its load; 0: 60s, 120s with faults"),
     TIME("quiet-time", quiet_ns, "2s", 0, DAY,
 	"load without faults before the first one and between mixes"),
     FLAG("strict-availability", strict_availability,
@@ -279,6 +281,14 @@ config_stream_prefix(const struct run_config *c, char *out, size_t size)
 	out[0] = '\0';
 	if (strcmp(c->test, "none") != 0)
 		text_add(out, size, "NB_%llX_", (unsigned long long)c->run);
+}
+
+uint64_t
+config_settle_ns(const struct run_config *c)
+{
+	if (c->settle_timeout_ns != 0)
+		return c->settle_timeout_ns;
+	return (strcmp(c->mayhem, "none") == 0 ? 60 : 120) * CLOCK_S;
 }
 
 bool

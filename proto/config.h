@@ -34,7 +34,8 @@ struct run_config {
 	uint64_t mix; /* modes at once; 0: all, or 2 of many */
 	uint64_t mix_time_ns;
 	uint64_t op_timeout_ns, consume_timeout_ns, recover_timeout_ns;
-	uint64_t quiet_ns; /* quiet phase before the first fault */
+	uint64_t settle_timeout_ns; /* 0: as config_settle_ns() has it */
+	uint64_t quiet_ns;	    /* quiet phase before the first fault */
 	bool strict_availability, strict_answers, stop_on_anomaly;
 	bool json, quiet;
 	char metrics[128];	     /* HOST:PORT, empty: none */
@@ -127,6 +128,12 @@ void config_stream_prefix(const struct run_config *, char *out, size_t size);
  * text never gets longer.
  */
 void config_hide_password(char *urls);
+
+/*
+ * How long the end of the run may take, from settle to down: what the user
+ * set, or what suits its faults.
+ */
+uint64_t config_settle_ns(const struct run_config *);
 
 /* True when name is one of the comma-separated items of list. */
 bool config_list_has(const char *list, const char *name);

@@ -8,6 +8,7 @@
 
 #include "proto/child.h"
 #include "proto/config.h"
+#include "worker/audit/limit.h"
 #include "worker/payload.h"
 #include "worker/session.h"
 #include "worker/worker.h"
@@ -45,6 +46,7 @@ struct worker {
 	uint32_t ntargets, targets_room;
 	struct worker_asked *asked; /* audit only */
 	uint32_t nasked, asked_room;
+	struct limit limit; /* audit only */
 };
 
 /* worker.c: take commands that have come; wait up to timeout_ms for one. */

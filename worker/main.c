@@ -113,9 +113,11 @@ play_audit(struct worker *w)
 
 	if (!w->ops->needs_no_cluster)
 		consumers_ask(w);
+	limit_enter(w, LIMIT_SCANS);
 	err = w->ops->audit != NULL ? w->ops->audit(w) : audit_streams(w);
 	if (err < 0 || w->ops->needs_no_cluster)
 		return err;
+	limit_enter(w, LIMIT_COPIES);
 	return copies_streams(w);
 }
 

@@ -75,6 +75,9 @@ take_command(struct worker *w, const struct event *cmd)
 	case MESSAGE_AUDIT_CONSUMER:
 		add_asked(w, &cmd->u.audit_consumer);
 		break;
+	case MESSAGE_AUDIT_LIMIT:
+		limit_begin(w, &cmd->u.audit_limit);
+		break;
 	default:
 		if (w->ops->command != NULL)
 			w->ops->command(w, cmd);

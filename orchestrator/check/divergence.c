@@ -197,6 +197,11 @@ on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 	name_sequences(d, &a, sequences, sizeof(sequences));
 	name_counts(d, counts, sizeof(counts));
 	a.class = class_of(c, d, m->differed_ns);
+	if (m->differed_ns < PERSIST_NS)
+		check_doubt(c,
+		    "the copies of stream %u differed for %.0f s, after which "
+		    "nobody looked: %.120s",
+		    m->stream, (double)m->differed_ns / 1e9, m->why);
 	check_raise(c, &a,
 	    "the copies of stream %u differed for %llu s: %s%s%s", m->stream,
 	    (unsigned long long)(m->differed_ns / CLOCK_S), counts,

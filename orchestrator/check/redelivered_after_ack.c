@@ -33,8 +33,9 @@
  *
  * Memory: the numbers and confirmations of the latest KEEP and of what was
  * in flight stand in rings; of older ones only the time is kept by which a
- * block of them had been confirmed, which is later than the truth. Blocks are
- * much smaller than KEEP: that time, too, is long before the redelivery.
+ * block of them had been confirmed (stamps.h), which is later than the truth.
+ * Blocks are much smaller than KEEP, or than what was confirmed since: that
+ * time, too, is long before the redelivery.
  *
  * Why no legal behaviour trips it: an ack that timed out is UNKNOWN and
  * never enters; late arrivals have d < m1, and do not come behind an M1 on
@@ -52,6 +53,7 @@
 
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/order.h"
+#include "orchestrator/judge/stamps.h"
 #include "proto/base/array.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -61,7 +63,6 @@
 #define KEEP	     4096  /* numbers and confirmations */
 #define BACK_MAX     KEEP  /* numbers looked at to find M1 */
 #define RUNS_MAX     16384 /* of confirmed sequences; then half are dropped */
-#define BLOCK	     1024  /* sequences that share a time of confirmation */
 #define ENDS	     64	   /* ends of servers that are remembered */
 #define AHEAD_MAX    3072  /* numbers of a deposed leader, at most */
 #define APART_NS     (20 * CLOCK_S) /* no delivery is on its way so long */
@@ -107,8 +108,7 @@ struct line {
 	struct order confirmed; /* stream sequence: when it was confirmed */
 	struct seqmap set;	/* stream sequences that were confirmed */
 	uint64_t dropped;	/* below this the ledger knows it as well */
-	uint64_t *blocks;	/* latest confirmation, by sequence / BLOCK */
-	uint32_t nblocks;
+	struct stamps stamps;	/* latest confirmation */
 	struct suspect *suspects;
 	uint32_t nsuspects, suspects_room;
 	struct reader *readers; /* by source */
@@ -363,12 +363,10 @@ confirmed_before(struct check *c, const struct line *l,
 	if (item != NULL && item->time_ns != 0)
 		return item->time_ns;
 	s->is_old = true;
-	if (m->seq / BLOCK >= l->nblocks)
-		return 0;
 	if (seqmap_find(&l->set, m->seq, &same) ||
 	    (m->seq < l->dropped && m->delivered > 1 &&
 		ledger_was_confirmed(c->ledger, m->consumer, m->id)))
-		return l->blocks[m->seq / BLOCK];
+		return stamps_at(&l->stamps, m->seq);
 	return 0;
 }
 
@@ -582,18 +580,6 @@ set_trim(struct line *l)
 }
 
 static int
-block_note(struct line *l, uint64_t seq, uint64_t now_ns)
-{
-	uint64_t *block = array_at(
-	    &l->blocks, &l->nblocks, seq / BLOCK, sizeof(*block), UINT32_MAX);
-
-	if (block == NULL)
-		return -ENOMEM;
-	*block = now_ns;
-	return 0;
-}
-
-static int
 on_ack_ok(struct check *c, const struct msg_ack_ok *m)
 {
 	struct line *l = line_at(c, m->consumer);
@@ -613,7 +599,7 @@ on_ack_ok(struct check *c, const struct msg_ack_ok *m)
 		item->time_ns = c->now_ns;
 	if (err == -ENOMEM)
 		return err;
-	return is_first ? block_note(l, m->seq, c->now_ns) : 0;
+	return is_first ? stamps_note(&l->stamps, m->seq, c->now_ns) : 0;
 }
 
 static void
@@ -622,7 +608,7 @@ line_fini(struct line *l)
 	order_fini(&l->numbers);
 	order_fini(&l->confirmed);
 	seqmap_fini(&l->set);
-	free(l->blocks);
+	stamps_fini(&l->stamps);
 	free(l->suspects);
 	free(l->readers);
 	memset(l, 0, sizeof(*l));

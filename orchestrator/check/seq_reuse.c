@@ -19,6 +19,7 @@
 
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
+#include "proto/base/ensure.h"
 
 /* What the scan read of a stream's folded sequences. */
 struct reread {
@@ -83,19 +84,20 @@ raise_block(struct check *c, uint32_t stream, uint64_t first, uint64_t place)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
 	struct anomaly a = {.kind = ANOMALY_SEQ_REUSE, .stream = stream};
+	uint64_t width = seqlog_digest_width(&s->known.digest);
 
-	a.seqs[0] = place;
-	if (place != 0)
+	a.seqs[0] = place < width ? first + place : 0;
+	if (place < width)
 		check_raise(c, &a,
 		    "sequence %llu of %s holds another message than was "
 		    "acknowledged or read there before",
-		    (unsigned long long)place, s->name);
+		    (unsigned long long)a.seqs[0], s->name);
 	else
 		check_raise(c, &a,
 		    "several of the sequences %llu to %llu of %s hold other "
 		    "messages than were acknowledged or read there before",
 		    (unsigned long long)first,
-		    (unsigned long long)(first + SEQLOG_BLOCK - 1), s->name);
+		    (unsigned long long)(first + width - 1), s->name);
 }
 
 /* Compare the blocks that were read whole with what they held. */
@@ -105,21 +107,24 @@ on_scan_end(struct check *c, const struct msg_scan_end *m)
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	struct seq_reuse_state *st = c->state;
 	const struct seqlog_block *was, *is;
-	const struct reread *r;
-	uint64_t first;
+	struct reread *r;
+	uint64_t width;
 	size_t i;
 
 	if (s == NULL || m->stream >= st->n)
 		return;
 	r = &st->rereads[m->stream];
+	width = seqlog_digest_width(&s->known.digest);
+	seqlog_digest_widen(&r->digest, width);
+	/* All that is in it is in the other. */
+	ensure(seqlog_digest_width(&r->digest) == width);
 	for (i = 0; i < r->digest.n && i < s->known.digest.n; i++) {
 		was = &s->known.digest.blocks[i];
 		is = &r->digest.blocks[i];
-		first = i * SEQLOG_BLOCK;
 		/* One that is not there is the business of "lost". */
 		if (is->count == was->count && is->hash != was->hash)
-			raise_block(c, m->stream, first,
-			    seqlog_digest_place(was, is, first));
+			raise_block(c, m->stream, i * width,
+			    seqlog_digest_place(was, is, width));
 	}
 }
 

@@ -31,6 +31,7 @@ struct facts {
 	uint64_t load_ns, load_end_ns; /* when the load began, and ended */
 	uint64_t clock_ns, stood_ns;   /* it stood so long, up to then */
 	uint64_t silent_ns[2];	       /* of ours in all, when it did */
+	struct msg_audit_reading reading;
 	uint64_t dropped, holes, dropped_first_ns, dropped_last_ns;
 	bool lost_memory;
 	bool is_broken; /* events are missing or changed: no check goes on */
@@ -500,6 +501,9 @@ note_facts(struct judge *j, const struct event *ev)
 	case MESSAGE_DROPPED:
 		note_dropped(j, &ev->u.dropped);
 		break;
+	case MESSAGE_AUDIT_READING:
+		f->reading = ev->u.audit_reading;
+		break;
 	case MESSAGE_SCAN_BEGIN:
 		note_stream(f, &f->begun, ev->u.scan_begin.stream);
 		break;
@@ -881,6 +885,20 @@ note(struct judge_result *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* The end of the run was longer than --settle-timeout, if it had to be. */
+static void
+note_reading(const struct facts *f, struct judge_result *r)
+{
+	const struct msg_audit_reading *m = &f->reading;
+
+	if (m->limit_ns >= JUDGE_READING_NS)
+		note(r,
+		    "the audit had %llu messages, of %.1f MiB, to read %u "
+		    "times, and up to %.0f s beside --settle-timeout for that",
+		    (unsigned long long)m->messages, (double)m->bytes / 1048576,
+		    m->times, (double)m->limit_ns / 1e9);
+}
+
 /* At most JUDGE_NOTES of them. */
 static void
 judge_annotate(const struct judge *j, struct judge_result *r)
@@ -918,6 +936,7 @@ judge_annotate(const struct judge *j, struct judge_result *r)
 		    (double)s->total_ns / 1e9, s->longest_who,
 		    (double)s->longest_ns / 1e9,
 		    since_load(&j->facts, s->longest_from_ns));
+	note_reading(&j->facts, r);
 }
 
 static void judge_conclude(

@@ -11,7 +11,9 @@
 
 #define JUDGE_KEEP    16 /* anomalies of one kind and class kept whole */
 #define JUDGE_REASONS 16
-#define JUDGE_NOTES   4
+#define JUDGE_NOTES   5
+/* Time for reading in the audit that is worth a line. */
+#define JUDGE_READING_NS UINT64_C(10000000000)
 
 enum verdict {
 	VERDICT_PASS,

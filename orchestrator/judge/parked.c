@@ -32,19 +32,20 @@ parked_fini(struct parked *p)
 }
 
 static struct parked_set *
-set_at(struct parked_source *s, uint64_t confirmed)
+set_at(struct parked_source *s, uint64_t confirmed, uint32_t high)
 {
 	struct parked_set *set;
 	uint32_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->sets[i].confirmed == confirmed)
+		if (s->sets[i].confirmed == confirmed &&
+		    s->sets[i].high == high)
 			return &s->sets[i];
-	set =
-	    array_at(&s->sets, &s->room, s->n, sizeof(*set), PARKED_MASKS_MAX);
+	set = array_at(&s->sets, &s->room, s->n, sizeof(*set), PARKED_SETS_MAX);
 	if (set == NULL)
 		return NULL;
 	set->confirmed = confirmed;
+	set->high = high;
 	set->counters = roaring_bitmap_create();
 	if (set->counters == NULL)
 		return NULL;
@@ -59,11 +60,12 @@ set_with(const struct parked *p, uint64_t id)
 	uint32_t i, source = message_id_source(id);
 	struct parked_set *set;
 
-	if (source >= p->n || counter > UINT32_MAX)
+	if (source >= p->n)
 		return NULL;
 	for (i = 0; i < p->sources[source].n; i++) {
 		set = &p->sources[source].sets[i];
-		if (roaring_bitmap_contains(set->counters, (uint32_t)counter))
+		if (set->high == counter >> 32 &&
+		    roaring_bitmap_contains(set->counters, (uint32_t)counter))
 			return set;
 	}
 	return NULL;
@@ -79,9 +81,9 @@ parked_put(struct parked *p, uint64_t id, uint64_t confirmed)
 
 	if (s == NULL)
 		return -ENOMEM;
-	if (s->n >= PARKED_MASKS_MAX || counter > UINT32_MAX)
+	if (s->n >= PARKED_SETS_MAX)
 		return -ENOSPC;
-	set = set_at(s, confirmed);
+	set = set_at(s, confirmed, (uint32_t)(counter >> 32));
 	if (set == NULL)
 		return -ENOMEM;
 	roaring_bitmap_add(set->counters, (uint32_t)counter);

@@ -11,13 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PARKED_MASKS_MAX 64 /* different sets of consumers, by publisher */
+#define PARKED_SETS_MAX 256 /* by publisher */
 
 struct roaring_bitmap_s;
 
+/* Those of its messages that the same consumers confirmed. */
 struct parked_set {
 	uint64_t confirmed;		   /* bits of consumers */
-	struct roaring_bitmap_s *counters; /* of its messages */
+	uint32_t high;			   /* bits of their counters */
+	struct roaring_bitmap_s *counters; /* the other 32 */
 };
 
 struct parked_source {
@@ -35,8 +37,7 @@ void parked_fini(struct parked *);
 
 /*
  * Keep the message of that id, which these consumers confirmed. 0; -ENOSPC
- * when its publisher has too many different sets already, or its counter has
- * more than 32 bits; -ENOMEM.
+ * when its publisher has too many different sets already; -ENOMEM.
  */
 int parked_put(struct parked *, uint64_t id, uint64_t confirmed);
 

@@ -59,38 +59,73 @@ void
 seqlog_digest_fini(struct seqlog_digest *d)
 {
 	free(d->blocks);
-	d->blocks = NULL;
-	d->n = 0;
+	memset(d, 0, sizeof(*d));
+}
+
+uint64_t
+seqlog_digest_width(const struct seqlog_digest *d)
+{
+	return d->width != 0 ? d->width : SEQLOG_BLOCK;
+}
+
+/* Two blocks become one; the places in the second are then further on. */
+static void
+merge_pairs(struct seqlog_digest *d)
+{
+	uint64_t width = seqlog_digest_width(d);
+	struct seqlog_block *to, b;
+	uint32_t i;
+
+	for (i = 0; i < d->n; i++) {
+		b = d->blocks[i];
+		memset(&d->blocks[i], 0, sizeof(b));
+		to = &d->blocks[i / 2];
+		to->count += b.count;
+		to->hash += b.hash;
+		to->ids = plus(to->ids, b.ids);
+		to->weighted = plus(to->weighted, b.weighted);
+		if (i % 2 != 0)
+			to->weighted = plus(to->weighted, times(width, b.ids));
+	}
+	d->width = 2 * width;
+}
+
+void
+seqlog_digest_widen(struct seqlog_digest *d, uint64_t width)
+{
+	while (seqlog_digest_width(d) < width)
+		merge_pairs(d);
 }
 
 int
 seqlog_digest_add(struct seqlog_digest *d, uint64_t seq, uint64_t id)
 {
-	uint64_t small = id % SEQLOG_PRIME;
-	struct seqlog_block *b = array_at(
-	    &d->blocks, &d->n, seq / SEQLOG_BLOCK, sizeof(*b), UINT32_MAX);
+	uint64_t small = id % SEQLOG_PRIME, width;
+	struct seqlog_block *b;
 
+	while (seq / seqlog_digest_width(d) >= SEQLOG_BLOCKS)
+		merge_pairs(d);
+	width = seqlog_digest_width(d);
+	b = array_at(&d->blocks, &d->n, seq / width, sizeof(*b), SEQLOG_BLOCKS);
 	if (b == NULL)
 		return -ENOMEM;
 	b->count++;
 	b->hash += mix(seq + UINT64_C(0x9e3779b97f4a7c15) * mix(id));
 	b->ids = plus(b->ids, small);
-	b->weighted = plus(b->weighted, times(seq % SEQLOG_BLOCK + 1, small));
+	b->weighted = plus(b->weighted, times(seq % width + 1, small));
 	return 0;
 }
 
 uint64_t
-seqlog_digest_place(const struct seqlog_block *a, const struct seqlog_block *b,
-    uint64_t first_seq)
+seqlog_digest_place(
+    const struct seqlog_block *a, const struct seqlog_block *b, uint64_t width)
 {
 	uint64_t ids = minus(a->ids, b->ids), place;
 
 	if (ids == 0)
-		return 0;
+		return width;
 	place = times(minus(a->weighted, b->weighted), inverse(ids));
-	if (place == 0 || place > SEQLOG_BLOCK)
-		return 0;
-	return first_seq + place - 1;
+	return place == 0 || place > width ? width : place - 1;
 }
 
 void

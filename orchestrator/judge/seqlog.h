@@ -6,15 +6,16 @@
  * publisher's messages follow each other. Where publishers interleave the
  * runs are short: then the oldest are folded into digests of blocks, which
  * can no longer say what a sequence holds but still tell whether a full
- * scan reads the same. Memory is bounded but for four words in each
- * SEQLOG_BLOCK sequences. Embedded in its owner.
+ * scan reads the same. There are SEQLOG_BLOCKS of these at most: the longer
+ * the stream, the wider they are. Embedded in its owner.
  */
 #ifndef CHECK_SEQLOG_H
 #define CHECK_SEQLOG_H
 
 #include "orchestrator/judge/seqmap.h"
 
-#define SEQLOG_BLOCK	UINT64_C(4096)	/* sequences of a digest */
+#define SEQLOG_BLOCK	UINT64_C(4096) /* sequences of a digest, at least */
+#define SEQLOG_BLOCKS	(UINT64_C(1) << 18)
 #define SEQLOG_RUNS_MAX ((size_t)65536) /* then half are folded */
 #define SEQLOG_RING_MAX ((size_t)65536) /* entries */
 #define SEQLOG_PRIME	((UINT64_C(1) << 61) - 1)
@@ -30,6 +31,7 @@ struct seqlog_block {
 struct seqlog_digest {
 	struct seqlog_block *blocks;
 	uint32_t n;
+	uint64_t width; /* sequences of a block; 0: SEQLOG_BLOCK */
 };
 
 void seqlog_digest_fini(struct seqlog_digest *);
@@ -37,12 +39,16 @@ void seqlog_digest_fini(struct seqlog_digest *);
 /* Add a pair: 0 or -ENOMEM. */
 int seqlog_digest_add(struct seqlog_digest *, uint64_t seq, uint64_t id);
 
+/* Sequences of a block; and make them at least so wide as another's. */
+uint64_t seqlog_digest_width(const struct seqlog_digest *);
+void seqlog_digest_widen(struct seqlog_digest *, uint64_t width);
+
 /*
- * The place of the one wrong pair of two blocks with equal counts, or 0
- * when more than one is wrong.
+ * The place, from 0, of the one wrong pair of two blocks of such a width with
+ * equal counts, or the width when more than one is wrong.
  */
-uint64_t seqlog_digest_place(const struct seqlog_block *a,
-    const struct seqlog_block *b, uint64_t first_seq);
+uint64_t seqlog_digest_place(
+    const struct seqlog_block *a, const struct seqlog_block *b, uint64_t width);
 
 struct seqlog {
 	uint64_t *ring; /* ids, 0 for none, by sequence */

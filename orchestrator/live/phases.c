@@ -16,6 +16,7 @@
 
 #define STARTS_AT_ONCE 32
 #define LEAVE_NS       (30 * CLOCK_S) /* longer than signals take to end it */
+#define STOP_NS	       (20 * CLOCK_S) /* as the servers have, and more */
 
 struct phase_ops {
 	uint64_t patience_ns; /* by children_time(); 0: it ends by itself */
@@ -31,18 +32,17 @@ is_slow(const struct run *r)
 	return cluster_find(r->config.cluster)->is_slow;
 }
 
-static const struct phase_ops phases[PHASES];
-
 static uint64_t
 phase_deadline(const struct run *r, const struct phase_ops *p)
 {
-	uint64_t ns = (is_slow(r) ? 3 : 1) * p->patience_ns;
-	uint64_t least = r->config.recover_timeout_ns + 60 * CLOCK_S;
+	return children_time(r->children) +
+	       (is_slow(r) ? 3 : 1) * p->patience_ns;
+}
 
-	/* Chaos has to come to see whether it recovers. */
-	if (p == &phases[PHASE_SETTLE] && ns < least)
-		ns = least;
-	return children_time(r->children) + ns;
+static void
+set_deadline(struct run *r, uint64_t ns)
+{
+	r->deadline_ns = children_time(r->children) + ns;
 }
 
 static void
@@ -367,7 +367,7 @@ static void
 drain_step(struct run *r, unsigned step, uint64_t patience_ns)
 {
 	r->step = step;
-	r->deadline_ns = children_time(r->children) + patience_ns;
+	set_deadline(r, patience_ns);
 	if (step != 1)
 		stop_workers(r, step == 0);
 }
@@ -405,12 +405,58 @@ drain_late(struct run *r)
 		run_doom(r, "not all workers have ended in time");
 }
 
+/*
+ * The end of a run, whatever the servers do: --settle-timeout for settle,
+ * audit, clean and down. Settling may take half of that; or, where a group is
+ * sick, as long as it takes until that convicts. What it leaves, half at
+ * least, is the audit's, but for a sixth that is for the two last. Beyond it
+ * the audit has time to read the streams, and to prove what only lasting
+ * proves.
+ */
+
+#define REPLY_NS   (10 * CLOCK_S) /* until what a child says is here */
+#define SURE_NS	   (20 * CLOCK_S) /* behind --recover-timeout */
+#define PROOF_NS   (150 * CLOCK_S)
+#define READ_RATE  10000 /* messages a second, at least */
+#define READ_BYTES (UINT64_C(16) << 20)
+
+static uint64_t
+end_time(const struct run *r)
+{
+	return (is_slow(r) ? 3 : 1) * config_settle_ns(&r->config);
+}
+
+static uint64_t
+last_time(const struct run *r)
+{
+	return end_time(r) / 6;
+}
+
+static uint64_t
+larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Until end_ns, and the least at least. */
+static uint64_t
+left_of_end(const struct run *r, uint64_t least_ns)
+{
+	uint64_t now = children_time(r->children);
+
+	return r->end_ns > now ? larger(r->end_ns - now, least_ns) : least_ns;
+}
+
 /* settle: chaos says when the cluster is healthy and current */
 
 static void
 settle_enter(struct run *r)
 {
+	uint64_t sick = r->config.recover_timeout_ns + SURE_NS;
+
 	r->settled = false;
+	r->end_ns = children_time(r->children) + end_time(r);
+	set_deadline(r, larger(end_time(r) / 2, sick) + REPLY_NS);
 	say(r, r->chaos, MESSAGE_SETTLE);
 }
 
@@ -434,14 +480,79 @@ start_audit(struct run *r)
 	r->audit = add_child(r, "worker", "audit", false);
 }
 
+/* Of streams whose messages stay: what was acknowledged. */
+static uint64_t
+messages_to_read(const struct run *r)
+{
+	const struct ledger *l = judge_ledger(r->history.judge);
+	const struct ledger_stream *s;
+	uint64_t n = 0;
+	uint32_t i;
+
+	for (i = 0; i < l->nstreams; i++) {
+		s = ledger_stream(l, i);
+		if (s != NULL && s->retention == RETENTION_LIMITS)
+			n += s->acked.count;
+	}
+	return n;
+}
+
+/* What the audit has to read, said beforehand: ns to read all of it once. */
+static uint64_t
+note_reading(struct run *r)
+{
+	struct event ev = {.type = MESSAGE_AUDIT_READING};
+	struct msg_audit_reading *m = &ev.u.audit_reading;
+	uint64_t ns;
+
+	m->messages = messages_to_read(r);
+	m->bytes = m->messages > 0 ? r->published_bytes : 0;
+	m->times =
+	    r->config.replicas > 1 ? 1 + (uint32_t)r->config.replicas : 1;
+	ns =
+	    m->messages / READ_RATE * CLOCK_S + m->bytes / READ_BYTES * CLOCK_S;
+	m->limit_ns = ns * m->times;
+	run_note(r, &ev);
+	if (m->limit_ns >= JUDGE_READING_NS)
+		progress_say(&r->progress,
+		    "the audit reads %llu messages %u times: up to %llu s",
+		    (unsigned long long)m->messages, m->times,
+		    (unsigned long long)(m->limit_ns / CLOCK_S));
+	return ns * (is_slow(r) ? 3 : 1);
+}
+
 static void
 audit_enter(struct run *r)
 {
+	struct msg_audit_limit *m = &r->limit;
+	uint64_t base = left_of_end(r, end_time(r) / 2) - last_time(r);
+	uint64_t reading = note_reading(r);
+	uint64_t copies = r->config.replicas > 1 ? r->config.replicas : 0;
+
 	/* Of a cluster that does not settle nothing new would be known. */
 	r->compared = r->is_unsettled;
 	if (!r->compared)
 		say(r, r->chaos, MESSAGE_COMPARE);
+	m->base_ns = base;
+	m->reading_ns = reading;
+	m->proof_ns = PROOF_NS;
+	r->audit_ns = children_time(r->children);
+	r->end_ns = r->audit_ns + base + reading * (1 + copies) + last_time(r);
+	set_deadline(r, base + reading * (1 + copies) + PROOF_NS + REPLY_NS);
 	start_audit(r);
+}
+
+/* The time that is left of the audit's, when another one has used some. */
+static void
+send_limit(struct run *r, struct child_slot *to)
+{
+	struct event ev = {.type = MESSAGE_AUDIT_LIMIT};
+	uint64_t used = children_time(r->children) - r->audit_ns;
+
+	ev.u.audit_limit = r->limit;
+	ev.u.audit_limit.base_ns -=
+	    used < r->limit.base_ns ? used : r->limit.base_ns;
+	children_send(r->children, to, &ev);
 }
 
 /* Name every stream to a process, then let it begin. */
@@ -498,6 +609,7 @@ audit_is_over(struct run *r)
 	if (r->audit == NULL)
 		return true;
 	if (r->audit->state == CHILD_READY) {
+		send_limit(r, r->audit);
 		send_consumers(r, r->audit);
 		send_streams(r, r->audit);
 	}
@@ -535,6 +647,7 @@ has_violation(const struct run *r)
 static void
 clean_enter(struct run *r)
 {
+	set_deadline(r, left_of_end(r, last_time(r)));
 	if (cluster_find(r->config.cluster)->owner != OWNER_OTHERS)
 		return;
 	if (has_violation(r))
@@ -591,7 +704,7 @@ static bool
 down_is_over(struct run *r)
 {
 	/* On Kubernetes what was changed is put back now. */
-	uint64_t patience = (is_slow(r) ? 90 : 20) * CLOCK_S;
+	uint64_t patience = is_slow(r) ? 90 * CLOCK_S : STOP_NS;
 
 	if (r->chaos == NULL || r->chaos->state == CHILD_FINISHED)
 		r->dumped = true;
@@ -623,10 +736,10 @@ static const struct phase_ops phases[PHASES] = {
     [PHASE_MAYHEM] = {0, mayhem_enter, mayhem_is_over, NULL},
     [PHASE_HEAL] = {270 * CLOCK_S, heal_enter, heal_is_over, give_up},
     [PHASE_DRAIN] = {0, drain_enter, drain_is_over, drain_late},
-    [PHASE_SETTLE] = {180 * CLOCK_S, settle_enter, settle_is_over, give_up},
-    [PHASE_AUDIT] = {300 * CLOCK_S, audit_enter, audit_is_over, audit_late},
-    [PHASE_CLEAN] = {60 * CLOCK_S, clean_enter, clean_is_over, give_up},
-    [PHASE_DOWN] = {60 * CLOCK_S, down_enter, down_is_over, down_late},
+    [PHASE_SETTLE] = {0, settle_enter, settle_is_over, give_up},
+    [PHASE_AUDIT] = {0, audit_enter, audit_is_over, audit_late},
+    [PHASE_CLEAN] = {0, clean_enter, clean_is_over, give_up},
+    [PHASE_DOWN] = {20 * CLOCK_S, down_enter, down_is_over, down_late},
     [PHASE_END] = {0, NULL, NULL, NULL},
 };
 

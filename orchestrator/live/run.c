@@ -224,6 +224,9 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 	if (message_class(ev->type) & IS_INVOKE)
 		note_counter(r, s, message_id_of(ev));
 	switch ((unsigned)ev->type) {
+	case MESSAGE_PUBLISH_INVOKE:
+		r->published_bytes += ev->u.publish_invoke.size;
+		break;
 	case MESSAGE_ACK_INVOKE:
 		r->workers[s->source].acking = ev->u.ack_invoke.id;
 		break;
@@ -299,8 +302,6 @@ hook_event(void *arg, struct child_slot *s, const struct event *ev,
 		merge_mark(r->merge, s->source, ev->time_ns);
 		return;
 	}
-	if (s == r->audit)
-		phase_prolong(r, PHASE_AUDIT);
 	steer(r, s, ev);
 	say_log(r, s, ev);
 	err = merge_push(r->merge, ev, raw, raw_len);

@@ -43,6 +43,10 @@ struct run {
 	uint32_t nworkers;
 	struct child_slot *chaos, *setup, *audit, *cleaner;
 	unsigned audits; /* audit processes tried */
+	uint64_t end_ns; /* when all is to be over, by children_time() */
+	struct msg_audit_limit limit; /* of the audit, from its beginning */
+	uint64_t audit_ns;	      /* which was then, likewise */
+	uint64_t published_bytes;     /* of payloads, attempts counted */
 
 	enum run_phase phase;
 	uint64_t phase_ns;    /* when it began */

@@ -77,7 +77,7 @@ begin(void)
 	}
 	world.cluster.health = health_create(&world.cluster, NULL);
 	MUST(world.cluster.health != NULL);
-	states_begin(&world.states);
+	states_begin(&world.states, CLOCK_S);
 }
 
 static void

@@ -272,6 +272,36 @@ test_parked(void **state)
 	assert_true(ledger_was_confirmed(&ledger, 0, message_id(PUBLISHER, 1)));
 }
 
+/* A publisher of 20,000 a second is beyond 2^32 in two and a half days. */
+static void
+test_parked_far(void **state)
+{
+	static const uint64_t counters[] = {
+	    7, 7 + (UINT64_C(1) << 32), 7 + (UINT64_C(2) << 32)};
+	struct parked p;
+	uint64_t i, confirmed;
+
+	(void)state;
+	parked_init(&p);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(
+		    parked_put(&p, message_id(PUBLISHER, counters[i]), i), 0);
+	for (i = 0; i < 3; i++) {
+		assert_true(parked_find(
+		    &p, message_id(PUBLISHER, counters[i]), &confirmed));
+		assert_int_equal(confirmed, i);
+	}
+	assert_false(parked_find(
+	    &p, message_id(PUBLISHER, 8 + (UINT64_C(1) << 32)), &confirmed));
+	assert_true(
+	    parked_take(&p, message_id(PUBLISHER, counters[1]), &confirmed));
+	assert_int_equal(confirmed, 1);
+	assert_false(
+	    parked_find(&p, message_id(PUBLISHER, counters[1]), &confirmed));
+	assert_int_equal(parked_count(&p, 0), 2);
+	parked_fini(&p);
+}
+
 /* One whose outcome nobody knows leaves when it was read and confirmed. */
 static void
 test_recovered(void **state)
@@ -423,6 +453,7 @@ main(void)
 	    FRESH(test_floor),
 	    FRESH(test_worker_dies),
 	    FRESH(test_parked),
+	    cmocka_unit_test(test_parked_far),
 	    FRESH(test_recovered),
 	    FRESH(test_shrinks),
 	    FRESH(test_ack_by_sequence),

@@ -24,7 +24,7 @@ static void
 test_known(void **state)
 {
 	static uint64_t seqs[SEQS];
-	struct seqlog_digest again = {NULL, 0};
+	struct seqlog_digest again = {0};
 	struct seqlog_block was, is;
 	struct seqlog l;
 	struct rng rng;
@@ -75,14 +75,56 @@ test_known(void **state)
 	assert_int_equal(seqlog_digest_add(&again, 6, 4711), 0);
 	is = again.blocks[0];
 	assert_true(was.hash != is.hash);
-	assert_int_equal(seqlog_digest_place(&was, &is, 0), 6);
+	assert_int_equal(seqlog_digest_place(&was, &is, SEQLOG_BLOCK), 6);
 	seqlog_digest_fini(&again);
 	assert_int_equal(seqlog_digest_add(&again, 5, id_of(6)), 0);
 	assert_int_equal(seqlog_digest_add(&again, 6, id_of(5)), 0);
 	assert_true(was.hash != again.blocks[0].hash);
-	assert_int_equal(seqlog_digest_place(&was, &again.blocks[0], 0), 0);
+	assert_int_equal(
+	    seqlog_digest_place(&was, &again.blocks[0], SEQLOG_BLOCK),
+	    SEQLOG_BLOCK);
 	seqlog_digest_fini(&again);
 	seqlog_fini(&l);
+}
+
+/*
+ * A week of 20,000 a second: the blocks are wide, but the same however they
+ * came to be so, and one wrong pair still shows its place.
+ */
+static void
+test_wide(void **state)
+{
+	const uint64_t end = UINT64_C(12096000000),
+		       wrong = end / 3 / 5000 * 5000;
+	struct seqlog_digest grown = {0}, wide = {0};
+	uint64_t seq, width, i;
+
+	(void)state;
+	for (seq = 0; seq < end; seq += 5000)
+		assert_int_equal(seqlog_digest_add(&grown, seq, id_of(seq)), 0);
+	width = seqlog_digest_width(&grown);
+	assert_int_equal(width, 16 * SEQLOG_BLOCK);
+	assert_true(grown.n <= SEQLOG_BLOCKS);
+	seqlog_digest_widen(&wide, width);
+	for (seq = 0; seq < end; seq += 5000)
+		assert_int_equal(seqlog_digest_add(&wide, seq,
+				     id_of(seq == wrong ? 4711 : seq)),
+		    0);
+	assert_int_equal(seqlog_digest_width(&wide), width);
+	for (i = 0; i * width < end; i++)
+		if (i != wrong / width)
+			assert_memory_equal(&grown.blocks[i], &wide.blocks[i],
+			    sizeof(wide.blocks[i]));
+	i = wrong / width;
+	assert_true(grown.blocks[i].hash != wide.blocks[i].hash);
+	assert_int_equal(
+	    seqlog_digest_place(&grown.blocks[i], &wide.blocks[i], width),
+	    wrong % width);
+	/* Whatever a server numbers by. */
+	assert_int_equal(seqlog_digest_add(&grown, UINT64_MAX, 1), 0);
+	assert_true(grown.n <= SEQLOG_BLOCKS);
+	seqlog_digest_fini(&grown);
+	seqlog_digest_fini(&wide);
 }
 
 /* One publisher, however long: one run, and all of it exact. */
@@ -173,6 +215,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_known),
+	    cmocka_unit_test(test_wide),
 	    cmocka_unit_test(test_cheap),
 	    cmocka_unit_test(test_order),
 	    cmocka_unit_test(test_order_keeps),

@@ -544,6 +544,36 @@ tell_held(struct story *s)
 	story_close(s);
 }
 
+/* The whole run, with so long to read in its audit. */
+static void
+tell_reading(struct story *s, uint64_t limit_ns)
+{
+	struct event *ev;
+
+	story_open(s);
+	load(s, 5);
+	ev = story_add(s, 0, MESSAGE_AUDIT_READING);
+	ev->u.audit_reading.messages = 700000;
+	ev->u.audit_reading.bytes = 96 << 20;
+	ev->u.audit_reading.times = 4;
+	ev->u.audit_reading.limit_ns = limit_ns;
+	story_close(s);
+}
+
+static void
+tell_much_to_read(struct story *s)
+{
+	s->mayhem = "none";
+	tell_reading(s, 300 * CLOCK_S);
+}
+
+static void
+tell_little_to_read(struct story *s)
+{
+	s->mayhem = "none";
+	tell_reading(s, 9 * CLOCK_S);
+}
+
 static const struct rule rules[] = {
     {"all killed", tell_kill_all, VERDICT_PASS, 0, NULL},
     {"all killed, and nothing after it", tell_kill_all_then_nothing,
@@ -570,6 +600,10 @@ static const struct rule rules[] = {
 	"note: only 1 of 3 faults were seen to take effect"},
     {"held", tell_held, VERDICT_PASS, 0,
 	"note: for 200 of the 300 s of the load no server was taken down"},
+    {"much to read", tell_much_to_read, VERDICT_PASS, 0,
+	"note: the audit had 700000 messages, of 96.0 MiB, to read 4 times, "
+	"and up to 300 s beside --settle-timeout"},
+    {"little to read", tell_little_to_read, VERDICT_PASS, 0, ""},
     {"whole", whole, VERDICT_PASS, 0, NULL},
     {"without faults, as asked", tell_without_faults, VERDICT_PASS, 0, NULL},
     {"a worker died", tell_worker_died, VERDICT_PASS, 0, NULL},

@@ -18,6 +18,7 @@
 #define IDLE_PULLS 3 /* empty pulls before the path is over */
 #define READERS	   3 /* consumers made until one reads to the end */
 #define GET_NS	   (90 * CLOCK_S)
+#define LEADER_NS  (30 * CLOCK_S) /* of these, as long as that is possible */
 
 struct audit {
 	struct scan scan;
@@ -62,7 +63,7 @@ make_consumer(struct audit *a, const char *name)
 		cc.OptStartSeq = a->next;
 	}
 	err = setup_add_consumer(w, a->scan.target->name, &cc,
-	    clock_mono_ns() + SCAN_QUIET_NS, NULL);
+	    limit_deadline(w, SCAN_QUIET_NS), NULL);
 	if (err < 0)
 		text_format(a->scan.why, sizeof(a->scan.why),
 		    "no audit consumer: %.90s", w->session.why);
@@ -77,7 +78,7 @@ read_on(struct audit *a)
 	char name[64];
 	struct reader r = {.w = w,
 	    .consumer = {a->scan.target->name, name},
-	    .batch = BATCH,
+	    .batch = reader_batch(BATCH, a->scan.bytes, a->scan.messages),
 	    .take = take,
 	    .arg = a,
 	    .is_over = a->next > a->scan.last};
@@ -93,6 +94,8 @@ read_on(struct audit *a)
 		got = reader_pull(&r);
 		if (got < 0)
 			err = got;
+		else if (!r.is_over && limit_is_over(w))
+			err = scan_is_late(&a->scan, "to read it to its end");
 		idle = got > 0 ? 0 : idle + 1;
 	}
 	reader_close(&r);
@@ -111,7 +114,9 @@ scan_by_consumer(struct audit *a)
 	do
 		err = read_on(a);
 	while (err == 0 && a->next <= a->scan.last && a->made < READERS);
-	return err == -ETIMEDOUT && a->made > 1 ? 0 : err;
+	return err == -ETIMEDOUT && a->made > 1 && !limit_is_over(a->scan.w)
+		   ? 0
+		   : err;
 }
 
 static void
@@ -133,7 +138,9 @@ audit_stream(struct worker *w, const struct worker_target *target)
 		text_format(a.scan.why, sizeof(a.scan.why),
 		    "more than %u ranges of sequences are missing", GAPS_MAX);
 	/* What is missing up to there is proven all the same. */
-	left = absent_settle(&a.scan, &a.gaps, clock_mono_ns() + GET_NS);
+	if (a.gaps.n > 0)
+		limit_prove(w, LEADER_NS, "messages are missing");
+	left = absent_settle(&a.scan, &a.gaps, limit_deadline(w, GET_NS));
 	scan_end(&a.scan, err < 0 ? err : left);
 	gaps_fini(&a.gaps);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the consumers say of themselves after the load. Each is asked until
- * its leader says the same several times. One with nothing left is done then.
- * Another gets a client: the audit reads from it and acks what comes, as any
- * client may, until nothing is left or nothing has changed for so long that
- * its numbers are wrong, or it owes a delivery (guarantees 15).
+ * What the consumers say of themselves after the load. All are asked, round
+ * by round, until each one's leader says the same several times. One with
+ * nothing left is done then. Another gets a client: the audit reads from it and
+ * acks what comes, as any client may, until nothing is left or nothing has
+ * changed for so long that its numbers are wrong, or it owes a delivery
+ * (guarantees 15).
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
@@ -19,8 +22,8 @@
 #define GONE_NS	    (30 * CLOCK_S)
 #define WAITS	    3 /* ack waits in which something has to come */
 #define WAIT_MAX_NS (120 * CLOCK_S)
-#define ANSWER_NS   (60 * CLOCK_S)  /* for it to say anything */
-#define ALL_NS	    (200 * CLOCK_S) /* for all of them */
+#define ANSWER_NS   (60 * CLOCK_S) /* for them to say anything */
+#define SLACK_NS    (5 * CLOCK_S)  /* the last question, and its answer */
 #define PULL_NS	    CLOCK_S
 #define NOT_FOUND   10014 /* JSConsumerNotFoundErr */
 
@@ -127,17 +130,43 @@ patience(const struct subject *s)
 	return ns > PERSIST_NS ? ns : PERSIST_NS;
 }
 
-/* Ask until it says the same several times, or that it does not exist. */
-static void
-ask_until_quiet(struct subject *s, uint64_t deadline)
+/* It says the same several times, or for long that it does not exist. */
+static bool
+is_answered(const struct subject *s)
 {
+	return is_quiet(s) ||
+	       (s->gone > 0 && s->last_ns >= s->first_ns + GONE_NS);
+}
+
+/* A round; true when all of them are answered. */
+static bool
+ask_round(struct subject *all, uint32_t n)
+{
+	bool is_over = true;
+	struct subject *s;
+
+	for (s = all; s < all + n && !limit_is_over(s->w); s++) {
+		if (is_answered(s))
+			continue;
+		ask(s);
+		child_beat(&s->w->child);
+		if (s->gone == 1)
+			limit_prove(s->w, GONE_NS + SLACK_NS,
+			    "a consumer is not found");
+		is_over = is_over && is_answered(s);
+	}
+	return is_over;
+}
+
+static void
+ask_until_answered(struct worker *w, struct subject *all)
+{
+	uint64_t begin_ns = clock_mono_ns();
 	struct backoff b = {.step = FIRST_STEP};
 
-	while (!is_quiet(s) && clock_mono_ns() < deadline &&
-	       (s->gone == 0 || s->last_ns < s->first_ns + GONE_NS)) {
-		ask(s);
-		session_backoff(&b, &s->w->child);
-	}
+	while (!ask_round(all, w->nasked) && !limit_is_over(w) &&
+	       clock_mono_ns() < begin_ns + ANSWER_NS)
+		session_backoff(&b, &w->child);
 }
 
 static int
@@ -183,17 +212,25 @@ take(struct subject *s, natsMsg *msg)
 	s->idle_ns = clock_mono_ns();
 }
 
+/* Nothing has changed, and nothing has come, for so long. */
+static bool
+is_stuck(const struct subject *s, uint64_t ns)
+{
+	return is_quiet(s) && s->last_ns >= s->first_ns + ns &&
+	       s->last_ns >= s->idle_ns + ns;
+}
+
 /* Read what it has left, until there is nothing, or nothing changes. */
 static void
-empty(struct subject *s, uint64_t deadline)
+empty(struct subject *s)
 {
+	bool is_proving = false;
 	natsMsg *msg;
-	uint64_t now;
 	int got = open_client(s);
 
 	if (got == 0)
 		s->idle_ns = clock_mono_ns();
-	while (got >= 0) {
+	while (got >= 0 && !limit_is_over(s->w)) {
 		msg = NULL;
 		got = next_delivery(s, &msg);
 		if (got > 0)
@@ -202,11 +239,12 @@ empty(struct subject *s, uint64_t deadline)
 		if (got > 0)
 			continue;
 		ask(s);
-		now = clock_mono_ns();
-		if (now >= deadline || (is_quiet(s) && is_plain(s)) ||
-		    (is_quiet(s) && s->last_ns >= s->first_ns + patience(s) &&
-			s->last_ns >= s->idle_ns + patience(s)))
+		if ((is_quiet(s) && is_plain(s)) || is_stuck(s, patience(s)))
 			break;
+		if (is_proving || !is_stuck(s, SLACK_NS))
+			continue;
+		is_proving = true;
+		limit_prove(s->w, patience(s), "a consumer has something left");
 	}
 	close_client(s);
 }
@@ -266,21 +304,27 @@ stream_name(const struct worker *w, uint32_t stream)
 void
 consumers_ask(struct worker *w)
 {
-	uint64_t end = clock_mono_ns() + ALL_NS, now;
-	struct subject s;
+	struct subject *all, *s;
 	uint32_t i;
 
-	for (i = 0; i < w->nasked; i++) {
-		memset(&s, 0, sizeof(s));
-		s.w = w;
-		s.asked = &w->asked[i];
-		s.name = (struct session_consumer){
-		    stream_name(w, s.asked->stream), s.asked->name};
-		now = clock_mono_ns();
-		ask_until_quiet(
-		    &s, now + ANSWER_NS < end ? now + ANSWER_NS : end);
-		if (is_quiet(&s) && !is_plain(&s))
-			empty(&s, end);
-		tell(&s);
+	if (w->nasked == 0)
+		return;
+	all = calloc(w->nasked, sizeof(*all));
+	if (all == NULL) {
+		child_diag(&w->child, -ENOMEM, "cannot ask the consumers");
+		return;
 	}
+	for (i = 0; i < w->nasked; i++) {
+		all[i].w = w;
+		all[i].asked = &w->asked[i];
+		all[i].name = (struct session_consumer){
+		    stream_name(w, w->asked[i].stream), w->asked[i].name};
+	}
+	ask_until_answered(w, all);
+	for (s = all; s < all + w->nasked; s++) {
+		if (is_quiet(s) && !is_plain(s))
+			empty(s);
+		tell(s);
+	}
+	free(all);
 }

@@ -8,7 +8,8 @@
  *
  * Copies may differ for a moment, while one catches up: they are read again
  * until they agree or have differed for PERSIST_NS; then the messages of
- * the blocks that differ are told one by one.
+ * the blocks that differ are told one by one. Where a block is wide it is
+ * read again by itself first, in narrower ones.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define MAKE_NS	    (60 * CLOCK_S) /* likewise */
 #define STALL_NS    (20 * CLOCK_S) /* nothing is delivered any more */
 #define PERSIST_NS  (60 * CLOCK_S) /* guarantees 13 */
+#define TELL_NS	    (30 * CLOCK_S) /* to show where, and to read once more */
 #define AGAIN_MS    3000
 #define REQUEST_MS  2000
 #define READS_MAX   3 /* of a copy whose deliveries get lost on the way */
@@ -36,6 +38,9 @@ struct copies {
 	const struct worker_target *target;
 	struct copy copies[SERVERS_MAX];
 	unsigned n, expected;
+	struct copy_range range; /* all of the stream, or a block of that */
+	bool is_block;
+	unsigned batch;
 	unsigned made; /* consumers, numbered over the whole audit */
 	uint32_t round;
 	char why[128];
@@ -46,6 +51,16 @@ struct source {
 	char name[64], server[64];
 	uint64_t expected; /* messages it will deliver */
 };
+
+static void
+copies_free(struct copies *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n; i++)
+		copy_fini(&s->copies[i]);
+	free(s);
+}
 
 static bool
 block_differs(const struct copies *s, uint32_t i)
@@ -185,7 +200,7 @@ read_all(struct reading *g)
 	struct copies *s = g->s;
 	struct reader r = {.w = s->w,
 	    .consumer = {s->target->name, g->source->name},
-	    .batch = BATCH,
+	    .batch = s->batch,
 	    .take = take,
 	    .arg = g,
 	    .is_over = g->source->expected == 0};
@@ -194,7 +209,9 @@ read_all(struct reading *g)
 	g->progress_ns = clock_mono_ns();
 	while (err >= 0 && !r.is_over) {
 		err = reader_pull(&r);
-		if (err >= 0 && clock_mono_ns() >= g->progress_ns + STALL_NS)
+		if (err >= 0 &&
+		    (limit_is_over(s->w) ||
+			clock_mono_ns() >= g->progress_ns + STALL_NS))
 			err = -EAGAIN;
 	}
 	if (err >= 0 && g->has_hole)
@@ -209,10 +226,18 @@ read_all(struct reading *g)
 	return err < 0 ? err : 0;
 }
 
+/* Where a copy's messages go. */
+struct entering {
+	struct copy *copy;
+	const struct copy_range *range;
+};
+
 static int
 sink_copy(void *arg, natsMsg *msg, const struct delivery *d)
 {
-	return copy_enter(arg, msg, d);
+	struct entering *e = arg;
+
+	return copy_enter(e->copy, e->range, msg, d);
 }
 
 static void
@@ -226,7 +251,7 @@ emit_copy(struct copies *s, const struct copy *c)
 	m->first = c->first;
 	m->last = c->last;
 	m->messages = c->messages;
-	m->hash = copy_hash(c);
+	m->hash = copy_hash(c, &s->range);
 	text_set(m->server, sizeof(m->server), c->server);
 	child_emit(&s->w->child, &ev);
 }
@@ -264,11 +289,12 @@ static int
 read_copy(struct copies *s, const struct source *src)
 {
 	struct copy *c = copy_of(s, src->server);
+	struct entering e = {c, &s->range};
 	struct reading g = {.s = s,
 	    .source = src,
 	    .sink = sink_copy,
-	    .arg = c,
-	    .to = UINT64_MAX};
+	    .arg = &e,
+	    .to = s->range.to};
 	int err;
 
 	if (c == NULL || c->is_read)
@@ -278,7 +304,8 @@ read_copy(struct copies *s, const struct source *src)
 	if (err < 0)
 		return err;
 	c->is_read = true;
-	emit_copy(s, c);
+	if (!s->is_block)
+		emit_copy(s, c);
 	return 0;
 }
 
@@ -297,14 +324,16 @@ read_copies(struct copies *s)
 		s->copies[i].is_read = false;
 	while (!all_read(s)) {
 		if (made++ == MAKE_MAX || failed > READS_MAX * s->expected ||
-		    (s->n < s->expected && clock_mono_ns() >= deadline)) {
+		    (s->n < s->expected && clock_mono_ns() >= deadline) ||
+		    limit_is_over(s->w)) {
 			if (s->why[0] == '\0')
 				text_format(s->why, sizeof(s->why),
-				    "only %u of %u copies were found", s->n,
-				    s->expected);
+				    "only %u of %u copies were found%s", s->n,
+				    s->expected,
+				    limit_is_over(s->w) ? " in time" : "");
 			return -ETIMEDOUT;
 		}
-		err = source_make(s, 1, &src);
+		err = source_make(s, s->range.from, &src);
 		if (err == 0) {
 			begin = clock_mono_ns();
 			err = read_copy(s, &src);
@@ -347,16 +376,17 @@ sink_tell(void *arg, natsMsg *msg, const struct delivery *d)
 
 /* A block of every copy; what can't be read is not told. */
 static void
-tell_block(struct copies *s, uint64_t block)
+tell_block(struct copies *s, uint32_t block)
 {
+	uint64_t from = s->range.from + block * s->range.width;
 	bool told[SERVERS_MAX] = {false};
 	unsigned i, left = s->n, tries;
 	struct source src;
 	struct copy *c;
 
-	for (tries = 0; left > 0 && tries < MAKE_MAX; tries++) {
-		if (source_make(s, block == 0 ? 1 : block * COPY_BLOCK, &src) <
-		    0)
+	for (tries = 0; left > 0 && tries < MAKE_MAX && !limit_is_over(s->w);
+	     tries++) {
+		if (source_make(s, from, &src) < 0)
 			continue;
 		c = copy_of(s, src.server);
 		i = c != NULL ? (unsigned)(c - s->copies) : SERVERS_MAX;
@@ -366,7 +396,7 @@ tell_block(struct copies *s, uint64_t block)
 			    .source = &src,
 			    .sink = sink_tell,
 			    .arg = &t,
-			    .to = block * COPY_BLOCK + COPY_BLOCK - 1};
+			    .to = from + s->range.width - 1};
 
 			told[i] = read_all(&g) == 0;
 			left -= told[i];
@@ -375,17 +405,48 @@ tell_block(struct copies *s, uint64_t block)
 	}
 }
 
+static void tell_differences(struct copies *, unsigned *told);
+
+/* Read a wide block of every copy again, in narrower blocks. */
 static void
-tell_differences(struct copies *s)
+tell_wide_block(struct copies *s, uint32_t block, unsigned *told)
+{
+	struct copies *in = calloc(1, sizeof(*in));
+	struct copy_range *r;
+
+	if (in == NULL)
+		return; /* where in the block is not told */
+	in->w = s->w;
+	in->target = s->target;
+	in->expected = s->expected;
+	in->batch = s->batch;
+	in->made = s->made;
+	in->is_block = true;
+	r = &in->range;
+	r->from = s->range.from + block * s->range.width;
+	r->to = r->from + s->range.width - 1;
+	r->width = copy_width(r->from, r->to);
+	if (read_copies(in) == 0)
+		tell_differences(in, told);
+	s->made = in->made;
+	copies_free(in);
+}
+
+/* told: blocks so far, of TELL_BLOCKS. */
+static void
+tell_differences(struct copies *s, unsigned *told)
 {
 	uint32_t i, n = count_blocks(s);
-	unsigned told = 0;
 
-	for (i = 0; i < n && told < TELL_BLOCKS; i++) {
+	for (i = 0; i < n && *told < TELL_BLOCKS; i++) {
 		if (!block_differs(s, i))
 			continue;
+		if (s->range.width > COPY_BLOCK) {
+			tell_wide_block(s, i, told);
+			continue;
+		}
 		tell_block(s, i);
-		told++;
+		++*told;
 	}
 }
 
@@ -421,6 +482,7 @@ static void
 compare_copies(struct copies *s)
 {
 	uint64_t since = 0;
+	unsigned told = 0;
 	bool agree = false;
 	int err;
 
@@ -429,10 +491,19 @@ compare_copies(struct copies *s)
 		agree = err == 0 && copies_agree(s);
 		if (err < 0 || agree)
 			break;
-		if (since == 0)
+		if (since == 0) {
 			since = clock_mono_ns();
+			limit_prove(s->w, PERSIST_NS + TELL_NS,
+			    "the copies of a stream differ");
+		}
 		if (clock_mono_ns() >= since + PERSIST_NS) {
-			tell_differences(s);
+			tell_differences(s, &told);
+			break;
+		}
+		if (limit_is_over(s->w)) {
+			text_set(s->why, sizeof(s->why),
+			    "they differ, and no time was left to see whether "
+			    "they go on to (--settle-timeout)");
 			break;
 		}
 		pause_a_while(s->w);
@@ -441,13 +512,13 @@ compare_copies(struct copies *s)
 }
 
 /*
- * Replicas of a stream whose every message a new consumer may read, or 0:
- * a work queue and a stream with interest don't allow that.
+ * Replicas of a stream whose every message a new consumer may read, or 0: a
+ * work queue and a stream with interest don't allow that. And how to read it.
  */
 static int
 replicas_of(struct copies *s, unsigned *out)
 {
-	uint64_t deadline = clock_mono_ns() + MAKE_NS;
+	uint64_t deadline = limit_deadline(s->w, MAKE_NS);
 	struct session *session = &s->w->session;
 	jsStreamInfo *si = NULL;
 	struct backoff b = {0};
@@ -466,6 +537,9 @@ replicas_of(struct copies *s, unsigned *out)
 	}
 	if (si->Config->Retention == js_LimitsPolicy && si->Cluster != NULL)
 		*out = (unsigned)si->Config->Replicas;
+	s->range.to = UINT64_MAX;
+	s->range.width = copy_width(0, si->State.LastSeq);
+	s->batch = reader_batch(BATCH, si->State.Bytes, si->State.Msgs);
 	jsStreamInfo_Destroy(si);
 	return 0;
 }
@@ -474,7 +548,6 @@ static void
 audit_stream_copies(struct worker *w, const struct worker_target *target)
 {
 	struct copies *s = calloc(1, sizeof(*s));
-	unsigned i;
 	int err;
 
 	if (s == NULL)
@@ -486,9 +559,7 @@ audit_stream_copies(struct worker *w, const struct worker_target *target)
 		emit_end(s, false, 0);
 	else if (s->expected > 1)
 		compare_copies(s);
-	for (i = 0; i < s->n; i++)
-		copy_fini(&s->copies[i]);
-	free(s);
+	copies_free(s);
 }
 
 int

@@ -8,6 +8,24 @@
 #include "proto/base/array.h"
 #include "worker/audit/copy.h"
 
+uint64_t
+copy_width(uint64_t from, uint64_t last)
+{
+	uint64_t width = COPY_BLOCK;
+
+	while (last > from && (last - from) / width >= COPY_BLOCKS)
+		width *= 2;
+	return width;
+}
+
+static uint32_t
+index_of(const struct copy_range *r, uint64_t seq)
+{
+	uint64_t i = seq > r->from ? (seq - r->from) / r->width : 0;
+
+	return (uint32_t)(i < COPY_BLOCKS ? i : COPY_BLOCKS - 1);
+}
+
 void
 copy_reset(struct copy *c)
 {
@@ -40,10 +58,11 @@ copy_message_hash(natsMsg *msg, const struct delivery *d)
 }
 
 int
-copy_enter(struct copy *c, natsMsg *msg, const struct delivery *d)
+copy_enter(struct copy *c, const struct copy_range *r, natsMsg *msg,
+    const struct delivery *d)
 {
-	uint64_t *block = array_at(&c->blocks, &c->nblocks, d->seq / COPY_BLOCK,
-	    sizeof(*block), UINT32_MAX);
+	uint64_t *block = array_at(&c->blocks, &c->nblocks, index_of(r, d->seq),
+	    sizeof(*block), COPY_BLOCKS);
 	uint64_t pair[2];
 
 	if (block == NULL)
@@ -64,13 +83,14 @@ copy_hash_at(const struct copy *c, uint32_t i)
 }
 
 uint64_t
-copy_hash(const struct copy *c)
+copy_hash(const struct copy *c, const struct copy_range *r)
 {
 	static const uint64_t nothing = 0;
 
 	/* Of an empty copy the one block that holds nothing. */
 	if (c->nblocks == 0)
 		return XXH64(&nothing, sizeof(nothing), 0);
-	return XXH64(c->blocks, (c->last / COPY_BLOCK + 1) * sizeof(*c->blocks),
+	return XXH64(c->blocks,
+	    (index_of(r, c->last) + UINT64_C(1)) * sizeof(*c->blocks),
 	    c->messages);
 }

@@ -6,6 +6,8 @@
 
 #define PULL_NS	    (2 * CLOCK_S)
 #define SLICE_MS    500
+#define BATCH_BYTES (UINT64_C(32) << 20) /* of messages of the mean size */
+#define BATCH_LEAST 8
 #define INACTIVE_NS (300 * CLOCK_S)
 
 void
@@ -14,6 +16,17 @@ reader_config(jsConsumerConfig *cc, const char *name)
 	session_consumer_config(cc, name);
 	cc->AckPolicy = js_AckNone;
 	cc->InactiveThreshold = (int64_t)INACTIVE_NS;
+}
+
+unsigned
+reader_batch(unsigned most, uint64_t bytes, uint64_t messages)
+{
+	uint64_t mean = messages > 0 ? bytes / messages : 0;
+	uint64_t fit = mean > 0 ? BATCH_BYTES / mean : most;
+
+	if (fit < BATCH_LEAST)
+		fit = BATCH_LEAST;
+	return fit < most ? (unsigned)fit : most;
 }
 
 int

@@ -32,6 +32,12 @@ void reader_close(struct reader *);
 int reader_pull(struct reader *);
 
 /*
+ * So many messages at once, or fewer where a stream's are large: what waits
+ * to be taken stays far below 100 MiB.
+ */
+unsigned reader_batch(unsigned most, uint64_t bytes, uint64_t messages);
+
+/*
  * What such consumers have in common: no acks, and an end some minutes after
  * nobody reads any more. name is borrowed.
  */

@@ -37,6 +37,8 @@ walk(struct scan *s, uint64_t last)
 	int got;
 
 	while (from <= last && s->read < LEFT_MAX) {
+		if (limit_is_over(s->w))
+			return scan_is_late(s, "to look at what is left");
 		got = scan_next(s, from, &seq);
 		if (got == 1 && seq <= last)
 			got = scan_get(s, seq) == 1 ? 1 : -EIO;

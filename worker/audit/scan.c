@@ -16,7 +16,8 @@
  * Likewise. The judge wants a meta leader that was steady for 30 s and told
  * twice in the 20 s after; the settling of the cluster is 5 s of the former.
  */
-#define GONE_NS (55 * CLOCK_S)
+#define GONE_NS	      (55 * CLOCK_S)
+#define GONE_SLACK_NS (3 * CLOCK_S) /* the last question, and its answer */
 
 int
 scan_state(struct scan *s)
@@ -39,6 +40,14 @@ scan_state(struct scan *s)
 	s->consumers = (uint64_t)si->State.Consumers;
 	jsStreamInfo_Destroy(si);
 	return 0;
+}
+
+int
+scan_is_late(struct scan *s, const char *what)
+{
+	text_format(s->why, sizeof(s->why),
+	    "no time was left %s (--settle-timeout)", what);
+	return -ETIMEDOUT;
 }
 
 /* The stream as one answer has it. */
@@ -89,8 +98,11 @@ is_gone(const struct scan *s, struct gone *g, int err)
 
 	if (err == 0)
 		g->polls = 0;
-	else if (s->w->session.code == JSStreamNotFoundErr && g->polls++ == 0)
+	else if (s->w->session.code == JSStreamNotFoundErr && g->polls++ == 0) {
 		g->since_ns = now;
+		limit_prove(
+		    s->w, GONE_NS + GONE_SLACK_NS, "a stream is not found");
+	}
 	if (g->polls < GONE_POLLS || now < g->since_ns + GONE_NS)
 		return false;
 	ev.u.scan_gone.stream = s->target->stream;
@@ -103,13 +115,14 @@ is_gone(const struct scan *s, struct gone *g, int err)
 static int
 wait_quiet(struct scan *s, struct equal *e)
 {
-	uint64_t deadline = clock_mono_ns() + SCAN_QUIET_NS;
+	uint64_t begin_ns = clock_mono_ns();
 	struct backoff b = {.step = FIRST_STEP};
 	struct gone gone = {0};
 	struct scan was;
 	int err;
 
-	while (clock_mono_ns() < deadline) {
+	while (clock_mono_ns() < begin_ns + SCAN_QUIET_NS &&
+	       !limit_is_over(s->w)) {
 		was = *s;
 		err = scan_state(s);
 		if (err < 0)
@@ -124,7 +137,8 @@ wait_quiet(struct scan *s, struct equal *e)
 			return -ENOENT;
 		session_backoff(&b, &s->w->child);
 	}
-	return -ETIMEDOUT;
+	return s->why[0] != '\0' ? -ETIMEDOUT
+				 : scan_is_late(s, "to see it quiet");
 }
 
 void

@@ -9,8 +9,8 @@
 
 #include "worker/internal.h"
 
-#define SCAN_REQUEST_MS 2000 /* of one request to the server */
-#define SCAN_QUIET_NS	(60 * CLOCK_S)
+#define SCAN_REQUEST_MS 2000	       /* of one request to the server */
+#define SCAN_QUIET_NS	(60 * CLOCK_S) /* if the limit is not sooner */
 
 struct scan {
 	struct worker *w;
@@ -30,15 +30,18 @@ enum scan_path {
 /* Ask the leader for the stream's state: 0, or -EIO with why. */
 int scan_state(struct scan *);
 
+/* Note as why that no time is left, to do what: -ETIMEDOUT. */
+int scan_is_late(struct scan *, const char *what);
+
 /* Tell SCAN_BEGIN, with the state as it was asked for last. */
 void scan_tell_begin(const struct scan *);
 
 /*
  * Ask until the state is the same several times, for removal lags behind acks
  * and the last entry may not be applied yet; then tell SCAN_BEGIN and
- * SCAN_STATE. 0; -ETIMEDOUT after SCAN_QUIET_NS; -ENOENT when for 55 s every
- * answer was that there is no such stream, which SCAN_GONE tells. The
- * beginning is told all the same.
+ * SCAN_STATE. 0; -ETIMEDOUT after SCAN_QUIET_NS or when the part of the audit
+ * has no more time; -ENOENT when for 55 s every answer was that there is no
+ * such stream, which SCAN_GONE tells. The beginning is told all the same.
  */
 int scan_begin(struct scan *);
 

@@ -9,7 +9,8 @@
 #include "worker/audit/scan.h"
 #include "worker/workloads/add_remove_streams/add_remove_streams.h"
 
-#define AUDIT_NS (90 * CLOCK_S)
+#define AUDIT_NS      (90 * CLOCK_S)
+#define AUDIT_LIST_NS (10 * CLOCK_S) /* the last listing that counts */
 
 static int
 target_order(const void *a, const void *b)
@@ -88,8 +89,7 @@ tell_others(struct worker *w, const struct ar_view *v)
 static int
 audit_listings(struct worker *w, struct ar_view *v, char *why, size_t size)
 {
-	uint64_t now = clock_mono_ns(), deadline = now + AUDIT_NS, list = 0;
-	uint64_t wrong_ns = 0;
+	uint64_t now, begin_ns = clock_mono_ns(), wrong_ns = 0, list = 0;
 	struct backoff b = {.step = 3};
 
 	for (;; session_backoff(&b, &w->child)) {
@@ -103,13 +103,21 @@ audit_listings(struct worker *w, struct ar_view *v, char *why, size_t size)
 		else if (view_is_expected(w, v))
 			return 0;
 		now = clock_mono_ns();
-		if (wrong_ns == 0 && why[0] == '\0')
+		if (wrong_ns == 0 && why[0] == '\0') {
 			wrong_ns = now;
+			limit_prove(w, AUDIT_WRONG_NS + AUDIT_LIST_NS,
+			    "the listing of the streams is wrong");
+		}
 		/* The check has seen enough, right or wrong. */
 		if (why[0] == '\0' && now >= wrong_ns + AUDIT_WRONG_NS)
 			return 0;
-		if (now >= deadline)
-			return why[0] == '\0' ? 0 : -ETIMEDOUT;
+		if (now < begin_ns + AUDIT_NS && !limit_is_over(w))
+			continue;
+		if (why[0] == '\0')
+			text_set(why, size,
+			    "a wrong listing, and no time was left to see "
+			    "whether that lasts");
+		return -ETIMEDOUT;
 	}
 }
 

@@ -256,7 +256,8 @@ emit_finals(struct audit *a)
 static void
 audit_bucket(struct worker *w, const struct worker_target *target)
 {
-	uint64_t deadline = clock_mono_ns() + AUDIT_NS;
+	uint64_t begin_ns = clock_mono_ns();
+	bool is_proving = false, agrees;
 	struct audit *a = calloc(1, sizeof(*a));
 	unsigned i;
 	int err = 0;
@@ -272,10 +273,18 @@ audit_bucket(struct worker *w, const struct worker_target *target)
 		if (a->round > 0)
 			worker_commands(w, AUDIT_APART_MS);
 		err = audit_round(a);
-		if (err == 0 && audit_agrees(a))
+		agrees = err == 0 && audit_agrees(a);
+		if (agrees)
 			break;
-	} while (!w->child.stopping && clock_mono_ns() < deadline);
+		if (err == 0 && a->round > 1 && !is_proving) {
+			is_proving = true;
+			limit_prove(w, AUDIT_NS, "the bucket is not at rest");
+		}
+	} while (!w->child.stopping && !limit_is_over(w) &&
+		 clock_mono_ns() < begin_ns + AUDIT_NS);
 	/* Disagreement that lasted is a result: the check judges it. */
+	if (err == 0 && !agrees && clock_mono_ns() < begin_ns + AUDIT_NS)
+		err = scan_is_late(&a->scan, "to see the bucket at rest");
 	scan_tell_begin(&a->scan);
 	if (err == 0)
 		emit_finals(a);
