@@ -647,6 +647,27 @@ legal_another_time_not_settled(void **state)
 	ev.u.scan_begin.created = 2000;
 	ev.u.scan_begin.last = 1;
 	bucket_feed(&b, 9, &ev);
+	bucket_final(&b, LEADER, 0, 2, ID(A, 2));
+	bucket_final(&b, CONSUMER, 0, 2, ID(A, 2));
+	bucket_scan_end(&b);
+	bucket_end_with(&b, ANOMALY_LOST_UPDATE, CLASS_WARNING);
+}
+
+/* Nor does it in a cluster that settled, when the audit got no further. */
+static void
+legal_another_time_in_one_answer(void **state)
+{
+	struct bucket_story b = bucket_begin();
+	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
+
+	(void)state;
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_put(&b, A, 2, 0, 1, 2);
+	ev.u.scan_begin.created = 2000;
+	ev.u.scan_begin.last = 1;
+	bucket_feed(&b, 9, &ev);
+	ev = (struct event){.type = MESSAGE_SCAN_END};
+	bucket_feed(&b, 9, &ev);
 	bucket_end_with(&b, ANOMALY_LOST_UPDATE, CLASS_WARNING);
 }
 
@@ -655,6 +676,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(legal_another_time_not_settled),
+	    cmocka_unit_test(legal_another_time_in_one_answer),
 	    cmocka_unit_test(legal_not_found_under_fault),
 	    cmocka_unit_test(legal_another_creation_time),
 	    cmocka_unit_test(legal_plain_run),

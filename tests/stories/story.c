@@ -562,6 +562,7 @@ void
 story_scan(struct story *s, uint32_t source)
 {
 	struct msg_scan_begin *b;
+	struct msg_scan_state *t;
 	struct msg_scan_end *e;
 	uint64_t seq;
 
@@ -569,6 +570,11 @@ story_scan(struct story *s, uint32_t source)
 	b->first = 1;
 	b->last = s->is_anew ? 0 : s->last;
 	b->created = s->created + s->is_anew;
+	if (s->is_anew) {
+		t = &story_add(s, source, MESSAGE_SCAN_STATE)->u.scan_state;
+		t->polls = 3;
+		t->created = s->created + 1;
+	}
 	for (seq = 1; seq <= s->last && !s->is_anew; seq++)
 		scan_one(s, source, seq);
 	e = &story_add(s, source, MESSAGE_SCAN_END)->u.scan_end;
