@@ -131,6 +131,13 @@ int setup_stream(struct worker *, const struct worker_stream *);
 int setup_consumer(struct worker *, uint32_t index, uint32_t stream_index,
     const char *stream_suffix, jsConsumerConfig *);
 
+/*
+ * Wait until every replica has a consumer, some seconds at most, and tell of
+ * it; what does not come is a line in the log.
+ */
+void setup_await_replicas(struct worker *, uint32_t index,
+    const char *stream_suffix, const char *consumer);
+
 /* publish.c: one message, retried until its outcome stands. */
 struct publication {
 	uint32_t stream;

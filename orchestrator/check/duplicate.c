@@ -183,9 +183,10 @@ pair_room(struct duplicate_state *st)
  * acked by all, and is stored.
  */
 static bool
-is_untaken(const struct ledger_entry *e)
+is_untaken(const struct check *c, const struct ledger_entry *e)
 {
-	return e != NULL && (e->required & ~e->delivered) != 0;
+	return e != NULL &&
+	       ledger_is_kept_for(c->ledger, e, e->required & ~e->delivered);
 }
 
 static int
@@ -217,7 +218,7 @@ pair_add(struct check *c, const struct copy *m, uint64_t other,
 	    .stamps = {other_stamp_ns, m->stamp_ns},
 	    .from_ns = e != NULL ? e->invoked_ns : 0,
 	    .seen_ns = c->now_ns,
-	    .was_stored = is_untaken(e),
+	    .was_stored = is_untaken(c, e),
 	    .scanned = {false, m->is_scanned}};
 	pair_decide(c, p);
 	return 0;

@@ -280,21 +280,25 @@ judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
 	const struct ledger_entry *e;
 	uint64_t same;
 	size_t i = 0;
+	bool is_kept;
 
-	a.class = loss_class(c);
 	while (t->removed.n > 0 && (e = ledger_next(c->ledger, &i)) != NULL) {
 		if (e->stream != stream || !e->is_acked ||
 		    (e->required & ~e->delivered) == 0 ||
 		    !seqmap_find(&t->removed, e->seq, &same))
 			continue;
+		is_kept = ledger_is_kept_for(
+		    c->ledger, e, e->required & ~e->delivered);
+		a.class = is_kept ? loss_class(c) : CLASS_WARNING;
 		a.ids[0] = e->id;
 		a.seqs[0] = e->seq;
 		check_raise(c, &a,
 		    "message %u:%llu was acknowledged at sequence %llu of %s "
-		    "and is gone, although a consumer never received it",
+		    "and is gone, although a consumer never received it%s",
 		    message_id_source(e->id),
 		    (unsigned long long)message_id_counter(e->id),
-		    (unsigned long long)e->seq, s->name);
+		    (unsigned long long)e->seq, s->name,
+		    is_kept ? "" : CHECK_NOT_KEPT);
 	}
 }
 

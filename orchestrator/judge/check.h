@@ -214,6 +214,11 @@ void check_raise_steady(struct check *, const struct anomaly *proto,
     const struct check_span *, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Of what does not convict because ledger_is_kept_for() says no. */
+#define CHECK_NOT_KEPT                                                         \
+	"; that each replica knew of this consumer when the message was sent " \
+	"was not seen, and one that does not drops it"
+
 const char *anomaly_kind_name(enum anomaly_kind);
 const char *anomaly_class_name(enum anomaly_class);
 
