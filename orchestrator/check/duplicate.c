@@ -16,7 +16,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
@@ -101,9 +100,6 @@ window_is_owed(const struct check *c, const struct pair *p)
 	if (s->retention == RETENTION_LIMITS || p->was_stored ||
 	    (p->scanned[0] && p->scanned[1]))
 		return STEADY_YES;
-	/* Whether somebody else restarted the only server is not seen. */
-	if (s->replicas == 1 && strcmp(c->config->cluster, "external") == 0)
-		return STEADY_NO;
 	return check_steady(
 	    c, LEADERS_STREAM, s->name, s->replicas, p->from_ns, p->seen_ns);
 }

@@ -168,9 +168,10 @@ void check_raise_late(struct check *, const struct anomaly *proto,
  * and the group had one known leader all that time and was seen to have it
  * still. Of a stream or consumer, which the run has made, the first leader that
  * was ever told counts 5 s after that, whatever was before: a deposed one knows
- * it by then. A group of one replica has no other leader. The name is a
- * stream's, or "stream/consumer"; the meta group's does not matter. YES comes
- * 5 s after to_ns or later, when links that stood still were told.
+ * it by then. A group of one replica has no other leader: on an external
+ * cluster all servers have to be seen again, twice, as the same processes. The
+ * name is a stream's, or "stream/consumer"; the meta group's does not matter.
+ * YES comes 5 s after to_ns or later, when links that stood still were told.
  */
 enum steadiness check_steady(const struct check *, enum leaders_group,
     const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);
@@ -183,7 +184,7 @@ void check_consumer_name(const struct check *, uint32_t stream,
 /*
  * Of a consumer that has lost what it had confirmed, or numbers anew: with one
  * replica it confirms before it writes, so that is CLASS_DOCUMENTED after a
- * server has ended, and CLASS_WARNING on an external cluster, where nobody sees
+ * server has ended, and CLASS_WARNING on an external cluster where nobody sees
  * whether one did. CLASS_VIOLATION: nothing of this kind excuses it.
  */
 enum anomaly_class check_lone_class(const struct check *, uint32_t replicas);

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 
+#include "proto/config.h"
 #include "proto/message.h"
 
 #define FAULTS_ELECTION_NS UINT64_C(20000000000)
@@ -51,6 +52,16 @@ struct fault_silences {
 	char longest_who[48];
 };
 
+/* Servers that are not ours, of which SERVER_SEEN tells. */
+struct fault_servers {
+	uint32_t size;	 /* of the cluster; 0: not formed yet */
+	bool was_missed; /* the load began, and one had not been seen */
+	struct fault_server {
+		uint64_t process, first_ns; /* 0: never seen */
+		uint64_t seen_ns[2];	    /* the last time, the one before */
+	} at[CONFIG_NODES_MAX];
+};
+
 struct faults {
 	bool strict; /* no fault stops the clock */
 	struct fault_open open[FAULTS_OPEN_MAX];
@@ -66,8 +77,9 @@ struct faults {
 	 */
 	uint64_t held_since_ns, held_ns;
 	uint64_t servers_ended; /* faults that end a server's process */
-	uint64_t last_end_ns;	/* when the last disturbance ended */
-	uint64_t calm_ns;	/* when the cause of one was undone last */
+	struct fault_servers servers;
+	uint64_t last_end_ns; /* when the last disturbance ended */
+	uint64_t calm_ns;     /* when the cause of one was undone last */
 	struct fault_span past[FAULTS_PAST]; /* a ring of the latest */
 	uint64_t npast;
 	uint64_t forgotten_ns; /* what was before this is not known */
@@ -109,6 +121,16 @@ bool faults_quiet_between(
 
 /* FAULTS_ELECTION_NS before a moment: what was in force then may still tell. */
 uint64_t faults_before(uint64_t ns);
+
+/*
+ * Of servers that are not ours: when the one that was seen longest ago was
+ * seen last, or, with before, the time before that. 0 unless each has been
+ * seen since the load began.
+ */
+uint64_t faults_servers_seen(const struct faults *, bool before);
+
+/* True when a server is another process than the one that was seen before. */
+bool faults_is_restart(const struct faults *, const struct msg_server_seen *);
 
 /*
  * Since when the cause of no fault is in force, whatever JetStream makes of

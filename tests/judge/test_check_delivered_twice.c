@@ -706,30 +706,48 @@ test_tale(void **state_)
 	}
 }
 
-/* One replica of somebody's cluster: he may have killed its server. */
+/*
+ * One replica of somebody's cluster: he may have killed its server. It
+ * convicts where monitoring shows the same processes before and after.
+ */
 static void
 test_external(void **state_)
 {
 	static void (*const tell[])(struct story *) = {
 	    lost_at_the_end, copy_behind_the_ack, state_is_behind};
 	static const enum anomaly_kind kinds[] = {AGAIN, TWICE, RESET};
+	enum {
+		ENDS = 4
+	};
+	static const struct {
+		uint64_t before, after; /* as which they are seen */
+		enum exit_code exit_code;
+	} ends[ENDS] = {{0, 0, EXIT_PASS}, {1, 1, EXIT_VIOLATION},
+	    {1, 2, EXIT_PASS}, {1, 0, EXIT_PASS}};
 	struct story_verdict v;
 	struct story s;
 	unsigned i;
 
 	(void)state_;
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 3 * ENDS; i++) {
 		story_init(&s, 1);
 		s.mayhem = "none";
 		s.replicas = 1;
 		s.options[0][0] = "cluster";
 		s.options[0][1] = "external";
+		s.process = ends[i / 3].before;
 		story_open(&s);
-		tell[i](&s);
+		story_pass(&s, 30 * CLOCK_S);
+		s.process = ends[i / 3].after;
+		tell[i % 3](&s);
+		story_pass(&s, 20 * CLOCK_S);
 		story_close(&s);
 		story_judge(&s, &v);
-		if (v.result.exit_code != EXIT_PASS ||
-		    v.counts[kinds[i]][CLASS_WARNING] == 0)
+		if (v.result.exit_code != ends[i / 3].exit_code ||
+		    v.counts[kinds[i % 3]][CLASS_VIOLATION] +
+			    v.counts[kinds[i % 3]][CLASS_DOCUMENTED] +
+			    v.counts[kinds[i % 3]][CLASS_WARNING] ==
+			0)
 			fail_msg(
 			    "%u: exit %d\n%s", i, v.result.exit_code, v.says);
 		story_fini(&s);

@@ -52,6 +52,19 @@ add(struct story *s, uint32_t source, enum message_type type)
 	return ev;
 }
 
+static void
+see_servers(struct story *s)
+{
+	struct msg_server_seen *m;
+	uint32_t node;
+
+	for (node = 1; node <= 3 && s->process != 0; node++) {
+		m = &add(s, STORY_CHAOS, MESSAGE_SERVER_SEEN)->u.server_seen;
+		m->node = node;
+		m->process = s->process;
+	}
+}
+
 void
 story_pass(struct story *s, uint64_t ns)
 {
@@ -61,6 +74,8 @@ story_pass(struct story *s, uint64_t ns)
 		s->now_ns = s->tick_ns;
 		s->tick_ns += CLOCK_S;
 		(void)add(s, 0, MESSAGE_TICK); /* has no fields */
+		if (s->now_ns / CLOCK_S % 5 == 0)
+			see_servers(s);
 	}
 	s->now_ns = until;
 }
@@ -201,6 +216,7 @@ story_open(struct story *s)
 	ev = story_add(s, STORY_CHAOS, MESSAGE_CLUSTER_UP);
 	ev->u.cluster_up.size = 3;
 	ev->u.cluster_up.attempts = 1;
+	see_servers(s);
 	story_phase(s, "setup");
 	setup(s);
 	story_phase(s, "start");
