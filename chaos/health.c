@@ -13,6 +13,7 @@
 #define NESTING_MAX  64	  /* arrays and objects; a server's pages have 8 */
 #define GROUPS_MAX   4096 /* streams and consumers followed, a server */
 #define REFRESH_NS   (5 * CLOCK_S)
+#define PROCESS_NS   (2 * CLOCK_S)
 #define GROUP_NAME   80
 #define LEADERS_SENT 64 /* groups whose leaders go into the history */
 
@@ -278,7 +279,7 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 
 /*
  * Who restarts a server of somebody else does not tell us: it has another id
- * then. Emit it when that has changed, or was not said for REFRESH_NS.
+ * then. Emit it when that has changed, or was not said for PROCESS_NS.
  */
 static void
 tell_process(struct health *h, unsigned node)
@@ -290,7 +291,7 @@ tell_process(struct health *h, unsigned node)
 	uint64_t now = clock_mono_ns();
 
 	if (h->cluster->ops->owner != OWNER_OTHERS || w->varz.id[0] == '\0' ||
-	    (process == w->process && now < w->process_ns + REFRESH_NS))
+	    (process == w->process && now < w->process_ns + PROCESS_NS))
 		return;
 	w->process = process;
 	w->process_ns = now;

@@ -18,7 +18,7 @@
 
 /* One that led before the first that was told knows after so long. */
 #define FIRST_LEADER_NS (5 * CLOCK_S)
-#define SEEN_NS		(15 * CLOCK_S) /* servers are, every 5 to 7 s */
+#define SEEN_NS		(10 * CLOCK_S) /* servers are, every 2 to 4 s */
 #define SAYS_MAX	1024
 #define KEPT_MAX	(ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
 
@@ -245,11 +245,11 @@ ended_class(const struct check *c)
 static enum steadiness
 lone_steady(const struct check *c, uint64_t to_ns)
 {
-	uint64_t seen_ns = faults_servers_seen(c->faults, true);
-
-	if (!is_external(c->config) || seen_ns > to_ns)
+	if (!is_external(c->config) ||
+	    faults_servers_seen(c->faults, true) > to_ns)
 		return STEADY_YES;
-	return seen_ns == 0 ? STEADY_NO : STEADY_SO_FAR;
+	return faults_servers_seen(c->faults, false) == 0 ? STEADY_NO
+							  : STEADY_SO_FAR;
 }
 
 /*
