@@ -45,6 +45,8 @@ struct worker {
 	uint32_t ntargets, targets_room;
 	struct worker_asked *asked; /* audit only */
 	uint32_t nasked, asked_room;
+	natsStatistics *stats; /* of the connection */
+	uint64_t reconnects;   /* as told last */
 };
 
 /* worker.c: take commands that have come; wait up to timeout_ms for one. */
@@ -68,6 +70,9 @@ struct attempt {
 	uint64_t id, sum;
 	uint32_t size;
 };
+
+/* Of a connection that the library has made anew since this was called. */
+void tell_reconnects(struct worker *);
 
 void tell_invoke(struct worker *, const struct attempt *);
 void tell_published(

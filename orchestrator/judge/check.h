@@ -183,11 +183,13 @@ void check_consumer_name(const struct check *, uint32_t stream,
 
 /*
  * Of a consumer that has lost what it had confirmed, or numbers anew: with one
- * replica it confirms before it writes, so that is CLASS_DOCUMENTED after a
- * server has ended, and CLASS_WARNING on an external cluster where nobody sees
- * whether one did. CLASS_VIOLATION: nothing of this kind excuses it.
+ * replica it confirms before it writes, so that is CLASS_DOCUMENTED when a
+ * server may have ended since that moment, and CLASS_WARNING on an external
+ * cluster where nobody sees whether one did. CLASS_VIOLATION: nothing of this
+ * kind excuses it.
  */
-enum anomaly_class check_lone_class(const struct check *, uint32_t replicas);
+enum anomaly_class check_lone_class(
+    const struct check *, uint32_t replicas, uint64_t since_ns);
 
 /*
  * Before 2.11 each replica of a consumer has a creation time of its own, 24 ms

@@ -133,6 +133,29 @@ faults_pass(struct faults *f, const struct event *ev)
 		silence_add(f, f->tick_ns, now_ns, "natsburn itself");
 }
 
+static void
+end_add(struct faults *f, uint64_t ns)
+{
+	f->ends[f->servers_ended++ % FAULTS_ENDS] = ns;
+}
+
+bool
+faults_ended_since(const struct faults *f, uint64_t ns, uint64_t *at_ns)
+{
+	uint64_t i, n = f->servers_ended, end_ns;
+
+	*at_ns = UINT64_MAX;
+	for (i = 0; i < n && i < FAULTS_ENDS; i++) {
+		end_ns = f->ends[i];
+		if (end_ns + FAULTS_END_NS >= ns && end_ns < *at_ns)
+			*at_ns = end_ns;
+	}
+	/* All that are remembered came since: there may have been others. */
+	if (n > FAULTS_ENDS && f->ends[n % FAULTS_ENDS] >= ns)
+		*at_ns = 0;
+	return *at_ns != UINT64_MAX;
+}
+
 bool
 faults_is_restart(const struct faults *f, const struct msg_server_seen *m)
 {
@@ -159,7 +182,7 @@ on_server_seen(struct faults *f, const struct event *ev)
 		return;
 	s = &f->servers.at[m->node - 1];
 	if (faults_is_restart(f, m)) {
-		f->servers_ended++;
+		end_add(f, s->seen_ns[0]);
 		calm_from(f, now_ns);
 		past_add(f, s->seen_ns[0], now_ns);
 		stood_add(f, (struct fault_span){
@@ -203,7 +226,8 @@ on_planned(struct faults *f, const struct event *ev)
 
 	f->planned++;
 	f->latest = p->fault;
-	f->servers_ended += p->ends_server;
+	if (p->ends_server)
+		end_add(f, ev->time_ns);
 	if (f->nopen == FAULTS_OPEN_MAX)
 		return; /* chaos never has that many in force */
 	f->open[f->nopen++] = (struct fault_open){.fault = p->fault,

@@ -28,6 +28,8 @@
 #define FAULTS_LAG_NS	UINT64_C(8000000000)
 #define FAULTS_OPEN_MAX 64
 #define FAULTS_PAST	256 /* that are remembered when they are over */
+#define FAULTS_ENDS	64  /* ends of servers that are remembered */
+#define FAULTS_END_NS	UINT64_C(60000000000) /* from its plan to the end */
 
 /* A fault that is not over. */
 struct fault_open {
@@ -77,6 +79,8 @@ struct faults {
 	 */
 	uint64_t held_since_ns, held_ns;
 	uint64_t servers_ended; /* faults that end a server's process */
+	/* When each of these was planned, or its server seen last: a ring. */
+	uint64_t ends[FAULTS_ENDS];
 	struct fault_servers servers;
 	uint64_t last_end_ns; /* when the last disturbance ended */
 	uint64_t calm_ns;     /* when the cause of one was undone last */
@@ -131,6 +135,12 @@ uint64_t faults_servers_seen(const struct faults *, bool before);
 
 /* True when a server is another process than the one that was seen before. */
 bool faults_is_restart(const struct faults *, const struct msg_server_seen *);
+
+/*
+ * True when a server may have ended since a moment; *at_ns is the earliest such
+ * end's time in ends, 0 when that is no longer remembered.
+ */
+bool faults_ended_since(const struct faults *, uint64_t ns, uint64_t *at_ns);
 
 /*
  * Since when the cause of no fault is in force, whatever JetStream makes of

@@ -231,9 +231,11 @@ is_external(const struct run_config *config)
  * seen only where monitoring tells which processes they are.
  */
 static enum anomaly_class
-ended_class(const struct check *c)
+ended_class(const struct check *c, uint64_t since_ns)
 {
-	if (c->faults->servers_ended > 0)
+	uint64_t end_ns;
+
+	if (faults_ended_since(c->faults, since_ns, &end_ns))
 		return CLASS_DOCUMENTED;
 	return is_external(c->config) &&
 		       faults_servers_seen(c->faults, false) == 0
@@ -258,9 +260,13 @@ lone_steady(const struct check *c, uint64_t to_ns)
  * convicts the server.
  */
 static enum anomaly_class
-memory_class(const struct check *c)
+memory_class(const struct check *c, enum anomaly_kind kind)
 {
-	return strcmp(c->config->storage, "memory") == 0 ? ended_class(c)
+	/* What was lost explains none of these. */
+	if (kind == ANOMALY_CORRUPT || kind == ANOMALY_DIVERGENCE ||
+	    kind == ANOMALY_OP_TIMEOUT || kind == ANOMALY_NOT_RECOVERED)
+		return CLASS_VIOLATION;
+	return strcmp(c->config->storage, "memory") == 0 ? ended_class(c, 0)
 							 : CLASS_VIOLATION;
 }
 
@@ -278,7 +284,7 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	a.check = c->ops->name;
 	a.raised_ns = c->now_ns;
 	if (a.class == CLASS_VIOLATION && !c->ops->is_of_servers)
-		a.class = memory_class(c);
+		a.class = memory_class(c, a.kind);
 	va_start(ap, fmt);
 	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
 	va_end(ap);
@@ -389,9 +395,9 @@ check_consumer_name(const struct check *c, uint32_t stream, const char *name,
 }
 
 enum anomaly_class
-check_lone_class(const struct check *c, uint32_t replicas)
+check_lone_class(const struct check *c, uint32_t replicas, uint64_t since_ns)
 {
-	return replicas == 1 ? ended_class(c) : CLASS_VIOLATION;
+	return replicas == 1 ? ended_class(c, since_ns) : CLASS_VIOLATION;
 }
 
 static void
