@@ -13,6 +13,7 @@
 #define NESTING_MAX  64	  /* arrays and objects; a server's pages have 8 */
 #define GROUPS_MAX   4096 /* streams and consumers followed, a server */
 #define REFRESH_NS   (5 * CLOCK_S)
+#define PROCESS_NS   (2 * CLOCK_S)
 #define GROUP_NAME   80
 #define LEADERS_SENT 64 /* groups whose leaders go into the history */
 
@@ -41,6 +42,7 @@ struct watched {
 	struct group *groups;
 	uint32_t ngroups, room;
 	struct health_varz varz;
+	uint64_t process, process_ns; /* as told last, and when */
 };
 
 /* The leader of a group as it was emitted last. */
@@ -275,6 +277,30 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 		take_account(h, w, name, account);
 }
 
+/*
+ * Who restarts a server of somebody else does not tell us: it has another id
+ * then. Emit it when that has changed, or was not said for PROCESS_NS.
+ */
+static void
+tell_process(struct health *h, unsigned node)
+{
+	struct watched *w = &h->nodes[node - 1];
+	struct event ev = {.type = MESSAGE_SERVER_SEEN};
+	struct msg_server_seen *m = &ev.u.server_seen;
+	uint64_t process = text_hash(TEXT_HASH, w->varz.id);
+	uint64_t now = clock_mono_ns();
+
+	if (h->cluster->ops->owner != OWNER_OTHERS || w->varz.id[0] == '\0' ||
+	    (process == w->process && now < w->process_ns + PROCESS_NS))
+		return;
+	w->process = process;
+	w->process_ns = now;
+	m->node = node;
+	m->process = process;
+	text_set(m->name, sizeof(m->name), h->cluster->nodes[node - 1].name);
+	child_emit(h->child, &ev);
+}
+
 static void
 take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 {
@@ -316,8 +342,10 @@ health_take(struct health *h, const struct health_answer *a)
 		w->leads_meta = false;
 		if (o != NULL)
 			take_jsz(h, w, a->node, o);
-	} else if (o != NULL)
+	} else if (o != NULL) {
 		take_varz(w, o, a->asked_ns);
+		tell_process(h, a->node);
+	}
 	cJSON_Delete(o);
 	return is_page;
 }

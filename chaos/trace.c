@@ -7,6 +7,8 @@
 #include "chaos/trace.h"
 #include "proto/base/text.h"
 
+#define STALE 10 /* looks since an error: it explains no end any more */
+
 void
 trace_reset(struct trace *t)
 {
@@ -203,4 +205,20 @@ trace_line(struct trace *t, const char *line)
 		take_race(t, line);
 	else
 		take_stack(t, line);
+}
+
+void
+trace_error_note(struct trace_error *e, const char *says)
+{
+	if (begins(e->says, "[FTL]") && !begins(says, "[FTL]"))
+		return;
+	trace_print(e->says, sizeof(e->says), says);
+	e->looks = 0;
+}
+
+bool
+trace_error_is_host(const struct trace_error *e)
+{
+	return e->looks < STALE &&
+	       (trace_is_host(e->says) || begins(e->says, "nats-server: "));
 }

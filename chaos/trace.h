@@ -38,4 +38,20 @@ bool trace_is_host(const char *text);
 /* Copy a foreign text of which every character is printable ASCII then. */
 void trace_print(char *out, size_t size, const char *in);
 
+/* The error that a server has logged last, and so may have ended of. */
+struct trace_error {
+	char says[256]; /* printable; "" none yet */
+	unsigned looks; /* since then, a second or more apart: it ran on */
+};
+
+/*
+ * It logs an error: "[ERR] ...", "[FTL] ...", or "nats-server: ..." about its
+ * configuration. After one that is fatal only another such counts: what other
+ * goroutines write before the process is gone is no cause.
+ */
+void trace_error_note(struct trace_error *, const char *says);
+
+/* True when it is lately, and about what the host refuses or was told wrong. */
+bool trace_error_is_host(const struct trace_error *);
+
 #endif

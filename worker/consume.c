@@ -19,6 +19,7 @@ consume_deliver(struct worker *w, struct consumption *c, natsMsg *msg)
 		return -EINVAL;
 	c->intact = payload_read(&c->payload, natsMsg_GetData(msg),
 	    (size_t)natsMsg_GetDataLength(msg));
+	tell_reconnects(w); /* it may have come by the new one */
 	tell_delivery(w, c);
 	return 0;
 }

@@ -47,6 +47,8 @@ struct worker {
 	struct worker_asked *asked; /* audit only */
 	uint32_t nasked, asked_room;
 	struct limit limit; /* audit only */
+	natsStatistics *stats; /* of the connection */
+	uint64_t reconnects;   /* as told last */
 };
 
 /* worker.c: take commands that have come; wait up to timeout_ms for one. */
@@ -70,6 +72,9 @@ struct attempt {
 	uint64_t id, sum;
 	uint32_t size;
 };
+
+/* Of a connection that the library has made anew since this was called. */
+void tell_reconnects(struct worker *);
 
 void tell_invoke(struct worker *, const struct attempt *);
 void tell_published(
@@ -132,6 +137,13 @@ int setup_stream(struct worker *, const struct worker_stream *);
 /* Make a consumer with the run's replicas, and tell of it. */
 int setup_consumer(struct worker *, uint32_t index, uint32_t stream_index,
     const char *stream_suffix, jsConsumerConfig *);
+
+/*
+ * Wait until every replica has a consumer, some seconds at most, and tell of
+ * it; what does not come is a line in the log.
+ */
+void setup_await_replicas(struct worker *, uint32_t index,
+    const char *stream_suffix, const char *consumer);
 
 /* publish.c: one message, retried until its outcome stands. */
 struct publication {

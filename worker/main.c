@@ -204,6 +204,7 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	if (err < 0)
 		log_error("%s ends: %s", role, strerror(-err));
 	session_close(&w->session);
+	natsStatistics_Destroy(w->stats);
 	bye.u.bye.ok = err == 0;
 	child_emit(&w->child, &bye);
 	child_flush(&w->child);

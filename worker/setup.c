@@ -14,6 +14,7 @@
 
 #define SETUP_NS (60 * CLOCK_S)
 #define CLEAN_NS (15 * CLOCK_S)
+#define KNOWN_NS (10 * CLOCK_S) /* for every replica to have a consumer */
 /* Short: a create sent before there is a meta leader is never answered. */
 #define REQUEST_MS 2000
 
@@ -122,6 +123,56 @@ setup_consumer(struct worker *w, uint32_t index, uint32_t stream_index,
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 	return 0;
+}
+
+static bool
+is_everywhere(const jsConsumerInfo *ci, uint64_t replicas)
+{
+	const jsClusterInfo *cluster = ci->Cluster;
+	int i;
+
+	if (replicas == 1)
+		return true;
+	if (cluster == NULL || cluster->Leader == NULL ||
+	    (uint64_t)cluster->ReplicasLen + 1 < replicas)
+		return false;
+	for (i = 0; i < cluster->ReplicasLen; i++)
+		if (!cluster->Replicas[i]->Current)
+			return false;
+	return true;
+}
+
+void
+setup_await_replicas(struct worker *w, uint32_t index,
+    const char *stream_suffix, const char *consumer)
+{
+	uint64_t deadline = clock_mono_ns() + KNOWN_NS;
+	struct event ev = {.type = MESSAGE_CONSUMER_KNOWN};
+	struct backoff b = {0};
+	jsConsumerInfo *ci;
+	char stream[64];
+	struct session_consumer c = {stream, consumer};
+	bool is_known = false;
+
+	worker_stream_name(w, stream_suffix, stream, sizeof(stream));
+	while (!is_known && clock_mono_ns() < deadline) {
+		ci = NULL;
+		if (session_consumer_info(&w->session, &c, REQUEST_MS, &ci) ==
+		    OUTCOME_OK)
+			is_known = is_everywhere(ci, w->config.replicas);
+		jsConsumerInfo_Destroy(ci);
+		if (!is_known)
+			session_backoff(&b, &w->child);
+	}
+	if (!is_known) {
+		log_warn("not every replica of stream \"%s\" is seen to have "
+			 "consumer \"%s\": what it misses is a warning",
+		    stream, consumer);
+		return;
+	}
+	ev.u.consumer_known.consumer = index;
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
 }
 
 int

@@ -8,6 +8,26 @@
 #include "worker/internal.h"
 
 void
+tell_reconnects(struct worker *w)
+{
+	struct event ev;
+	uint64_t in, in_bytes, out, out_bytes, times = 0;
+
+	if (w->stats == NULL && natsStatistics_Create(&w->stats) != NATS_OK)
+		return;
+	if (natsConnection_GetStats(w->session.nc, w->stats) != NATS_OK ||
+	    natsStatistics_GetCounts(
+		w->stats, &in, &in_bytes, &out, &out_bytes, &times) != NATS_OK)
+		return;
+	if (times == w->reconnects)
+		return;
+	w->reconnects = times;
+	ev.type = MESSAGE_RECONNECTED;
+	ev.u.reconnected.times = times;
+	child_emit(&w->child, &ev);
+}
+
+void
 tell_invoke(struct worker *w, const struct attempt *a)
 {
 	struct event ev;

@@ -319,7 +319,7 @@ judge_acks(
 	bool is_more = t->info.ack_pending > unconfirmed(c, k);
 
 	/* A confirmed ack may not have been written yet. */
-	a.class = check_lone_class(c, s->replicas);
+	a.class = check_lone_class(c, s->replicas, 0);
 	if (was_tried(k, t) && (!is_more || a.class != CLASS_VIOLATION)) {
 		a.kind = ANOMALY_NOT_REDELIVERED;
 		a.class = CLASS_VIOLATION;

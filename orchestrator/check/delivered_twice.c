@@ -27,12 +27,13 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
-#define KEEP	4096 /* numbers of a consumer, at least */
+#define KEEP	4096 /* numbers of a consumer, at least, and 20 s of them */
 #define COPY_NS (20 * CLOCK_S)
 
 struct twice_consumer {
 	uint32_t stream;
 	char name[CHECK_CONSUMER_MAX]; /* as LEADER events have it */
+	bool is_fast;	      /* it was told that not all of 20 s is kept */
 	struct order numbers; /* consumer sequence: stream sequence, arrival */
 };
 
@@ -46,7 +47,8 @@ judge_copy(struct check *c, const struct twice_consumer *t,
     const struct order_item *first, const struct msg_deliver *m)
 {
 	const uint32_t replicas = ledger_replicas(c->ledger, t->stream);
-	const enum anomaly_class lone = check_lone_class(c, replicas);
+	const enum anomaly_class lone =
+	    check_lone_class(c, replicas, first->time_ns);
 	struct anomaly a = {.kind = ANOMALY_DELIVERED_TWICE,
 	    .class = lone != CLASS_VIOLATION ? lone : CLASS_WARNING,
 	    .stream = t->stream,
@@ -77,6 +79,29 @@ judge_copy(struct check *c, const struct twice_consumer *t,
 		    (unsigned long long)first->value);
 }
 
+/* What would be overwritten by a number may still come a second time. */
+static void
+keep_more(struct check *c, struct twice_consumer *t, uint64_t number)
+{
+	struct order *o = &t->numbers;
+	const struct order_item *old;
+
+	if (number <= o->top || number <= o->room)
+		return;
+	old = order_find(o, number - o->room);
+	if (old == NULL || c->now_ns - old->time_ns >= COPY_NS)
+		return;
+	if (o->keep < ORDER_MAX)
+		o->keep *= 2;
+	else if (!t->is_fast && o->room >= o->keep) {
+		t->is_fast = true;
+		check_doubt(c,
+		    "consumer %s delivered so fast that a second copy of a "
+		    "delivery is seen for %.1f s only",
+		    t->name, (double)(c->now_ns - old->time_ns) / 1e9);
+	}
+}
+
 static int
 on_deliver(struct check *c, const struct msg_deliver *m)
 {
@@ -92,6 +117,7 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	    m->consumer >= st->n || !check_is_ours(c, m->run, m->intact))
 		return 0;
 	t = &st->consumers[m->consumer];
+	keep_more(c, t, m->consumer_seq);
 	err = order_put(&t->numbers, m->consumer_seq, &item);
 	if (err < 0)
 		return err == -ENOMEM ? err : 0;

@@ -16,7 +16,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
@@ -101,9 +100,6 @@ window_is_owed(const struct check *c, const struct pair *p)
 	if (s->retention == RETENTION_LIMITS || p->was_stored ||
 	    (p->scanned[0] && p->scanned[1]))
 		return STEADY_YES;
-	/* Whether somebody else restarted the only server is not seen. */
-	if (s->replicas == 1 && strcmp(c->config->cluster, "external") == 0)
-		return STEADY_NO;
 	return check_steady(
 	    c, LEADERS_STREAM, s->name, s->replicas, p->from_ns, p->seen_ns);
 }
@@ -183,9 +179,10 @@ pair_room(struct duplicate_state *st)
  * acked by all, and is stored.
  */
 static bool
-is_untaken(const struct ledger_entry *e)
+is_untaken(const struct check *c, const struct ledger_entry *e)
 {
-	return e != NULL && (e->required & ~e->delivered) != 0;
+	return e != NULL &&
+	       ledger_is_kept_for(c->ledger, e, e->required & ~e->delivered);
 }
 
 static int
@@ -217,7 +214,7 @@ pair_add(struct check *c, const struct copy *m, uint64_t other,
 	    .stamps = {other_stamp_ns, m->stamp_ns},
 	    .from_ns = e != NULL ? e->invoked_ns : 0,
 	    .seen_ns = c->now_ns,
-	    .was_stored = is_untaken(e),
+	    .was_stored = is_untaken(c, e),
 	    .scanned = {false, m->is_scanned}};
 	pair_decide(c, p);
 	return 0;

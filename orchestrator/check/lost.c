@@ -36,6 +36,7 @@ struct lost_stream {
 	struct seqmap covered; /* sequences that the scan settled */
 	struct seqmap removed; /* those that are lawfully gone, if acked */
 	struct msg_scan_gone gone;
+	struct msg_scan_begin begun; /* created: 0 when it is ours, or judged */
 	uint64_t gone_ns;  /* when that was told; 0: it was not, or is judged */
 	bool is_told_gone; /* it has been raised */
 };
@@ -128,13 +129,15 @@ on_range(struct check *c, const struct msg_scan_absent_range *m)
  * whatever is removed, and nothing is removed from a stream without limits.
  */
 static void
-on_state(struct check *c, const struct msg_scan_state *m)
+on_state(struct check *c, struct lost_stream *t, const struct msg_scan_state *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	struct anomaly a = {
 	    .kind = ANOMALY_LOST, .rule = "guarantees 2", .stream = m->stream};
 	struct seqmap_part head, tail;
+	bool is_anew = t->begun.created != 0;
 
+	t->begun.created = 0;
 	if (s == NULL || s->acked.count == 0)
 		return;
 	a.class = loss_class(c);
@@ -145,10 +148,11 @@ on_state(struct check *c, const struct msg_scan_state *m)
 		check_raise(c, &a,
 		    "stream %s ends at sequence %llu, as its leader said %u "
 		    "times: %llu messages were acknowledged at higher ones, "
-		    "up to %llu",
+		    "up to %llu%s",
 		    s->name, (unsigned long long)m->last, m->polls,
 		    (unsigned long long)tail.count,
-		    (unsigned long long)tail.high);
+		    (unsigned long long)tail.high,
+		    is_anew ? "; the server has created it anew since" : "");
 	} else if (s->retention == RETENTION_LIMITS && head.count > 0) {
 		a.rule = NULL;
 		a.seqs[0] = head.low;
@@ -228,24 +232,38 @@ on_gone(struct check *c, struct lost_stream *t, const struct msg_scan_gone *m)
  * of the other after a restart, of one and the same stream. Where the stream
  * goes as far as was acknowledged, its messages are looked at one by one.
  */
-static int
-on_begin(struct check *c, const struct msg_scan_begin *m)
+static void
+on_begin(struct check *c, struct lost_stream *t, const struct msg_scan_begin *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
-	struct anomaly a = {.kind = ANOMALY_LOST, .stream = m->stream};
 
-	if (s == NULL || s->created == 0 || m->created == 0 ||
-	    s->created == m->created || m->last >= seqmap_last(&s->acked))
-		return 0;
-	a.class = loss_class(c);
+	t->begun = *m;
+	if (s == NULL || s->created == 0 || s->created == m->created ||
+	    m->last >= seqmap_last(&s->acked))
+		t->begun.created = 0;
+}
+
+/*
+ * One answer had another creation time, and the stream did not say the same
+ * several times: a replica that is behind, and that nobody leads, says so too.
+ */
+static void
+judge_anew(struct check *c, struct lost_stream *t, uint32_t stream)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+	struct anomaly a = {
+	    .kind = ANOMALY_LOST, .class = CLASS_WARNING, .stream = stream};
+
+	if (t->begun.created == 0 || s == NULL)
+		return;
+	t->begun.created = 0;
 	check_raise(c, &a,
-	    "stream %s was created anew by the server and ends at sequence "
-	    "%llu: %llu acknowledged messages, up to sequence %llu, belonged "
-	    "to the one created by this run",
-	    s->name, (unsigned long long)m->last,
+	    "an answer says that stream %s was created anew by the server and "
+	    "ends at sequence %llu: %llu acknowledged messages, up to sequence "
+	    "%llu, belonged to the one created by this run",
+	    s->name, (unsigned long long)t->begun.last,
 	    (unsigned long long)s->acked.count,
 	    (unsigned long long)seqmap_last(&s->acked));
-	return 0;
 }
 
 /*
@@ -262,21 +280,25 @@ judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
 	const struct ledger_entry *e;
 	uint64_t same;
 	size_t i = 0;
+	bool is_kept;
 
-	a.class = loss_class(c);
 	while (t->removed.n > 0 && (e = ledger_next(c->ledger, &i)) != NULL) {
 		if (e->stream != stream || !e->is_acked ||
 		    (e->required & ~e->delivered) == 0 ||
 		    !seqmap_find(&t->removed, e->seq, &same))
 			continue;
+		is_kept = ledger_is_kept_for(
+		    c->ledger, e, e->required & ~e->delivered);
+		a.class = is_kept ? loss_class(c) : CLASS_WARNING;
 		a.ids[0] = e->id;
 		a.seqs[0] = e->seq;
 		check_raise(c, &a,
 		    "message %u:%llu was acknowledged at sequence %llu of %s "
-		    "and is gone, although a consumer never received it",
+		    "and is gone, although a consumer never received it%s",
 		    message_id_source(e->id),
 		    (unsigned long long)message_id_counter(e->id),
-		    (unsigned long long)e->seq, s->name);
+		    (unsigned long long)e->seq, s->name,
+		    is_kept ? "" : CHECK_NOT_KEPT);
 	}
 }
 
@@ -286,6 +308,7 @@ on_end(struct check *c, struct lost_stream *t, const struct msg_scan_end *m)
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	uint64_t seq;
 
+	judge_anew(c, t, m->stream);
 	if (s == NULL || !m->complete)
 		return;	  /* the judge already says so */
 	if (!c->has_hole) /* it may have been received there */
@@ -351,7 +374,8 @@ lost_event(struct check *c, const struct event *ev)
 	case MESSAGE_SCAN_BEGIN:
 		seqmap_fini(&t->removed);
 		seqmap_fini(&t->covered); /* another try settles anew */
-		return on_begin(c, &ev->u.scan_begin);
+		on_begin(c, t, &ev->u.scan_begin);
+		return 0;
 	case MESSAGE_SCAN_MESSAGE:
 		return cover(t, ev->u.scan_message.seq);
 	case MESSAGE_SCAN_REMOVED:
@@ -363,7 +387,7 @@ lost_event(struct check *c, const struct event *ev)
 		on_range(c, &ev->u.scan_absent_range);
 		return cover_range(t, &ev->u.scan_absent_range);
 	case MESSAGE_SCAN_STATE:
-		on_state(c, &ev->u.scan_state);
+		on_state(c, t, &ev->u.scan_state);
 		return 0;
 	case MESSAGE_SCAN_GONE:
 		on_gone(c, t, &ev->u.scan_gone);

@@ -68,7 +68,9 @@
 #define APART_NS     (20 * CLOCK_S) /* no delivery is on its way so long */
 /* consumerFileStore.flushLoop writes each 100 ms; on a slow host later. */
 #define R1_FLUSH_NS (5 * CLOCK_S)
-#define R1_END_NS   (60 * CLOCK_S) /* from its plan to the server's end */
+/* What came by a connection is read by then when there is another one. */
+#define READ_NS (5 * CLOCK_S)
+#define BACKS	8 /* numbers that came again in quiet, of a consumer */
 
 /* What the number of a delivery says. */
 enum number {
@@ -94,17 +96,21 @@ struct suspect {
 /* The message published last of those that a process has received. */
 struct reader {
 	uint64_t invoked_ns, seq, number;
+	uint64_t mixed_ns; /* until then it may read what the last one got */
 };
 
 struct line {
 	uint32_t stream;
 	uint64_t ack_wait_ns, created;
+	uint64_t first_ns;	       /* when it was told */
 	char name[CHECK_CONSUMER_MAX]; /* as LEADER events have it */
 	/* consumer sequence: stream sequence, and when it was published */
 	struct order numbers;
-	uint64_t top_ns;	/* when the highest number came */
-	uint64_t back;		/* numbers that came again, or far behind */
-	bool is_back;		/* and no deposed leader can have given them */
+	uint64_t top_ns; /* when the highest number came */
+	uint64_t back;	 /* numbers that came again, or far behind */
+	bool is_back;	 /* and no deposed leader can have given them */
+	uint64_t quiet_ns[BACKS]; /* when they came without a fault: a ring */
+	uint64_t nquiet;
 	struct order confirmed; /* stream sequence: when it was confirmed */
 	struct seqmap set;	/* stream sequences that were confirmed */
 	uint64_t dropped;	/* below this the ledger knows it as well */
@@ -118,9 +124,6 @@ struct line {
 struct redelivered_state {
 	struct line *lines; /* by consumer */
 	uint32_t n;
-	uint64_t
-	    ends[ENDS]; /* when it was planned that a server ends; a ring */
-	uint64_t nends;
 	/* Faults in force after which a deposed leader may go on. */
 	uint32_t haunts[FAULTS_OPEN_MAX];
 	unsigned nhaunts;
@@ -152,23 +155,16 @@ came_late(const struct line *l, const struct suspect *s)
 static enum anomaly_class
 class_of(const struct check *c, const struct line *l, const struct suspect *s)
 {
-	const struct redelivered_state *st = c->state;
-	enum anomaly_class class =
-	    check_lone_class(c, ledger_replicas(c->ledger, l->stream));
-	uint64_t i, end_ns;
+	enum anomaly_class class = check_lone_class(
+	    c, ledger_replicas(c->ledger, l->stream), s->confirmed_ns);
+	uint64_t end_ns;
 
 	if (class != CLASS_DOCUMENTED)
 		return class;
-	class = CLASS_VIOLATION;
-	for (i = 0; i < ENDS && i < st->nends; i++) {
-		end_ns = st->ends[i];
-		if (end_ns + R1_END_NS < s->confirmed_ns)
-			continue;
-		if (end_ns <= s->confirmed_ns + R1_FLUSH_NS)
-			return CLASS_DOCUMENTED;
-		class = CLASS_WARNING;
-	}
-	return class;
+	return faults_ended_since(c->faults, s->confirmed_ns, &end_ns) &&
+		       end_ns <= s->confirmed_ns + R1_FLUSH_NS
+		   ? CLASS_DOCUMENTED
+		   : CLASS_WARNING;
 }
 
 /* A leader that was deposed since the ack may have gone on sending. */
@@ -431,9 +427,24 @@ static void
 note_back(const struct check *c, struct line *l, uint64_t number)
 {
 	l->back++;
-	l->is_back |= l->numbers.top - number >= AHEAD_MAX ||
-		      faults_quiet_between(
-			  c->faults, faults_before(c->now_ns), c->now_ns);
+	l->is_back |= l->numbers.top - number >= AHEAD_MAX;
+	if (faults_quiet_between(
+		c->faults, faults_before(c->now_ns), c->now_ns))
+		l->quiet_ns[l->nquiet++ % BACKS] = c->now_ns;
+}
+
+/* One of them came while one leader was steady. */
+static bool
+came_back_steady(const struct check *c, const struct line *l)
+{
+	uint32_t replicas = ledger_replicas(c->ledger, l->stream);
+	uint64_t i;
+
+	for (i = 0; i < BACKS && i < l->nquiet; i++)
+		if (check_steady(c, LEADERS_CONSUMER, l->name, replicas,
+			l->quiet_ns[i], l->quiet_ns[i]) == STEADY_YES)
+			return true;
+	return false;
 }
 
 /* Enter a number: 0 and what it says, or -ENOMEM. */
@@ -561,8 +572,9 @@ on_deliver(struct check *c, const struct event *ev)
 	if (e != NULL)
 		suspects_judge(c, l, m, e->invoked_ns);
 	err = suspect_add(c, l, m, r, number);
-	if (e != NULL && e->invoked_ns > r->invoked_ns)
-		*r = (struct reader){e->invoked_ns, m->seq, m->consumer_seq};
+	if (e != NULL && e->invoked_ns > r->invoked_ns &&
+	    c->now_ns >= r->mixed_ns)
+		*r = (struct reader){e->invoked_ns, m->seq, m->consumer_seq, 0};
 	return err;
 }
 
@@ -627,6 +639,7 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 	l->stream = m->stream;
 	l->ack_wait_ns = m->ack_wait_ns;
 	l->created = m->created;
+	l->first_ns = c->now_ns;
 	check_consumer_name(c, m->stream, m->name, l->name);
 	return 0;
 }
@@ -643,15 +656,18 @@ consumer_judge(
 	struct anomaly a = {.kind = ANOMALY_CONSUMER_RESET};
 	struct check_span span = {.what = LEADERS_CONSUMER};
 	const struct line *l;
+	bool is_back;
 
 	if (consumer >= st->n)
 		return;
 	l = &st->lines[consumer];
 	a.stream = l->stream;
-	a.class = check_lone_class(c, ledger_replicas(c->ledger, l->stream));
+	a.class = check_lone_class(
+	    c, ledger_replicas(c->ledger, l->stream), l->first_ns);
 	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
 	    l->back > 0) {
-		if (!l->is_back && a.class == CLASS_VIOLATION)
+		is_back = l->is_back || came_back_steady(c, l);
+		if (!is_back && a.class == CLASS_VIOLATION)
 			a.class = CLASS_WARNING;
 		check_raise(c, &a,
 		    "consumer %s was created anew by the server: its creation "
@@ -661,9 +677,9 @@ consumer_judge(
 		    l->name, (unsigned long long)l->created,
 		    (unsigned long long)created, (unsigned long long)l->back,
 		    (unsigned long long)l->numbers.top,
-		    l->is_back ? ""
-			       : "; all of them after a fault, when a leader "
-				 "that was deposed may have given them, too");
+		    is_back ? ""
+			    : "; all of them when a leader that was deposed "
+			      "may have given them, too");
 		return;
 	}
 	if (number >= l->numbers.top)
@@ -683,16 +699,31 @@ consumer_judge(
 	    (double)(c->now_ns - l->top_ns) / 1e9);
 }
 
-/* It ended: whoever takes its place has a connection of its own. */
+/*
+ * It has another connection, or ended, and whoever takes its place has one of
+ * its own. What it reads next may still have come by the last one.
+ */
 static void
-reader_forget(const struct redelivered_state *st, uint32_t source)
+reader_forget(
+    const struct redelivered_state *st, uint32_t source, uint64_t mixed_ns)
 {
 	uint32_t i;
 
 	for (i = 0; i < st->n; i++)
 		if (source < st->lines[i].nreaders)
-			memset(&st->lines[i].readers[source], 0,
-			    sizeof(st->lines[i].readers[source]));
+			st->lines[i].readers[source] =
+			    (struct reader){.mixed_ns = mixed_ns};
+}
+
+static bool
+is_among(const char *const *modes, size_t n, const char *mode)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(mode, modes[i]) == 0)
+			return true;
+	return false;
 }
 
 /*
@@ -704,22 +735,31 @@ leaves_no_ghost(const char *mode)
 {
 	static const char *const modes[] = {
 	    "random_reload", "client_disconnect"};
-	size_t i;
 
-	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-		if (strcmp(mode, modes[i]) == 0)
-			return true;
-	return false;
+	return is_among(modes, sizeof(modes) / sizeof(modes[0]), mode);
+}
+
+/*
+ * A server that is told to end hands over what it leads before it ends, like
+ * one that steps down.
+ */
+static bool
+hands_over(const char *mode)
+{
+	static const char *const modes[] = {
+	    "lame_duck", "rolling_restart", "rolling_upgrade"};
+
+	return is_among(modes, sizeof(modes) / sizeof(modes[0]), mode);
 }
 
 static void
-on_planned(struct redelivered_state *st, const struct event *ev)
+on_planned(struct redelivered_state *st, const struct msg_fault_planned *m)
 {
-	const struct msg_fault_planned *m = &ev->u.fault_planned;
 
-	if (m->ends_server)
-		st->ends[st->nends++ % ENDS] = ev->time_ns;
-	else if (!leaves_no_ghost(m->mode) && st->nhaunts < FAULTS_OPEN_MAX)
+	bool haunts = m->ends_server ? st->is_slow && hands_over(m->mode)
+				     : !leaves_no_ghost(m->mode);
+
+	if (haunts && st->nhaunts < FAULTS_OPEN_MAX)
 		st->haunts[st->nhaunts++] = m->fault;
 }
 
@@ -769,13 +809,16 @@ redelivered_event(struct check *c, const struct event *ev)
 		    ev->u.consumer_state.consumer_seq);
 		return 0;
 	case MESSAGE_CHILD_EXIT:
-		reader_forget(c->state, ev->u.child_exit.child);
+		reader_forget(c->state, ev->u.child_exit.child, 0);
+		return 0;
+	case MESSAGE_RECONNECTED:
+		reader_forget(c->state, ev->source, ev->time_ns + READ_NS);
 		return 0;
 	case MESSAGE_NODE:
 		on_node(c->state, ev->u.node.version);
 		return 0;
 	case MESSAGE_FAULT_PLANNED:
-		on_planned(c->state, ev);
+		on_planned(c->state, &ev->u.fault_planned);
 		return 0;
 	default: /* FAULT_HEALED */
 		on_healed(c->state, ev);
@@ -817,7 +860,7 @@ redelivered_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACK_OK,
     MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_CHILD_EXIT, MESSAGE_NODE,
-    MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, 0};
+    MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, MESSAGE_RECONNECTED, 0};
 
 const struct check_ops check_redelivered_after_ack = {
     .name = "redelivered_after_ack",

@@ -54,19 +54,21 @@ raise_skipped(struct check *c, const struct ledger_entry *e,
 	const struct skipped_state *st = c->state;
 	struct anomaly a = {
 	    .kind = ANOMALY_SKIPPED, .rule = rule, .stream = e->stream};
+	bool is_kept = k->bit == 0 || ledger_is_kept_for(c->ledger, e, k->bit);
 
-	if (st->is_unsettled)
+	if (st->is_unsettled || !is_kept)
 		a.class = CLASS_WARNING;
 	a.ids[0] = e->id;
 	a.seqs[0] = e->seq;
 	check_raise(c, &a,
 	    "message %u:%llu at sequence %llu was never delivered by "
-	    "consumer %s, which %s",
+	    "consumer %s, which %s%s",
 	    message_id_source(e->id),
 	    (unsigned long long)message_id_counter(e->id),
 	    (unsigned long long)e->seq, k->name,
 	    k->kind == KIND_ORDERED ? "went on behind it"
-				    : "has nothing left to deliver");
+				    : "has nothing left to deliver",
+	    is_kept ? "" : CHECK_NOT_KEPT);
 }
 
 static bool

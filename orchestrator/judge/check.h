@@ -168,9 +168,10 @@ void check_raise_late(struct check *, const struct anomaly *proto,
  * and the group had one known leader all that time and was seen to have it
  * still. Of a stream or consumer, which the run has made, the first leader that
  * was ever told counts 5 s after that, whatever was before: a deposed one knows
- * it by then. A group of one replica has no other leader. The name is a
- * stream's, or "stream/consumer"; the meta group's does not matter. YES comes
- * 5 s after to_ns or later, when links that stood still were told.
+ * it by then. A group of one replica has no other leader: on an external
+ * cluster all servers have to be seen again, twice, as the same processes. The
+ * name is a stream's, or "stream/consumer"; the meta group's does not matter.
+ * YES comes 5 s after to_ns or later, when links that stood still were told.
  */
 enum steadiness check_steady(const struct check *, enum leaders_group,
     const char *name, uint32_t replicas, uint64_t from_ns, uint64_t to_ns);
@@ -182,11 +183,13 @@ void check_consumer_name(const struct check *, uint32_t stream,
 
 /*
  * Of a consumer that has lost what it had confirmed, or numbers anew: with one
- * replica it confirms before it writes, so that is CLASS_DOCUMENTED after a
- * server has ended, and CLASS_WARNING on an external cluster, where nobody sees
- * whether one did. CLASS_VIOLATION: nothing of this kind excuses it.
+ * replica it confirms before it writes, so that is CLASS_DOCUMENTED when a
+ * server may have ended since that moment, and CLASS_WARNING on an external
+ * cluster where nobody sees whether one did. CLASS_VIOLATION: nothing of this
+ * kind excuses it.
  */
-enum anomaly_class check_lone_class(const struct check *, uint32_t replicas);
+enum anomaly_class check_lone_class(
+    const struct check *, uint32_t replicas, uint64_t since_ns);
 
 /*
  * Before 2.11 each replica of a consumer has a creation time of its own, 24 ms
@@ -213,6 +216,11 @@ struct check_span {
 void check_raise_steady(struct check *, const struct anomaly *proto,
     const struct check_span *, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Of what does not convict because ledger_is_kept_for() says no. */
+#define CHECK_NOT_KEPT                                                         \
+	"; that each replica knew of this consumer when the message was sent " \
+	"was not seen, and one that does not drops it"
 
 const char *anomaly_kind_name(enum anomaly_kind);
 const char *anomaly_class_name(enum anomaly_class);

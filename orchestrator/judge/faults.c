@@ -133,6 +133,81 @@ faults_pass(struct faults *f, const struct event *ev)
 		silence_add(f, f->tick_ns, now_ns, "natsburn itself");
 }
 
+static void
+end_add(struct faults *f, uint64_t ns)
+{
+	f->ends[f->servers_ended++ % FAULTS_ENDS] = ns;
+}
+
+bool
+faults_ended_since(const struct faults *f, uint64_t ns, uint64_t *at_ns)
+{
+	uint64_t i, n = f->servers_ended, end_ns;
+
+	*at_ns = UINT64_MAX;
+	for (i = 0; i < n && i < FAULTS_ENDS; i++) {
+		end_ns = f->ends[i];
+		if (end_ns + FAULTS_END_NS >= ns && end_ns < *at_ns)
+			*at_ns = end_ns;
+	}
+	/* All that are remembered came since: there may have been others. */
+	if (n > FAULTS_ENDS && f->ends[n % FAULTS_ENDS] >= ns)
+		*at_ns = 0;
+	return *at_ns != UINT64_MAX;
+}
+
+bool
+faults_is_restart(const struct faults *f, const struct msg_server_seen *m)
+{
+	const struct fault_server *s;
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+		return false;
+	s = &f->servers.at[m->node - 1];
+	return s->first_ns != 0 && s->process != m->process;
+}
+
+/*
+ * Another process answers as this server than before: it was restarted since
+ * it was seen last, by whom natsburn can't know.
+ */
+static void
+on_server_seen(struct faults *f, const struct event *ev)
+{
+	const struct msg_server_seen *m = &ev->u.server_seen;
+	struct fault_server *s;
+	uint64_t now_ns = ev->time_ns;
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+		return;
+	s = &f->servers.at[m->node - 1];
+	if (faults_is_restart(f, m)) {
+		end_add(f, s->seen_ns[0]);
+		calm_from(f, now_ns);
+		past_add(f, s->seen_ns[0], now_ns);
+		stood_add(f, (struct fault_span){
+				 s->seen_ns[0], now_ns + FAULTS_ELECTION_NS});
+	}
+	if (s->first_ns == 0)
+		s->first_ns = now_ns;
+	s->process = m->process;
+	s->seen_ns[1] = s->seen_ns[0];
+	s->seen_ns[0] = now_ns;
+}
+
+uint64_t
+faults_servers_seen(const struct faults *f, bool before)
+{
+	const struct fault_servers *s = &f->servers;
+	uint64_t ns = UINT64_MAX;
+	unsigned i;
+
+	for (i = 0; i < s->size && i < CONFIG_NODES_MAX; i++)
+		if (s->at[i].seen_ns[before] < ns)
+			ns = s->at[i].seen_ns[before];
+	return s->size == 0 || s->was_missed ? 0 : ns;
+}
+
 static struct fault_open *
 fault_find(struct faults *f, uint32_t fault)
 {
@@ -151,7 +226,8 @@ on_planned(struct faults *f, const struct event *ev)
 
 	f->planned++;
 	f->latest = p->fault;
-	f->servers_ended += p->ends_server;
+	if (p->ends_server)
+		end_add(f, ev->time_ns);
 	if (f->nopen == FAULTS_OPEN_MAX)
 		return; /* chaos never has that many in force */
 	f->open[f->nopen++] = (struct fault_open){.fault = p->fault,
@@ -279,6 +355,17 @@ faults_event(struct faults *f, const struct event *ev)
 		break;
 	case MESSAGE_CLUSTER_WHOLE:
 		on_whole(f, now);
+		break;
+	case MESSAGE_CLUSTER_UP:
+		f->servers.size = ev->u.cluster_up.size;
+		break;
+	case MESSAGE_SERVER_SEEN:
+		on_server_seen(f, ev);
+		break;
+	case MESSAGE_PHASE:
+		if (strcmp(ev->u.phase.name, "quiet") == 0)
+			f->servers.was_missed =
+			    faults_servers_seen(f, false) == 0;
 		break;
 	case MESSAGE_NO_SERVICE:
 		on_no_service(f, ev->u.no_service.fault);

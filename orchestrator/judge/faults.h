@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 
+#include "proto/config.h"
 #include "proto/message.h"
 
 #define FAULTS_ELECTION_NS UINT64_C(20000000000)
@@ -27,6 +28,8 @@
 #define FAULTS_LAG_NS	UINT64_C(8000000000)
 #define FAULTS_OPEN_MAX 64
 #define FAULTS_PAST	256 /* that are remembered when they are over */
+#define FAULTS_ENDS	64  /* ends of servers that are remembered */
+#define FAULTS_END_NS	UINT64_C(60000000000) /* from its plan to the end */
 
 /* A fault that is not over. */
 struct fault_open {
@@ -51,6 +54,16 @@ struct fault_silences {
 	char longest_who[48];
 };
 
+/* Servers that are not ours, of which SERVER_SEEN tells. */
+struct fault_servers {
+	uint32_t size;	 /* of the cluster; 0: not formed yet */
+	bool was_missed; /* the load began, and one had not been seen */
+	struct fault_server {
+		uint64_t process, first_ns; /* 0: never seen */
+		uint64_t seen_ns[2];	    /* the last time, the one before */
+	} at[CONFIG_NODES_MAX];
+};
+
 struct faults {
 	bool strict; /* no fault stops the clock */
 	struct fault_open open[FAULTS_OPEN_MAX];
@@ -66,8 +79,11 @@ struct faults {
 	 */
 	uint64_t held_since_ns, held_ns;
 	uint64_t servers_ended; /* faults that end a server's process */
-	uint64_t last_end_ns;	/* when the last disturbance ended */
-	uint64_t calm_ns;	/* when the cause of one was undone last */
+	/* When each of these was planned, or its server seen last: a ring. */
+	uint64_t ends[FAULTS_ENDS];
+	struct fault_servers servers;
+	uint64_t last_end_ns; /* when the last disturbance ended */
+	uint64_t calm_ns;     /* when the cause of one was undone last */
 	struct fault_span past[FAULTS_PAST]; /* a ring of the latest */
 	uint64_t npast;
 	uint64_t forgotten_ns; /* what was before this is not known */
@@ -109,6 +125,22 @@ bool faults_quiet_between(
 
 /* FAULTS_ELECTION_NS before a moment: what was in force then may still tell. */
 uint64_t faults_before(uint64_t ns);
+
+/*
+ * Of servers that are not ours: when the one that was seen longest ago was
+ * seen last, or, with before, the time before that. 0 unless each has been
+ * seen since the load began.
+ */
+uint64_t faults_servers_seen(const struct faults *, bool before);
+
+/* True when a server is another process than the one that was seen before. */
+bool faults_is_restart(const struct faults *, const struct msg_server_seen *);
+
+/*
+ * True when a server may have ended since a moment; *at_ns is the earliest such
+ * end's time in ends, 0 when that is no longer remembered.
+ */
+bool faults_ended_since(const struct faults *, uint64_t ns, uint64_t *at_ns);
 
 /*
  * Since when the cause of no fault is in force, whatever JetStream makes of

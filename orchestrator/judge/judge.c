@@ -18,6 +18,7 @@
 
 /* One that led before the first that was told knows after so long. */
 #define FIRST_LEADER_NS (5 * CLOCK_S)
+#define SEEN_NS		(10 * CLOCK_S) /* servers are, every 2 to 4 s */
 #define SAYS_MAX	1024
 #define KEPT_MAX	(ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
 
@@ -60,6 +61,7 @@ struct judge {
 	judge_notice *notice;
 	void *notice_arg;
 	struct facts facts;
+	uint64_t last_ns; /* of the last event */
 	bool is_over;
 };
 
@@ -219,17 +221,38 @@ judge_keep(struct judge *j, const struct anomaly *a)
 	j->kept[j->nkept++].says = says;
 }
 
+static bool
+is_external(const struct run_config *config)
+{
+	return strcmp(config->cluster, "external") == 0;
+}
+
 /*
  * Of what the end of a server excuses. Whether somebody else ended theirs is
- * not seen.
+ * seen only where monitoring tells which processes they are.
  */
 static enum anomaly_class
-ended_class(const struct check *c)
+ended_class(const struct check *c, uint64_t since_ns)
 {
-	if (c->faults->servers_ended > 0)
+	uint64_t end_ns;
+
+	if (faults_ended_since(c->faults, since_ns, &end_ns))
 		return CLASS_DOCUMENTED;
-	return strcmp(c->config->cluster, "external") == 0 ? CLASS_WARNING
-							   : CLASS_VIOLATION;
+	return is_external(c->config) &&
+		       faults_servers_seen(c->faults, false) == 0
+		   ? CLASS_WARNING
+		   : CLASS_VIOLATION;
+}
+
+/* Of the one replica of somebody else: its server has to be the same since. */
+static enum steadiness
+lone_steady(const struct check *c, uint64_t to_ns)
+{
+	if (!is_external(c->config) ||
+	    faults_servers_seen(c->faults, true) > to_ns)
+		return STEADY_YES;
+	return faults_servers_seen(c->faults, false) == 0 ? STEADY_NO
+							  : STEADY_SO_FAR;
 }
 
 /*
@@ -238,9 +261,13 @@ ended_class(const struct check *c)
  * convicts the server.
  */
 static enum anomaly_class
-memory_class(const struct check *c)
+memory_class(const struct check *c, enum anomaly_kind kind)
 {
-	return strcmp(c->config->storage, "memory") == 0 ? ended_class(c)
+	/* What was lost explains none of these. */
+	if (kind == ANOMALY_CORRUPT || kind == ANOMALY_DIVERGENCE ||
+	    kind == ANOMALY_OP_TIMEOUT || kind == ANOMALY_NOT_RECOVERED)
+		return CLASS_VIOLATION;
+	return strcmp(c->config->storage, "memory") == 0 ? ended_class(c, 0)
 							 : CLASS_VIOLATION;
 }
 
@@ -258,7 +285,7 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	a.check = c->ops->name;
 	a.raised_ns = c->now_ns;
 	if (a.class == CLASS_VIOLATION && !c->ops->is_of_servers)
-		a.class = memory_class(c);
+		a.class = memory_class(c, a.kind);
 	va_start(ap, fmt);
 	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
 	va_end(ap);
@@ -349,7 +376,7 @@ check_steady(const struct check *c, enum leaders_group what, const char *name,
 	if (!faults_quiet_between(c->faults, begin_ns, to_ns))
 		return STEADY_NO;
 	if (replicas == 1)
-		return STEADY_YES;
+		return lone_steady(c, to_ns);
 	first_ns = leaders_first(c->leaders, what, name);
 	/* Of a group that the run made then; it did not make the meta group. */
 	if (what != LEADERS_META && first_ns > begin_ns &&
@@ -369,9 +396,9 @@ check_consumer_name(const struct check *c, uint32_t stream, const char *name,
 }
 
 enum anomaly_class
-check_lone_class(const struct check *c, uint32_t replicas)
+check_lone_class(const struct check *c, uint32_t replicas, uint64_t since_ns)
 {
-	return replicas == 1 ? ended_class(c) : CLASS_VIOLATION;
+	return replicas == 1 ? ended_class(c, since_ns) : CLASS_VIOLATION;
 }
 
 static void
@@ -622,6 +649,21 @@ judge_distrust(struct judge *j, uint64_t since_ns, const char *why)
 	judge_revoke(j, since_ns);
 }
 
+/*
+ * Of streams that a restart may empty, or make a little older, a violation
+ * stands when their servers have been seen to be the same since. Those of
+ * somebody else may have been restarted shortly before it.
+ */
+static void
+judge_seen(struct judge *j, uint64_t seen_ns)
+{
+	bool is_lone =
+	    j->config.replicas == 1 || strcmp(j->config.storage, "memory") == 0;
+
+	if (is_lone && is_external(&j->config))
+		judge_revoke(j, seen_ns);
+}
+
 void
 judge_cut(struct judge *j)
 {
@@ -663,7 +705,11 @@ judge_event(struct judge *j, const struct event *ev)
 		if (!is_off(c) && c->ops->event(c, ev) < 0)
 			j->facts.lost_memory = true;
 	}
+	if (ev->type == MESSAGE_SERVER_SEEN &&
+	    faults_is_restart(&j->faults, &ev->u.server_seen))
+		judge_seen(j, faults_servers_seen(&j->faults, false));
 	faults_event(&j->faults, ev);
+	j->last_ns = ev->time_ns;
 	leaders_event(&j->leaders, ev);
 	ledger_event(&j->ledger, ev);
 	note_facts(j, ev);
@@ -960,6 +1006,7 @@ is_whole(const struct judge *j)
 void
 judge_finish(struct judge *j, struct judge_result *r)
 {
+	uint64_t seen_ns;
 	size_t i;
 
 	ensure(!j->is_over);
@@ -972,6 +1019,9 @@ judge_finish(struct judge *j, struct judge_result *r)
 		lates_finish(&j->lates, j->facts.saw_end);
 		proofs_finish(&j->proofs);
 	}
+	seen_ns = faults_servers_seen(&j->faults, false);
+	if (seen_ns != 0 && seen_ns + SEEN_NS < j->last_ns)
+		judge_seen(j, seen_ns); /* one is seen no more */
 	judge_conclude(j, r, true);
 	judge_annotate(j, r);
 	r->is_whole = is_whole(j);

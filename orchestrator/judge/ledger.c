@@ -177,6 +177,25 @@ ledger_required(const struct ledger *l, uint32_t stream, uint64_t id)
 }
 
 bool
+ledger_is_kept_for(
+    const struct ledger *l, const struct ledger_entry *e, uint64_t bits)
+{
+	const struct ledger_stream *s = ledger_stream(l, e->stream);
+	const struct ledger_consumer *c;
+	uint32_t i;
+
+	if (s == NULL || s->retention != RETENTION_INTEREST || s->replicas == 1)
+		return bits != 0;
+	for (i = 0; i < l->nconsumers; i++) {
+		c = &l->consumers[i];
+		if (c->stream == e->stream && (c->bit & bits) != 0 &&
+		    c->known_ns != 0 && c->known_ns <= e->invoked_ns)
+			return true;
+	}
+	return false;
+}
+
+bool
 ledger_awaits(const struct ledger_entry *e, uint64_t *missing)
 {
 	*missing = e->required & ~e->confirmed & ~e->unsure;
@@ -608,6 +627,16 @@ enter_consumer_rules(struct ledger *l, const struct msg_consumer_rules *m)
 }
 
 static void
+enter_consumer_known(struct ledger *l, const struct event *ev)
+{
+	struct ledger_consumer *c =
+	    consumer_at(l, ev->u.consumer_known.consumer);
+
+	if (c != NULL)
+		c->known_ns = ev->time_ns;
+}
+
+static void
 enter_stream_rules(struct ledger *l, const struct msg_stream_rules *m)
 {
 	struct ledger_stream *s = stream_at(l, m->stream);
@@ -651,4 +680,6 @@ ledger_event(struct ledger *l, const struct event *ev)
 		enter_consumer_rules(l, &ev->u.consumer_rules);
 	else if (ev->type == MESSAGE_STREAM_RULES)
 		enter_stream_rules(l, &ev->u.stream_rules);
+	else if (ev->type == MESSAGE_CONSUMER_KNOWN)
+		enter_consumer_known(l, ev);
 }

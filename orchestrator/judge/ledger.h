@@ -57,6 +57,7 @@ struct ledger_consumer {
 	uint32_t subject;	       /* when it is filtered */
 	uint64_t created, ack_wait_ns; /* as CONSUMER told them last */
 	uint64_t max_ack_pending, max_deliver;
+	uint64_t known_ns; /* when every replica had it; 0: that is not known */
 	uint64_t frontier; /* highest sequence that it has delivered */
 	uint64_t moved_ns; /* when that rose, or an ack was confirmed anew */
 };
@@ -134,6 +135,16 @@ uint64_t ledger_limit(
 
 /* Bits of the consumers that message id of a stream has to reach. */
 uint64_t ledger_required(const struct ledger *, uint32_t stream, uint64_t id);
+
+/*
+ * True when a message has to be stored as long as one of these consumers (bits
+ * of those that have to take it) has not received it. In a stream with
+ * interest each replica drops what none of the consumers takes that it knows
+ * of. So there one of them has to have been known to every replica before the
+ * message was first sent.
+ */
+bool ledger_is_kept_for(
+    const struct ledger *, const struct ledger_entry *, uint64_t bits);
 
 /*
  * True while an acknowledged message waits for a consumer: *missing are the

@@ -277,10 +277,51 @@ test_oom(void **state)
 	assert_true(oom_kills() >= first);
 }
 
+/* The host's word stands whatever other goroutines write after it. */
+static void
+test_last_error(void **state)
+{
+	static const char host[] = "[FTL] listen: address already in use";
+	struct trace_error e = {0};
+
+	(void)state;
+	assert_false(trace_error_is_host(&e));
+	trace_error_note(&e, "[ERR] JetStream: no space left on device");
+	assert_true(trace_error_is_host(&e));
+	trace_error_note(&e, "[ERR] RAFT: term is older");
+	assert_false(trace_error_is_host(&e));
+	trace_error_note(&e, host);
+	trace_error_note(&e, "[ERR] RAFT: term is older");
+	assert_string_equal(e.says, host);
+	assert_true(trace_error_is_host(&e));
+	trace_error_note(&e, "[FTL] can't go on");
+	assert_false(trace_error_is_host(&e));
+	memset(&e, 0, sizeof(e));
+	trace_error_note(&e, "nats-server: unknown field \"x\"");
+	assert_true(trace_error_is_host(&e));
+}
+
+/* A server that goes on for long after an error does not end of it. */
+static void
+test_old_error(void **state)
+{
+	struct trace_error e = {0};
+
+	(void)state;
+	trace_error_note(&e, "[ERR] JetStream: no space left on device");
+	for (e.looks = 0; e.looks < 10; e.looks++)
+		assert_true(trace_error_is_host(&e));
+	assert_false(trace_error_is_host(&e));
+	trace_error_note(&e, "[ERR] JetStream: no space left on device");
+	assert_true(trace_error_is_host(&e));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_last_error),
+	    cmocka_unit_test(test_old_error),
 	    cmocka_unit_test(test_files),
 	    cmocka_unit_test(test_causes),
 	    cmocka_unit_test(test_any_bytes),

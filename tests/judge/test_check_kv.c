@@ -390,7 +390,11 @@ plant_bucket_anew(void **state)
 	bucket_put(&b, A, 1, 0, 0, 1);
 	ev.u.scan_begin.created = 2000;
 	bucket_feed(&b, 9, &ev);
-	bucket_end_with(&b, ANOMALY_LOST_UPDATE, CLASS_VIOLATION);
+	bucket_final(&b, LEADER, 0, 0, 0);
+	bucket_final(&b, CONSUMER, 0, 0, 0);
+	bucket_scan_end(&b);
+	b.expected[ANOMALY_LOST_UPDATE][CLASS_VIOLATION] = 2; /* and its key */
+	bucket_end(&b);
 }
 
 static void

@@ -29,6 +29,54 @@ legal_plain_run(void **state)
 	bucket_end(&b);
 }
 
+/* It is sent, and nobody is there to take it, or a leader said so. */
+static void
+no_responders(
+    struct bucket_story *b, uint32_t source, uint64_t n, uint64_t expected)
+{
+	struct event ev = {.type = MESSAGE_KV_UPDATE_REJECTED};
+
+	bucket_update(b, source, n, 0, expected);
+	ev.u.kv_update_rejected.id = message_id(source, n);
+	bucket_feed(b, source, &ev);
+	bucket_over(b, source, n, ENDED_FAILED);
+}
+
+/*
+ * A leader of 2.10 that was just deposed answers 503 without a code, which
+ * the library takes for "no responders"; its successor stores the update. With
+ * a leader that was there all the time it is a wrong answer.
+ */
+static void
+legal_no_responders_by_a_deposed_leader(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_lead(&b, "n2");
+	no_responders(&b, A, 2, 1);
+	bucket_pass(&b, 10 * CLOCK_S);
+	bucket_get(&b, LEADER, 0, 2, ID(A, 2));
+	bucket_put(&b, B, 1, 0, 2, 3);
+	bucket_end_with(&b, ANOMALY_MISANSWERED, CLASS_DOCUMENTED);
+}
+
+static void
+plant_no_responders_by_a_steady_leader(void **state)
+{
+	struct bucket_story b = bucket_begin();
+
+	(void)state;
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_lead(&b, "n1");
+	bucket_pass(&b, 60 * CLOCK_S);
+	no_responders(&b, A, 2, 1);
+	bucket_get(&b, LEADER, 0, 2, ID(A, 2));
+	bucket_pass(&b, 20 * CLOCK_S);
+	bucket_end_with(&b, ANOMALY_MISANSWERED, CLASS_VIOLATION);
+}
+
 static void
 legal_spurious_rejection(void **state)
 {
@@ -647,6 +695,27 @@ legal_another_time_not_settled(void **state)
 	ev.u.scan_begin.created = 2000;
 	ev.u.scan_begin.last = 1;
 	bucket_feed(&b, 9, &ev);
+	bucket_final(&b, LEADER, 0, 2, ID(A, 2));
+	bucket_final(&b, CONSUMER, 0, 2, ID(A, 2));
+	bucket_scan_end(&b);
+	bucket_end_with(&b, ANOMALY_LOST_UPDATE, CLASS_WARNING);
+}
+
+/* Nor does it in a cluster that settled, when the audit got no further. */
+static void
+legal_another_time_in_one_answer(void **state)
+{
+	struct bucket_story b = bucket_begin();
+	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
+
+	(void)state;
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_put(&b, A, 2, 0, 1, 2);
+	ev.u.scan_begin.created = 2000;
+	ev.u.scan_begin.last = 1;
+	bucket_feed(&b, 9, &ev);
+	ev = (struct event){.type = MESSAGE_SCAN_END};
+	bucket_feed(&b, 9, &ev);
 	bucket_end_with(&b, ANOMALY_LOST_UPDATE, CLASS_WARNING);
 }
 
@@ -655,10 +724,13 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(legal_another_time_not_settled),
+	    cmocka_unit_test(legal_another_time_in_one_answer),
 	    cmocka_unit_test(legal_not_found_under_fault),
 	    cmocka_unit_test(legal_another_creation_time),
 	    cmocka_unit_test(legal_plain_run),
 	    cmocka_unit_test(legal_spurious_rejection),
+	    cmocka_unit_test(legal_no_responders_by_a_deposed_leader),
+	    cmocka_unit_test(plant_no_responders_by_a_steady_leader),
 	    cmocka_unit_test(legal_own_unknown_attempt),
 	    cmocka_unit_test(legal_duplicate_ack),
 	    cmocka_unit_test(legal_unknown_never_appears),

@@ -21,6 +21,7 @@ static struct plan {
 	bool is_cut;		  /* the scan ends behind the range */
 	bool no_copies, is_quiet; /* no COPIES_END; no SCAN_STATE */
 	bool has_no_leader, new_leader;
+	bool is_anew; /* one answer, at first, has another creation time */
 	uint8_t retention;
 } plan;
 
@@ -111,6 +112,10 @@ audit(struct story *s)
 	b = &story_add(s, STORY_AUDIT, MESSAGE_SCAN_BEGIN)->u.scan_begin;
 	b->created = is_gone ? 0 : s->created;
 	b->last = is_gone ? 0 : s->last;
+	if (plan.is_anew) {
+		b->created++;
+		b->last = 3;
+	}
 	if (is_gone)
 		tell_gone(s);
 	else if (!plan.is_quiet)
@@ -318,6 +323,27 @@ copies_that_nobody_compared_are_a_reason(void **state)
 	expect(&p, ANOMALY_LOST, 0, VERDICT_PASS);
 }
 
+/*
+ * A replica that is behind, and that nobody leads, tells another time and an
+ * early end. It counts when the leader says so several times.
+ */
+static void
+created_anew_says_one_answer(void **state)
+{
+	struct plan p = {.is_anew = true};
+
+	(void)state;
+	expect(&p, ANOMALY_LOST, 0, VERDICT_PASS);
+	p = (struct plan){.is_anew = true, .ends = 3, .is_cut = true};
+	expect(&p, ANOMALY_LOST, 1, VERDICT_FAIL);
+	p = (struct plan){
+	    .is_anew = true, .is_quiet = true, .first = 7, .last = 7};
+	expect(&p, ANOMALY_LOST, 1, VERDICT_FAIL); /* by the scan */
+	p.first = ROUNDS + 1;
+	p.is_cut = true;
+	expect_doubt(&p, 1);
+}
+
 int
 main(void)
 {
@@ -334,6 +360,7 @@ main(void)
 	    cmocka_unit_test(a_stream_that_is_gone_convicts),
 	    cmocka_unit_test(gone_says_a_meta_leader_nobody_knows_or_a_new_one),
 	    cmocka_unit_test(copies_that_nobody_compared_are_a_reason),
+	    cmocka_unit_test(created_anew_says_one_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -674,7 +674,7 @@ static const struct oddity oddities[] = {
     {"6 deposed leader's number comes last", deposed_number_comes_last,
 	CLASS_WARNING, ANOMALY_DELIVERED_TWICE},
     {"6 deposed leader's number, long ago", deposed_number_long_ago,
-	CLASS_WARNING, ANOMALY_REDELIVERED_AFTER_ACK},
+	CLASS_WARNING, ANOMALY_DELIVERED_TWICE},
     {"6 deposed leader's number, twin lost", deposed_number_lost_twin,
 	CLASS_WARNING, ANOMALY_REDELIVERED_AFTER_ACK},
     {"7 reorder across leaders", reorder_across_leaders, CLASS_WARNING,
@@ -774,8 +774,8 @@ test_oddity(void **state)
 
 /* Memory storage: documented, reported, and no violation. */
 static void
-judge_memory(
-    const char *cluster, void (*go)(struct story *), enum anomaly_class class)
+judge_memory(const char *cluster, uint64_t process, void (*go)(struct story *),
+    enum anomaly_class class)
 {
 	struct story_verdict v;
 	struct story s;
@@ -784,11 +784,14 @@ judge_memory(
 	s.storage = "memory";
 	s.options[0][0] = "cluster";
 	s.options[0][1] = cluster;
+	s.process = process;
+	if (process != 0)
+		s.mayhem = "none";
 	story_open(&s);
 	story_rounds(&s, 5);
 	go(&s);
 	story_phase(&s, "mayhem");
-	if (class == CLASS_DOCUMENTED) {
+	if (class == CLASS_DOCUMENTED && process == 0) {
 		uint32_t fault = story_fault(&s, false);
 
 		story_rounds(&s, 5);
@@ -805,6 +808,37 @@ judge_memory(
 	story_fini(&s);
 }
 
+/* That a server lost what it held in memory explains no wrong content. */
+static void
+test_memory_damaged(void **state)
+{
+	struct story_verdict v;
+	struct story s;
+	uint64_t seq;
+
+	(void)state;
+	story_init(&s, 1);
+	s.storage = "memory";
+	story_open(&s);
+	seq = story_round(&s);
+	story_healed(&s, story_fault(&s, false), true);
+	s.stored[seq].state = STORY_DAMAGED;
+	story_close(&s);
+	story_judge(&s, &v);
+	assert_int_equal(v.counts[ANOMALY_CORRUPT][CLASS_VIOLATION], 1);
+	story_fini(&s);
+}
+
+static void
+lose_by_their_restart(struct story *s)
+{
+	uint64_t seq = story_round(s);
+
+	s->process++;
+	story_pass(s, 10 * CLOCK_S);
+	s->stored[seq].state = STORY_GONE;
+}
+
 static void
 lose_without_fault(struct story *s)
 {
@@ -815,12 +849,15 @@ static void
 test_memory_storage(void **state)
 {
 	(void)state;
-	judge_memory("local", memory_storage_lost, CLASS_DOCUMENTED);
-	judge_memory("local", memory_stream_made_anew, CLASS_DOCUMENTED);
+	judge_memory("local", 0, memory_storage_lost, CLASS_DOCUMENTED);
+	judge_memory("local", 0, memory_stream_made_anew, CLASS_DOCUMENTED);
 	/* Without any fault nothing excuses it. */
-	judge_memory("local", lose_without_fault, CLASS_VIOLATION);
+	judge_memory("local", 0, lose_without_fault, CLASS_VIOLATION);
 	/* But its owner may have restarted somebody else's cluster. */
-	judge_memory("external", lose_without_fault, CLASS_WARNING);
+	judge_memory("external", 0, lose_without_fault, CLASS_WARNING);
+	/* Unless monitoring shows which processes they are. */
+	judge_memory("external", 1, lose_without_fault, CLASS_VIOLATION);
+	judge_memory("external", 1, lose_by_their_restart, CLASS_DOCUMENTED);
 }
 
 /* Not proven, so a warning, when it came later than the ack wait. */
@@ -880,6 +917,7 @@ main(void)
 {
 	static const struct CMUnitTest others[] = {
 	    cmocka_unit_test(test_memory_storage),
+	    cmocka_unit_test(test_memory_damaged),
 	    cmocka_unit_test(test_unproven_redelivery),
 	    cmocka_unit_test(test_one_replica_outage),
 	};

@@ -668,6 +668,40 @@ test_plant(void **state)
 	pipe_story_fini(&s);
 }
 
+/*
+ * A replica that does not know of a durable yet drops what it has to take,
+ * and may lead later. What nobody saw it know convicts for nothing.
+ */
+static void
+test_unknown_consumers(void **state)
+{
+	static const struct {
+		void (*go)(struct pipe_story *);
+		enum anomaly_kind kind;
+	} rows[] = {{plant_skipped, ANOMALY_LOST},
+	    {plant_skipped, ANOMALY_SKIPPED},
+	    {plant_twice_untaken, ANOMALY_DUPLICATE}};
+	struct pipe_story s;
+	struct finding v;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		pipe_story_init(&s, support_seed());
+		s.messages = 1000;
+		s.retention = RETENTION_INTEREST;
+		s.is_unknown = true;
+		s.plant = rows[i].go;
+		s.nplants = 1;
+		s.plant_at[0] = 500;
+		tell(&s, &v);
+		assert_true(v.counts[rows[i].kind][CLASS_WARNING] > 0);
+		for (k = 0; k < ANOMALY_COUNT; k++)
+			assert_int_equal(v.counts[k][CLASS_VIOLATION], 0);
+		pipe_story_fini(&s);
+	}
+}
+
 /* Long histories in which much goes wrong, all of it legal. */
 static void
 test_legal_long(void **state)
@@ -1245,6 +1279,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest others[] = {
+	    cmocka_unit_test(test_unknown_consumers),
 	    cmocka_unit_test(test_legal_long),
 	    cmocka_unit_test(test_legal_unsure),
 	    cmocka_unit_test(test_legal_slow_reader),

@@ -215,6 +215,11 @@ setup_durable(struct pipe_story *s, uint32_t k)
 	m->max_ack_pending = s->max_ack_pending;
 	m->max_deliver = s->max_deliver;
 	pipe_emit(s, &ev);
+	if (s->retention != RETENTION_INTEREST || s->is_unknown)
+		return;
+	pipe_event(2, MESSAGE_CONSUMER_KNOWN, &ev);
+	ev.u.consumer_known.consumer = k;
+	pipe_emit(s, &ev);
 }
 
 static void

@@ -52,6 +52,19 @@ add(struct story *s, uint32_t source, enum message_type type)
 	return ev;
 }
 
+static void
+see_servers(struct story *s)
+{
+	struct msg_server_seen *m;
+	uint32_t node;
+
+	for (node = 1; node <= 3 && s->process != 0; node++) {
+		m = &add(s, STORY_CHAOS, MESSAGE_SERVER_SEEN)->u.server_seen;
+		m->node = node;
+		m->process = s->process;
+	}
+}
+
 void
 story_pass(struct story *s, uint64_t ns)
 {
@@ -61,6 +74,8 @@ story_pass(struct story *s, uint64_t ns)
 		s->now_ns = s->tick_ns;
 		s->tick_ns += CLOCK_S;
 		(void)add(s, 0, MESSAGE_TICK); /* has no fields */
+		if (s->now_ns / CLOCK_S % 5 == 0)
+			see_servers(s);
 	}
 	s->now_ns = until;
 }
@@ -201,6 +216,7 @@ story_open(struct story *s)
 	ev = story_add(s, STORY_CHAOS, MESSAGE_CLUSTER_UP);
 	ev->u.cluster_up.size = 3;
 	ev->u.cluster_up.attempts = 1;
+	see_servers(s);
 	story_phase(s, "setup");
 	setup(s);
 	story_phase(s, "start");
@@ -562,6 +578,7 @@ void
 story_scan(struct story *s, uint32_t source)
 {
 	struct msg_scan_begin *b;
+	struct msg_scan_state *t;
 	struct msg_scan_end *e;
 	uint64_t seq;
 
@@ -569,6 +586,11 @@ story_scan(struct story *s, uint32_t source)
 	b->first = 1;
 	b->last = s->is_anew ? 0 : s->last;
 	b->created = s->created + s->is_anew;
+	if (s->is_anew) {
+		t = &story_add(s, source, MESSAGE_SCAN_STATE)->u.scan_state;
+		t->polls = 3;
+		t->created = s->created + 1;
+	}
 	for (seq = 1; seq <= s->last && !s->is_anew; seq++)
 		scan_one(s, source, seq);
 	e = &story_add(s, source, MESSAGE_SCAN_END)->u.scan_end;

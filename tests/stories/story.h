@@ -60,6 +60,8 @@ struct story {
 	uint32_t faults;
 	uint64_t created;
 	char leader[32];
+	/* As which the servers of somebody else are seen, each 5 s; 0: not. */
+	uint64_t process;
 	/* set before story_open() */
 	const char *mayhem, *storage;
 	const char *options[4][2]; /* further ones, by name */

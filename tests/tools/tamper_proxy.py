@@ -6,12 +6,12 @@ tamper_proxy.py MODE PORTS_FILE PORT...
 
 For each PORT of a server on 127.0.0.1 it listens on a port of its own; these
 are written into PORTS_FILE, in one line. MODE is what it does to deliveries
-of JetStream from the servers:
+of JetStream from the servers, several of these with commas between them:
 
-    pass    nothing
-    swap    every third comes behind the one that follows it
-    audit   likewise, but only those of natsburn's own consumers in the audit
-    mute    those of the audit's consumers never come
+    swap       every third comes behind the one that follows it
+    mute       those of natsburn's own consumers in the audit never come
+    twice=N    each N-th comes twice
+    drop=NAME  the first to a consumer whose name contains NAME never comes
 """
 import os
 import re
@@ -19,7 +19,8 @@ import socket
 import sys
 import threading
 
-mode, ports_file = sys.argv[1:3]
+modes = dict(word.partition("=")[::2] for word in sys.argv[1].split(","))
+ports_file = sys.argv[2]
 servers = [int(port) for port in sys.argv[3:]]
 
 
@@ -43,8 +44,28 @@ def frames(link):
         left += data
 
 
-def is_delivery(line):
-    return b" $JS.ACK." in line and (mode == "swap" or b".natsburn_" in line)
+class Tamper:
+    """What comes of the deliveries of all connections."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.seen = 0
+        self.drop = modes.get("drop")
+
+    def copies(self, line):
+        """How often this one is passed on."""
+        with self.lock:
+            if "mute" in modes and b".natsburn_" in line:
+                return 0
+            if self.drop and self.drop.encode() in line:
+                self.drop = None
+                return 0
+            self.seen += 1
+            every = int(modes.get("twice", 0))
+            return 2 if every and self.seen % every == 0 else 1
+
+
+tamper = Tamper()
 
 
 def down(server, client):
@@ -54,11 +75,10 @@ def down(server, client):
     for line, frame in frames(server):
         if line.startswith(b"INFO "):  # they must not go around us
             frame = re.sub(rb'"connect_urls":\[[^]]*\],?', b"", frame)
-        elif mode != "pass" and is_delivery(line):
-            if mode == "mute":
-                continue
+        elif b" $JS.ACK." in line:
+            frame *= tamper.copies(line)
             count += 1
-            if count % 3 == 0 and not held:
+            if "swap" in modes and count % 3 == 0 and not held:
                 held = frame
                 continue
             frame, held = frame + held, b""

@@ -14,6 +14,7 @@
 
 #define TRIES_NS (30 * CLOCK_S)
 #define LEFT_MAX 100000 /* messages; more is not worth reading */
+#define ENDS	 3	/* answers that nothing comes any more */
 
 static void
 emit_removed(struct scan *s, uint64_t first, uint64_t last)
@@ -28,12 +29,16 @@ emit_removed(struct scan *s, uint64_t first, uint64_t last)
 	child_emit(&s->w->child, &ev);
 }
 
-/* From message to message until the end. */
+/*
+ * From message to message until the end. That there is no next one is asked
+ * several times, apart: a server says so whatever keeps it from its store.
+ */
 static int
 walk(struct scan *s, uint64_t last)
 {
 	uint64_t deadline = clock_mono_ns() + TRIES_NS, from = 1, seq = 0;
 	struct backoff b = {0};
+	unsigned ends = 0;
 	int got;
 
 	while (from <= last && s->read < LEFT_MAX) {
@@ -48,13 +53,17 @@ walk(struct scan *s, uint64_t last)
 			session_backoff(&b, &s->w->child);
 			continue;
 		}
-		b.step = 0;
 		deadline = clock_mono_ns() + TRIES_NS;
 		child_beat(&s->w->child);
+		if (got == 0 && ++ends < ENDS) {
+			session_backoff(&b, &s->w->child);
+			continue;
+		}
 		if (got == 0 || seq > last) {
 			emit_removed(s, from, last);
 			return 0;
 		}
+		b.step = ends = 0;
 		emit_removed(s, from, seq - 1);
 		from = seq + 1;
 	}

@@ -69,7 +69,7 @@ take_output(void *arg, const char *line)
 	}
 	/* A configuration that it refuses is told here, not in its log. */
 	if (strncmp(line, "nats-server: ", strlen("nats-server: ")) == 0)
-		trace_print(o->error, sizeof(o->error), line);
+		trace_error_note(&o->error, line);
 }
 
 /* "[pid] date time [ERR] text" */
@@ -83,8 +83,7 @@ take_log(void *arg, const char *line)
 	if (strstr(line, "[INF] Initiating Shutdown") != NULL)
 		o->is_shut = true;
 	if (fatal != NULL || error != NULL)
-		trace_print(
-		    o->error, sizeof(o->error), fatal != NULL ? fatal : error);
+		trace_error_note(&o->error, fatal != NULL ? fatal : error);
 }
 
 /* True when both were read to their ends. */
@@ -116,7 +115,7 @@ output_begin(struct cluster *c, unsigned node)
 	o->begun_ns = clock_mono_ns();
 	o->oom_kills = oom_kills();
 	o->is_shut = false;
-	o->error[0] = '\0';
+	memset(&o->error, 0, sizeof(o->error));
 	file_path(c, node, "output.log", path);
 	tail_begin(&o->out, path);
 	file_path(c, node, "server.log", path);
@@ -133,6 +132,7 @@ output_look(struct cluster *c, unsigned node)
 	if (c->nodes[node - 1].pid == 0 || now < o->looked_ns + LOOK_NS)
 		return;
 	o->looked_ns = now;
+	o->error.looks++;
 	(void)read_files(c, node, LOOK_MAX); /* the rest comes later */
 }
 
@@ -148,11 +148,9 @@ find_cause(struct output *o, int status)
 		t->cause = CAUSE_SIGNAL;
 	else if (o->is_shut)
 		t->cause = CAUSE_SHUTDOWN;
-	else if (trace_is_host(o->error) ||
-		 strncmp(o->error, "nats-server: ", strlen("nats-server: ")) ==
-		     0)
+	else if (trace_error_is_host(&o->error))
 		t->cause = CAUSE_HOST;
-	text_set(t->says, sizeof(t->says), o->error);
+	text_set(t->says, sizeof(t->says), o->error.says);
 }
 
 static bool

@@ -17,8 +17,8 @@ struct output {
 	struct tail out, log;
 	struct trace trace;
 	uint64_t begun_ns, looked_ns, oom_kills;
-	bool is_shut;	 /* it has said that it shuts down */
-	char error[256]; /* its last error, printable */
+	bool is_shut; /* it has said that it shuts down */
+	struct trace_error error;
 	uint64_t races[OUTPUT_RACES];
 	unsigned nraces;
 };

@@ -22,19 +22,32 @@ void
 kv_on_scan_begin(struct check *c, const struct msg_scan_begin *m)
 {
 	struct kv_state *st = c->state;
-	const struct ledger_stream *s = ledger_stream(c->ledger, st->stream);
-	struct anomaly a = kv_anomaly(c, ANOMALY_LOST_UPDATE, 0, 0);
 	uint32_t i;
 
+	st->begun = *m;
 	for (i = 0; i < st->nkeys; i++) {
 		memset(st->keys[i].finals, 0, sizeof(st->keys[i].finals));
 		st->keys[i].nheld = 0;
 	}
-	/* Another creation time alone proves nothing: see lost.c. */
+}
+
+/*
+ * Another creation time alone proves nothing: see lost.c. And one answer may
+ * be of a replica that is behind, and that nobody leads: an audit that is
+ * complete asked several times.
+ */
+static void
+judge_anew(struct check *c, bool is_complete)
+{
+	const struct kv_state *st = c->state;
+	const struct ledger_stream *s = ledger_stream(c->ledger, st->stream);
+	const struct msg_scan_begin *m = &st->begun;
+	struct anomaly a = kv_anomaly(c, ANOMALY_LOST_UPDATE, 0, 0);
+
 	if (s == NULL || s->created == 0 || m->created == 0 ||
 	    s->created == m->created || m->last >= st->max_acked)
 		return;
-	a.class = final_class(c);
+	a.class = is_complete ? final_class(c) : CLASS_WARNING;
 	check_raise(c, &a,
 	    "the bucket %s was created anew by the server and ends at revision "
 	    "%llu: revisions up to %llu had been acknowledged in the one made "
@@ -211,6 +224,8 @@ kv_on_scan_end(struct check *c, const struct msg_scan_end *m)
 	const struct kv_state *st = c->state;
 	uint32_t key;
 
+	if (m->stream == st->stream)
+		judge_anew(c, m->complete);
 	if (!m->complete || m->stream != st->stream || st->attempts == 0)
 		return; /* the judge says that the audit is not complete */
 	for (key = 0; key < st->nkeys; key++)

@@ -109,6 +109,7 @@ struct kv_state {
 	uint64_t nrefused;
 	uint64_t *dropped; /* highest counter that left it, by source */
 	uint32_t ndropped;
+	struct msg_scan_begin begun; /* by the audit */
 	bool unsettled; /* the cluster was not whole again before the audit */
 };
 

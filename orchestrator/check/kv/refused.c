@@ -8,6 +8,7 @@
 
 #include "orchestrator/check/kv/kv.h"
 #include "proto/base/array.h"
+#include "proto/base/text.h"
 #include "proto/refusal.h"
 
 #define REFUSED_MAX 16384 /* of which each is looked at once a second */
@@ -62,6 +63,7 @@ kv_judge_refused(struct check *c, const struct kv_update *u)
 	    .kind = ANOMALY_MISANSWERED, .class = CLASS_DOCUMENTED};
 	const struct kv_state *st = c->state;
 	struct check_span span = kv_span(c, u->asked_ns, u->refused_ns);
+	char error[40];
 
 	/* An attempt that was not answered may have stored it. */
 	if (u->refused_ns == 0 || u->is_unknown || u->revision == 0)
@@ -73,12 +75,14 @@ kv_judge_refused(struct check *c, const struct kv_update *u)
 	a.ids[0] = u->id;
 	a.seqs[0] = u->revision;
 	a.seqs[1] = u->expected;
+	text_format(error, sizeof(error),
+	    u->code != 0 ? "error %u" : "\"no responders\"", u->code);
 	check_raise_steady(c, &a, &span,
 	    "update %s of key %u, which expected revision %llu, was refused "
-	    "with error %u after %.3f s, and yet it is stored at revision "
+	    "with %s after %.3f s, and yet it is stored at revision "
 	    "%llu, as was seen %.3f s after the refusal; attempts: %u",
-	    kv_id_text(u->id).s, u->key, (unsigned long long)u->expected,
-	    u->code, (double)(u->refused_ns - u->asked_ns) / 1e9,
+	    kv_id_text(u->id).s, u->key, (unsigned long long)u->expected, error,
+	    (double)(u->refused_ns - u->asked_ns) / 1e9,
 	    (unsigned long long)u->revision,
 	    (double)(c->now_ns - u->refused_ns) / 1e9, u->attempts);
 }
@@ -165,6 +169,14 @@ kv_on_rejected(struct check *c, const struct event *ev)
 		return -ENOMEM;
 	if (u != NULL)
 		kv_answered(st, u);
+	/*
+	 * "No responders" is what the client library makes of a 503 without a
+	 * code, too: a leader of 2.10 says so that can't compare now.
+	 */
+	if (u != NULL && (m->code == 0 || refusal_is_wrong_last(m->code))) {
+		u->code = m->code;
+		u->refused_ns = ev->time_ns;
+	}
 	if (!refusal_is_wrong_last(m->code))
 		return 0; /* no server has compared the revisions */
 	if (cl->starved_ns == 0) {
@@ -173,8 +185,6 @@ kv_on_rejected(struct check *c, const struct event *ev)
 	}
 	if (u == NULL)
 		return 0;
-	u->code = m->code;
-	u->refused_ns = ev->time_ns;
 	note_streak(k, u);
 	kv_judge_refused(c, u);
 	return 0;

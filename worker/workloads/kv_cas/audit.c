@@ -30,8 +30,8 @@ struct final {
 struct audit {
 	struct scan scan;
 	struct session servers[CONFIG_NODES_MAX];
-	unsigned nservers, round;
-	struct final *finals; /* of this round */
+	unsigned nservers, round, whole; /* rounds; those read to their ends */
+	struct final *finals;		 /* of this round */
 	uint32_t nfinals, room;
 	uint64_t latest[KEYS_MAX], before[KEYS_MAX]; /* by the leader */
 };
@@ -91,35 +91,61 @@ key_of(const struct audit *a, const char *subject)
 	return (int)key;
 }
 
-/* All that the consumer delivers: every value that the bucket still has. */
+/*
+ * All that the consumer delivers: every value that the bucket still has. It
+ * sends without acks, so what is lost on the way does not come again, and
+ * another round has to show it. Which values lack is known only when all that
+ * were sent have come, *came of them.
+ */
 static int
-audit_receive(struct audit *a, natsSubscription *sub, uint64_t pending)
+audit_receive(struct audit *a, natsSubscription *sub, uint64_t *came)
 {
-	const struct kv_options *o = a->scan.w->options;
-	int wait_ms = pending > 0 ? FIRST_MS : NEXT_MS, key, err = 0;
+	struct session *s = &a->scan.w->session;
+	int wait_ms = FIRST_MS, key, err = 0;
 	struct delivery d = {.pending = 1};
 	natsMsg *msg = NULL;
 	struct kv_reading r;
 
+	*came = 0;
 	while (err == 0 && d.pending > 0 &&
 	       natsSubscription_NextMsg(&msg, sub, wait_ms) == NATS_OK) {
 		key = key_of(a, natsMsg_GetSubject(msg));
 		if (key >= 0 &&
 		    session_delivery(natsMsg_GetReply(msg), &d) == 0) {
+			if (d.consumer_seq > *came + 1)
+				err = audit_fail(a, s, "a delivery was lost");
+			if (d.consumer_seq > *came)
+				*came = d.consumer_seq;
 			kv_take(&r, msg);
 			r.revision = d.seq;
-			err = final_add(a, (uint32_t)key, PATH_CONSUMER, &r);
+			if (err == 0)
+				err = final_add(
+				    a, (uint32_t)key, PATH_CONSUMER, &r);
 		}
 		natsMsg_Destroy(msg);
 		msg = NULL;
 		wait_ms = NEXT_MS;
 		child_beat(&a->scan.w->child);
 	}
-	/* Which revisions lack is only known when all were read. */
-	if (err == 0 && pending > 0 && d.pending > 0 && o->history > 1)
-		err = audit_fail(
-		    a, &a->scan.w->session, "the consumer did not go on");
 	return err;
+}
+
+/* True when the consumer says that it has sent so many, and has no more. */
+static bool
+audit_has_all(struct audit *a, const struct session_consumer *c, uint64_t came)
+{
+	jsConsumerInfo *ci = NULL;
+	bool is_all;
+
+	if (session_consumer_info(&a->scan.w->session, c, REQUEST_MS, &ci) !=
+	    OUTCOME_OK)
+		return false;
+	/* Before it has begun it says 0 of everything, and names no leader. */
+	is_all = ci->NumPending == 0 && ci->Delivered.Consumer == came &&
+		 (a->scan.w->config.replicas == 1 ||
+		     (ci->Cluster != NULL && ci->Cluster->Leader != NULL));
+	jsConsumerInfo_Destroy(ci);
+	return is_all;
 }
 
 static int
@@ -135,6 +161,7 @@ audit_consume(struct audit *a)
 	natsStatus st;
 	char name[64], filter[96];
 	struct session_consumer c = {kv->stream, name};
+	uint64_t came;
 	int err;
 
 	text_format(filter, sizeof(filter), "$KV.%s.>", kv->bucket);
@@ -157,7 +184,9 @@ audit_consume(struct audit *a)
 				 REQUEST_MS, &ci) != OUTCOME_OK)
 		err = audit_fail(a, s, "no audit consumer");
 	else {
-		err = audit_receive(a, sub, ci->NumPending);
+		err = audit_receive(a, sub, &came);
+		if (err == 0 && !audit_has_all(a, &c, came))
+			err = audit_fail(a, s, "the consumer did not go on");
 		session_drop_consumer(s, &c, REQUEST_MS);
 	}
 	jsConsumerInfo_Destroy(ci);
@@ -172,7 +201,7 @@ audit_agrees(struct audit *a)
 {
 	const struct kv_options *o = a->scan.w->options;
 	uint64_t shown[KEYS_MAX] = {0};
-	bool same = a->round > 1;
+	bool same = a->whole > 1;
 	const struct final *f;
 	uint64_t key;
 	uint32_t i;
@@ -209,6 +238,7 @@ audit_round(struct audit *a)
 		err = audit_consume(a);
 	for (i = 0; err == 0 && i < a->nservers; i++)
 		err = audit_ask(a, &a->servers[i], PATH_DIRECT);
+	a->whole += err == 0;
 	return err;
 }
 
@@ -285,6 +315,8 @@ audit_bucket(struct worker *w, const struct worker_target *target)
 	/* Disagreement that lasted is a result: the check judges it. */
 	if (err == 0 && !agrees && clock_mono_ns() < begin_ns + AUDIT_NS)
 		err = scan_is_late(&a->scan, "to see the bucket at rest");
+	if (err == 0 && a->whole < 2)
+		err = audit_fail(a, &w->session, "too slow for a second round");
 	scan_tell_begin(&a->scan);
 	if (err == 0)
 		emit_finals(a);

@@ -65,6 +65,7 @@ struct pipe_consumer {
 	uint64_t pending;   /* at the latest delivery */
 	uint64_t first_seq; /* an ordered consumer goes on here */
 	uint64_t look_ns, lag_ns, churn_ns, pause_ns;
+	uint64_t churned; /* times so far */
 	struct rng rng;
 };
 
@@ -507,14 +508,18 @@ static int
 churn(struct worker *w, struct pipe_consumer *p, uint64_t now)
 {
 	const struct pipe_options *o = w->options;
+	struct event ev = {.type = MESSAGE_RECONNECTED};
 	int err;
 
 	if (o->churn_ns == 0 || now < p->churn_ns)
 		return 0;
 	acks_give_up(w, p, "the connection was closed");
+	ev.u.reconnected.times = ++p->churned;
+	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 	close_intake(p);
 	session_close(&w->session);
+	w->reconnects = 0; /* the next one counts anew */
 	err = session_open(
 	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
 	if (err == 0)

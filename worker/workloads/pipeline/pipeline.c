@@ -107,6 +107,9 @@ durable_setup(struct worker *w, uint32_t k)
 	err = setup_consumer(w, k, 0, PIPE_SUFFIX, &cc);
 	if (err == 0)
 		pipe_tell_rules(w, k, k);
+	/* A replica that does not know of it drops what it has to take. */
+	if (err == 0 && pipe_retention(o) == js_InterestPolicy)
+		setup_await_replicas(w, k, PIPE_SUFFIX, name);
 	return err;
 }
 

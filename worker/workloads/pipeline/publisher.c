@@ -52,8 +52,6 @@ struct pipe_publisher {
 	uint64_t sent;	/* messages since start_ns */
 	uint64_t start_ns, look_ns, behind_ns, lag_ns[PIPE_DURABLES_MAX];
 	uint64_t lag[PIPE_DURABLES_MAX];
-	uint64_t reconnects;
-	natsStatistics *stats;
 	char subject[96];
 	uint8_t *data; /* burst payloads */
 	size_t data_each;
@@ -98,8 +96,7 @@ pipe_publisher_begin(struct worker *w, struct pipe_publisher **out)
 	if (p->burst * p->data_each > DATA_MAX)
 		p->burst = (unsigned)(DATA_MAX / p->data_each);
 	p->data = malloc(p->burst * p->data_each);
-	if (p->flights == NULL || p->free == NULL || p->data == NULL ||
-	    natsStatistics_Create(&p->stats) != NATS_OK)
+	if (p->flights == NULL || p->free == NULL || p->data == NULL)
 		return -ENOMEM;
 	for (i = p->window; i-- > 0;)
 		p->free[p->nfree++] = i;
@@ -339,25 +336,6 @@ look_at_flights(struct worker *w, struct pipe_publisher *p, uint64_t now)
 		attempt_send(w, p, burst[k], k);
 }
 
-/* Tell of a new connection: what it publishes may overtake the last one's. */
-static void
-look_at_connection(struct worker *w, struct pipe_publisher *p)
-{
-	struct event ev; /* too large to be cleared at each step */
-	uint64_t in, in_bytes, out, out_bytes, times = 0;
-
-	if (natsConnection_GetStats(w->session.nc, p->stats) != NATS_OK ||
-	    natsStatistics_GetCounts(
-		p->stats, &in, &in_bytes, &out, &out_bytes, &times) != NATS_OK)
-		return;
-	if (times == p->reconnects)
-		return;
-	p->reconnects = times;
-	ev.type = MESSAGE_RECONNECTED;
-	ev.u.reconnected.times = times;
-	child_emit(&w->child, &ev);
-}
-
 /* What consumers say of how far behind they are. */
 static void
 take_lags(struct pipe_publisher *p, uint64_t now)
@@ -467,7 +445,7 @@ pipe_publisher_step(struct worker *w, struct pipe_publisher *p)
 
 	if (p->next == 0)
 		publisher_start(w, p, now);
-	look_at_connection(w, p);
+	tell_reconnects(w);
 	take_lags(p, now);
 	look_at_flights(w, p, now);
 	sent = send_new(w, p, now);
@@ -518,7 +496,6 @@ pipe_publisher_end(struct pipe_publisher *p)
 		return;
 	natsSubscription_Destroy(p->sub);
 	natsSubscription_Destroy(p->lag_sub);
-	natsStatistics_Destroy(p->stats);
 	free(p->flights);
 	free(p->free);
 	free(p->data);
