@@ -134,7 +134,11 @@ audit_stream(struct worker *w, const struct worker_target *target)
 		    "more than %u ranges of sequences are missing", GAPS_MAX);
 	/* What is missing up to there is proven all the same. */
 	left = absent_settle(&a.scan, &a.gaps, clock_mono_ns() + GET_NS);
-	scan_end(&a.scan, err < 0 ? err : left);
+	if (err == 0)
+		err = left;
+	if (err == 0)
+		err = tally_tell(&a.scan);
+	scan_end(&a.scan, err);
 	gaps_fini(&a.gaps);
 }
 

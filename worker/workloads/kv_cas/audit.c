@@ -31,6 +31,7 @@ struct audit {
 	struct scan scan;
 	struct session servers[CONFIG_NODES_MAX];
 	unsigned nservers, round;
+	uint64_t expected;    /* messages that the consumer is to deliver */
 	struct final *finals; /* of this round */
 	uint32_t nfinals, room;
 	uint64_t latest[KEYS_MAX], before[KEYS_MAX]; /* by the leader */
@@ -108,6 +109,7 @@ audit_receive(struct audit *a, natsSubscription *sub, uint64_t pending)
 		    session_delivery(natsMsg_GetReply(msg), &d) == 0) {
 			kv_take(&r, msg);
 			r.revision = d.seq;
+			tally_add(&a->scan, d.seq, msg, NULL);
 			err = final_add(a, (uint32_t)key, PATH_CONSUMER, &r);
 		}
 		natsMsg_Destroy(msg);
@@ -157,6 +159,7 @@ audit_consume(struct audit *a)
 				 REQUEST_MS, &ci) != OUTCOME_OK)
 		err = audit_fail(a, s, "no audit consumer");
 	else {
+		a->expected = ci->NumPending;
 		err = audit_receive(a, sub, ci->NumPending);
 		session_drop_consumer(s, &c, REQUEST_MS);
 	}
@@ -202,7 +205,10 @@ audit_round(struct audit *a)
 
 	a->round++;
 	a->nfinals = 0;
+	tally_reset(&a->scan.tally);
+	a->scan.since_ns = clock_mono_ns();
 	err = scan_state(&a->scan);
+	a->scan.polls = err == 0;
 	if (err == 0)
 		err = audit_ask(a, &a->scan.w->session, PATH_LEADER);
 	if (err == 0)
@@ -258,6 +264,7 @@ audit_bucket(struct worker *w, const struct worker_target *target)
 {
 	uint64_t deadline = clock_mono_ns() + AUDIT_NS;
 	struct audit *a = calloc(1, sizeof(*a));
+	bool agrees = false;
 	unsigned i;
 	int err = 0;
 
@@ -272,11 +279,13 @@ audit_bucket(struct worker *w, const struct worker_target *target)
 		if (a->round > 0)
 			worker_commands(w, AUDIT_APART_MS);
 		err = audit_round(a);
-		if (err == 0 && audit_agrees(a))
-			break;
-	} while (!w->child.stopping && clock_mono_ns() < deadline);
+		agrees = err == 0 && audit_agrees(a);
+	} while (!agrees && !w->child.stopping && clock_mono_ns() < deadline);
 	/* Disagreement that lasted is a result: the check judges it. */
 	scan_tell_begin(&a->scan);
+	/* A delivery that was lost on its way is in no count. */
+	if (agrees && a->scan.tally.read == a->expected)
+		err = tally_tell(&a->scan);
 	if (err == 0)
 		emit_finals(a);
 	a->scan.read = a->nfinals;
