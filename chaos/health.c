@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What the servers said of themselves; see health.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,10 @@ struct group {
 	unsigned peers;			/* those that are nodes of ours, bits */
 	unsigned lagging;		/* of them, those not current */
 	uint64_t first, last, messages; /* of a stream, by its own store */
-	uint64_t made;			/* hash of its creation time */
-	char name[GROUP_NAME];		/* stream or stream/consumer */
+	uint64_t bytes, subjects;
+	uint64_t delivered, floor, ack_pending; /* of a consumer */
+	uint64_t made;				/* hash of its creation time */
+	char name[GROUP_NAME];			/* stream or stream/consumer */
 };
 
 struct watched {
@@ -223,6 +226,12 @@ add_group(struct health *h, struct watched *w, const char *node,
 	g->first = json_count(state, "first_seq");
 	g->last = json_count(state, "last_seq");
 	g->messages = json_count(state, "messages");
+	g->bytes = json_count(state, "bytes");
+	g->subjects = json_count(state, "num_subjects");
+	g->delivered =
+	    json_count(json_get(detail, "delivered"), "consumer_seq");
+	g->floor = json_count(json_get(detail, "ack_floor"), "consumer_seq");
+	g->ack_pending = json_count(detail, "num_ack_pending");
 	g->name[0] = '\0';
 	text_add(g->name, sizeof(g->name), "%s%s%s", stream,
 	    g->is_consumer ? "/" : "", name);
@@ -595,6 +604,38 @@ health_group(const struct health *h, unsigned node, unsigned *i,
 	return false;
 }
 
+/*
+ * Older servers tell numbers of a consumer that they don't lead which were true
+ * when they led it last (seen: 2.9.10), or other ack floors (PR #6232).
+ */
+static bool
+tells_of_followers(const char *version)
+{
+	unsigned major, minor, patch;
+
+	if (sscanf(version, "%3u.%3u.%3u", &major, &minor, &patch) != 3)
+		return false;
+	return major * 1000000 + minor * 1000 + patch >= 2010027;
+}
+
+/* Not those of the audit, which come and go. */
+static bool
+is_compared(const struct health *h, const struct group *g)
+{
+	const char *consumer = strchr(g->name, '/');
+	unsigned i;
+
+	if (!is_ours(h, g))
+		return false;
+	if (consumer == NULL)
+		return true;
+	for (i = 0; i < h->cluster->n; i++)
+		if (!tells_of_followers(h->nodes[i].varz.version))
+			return false;
+	return g->want > 1 && strlen(g->name) < GROUP_NAME - 1 &&
+	       strncmp(consumer, "/natsburn_", 10) != 0;
+}
+
 static void
 stream_of(unsigned node, const struct group *g, struct health_stream *out)
 {
@@ -605,6 +646,12 @@ stream_of(unsigned node, const struct group *g, struct health_stream *out)
 	out->is_led = g->is_led;
 	/* With one replica no peers are named: it is this server itself. */
 	out->peers = g->copies > 1 ? g->peers : 1U << (node - 1);
+	out->bytes = g->bytes;
+	out->subjects = g->subjects;
+	out->is_consumer = g->is_consumer;
+	out->delivered = g->delivered;
+	out->floor = g->floor;
+	out->ack_pending = g->ack_pending;
 }
 
 bool
@@ -616,7 +663,7 @@ health_stream(const struct health *h, unsigned node, unsigned *i,
 
 	while (*i < w->ngroups) {
 		g = &w->groups[(*i)++];
-		if (g->is_consumer || !is_ours(h, g))
+		if (!is_compared(h, g))
 			continue;
 		stream_of(node, g, out);
 		return true;
@@ -629,11 +676,18 @@ health_stream_of(const struct health *h, unsigned node, const char *name,
     struct health_stream *out)
 {
 	const struct watched *w = &h->nodes[node - 1];
-	uint64_t hash = hash_name("", name);
+	const char *consumer = strchr(name, '/');
+	char stream[GROUP_NAME] = "";
+	uint64_t hash;
 	unsigned k;
 
+	if (consumer != NULL)
+		text_add(stream, sizeof(stream), "%.*s", (int)(consumer - name),
+		    name);
+	hash = hash_name(stream, consumer != NULL ? consumer + 1 : name);
+
 	for (k = 0; k < w->ngroups; k++)
-		if (w->groups[k].hash == hash && !w->groups[k].is_consumer &&
+		if (w->groups[k].hash == hash &&
 		    strcmp(w->groups[k].name, name) == 0) {
 			stream_of(node, &w->groups[k], out);
 			return true;

@@ -125,20 +125,25 @@ bool health_group(
     const struct health *, unsigned node, unsigned *i, struct health_group *);
 
 /*
- * Walk the run's streams on a node, by its own store: start with *i = 0; true
- * with the next one, and *i moves on; false at the end. peers has a bit (node -
- * 1) for each node of the cluster that is a replica, as this one sees it.
+ * Walk the run's streams on a node, by its own store, and its durable consumers
+ * with several replicas, if all servers tell of those that they don't lead:
+ * start with *i = 0; true with the next one, and *i moves on; false at the end.
+ * peers has a bit (node - 1) for each node of the cluster that is a replica, as
+ * this one sees it.
  */
 struct health_stream {
 	const char *name; /* valid until monitor_wait() */
 	uint64_t first, last, messages;
 	bool is_led; /* this node says that it leads */
 	unsigned peers;
+	uint64_t bytes, subjects;
+	bool is_consumer; /* "stream/consumer", and only the following */
+	uint64_t delivered, floor, ack_pending; /* consumer sequences */
 };
 bool health_stream(
     const struct health *, unsigned node, unsigned *i, struct health_stream *);
 
-/* The same of the stream of that name. */
+/* The same of the stream or consumer of that name. */
 bool health_stream_of(const struct health *, unsigned node, const char *name,
     struct health_stream *);
 

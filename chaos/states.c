@@ -13,7 +13,10 @@ static bool
 is_same(const struct state_row *a, const struct state_row *b)
 {
 	return a->has_it && b->has_it && a->first == b->first &&
-	       a->last == b->last && a->messages == b->messages;
+	       a->last == b->last && a->messages == b->messages &&
+	       a->bytes == b->bytes && a->subjects == b->subjects &&
+	       a->delivered == b->delivered && a->floor == b->floor &&
+	       a->ack_pending == b->ack_pending;
 }
 
 bool
@@ -66,17 +69,32 @@ gather(const struct cluster *c, const struct health_stream *led,
 		rows[i].first = at.first;
 		rows[i].last = at.last;
 		rows[i].messages = at.messages;
+		rows[i].bytes = at.bytes;
+		rows[i].subjects = at.subjects;
+		rows[i].delivered = at.delivered;
+		rows[i].floor = at.floor;
+		rows[i].ack_pending = at.ack_pending;
 	}
 	return led->peers & told;
 }
 
-/* This stream differs: note since when, which is kept from round to round. */
-static void
-note_open(struct states *s, const char *name)
+/* The audit still reads from this consumer: its replicas may lag. */
+static bool
+has_moved(const struct states *s, unsigned i, const struct health_stream *led)
 {
+	return s->open[i].delivered != led->delivered ||
+	       s->open[i].floor != led->floor ||
+	       s->open[i].ack_pending != led->ack_pending;
+}
+
+/* This one differs: note since when, which is kept from round to round. */
+static void
+note_open(struct states *s, const struct health_stream *led)
+{
+	const char *name = led->name;
 	unsigned i;
 
-	s->differ++;
+	s->differ += !led->is_consumer;
 	for (i = 0; i < s->nopen; i++)
 		if (strcmp(s->open[i].name, name) == 0)
 			break;
@@ -86,7 +104,11 @@ note_open(struct states *s, const char *name)
 		s->nopen++;
 		text_set(s->open[i].name, sizeof(s->open[i].name), name);
 		s->open[i].since_ns = clock_mono_ns();
-	}
+	} else if (has_moved(s, i, led))
+		s->open[i].since_ns = clock_mono_ns();
+	s->open[i].delivered = led->delivered;
+	s->open[i].floor = led->floor;
+	s->open[i].ack_pending = led->ack_pending;
 	s->open[i].seen_ns = s->asked_ns;
 	s->open[i].is_seen = true;
 }
@@ -128,23 +150,61 @@ compare(struct states *s, const struct cluster *c)
 	for (node = 1; node <= c->n; node++) {
 		i = 0;
 		while (health_stream(c->health, node, &i, &at)) {
-			s->leaderless += !is_led(c, at.name);
+			/* Consumers without one are not_recovered's. */
+			s->leaderless += !at.is_consumer && !is_led(c, at.name);
 			if (!at.is_led)
 				continue;
-			s->streams++;
+			s->streams += !at.is_consumer;
 			peers = gather(c, &at, rows);
 			if (states_differ(rows, c->n, peers))
-				note_open(s, at.name);
+				note_open(s, &at);
 		}
 	}
 	drop_closed(s);
+}
+
+/* What a server tells of a stream, or of a consumer. */
+static void
+tell_row(const struct state_row *r, const char *server, const char *name,
+    bool is_replica, struct child *child)
+{
+	struct event ev = {.type = MESSAGE_STATE};
+	struct msg_consumer_at *at = &ev.u.consumer_at;
+
+	if (strchr(name, '/') != NULL) {
+		ev.type = MESSAGE_CONSUMER_AT;
+		at->delivered = r->delivered;
+		at->floor = r->floor;
+		at->ack_pending = r->ack_pending;
+		at->has_it = r->has_it;
+		at->is_replica = is_replica;
+		at->leads = r->leads;
+		text_set(at->server, sizeof(at->server), server);
+		text_set(at->name, sizeof(at->name), name);
+		child_emit(child, &ev);
+		return;
+	}
+	ev.u.state.first = r->first;
+	ev.u.state.last = r->last;
+	ev.u.state.messages = r->messages;
+	ev.u.state.has_it = r->has_it;
+	ev.u.state.leads = r->leads;
+	ev.u.state.is_replica = is_replica;
+	text_set(ev.u.state.server, sizeof(ev.u.state.server), server);
+	text_set(ev.u.state.stream, sizeof(ev.u.state.stream), name);
+	child_emit(child, &ev);
+	memset(&ev, 0, sizeof(ev));
+	ev.type = MESSAGE_STATE_SIZE;
+	ev.u.state_size.bytes = r->bytes;
+	ev.u.state_size.subjects = r->subjects;
+	child_emit(child, &ev);
 }
 
 static void
 tell_stream(const struct states *s, unsigned open, const struct cluster *c,
     struct child *child)
 {
-	struct event ev = {.type = MESSAGE_STATE};
+	struct event ev = {.type = MESSAGE_STATES_DIFFER};
 	const char *name = s->open[open].name;
 	struct state_row rows[CONFIG_NODES_MAX];
 	uint64_t since_ns = s->open[open].since_ns;
@@ -158,19 +218,9 @@ tell_stream(const struct states *s, unsigned open, const struct cluster *c,
 	for (node = 1; node <= c->n && peers != 0; node++) {
 		if (c->nodes[node - 1].monitor[0] == '\0')
 			continue;
-		ev.u.state.first = rows[node - 1].first;
-		ev.u.state.last = rows[node - 1].last;
-		ev.u.state.messages = rows[node - 1].messages;
-		ev.u.state.has_it = rows[node - 1].has_it;
-		ev.u.state.leads = rows[node - 1].leads;
-		ev.u.state.is_replica = (peers & (1U << (node - 1))) != 0;
-		text_set(ev.u.state.server, sizeof(ev.u.state.server),
-		    c->nodes[node - 1].name);
-		text_set(ev.u.state.stream, sizeof(ev.u.state.stream), name);
-		child_emit(child, &ev);
+		tell_row(&rows[node - 1], c->nodes[node - 1].name, name,
+		    (peers & (1U << (node - 1))) != 0, child);
 	}
-	memset(&ev, 0, sizeof(ev));
-	ev.type = MESSAGE_STATES_DIFFER;
 	ev.u.states_differ.differed_ns =
 	    seen_ns > since_ns ? seen_ns - since_ns : 0;
 	text_set(

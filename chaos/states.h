@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What every server tells of the run's streams (/jsz: first and last sequence
- * and messages of its own store, and who leads), compared. Without load and
+ * What every server tells of the run's streams (/jsz: first and last sequence,
+ * messages, bytes and subjects of its own store, and who leads) and of its
+ * durable consumers (last delivery, ack floor, how many acks are awaited),
+ * compared. Without load and
  * faults the replicas of a stream agree; those that do not are asked again
  * until they do or have differed for long (guarantees 13). Whether that
  * convicts is the orchestrator's to say.
@@ -21,10 +23,12 @@
 
 struct child;
 
-/* A stream at a server. */
+/* A stream or consumer at a server. What is not of its kind is 0. */
 struct state_row {
 	uint64_t first, last, messages;
 	bool has_it, leads;
+	uint64_t bytes, subjects;
+	uint64_t delivered, floor, ack_pending;
 };
 
 /*
@@ -44,6 +48,9 @@ struct states {
 		char name[80];
 		/* it differed from then, and did so then, too */
 		uint64_t since_ns, seen_ns;
+		/* of a consumer, by its leader: it begins anew if they change
+		 */
+		uint64_t delivered, floor, ack_pending;
 		bool is_seen; /* by the present comparison */
 	} open[STATES_MAX];
 	unsigned nopen;

@@ -34,7 +34,7 @@ function may_include(folder, header) {
 			folder_path(header) == folder_path(FILENAME)))
 			return 1
 		# Nothing that could act: no process, no pipe, no journal.
-		return header ~ /^proto\/(base\/(array|buf|clock|ensure|hist|text)|config|message|refusal)\.h$/ ||
+		return header ~ /^proto\/(base\/(array|buf|clock|ensure|hist|text)|config|message|numbers|refusal)\.h$/ ||
 		    header == "proto/messages.def"
 	}
 	if (folder == "orchestrator")

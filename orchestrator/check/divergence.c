@@ -7,7 +7,8 @@
  * will differ for ever. The audit reads each server's copy by itself and
  * says how long they differed; shorter than that, or without a settled
  * cluster, it is a warning. So do the servers' own words about their stores
- * (STATE), and two of them that lead the same stream.
+ * (STATE) and their consumers (CONSUMER_AT), and two of them that lead the same
+ * one.
  *
  * Why no legal behaviour trips it: a replica that catches up agrees in the
  * end; a copy that could not be read whole is compared with nothing; a
@@ -40,8 +41,9 @@ struct divergence {
 	unsigned nservers;
 	struct told told[MESSAGES_MAX];
 	unsigned ntold;
-	char states[256]; /* what the servers tell of one stream */
+	char states[512]; /* what the servers tell of one stream or consumer */
 	char state_of[80];
+	bool has_size; /* the server told last has the stream */
 };
 
 /* What is told of another stream begins anew. */
@@ -208,15 +210,46 @@ on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 	    sequences[0] != '\0' ? "; sequence " : "", sequences);
 }
 
+/* What is told of another one begins anew. */
+static void
+turn_state(struct divergence *d, const char *name)
+{
+	if (strcmp(d->state_of, name) == 0)
+		return;
+	text_set(d->state_of, sizeof(d->state_of), name);
+	d->states[0] = '\0';
+}
+
+static void
+on_consumer_at(struct divergence *d, const struct msg_consumer_at *m)
+{
+	size_t size = sizeof(d->states);
+
+	turn_state(d, m->name);
+	if (!m->has_it && !m->is_replica)
+		return;
+	text_add(d->states, size, "%s%s", d->states[0] ? "; " : "", m->server);
+	if (m->has_it)
+		text_add(d->states, size,
+		    " %llu delivered, ack floor %llu, %llu awaiting their "
+		    "ack%s",
+		    (unsigned long long)m->delivered,
+		    (unsigned long long)m->floor,
+		    (unsigned long long)m->ack_pending,
+		    m->leads	     ? ", leads"
+		    : !m->is_replica ? ", no replica"
+				     : "");
+	else
+		text_add(d->states, size, " lacks it");
+}
+
 static void
 on_state(struct divergence *d, const struct msg_state *m)
 {
 	size_t size = sizeof(d->states);
 
-	if (strcmp(d->state_of, m->stream) != 0) {
-		text_set(d->state_of, sizeof(d->state_of), m->stream);
-		d->states[0] = '\0';
-	}
+	turn_state(d, m->stream);
+	d->has_size = m->has_it;
 	if (!m->has_it && !m->is_replica)
 		return;
 	text_add(d->states, size, "%s%s", d->states[0] ? "; " : "", m->server);
@@ -231,15 +264,18 @@ on_state(struct divergence *d, const struct msg_state *m)
 		text_add(d->states, size, " lacks it");
 }
 
+/* The stream of that name, or of that consumer's. */
 static uint32_t
 stream_named(const struct check *c, const char *name)
 {
 	const struct ledger_stream *s;
+	size_t len = strcspn(name, "/");
 	uint32_t i;
 
 	for (i = 0; i < c->ledger->nstreams; i++) {
 		s = ledger_stream(c->ledger, i);
-		if (s != NULL && strcmp(s->name, name) == 0)
+		if (s != NULL && strncmp(s->name, name, len) == 0 &&
+		    s->name[len] == '\0')
 			return i;
 	}
 	return UINT32_MAX; /* a stream that no STREAM event named */
@@ -254,8 +290,9 @@ on_states_differ(
 	    .class = class_of(c, d, m->differed_ns)};
 
 	check_raise(c, &a,
-	    "for %llu s the servers told different things of stream %s: %s",
-	    (unsigned long long)(m->differed_ns / CLOCK_S), m->stream,
+	    "for %llu s the servers told different things of %s %s: %s",
+	    (unsigned long long)(m->differed_ns / CLOCK_S),
+	    strchr(m->stream, '/') != NULL ? "consumer" : "stream", m->stream,
 	    strcmp(d->state_of, m->stream) == 0 ? d->states : "");
 	d->state_of[0] = '\0';
 }
@@ -281,6 +318,16 @@ divergence_event(struct check *c, const struct event *ev)
 	case MESSAGE_STATE:
 		on_state(d, &ev->u.state);
 		break;
+	case MESSAGE_STATE_SIZE:
+		if (d->has_size)
+			text_add(d->states, sizeof(d->states),
+			    ", %llu bytes, %llu subjects",
+			    (unsigned long long)ev->u.state_size.bytes,
+			    (unsigned long long)ev->u.state_size.subjects);
+		break;
+	case MESSAGE_CONSUMER_AT:
+		on_consumer_at(d, &ev->u.consumer_at);
+		break;
 	case MESSAGE_STATES_DIFFER:
 		on_states_differ(c, d, &ev->u.states_differ);
 		break;
@@ -298,8 +345,8 @@ divergence_event(struct check *c, const struct event *ev)
 }
 
 static const enum message_type types[] = {MESSAGE_SETTLED, MESSAGE_COPY,
-    MESSAGE_COPY_MESSAGE, MESSAGE_COPIES_END, MESSAGE_STATE,
-    MESSAGE_STATES_DIFFER, MESSAGE_COMPARED, 0};
+    MESSAGE_COPY_MESSAGE, MESSAGE_COPIES_END, MESSAGE_STATE, MESSAGE_STATE_SIZE,
+    MESSAGE_CONSUMER_AT, MESSAGE_STATES_DIFFER, MESSAGE_COMPARED, 0};
 
 const struct check_ops check_divergence = {
     .name = "divergence",

@@ -189,12 +189,84 @@ test_leaders(void **state)
 	assert_int_equal(silent, 1);
 }
 
+static void
+say_version(unsigned node, const char *version)
+{
+	char text[64];
+
+	text_format(text, sizeof(text), "{\"version\":\"%s\"}", version);
+	answer(node, HEALTH_VARZ, 100, true, text);
+}
+
+/*
+ * A durable, one with a single replica, one of the audit, and one of somebody
+ * else, as n1 tells of them, whose streams have the given number of replicas.
+ */
+static void
+say_consumers(void)
+{
+	answer(1, HEALTH_JSZ, 200, true,
+	    "{\"account_details\":[{\"stream_detail\":["
+	    "{\"name\":\"NB_AB_s\",\"config\":{\"num_replicas\":3},"
+	    "\"state\":{\"messages\":8,\"bytes\":900,\"num_subjects\":2},"
+	    "\"consumer_detail\":["
+	    "{\"name\":\"c\",\"config\":{},\"num_ack_pending\":4,"
+	    "\"delivered\":{\"consumer_seq\":9,\"stream_seq\":19},"
+	    "\"ack_floor\":{\"consumer_seq\":5,\"stream_seq\":15}},"
+	    "{\"name\":\"lone\",\"config\":{\"num_replicas\":1}},"
+	    "{\"name\":\"natsburn_audit_1_1_1\",\"config\":{}}]},"
+	    "{\"name\":\"ORDERS\",\"config\":{\"num_replicas\":3},"
+	    "\"consumer_detail\":[{\"name\":\"c\",\"config\":{}}]}]}]}");
+}
+
+static unsigned
+count_rows(struct health_stream *last)
+{
+	const struct health *h = world.cluster.health;
+	unsigned i = 0, n = 0;
+
+	while (health_stream(h, 1, &i, last))
+		n++;
+	return n;
+}
+
+static void
+test_consumers(void **state)
+{
+	struct health_stream s;
+
+	(void)state;
+	say_consumers();
+	assert_int_equal(count_rows(&s), 1); /* no versions are known */
+	say_version(1, "2.10.27");
+	say_version(2, "2.15.1");
+	say_version(3, "2.10.26");
+	assert_int_equal(count_rows(&s), 1); /* one of them is older */
+	assert_int_equal(s.bytes, 900);
+	assert_int_equal(s.subjects, 2);
+	say_version(3, "2.11.0-RC.1");
+	assert_int_equal(count_rows(&s), 2);
+	assert_string_equal(s.name, "NB_AB_s/c");
+	assert_true(s.is_consumer);
+	assert_int_equal(s.delivered, 9);
+	assert_int_equal(s.floor, 5);
+	assert_int_equal(s.ack_pending, 4);
+	memset(&s, 0, sizeof(s));
+	assert_true(health_stream_of(world.cluster.health, 1, "NB_AB_s/c", &s));
+	assert_int_equal(s.delivered, 9);
+	assert_true(health_stream_of(world.cluster.health, 1, "NB_AB_s", &s));
+	assert_false(s.is_consumer);
+	assert_false(
+	    health_stream_of(world.cluster.health, 1, "NB_AB_s/d", &s));
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_whole, begin, end),
 	    cmocka_unit_test_setup_teardown(test_leaders, begin, end),
+	    cmocka_unit_test_setup_teardown(test_consumers, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,8 +16,19 @@
 #define NODES	   3
 #define PATIENCE_S 30 /* shorter than what differs has */
 
-static const struct state_row whole = {1, 20, 20, true, false};
-static const struct state_row leads = {1, 20, 20, true, true};
+static const struct state_row whole = {.first = 1,
+    .last = 20,
+    .messages = 20,
+    .has_it = true,
+    .bytes = 900,
+    .subjects = 2};
+static const struct state_row leads = {.first = 1,
+    .last = 20,
+    .messages = 20,
+    .has_it = true,
+    .leads = true,
+    .bytes = 900,
+    .subjects = 2};
 
 static void
 test_rows(void **state)
@@ -35,7 +46,22 @@ test_rows(void **state)
 	r[1] = whole;
 	r[1].last = 21;
 	assert_true(states_differ(r, NODES, 7));
-	r[1] = (struct state_row){0, 0, 0, false, false};
+	r[1] = whole;
+	r[1].bytes++;
+	assert_true(states_differ(r, NODES, 7));
+	r[1] = whole;
+	r[1].subjects = 1;
+	assert_true(states_differ(r, NODES, 7));
+	r[1] = whole;
+	r[1].delivered = 1;
+	assert_true(states_differ(r, NODES, 7));
+	r[1] = whole;
+	r[1].floor = 1;
+	assert_true(states_differ(r, NODES, 7));
+	r[1] = whole;
+	r[1].ack_pending = 1;
+	assert_true(states_differ(r, NODES, 7));
+	memset(&r[1], 0, sizeof(r[1]));
 	assert_true(states_differ(r, NODES, 7));
 	assert_false(states_differ(r, NODES, 5));
 	r[1] = leads; /* two of them, whoever counts it as a replica */
@@ -50,8 +76,9 @@ static struct {
 	uint64_t now_ns, asked_ns[NODES];
 	struct state_row rows[NODES];
 	unsigned peers;
+	const char *name;
 	/* what was said */
-	unsigned states, differ, compared;
+	unsigned states, sizes, consumers, differ, compared;
 	struct msg_states_differ last_differ;
 	struct msg_compared last;
 } world;
@@ -72,6 +99,11 @@ __wrap_child_emit(struct child *c, struct event *ev)
 	(void)c;
 	if (ev->type == MESSAGE_STATE) {
 		world.states++;
+	} else if (ev->type == MESSAGE_STATE_SIZE) {
+		world.sizes++;
+	} else if (ev->type == MESSAGE_CONSUMER_AT) {
+		world.consumers++;
+		assert_string_equal(ev->u.consumer_at.name, "NB_1_s/c");
 	} else if (ev->type == MESSAGE_STATES_DIFFER) {
 		world.differ++;
 		world.last_differ = ev->u.states_differ;
@@ -95,9 +127,19 @@ health_stream_of(const struct health *h, unsigned node, const char *name,
 	const struct state_row *r = &world.rows[node - 1];
 
 	(void)h;
-	assert_string_equal(name, "NB_1_s");
-	*out = (struct health_stream){
-	    "NB_1_s", r->first, r->last, r->messages, r->leads, world.peers};
+	assert_string_equal(name, world.name);
+	*out = (struct health_stream){.name = world.name,
+	    .first = r->first,
+	    .last = r->last,
+	    .messages = r->messages,
+	    .is_led = r->leads,
+	    .peers = world.peers,
+	    .bytes = r->bytes,
+	    .subjects = r->subjects,
+	    .is_consumer = strchr(world.name, '/') != NULL,
+	    .delivered = r->delivered,
+	    .floor = r->floor,
+	    .ack_pending = r->ack_pending};
 	return r->has_it;
 }
 
@@ -105,7 +147,7 @@ bool
 health_stream(const struct health *h, unsigned node, unsigned *i,
     struct health_stream *out)
 {
-	return (*i)++ == 0 && health_stream_of(h, node, "NB_1_s", out);
+	return (*i)++ == 0 && health_stream_of(h, node, world.name, out);
 }
 
 unsigned
@@ -131,6 +173,7 @@ set_up(struct cluster *c, struct states *s)
 	memset(c, 0, sizeof(*c));
 	world.now_ns = 1000 * CLOCK_S;
 	world.peers = 7;
+	world.name = "NB_1_s";
 	world.rows[0] = leads;
 	world.rows[1] = world.rows[2] = whole;
 	c->n = NODES;
@@ -209,11 +252,69 @@ test_stays(void **state)
 	assert_false(pass(&s, &c, 58, 7));
 	assert_true(pass(&s, &c, 10, 7));
 	assert_int_equal(world.states, NODES);
+	assert_int_equal(world.sizes, NODES);
 	assert_int_equal(world.differ, 1);
 	assert_int_equal(world.last.differ, 1);
 	assert_string_equal(world.last_differ.stream, "NB_1_s");
 	assert_true(world.last_differ.differed_ns >= 60 * CLOCK_S);
 	assert_true(world.last_differ.differed_ns <= 68 * CLOCK_S);
+}
+
+/* A consumer's replica keeps another ack floor. */
+static void
+test_consumer_stays(void **state)
+{
+	struct cluster c;
+	struct states s;
+
+	(void)state;
+	set_up(&c, &s);
+	world.name = "NB_1_s/c";
+	world.rows[2].floor = 3;
+	assert_false(pass(&s, &c, 58, 7));
+	assert_true(pass(&s, &c, 10, 7));
+	assert_int_equal(world.consumers, NODES);
+	assert_int_equal(world.states + world.sizes, 0);
+	assert_int_equal(world.differ, 1);
+	assert_int_equal(world.last.streams + world.last.differ, 0);
+	assert_string_equal(world.last_differ.stream, "NB_1_s/c");
+	assert_true(world.last_differ.differed_ns >= 60 * CLOCK_S);
+}
+
+/* The audit reads from it, and each look finds a replica that lags. */
+static void
+test_consumer_moves(void **state)
+{
+	struct cluster c;
+	struct states s;
+	unsigned i;
+
+	(void)state;
+	set_up(&c, &s);
+	world.name = "NB_1_s/c";
+	for (i = 1; i < 90; i++) {
+		world.rows[0].delivered = world.rows[1].delivered = i;
+		world.rows[2].delivered = i - 1;
+		assert_false(pass(&s, &c, 1, 7));
+	}
+	world.rows[2].delivered = world.rows[0].delivered;
+	assert_true(pass(&s, &c, 1, 7));
+	assert_int_equal(world.consumers + world.differ, 0);
+}
+
+/* Of a consumer that nobody leads other checks know more. */
+static void
+test_consumer_leaderless(void **state)
+{
+	struct cluster c;
+	struct states s;
+
+	(void)state;
+	set_up(&c, &s);
+	world.name = "NB_1_s/c";
+	world.rows[0].leads = false;
+	assert_true(pass(&s, &c, 2, 7));
+	assert_string_equal(world.last.why, "");
 }
 
 /* What was seen once and can't be asked again has not lasted. */
@@ -272,6 +373,9 @@ main(void)
 	    cmocka_unit_test(test_agree),
 	    cmocka_unit_test(test_catches_up),
 	    cmocka_unit_test(test_stays),
+	    cmocka_unit_test(test_consumer_stays),
+	    cmocka_unit_test(test_consumer_moves),
+	    cmocka_unit_test(test_consumer_leaderless),
 	    cmocka_unit_test(test_falls_silent),
 	    cmocka_unit_test(test_leaderless),
 	    cmocka_unit_test(test_nobody),

@@ -268,6 +268,96 @@ test_two_leaders(void **state)
 		fail_msg("says: %s", v.says);
 }
 
+/* Of a stream its size is told, too. */
+static void
+test_sizes(void **state)
+{
+	struct story_verdict v;
+	struct event *ev;
+	struct story s;
+	unsigned i;
+
+	(void)state;
+	begin(&s);
+	for (i = 1; i <= COPIES; i++) {
+		tell_state(&s, i, "NB_1_a", 20, i == 2);
+		ev = story_add(&s, STORY_CHAOS, MESSAGE_STATE_SIZE);
+		ev->u.state_size.bytes = i == 3 ? 1000 : 4680;
+		ev->u.state_size.subjects = 2;
+	}
+	ev = story_add(&s, STORY_CHAOS, MESSAGE_STATES_DIFFER);
+	ev->u.states_differ.differed_ns = 61 * CLOCK_S;
+	text_set(ev->u.states_differ.stream, sizeof(ev->u.states_differ.stream),
+	    "NB_1_a");
+	tell_compared(&s, 1, "");
+	judged(&s, &v);
+	assert_int_equal(v.counts[ANOMALY_DIVERGENCE][CLASS_VIOLATION], 1);
+	if (strstr(v.says,
+		"n2 1..20, 20 messages, leads, 4680 bytes, 2 subjects; n3 "
+		"1..20, 20 messages, 1000 bytes, 2 subjects") == NULL)
+		fail_msg("says: %s", v.says);
+}
+
+/* The replicas of a consumer: n2 has another ack floor, n3 lacks it. */
+static void
+tell_consumer(struct story *s, uint64_t differed_ns)
+{
+	struct msg_consumer_at *m;
+	struct event *ev;
+	unsigned i;
+
+	for (i = 1; i <= COPIES; i++) {
+		m = &story_add(s, STORY_CHAOS, MESSAGE_CONSUMER_AT)
+			 ->u.consumer_at;
+		m->delivered = 20;
+		m->floor = i == 2 ? 11 : 20;
+		m->ack_pending = i == 2 ? 3 : 0;
+		m->has_it = i != 3;
+		m->is_replica = 1;
+		m->leads = i == 1;
+		text_format(m->server, sizeof(m->server), "n%u", i);
+		text_set(m->name, sizeof(m->name), "NB_b0b_queue/c");
+	}
+	ev = story_add(s, STORY_CHAOS, MESSAGE_STATES_DIFFER);
+	ev->u.states_differ.differed_ns = differed_ns;
+	text_set(ev->u.states_differ.stream, sizeof(ev->u.states_differ.stream),
+	    "NB_b0b_queue/c");
+	tell_compared(s, 0, "");
+}
+
+static void
+test_consumer(void **state)
+{
+	struct story_verdict v;
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	tell_consumer(&s, 60 * CLOCK_S);
+	judged(&s, &v);
+	assert_int_equal(v.result.verdict, VERDICT_FAIL);
+	assert_int_equal(v.counts[ANOMALY_DIVERGENCE][CLASS_VIOLATION], 1);
+	if (strstr(v.says,
+		"of consumer NB_b0b_queue/c: n1 20 delivered, ack floor 20, 0 "
+		"awaiting their ack, leads; n2 20 delivered, ack floor 11, 3 "
+		"awaiting their ack; n3 lacks it") == NULL)
+		fail_msg("says: %s", v.says);
+}
+
+static void
+test_consumer_for_a_moment(void **state)
+{
+	struct story_verdict v;
+	struct story s;
+
+	(void)state;
+	begin(&s);
+	tell_consumer(&s, 59 * CLOCK_S);
+	judged(&s, &v);
+	assert_int_equal(v.counts[ANOMALY_DIVERGENCE][CLASS_VIOLATION], 0);
+	assert_int_equal(v.counts[ANOMALY_DIVERGENCE][CLASS_WARNING], 1);
+}
+
 /* Legal: they agreed in the end, in time, or the cluster did not settle. */
 static void
 test_states_legal(void **state)
@@ -326,6 +416,9 @@ main(void)
 	    cmocka_unit_test(test_unread),
 	    cmocka_unit_test(test_states),
 	    cmocka_unit_test(test_two_leaders),
+	    cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_consumer),
+	    cmocka_unit_test(test_consumer_for_a_moment),
 	    cmocka_unit_test(test_states_legal),
 	    cmocka_unit_test(test_states_unknown),
 	};

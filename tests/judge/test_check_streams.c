@@ -275,6 +275,109 @@ test_lost_created_anew(void **state)
 	lists_expect_violation(&t, ANOMALY_LOST);
 }
 
+/* A name that was added again has the three messages of its first life, too. */
+static void
+test_holds_its_first_life(void **state)
+{
+	struct lists_row r = lists_row_of(ID2, NAME);
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	lists_drop(&t, ID1, NAME);
+	lists_have(&t, ID2, NAME);
+	r.messages = 6;
+	lists_list_for(&t, 42, &r, 1);
+	lists_expect_violation(&t, ANOMALY_WRONG_STATE);
+}
+
+static void
+test_holds_many_copies(void **state)
+{
+	struct lists_row r = lists_row_of(ID1, NAME);
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	r.messages = 300;
+	lists_list_for(&t, 42, &r, 1);
+	lists_expect_violation(&t, ANOMALY_WRONG_STATE);
+}
+
+/* One more than what was answered and what was not. */
+static void
+test_holds_one_more(void **state)
+{
+	struct lists_row r = lists_row_of(ID1, NAME);
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_add(&t, ID1, NAME, 1);
+	lists_add_ok(&t, ID1, 100);
+	lists_op_failed(&t, ID1, false);
+	lists_filled(&t, ID1, 1);
+	lists_op_end(&t, ID1, 0);
+	r.messages = 3;
+	lists_list_for(&t, 42, &r, 1);
+	lists_expect_violation(&t, ANOMALY_WRONG_STATE);
+}
+
+static void
+test_holds_too_many_when_counted(void **state)
+{
+	struct lists_story t;
+	unsigned i;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	for (i = 0; i < 5; i++) {
+		lists_counted(&t, ID1, true, 4);
+		lists_pass(&t, 10 * CLOCK_S);
+	}
+	lists_expect_violation(&t, ANOMALY_WRONG_STATE);
+}
+
+/* The audit reads a message of the first life in the second. */
+static void
+test_content_of_its_first_life(void **state)
+{
+	uint64_t seq;
+
+	(void)state;
+	for (seq = 1; seq <= 3; seq++) {
+		struct lists_row r = lists_row_of(ID2, NAME);
+		struct lists_story t;
+		uint64_t at;
+
+		lists_begin(&t);
+		lists_have(&t, ID1, NAME);
+		lists_drop(&t, ID1, NAME);
+		lists_have(&t, ID2, NAME);
+		lists_list(&t, ANN, &r, 1);
+		for (at = 1; at <= 3; at++)
+			lists_content(&t, ID2, at, at == seq ? ID1 : ID2);
+		lists_expect_violation(&t, ANOMALY_STREAM_RESURRECTED);
+	}
+}
+
+static void
+test_content_is_damaged(void **state)
+{
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	lists_content(&t, ID1, 1, ID1);
+	lists_content(&t, ID1, 2, 0);
+	lists_content(&t, ID1, 3, 0); /* one sentence is enough */
+	lists_expect_violation(&t, ANOMALY_CORRUPT);
+}
+
 static void
 test_corrupt(void **state)
 {
@@ -386,6 +489,12 @@ main(void)
 	    cmocka_unit_test(test_lost),
 	    cmocka_unit_test(test_lost_when_counted),
 	    cmocka_unit_test(test_lost_created_anew),
+	    cmocka_unit_test(test_holds_its_first_life),
+	    cmocka_unit_test(test_holds_many_copies),
+	    cmocka_unit_test(test_holds_one_more),
+	    cmocka_unit_test(test_holds_too_many_when_counted),
+	    cmocka_unit_test(test_content_of_its_first_life),
+	    cmocka_unit_test(test_content_is_damaged),
 	    cmocka_unit_test(test_corrupt),
 	    cmocka_unit_test(test_op_timeout_add),
 	    cmocka_unit_test(test_op_timeout_fill),

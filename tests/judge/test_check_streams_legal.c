@@ -15,8 +15,12 @@ test_right(void **state)
 	(void)state;
 	lists_begin(&t);
 	lists_have(&t, ID1, NAME);
-	lists_have(&t, ID2, "NB_7_3_1_2");
-	rows[1].messages = 5; /* more than acknowledged: unknown publishes */
+	lists_add(&t, ID2, "NB_7_3_1_2", 1);
+	lists_add_ok(&t, ID2, 100);
+	lists_op_failed(&t, ID2, false);
+	lists_filled(&t, ID2, 2);
+	lists_op_end(&t, ID2, 0);
+	rows[1].messages = 2; /* more than acknowledged: an unknown publish */
 	lists_list_for(&t, 40, rows, 2);
 	lists_drop(&t, ID1, NAME);
 	lists_list_for(&t, 40, rows + 1, 1);
@@ -592,6 +596,7 @@ test_assigned_twice(void **state)
 	lists_add_ok(&t, ID1, 100);
 	lists_filled(&t, ID1, 1);
 	lists_op_end(&t, ID1, 0);
+	r.messages = 1;
 	lists_list_for(&t, 4, &r, 1);
 	r.created = 101;
 	lists_list_for(&t, 40, &r, 1);
@@ -611,6 +616,105 @@ test_wrong_then_deleted(void **state)
 	lists_drop(&t, ID1, NAME);
 	lists_list_for(&t, 40, NULL, 0);
 	lists_expect_legal(&t, 0, 1);
+}
+
+/* Each attempt that nobody answered may have put a message in. */
+static void
+test_unheard_fills(void **state)
+{
+	struct lists_row r = lists_row_of(ID1, NAME);
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_add(&t, ID1, NAME, 1);
+	lists_add_ok(&t, ID1, 100);
+	lists_op_failed(&t, ID1, false);
+	lists_op_failed(&t, ID1, false);
+	lists_filled(&t, ID1, 3);
+	lists_op_end(&t, ID1, 0);
+	lists_list_for(&t, 42, &r, 1);
+	lists_expect_legal(&t, 0, 0);
+}
+
+/* It is stored, and its ack is on the way; or its client dies before. */
+static void
+test_fill_in_flight(void **state)
+{
+	struct event ev = {.type = MESSAGE_CHILD_EXIT};
+	struct lists_row r = lists_row_of(ID1, NAME);
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_add(&t, ID1, NAME, 1);
+	lists_add_ok(&t, ID1, 100);
+	r.messages = 1;
+	lists_list(&t, BOB, &r, 1);
+	ev.u.child_exit.child = ANN;
+	lists_feed(&t, 0, &ev);
+	lists_pass(&t, CLOCK_S);
+	for (int i = 0; i < 42; i++) {
+		lists_list(&t, BOB, &r, 1);
+		lists_pass(&t, CLOCK_S);
+	}
+	lists_expect_legal(&t, 0, 0);
+}
+
+/* A publish to the first life that nobody answered comes to the second. */
+static void
+test_late_fill_of_first_life(void **state)
+{
+	struct lists_row r = lists_row_of(ID2, NAME);
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_add(&t, ID1, NAME, 1);
+	lists_add_ok(&t, ID1, 100);
+	lists_op_failed(&t, ID1, false);
+	lists_filled(&t, ID1, 1);
+	lists_op_end(&t, ID1, 0);
+	lists_drop(&t, ID1, NAME);
+	lists_have(&t, ID2, NAME);
+	r.messages = 4;
+	lists_list_for(&t, 42, &r, 1);
+	lists_content(&t, ID2, 4, ID1);
+	lists_expect_legal(&t, 0, 1);
+}
+
+/* Too many for a moment only. */
+static void
+test_too_many_for_a_moment(void **state)
+{
+	struct lists_row r = lists_row_of(ID1, NAME);
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	r.messages = 6;
+	lists_list_for(&t, 5, &r, 1);
+	r.messages = 3;
+	lists_list_for(&t, 42, &r, 1);
+	lists_expect_legal(&t, 0, 1);
+}
+
+static void
+test_content_while_faults_heal(void **state)
+{
+	struct lists_story t;
+
+	(void)state;
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	lists_drop(&t, ID1, NAME);
+	lists_have(&t, ID2, NAME);
+	lists_fault_begins(&t, true);
+	lists_fault_ends(&t, true);
+	lists_pass(&t, 15 * CLOCK_S);
+	lists_content(&t, ID2, 1, ID1);
+	lists_expect_legal(&t, 1, 0);
 }
 
 int
@@ -649,6 +753,11 @@ main(void)
 	    cmocka_unit_test(test_created_anew_whole),
 	    cmocka_unit_test(test_assigned_twice),
 	    cmocka_unit_test(test_wrong_then_deleted),
+	    cmocka_unit_test(test_unheard_fills),
+	    cmocka_unit_test(test_fill_in_flight),
+	    cmocka_unit_test(test_late_fill_of_first_life),
+	    cmocka_unit_test(test_too_many_for_a_moment),
+	    cmocka_unit_test(test_content_while_faults_heal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,6 +217,21 @@ lists_counted(struct lists_story *t, uint64_t id, bool found, uint64_t messages)
 }
 
 void
+lists_content(struct lists_story *t, uint64_t id, uint64_t seq, uint64_t held)
+{
+	struct event ev = {.type = MESSAGE_STREAM_CONTENT};
+
+	t->has_damage |= held == 0;
+	ev.u.stream_content.id = id;
+	ev.u.stream_content.seq = seq;
+	ev.u.stream_content.messages = 3;
+	ev.u.stream_content.held = held;
+	ev.u.stream_content.run = 7;
+	ev.u.stream_content.intact = held != 0;
+	lists_feed(t, message_id_source(id), &ev);
+}
+
+void
 lists_have(struct lists_story *t, uint64_t id, const char *name)
 {
 	uint64_t seq;
@@ -316,12 +331,16 @@ lists_count_class(const struct lists_story *t, enum anomaly_class class)
 
 /* The paragraph that the table of docs/guarantees.md names. */
 static const char *
-rule_of(enum anomaly_kind kind)
+rule_of(const struct lists_story *t, enum anomaly_kind kind)
 {
 	if (kind == ANOMALY_LOST)
 		return "guarantees 1";
 	if (kind == ANOMALY_MISANSWERED)
 		return "guarantees 0";
+	if (kind == ANOMALY_WRONG_STATE)
+		return "guarantees 13";
+	if (kind == ANOMALY_CORRUPT && t->has_damage)
+		return "guarantees 2";
 	return kind == ANOMALY_OP_TIMEOUT ? "guarantees 15" : "guarantees 12";
 }
 
@@ -347,7 +366,7 @@ lists_expect_violation(struct lists_story *t, enum anomaly_kind kind)
 	assert_int_equal(t->result.verdict, VERDICT_FAIL);
 	for (i = 0; (a = judge_anomaly(t->judge, i)) != NULL; i++)
 		if (a->class == CLASS_VIOLATION)
-			assert_string_equal(a->rule, rule_of(kind));
+			assert_string_equal(a->rule, rule_of(t, kind));
 	judge_destroy(t->judge);
 }
 

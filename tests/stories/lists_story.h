@@ -29,7 +29,8 @@ struct lists_story {
 	struct judge *judge;
 	uint64_t now, seq[8], lists;
 	uint32_t faults;
-	char meta[32]; /* the leader that monitoring names again and again */
+	bool has_damage; /* the audit read a payload that is not whole */
+	char meta[32];	 /* the leader that monitoring names again and again */
 	struct judge_result result;
 };
 
@@ -66,6 +67,10 @@ void lists_op_refused(struct lists_story *t, uint64_t id, uint32_t code);
 void lists_op_end(struct lists_story *t, uint64_t id, uint8_t outcome);
 void lists_counted(
     struct lists_story *t, uint64_t id, bool found, uint64_t messages);
+
+/* The audit reads what was put into held; 0: a damaged payload. */
+void lists_content(
+    struct lists_story *t, uint64_t id, uint64_t seq, uint64_t held);
 
 /* A confirmed stream with three messages: created is 100 for all. */
 void lists_have(struct lists_story *t, uint64_t id, const char *name);

@@ -141,7 +141,11 @@ audit_stream(struct worker *w, const struct worker_target *target)
 	if (a.gaps.n > 0)
 		limit_prove(w, LEADER_NS, "messages are missing");
 	left = absent_settle(&a.scan, &a.gaps, limit_deadline(w, GET_NS));
-	scan_end(&a.scan, err < 0 ? err : left);
+	if (err == 0)
+		err = left;
+	if (err == 0)
+		err = tally_tell(&a.scan);
+	scan_end(&a.scan, err);
 	gaps_fini(&a.gaps);
 }
 

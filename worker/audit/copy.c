@@ -7,6 +7,7 @@
 
 #include "proto/base/array.h"
 #include "worker/audit/copy.h"
+#include "worker/audit/label.h"
 
 uint64_t
 copy_width(uint64_t from, uint64_t last)
@@ -46,12 +47,13 @@ copy_fini(struct copy *c)
 uint64_t
 copy_message_hash(natsMsg *msg, const struct delivery *d)
 {
-	const char *subject = natsMsg_GetSubject(msg);
+	struct label label;
 	uint64_t parts[4];
 
+	label_read(&label, msg);
 	parts[0] = d->seq;
 	parts[1] = (uint64_t)d->stamp_ns;
-	parts[2] = XXH64(subject, strlen(subject), 0);
+	parts[2] = label.hash;
 	parts[3] =
 	    XXH64(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0);
 	return XXH64(parts, sizeof(parts), 0);

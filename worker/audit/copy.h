@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One server's copy of a stream, as hashes: subject, sequence, time and
- * content of every message go into the hash of a block of sequences, so that
- * copies compare in little memory and a difference has a place. The blocks are
- * as wide as the range of sequences needs, for their number is bounded.
+ * One server's copy of a stream, as hashes: subject, header, sequence, time
+ * and content of every message go into the hash of a block of sequences, so
+ * that copies compare in little memory and a difference has a place. The blocks
+ * are as wide as the range of sequences needs, for their number is bounded.
  */
 #ifndef WORKER_COPY_H
 #define WORKER_COPY_H

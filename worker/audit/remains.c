@@ -86,6 +86,8 @@ remains_streams(struct worker *w)
 		err = scan_begin(&s);
 		if (err == 0)
 			err = walk(&s, scan_last(&s));
+		if (err == 0)
+			err = tally_tell(&s);
 		scan_end(&s, err);
 	}
 	return 0;

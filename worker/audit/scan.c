@@ -38,6 +38,10 @@ scan_state(struct scan *s)
 	s->subjects = (uint64_t)si->State.NumSubjects;
 	s->deleted = (uint64_t)si->State.NumDeleted;
 	s->consumers = (uint64_t)si->State.Consumers;
+	text_set(s->server, sizeof(s->server),
+	    si->Cluster != NULL && si->Cluster->Leader != NULL
+		? si->Cluster->Leader
+		: "");
 	jsStreamInfo_Destroy(si);
 	return 0;
 }
@@ -58,20 +62,14 @@ is_same(const struct scan *a, const struct scan *b)
 	       a->messages == b->messages;
 }
 
-/* Equal answers, one after the other. */
-struct equal {
-	unsigned polls;
-	uint64_t since_ns;
-};
-
 static void
-tell_state(const struct scan *s, const struct equal *e)
+tell_state(const struct scan *s)
 {
 	struct event ev = {.type = MESSAGE_SCAN_STATE};
 	struct msg_scan_state *m = &ev.u.scan_state;
 
 	m->stream = s->target->stream;
-	m->polls = e->polls;
+	m->polls = s->polls;
 	m->first = s->first;
 	m->last = s->last;
 	m->messages = s->messages;
@@ -80,7 +78,7 @@ tell_state(const struct scan *s, const struct equal *e)
 	m->deleted = s->deleted;
 	m->consumers = s->consumers;
 	m->created = s->created;
-	m->lasted_ns = clock_mono_ns() - e->since_ns;
+	m->lasted_ns = clock_mono_ns() - s->since_ns;
 	child_emit(&s->w->child, &ev);
 }
 
@@ -113,7 +111,7 @@ is_gone(const struct scan *s, struct gone *g, int err)
 }
 
 static int
-wait_quiet(struct scan *s, struct equal *e)
+wait_quiet(struct scan *s)
 {
 	uint64_t begin_ns = clock_mono_ns();
 	struct backoff b = {.step = FIRST_STEP};
@@ -126,12 +124,12 @@ wait_quiet(struct scan *s, struct equal *e)
 		was = *s;
 		err = scan_state(s);
 		if (err < 0)
-			e->polls = 0;
-		else if (e->polls == 0 || !is_same(&was, s))
-			*e = (struct equal){1, clock_mono_ns()};
-		else
-			e->polls++;
-		if (e->polls >= QUIET_POLLS)
+			s->polls = 0;
+		else if (s->polls++ == 0 || !is_same(&was, s)) {
+			s->polls = 1;
+			s->since_ns = clock_mono_ns();
+		}
+		if (s->polls >= QUIET_POLLS)
 			return 0;
 		if (is_gone(s, &gone, err))
 			return -ENOENT;
@@ -157,12 +155,11 @@ scan_tell_begin(const struct scan *s)
 int
 scan_begin(struct scan *s)
 {
-	struct equal e = {0};
-	int err = wait_quiet(s, &e);
+	int err = wait_quiet(s);
 
 	scan_tell_begin(s);
 	if (err == 0)
-		tell_state(s, &e);
+		tell_state(s);
 	return err;
 }
 
@@ -198,8 +195,14 @@ scan_message(struct scan *s, enum scan_path path, uint64_t seq,
 	struct scan_seen seen = {
 	    .path = path, .seq = seq, .stamp_ns = stamp_ns};
 
+	char id[PUBLISH_ID_MAX];
+	bool is_ours;
+
 	seen.intact = payload_read(&seen.payload, natsMsg_GetData(msg),
 	    (size_t)natsMsg_GetDataLength(msg));
+	is_ours = seen.intact && seen.payload.run == s->w->config.run;
+	publish_id(s->w, seen.payload.id, id);
+	tally_add(s, seq, msg, is_ours ? id : NULL);
 	scan_tell(s, &seen);
 }
 
@@ -317,4 +320,5 @@ scan_end(struct scan *s, int err)
 		    s->why[0] != '\0' ? s->why : strerror(-err));
 	child_emit(&s->w->child, &ev);
 	child_flush(&s->w->child);
+	tally_reset(&s->tally);
 }

@@ -7,6 +7,7 @@
 #ifndef WORKER_SCAN_H
 #define WORKER_SCAN_H
 
+#include "worker/audit/tally.h"
 #include "worker/internal.h"
 
 #define SCAN_REQUEST_MS 2000	       /* of one request to the server */
@@ -17,7 +18,12 @@ struct scan {
 	const struct worker_target *target;
 	uint64_t first, last, messages, created; /* as the leader said */
 	uint64_t bytes, subjects, deleted, consumers;
-	uint64_t read; /* messages told of */
+	char server[64]; /* the leader, where there are several */
+	/* Equal answers up to the latest. */
+	unsigned polls;
+	uint64_t since_ns; /* the first of them */
+	uint64_t read;	   /* messages told of */
+	struct tally tally;
 	char why[128]; /* of the last failure, or empty */
 };
 
@@ -65,7 +71,7 @@ void scan_tell_absent(struct scan *, uint64_t seq, uint32_t tries);
 void scan_tell_range(
     struct scan *, uint64_t first, uint64_t last, uint32_t tries);
 
-/* Tell of a message as the library has it. */
+/* Count a message as the library has it, and tell of it. */
 void scan_message(
     struct scan *, enum scan_path, uint64_t seq, int64_t stamp_ns, natsMsg *);
 
@@ -95,7 +101,8 @@ void scan_question(const struct scan *, uint64_t seq, bool is_next,
 int scan_answer(const natsMsg *, uint64_t from, uint64_t *seq);
 
 /*
- * Tell SCAN_END, and flush: complete when err is 0, otherwise why not.
+ * Tell SCAN_END, and flush: complete when err is 0, otherwise why not. What
+ * was counted is forgotten.
  */
 void scan_end(struct scan *, int err);
 

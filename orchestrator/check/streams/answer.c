@@ -55,6 +55,26 @@ judge_late_add(
 	    (unsigned long long)message_id_counter(s->id));
 }
 
+/*
+ * At most what was acknowledged, what was never answered, and one message that
+ * is being put in just now.
+ */
+static void
+judge_many(
+    struct check *c, struct stream *s, const struct row *r, uint64_t begin_ns)
+{
+	uint64_t most = s->acked + s->unheard + s->unheard_before;
+
+	if (s->added_ns == 0)
+		return; /* nobody knows what it may hold */
+	if (r->messages <= most + (s->op == OP_FILL)) {
+		streams_right(c, s, FLAW_MANY, "it healed");
+		return;
+	}
+	s->most = r->messages;
+	streams_wrong(c, s, FLAW_MANY, begin_ns);
+}
+
 static void
 judge_state(
     struct check *c, struct stream *s, const struct row *r, uint64_t begin_ns)
@@ -83,6 +103,7 @@ judge_state(
 		streams_wrong(c, s, FLAW_SHORT, begin_ns);
 	} else if (r->messages >= s->acked)
 		streams_right(c, s, FLAW_SHORT, "it healed");
+	judge_many(c, s, r, begin_ns);
 }
 
 void

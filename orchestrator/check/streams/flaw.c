@@ -18,6 +18,8 @@ static const struct flaw_kind {
     [FLAW_MISSING] = {ANOMALY_STREAM_MISSING, "is not there", NULL},
     [FLAW_RESURRECTED] = {ANOMALY_STREAM_RESURRECTED, "is there", NULL},
     [FLAW_SHORT] = {ANOMALY_LOST, "holds too few messages", "guarantees 1"},
+    [FLAW_MANY] = {ANOMALY_WRONG_STATE, "holds too many messages",
+	"guarantees 13"},
     [FLAW_CONFIG] = {ANOMALY_CORRUPT, "has another configuration", NULL},
     [FLAW_ANEW] = {ANOMALY_STREAM_MISSING, "was created anew", NULL},
 };
@@ -65,6 +67,13 @@ describe(const struct stream *s, enum flaw flaw, char *out, size_t size)
 		    s->created_now != s->created
 			? ", created anew by the server"
 			: "");
+	else if (flaw == FLAW_MANY)
+		text_add(out, size,
+		    "with %llu messages acknowledged, at most %llu more that "
+		    "were not answered, and %llu there",
+		    (unsigned long long)s->acked,
+		    (unsigned long long)(s->unheard + s->unheard_before),
+		    (unsigned long long)s->most);
 	else
 		text_add(out, size, "given configuration %u", s->variant);
 }

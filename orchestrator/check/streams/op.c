@@ -48,8 +48,10 @@ streams_on_add(struct check *c, const struct event *ev)
 		s = streams_new(st, m->id, m->name);
 		if (s == NULL)
 			return -ENOMEM;
-		for (; old != NULL; old = streams_older(old))
+		for (; old != NULL; old = streams_older(old)) {
 			s->is_threatened |= old->removes_open > 0;
+			s->unheard_before += old->unheard;
+		}
 		s->source = ev->source;
 		s->variant = m->variant;
 	}
@@ -125,8 +127,10 @@ on_failed(
     struct check *c, struct stream *s, const struct msg_stream_op_failed *m)
 {
 	streams_judge_op(c, s, false);
-	if (s->op == OP_FILL)
+	if (s->op == OP_FILL) {
 		s->attempts++;
+		s->unheard += !is_certain(m);
+	}
 	streams_refused(c, s, m);
 	if (!is_certain(m))
 		return;

@@ -10,11 +10,13 @@
  * add was confirmed before the listing began, and whose delete nobody asked
  * for, is not listed (stream_missing); one whose delete was confirmed
  * before the listing began is listed (stream_resurrected); one that holds
- * fewer messages than were acknowledged before (lost); one with another
- * configuration than it was given (corrupt). An operation that is retried
- * for longer than --op-timeout is op_timeout, as with every workload. An
- * operation that is refused, and is done, or "not found" for what nobody
- * deleted is misanswered (guarantees 0).
+ * fewer messages than were acknowledged before (lost), or more than were put
+ * into it (wrong_state); one with another
+ * configuration than it was given (corrupt). A message of an earlier stream
+ * that the audit reads in a later one is a part of what was deleted. An
+ * operation that is retried for longer than --op-timeout is op_timeout, as with
+ * every workload. An operation that is refused, and is done, or "not found" for
+ * what nobody deleted is misanswered (guarantees 0).
  *
  * Why no legal behaviour trips it: an attempt that was not answered may
  * take effect at any later time, so a stream with an open add may be there
@@ -64,8 +66,10 @@ on_child_exit(struct check *c, uint32_t source)
 	if (source >= st->nclients)
 		return 0;
 	k = &st->clients[source];
-	if (k->current != NULL)
+	if (k->current != NULL) {
+		k->current->unheard += k->current->op == OP_FILL;
 		k->current->op = OP_NONE;
+	}
 	k->current = NULL;
 	k->is_listing = false;
 	k->failing_ns = 0;
@@ -88,6 +92,13 @@ streams_event(struct check *c, const struct event *ev)
 		return streams_on_list_end(c, ev);
 	case MESSAGE_TICK:
 		return on_tick(c);
+	case MESSAGE_SETTLED:
+		((struct streams_state *)c->state)->is_unsettled =
+		    !ev->u.settled.ok;
+		return 0;
+	case MESSAGE_STREAM_CONTENT:
+		streams_on_content(c, &ev->u.stream_content);
+		return 0;
 	case MESSAGE_CHILD_EXIT:
 		return on_child_exit(c, ev->u.child_exit.child);
 	default:
@@ -142,7 +153,8 @@ static const enum message_type types[] = {MESSAGE_STREAM_ADD,
     MESSAGE_STREAM_ADD_OK, MESSAGE_STREAM_REMOVE, MESSAGE_STREAM_REMOVE_OK,
     MESSAGE_STREAM_OP_FAILED, MESSAGE_STREAM_FILLED, MESSAGE_STREAM_LIST,
     MESSAGE_STREAM_LISTED, MESSAGE_STREAM_LIST_END, MESSAGE_STREAM_COUNTED,
-    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_CHILD_EXIT, 0};
+    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_CHILD_EXIT, MESSAGE_SETTLED,
+    MESSAGE_STREAM_CONTENT, 0};
 
 const struct check_ops check_streams = {
     .name = "streams",

@@ -7,6 +7,7 @@
  *	answer.c   what one answer says of one stream
  *	op.c       operations of clients on their streams
  *	refused.c  refusals of what was there, or was done
+ *	content.c  what a stream's messages say of whose they are
  *	listing.c  listings, row by row, and as a whole
  */
 #ifndef CHECK_STREAMS_H
@@ -20,6 +21,7 @@ enum flaw {
 	FLAW_MISSING,
 	FLAW_RESURRECTED,
 	FLAW_SHORT,  /* acknowledged messages are gone */
+	FLAW_MANY,   /* more messages than were put into it */
 	FLAW_CONFIG, /* another configuration */
 	FLAW_ANEW,   /* another creation time */
 	FLAWS
@@ -67,7 +69,12 @@ struct stream {
 	uint64_t created, acked, last_seq, filled_ns;
 	uint64_t created_now; /* as the latest state said */
 	uint64_t fewest;      /* messages, while they were too few */
-	uint64_t listing;     /* the latest that showed it */
+	uint64_t most;	      /* messages, while they were too many */
+	/* Attempts to put a message in that nobody answered; those for earlier
+	 * streams of its name, whose subject it has, too. */
+	uint64_t unheard, unheard_before;
+	bool content_told;
+	uint64_t listing; /* the latest that showed it */
 	struct episode flaws[FLAWS];
 	char name[64];
 };
@@ -110,6 +117,7 @@ struct streams_state {
 	struct client *clients;
 	uint32_t nclients;
 	uint64_t listings; /* judged so far */
+	bool is_unsettled;
 };
 
 /* table.c: a new stream, or NULL without memory. */
@@ -188,6 +196,9 @@ void streams_refused(
 /* An answer asked for at begin_ns shows the stream, created at that time. */
 void streams_judge_refusal(
     struct check *, struct stream *, uint64_t created, uint64_t begin_ns);
+
+/* content.c: a message that the audit read in a stream. */
+void streams_on_content(struct check *, const struct msg_stream_content *);
 
 /* listing.c */
 int streams_on_list(struct check *, const struct event *);

@@ -38,6 +38,7 @@ struct ar_held {
 	enum ar_held_state state;
 	uint32_t variant, attempts;
 	uint64_t filled, created;
+	uint64_t unheard;	  /* messages put in that nobody answered for */
 	bool is_listed, is_wrong; /* in the latest listing */
 	char name[64], subject[96];
 };

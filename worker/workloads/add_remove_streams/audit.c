@@ -11,6 +11,8 @@
 
 #define AUDIT_NS      (90 * CLOCK_S)
 #define AUDIT_LIST_NS (10 * CLOCK_S) /* the last listing that counts */
+#define CONTENT_NS  (20 * CLOCK_S) /* for the messages of all streams */
+#define CONTENT_MAX 100		   /* of one of them */
 
 static int
 target_order(const void *a, const void *b)
@@ -62,6 +64,53 @@ tell_scans(struct worker *w, const struct ar_view *v)
 				   ar_row_order)
 			     : NULL);
 	}
+}
+
+/* False when the leader has no answer, or no such message. */
+static bool
+read_message(struct worker *w, const struct ar_row *r, uint64_t seq)
+{
+	struct event ev = {.type = MESSAGE_STREAM_CONTENT};
+	struct msg_stream_content *m = &ev.u.stream_content;
+	struct payload p = {0};
+	natsMsg *msg = NULL;
+	jsErrCode code = 0;
+	jsOptions jo;
+	natsStatus st;
+
+	session_options(&jo, SCAN_REQUEST_MS);
+	st = js_GetMsg(&msg, w->session.js, r->name, seq, &jo, &code);
+	child_beat(&w->child);
+	if (st != NATS_OK)
+		return false;
+	m->id = r->id;
+	m->seq = seq;
+	m->messages = r->messages;
+	m->intact = payload_read(
+	    &p, natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
+	m->held = p.id;
+	m->run = p.run;
+	natsMsg_Destroy(msg);
+	child_emit(&w->child, &ev);
+	return true;
+}
+
+/* Whose messages the streams hold, for as many as there is time. */
+static void
+read_contents(struct worker *w, const struct ar_view *v)
+{
+	uint64_t deadline = clock_mono_ns() + CONTENT_NS, seq;
+	const struct ar_row *r;
+	size_t i;
+
+	for (i = 0; i < v->n; i++) {
+		r = &v->rows[i];
+		for (seq = 1; seq <= r->messages && seq <= CONTENT_MAX; seq++)
+			if (clock_mono_ns() >= deadline ||
+			    !read_message(w, r, seq))
+				break;
+	}
+	child_flush(&w->child);
 }
 
 /* Tell of streams that no client told of, so that they are cleaned up. */
@@ -138,6 +187,7 @@ ar_audit(struct worker *w)
 	err = audit_listings(w, &v, s.why, sizeof(s.why));
 	for (i = 0; i < v.n; i++)
 		s.read += v.rows[i].messages;
+	read_contents(w, &v);
 	tell_scans(w, &v);
 	tell_others(w, &v);
 	scan_end(&s, err);

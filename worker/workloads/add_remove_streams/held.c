@@ -58,6 +58,8 @@ row_is_wrong(
 		return false; /* its state isn't known */
 	if (r->id != h->id || r->variant != h->variant)
 		return true;
+	if (r->messages > h->filled + h->unheard)
+		return true;
 	/* Memory storage may forget: not worth waiting for. */
 	return r->messages < h->filled &&
 	       strcmp(w->config.storage, "memory") != 0;

@@ -143,6 +143,7 @@ fill(struct worker *w, struct ar_held *h)
 			b.step = 0;
 			continue;
 		}
+		h->unheard += w->session.status != NATS_NO_RESPONDERS;
 		tell_failed(w, h->id, w->session.status == NATS_NO_RESPONDERS);
 		if (!tries_again(w, &b))
 			return false;
@@ -194,7 +195,7 @@ add_stream(struct worker *w)
 
 /*
  * Count the messages of a stream that is to be deleted: true when all of
- * them are there. Without an answer the stream stays.
+ * them are there, and no others. Without an answer the stream stays.
  */
 static bool
 count_messages(struct worker *w, const struct ar_held *h)
@@ -215,8 +216,9 @@ count_messages(struct worker *w, const struct ar_held *h)
 		return false;
 	tell_counted(w, h->id, si);
 	if (si != NULL)
-		is_whole = si->State.Msgs >= h->filled ||
-			   strcmp(w->config.storage, "memory") == 0;
+		is_whole = (si->State.Msgs >= h->filled ||
+			       strcmp(w->config.storage, "memory") == 0) &&
+			   si->State.Msgs <= h->filled + h->unheard;
 	jsStreamInfo_Destroy(si);
 	return is_whole;
 }
@@ -300,7 +302,7 @@ remove_stream(struct worker *w)
 	if (outcome != OUTCOME_OK)
 		return;
 	/* Each was answered at the first attempt: nothing can come late. */
-	if (h->attempts == 1 && attempts == 1)
+	if (h->attempts == 1 && attempts == 1 && h->unheard == 0)
 		ar_name_return(s, h);
 	ar_held_drop(s, i);
 }

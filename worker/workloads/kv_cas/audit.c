@@ -114,8 +114,10 @@ audit_receive(struct audit *a, natsSubscription *sub, uint64_t *came)
 		    session_delivery(natsMsg_GetReply(msg), &d) == 0) {
 			if (d.consumer_seq > *came + 1)
 				err = audit_fail(a, s, "a delivery was lost");
-			if (d.consumer_seq > *came)
+			if (d.consumer_seq > *came) {
 				*came = d.consumer_seq;
+				tally_add(&a->scan, d.seq, msg, NULL);
+			}
 			kv_take(&r, msg);
 			r.revision = d.seq;
 			if (err == 0)
@@ -231,7 +233,10 @@ audit_round(struct audit *a)
 
 	a->round++;
 	a->nfinals = 0;
+	tally_reset(&a->scan.tally);
+	a->scan.since_ns = clock_mono_ns();
 	err = scan_state(&a->scan);
+	a->scan.polls = err == 0;
 	if (err == 0)
 		err = audit_ask(a, &a->scan.w->session, PATH_LEADER);
 	if (err == 0)
@@ -318,6 +323,8 @@ audit_bucket(struct worker *w, const struct worker_target *target)
 	if (err == 0 && a->whole < 2)
 		err = audit_fail(a, &w->session, "too slow for a second round");
 	scan_tell_begin(&a->scan);
+	if (agrees)
+		err = tally_tell(&a->scan);
 	if (err == 0)
 		emit_finals(a);
 	a->scan.read = a->nfinals;

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wrong_state: what the leader of a stream counts is not what is stored. Of
+ * consumers, see consumer_missing.c.
+ *
+ * Rule (guarantees 13): the numbers of a stream that nobody writes to are
+ * those of its messages. They must fit each other, and the messages, bytes and
+ * subjects that a scan has read: every sequence up to the end was read, or the
+ * leader has said that it holds nothing (proto/numbers.h).
+ *
+ * Why no legal behaviour trips it: it convicts by the same wrong answer over
+ * and over for 10 s, from before the scan until after it, of a cluster that
+ * settled and that nothing disturbed meanwhile. Whatever is stored or removed
+ * late changes the numbers. One message with another Nats-Msg-Id than its
+ * payload's was damaged, whenever that was read.
+ */
+#include "orchestrator/judge/check.h"
+#include "proto/numbers.h"
+
+struct wrong_state {
+	bool is_unsettled;
+};
+
+static enum anomaly_class
+class_of(const struct check *c, const struct msg_scan_tally *m)
+{
+	const struct wrong_state *st = c->state;
+	bool is_long =
+	    m->lasted_ns >= NUMBERS_LONG_NS && m->polls >= NUMBERS_POLLS;
+
+	/* Numbers that changed meanwhile are not those of what was read. */
+	if (st->is_unsettled || !is_long || c->now_ns < m->lasted_ns ||
+	    (!m->same && numbers_own_flaw(m) == NULL) ||
+	    !faults_quiet_between(
+		c->faults, c->now_ns - m->lasted_ns, c->now_ns))
+		return CLASS_WARNING;
+	return CLASS_VIOLATION;
+}
+
+static void
+judge_labels(struct check *c, const struct ledger_stream *s,
+    const struct msg_scan_tally *m)
+{
+	struct anomaly a = {.kind = ANOMALY_CORRUPT,
+	    .rule = "guarantees 2",
+	    .stream = m->stream,
+	    .seqs = {m->mislabelled_seq}};
+
+	if (m->mislabelled == 0)
+		return;
+	check_raise(c, &a,
+	    "of the %llu messages of stream %s %llu have not the Nats-Msg-Id "
+	    "that they were published with, from sequence %llu on; their "
+	    "payloads are whole",
+	    (unsigned long long)m->read, s->name,
+	    (unsigned long long)m->mislabelled,
+	    (unsigned long long)m->mislabelled_seq);
+}
+
+static void
+judge_numbers(struct check *c, const struct ledger_stream *s,
+    const struct msg_scan_tally *m)
+{
+	struct anomaly a = {.kind = ANOMALY_WRONG_STATE, .stream = m->stream};
+	const char *flaw = numbers_flaw(m);
+
+	if (flaw == NULL)
+		return;
+	a.class = class_of(c, m);
+	check_raise(c, &a,
+	    "stream %s %s; its leader %s said %u times in %.1f s%s: %llu "
+	    "messages, sequences %llu to %llu, %llu of them deleted, %llu "
+	    "bytes, %llu subjects; read were %llu messages, %llu to %llu, "
+	    "%llu bytes, %llu subjects",
+	    s->name, flaw, m->server, m->polls, (double)m->lasted_ns / 1e9,
+	    m->same ? "" : ", and otherwise before it was read",
+	    (unsigned long long)m->messages, (unsigned long long)m->first,
+	    (unsigned long long)m->last, (unsigned long long)m->deleted,
+	    (unsigned long long)m->bytes, (unsigned long long)m->subjects,
+	    (unsigned long long)m->read, (unsigned long long)m->read_first,
+	    (unsigned long long)m->read_last, (unsigned long long)m->read_bytes,
+	    (unsigned long long)m->read_subjects);
+}
+
+static int
+wrong_event(struct check *c, const struct event *ev)
+{
+	struct wrong_state *st = c->state;
+	const struct ledger_stream *s;
+
+	if (ev->type == MESSAGE_SETTLED) {
+		st->is_unsettled = !ev->u.settled.ok;
+		return 0;
+	}
+	s = ledger_stream(c->ledger, ev->u.scan_tally.stream);
+	if (s != NULL) {
+		judge_labels(c, s, &ev->u.scan_tally);
+		judge_numbers(c, s, &ev->u.scan_tally);
+	}
+	return 0;
+}
+
+static const enum message_type types[] = {
+    MESSAGE_SETTLED, MESSAGE_SCAN_TALLY, 0};
+
+const struct check_ops check_wrong_state = {
+    .name = "wrong_state",
+    .summary = "what a stream's leader counts is what is stored",
+    .rule = "guarantees 13",
+    .types = types,
+    .stands_alone = true,
+    .state_size = sizeof(struct wrong_state),
+    .event = wrong_event,
+};
