@@ -16,6 +16,7 @@
 #include "chaos/groups.h"
 #include "chaos/internal.h"
 #include "chaos/health.h"
+#include "chaos/levels.h"
 #include "chaos/monitor.h"
 #include "chaos/page.h"
 #include "chaos/schedule.h"
@@ -47,6 +48,7 @@ struct chaos {
 	uint64_t patient_ns; /* until then, by chaos_time() */
 	struct states states;
 	struct groups groups;
+	struct levels_teller levels;
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
@@ -387,6 +389,7 @@ serve(struct chaos *c)
 			look_at_links(c);
 		look_at_servers(c);
 		groups_step(&c->groups, &c->cluster, &c->child);
+		levels_step(&c->levels, &c->cluster, &c->child);
 		answer_healed(c);
 		answer_settled(c);
 		states_step(&c->states, &c->cluster, &c->child);

@@ -35,6 +35,7 @@ struct run_config {
 	uint64_t mix_time_ns;
 	uint64_t op_timeout_ns, consume_timeout_ns, recover_timeout_ns;
 	uint64_t quiet_ns; /* quiet phase before the first fault */
+	uint64_t limit_memory, limit_goroutines, limit_files; /* 0: none */
 	bool strict_availability, strict_answers, stop_on_anomaly;
 	bool json, quiet;
 	char metrics[128];	     /* HOST:PORT, empty: none */

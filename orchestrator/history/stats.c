@@ -448,6 +448,7 @@ on_round(struct stats *s, const struct event *ev, bool is_invoke,
 static void
 on_rare(struct stats *s, const struct event *ev)
 {
+	levels_event(&s->levels, ev);
 	switch ((unsigned)ev->type) {
 	case MESSAGE_PHASE:
 		on_phase(s, ev);
@@ -479,6 +480,9 @@ on_rare(struct stats *s, const struct event *ev)
 		break;
 	case MESSAGE_LEADER:
 		on_leader(s, &ev->u.leader);
+		break;
+	case MESSAGE_SERVER_LEVEL:
+		series_level(s->series, ev->time_ns, &ev->u.server_level);
 		break;
 	case MESSAGE_TICK:
 		series_pass(s->series, ev->time_ns);

@@ -11,6 +11,7 @@
 
 #include "orchestrator/history/series.h"
 #include "orchestrator/judge/ledger.h"
+#include "orchestrator/judge/levels.h"
 #include "proto/base/hist.h"
 #include "proto/config.h"
 #include "proto/message.h"
@@ -111,6 +112,7 @@ struct stats {
 	uint32_t faults_room;
 	uint64_t faults_omitted;
 	struct stats_server servers[CONFIG_NODES_MAX];
+	struct levels levels;
 	char library[32];
 	uint64_t workers_died;
 	char phase[16];

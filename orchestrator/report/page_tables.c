@@ -138,6 +138,47 @@ write_versions(const struct page *p, const cJSON *server)
 	fputs("</td>", p->out);
 }
 
+/* What a server held: before the load, at most, after it, and the judgement. */
+static void
+write_level(const struct page *p, const char *server, const cJSON *level)
+{
+	static const char *const columns[] = {"before", "highest", "after"};
+	const char *says = json_text(level, "says");
+	unsigned i;
+
+	if (strcmp(says, "not told") == 0)
+		return;
+	fputs("<tr><td><b>", p->out);
+	page_put(p, server);
+	fputs("</b></td>", p->out);
+	page_cell_text(p, level->string);
+	for (i = 0; i < 3; i++)
+		page_cell_count(p, json_number(level, columns[i]));
+	if (strcmp(says, "grown") == 0)
+		fputs("<td><span class=\"chip warning\">grown</span></td>",
+		    p->out);
+	else
+		page_cell_text(p, says);
+	fputs("</tr>\n", p->out);
+}
+
+static void
+write_levels(const struct page *p)
+{
+	const cJSON *server, *level, *servers = json_get(p->tree, "servers");
+
+	if (json_get(servers->child, "levels") == NULL)
+		return;
+	fputs("<details><summary>what they held</summary>\n", p->out);
+	page_table_head(
+	    p, "server|of|#before the load|#at most|#after it|result");
+	cJSON_ArrayForEach (server, servers)
+		cJSON_ArrayForEach (level, json_get(server, "levels"))
+			write_level(p, json_text(server, "name"), level);
+	page_table_end(p);
+	fputs("</details>\n", p->out);
+}
+
 void
 page_servers(const struct page *p)
 {
@@ -170,6 +211,7 @@ page_servers(const struct page *p)
 		fputs("</tr>\n", p->out);
 	}
 	page_table_end(p);
+	write_levels(p);
 	fputs("</section>\n", p->out);
 }
 

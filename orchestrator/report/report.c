@@ -142,6 +142,7 @@ add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 	leads = json_put_object(item, "led");
 	for (i = 1; i < 4; i++)
 		add_count(leads, what[i], v->leads[i]);
+	report_levels(item, &s->levels, (unsigned)(v - s->servers));
 	json_append(list, item);
 }
 

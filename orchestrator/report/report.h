@@ -24,6 +24,9 @@ cJSON *report_tree(const struct history *, const char *run_dir);
 /* All options as the report has them; to be deleted by the caller. */
 cJSON *report_options(const struct run_config *);
 
+/* Add what a server (from 0) held to its item, if it was told. */
+void report_levels(cJSON *item, const struct levels *, unsigned server);
+
 /* Messages without an ack of which an attempt's outcome is unknown. */
 uint64_t report_open_unknown(const struct ledger *);
 
