@@ -20,6 +20,7 @@
 #include "chaos/monitor.h"
 #include "chaos/page.h"
 #include "chaos/schedule.h"
+#include "chaos/signs.h"
 #include "chaos/states.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -49,6 +50,7 @@ struct chaos {
 	struct states states;
 	struct groups groups;
 	struct levels_teller levels;
+	struct signs signs[CONFIG_NODES_MAX];
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
@@ -105,6 +107,21 @@ chaos_tell_silence(struct chaos *c, const char *who, uint64_t silent_ns)
 	ev.u.ours_silent.silent_ns = silent_ns;
 	text_set(ev.u.ours_silent.who, sizeof(ev.u.ours_silent.who), who);
 	child_emit(&c->child, &ev);
+}
+
+void
+chaos_take_log(struct chaos *c, unsigned node, const char *line)
+{
+	signs_line(&c->signs[node - 1], line, clock_mono_ns());
+}
+
+static void
+tell_signs(struct chaos *c, bool all)
+{
+	unsigned i;
+
+	for (i = 1; i <= c->cluster.n; i++)
+		signs_tell(&c->signs[i - 1], i, all, &c->child);
 }
 
 /* As long as a group that does not recover could still be told. */
@@ -390,6 +407,7 @@ serve(struct chaos *c)
 		look_at_servers(c);
 		groups_step(&c->groups, &c->cluster, &c->child);
 		levels_step(&c->levels, &c->cluster, &c->child);
+		tell_signs(c, false);
 		answer_healed(c);
 		answer_settled(c);
 		states_step(&c->states, &c->cluster, &c->child);
@@ -512,6 +530,7 @@ chaos_main(uint32_t source, uint32_t incarnation)
 		err = run_cluster(c);
 	if (c->cluster.state != NULL)
 		c->cluster.ops->down(&c->cluster);
+	tell_signs(c, true);
 	if (err < 0)
 		child_diag(&c->child, err, "chaos ends: %s", strerror(-err));
 	if (c->failed)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "orchestrator/history/logs.h"
 #include "orchestrator/history/series.h"
 #include "orchestrator/judge/ledger.h"
 #include "orchestrator/judge/levels.h"
@@ -113,6 +114,7 @@ struct stats {
 	uint64_t faults_omitted;
 	struct stats_server servers[CONFIG_NODES_MAX];
 	struct levels levels;
+	struct logs logs;
 	char library[32];
 	uint64_t workers_died;
 	char phase[16];
@@ -127,6 +129,9 @@ void stats_anomaly(struct stats *);
 
 /* True when the target of a fault names server i (from 0). */
 bool stats_hits(const struct stats *, unsigned i, const char *target);
+
+/* Seconds since the load began; negative before it, 0 without one. */
+double stats_since_load(const struct stats *, uint64_t ns);
 
 struct stats_totals stats_faults(const struct stats *);
 
