@@ -19,7 +19,9 @@
 #include "chaos/cluster/kubernetes/kube.h"
 #include "chaos/cluster/kubernetes/kube_exec.h"
 #include "chaos/cluster/kubernetes/kube_object.h"
+#include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/cluster/kubernetes/kube_watch.h"
+#include "chaos/internal.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -465,6 +467,167 @@ test_exec(void **state)
 		}
 }
 
+static struct msg_server_ended ended[4];
+static unsigned nended;
+
+struct child *__wrap_chaos_child(struct chaos *);
+void __wrap_child_emit(struct child *, struct event *);
+
+struct child *
+__wrap_chaos_child(struct chaos *c)
+{
+	(void)c;
+	return NULL;
+}
+
+void
+__wrap_child_emit(struct child *c, struct event *ev)
+{
+	(void)c;
+	assert_int_equal(ev->type, MESSAGE_SERVER_ENDED);
+	assert_true(nended < 4);
+	ended[nended++] = ev->u.server_ended;
+}
+
+#define HEAD "[1] 2026/11/29 11:10:43.147424 "
+#define PANIC                                                                  \
+	"panic: boom\n\ngoroutine 7 [running]:\n"                              \
+	"github.com/nats-io/nats-server/v2/server.(*stream).f(0x1)\n"          \
+	"\t/src/server/stream.go:12 +0x1d\n\n"
+#define RACE                                                                   \
+	"==================\nWARNING: DATA RACE\nRead at 0x1 by goroutine "    \
+	"7:\n"                                                                 \
+	"==================\n"
+
+struct container {
+	const char *reply; /* to the request for its log */
+	struct kube_exit exit;
+	bool was_told;
+	unsigned cause; /* what is told; NOTHING: nothing is */
+	unsigned code, signal, is_read;
+	const char *says, *frames;
+};
+#define NOTHING 99
+
+static void
+end_container(const struct container *t)
+{
+	const char *const replies[] = {t->reply, NULL};
+	static struct kubernetes k;
+	static struct cluster c;
+	struct kube_pod pod = {.name = "nats-1", .last = t->exit};
+	struct stub s;
+
+	memset(&k, 0, sizeof(k));
+	memset(&c, 0, sizeof(c));
+	c.state = &k;
+	text_set(c.nodes[1].name, sizeof(c.nodes[1].name), "server-1");
+	text_set(k.ns, sizeof(k.ns), "burn");
+	text_set(k.set.container, sizeof(k.set.container), "nats");
+	k.begin_ns = 1;
+	nended = 0;
+	stub_open(&s, replies, 0);
+	k.api = open_kube(&s);
+	kube_end_restarted(&c, 2, &pod, t->was_told);
+	assert_int_equal(nended, 0); /* nothing waits for the log */
+	while (k.nodes[1].end.is_asking) {
+		kube_step(k.api);
+		(void)usleep(1000); /* cut is fine */
+	}
+	assert_string_equal(s.asked[0],
+	    "GET /api/v1/namespaces/burn/pods/nats-1/log?container=nats&"
+	    "previous=true&tailLines=20000&limitBytes=4000000 HTTP/1.1");
+	kube_destroy(k.api);
+	stub_close(&s);
+	if (t->cause == NOTHING) {
+		assert_int_equal(nended, 0);
+		return;
+	}
+	assert_int_equal(nended, 1);
+	assert_int_equal(ended[0].node, 2);
+	assert_string_equal(ended[0].name, "server-1");
+	assert_int_equal(ended[0].cause, t->cause);
+	assert_int_equal(ended[0].code, t->code);
+	assert_int_equal(ended[0].signal, t->signal);
+	assert_int_equal(ended[0].is_read, t->is_read);
+	assert_int_equal(ended[0].asked, t->was_told);
+	assert_true(ended[0].lived_ns == t->exit.lived_s * CLOCK_S);
+	assert_string_equal(ended[0].says, t->says);
+	assert_string_equal(ended[0].frames, t->frames);
+}
+
+static void
+test_ends(void **state)
+{
+	static const char frames[] = "server.(*stream).f (stream.go:12)";
+	static const struct container rows[] = {
+	    {OK_HEAD HEAD "[INF] Server is ready\n" PANIC HEAD "[INF] x\n",
+		{2, "Error", 7}, false, CAUSE_PANIC, 2, 0, 1, "panic: boom",
+		frames},
+	    {OK_HEAD RACE PANIC, {2, "Error", 0}, false, CAUSE_PANIC, 2, 0, 1,
+		"panic: boom", frames},
+	    {OK_HEAD PANIC, {2, "Error", 7}, true, CAUSE_PANIC, 2, 0, 1,
+		"panic: boom", frames},
+	    {OK_HEAD "fatal error: all goroutines are asleep", {2, "Error", 7},
+		false, CAUSE_FATAL, 2, 0, 1,
+		"fatal error: all goroutines are asleep", ""},
+	    {OK_HEAD HEAD "[INF] fine\n", {1, "Error", 7}, false, CAUSE_NONE, 1,
+		0, 1, "", ""},
+	    {OK_HEAD RACE, {66, "Error", 7}, false, CAUSE_NONE, 66, 0, 1, "",
+		""},
+	    /* its doing, or not known */
+	    {OK_HEAD "", {0, "Completed", 7}, true, NOTHING, 0, 0, 0, "", ""},
+	    {OK_HEAD HEAD "[INF] fine\n", {137, "OOMKilled", 7}, false,
+		CAUSE_HOST, 0, 9, 1,
+		"OOMKilled: it had more memory than its container may have",
+		""},
+	    {STATUS(403, "no"), {137, "OOMKilled", 7}, false, CAUSE_HOST, 0, 9,
+		0, "OOMKilled: it had more memory than its container may have",
+		""},
+	    {OK_HEAD "", {137, "Error", 7}, false, CAUSE_SIGNAL, 0, 9, 0, "",
+		""},
+	    {OK_HEAD HEAD "[INF] Initiating Shutdown...\n", {1, "Error", 7},
+		false, CAUSE_SHUTDOWN, 1, 0, 1, "", ""},
+	    {OK_HEAD HEAD "[FTL] write x: no space left on device\n" HEAD
+			  "[ERR] another\n",
+		{1, "Error", 7}, false, CAUSE_HOST, 1, 0, 1,
+		"[FTL] write x: no space left on device", ""},
+	    {OK_HEAD "nats-server: /c:3: unknown field\n", {1, "Error", 7},
+		false, CAUSE_HOST, 1, 0, 1, "nats-server: /c:3: unknown field",
+		""},
+	    {STATUS(403, "no"), {2, "Error", 7}, false, CAUSE_NONE, 2, 0, 0, "",
+		""},
+	    {STATUS(400, "previous terminated container not found"),
+		{2, "Error", 0}, false, CAUSE_NONE, 2, 0, 0, "", ""},
+	    {"", {2, "Error", 0}, false, CAUSE_NONE, 2, 0, 0, "", ""},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		end_container(&rows[i]);
+}
+
+/* A pod that others delete is gone with its log. */
+static void
+test_pod_is_gone(void **state)
+{
+	static struct kubernetes k;
+	static struct cluster c;
+
+	(void)state;
+	c.state = &k;
+	nended = 0;
+	kube_end_gone(&c, 1); /* the cluster is not up yet */
+	assert_int_equal(nended, 0);
+	k.begin_ns = 1;
+	kube_end_gone(&c, 1);
+	assert_int_equal(nended, 1);
+	assert_int_equal(ended[0].cause, CAUSE_SIGNAL);
+	assert_int_equal(ended[0].signal, 15);
+	assert_string_equal(ended[0].says, "its pod was deleted or evicted");
+}
+
 int
 main(void)
 {
@@ -479,6 +642,8 @@ main(void)
 	    cmocka_unit_test(test_requests),
 	    cmocka_unit_test(test_forget),
 	    cmocka_unit_test(test_exec),
+	    cmocka_unit_test(test_ends),
+	    cmocka_unit_test(test_pod_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #define CHAOS_KUBE_STATE_H
 
 #include "chaos/cluster/cluster.h"
+#include "chaos/cluster/kubernetes/kube_end.h"
 #include "chaos/cluster/kubernetes/kube_exec.h"
 #include "chaos/cluster/kubernetes/kube_forward.h"
 #include "chaos/cluster/kubernetes/kube_object.h"
@@ -30,6 +31,7 @@ struct kube_node {
 	bool has_ended;
 	bool is_deleting; /* we have asked to delete its pod */
 	bool is_crashed;
+	struct kube_end end;
 	bool has_shell;
 	unsigned pid; /* of the server in its container; 0 not known */
 	bool is_stopped;
