@@ -608,6 +608,70 @@ test_ends(void **state)
 		end_container(&rows[i]);
 }
 
+static char lines[8][128];
+static unsigned nlines;
+
+void __wrap_chaos_take_log(struct chaos *, unsigned, const char *);
+
+void
+__wrap_chaos_take_log(struct chaos *c, unsigned node, const char *line)
+{
+	(void)c;
+	assert_int_equal(node, 1);
+	assert_true(nlines < 8);
+	text_set(lines[nlines++], sizeof(lines[0]), line);
+}
+
+/* What was taken already, and half a line, are not taken again. */
+static void
+test_logs(void **state)
+{
+	static const char *const replies[] = {STATUS(500, "etcd"),
+	    OK_HEAD "2026-11-29T11:44:06.5Z [1] a\n"
+		    "2026-11-29T11:44:06.7Z [1] b\n2026-11-29T11:44:0",
+	    OK_HEAD "2026-11-29T11:44:06.7Z [1] b\n\nnonsense\n"
+		    "2026-11-29T11:44:07.1Z [1] c\n",
+	    STATUS(403, "no"), NULL};
+	static struct kubernetes k;
+	static struct cluster c;
+	struct kube_logs *l = &k.nodes[0].logs;
+	struct stub s;
+	unsigned i;
+
+	(void)state;
+	c.state = &k;
+	c.n = 1;
+	text_set(k.ns, sizeof(k.ns), "burn");
+	text_set(k.set.container, sizeof(k.set.container), "nats");
+	text_set(k.nodes[0].seen.name, sizeof(k.nodes[0].seen.name), "nats-0");
+	k.nodes[0].is_there = true;
+	stub_open(&s, replies, 0);
+	k.api = open_kube(&s);
+	kube_logs_step(&c); /* not before it is up */
+	assert_false(l->is_asking);
+	k.begin_ns = 1;
+	for (i = 0; i < 5; i++) {
+		l->next_ns = 0;
+		kube_logs_step(&c);
+		assert_true(l->is_asking == (i < 4));
+		while (l->is_asking) {
+			kube_step(k.api);
+			(void)usleep(1000); /* cut is fine */
+		}
+	}
+	assert_true(l->is_refused);
+	assert_int_equal(atomic_load(&s.count), 4);
+	assert_string_equal(s.asked[0],
+	    "GET /api/v1/namespaces/burn/pods/nats-0/log?container=nats&"
+	    "timestamps=true&sinceSeconds=10&limitBytes=1000000 HTTP/1.1");
+	assert_int_equal(nlines, 3);
+	assert_string_equal(lines[0], "[1] a");
+	assert_string_equal(lines[1], "[1] b");
+	assert_string_equal(lines[2], "[1] c");
+	kube_destroy(k.api);
+	stub_close(&s);
+}
+
 /* A pod that others delete is gone with its log. */
 static void
 test_pod_is_gone(void **state)
@@ -644,6 +708,7 @@ main(void)
 	    cmocka_unit_test(test_exec),
 	    cmocka_unit_test(test_ends),
 	    cmocka_unit_test(test_pod_is_gone),
+	    cmocka_unit_test(test_logs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

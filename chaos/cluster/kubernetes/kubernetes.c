@@ -270,6 +270,7 @@ kubernetes_tend(struct cluster *c)
 	kube_links_step(c);
 	kube_reload_step(c);
 	kube_roll_step(c);
+	kube_logs_step(c);
 }
 
 static void
