@@ -509,6 +509,24 @@ struct container {
 };
 #define NOTHING 99
 
+/* Until its log came, or does not come. */
+static void
+step_end(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	struct kube_end *end = &k->nodes[1].end;
+
+	assert_int_equal(nended, 0); /* nothing waits for the log */
+	kube_end_step(c);
+	assert_false(end->is_asking); /* it is not there yet */
+	while (end->is_wanted) {
+		end->next_ns = 0;
+		kube_end_step(c);
+		kube_step(k->api);
+		(void)usleep(1000); /* cut is fine */
+	}
+}
+
 static void
 end_container(const struct container *t)
 {
@@ -521,19 +539,17 @@ end_container(const struct container *t)
 	memset(&k, 0, sizeof(k));
 	memset(&c, 0, sizeof(c));
 	c.state = &k;
+	c.n = 2;
 	text_set(c.nodes[1].name, sizeof(c.nodes[1].name), "server-1");
 	text_set(k.ns, sizeof(k.ns), "burn");
 	text_set(k.set.container, sizeof(k.set.container), "nats");
+	k.nodes[1].seen = pod;
 	k.begin_ns = 1;
 	nended = 0;
 	stub_open(&s, replies, 0);
 	k.api = open_kube(&s);
 	kube_end_restarted(&c, 2, &pod, t->was_told);
-	assert_int_equal(nended, 0); /* nothing waits for the log */
-	while (k.nodes[1].end.is_asking) {
-		kube_step(k.api);
-		(void)usleep(1000); /* cut is fine */
-	}
+	step_end(&c);
 	assert_string_equal(s.asked[0],
 	    "GET /api/v1/namespaces/burn/pods/nats-1/log?container=nats&"
 	    "previous=true&tailLines=20000&limitBytes=4000000 HTTP/1.1");
@@ -622,6 +638,43 @@ __wrap_chaos_take_log(struct chaos *c, unsigned node, const char *line)
 	text_set(lines[nlines++], sizeof(lines[0]), line);
 }
 
+/* A kubelet that has not got the log yet. */
+static void
+test_log_comes_later(void **state)
+{
+	static const char *const replies[] = {
+	    STATUS(400, "previous terminated container not found"),
+	    STATUS(500, "oops"), OK_HEAD PANIC, NULL};
+	static struct kubernetes k;
+	static struct cluster c;
+	struct kube_pod pod = {.name = "nats-1", .last = {2, "Error", 7}};
+	struct stub s;
+
+	(void)state;
+	c.state = &k;
+	c.n = 2;
+	k.begin_ns = 1;
+	nended = 0;
+	stub_open(&s, replies, 0);
+	k.api = open_kube(&s);
+	kube_end_restarted(&c, 2, &pod, false);
+	step_end(&c);
+	assert_int_equal(nended, 1);
+	assert_int_equal(ended[0].cause, CAUSE_PANIC);
+	assert_int_equal(ended[0].is_read, 1);
+	assert_int_equal(atomic_load(&s.count), 3);
+	/* Two ends, of which one was not asked for: it counts as that. */
+	nended = 0;
+	kube_end_restarted(&c, 2, &pod, true);
+	kube_end_restarted(&c, 2, &pod, false);
+	kube_end_restarted(&c, 2, &pod, true);
+	step_end(&c);
+	assert_int_equal(nended, 1);
+	assert_int_equal(ended[0].asked, 0);
+	kube_destroy(k.api);
+	stub_close(&s);
+}
+
 /* What was taken already, and half a line, are not taken again. */
 static void
 test_logs(void **state)
@@ -708,6 +761,7 @@ main(void)
 	    cmocka_unit_test(test_exec),
 	    cmocka_unit_test(test_ends),
 	    cmocka_unit_test(test_pod_is_gone),
+	    cmocka_unit_test(test_log_comes_later),
 	    cmocka_unit_test(test_logs),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* How containers end; see kube_end.h. */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -11,7 +12,10 @@
 
 /* A body is KUBE_BODY_MAX at the most. */
 #define LOG_QUERY  "previous=true&tailLines=20000&limitBytes=4000000"
-#define LINE_BYTES 512 /* longer ones are cut */
+#define LINE_BYTES 512	  /* longer ones are cut */
+#define LOG_MS	   30000L /* it may be 4 MB */
+#define TRY_NS	   CLOCK_S
+#define TRIES	   15
 #define BY_SIGNAL  128 /* and its number, as exit code */
 
 /* What the log says of the end. */
@@ -123,13 +127,47 @@ heard(void *arg, int status, const char *body)
 {
 	struct kube_end *end = arg;
 	struct last_words w = {0};
-	bool is_read = status == KUBE_OK;
+	bool is_refused = status == 401 || status == 403;
 
 	end->is_asking = false;
-	if (is_read)
+	if (status != KUBE_OK && !is_refused && ++end->tries < TRIES)
+		return;
+	end->is_wanted = false;
+	if (status == KUBE_OK)
 		take_log(&w, body);
 	find_cause(&w, &end->exit);
-	emit(end, &w, is_read);
+	emit(end, &w, status == KUBE_OK);
+}
+
+static void
+ask(const struct kubernetes *k, struct kube_end *end)
+{
+	char path[KUBE_PATH_MAX] = "";
+	struct kube_ask ask = {
+	    .path = path, .timeout_ms = LOG_MS, .done = heard, .arg = end};
+
+	text_add(path, sizeof(path),
+	    "/api/v1/namespaces/%s/pods/%s/log?container=%s&" LOG_QUERY, k->ns,
+	    k->nodes[end->node - 1].seen.name, k->set.container);
+	end->next_ns = clock_mono_ns() + TRY_NS;
+	end->is_asking = kube_request(k->api, &ask) == 0;
+	if (!end->is_asking)
+		heard(end, -ENOTCONN, "");
+}
+
+void
+kube_end_step(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	struct kube_end *end;
+	unsigned i;
+
+	for (i = 1; i <= c->n; i++) {
+		end = &k->nodes[i - 1].end;
+		if (end->is_wanted && !end->is_asking &&
+		    clock_mono_ns() >= end->next_ns)
+			ask(k, end);
+	}
 }
 
 void
@@ -138,24 +176,15 @@ kube_end_restarted(
 {
 	struct kubernetes *k = c->state;
 	struct kube_end *end = &k->nodes[node - 1].end;
-	char path[KUBE_PATH_MAX] = "";
-	struct kube_ask ask = {.path = path, .done = heard, .arg = end};
 
-	/* What it answers is of the last end: that is told. */
+	/* What will be answered is of the last end: that is told. */
+	end->was_told = was_told && (end->was_told || !end->is_wanted);
 	end->cluster = c;
 	end->node = node;
 	end->exit = p->last;
-	if (end->is_asking) {
-		end->was_told &= was_told;
-		return;
-	}
-	end->was_told = was_told;
-	text_add(path, sizeof(path),
-	    "/api/v1/namespaces/%s/pods/%s/log?container=%s&" LOG_QUERY, k->ns,
-	    p->name, k->set.container);
-	end->is_asking = kube_request(k->api, &ask) == 0;
-	if (!end->is_asking)
-		heard(end, -1, "");
+	end->is_wanted = true;
+	end->tries = 0;
+	end->next_ns = clock_mono_ns() + TRY_NS;
 }
 
 void

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How containers end: what Kubernetes says of it, and the last words of the
- * server, which are in the log of the container before. The log is asked for
- * and comes later; then the end is told, if it is of note.
+ * server, which are in the log of the container before. A kubelet has that
+ * log some time after it has told the restart, so it is asked for again and
+ * again; when it came, or does not come, the end is told, if it is of note.
  */
 #ifndef CHAOS_KUBE_END_H
 #define CHAOS_KUBE_END_H
@@ -13,11 +14,13 @@
 #include "chaos/cluster/cluster.h"
 #include "chaos/cluster/kubernetes/kube_object.h"
 
-/* Of one server: the end whose log is asked for. */
+/* Of one server: the end whose log is wanted. */
 struct kube_end {
 	struct cluster *cluster;
 	unsigned node;
-	bool is_asking, was_told;
+	bool is_wanted, is_asking, was_told;
+	unsigned tries;
+	uint64_t next_ns;
 	struct kube_exit exit;
 };
 
@@ -27,6 +30,9 @@ struct kube_end {
  */
 void kube_end_restarted(
     struct cluster *, unsigned node, const struct kube_pod *, bool was_told);
+
+/* Do what is due. */
+void kube_end_step(struct cluster *);
 
 /* Its pod went though nobody of ours told it to: its log went with it. */
 void kube_end_gone(struct cluster *, unsigned node);
