@@ -250,16 +250,22 @@ look_at_servers(struct chaos *c)
 	}
 }
 
+/* Their versions, and what they hold before there is any load. */
 static bool
-versions_are_known(const struct chaos *c)
+servers_are_known(const struct chaos *c)
 {
+	const struct cluster_node *n;
 	struct health_varz v;
 	unsigned i;
 
-	for (i = 1; c->cluster.health != NULL && i <= c->cluster.n; i++)
-		if (c->cluster.nodes[i - 1].monitor[0] != '\0' &&
-		    !health_varz(c->cluster.health, i, &v))
+	for (i = 1; c->cluster.health != NULL && i <= c->cluster.n; i++) {
+		n = &c->cluster.nodes[i - 1];
+		if ((n->monitor[0] != '\0' &&
+			!health_varz(c->cluster.health, i, &v)) ||
+		    (n->profile[0] != '\0' &&
+			health_goroutines(c->cluster.health, i) == 0))
 			return false;
+	}
 	return true;
 }
 
@@ -278,7 +284,7 @@ emit_up(struct chaos *c, uint64_t begin_ns)
 	uint64_t deadline = clock_mono_ns() + 5 * CLOCK_S;
 	unsigned i;
 
-	while ((!versions_are_known(c) || is_foreign(c, 0)) &&
+	while ((!servers_are_known(c) || is_foreign(c, 0)) &&
 	       clock_mono_ns() < deadline)
 		chaos_wait(c, 20);
 	/* It is not one answer that was cut off. */

@@ -91,7 +91,7 @@ tell_growth(struct check *c, const struct levels_server *s, unsigned k)
 	struct anomaly a = {.kind = ANOMALY_LEAK, .class = CLASS_WARNING};
 	char more[96] = "";
 
-	if (s->assets > s->before_assets)
+	if (s->assets > s->before_assets && k != LEVELS_CONNECTIONS)
 		text_format(more, sizeof(more),
 		    ", and for %llu streams and consumers that it has more",
 		    (unsigned long long)(s->assets - s->before_assets));
