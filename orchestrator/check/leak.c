@@ -80,7 +80,8 @@ leak_event(struct check *c, const struct event *ev)
 	levels_event(&st->levels, ev);
 	if (ev->type == MESSAGE_PHASE)
 		text_set(st->phase, sizeof(st->phase), ev->u.phase.name);
-	else if (node >= 1 && node <= CONFIG_NODES_MAX)
+	else if (ev->type == MESSAGE_SERVER_LEVEL && node >= 1 &&
+		 node <= CONFIG_NODES_MAX)
 		look_at_limits(c, node, ev->time_ns);
 	return 0;
 }
@@ -157,7 +158,7 @@ leak_finish(struct check *c)
 }
 
 static const enum message_type types[] = {
-    MESSAGE_SERVER_LEVEL, MESSAGE_PHASE, MESSAGE_NODE, 0};
+    MESSAGE_SERVER_LEVEL, MESSAGE_PHASE, MESSAGE_SETTLED, MESSAGE_NODE, 0};
 
 const struct check_ops check_leak = {
     .name = "leak",

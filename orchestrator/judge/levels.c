@@ -116,6 +116,8 @@ levels_event(struct levels *l, const struct event *ev)
 {
 	if (ev->type == MESSAGE_SERVER_LEVEL)
 		on_level(l, &ev->u.server_level, ev->time_ns);
+	else if (ev->type == MESSAGE_SETTLED)
+		l->is_settled = ev->u.settled.ok != 0;
 	else if (ev->type != MESSAGE_PHASE)
 		return;
 	else if (strcmp(ev->u.phase.name, "start") == 0)
@@ -144,7 +146,7 @@ levels_state(const struct levels *l, const struct levels_server *s,
 {
 	if (s->highest[kind] == 0 && kind <= LEVELS_FILES)
 		return LEVELS_NOT_TOLD;
-	if (s->nafter < LEVELS_AFTER_MIN ||
+	if (!l->is_settled || s->nafter < LEVELS_AFTER_MIN ||
 	    s->after_to_ns < s->after_from_ns + LEVELS_AFTER_NS ||
 	    (s->before[kind] == 0 && kind <= LEVELS_FILES) ||
 	    l->settle_ns < before_until(l, s, kind) + measures[kind].least_ns)

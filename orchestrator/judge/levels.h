@@ -56,11 +56,12 @@ struct levels {
 	struct levels_server servers[CONFIG_NODES_MAX];
 	uint64_t load_ns;   /* workers are started; 0: not yet */
 	uint64_t settle_ns; /* the load is over; 0: not yet */
+	bool is_settled;    /* and all servers were well then */
 };
 
 enum levels_state {
 	LEVELS_NOT_TOLD, /* the server does not tell it */
-	LEVELS_NOT_LONG, /* the load was too short, or the look after it */
+	LEVELS_NOT_LONG, /* too short a load, or no quiet after it */
 	LEVELS_WITHIN,
 	LEVELS_GROWN
 };

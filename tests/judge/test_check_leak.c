@@ -207,6 +207,7 @@ test_lowest_counts(void **state)
 	struct levels l = {0};
 	struct event level = {.type = MESSAGE_SERVER_LEVEL};
 	struct event phase = {.type = MESSAGE_PHASE};
+	struct event settled = {.type = MESSAGE_SETTLED};
 	struct msg_server_level *m = &level.u.server_level;
 	unsigned i;
 
@@ -222,6 +223,8 @@ test_lowest_counts(void **state)
 	text_set(phase.u.phase.name, sizeof(phase.u.phase.name), "settle");
 	phase.time_ns = 200 * CLOCK_S;
 	levels_event(&l, &phase);
+	settled.u.settled.ok = 1;
+	levels_event(&l, &settled);
 	for (i = 0; i < 6; i++) {
 		m->goroutines = i == 4 ? 180 : 999;
 		level.time_ns = (201 + i) * CLOCK_S;
@@ -233,7 +236,15 @@ test_lowest_counts(void **state)
 		    : i < 4 ? LEVELS_GROWN
 			    : LEVELS_WITHIN);
 	}
-	assert_int_equal(l.servers[0].after[LEVELS_GOROUTINES], 180);
+	/* What is not well is not quiet. */
+	m->goroutines = 999;
+	l.servers[0].after[LEVELS_GOROUTINES] = 999;
+	assert_int_equal(
+	    levels_state(&l, &l.servers[0], LEVELS_GOROUTINES), LEVELS_GROWN);
+	settled.u.settled.ok = 0;
+	levels_event(&l, &settled);
+	assert_int_equal(levels_state(&l, &l.servers[0], LEVELS_GOROUTINES),
+	    LEVELS_NOT_LONG);
 	assert_int_equal(l.servers[0].highest[LEVELS_GOROUTINES], 999);
 }
 
