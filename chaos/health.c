@@ -44,6 +44,8 @@ struct watched {
 	unsigned meta_size, meta_lagging;
 	struct group *groups;
 	uint32_t ngroups, room;
+	uint64_t assets, stored;
+	uint64_t goroutines;
 	struct health_varz varz;
 	uint64_t process, process_ns; /* as told last, and when */
 };
@@ -281,6 +283,8 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 	    w->leads_meta && rows.all_current && rows.n + 1 == w->meta_size;
 	if (w->leads_meta)
 		tell_leader(h, 1, "", name);
+	w->assets = json_count(o, "streams") + json_count(o, "consumers");
+	w->stored = json_count(o, "memory");
 	accounts = json_get(o, "account_details");
 	cJSON_ArrayForEach (account, accounts)
 		take_account(h, w, name, account);
@@ -318,6 +322,10 @@ take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 	text_set(
 	    w->varz.version, sizeof(w->varz.version), json_text(o, "version"));
 	text_set(w->varz.id, sizeof(w->varz.id), json_text(o, "server_id"));
+	w->varz.boot = text_hash(TEXT_HASH, w->varz.id) | 1;
+	w->varz.memory = json_count(o, "mem");
+	w->varz.subscriptions = json_count(o, "subscriptions");
+	w->varz.connections = json_count(o, "connections");
 	text_set(w->varz.config_load_time, sizeof(w->varz.config_load_time),
 	    json_text(o, "config_load_time"));
 	o = json_get(json_get(o, "jetstream"), "config");
@@ -327,6 +335,24 @@ take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 	w->varz.max_storage = json_count(o, "max_storage");
 }
 
+/* "goroutine profile: total 93" */
+static bool
+take_goroutines(struct watched *w, const struct health_answer *a)
+{
+	static const char head[] = "goroutine profile: total ";
+	size_t i = sizeof(head) - 1;
+
+	w->goroutines = 0;
+	if (!a->ok)
+		return true;
+	if (a->len < i || memcmp(a->text, head, i) != 0)
+		return false;
+	for (; i < a->len && a->text[i] >= '0' && a->text[i] <= '9'; i++)
+		w->goroutines =
+		    10 * w->goroutines + (uint64_t)(a->text[i] - '0');
+	return true;
+}
+
 bool
 health_take(struct health *h, const struct health_answer *a)
 {
@@ -334,6 +360,8 @@ health_take(struct health *h, const struct health_answer *a)
 	cJSON *o = NULL;
 	bool is_page;
 
+	if (a->page == HEALTH_GOROUTINES)
+		return take_goroutines(w, a);
 	if (a->ok || a->page == HEALTH_HEALTHZ)
 		o = json_parse(a->text, a->len, NESTING_MAX);
 	if (!cJSON_IsObject(o)) {
@@ -552,6 +580,20 @@ health_varz(const struct health *h, unsigned node, struct health_varz *out)
 {
 	*out = h->nodes[node - 1].varz;
 	return out->asked_ns != 0;
+}
+
+uint64_t
+health_goroutines(const struct health *h, unsigned node)
+{
+	return h->nodes[node - 1].goroutines;
+}
+
+void
+health_assets(
+    const struct health *h, unsigned node, uint64_t *assets, uint64_t *stored)
+{
+	*assets = h->nodes[node - 1].assets;
+	*stored = h->nodes[node - 1].stored;
 }
 
 unsigned

@@ -21,6 +21,7 @@ enum health_page {
 	HEALTH_HEALTHZ,
 	HEALTH_JSZ,
 	HEALTH_VARZ,
+	HEALTH_GOROUTINES, /* of the profiling port, where there is one */
 	HEALTH_PAGES
 };
 
@@ -86,8 +87,17 @@ struct health_varz {
 	/* of JetStream; 0 when it does not tell */
 	uint64_t sync_interval_ns, max_memory, max_storage;
 	bool sync_always;
+	uint64_t boot; /* of this process of the server, never 0 */
+	uint64_t memory, subscriptions, connections;
 };
 bool health_varz(const struct health *, unsigned node, struct health_varz *);
+
+/* Goroutines of a node, 0 when it does not tell, or not any more. */
+uint64_t health_goroutines(const struct health *, unsigned node);
+
+/* Streams and consumers that it has, and bytes that they keep in memory. */
+void health_assets(
+    const struct health *, unsigned node, uint64_t *assets, uint64_t *stored);
 
 /* Members of the meta group as its leader sees them, 0 if not known. */
 unsigned health_meta_size(const struct health *, uint64_t since_ns);

@@ -41,6 +41,9 @@ void chaos_fail_lack(struct chaos *, int err, const char *what);
  */
 uint64_t chaos_time(const struct chaos *);
 
+/* A server (from 1) has written this line into its log. */
+void chaos_take_log(struct chaos *, unsigned node, const char *line);
+
 /* A process of ours has stood still for silent_ns up to now. */
 void chaos_tell_silence(struct chaos *, const char *who, uint64_t silent_ns);
 

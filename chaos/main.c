@@ -16,9 +16,11 @@
 #include "chaos/groups.h"
 #include "chaos/internal.h"
 #include "chaos/health.h"
+#include "chaos/levels.h"
 #include "chaos/monitor.h"
 #include "chaos/page.h"
 #include "chaos/schedule.h"
+#include "chaos/signs.h"
 #include "chaos/states.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -47,6 +49,8 @@ struct chaos {
 	uint64_t patient_ns, hopeful_ns;
 	struct states states;
 	struct groups groups;
+	struct levels_teller levels;
+	struct signs signs[CONFIG_NODES_MAX];
 	bool wants_dump;
 	uint64_t links_ns;
 	bool links_leak;
@@ -103,6 +107,21 @@ chaos_tell_silence(struct chaos *c, const char *who, uint64_t silent_ns)
 	ev.u.ours_silent.silent_ns = silent_ns;
 	text_set(ev.u.ours_silent.who, sizeof(ev.u.ours_silent.who), who);
 	child_emit(&c->child, &ev);
+}
+
+void
+chaos_take_log(struct chaos *c, unsigned node, const char *line)
+{
+	signs_line(&c->signs[node - 1], line, clock_mono_ns());
+}
+
+static void
+tell_signs(struct chaos *c, bool all)
+{
+	unsigned i;
+
+	for (i = 1; i <= c->cluster.n; i++)
+		signs_tell(&c->signs[i - 1], i, all, &c->child);
 }
 
 /* Half of what the end of the run may take: the other is the audit's. */
@@ -238,16 +257,22 @@ look_at_servers(struct chaos *c)
 	}
 }
 
+/* Their versions, and what they hold before there is any load. */
 static bool
-versions_are_known(const struct chaos *c)
+servers_are_known(const struct chaos *c)
 {
+	const struct cluster_node *n;
 	struct health_varz v;
 	unsigned i;
 
-	for (i = 1; c->cluster.health != NULL && i <= c->cluster.n; i++)
-		if (c->cluster.nodes[i - 1].monitor[0] != '\0' &&
-		    !health_varz(c->cluster.health, i, &v))
+	for (i = 1; c->cluster.health != NULL && i <= c->cluster.n; i++) {
+		n = &c->cluster.nodes[i - 1];
+		if ((n->monitor[0] != '\0' &&
+			!health_varz(c->cluster.health, i, &v)) ||
+		    (n->profile[0] != '\0' &&
+			health_goroutines(c->cluster.health, i) == 0))
 			return false;
+	}
 	return true;
 }
 
@@ -266,7 +291,7 @@ emit_up(struct chaos *c, uint64_t begin_ns)
 	uint64_t deadline = clock_mono_ns() + 5 * CLOCK_S;
 	unsigned i;
 
-	while ((!versions_are_known(c) || is_foreign(c, 0)) &&
+	while ((!servers_are_known(c) || is_foreign(c, 0)) &&
 	       clock_mono_ns() < deadline)
 		chaos_wait(c, 20);
 	/* It is not one answer that was cut off. */
@@ -398,6 +423,8 @@ serve(struct chaos *c)
 			look_at_links(c);
 		look_at_servers(c);
 		groups_step(&c->groups, &c->cluster, &c->child);
+		levels_step(&c->levels, &c->cluster, &c->child);
+		tell_signs(c, false);
 		answer_healed(c);
 		answer_settled(c);
 		states_step(&c->states, &c->cluster, &c->child);
@@ -520,6 +547,7 @@ chaos_main(uint32_t source, uint32_t incarnation)
 		err = run_cluster(c);
 	if (c->cluster.state != NULL)
 		c->cluster.ops->down(&c->cluster);
+	tell_signs(c, true);
 	if (err < 0)
 		child_diag(&c->child, err, "chaos ends: %s", strerror(-err));
 	if (c->failed)

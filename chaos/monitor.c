@@ -21,6 +21,9 @@ static const struct page_spec {
     [HEALTH_JSZ] = {"/jsz?streams=1&consumers=1&config=1", CLOCK_S,
 	200 * CLOCK_MS},
     [HEALTH_VARZ] = {"/varz", 2 * CLOCK_S, 200 * CLOCK_MS},
+    /* All goroutines stand still for it, so it is never hurried. */
+    [HEALTH_GOROUTINES] = {"/debug/pprof/goroutine?debug=1", 2 * CLOCK_S,
+	CLOCK_S},
 };
 
 struct query {
@@ -156,13 +159,15 @@ query_start(struct monitor *m, struct query *q, uint64_t now)
 {
 	const struct page_spec *spec = &page_specs[q->page];
 	const struct cluster_node *node = &m->cluster->nodes[q->node - 1];
+	const char *base =
+	    q->page == HEALTH_GOROUTINES ? node->profile : node->monitor;
 	char url[CLUSTER_URL_MAX + 64];
 
 	q->next_ns = now + (m->hurry ? spec->fast_ns : spec->slow_ns);
-	if (node->monitor[0] == '\0')
+	if (base[0] == '\0')
 		return;
 	url[0] = '\0';
-	text_add(url, sizeof(url), "%s%s", node->monitor, spec->path);
+	text_add(url, sizeof(url), "%s%s", base, spec->path);
 	if (q->transfer.easy == NULL && query_open(m, q) < 0)
 		return;
 	page_set_url(&q->transfer, m->cluster->config, url);
@@ -192,7 +197,8 @@ take_finished(struct monitor *m)
 			.ok = ok,
 			.text = (const char *)buf_data(&q->answer),
 			.len = buf_len(&q->answer)});
-		if (ok && q->page != HEALTH_HEALTHZ)
+		if (ok && q->page != HEALTH_HEALTHZ &&
+		    q->page != HEALTH_GOROUTINES)
 			note_foreign(q,
 			    is_page ? NULL : "is no JSON of a nats-server's");
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The monitor asks every server for its pages /healthz, /jsz and /varz all
- * the time without ever blocking; what they answer is kept in health.h.
+ * The monitor asks every server for its pages /healthz, /jsz and /varz, and
+ * for its goroutines where it has a profiling port, all the time without ever
+ * blocking; what they answer is kept in health.h.
  */
 #ifndef CHAOS_MONITOR_H
 #define CHAOS_MONITOR_H

@@ -36,6 +36,7 @@ struct run_config {
 	uint64_t op_timeout_ns, consume_timeout_ns, recover_timeout_ns;
 	uint64_t settle_timeout_ns; /* 0: as config_settle_ns() has it */
 	uint64_t quiet_ns;	    /* quiet phase before the first fault */
+	uint64_t limit_memory, limit_goroutines, limit_files; /* 0: none */
 	bool strict_availability, strict_answers, stop_on_anomaly;
 	bool json, quiet;
 	char metrics[128];	     /* HOST:PORT, empty: none */

@@ -104,6 +104,7 @@ struct cluster_node {
 	/* for natsburn's own requests, past any proxy */
 	char direct[CLUSTER_URL_MAX];
 	char monitor[CLUSTER_URL_MAX]; /* http://host:port, empty if none */
+	char profile[CLUSTER_URL_MAX]; /* the same of the profiling port */
 	/* 0 when it is no process of ours, or does not run */
 	pid_t pid;
 	/* which of the binaries it runs, from 0 */
@@ -220,6 +221,8 @@ struct cluster_ops {
 	int (*node_lame_duck)(struct cluster *, unsigned node);
 	/* Delete the pod that it runs in; another one comes by itself. */
 	int (*node_delete)(struct cluster *, unsigned node);
+	/* Descriptors that its process has open, 0 not known. Optional. */
+	uint64_t (*node_files)(struct cluster *, unsigned node);
 	/* True when it ended though nobody told it to. Optional. */
 	bool (*node_crashed)(struct cluster *, unsigned node);
 	/* Change its configuration, for real, and have it read anew. */

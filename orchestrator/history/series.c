@@ -67,6 +67,10 @@ merge(struct series_bucket *to, const struct series_bucket *a,
 		m.faults[i] |= b->faults[i];
 		m.faulty_ns[i] += b->faulty_ns[i];
 	}
+	for (k = 0; k < LEVELS_KINDS; k++)
+		for (i = 0; i < CONFIG_NODES_MAX; i++)
+			if (b->levels[k][i] > m.levels[k][i])
+				m.levels[k][i] = b->levels[k][i];
 	for (k = 0; k < SERIES_KINDS; k++) {
 		if (b->max[k] > m.max[k])
 			m.max[k] = b->max[k];
@@ -185,6 +189,29 @@ series_anomaly(struct series *s, uint64_t now_ns)
 {
 	if (reach(s, now_ns))
 		s->now->anomalies++;
+}
+
+void
+series_level(
+    struct series *s, uint64_t now_ns, const struct msg_server_level *m)
+{
+	const uint64_t levels[LEVELS_KINDS] = {
+	    [LEVELS_MEMORY] = m->memory >> 10,
+	    [LEVELS_GOROUTINES] = m->goroutines,
+	    [LEVELS_FILES] = m->files,
+	    [LEVELS_SUBSCRIPTIONS] = m->subscriptions,
+	    [LEVELS_CONNECTIONS] = m->connections};
+	uint32_t *to;
+	unsigned k;
+
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX || !reach(s, now_ns))
+		return;
+	for (k = 0; k < LEVELS_KINDS; k++) {
+		to = &s->now->levels[k][m->node - 1];
+		if (levels[k] >= *to)
+			*to = levels[k] < UINT32_MAX ? (uint32_t)levels[k] + 1
+						     : UINT32_MAX;
+	}
 }
 
 void

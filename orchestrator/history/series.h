@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "proto/base/clock.h"
+#include "orchestrator/judge/levels.h"
 #include "proto/config.h"
 
 #define SERIES_BUCKETS 1024
@@ -36,6 +37,8 @@ struct series_bucket {
 	uint32_t faults[SERIES_LANES];	  /* modes in force, a bit each */
 	uint64_t faulty_ns[SERIES_LANES]; /* with any of them */
 	uint32_t grades[SERIES_KINDS][SERIES_GRADES];
+	/* the highest of each server and 1; memory in KiB; 0: not told */
+	uint32_t levels[LEVELS_KINDS][CONFIG_NODES_MAX];
 };
 
 struct series_stall {
@@ -68,6 +71,8 @@ void series_begin(struct series *, uint64_t now_ns);
 void series_round(struct series *, uint64_t now_ns);
 void series_latency(
     struct series *, enum series_kind, uint64_t now_ns, uint64_t ns);
+void series_level(
+    struct series *, uint64_t now_ns, const struct msg_server_level *);
 void series_anomaly(struct series *, uint64_t now_ns);
 void series_stall(struct series *, uint64_t begin_ns, uint64_t end_ns);
 

@@ -448,6 +448,7 @@ on_round(struct stats *s, const struct event *ev, bool is_invoke,
 static void
 on_rare(struct stats *s, const struct event *ev)
 {
+	levels_event(&s->levels, ev);
 	switch ((unsigned)ev->type) {
 	case MESSAGE_PHASE:
 		on_phase(s, ev);
@@ -479,6 +480,12 @@ on_rare(struct stats *s, const struct event *ev)
 		break;
 	case MESSAGE_LEADER:
 		on_leader(s, &ev->u.leader);
+		break;
+	case MESSAGE_SERVER_SAYS:
+		logs_event(&s->logs, &ev->u.server_says);
+		break;
+	case MESSAGE_SERVER_LEVEL:
+		series_level(s->series, ev->time_ns, &ev->u.server_level);
 		break;
 	case MESSAGE_TICK:
 		series_pass(s->series, ev->time_ns);
@@ -551,6 +558,15 @@ stats_seen(const struct stats *s, enum message_type type)
 	for (i = 0; i < CASE_COUNT; i++)
 		n += s->seen[type][i];
 	return n;
+}
+
+double
+stats_since_load(const struct stats *s, uint64_t ns)
+{
+	int64_t ms = ns < s->load_ns ? -(int64_t)((s->load_ns - ns) / CLOCK_MS)
+				     : (int64_t)((ns - s->load_ns) / CLOCK_MS);
+
+	return s->load_ns != 0 ? (double)ms / 1e3 : 0.0;
 }
 
 struct stats_totals

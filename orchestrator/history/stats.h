@@ -9,8 +9,10 @@
 
 #include <stdbool.h>
 
+#include "orchestrator/history/logs.h"
 #include "orchestrator/history/series.h"
 #include "orchestrator/judge/ledger.h"
+#include "orchestrator/judge/levels.h"
 #include "proto/base/hist.h"
 #include "proto/config.h"
 #include "proto/message.h"
@@ -111,6 +113,8 @@ struct stats {
 	uint32_t faults_room;
 	uint64_t faults_omitted;
 	struct stats_server servers[CONFIG_NODES_MAX];
+	struct levels levels;
+	struct logs logs;
 	char library[32];
 	uint64_t workers_died;
 	char phase[16];
@@ -125,6 +129,9 @@ void stats_anomaly(struct stats *);
 
 /* True when the target of a fault names server i (from 0). */
 bool stats_hits(const struct stats *, unsigned i, const char *target);
+
+/* Seconds since the load began; negative before it, 0 without one. */
+double stats_since_load(const struct stats *, uint64_t ns);
 
 struct stats_totals stats_faults(const struct stats *);
 

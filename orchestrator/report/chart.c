@@ -85,15 +85,20 @@ draw_phases(const struct chart *c)
 static double
 chart_height(const struct chart *c)
 {
+	unsigned k, levels = 0;
+
+	for (k = 0; k < LEVELS_KINDS; k++)
+		levels += chart_has_level(c, k);
 	return CHART_TOP + 4 + c->nlanes * (CHART_LANE + CHART_LANE_GAP) +
 	       (CHART_PANEL + CHART_PANEL_GAP) * (1 + c->has[0] + c->has[1]) +
-	       24;
+	       (CHART_LEVEL + CHART_PANEL_GAP) * levels + 24;
 }
 
 void
 chart_write(const struct history *h, FILE *out)
 {
 	struct chart c;
+	unsigned k;
 
 	chart_open(&c, h, out);
 	c.y = CHART_TOP + 4;
@@ -106,6 +111,8 @@ chart_write(const struct history *h, FILE *out)
 	chart_rate(&c);
 	chart_latency(&c, SERIES_ASK);
 	chart_latency(&c, SERIES_CONSUME);
+	for (k = 0; k < LEVELS_KINDS; k++)
+		chart_level(&c, k);
 	chart_time_grid(&c, c.y, c.y, true);
 	draw_phases(&c);
 	draw_anomalies(&c);

@@ -19,6 +19,7 @@
 #define CHART_LANE_GAP	3.0
 #define CHART_PANEL	118.0
 #define CHART_PANEL_GAP 30.0
+#define CHART_LEVEL	56.0 /* a panel of what servers hold */
 #define CHART_COLOURS	16
 
 /* Nothing of it is owned. */
@@ -58,5 +59,9 @@ void chart_time_grid(
 void chart_lanes(struct chart *);
 void chart_rate(struct chart *);
 void chart_latency(struct chart *, unsigned kind);
+void chart_level(struct chart *, unsigned kind);
+
+/* Is there anything to draw for chart_level()? */
+bool chart_has_level(const struct chart *, unsigned kind);
 
 #endif

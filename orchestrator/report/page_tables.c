@@ -138,6 +138,93 @@ write_versions(const struct page *p, const cJSON *server)
 	fputs("</td>", p->out);
 }
 
+/* What a server held: before the load, at most, after it, and the judgement. */
+static void
+write_level(const struct page *p, const char *server, const cJSON *level)
+{
+	static const char *const columns[] = {"before", "highest", "after"};
+	const char *says = json_text(level, "says");
+	unsigned i;
+
+	if (strcmp(says, "not told") == 0)
+		return;
+	fputs("<tr><td><b>", p->out);
+	page_put(p, server);
+	fputs("</b></td>", p->out);
+	page_cell_text(p, level->string);
+	for (i = 0; i < 3; i++)
+		page_cell_count(p, json_number(level, columns[i]));
+	if (strcmp(says, "grown") == 0)
+		fputs("<td><span class=\"chip warning\">grown</span></td>",
+		    p->out);
+	else
+		page_cell_text(p, says);
+	fputs("</tr>\n", p->out);
+}
+
+static void
+write_levels(const struct page *p)
+{
+	const cJSON *server, *level, *servers = json_get(p->tree, "servers");
+
+	if (json_get(servers->child, "levels") == NULL)
+		return;
+	fputs("<details><summary>what they held</summary>\n", p->out);
+	page_table_head(
+	    p, "server|of|#before the load|#at most|#after it|result");
+	cJSON_ArrayForEach (server, servers)
+		cJSON_ArrayForEach (level, json_get(server, "levels"))
+			write_level(p, json_text(server, "name"), level);
+	page_table_end(p);
+	fputs("</details>\n", p->out);
+}
+
+/* "n1 12, n3 2" */
+static void
+write_sources(const struct page *p, const cJSON *kind)
+{
+	const cJSON *server, *servers = json_get(kind, "servers");
+	const char *comma = "";
+
+	fputs("<td>", p->out);
+	cJSON_ArrayForEach (server, servers) {
+		fputs(comma, p->out);
+		page_put(p, json_text(server, "name"));
+		fprintf(p->out, " %.0f", json_number(server, "count"));
+		comma = ", ";
+	}
+	fputs("</td>", p->out);
+}
+
+static void
+write_log(const struct page *p)
+{
+	const cJSON *kind, *list = json_get(p->tree, "server_log");
+
+	if (cJSON_GetArraySize(list) == 0)
+		return;
+	fputs("<details><summary>warnings and errors in their logs</summary>\n",
+	    p->out);
+	page_table_head(p, "level|says|#times|#first|#last|servers");
+	cJSON_ArrayForEach (kind, list) {
+		fputs("<tr>", p->out);
+		page_cell_text(p, json_text(kind, "level"));
+		page_cell_text(p, json_text(kind, "says"));
+		page_cell_count(p, json_number(kind, "count"));
+		fprintf(p->out,
+		    "<td class=n>%.1f s</td><td class=n>%.1f s</td>",
+		    json_number(kind, "first_t"), json_number(kind, "last_t"));
+		write_sources(p, kind);
+		fputs("</tr>\n", p->out);
+	}
+	page_table_end(p);
+	if (json_number(p->tree, "server_log_omitted") > 0)
+		fprintf(p->out,
+		    "<p class=soft>%.0f further kinds are left out.</p>\n",
+		    json_number(p->tree, "server_log_omitted"));
+	fputs("</details>\n", p->out);
+}
+
 void
 page_servers(const struct page *p)
 {
@@ -170,6 +257,8 @@ page_servers(const struct page *p)
 		fputs("</tr>\n", p->out);
 	}
 	page_table_end(p);
+	write_levels(p);
+	write_log(p);
 	fputs("</section>\n", p->out);
 }
 

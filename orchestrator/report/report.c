@@ -85,16 +85,6 @@ add_reasons(cJSON *o, const struct history *h)
 		json_append_text(list, h->result.notes[i]);
 }
 
-/* Seconds since the load began; negative before it. */
-static double
-since_load(const struct stats *s, uint64_t ns)
-{
-	int64_t ms = ns < s->load_ns ? -(int64_t)((s->load_ns - ns) / CLOCK_MS)
-				     : (int64_t)((ns - s->load_ns) / CLOCK_MS);
-
-	return s->load_ns != 0 ? (double)ms / 1e3 : 0.0;
-}
-
 static void
 add_versions(cJSON *o, const struct stats *s, const struct stats_server *v)
 {
@@ -104,7 +94,7 @@ add_versions(cJSON *o, const struct stats *s, const struct stats_server *v)
 	for (i = 0; i < v->nversions; i++) {
 		item = cJSON_CreateObject();
 		json_put_number(
-		    item, "t", since_load(s, v->versions[i].since_ns));
+		    item, "t", stats_since_load(s, v->versions[i].since_ns));
 		json_put_text(item, "version", v->versions[i].version);
 		json_append(list, item);
 	}
@@ -142,6 +132,7 @@ add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 	leads = json_put_object(item, "led");
 	for (i = 1; i < 4; i++)
 		add_count(leads, what[i], v->leads[i]);
+	report_levels(item, &s->levels, (unsigned)(v - s->servers));
 	json_append(list, item);
 }
 
@@ -222,14 +213,14 @@ add_times(cJSON *o, const struct stats *s)
 		item = cJSON_CreateObject();
 		json_put_text(item, "name", s->phases[i].name);
 		json_put_number(
-		    item, "t", since_load(s, s->phases[i].begin_ns));
+		    item, "t", stats_since_load(s, s->phases[i].begin_ns));
 		json_append(list, item);
 	}
 	list = json_put_array(o, "stalls");
 	for (i = 0; e != NULL && i < e->nstalls; i++) {
 		item = cJSON_CreateObject();
 		json_put_number(
-		    item, "t", since_load(s, e->stalls[i].begin_ns));
+		    item, "t", stats_since_load(s, e->stalls[i].begin_ns));
 		add_seconds(
 		    item, "s", e->stalls[i].end_ns - e->stalls[i].begin_ns);
 		json_append(list, item);
@@ -494,8 +485,9 @@ add_dropped(cJSON *o, const struct history *h)
 	item = json_put_object(o, "dropped");
 	add_count(item, "events", d->events);
 	add_count(item, "places", d->places);
-	json_put_number(item, "from_t", since_load(&h->stats, d->first_ns));
-	json_put_number(item, "to_t", since_load(&h->stats, d->last_ns));
+	json_put_number(
+	    item, "from_t", stats_since_load(&h->stats, d->first_ns));
+	json_put_number(item, "to_t", stats_since_load(&h->stats, d->last_ns));
 }
 
 cJSON *
@@ -511,6 +503,7 @@ report_tree(const struct history *h, const char *run_dir)
 	add_run(o, h);
 	add_reasons(o, h);
 	add_servers(o, s);
+	report_logs(o, s);
 	add_counts(o, h);
 	item = json_put_object(o, "latency_ms");
 	add_latency(item, "publish", &s->publish);

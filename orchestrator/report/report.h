@@ -13,6 +13,7 @@
 
 #define NATSBURN_VERSION   "0.1.0"
 #define REPORT_WORKERS_MAX 1000
+#define REPORT_LOGS_MAX	   50
 
 /*
  * The report, to be deleted by the caller; the evidence of the anomalies is
@@ -23,6 +24,12 @@ cJSON *report_tree(const struct history *, const char *run_dir);
 
 /* All options as the report has them; to be deleted by the caller. */
 cJSON *report_options(const struct run_config *);
+
+/* Add what a server (from 0) held to its item, if it was told. */
+void report_levels(cJSON *item, const struct levels *, unsigned server);
+
+/* Add the warnings and errors of the servers' logs. */
+void report_logs(cJSON *, const struct stats *);
 
 /* Messages without an ack of which an attempt's outcome is unknown. */
 uint64_t report_open_unknown(const struct ledger *);

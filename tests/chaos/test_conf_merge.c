@@ -58,6 +58,7 @@ write_server(struct conf_merge *m, unsigned servers)
 	    .dir = "/run/servers/n2",
 	    .client = 4001,
 	    .http = 5001,
+	    .profile = 7001,
 	    .route = 6001,
 	    .advertise = 4101,
 	    .cluster = servers > 1 ? "nb_1" : NULL,
@@ -114,6 +115,7 @@ static const char whole[] = "accounts: {\n"
 			    "lame_duck_duration: \"30s\"\n"
 			    "lame_duck_grace_period: \"1s\"\n"
 			    "http: \"127.0.0.1:5001\"\n"
+			    "prof_port: 7001\n"
 			    "log_file: \"/run/servers/n2/server.log\"\n"
 			    "max_connections: 60001\n"
 			    "jetstream: {\n"

@@ -260,6 +260,43 @@ test_consumers(void **state)
 	    health_stream_of(world.cluster.health, 1, "NB_AB_s/d", &s));
 }
 
+/* What a server holds: of the latest answers, as far as it tells. */
+static void
+test_levels(void **state)
+{
+	static const char profile[] =
+	    "goroutine profile: total 93\n1 @ 0x46ece1\n";
+	const struct health *h = world.cluster.health;
+	struct health_varz v, other;
+	uint64_t assets, stored;
+
+	(void)state;
+	assert_int_equal(health_goroutines(h, 1), 0);
+	answer(1, HEALTH_GOROUTINES, 100, true, profile);
+	assert_int_equal(health_goroutines(h, 1), 93);
+	assert_int_equal(health_goroutines(h, 2), 0);
+	answer(1, HEALTH_GOROUTINES, 200, true, "404 page not found");
+	assert_int_equal(health_goroutines(h, 1), 0);
+	answer(1, HEALTH_GOROUTINES, 300, true, profile);
+	answer(1, HEALTH_GOROUTINES, 400, false, profile);
+	assert_int_equal(health_goroutines(h, 1), 0);
+	answer(1, HEALTH_GOROUTINES, 500, true, "goroutine profile: total ");
+	assert_int_equal(health_goroutines(h, 1), 0);
+	answer(1, HEALTH_VARZ, 100, true,
+	    "{\"server_id\":\"NA\",\"mem\":12345,\"connections\":3,"
+	    "\"subscriptions\":70}");
+	answer(2, HEALTH_VARZ, 100, true, "{\"server_id\":\"NB\"}");
+	assert_true(health_varz(h, 1, &v) && health_varz(h, 2, &other));
+	assert_true(v.memory == 12345 && v.connections == 3);
+	assert_int_equal(v.subscriptions, 70);
+	assert_true(v.boot != 0 && other.boot != 0 && v.boot != other.boot);
+	answer(1, HEALTH_JSZ, 100, true,
+	    "{\"memory\":500,\"streams\":2,\"consumers\":5}");
+	health_assets(h, 1, &assets, &stored);
+	assert_int_equal(assets, 7);
+	assert_int_equal(stored, 500);
+}
+
 int
 main(void)
 {
@@ -267,6 +304,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_whole, begin, end),
 	    cmocka_unit_test_setup_teardown(test_leaders, begin, end),
 	    cmocka_unit_test_setup_teardown(test_consumers, begin, end),
+	    cmocka_unit_test_setup_teardown(test_levels, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

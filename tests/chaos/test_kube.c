@@ -23,7 +23,10 @@
 	"\"10.0.0.7\",\"conditions\":[{\"type\":\"Initialized\",\"status\":"   \
 	"\"True\"},{\"type\":\"Ready\",\"status\":\"True\"}],"                 \
 	"\"containerStatuses\":[{\"name\":\"reloader\",\"restartCount\":9},"   \
-	"{\"name\":\"nats\",\"restartCount\":2}]}}"
+	"{\"name\":\"nats\",\"restartCount\":2,\"lastState\":{"                \
+	"\"terminated\":{\"exitCode\":137,\"reason\":\"OOMKilled\","           \
+	"\"startedAt\":\"2026-11-29T11:04:28Z\",\"finishedAt\":"               \
+	"\"2026-11-29T12:04:30Z\"}}}]}}"
 
 static void
 test_pod(void **state)
@@ -39,6 +42,9 @@ test_pod(void **state)
 	assert_string_equal(p.revision, "r2");
 	assert_int_equal(p.ordinal, 12);
 	assert_int_equal(p.restarts, 2);
+	assert_int_equal(p.last.code, 137);
+	assert_string_equal(p.last.reason, "OOMKilled");
+	assert_int_equal(p.last.lived_s, 3602);
 	assert_true(p.is_ready);
 	assert_false(p.is_ending);
 	json_put_text(json_get(o, "metadata"), "deletionTimestamp", "now");
@@ -70,6 +76,8 @@ test_no_pod(void **state)
 	o = cJSON_Parse("{\"metadata\":{\"name\":\"n-0\",\"uid\":\"u\"}}");
 	assert_int_equal(kube_object_pod(o, "nats", &p), 0);
 	assert_false(p.is_ready);
+	assert_int_equal(p.last.code, 0);
+	assert_int_equal(p.last.lived_s, 0);
 	assert_string_equal(p.ips[0], "");
 	cJSON_Delete(o);
 }

@@ -19,7 +19,9 @@
 #include "chaos/cluster/kubernetes/kube.h"
 #include "chaos/cluster/kubernetes/kube_exec.h"
 #include "chaos/cluster/kubernetes/kube_object.h"
+#include "chaos/cluster/kubernetes/kube_state.h"
 #include "chaos/cluster/kubernetes/kube_watch.h"
+#include "chaos/internal.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
@@ -465,6 +467,284 @@ test_exec(void **state)
 		}
 }
 
+static struct msg_server_ended ended[4];
+static unsigned nended;
+
+struct child *__wrap_chaos_child(struct chaos *);
+void __wrap_child_emit(struct child *, struct event *);
+
+struct child *
+__wrap_chaos_child(struct chaos *c)
+{
+	(void)c;
+	return NULL;
+}
+
+void
+__wrap_child_emit(struct child *c, struct event *ev)
+{
+	(void)c;
+	assert_int_equal(ev->type, MESSAGE_SERVER_ENDED);
+	assert_true(nended < 4);
+	ended[nended++] = ev->u.server_ended;
+}
+
+#define HEAD "[1] 2026/11/29 11:10:43.147424 "
+#define PANIC                                                                  \
+	"panic: boom\n\ngoroutine 7 [running]:\n"                              \
+	"github.com/nats-io/nats-server/v2/server.(*stream).f(0x1)\n"          \
+	"\t/src/server/stream.go:12 +0x1d\n\n"
+#define RACE                                                                   \
+	"==================\nWARNING: DATA RACE\nRead at 0x1 by goroutine "    \
+	"7:\n"                                                                 \
+	"==================\n"
+
+struct container {
+	const char *reply; /* to the request for its log */
+	struct kube_exit exit;
+	bool was_told;
+	unsigned cause; /* what is told; NOTHING: nothing is */
+	unsigned code, signal, is_read;
+	const char *says, *frames;
+};
+#define NOTHING 99
+
+/* Until its log came, or does not come. */
+static void
+step_end(struct cluster *c)
+{
+	struct kubernetes *k = c->state;
+	struct kube_end *end = &k->nodes[1].end;
+
+	assert_int_equal(nended, 0); /* nothing waits for the log */
+	kube_end_step(c);
+	assert_false(end->is_asking); /* it is not there yet */
+	while (end->is_wanted) {
+		end->next_ns = 0;
+		kube_end_step(c);
+		kube_step(k->api);
+		(void)usleep(1000); /* cut is fine */
+	}
+}
+
+static void
+end_container(const struct container *t)
+{
+	const char *const replies[] = {t->reply, NULL};
+	static struct kubernetes k;
+	static struct cluster c;
+	struct kube_pod pod = {.name = "nats-1", .last = t->exit};
+	struct stub s;
+
+	memset(&k, 0, sizeof(k));
+	memset(&c, 0, sizeof(c));
+	c.state = &k;
+	c.n = 2;
+	text_set(c.nodes[1].name, sizeof(c.nodes[1].name), "server-1");
+	text_set(k.ns, sizeof(k.ns), "burn");
+	text_set(k.set.container, sizeof(k.set.container), "nats");
+	k.nodes[1].seen = pod;
+	k.begin_ns = 1;
+	nended = 0;
+	stub_open(&s, replies, 0);
+	k.api = open_kube(&s);
+	kube_end_restarted(&c, 2, &pod, t->was_told);
+	step_end(&c);
+	assert_string_equal(s.asked[0],
+	    "GET /api/v1/namespaces/burn/pods/nats-1/log?container=nats&"
+	    "previous=true&tailLines=20000&limitBytes=4000000 HTTP/1.1");
+	kube_destroy(k.api);
+	stub_close(&s);
+	if (t->cause == NOTHING) {
+		assert_int_equal(nended, 0);
+		return;
+	}
+	assert_int_equal(nended, 1);
+	assert_int_equal(ended[0].node, 2);
+	assert_string_equal(ended[0].name, "server-1");
+	assert_int_equal(ended[0].cause, t->cause);
+	assert_int_equal(ended[0].code, t->code);
+	assert_int_equal(ended[0].signal, t->signal);
+	assert_int_equal(ended[0].is_read, t->is_read);
+	assert_int_equal(ended[0].asked, t->was_told);
+	assert_true(ended[0].lived_ns == t->exit.lived_s * CLOCK_S);
+	assert_string_equal(ended[0].says, t->says);
+	assert_string_equal(ended[0].frames, t->frames);
+}
+
+static void
+test_ends(void **state)
+{
+	static const char frames[] = "server.(*stream).f (stream.go:12)";
+	static const struct container rows[] = {
+	    {OK_HEAD HEAD "[INF] Server is ready\n" PANIC HEAD "[INF] x\n",
+		{2, "Error", 7}, false, CAUSE_PANIC, 2, 0, 1, "panic: boom",
+		frames},
+	    {OK_HEAD RACE PANIC, {2, "Error", 0}, false, CAUSE_PANIC, 2, 0, 1,
+		"panic: boom", frames},
+	    {OK_HEAD PANIC, {2, "Error", 7}, true, CAUSE_PANIC, 2, 0, 1,
+		"panic: boom", frames},
+	    {OK_HEAD "fatal error: all goroutines are asleep", {2, "Error", 7},
+		false, CAUSE_FATAL, 2, 0, 1,
+		"fatal error: all goroutines are asleep", ""},
+	    {OK_HEAD HEAD "[INF] fine\n", {1, "Error", 7}, false, CAUSE_NONE, 1,
+		0, 1, "", ""},
+	    {OK_HEAD RACE, {66, "Error", 7}, false, CAUSE_NONE, 66, 0, 1, "",
+		""},
+	    /* its doing, or not known */
+	    {OK_HEAD "", {0, "Completed", 7}, true, NOTHING, 0, 0, 0, "", ""},
+	    {OK_HEAD HEAD "[INF] fine\n", {137, "OOMKilled", 7}, false,
+		CAUSE_HOST, 0, 9, 1,
+		"OOMKilled: it had more memory than its container may have",
+		""},
+	    {STATUS(403, "no"), {137, "OOMKilled", 7}, false, CAUSE_HOST, 0, 9,
+		0, "OOMKilled: it had more memory than its container may have",
+		""},
+	    {OK_HEAD "", {137, "Error", 7}, false, CAUSE_SIGNAL, 0, 9, 0, "",
+		""},
+	    {OK_HEAD HEAD "[INF] Initiating Shutdown...\n", {1, "Error", 7},
+		false, CAUSE_SHUTDOWN, 1, 0, 1, "", ""},
+	    {OK_HEAD HEAD "[FTL] write x: no space left on device\n" HEAD
+			  "[ERR] another\n",
+		{1, "Error", 7}, false, CAUSE_HOST, 1, 0, 1,
+		"[FTL] write x: no space left on device", ""},
+	    {OK_HEAD "nats-server: /c:3: unknown field\n", {1, "Error", 7},
+		false, CAUSE_HOST, 1, 0, 1, "nats-server: /c:3: unknown field",
+		""},
+	    {STATUS(403, "no"), {2, "Error", 7}, false, CAUSE_NONE, 2, 0, 0, "",
+		""},
+	    {STATUS(400, "previous terminated container not found"),
+		{2, "Error", 0}, false, CAUSE_NONE, 2, 0, 0, "", ""},
+	    {"", {2, "Error", 0}, false, CAUSE_NONE, 2, 0, 0, "", ""},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		end_container(&rows[i]);
+}
+
+static char lines[8][128];
+static unsigned nlines;
+
+void __wrap_chaos_take_log(struct chaos *, unsigned, const char *);
+
+void
+__wrap_chaos_take_log(struct chaos *c, unsigned node, const char *line)
+{
+	(void)c;
+	assert_int_equal(node, 1);
+	assert_true(nlines < 8);
+	text_set(lines[nlines++], sizeof(lines[0]), line);
+}
+
+/* A kubelet that has not got the log yet. */
+static void
+test_log_comes_later(void **state)
+{
+	static const char *const replies[] = {
+	    STATUS(400, "previous terminated container not found"),
+	    STATUS(500, "oops"), OK_HEAD PANIC, NULL};
+	static struct kubernetes k;
+	static struct cluster c;
+	struct kube_pod pod = {.name = "nats-1", .last = {2, "Error", 7}};
+	struct stub s;
+
+	(void)state;
+	c.state = &k;
+	c.n = 2;
+	k.begin_ns = 1;
+	nended = 0;
+	stub_open(&s, replies, 0);
+	k.api = open_kube(&s);
+	kube_end_restarted(&c, 2, &pod, false);
+	step_end(&c);
+	assert_int_equal(nended, 1);
+	assert_int_equal(ended[0].cause, CAUSE_PANIC);
+	assert_int_equal(ended[0].is_read, 1);
+	assert_int_equal(atomic_load(&s.count), 3);
+	/* Two ends, of which one was not asked for: it counts as that. */
+	nended = 0;
+	kube_end_restarted(&c, 2, &pod, true);
+	kube_end_restarted(&c, 2, &pod, false);
+	kube_end_restarted(&c, 2, &pod, true);
+	step_end(&c);
+	assert_int_equal(nended, 1);
+	assert_int_equal(ended[0].asked, 0);
+	kube_destroy(k.api);
+	stub_close(&s);
+}
+
+/* What was taken already, and half a line, are not taken again. */
+static void
+test_logs(void **state)
+{
+	static const char *const replies[] = {STATUS(500, "etcd"),
+	    OK_HEAD "2026-11-29T11:44:06.5Z [1] a\n"
+		    "2026-11-29T11:44:06.7Z [1] b\n2026-11-29T11:44:0",
+	    OK_HEAD "2026-11-29T11:44:06.7Z [1] b\n\nnonsense\n"
+		    "2026-11-29T11:44:07.1Z [1] c\n",
+	    STATUS(403, "no"), NULL};
+	static struct kubernetes k;
+	static struct cluster c;
+	struct kube_logs *l = &k.nodes[0].logs;
+	struct stub s;
+	unsigned i;
+
+	(void)state;
+	c.state = &k;
+	c.n = 1;
+	text_set(k.ns, sizeof(k.ns), "burn");
+	text_set(k.set.container, sizeof(k.set.container), "nats");
+	text_set(k.nodes[0].seen.name, sizeof(k.nodes[0].seen.name), "nats-0");
+	k.nodes[0].is_there = true;
+	stub_open(&s, replies, 0);
+	k.api = open_kube(&s);
+	kube_logs_step(&c); /* not before it is up */
+	assert_false(l->is_asking);
+	k.begin_ns = 1;
+	for (i = 0; i < 5; i++) {
+		l->next_ns = 0;
+		kube_logs_step(&c);
+		assert_true(l->is_asking == (i < 4));
+		while (l->is_asking) {
+			kube_step(k.api);
+			(void)usleep(1000); /* cut is fine */
+		}
+	}
+	assert_true(l->is_refused);
+	assert_int_equal(atomic_load(&s.count), 4);
+	assert_string_equal(s.asked[0],
+	    "GET /api/v1/namespaces/burn/pods/nats-0/log?container=nats&"
+	    "timestamps=true&sinceSeconds=10&limitBytes=1000000 HTTP/1.1");
+	assert_int_equal(nlines, 3);
+	assert_string_equal(lines[0], "[1] a");
+	assert_string_equal(lines[1], "[1] b");
+	assert_string_equal(lines[2], "[1] c");
+	kube_destroy(k.api);
+	stub_close(&s);
+}
+
+/* A pod that others delete is gone with its log. */
+static void
+test_pod_is_gone(void **state)
+{
+	static struct kubernetes k;
+	static struct cluster c;
+
+	(void)state;
+	c.state = &k;
+	nended = 0;
+	kube_end_gone(&c, 1); /* the cluster is not up yet */
+	assert_int_equal(nended, 0);
+	k.begin_ns = 1;
+	kube_end_gone(&c, 1);
+	assert_int_equal(nended, 1);
+	assert_int_equal(ended[0].cause, CAUSE_SIGNAL);
+	assert_int_equal(ended[0].signal, 15);
+	assert_string_equal(ended[0].says, "its pod was deleted or evicted");
+}
+
 int
 main(void)
 {
@@ -479,6 +759,10 @@ main(void)
 	    cmocka_unit_test(test_requests),
 	    cmocka_unit_test(test_forget),
 	    cmocka_unit_test(test_exec),
+	    cmocka_unit_test(test_ends),
+	    cmocka_unit_test(test_pod_is_gone),
+	    cmocka_unit_test(test_log_comes_later),
+	    cmocka_unit_test(test_logs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/report_files.h"
+#include "proto/base/text.h"
 #include "tests/bench/central.h"
 
 #define PAGE_MAX ((size_t)2 << 20)
@@ -130,12 +131,59 @@ test_long_run(void **state)
 	support_dir_remove(dir);
 }
 
+/* What servers hold and what their logs say are shown, and no markup. */
+static void
+test_servers(void **state)
+{
+	struct event level = {.type = MESSAGE_SERVER_LEVEL};
+	struct msg_server_says says = {.node = 1,
+	    .level = LEVEL_ERROR,
+	    .count = 3,
+	    .first_ns = 5,
+	    .says = "<script> is slow: #"};
+	char dir[SUPPORT_PATH_MAX];
+	struct forms f;
+	struct history h;
+	cJSON *tree;
+
+	(void)state;
+	support_dir_make(dir);
+	assert_int_equal(generate_journal(dir, 2000, ROUND_NS), 0);
+	report(dir, &f, &h);
+	assert_null(strstr(f.html, "class=\"lv\""));
+	assert_null(strstr(f.html, "what they held"));
+	free(f.html);
+	memset(&f, 0, sizeof(f));
+	text_set(
+	    h.stats.servers[0].name, sizeof(h.stats.servers[0].name), "<b>n1");
+	level.u.server_level.node = 1;
+	level.u.server_level.boot = 1;
+	level.u.server_level.memory = 300 << 20;
+	levels_event(&h.stats.levels, &level);
+	series_level(h.stats.series, h.stats.last_ns, &level.u.server_level);
+	logs_event(&h.stats.logs, &says);
+	tree = report_tree(&h, dir);
+	assert_non_null(tree);
+	assert_int_equal(report_files_each(&h, tree, take, &f), 0);
+	cJSON_Delete(tree);
+	assert_non_null(strstr(f.html, "class=\"lv\""));
+	assert_non_null(strstr(f.html, ">300 MiB<"));
+	assert_non_null(strstr(f.html, "what they held"));
+	assert_non_null(strstr(f.html, "&lt;script&gt; is slow: #"));
+	assert_null(strstr(f.html, "<script> is slow"));
+	assert_null(strstr(f.html, "<b>n1"));
+	history_fini(&h);
+	free(f.html);
+	support_dir_remove(dir);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_markup),
 	    cmocka_unit_test(test_long_run),
+	    cmocka_unit_test(test_servers),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

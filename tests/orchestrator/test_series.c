@@ -149,12 +149,45 @@ test_stalls_are_the_longest(void **state)
 	series_destroy(s);
 }
 
+/* The highest in a bucket stays when buckets are merged; 0 is a level, too. */
+static void
+test_levels(void **state)
+{
+	struct series *s = begun();
+	struct msg_server_level m = {.node = 3};
+	uint64_t t, top = 0;
+	size_t i;
+
+	(void)state;
+	series_level(NULL, START_NS, &m);
+	series_level(s, START_NS, &m);
+	assert_int_equal(s->buckets[0].levels[LEVELS_CONNECTIONS][2], 1);
+	assert_int_equal(s->buckets[0].levels[LEVELS_CONNECTIONS][1], 0);
+	for (t = 0; t < WEEK_S; t += 60) {
+		m.memory = (t + 1) << 10;
+		m.files = UINT64_MAX;
+		series_level(s, START_NS + t * CLOCK_S, &m);
+	}
+	for (i = 0; i < s->n; i++) {
+		assert_true(s->buckets[i].levels[LEVELS_MEMORY][2] > top);
+		top = s->buckets[i].levels[LEVELS_MEMORY][2];
+	}
+	assert_int_equal(top, WEEK_S - 60 + 2);
+	assert_true(s->buckets[0].levels[LEVELS_FILES][2] == UINT32_MAX);
+	m.node = CONFIG_NODES_MAX + 1;
+	series_level(s, START_NS + t * CLOCK_S, &m); /* nobody's */
+	m.node = 0;
+	series_level(s, START_NS + t * CLOCK_S, &m);
+	series_destroy(s);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_nothing_before_the_load),
 	    cmocka_unit_test(test_week),
+	    cmocka_unit_test(test_levels),
 	    cmocka_unit_test(test_quantiles),
 	    cmocka_unit_test(test_faults),
 	    cmocka_unit_test(test_stalls_are_the_longest),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/history/stats.h"
+#include "proto/base/text.h"
 
 static struct stats stats;
 static struct ledger ledger;
@@ -166,6 +167,60 @@ teardown(void **state)
 
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void
+say(uint32_t node, uint8_t level, uint64_t lines, uint64_t last_ns,
+    const char *says)
+{
+	struct event ev = {.type = MESSAGE_SERVER_SAYS};
+	struct msg_server_says *m = &ev.u.server_says;
+
+	m->node = node;
+	m->level = level;
+	m->count = lines;
+	m->first_ns = 10 + node;
+	m->last_ns = last_ns;
+	text_set(m->says, sizeof(m->says), says);
+	count(&ev);
+}
+
+/* Kinds of lines: one over all servers; the latest word of each counts. */
+static void
+test_server_log(void **state)
+{
+	const struct logs_kind *kinds[4];
+	struct logs_count all;
+	char says[32];
+	unsigned i;
+
+	(void)state;
+	say(2, LEVEL_WARNING, 1, 20, "slow");
+	say(2, LEVEL_WARNING, 7, 90, "slow");
+	say(1, LEVEL_WARNING, 2, 40, "slow");
+	say(1, LEVEL_WARNING, 30, 40, "often");
+	say(3, LEVEL_ERROR, 1, 50, "slow");
+	say(3, LEVEL_WARNING, 4, 50, "");
+	say(1, LEVEL_ERROR, 4, 50, "");
+	say(0, LEVEL_ERROR, 4, 50, "nobody");
+	say(CONFIG_NODES_MAX + 1, LEVEL_ERROR, 4, 50, "nobody");
+	assert_int_equal(stats.logs.n, 4);
+	assert_int_equal(logs_order(&stats.logs, kinds, 3), 3);
+	assert_string_equal(kinds[0]->says, "");
+	assert_int_equal(logs_total(kinds[0]).count, 8);
+	assert_string_equal(kinds[1]->says, "slow");
+	assert_int_equal(kinds[1]->level, LEVEL_ERROR);
+	assert_string_equal(kinds[2]->says, "often");
+	assert_int_equal(logs_order(&stats.logs, kinds, 4), 4);
+	all = logs_total(kinds[3]);
+	assert_int_equal(all.count, 9);
+	assert_int_equal(all.first_ns, 11);
+	assert_int_equal(all.last_ns, 90);
+	for (i = 0; i < 2 * LOGS_MAX; i++) {
+		text_format(says, sizeof(says), "kind %u", i);
+		say(1, LEVEL_WARNING, 1, 1, says);
+	}
+	assert_int_equal(stats.logs.n, LOGS_MAX);
+}
+
 int
 main(void)
 {
@@ -174,6 +229,7 @@ main(void)
 	    FRESH(test_streams),
 	    FRESH(test_rounds),
 	    FRESH(test_processes),
+	    FRESH(test_server_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "chaos/cluster/kubernetes/kube_object.h"
 #include "proto/base/text.h"
@@ -92,6 +93,29 @@ read_addresses(const cJSON *o, struct kube_pod *p)
 	}
 }
 
+/* "2026-11-29T11:04:28Z" in seconds; 0: it is none. */
+static uint64_t
+read_time(const char *text)
+{
+	struct tm tm = {0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	time_t t = end != NULL && *end == '\0' ? timegm(&tm) : 0;
+
+	return t > 0 ? (uint64_t)t : 0;
+}
+
+static void
+read_exit(const cJSON *status, struct kube_exit *e)
+{
+	const cJSON *o = kube_object_at(status, "lastState.terminated");
+	uint64_t begin = read_time(kube_object_text(o, "startedAt"));
+	uint64_t end = read_time(kube_object_text(o, "finishedAt"));
+
+	e->code = small(o, "exitCode");
+	text_set(e->reason, sizeof(e->reason), kube_object_text(o, "reason"));
+	e->lived_s = begin > 0 && end > begin ? end - begin : 0;
+}
+
 int
 kube_object_pod(const cJSON *o, const char *container, struct kube_pod *p)
 {
@@ -120,6 +144,7 @@ kube_object_pod(const cJSON *o, const char *container, struct kube_pod *p)
 	row = container != NULL ? find_row(statuses, "name", container)
 				: cJSON_GetArrayItem(statuses, 0);
 	p->restarts = small(row, "restartCount");
+	read_exit(row, &p->last);
 	return p->uid[0] != '\0' ? 0 : -EINVAL;
 }
 

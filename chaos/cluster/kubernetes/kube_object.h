@@ -29,6 +29,13 @@
 #define KUBE_IMAGE_MAX	   256
 #define KUBE_CONFIG_MAX	   200000 /* annotations hold 256 KiB at most */
 
+/* How the container before the present one ended. */
+struct kube_exit {
+	unsigned code;	  /* 128 and more: by that signal */
+	char reason[32];  /* "Error", "OOMKilled", ...; empty: not told */
+	uint64_t lived_s; /* 0: not told */
+};
+
 struct kube_pod {
 	char name[KUBE_NAME_MAX], uid[KUBE_UID_MAX];
 	char ips[KUBE_IPS_MAX][48];   /* the first is its own, or empty */
@@ -36,6 +43,7 @@ struct kube_pod {
 	unsigned ordinal;	      /* behind the last dash */
 	unsigned restarts;	      /* of its container */
 	bool is_ready, is_ending;
+	struct kube_exit last;
 };
 
 struct kube_set {

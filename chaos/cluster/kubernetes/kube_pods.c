@@ -26,14 +26,23 @@ kube_pods_node(const struct cluster *c, const struct kube_pod *p)
 	return p->ordinal - k->set.start + 1;
 }
 
+/* now: the pod in which it was restarted; NULL: its pod is gone. */
 static void
-container_ended(struct kubernetes *k, struct kube_node *p)
+container_ended(struct cluster *c, unsigned node, const struct kube_pod *now)
 {
+	struct kubernetes *k = c->state;
+	struct kube_node *p = &k->nodes[node - 1];
+	bool was_told = p->told[0] != '\0' && strcmp(p->told, p->id) == 0;
+
 	p->is_stopped = p->is_marked = p->is_deleting = false;
-	if (p->told[0] != '\0' && strcmp(p->told, p->id) == 0)
+	if (was_told)
 		p->has_ended = true;
 	else if (!k->is_rolling)
 		p->is_crashed = true;
+	if (now != NULL)
+		kube_end_restarted(c, node, now, was_told);
+	else if (!was_told && !k->is_rolling)
+		kube_end_gone(c, node);
 	p->id[0] = '\0';
 }
 
@@ -50,7 +59,8 @@ put_pod(struct cluster *c, const struct kube_pod *seen)
 		return;
 	text_add(id, sizeof(id), "%s/%u", seen->uid, seen->restarts);
 	if (p->id[0] != '\0' && strcmp(p->id, id) != 0)
-		container_ended(k, p);
+		container_ended(
+		    c, node, strcmp(p->seen.uid, seen->uid) == 0 ? seen : NULL);
 	is_other = strcmp(p->seen.uid, seen->uid) != 0 ||
 		   strcmp(p->seen.ips[0], seen->ips[0]) != 0 ||
 		   p->seen.restarts != seen->restarts;
@@ -70,7 +80,7 @@ drop_pod(struct cluster *c, unsigned node)
 		return;
 	p->is_there = false;
 	if (p->id[0] != '\0')
-		container_ended(k, p);
+		container_ended(c, node, NULL);
 }
 
 static void

@@ -8,8 +8,10 @@
 #define CHAOS_KUBE_STATE_H
 
 #include "chaos/cluster/cluster.h"
+#include "chaos/cluster/kubernetes/kube_end.h"
 #include "chaos/cluster/kubernetes/kube_exec.h"
 #include "chaos/cluster/kubernetes/kube_forward.h"
+#include "chaos/cluster/kubernetes/kube_logs.h"
 #include "chaos/cluster/kubernetes/kube_object.h"
 #include "chaos/cluster/kubernetes/kube_watch.h"
 #include "proto/base/clock.h"
@@ -30,6 +32,8 @@ struct kube_node {
 	bool has_ended;
 	bool is_deleting; /* we have asked to delete its pod */
 	bool is_crashed;
+	struct kube_end end;
+	struct kube_logs logs;
 	bool has_shell;
 	unsigned pid; /* of the server in its container; 0 not known */
 	bool is_stopped;

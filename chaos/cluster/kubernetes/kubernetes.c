@@ -270,6 +270,8 @@ kubernetes_tend(struct cluster *c)
 	kube_links_step(c);
 	kube_reload_step(c);
 	kube_roll_step(c);
+	kube_logs_step(c);
+	kube_end_step(c);
 }
 
 static void

@@ -677,6 +677,8 @@ conf_merge_write(
 	conf_put_text(c, root, "lame_duck_duration", "30s");
 	conf_put_text(c, root, "lame_duck_grace_period", "1s");
 	put_address(c, root, "http", s->http);
+	if (s->profile != 0)
+		conf_put_number(c, root, "prof_port", s->profile);
 	put_path(c, root, "log_file", s, "server.log");
 	conf_put_number(
 	    c, root, "max_connections", (int64_t)s->max_connections);

@@ -33,6 +33,7 @@ struct conf_merge {
 struct conf_server {
 	const char *name, *dir; /* its folder, absolute */
 	uint16_t client, http, route, advertise;
+	uint16_t profile;	/* 0: no such port */
 	const char *cluster;	/* its name, or NULL: a server alone */
 	const uint16_t *fronts; /* of the routes to servers 1 to n */
 	unsigned node, n;

@@ -12,6 +12,7 @@
 #include "chaos/cluster/local/disk.h"
 #include "chaos/cluster/local/form.h"
 #include "chaos/cluster/local/local_state.h"
+#include "chaos/cluster/local/profile.h"
 #include "chaos/cluster/local/server.h"
 #include "chaos/internal.h"
 #include "chaos/monitor.h"
@@ -153,6 +154,12 @@ look_at_disks(struct cluster *c)
 			look_at_disk(c, i);
 }
 
+static uint64_t
+local_node_files(struct cluster *c, unsigned node)
+{
+	return profile_files(c->nodes[node - 1].pid);
+}
+
 /* Packets between servers are those to and from the fronts of their links. */
 static int
 local_drop(struct cluster *c, unsigned share)
@@ -253,6 +260,8 @@ assign_node(struct cluster *c, unsigned node, const char *bin)
 	n->client = ports_take(&l->ports);
 	n->http = ports_take(&l->ports);
 	n->route = ports_take(&l->ports);
+	if (profile_is_cheap(c->config->server_bin))
+		n->profile = ports_take(&l->ports);
 	if (n->client == 0 || n->http == 0 || n->route == 0)
 		return -EADDRNOTAVAIL;
 	cn->config_mark = l->confs[node - 1].max_connections;
@@ -260,6 +269,9 @@ assign_node(struct cluster *c, unsigned node, const char *bin)
 	    cn->direct, sizeof(cn->direct), "nats://127.0.0.1:%u", n->client);
 	text_format(
 	    cn->monitor, sizeof(cn->monitor), "http://127.0.0.1:%u", n->http);
+	if (n->profile != 0)
+		text_format(cn->profile, sizeof(cn->profile),
+		    "http://127.0.0.1:%u", n->profile);
 	return make_dirs(c, node);
 }
 
@@ -545,6 +557,7 @@ const struct cluster_ops cluster_local = {
     .node_end = server_end,
     .node_runs = server_runs,
     .node_crashed = server_crashed,
+    .node_files = local_node_files,
     .node_lame_duck = server_lame_duck,
     .node_reload = server_reload,
     .node_pause = server_pause,

@@ -15,6 +15,7 @@
 
 struct local_node {
 	uint16_t client, http, route;
+	uint16_t profile; /* 0: it has no such port */
 	char bin[CONFIG_PATH_MAX];
 	bool should_run;
 	uint64_t died_ns; /* when it ended by itself; 0: it did not */

@@ -76,10 +76,12 @@ take_output(void *arg, const char *line)
 static void
 take_log(void *arg, const char *line)
 {
-	struct output *o = ((struct reading *)arg)->o;
+	struct reading *r = arg;
+	struct output *o = r->o;
 	const char *fatal = strstr(line, "[FTL] ");
 	const char *error = strstr(line, "[ERR] ");
 
+	chaos_take_log(r->c->chaos, r->node, line);
 	if (strstr(line, "[INF] Initiating Shutdown") != NULL)
 		o->is_shut = true;
 	if (fatal != NULL || error != NULL)

@@ -64,6 +64,7 @@ server_write_config(struct cluster *c, unsigned node)
 	    .client = n->client,
 	    .http = n->http,
 	    .route = n->route,
+	    .profile = n->profile,
 	    .advertise = (uint16_t)server_client_port(c, node),
 	    .cluster = c->n > 1 ? name : NULL,
 	    .fronts = l->links.fronts,

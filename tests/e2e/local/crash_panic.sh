@@ -37,7 +37,7 @@ chmod +x "$work/stub"
 
 
 start run queue-group-consumer --mayhem none --duration 10m --consumers 2 \
-	--server-bin "$work/stub" --out "$work/run"
+	--server-bin "$work/stub" --limit-server-memory 1MiB --out "$work/run"
 await_work
 touch "$work/race.n1" "$work/panic.n2"
 await 30 "it panics" test -e "$work/panic.done"
@@ -48,8 +48,11 @@ kill -INT "$pid"
 finished 120
 expect_code 1
 expect_nothing_survives 10
-expect '[.anomalies[] | select(.class == "violation") | .kind] ==
-	["crashed", "crashed"]' "these two"
+expect '[.anomalies[] | select(.class == "violation") | .kind] | sort ==
+	["crashed", "crashed", "leak", "leak", "leak"]' "these"
+expect '[.anomalies[] | select(.kind == "leak") | .says] |
+	all(.[]; test("^server n[123] has [0-9]+ bytes of memory, more than " +
+	"--limit-server-memory 1048576, "))' "each server above its limit"
 expect '[.anomalies[] | select(.kind == "crashed") | .says] |
 	any(.[]; test("server n2 .* by itself .* with exit code 2: panic: " +
 	"runtime error: invalid memory .* in server.\\(\\*stream\\)" +

@@ -43,6 +43,15 @@ expect_contract()
 		command
 	expect '[.servers[].name] == ["n1", "n2", "n3"]' "names of servers"
 	expect "all(.servers[]; .version | startswith(\"$1\"))" versions
+	expect 'all(.servers[].levels; .memory.highest > 1000000 and
+		.files.highest > 5 and .subscriptions.highest > 10 and
+		.connections.highest > 0 and .files.says == "not exercised")' \
+		"what the servers held"
+	expect "all(.servers[].levels.goroutines; if \"$1\" == \"2.9\"
+		then .says == \"not told\" else .highest > 10 end)" goroutines
+	expect '[.server_log[] | select(.says | test("^Plaintext passw"))] |
+		length == 1 and (.[0] | .level == "warning" and .count > 3 and
+		([.servers[].name] == ["n1", "n2", "n3"]))' "their logs"
 	expect '.duration_s >= 12 and .rounds > 50' "duration and rounds"
 	expect '.counts.publish | .ok > 50 and .fail == 0 and .unknown >= 0' \
 		"counts of publishes"
@@ -88,6 +97,7 @@ main_job()
 	HOME=$work/home TMPDIR=$work/tmp start run queue-group-consumer \
 		--mayhem rolling_restart,random_reload --fault-interval 2s \
 		--duration 12s --consumers 4 --server-bin "$server" \
+		--limit-server-memory 100GiB --limit-server-files 60000 \
 		--out "$work/run"
 	await_work
 	[ "$(marked_with --child=worker | wc -l)" -ge 5 ] ||
