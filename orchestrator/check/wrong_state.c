@@ -33,7 +33,7 @@ struct asked {
 };
 
 struct wrong_state {
-	bool is_unsettled;
+	uint64_t settled_ns; /* the cluster was whole then; 0: it was not */
 	struct asked *asked; /* by stream */
 	uint32_t n;
 };
@@ -46,7 +46,7 @@ class_of(const struct check *c, const struct msg_scan_tally *m)
 	    m->lasted_ns >= NUMBERS_LONG_NS && m->polls >= NUMBERS_POLLS;
 
 	/* Numbers that changed meanwhile are not those of what was read. */
-	if (st->is_unsettled || !is_long || c->now_ns < m->lasted_ns ||
+	if (st->settled_ns == 0 || !is_long || c->now_ns < m->lasted_ns ||
 	    (!m->same && numbers_own_flaw(m) == NULL) ||
 	    !faults_quiet_between(
 		c->faults, c->now_ns - m->lasted_ns, c->now_ns))
@@ -136,8 +136,8 @@ judge_config(
 		next_item(&asked);
 		next_item(&got);
 	}
-	if (st->is_unsettled || m->polls < CONFIG_POLLS ||
-	    !faults_quiet_for(c->faults, c->now_ns, FAULTS_ELECTION_NS))
+	if (st->settled_ns == 0 || m->polls < CONFIG_POLLS ||
+	    !faults_quiet_between(c->faults, st->settled_ns, c->now_ns))
 		a.class = CLASS_WARNING;
 	check_raise(c, &a,
 	    "stream %s was created with %s, and its leader said %u times that "
@@ -174,7 +174,7 @@ wrong_event(struct check *c, const struct event *ev)
 		return on_config(c, &ev->u.stream_config);
 
 	if (ev->type == MESSAGE_SETTLED) {
-		st->is_unsettled = !ev->u.settled.ok;
+		st->settled_ns = ev->u.settled.ok ? c->now_ns : 0;
 		return 0;
 	}
 	s = ledger_stream(c->ledger, ev->u.scan_tally.stream);
