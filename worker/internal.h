@@ -114,7 +114,15 @@ jsStorageType setup_storage(const struct worker *);
 void setup_stream_config(
     const struct worker *, const char *name, jsStreamConfig *);
 
-/* Make a stream and tell of it. 0 or -ETIMEDOUT, which was logged. */
+/*
+ * What a stream is asked to be, or is, as text: "name=value; ...". What the
+ * server chooses by itself when nothing is asked is left out.
+ */
+#define SETUP_CONFIG_MAX 512
+void setup_config_text(const jsStreamConfig *, char out[SETUP_CONFIG_MAX]);
+
+/* Tell of it, and of its configuration as asked. 0 or -ETIMEDOUT, which was
+ * logged. */
 int setup_add_stream(struct worker *, uint32_t index, jsStreamConfig *);
 
 /*

@@ -34,6 +34,51 @@ setup_stream_config(
 	sc->Storage = setup_storage(w);
 }
 
+/* Servers say -1 where there is no limit, and take 0 for it. */
+static long long
+limit(int64_t n)
+{
+	return n > 0 ? (long long)n : -1;
+}
+
+void
+setup_config_text(const jsStreamConfig *sc, char out[SETUP_CONFIG_MAX])
+{
+	int i;
+
+	text_set(out, SETUP_CONFIG_MAX, "subjects=");
+	for (i = 0; i < sc->SubjectsLen; i++)
+		text_add(out, SETUP_CONFIG_MAX, "%s%s", i > 0 ? "," : "",
+		    sc->Subjects[i]);
+	text_add(out, SETUP_CONFIG_MAX,
+	    "; retention=%d; storage=%d; replicas=%lld; discard=%d; "
+	    "max_msgs=%lld; max_bytes=%lld; max_age=%lld; max_msg_size=%lld; "
+	    "max_msgs_per_subject=%lld; max_consumers=%lld; duplicates=%lld; "
+	    "sealed=%d; deny_delete=%d; deny_purge=%d; allow_rollup=%d; "
+	    "no_ack=%d",
+	    (int)sc->Retention, (int)sc->Storage, (long long)sc->Replicas,
+	    (int)sc->Discard, limit(sc->MaxMsgs), limit(sc->MaxBytes),
+	    (long long)sc->MaxAge, limit(sc->MaxMsgSize),
+	    limit(sc->MaxMsgsPerSubject), limit(sc->MaxConsumers),
+	    (long long)sc->Duplicates, sc->Sealed, sc->DenyDelete,
+	    sc->DenyPurge, sc->AllowRollup, sc->NoAck);
+}
+
+static void
+tell_asked(struct worker *w, uint32_t index, const jsStreamConfig *sc,
+    const jsStreamConfig *got)
+{
+	struct event ev = {.type = MESSAGE_STREAM_CONFIG};
+	jsStreamConfig asked = *sc;
+
+	if (asked.Duplicates == 0)
+		asked.Duplicates = got->Duplicates;
+	ev.u.stream_config.stream = index;
+	ev.u.stream_config.asked = 1;
+	setup_config_text(&asked, ev.u.stream_config.text);
+	child_emit(&w->child, &ev);
+}
+
 int
 setup_add_stream(struct worker *w, uint32_t index, jsStreamConfig *sc)
 {
@@ -51,6 +96,7 @@ setup_add_stream(struct worker *w, uint32_t index, jsStreamConfig *sc)
 		if (st == NATS_OK) {
 			tell_stream(w, index, sc->Name, (uint64_t)si->Created,
 			    (uint64_t)si->Config->Duplicates);
+			tell_asked(w, index, sc, si->Config);
 			child_flush(&w->child);
 			jsStreamInfo_Destroy(si);
 			return 0;

@@ -11,14 +11,31 @@
  * Why no legal behaviour trips it: it convicts by the same wrong answer over
  * and over for 10 s, from before the scan until after it, of a cluster that
  * settled and that nothing disturbed meanwhile. Whatever is stored or removed
- * late changes the numbers. One message with another Nats-Msg-Id than its
- * payload's was damaged, whenever that was read.
+ * late changes the numbers. What a stream was asked to be nobody changes
+ * (guarantees 12); what nobody asked for is not compared. One message with
+ * another Nats-Msg-Id than its payload's was damaged, whenever that was read.
  */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
+#include "proto/base/text.h"
 #include "proto/numbers.h"
 
+#define CONFIG_POLLS 3	/* equal answers */
+#define ITEM_MAX     96 /* of a configuration, in a sentence */
+
+/* What a stream was asked to be; empty: not known. */
+struct asked {
+	char text[512];
+};
+
 struct wrong_state {
-	bool is_unsettled;
+	uint64_t settled_ns; /* the cluster was whole then; 0: it was not */
+	struct asked *asked; /* by stream */
+	uint32_t n;
 };
 
 static enum anomaly_class
@@ -29,7 +46,7 @@ class_of(const struct check *c, const struct msg_scan_tally *m)
 	    m->lasted_ns >= NUMBERS_LONG_NS && m->polls >= NUMBERS_POLLS;
 
 	/* Numbers that changed meanwhile are not those of what was read. */
-	if (st->is_unsettled || !is_long || c->now_ns < m->lasted_ns ||
+	if (st->settled_ns == 0 || !is_long || c->now_ns < m->lasted_ns ||
 	    (!m->same && numbers_own_flaw(m) == NULL) ||
 	    !faults_quiet_between(
 		c->faults, c->now_ns - m->lasted_ns, c->now_ns))
@@ -82,14 +99,82 @@ judge_numbers(struct check *c, const struct ledger_stream *s,
 	    (unsigned long long)m->read_subjects);
 }
 
+/* The item of a configuration at text: "name=value". */
+static void
+copy_item(const char *text, char out[ITEM_MAX])
+{
+	text_format(out, ITEM_MAX, "%.*s", (int)strcspn(text, ";"), text);
+}
+
+/* Go on to the next items of both. */
+static void
+next_item(const char **text)
+{
+	*text += strcspn(*text, ";");
+	*text += strspn(*text, "; ");
+}
+
+static void
+judge_config(
+    struct check *c, const char *asked, const struct msg_stream_config *m)
+{
+	const struct wrong_state *st = c->state;
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct anomaly a = {.kind = ANOMALY_CORRUPT,
+	    .rule = "guarantees 12",
+	    .stream = m->stream};
+	const char *got = m->text;
+	char was[ITEM_MAX] = "", is[ITEM_MAX] = "";
+
+	if (s == NULL || asked[0] == '\0' || strcmp(asked, got) == 0)
+		return;
+	while (*asked != '\0' || *got != '\0') {
+		copy_item(asked, was);
+		copy_item(got, is);
+		if (strcmp(was, is) != 0)
+			break;
+		next_item(&asked);
+		next_item(&got);
+	}
+	if (st->settled_ns == 0 || m->polls < CONFIG_POLLS ||
+	    !faults_quiet_between(c->faults, st->settled_ns, c->now_ns))
+		a.class = CLASS_WARNING;
+	check_raise(c, &a,
+	    "stream %s was created with %s, and its leader said %u times that "
+	    "it has %s; nobody changed it",
+	    s->name, was, m->polls, is[0] != '\0' ? is : "nothing of it");
+}
+
+static int
+on_config(struct check *c, const struct msg_stream_config *m)
+{
+	struct wrong_state *st = c->state;
+	struct asked *t;
+
+	if (!m->asked) {
+		judge_config(
+		    c, m->stream < st->n ? st->asked[m->stream].text : "", m);
+		return 0;
+	}
+	t = array_at(
+	    &st->asked, &st->n, m->stream, sizeof(*t), CHECK_SLOTS_MAX);
+	if (t == NULL)
+		return -ENOMEM;
+	text_set(t->text, sizeof(t->text), m->text);
+	return 0;
+}
+
 static int
 wrong_event(struct check *c, const struct event *ev)
 {
 	struct wrong_state *st = c->state;
 	const struct ledger_stream *s;
 
+	if (ev->type == MESSAGE_STREAM_CONFIG)
+		return on_config(c, &ev->u.stream_config);
+
 	if (ev->type == MESSAGE_SETTLED) {
-		st->is_unsettled = !ev->u.settled.ok;
+		st->settled_ns = ev->u.settled.ok ? c->now_ns : 0;
 		return 0;
 	}
 	s = ledger_stream(c->ledger, ev->u.scan_tally.stream);
@@ -100,8 +185,16 @@ wrong_event(struct check *c, const struct event *ev)
 	return 0;
 }
 
+static void
+wrong_fini(struct check *c)
+{
+	struct wrong_state *st = c->state;
+
+	free(st->asked);
+}
+
 static const enum message_type types[] = {
-    MESSAGE_SETTLED, MESSAGE_SCAN_TALLY, 0};
+    MESSAGE_SETTLED, MESSAGE_SCAN_TALLY, MESSAGE_STREAM_CONFIG, 0};
 
 const struct check_ops check_wrong_state = {
     .name = "wrong_state",
@@ -111,4 +204,5 @@ const struct check_ops check_wrong_state = {
     .stands_alone = true,
     .state_size = sizeof(struct wrong_state),
     .event = wrong_event,
+    .fini = wrong_fini,
 };

@@ -358,6 +358,9 @@ test_content_of_its_first_life(void **state)
 		lists_drop(&t, ID1, NAME);
 		lists_have(&t, ID2, NAME);
 		lists_list(&t, ANN, &r, 1);
+		lists_fault_begins(&t, true);
+		lists_fault_ends(&t, true);
+		lists_settled(&t, true);
 		for (at = 1; at <= 3; at++)
 			lists_content(&t, ID2, at, at == seq ? ID1 : ID2);
 		lists_expect_violation(&t, ANOMALY_STREAM_RESURRECTED);
@@ -372,6 +375,7 @@ test_content_is_damaged(void **state)
 	(void)state;
 	lists_begin(&t);
 	lists_have(&t, ID1, NAME);
+	lists_settled(&t, true);
 	lists_content(&t, ID1, 1, ID1);
 	lists_content(&t, ID1, 2, 0);
 	lists_content(&t, ID1, 3, 0); /* one sentence is enough */

@@ -16,6 +16,25 @@
 static void (*twist)(struct msg_scan_tally *);
 static bool has_fault;
 
+/* The configuration as setup asked for it, and as the audit finds it. */
+static const char *asked, *found;
+static unsigned config_polls;
+
+#define CONFIG "subjects=a,a.>; replicas=3; max_msgs=-1; no_ack=0"
+
+static void
+tell_config(struct story *s, uint32_t source, const char *text)
+{
+	struct msg_stream_config *m;
+
+	if (text == NULL)
+		return;
+	m = &story_add(s, source, MESSAGE_STREAM_CONFIG)->u.stream_config;
+	m->asked = source == STORY_SETUP;
+	m->polls = config_polls;
+	text_set(m->text, sizeof(m->text), text);
+}
+
 /* Honest numbers of ROUNDS messages, as the audit tells them. */
 static void
 tell_tally(struct story *s)
@@ -44,6 +63,7 @@ tell_tally(struct story *s)
 	text_set(m->server, sizeof(m->server), "n2");
 	if (twist != NULL)
 		twist(m);
+	tell_config(s, STORY_AUDIT, found);
 	e = &story_add(s, STORY_AUDIT, MESSAGE_COPIES_END)->u.copies_end;
 	e->copies = e->expected = 3;
 	e->agree = 1;
@@ -60,6 +80,7 @@ tell(bool settled, struct story_verdict *v)
 	s.mayhem = "none";
 	s.audit = tell_tally;
 	story_open(&s);
+	tell_config(&s, STORY_SETUP, asked);
 	story_rounds(&s, ROUNDS);
 	story_close(&s);
 	for (i = 0; i < s.n; i++)
@@ -347,6 +368,66 @@ a_message_that_lost_its_id_is_corrupt(void **state)
 	expect(one_mislabelled, ANOMALY_CORRUPT, 1, 0);
 }
 
+static void
+configured(const char *was, const char *is, unsigned polls, unsigned violations,
+    unsigned warnings)
+{
+	asked = was;
+	found = is;
+	config_polls = polls;
+	expect(NULL, ANOMALY_CORRUPT, violations, warnings);
+	asked = found = NULL;
+}
+
+static void
+another_configuration_convicts(void **state)
+{
+	static const char *const others[] = {
+	    "subjects=a; replicas=3; max_msgs=-1; no_ack=0",
+	    "subjects=a,a.>; replicas=1; max_msgs=-1; no_ack=0",
+	    "subjects=a,a.>; replicas=3; max_msgs=100; no_ack=0",
+	    "subjects=a,a.>; replicas=3; max_msgs=-1; no_ack=1",
+	    "subjects=a,a.>; replicas=3; max_msgs=-1", ""};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		configured(CONFIG, others[i], 4, 1, 0);
+}
+
+static void
+its_sentence_names_the_item(void **state)
+{
+	struct story_verdict v;
+
+	(void)state;
+	asked = CONFIG;
+	found = "subjects=a,a.>; replicas=3; max_msgs=100; no_ack=0";
+	config_polls = 4;
+	twist = NULL;
+	tell(true, &v);
+	asked = found = NULL;
+	assert_non_null(strstr(v.says,
+	    "stream NB_b0b_queue was created with max_msgs=-1, and its leader "
+	    "said 4 times that it has max_msgs=100; nobody changed it"));
+}
+
+static void
+the_same_configuration_or_an_unknown_one_is_nothing(void **state)
+{
+	(void)state;
+	configured(CONFIG, CONFIG, 4, 0, 0);
+	configured(NULL, CONFIG, 4, 0, 0); /* an older history */
+	configured(CONFIG, NULL, 4, 0, 0);
+}
+
+static void
+another_configuration_said_twice_is_a_warning(void **state)
+{
+	(void)state;
+	configured(CONFIG, "subjects=a", 2, 0, 1);
+}
+
 int
 main(void)
 {
@@ -360,6 +441,11 @@ main(void)
 	    cmocka_unit_test(an_unsettled_cluster_makes_it_a_warning),
 	    cmocka_unit_test(a_fault_meanwhile_makes_it_a_warning),
 	    cmocka_unit_test(a_message_that_lost_its_id_is_corrupt),
+	    cmocka_unit_test(another_configuration_convicts),
+	    cmocka_unit_test(its_sentence_names_the_item),
+	    cmocka_unit_test(
+		the_same_configuration_or_an_unknown_one_is_nothing),
+	    cmocka_unit_test(another_configuration_said_twice_is_a_warning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,6 +217,15 @@ lists_counted(struct lists_story *t, uint64_t id, bool found, uint64_t messages)
 }
 
 void
+lists_settled(struct lists_story *t, bool ok)
+{
+	struct event ev = {.type = MESSAGE_SETTLED};
+
+	ev.u.settled.ok = ok;
+	lists_feed(t, 1, &ev);
+}
+
+void
 lists_content(struct lists_story *t, uint64_t id, uint64_t seq, uint64_t held)
 {
 	struct event ev = {.type = MESSAGE_STREAM_CONTENT};

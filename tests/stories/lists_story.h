@@ -68,6 +68,9 @@ void lists_op_end(struct lists_story *t, uint64_t id, uint8_t outcome);
 void lists_counted(
     struct lists_story *t, uint64_t id, bool found, uint64_t messages);
 
+/* Whether the cluster was whole in the end, before the audit. */
+void lists_settled(struct lists_story *t, bool ok);
+
 /* The audit reads what was put into held; 0: a damaged payload. */
 void lists_content(
     struct lists_story *t, uint64_t id, uint64_t seq, uint64_t held);

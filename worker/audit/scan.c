@@ -19,6 +19,17 @@
 #define GONE_NS	      (55 * CLOCK_S)
 #define GONE_SLACK_NS (3 * CLOCK_S) /* the last question, and its answer */
 
+static void
+note_config(struct scan *s, const jsStreamConfig *sc)
+{
+	char text[SETUP_CONFIG_MAX];
+
+	setup_config_text(sc, text);
+	s->config_polls =
+	    strcmp(text, s->config) == 0 ? s->config_polls + 1 : 1;
+	text_set(s->config, sizeof(s->config), text);
+}
+
 int
 scan_state(struct scan *s)
 {
@@ -42,6 +53,7 @@ scan_state(struct scan *s)
 	    si->Cluster != NULL && si->Cluster->Leader != NULL
 		? si->Cluster->Leader
 		: "");
+	note_config(s, si->Config);
 	jsStreamInfo_Destroy(si);
 	return 0;
 }

@@ -20,9 +20,10 @@ struct scan {
 	uint64_t bytes, subjects, deleted, consumers;
 	char server[64]; /* the leader, where there are several */
 	/* Equal answers up to the latest. */
-	unsigned polls;
-	uint64_t since_ns; /* the first of them */
-	uint64_t read;	   /* messages told of */
+	unsigned polls, config_polls;
+	uint64_t since_ns;	       /* the first of them */
+	uint64_t read;		       /* messages told of */
+	char config[SETUP_CONFIG_MAX]; /* as setup_config_text() */
 	struct tally tally;
 	char why[128]; /* of the last failure, or empty */
 };

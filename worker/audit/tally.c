@@ -111,6 +111,18 @@ fill(struct msg_scan_tally *m, const struct scan *s)
 	text_set(m->server, sizeof(m->server), s->server);
 }
 
+static void
+tell_config(const struct scan *s)
+{
+	struct event ev = {.type = MESSAGE_STREAM_CONFIG};
+
+	ev.u.stream_config.stream = s->target->stream;
+	ev.u.stream_config.polls = s->config_polls;
+	text_set(ev.u.stream_config.text, sizeof(ev.u.stream_config.text),
+	    s->config);
+	child_emit(&s->w->child, &ev);
+}
+
 int
 tally_tell(struct scan *s)
 {
@@ -142,5 +154,6 @@ tally_tell(struct scan *s)
 	m->polls = s->polls;
 	m->lasted_ns = now - s->since_ns;
 	child_emit(&s->w->child, &ev);
+	tell_config(s);
 	return 0;
 }

@@ -29,8 +29,8 @@ void tally_add(struct scan *, uint64_t seq, natsMsg *, const char *id);
 
 /*
  * After a scan that settled everything: ask the leader for its numbers, again
- * for some seconds while they do not fit, and tell both. 0, or -EIO with the
- * scan's why when it does not answer.
+ * for some seconds while they do not fit, and tell both, and its configuration.
+ * 0, or -EIO with the scan's why when it does not answer.
  */
 int tally_tell(struct scan *);
 

@@ -13,10 +13,10 @@ class_of(const struct check *c, const struct stream *s)
 	/* A publish to the earlier one that nobody answered may come late. */
 	if (s->unheard_before > 0)
 		return CLASS_DOCUMENTED;
-	return st->is_unsettled || !faults_quiet_for(
-				       c->faults, c->now_ns, FAULTS_ELECTION_NS)
-		   ? CLASS_WARNING
-		   : CLASS_VIOLATION;
+	return st->settled_ns != 0 && faults_quiet_between(
+					  c->faults, st->settled_ns, c->now_ns)
+		   ? CLASS_VIOLATION
+		   : CLASS_WARNING;
 }
 
 void

@@ -93,8 +93,8 @@ streams_event(struct check *c, const struct event *ev)
 	case MESSAGE_TICK:
 		return on_tick(c);
 	case MESSAGE_SETTLED:
-		((struct streams_state *)c->state)->is_unsettled =
-		    !ev->u.settled.ok;
+		((struct streams_state *)c->state)->settled_ns =
+		    ev->u.settled.ok ? c->now_ns : 0;
 		return 0;
 	case MESSAGE_STREAM_CONTENT:
 		streams_on_content(c, &ev->u.stream_content);

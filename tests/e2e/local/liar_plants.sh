@@ -35,6 +35,9 @@ for at in start middle end seed; do
 	END
 done
 run_case recreated 1 lost/violation 0/0 -o liar.plant=recreated
+run_case miscounted 1 wrong_state/violation 0/0 -o liar.plant=miscounted
+run_case mislabelled 1 corrupt/violation 0/0 -o liar.plant=mislabelled
+run_case reconfigured 1 corrupt/violation 0/0 -o liar.plant=reconfigured
 
 # What can't be decided is neither a pass nor a violation.
 for plant in unsettled incomplete unaudited; do

@@ -65,17 +65,43 @@ ar_config(const struct worker *w, const struct ar_held *h, jsStreamConfig *sc,
 	sc->Duplicates = (int64_t)((DEDUPE_LEAST + h->variant) * CLOCK_S);
 }
 
+/* The subject that goes with a name: NB_<run>_3_1_7 has nb.<run>.3.1.7. */
+static void
+subject_of(const struct worker *w, const char *name, char *out, size_t size)
+{
+	char prefix[64];
+	size_t i, own;
+
+	ar_prefix_whole(w, prefix, sizeof(prefix));
+	worker_subject(w, "", out, size);
+	own = strlen(out);
+	if (strncmp(name, prefix, strlen(prefix)) != 0)
+		return; /* not ours: no subject fits */
+	text_add(out, size, "%s", name + strlen(prefix));
+	for (i = own; out[i] != '\0'; i++)
+		if (out[i] == '_')
+			out[i] = '.';
+}
+
 uint32_t
 ar_variant(const struct worker *w, const jsStreamConfig *sc)
 {
+	char asked[SETUP_CONFIG_MAX], got[SETUP_CONFIG_MAX], description[64];
 	int64_t v = sc->MaxMsgSize - SIZE_LEAST;
+	struct ar_held h = {.variant = (uint32_t)v};
+	const char *subjects[1] = {h.subject};
+	jsStreamConfig expected;
 
-	if (v < 0 || v >= VARIANTS ||
-	    sc->Duplicates != (DEDUPE_LEAST + v) * (int64_t)CLOCK_S ||
-	    sc->Replicas != (int64_t)w->config.replicas ||
-	    sc->Storage != setup_storage(w))
+	if (v < 0 || v >= VARIANTS)
 		return VARIANT_NONE;
-	return (uint32_t)v;
+	text_set(h.name, sizeof(h.name), sc->Name);
+	subject_of(w, sc->Name, h.subject, sizeof(h.subject));
+	ar_config(w, &h, &expected, description, sizeof(description));
+	expected.Subjects = subjects;
+	expected.SubjectsLen = 1;
+	setup_config_text(&expected, asked);
+	setup_config_text(sc, got);
+	return strcmp(asked, got) == 0 ? (uint32_t)v : VARIANT_NONE;
 }
 
 uint64_t

@@ -17,6 +17,7 @@
 #include "proto/base/log.h"
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
+#include "proto/numbers.h"
 #include "worker/audit/scan.h"
 #include "worker/workloads/liar/twists.h"
 
@@ -425,6 +426,52 @@ scan_story(struct scan *s)
 				scan_stored(s, &l->story.acts[i]);
 }
 
+static void
+tell_config(struct worker *w, bool asked, const char *text)
+{
+	struct event ev = {.type = MESSAGE_STREAM_CONFIG};
+	struct msg_stream_config *m = &ev.u.stream_config;
+
+	m->asked = asked;
+	m->polls = 5;
+	text_set(m->text, sizeof(m->text), text);
+	child_emit(&w->child, &ev);
+}
+
+/* Numbers of the stream that are not those of what was read. */
+static void
+tell_numbers(const struct scan *s, bool is_miscounted)
+{
+	struct event ev = {.type = MESSAGE_SCAN_TALLY};
+	struct msg_scan_tally *m = &ev.u.scan_tally;
+
+	m->polls = 60;
+	m->lasted_ns = NUMBERS_LONG_NS;
+	m->same = 1;
+	m->read = m->read_last = m->messages = m->last = s->last;
+	m->read_first = m->first = 1;
+	m->subjects = m->read_subjects = 1;
+	if (is_miscounted) {
+		m->messages += 7;
+		m->last += 7;
+	} else
+		m->mislabelled = m->mislabelled_seq = 1;
+	child_emit(&s->w->child, &ev);
+}
+
+/* What is planted in the stream's state and not in its messages. */
+static void
+tell_planted(const struct scan *s, const char *plant)
+{
+	if (strcmp(plant, "reconfigured") == 0) {
+		tell_config(s->w, true, "subjects=a; max_msgs=-1");
+		tell_config(s->w, false, "subjects=a; max_msgs=100");
+	} else if (strcmp(plant, "miscounted") == 0)
+		tell_numbers(s, true);
+	else if (strcmp(plant, "mislabelled") == 0)
+		tell_numbers(s, false);
+}
+
 static int
 liar_audit(struct worker *w)
 {
@@ -445,6 +492,7 @@ liar_audit(struct worker *w)
 	scan_tell_begin(&s);
 	scan_story(&s);
 	s.read = s.last;
+	tell_planted(&s, o->plant);
 	scan_end(&s, is_incomplete ? -EIO : 0);
 	return 0;
 }

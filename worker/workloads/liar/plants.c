@@ -281,6 +281,9 @@ plant_exit_acking(struct story *st)
 	X(op_timeout, 1, plant_op_timeout)                                     \
 	X(not_recovered, 1, plant_not_recovered)                               \
 	X(crashed, 1, plant_crashed)                                           \
+	X(miscounted, 0, act_nothing)                                          \
+	X(mislabelled, 0, act_nothing)                                         \
+	X(reconfigured, 0, act_nothing)                                        \
 	X(unsettled, 1, plant_unsettled)                                       \
 	X(incomplete, 0, act_nothing)                                          \
 	X(unaudited, 0, act_nothing)                                           \
