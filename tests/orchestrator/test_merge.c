@@ -243,7 +243,10 @@ test_released_time_never_goes_back(void **state)
 	assert_non_null(strstr(words, "orchestrator/live/merge.c:"));
 }
 
-/* Who holds all up is known before there is no room for what waits. */
+/*
+ * Who holds all up is known before there is no room for what waits, of all
+ * sources together. Nothing of that is changed by waiting.
+ */
 static void
 test_held_up(void **state)
 {
@@ -259,12 +262,24 @@ test_held_up(void **state)
 	merge_mark(m.merge, 2, 10);
 	for (t = 1; !merge_is_held_up(m.merge, &holder); t++) {
 		push(&m, 3, 100 + t); /* it is asserted that there is room */
-		merge_mark(m.merge, 1, 100 + t);
+		push(&m, 1, 100 + t);
 	}
-	assert_true(merge_waiting(m.merge) > 100000);
+	assert_true(merge_waiting(m.merge) > 1000000);
 	assert_int_equal(holder, 2);
 	merge_mark(m.merge, 2, 100 + t);
 	assert_false(merge_is_held_up(m.merge, &holder));
+	for (holder = 1; holder <= 3; holder++)
+		merge_mark(m.merge, holder, 200 + t);
+	for (holder = 1; holder <= 3; holder++)
+		m.sources[holder].past = 200 + t;
+	release(&m);
+	assert_int_equal(merge_waiting(m.merge), 0);
+	push(&m, 3, 300 + t); /* its room was given back */
+	merge_mark(m.merge, 1, 301 + t);
+	merge_mark(m.merge, 2, 301 + t);
+	m.sources[1].past = m.sources[2].past = 301 + t;
+	release(&m);
+	assert_int_equal(merge_waiting(m.merge), 0);
 	merge_destroy(m.merge);
 }
 
