@@ -503,6 +503,7 @@ note_reading(struct run *r)
 	    r->config.replicas > 1 ? 1 + (uint32_t)r->config.replicas : 1;
 	ns =
 	    m->messages / READ_RATE * CLOCK_S + m->bytes / READ_BYTES * CLOCK_S;
+	ns *= is_slow(r) ? 3 : 1;
 	m->limit_ns = ns * m->times;
 	run_note(r, &ev);
 	if (m->limit_ns >= JUDGE_READING_NS)
@@ -510,7 +511,7 @@ note_reading(struct run *r)
 		    "the audit reads %llu messages %u times: up to %llu s",
 		    (unsigned long long)m->messages, m->times,
 		    (unsigned long long)(m->limit_ns / CLOCK_S));
-	return ns * (is_slow(r) ? 3 : 1);
+	return ns;
 }
 
 static void
