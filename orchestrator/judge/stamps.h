@@ -12,8 +12,7 @@
 
 #define STAMPS_BLOCK 1024  /* sequences that share a time lately */
 #define STAMPS_RING  512   /* such blocks: lately */
-#define STAMPS_MAX   65536 /* blocks of what is older, as wide as they must be \
-			    */
+#define STAMPS_MAX   65536 /* blocks of what is older, of any width */
 
 struct stamps {
 	uint64_t *ring; /* by block; NULL: nothing was noted */

@@ -14,7 +14,13 @@
 #include "proto/base/ensure.h"
 #include "proto/frame.h"
 
-/* A queued event: this head, the payload's structure, the frame. */
+#define LEAN_FROM ((size_t)1 << 20) /* bytes of a queue */
+#define KEEP_MAX  ((size_t)4 << 20) /* of an empty queue's room */
+
+/*
+ * A queued event: this head, the payload's structure, the frame. Where many
+ * wait the structure is left out, and made again of the frame: payload is 0.
+ */
 struct record {
 	uint32_t total, payload, raw;
 	struct event stamp; /* without its payload; see record_bytes */
@@ -37,7 +43,7 @@ struct merge {
 	struct merge_source *sources[MERGE_SOURCES_MAX];
 	uint32_t heap[MERGE_SOURCES_MAX];
 	uint32_t nheap;
-	size_t waiting;
+	size_t waiting, waiting_bytes;
 	uint64_t released_ns; /* time of the last event released */
 };
 
@@ -211,19 +217,23 @@ merge_push(
 		raw = frame;
 		ev = &late;
 	}
+	if (buf_len(&s->queue) == 0 && s->queue.room > KEEP_MAX)
+		buf_fini(&s->queue); /* of a time when somebody stood still */
 	memcpy(&head.stamp, ev, STAMP_BYTES);
 	s->past_ns = ev->time_ns;
-	head.payload = (uint32_t)spec->size;
+	head.payload =
+	    buf_len(&s->queue) < LEAN_FROM ? (uint32_t)spec->size : 0;
 	head.raw = (uint32_t)raw_len;
-	head.total = (uint32_t)ALIGN(RECORD_BYTES + spec->size + raw_len);
+	head.total = (uint32_t)ALIGN(RECORD_BYTES + head.payload + raw_len);
 	at = buf_reserve(&s->queue, head.total);
 	if (at == NULL)
 		return -errno;
 	memcpy(at, &head, RECORD_BYTES);
-	memcpy(at + RECORD_BYTES, &ev->u, spec->size);
-	memcpy(at + RECORD_BYTES + spec->size, raw, raw_len);
+	memcpy(at + RECORD_BYTES, &ev->u, head.payload);
+	memcpy(at + RECORD_BYTES + head.payload, raw, raw_len);
 	buf_commit(&s->queue, head.total);
 	m->waiting++;
+	m->waiting_bytes += head.total;
 	if (buf_len(&s->queue) == head.total)
 		source_update(m, ev->source);
 	return 0;
@@ -238,6 +248,22 @@ merge_close(struct merge *m, uint32_t source)
 		return;
 	s->is_closing = true;
 	source_update(m, source);
+}
+
+static void
+take_record(const struct record *head, const uint8_t *at, struct event *ev)
+{
+	enum frame_state state;
+	size_t used;
+
+	if (head->payload > 0) {
+		memcpy(ev, &head->stamp, STAMP_BYTES);
+		memcpy(&ev->u, at + RECORD_BYTES, head->payload);
+		return;
+	}
+	/* It was a whole frame when it was queued. */
+	state = frame_decode(at + RECORD_BYTES, head->raw, ev, &used);
+	ensure(state == FRAME_WHOLE);
 }
 
 bool
@@ -257,10 +283,9 @@ merge_next(
 		return false;
 	at = buf_data(&s->queue);
 	memcpy(&head, at, RECORD_BYTES);
-	memcpy(ev, &head.stamp, STAMP_BYTES);
-	memcpy(&ev->u, at + RECORD_BYTES, head.payload);
 	*raw = at + RECORD_BYTES + head.payload;
 	*raw_len = head.raw;
+	take_record(&head, at, ev);
 	/* The judge and the journal rely on it: time never goes back. */
 	ensure(ev->time_ns >= m->released_ns);
 	m->released_ns = ev->time_ns;
@@ -268,6 +293,7 @@ merge_next(
 	/* Consuming moves no bytes: the frame lives until the next push. */
 	buf_consume(&s->queue, head.total);
 	m->waiting--;
+	m->waiting_bytes -= head.total;
 	source_update(m, source);
 	return true;
 }
@@ -275,18 +301,11 @@ merge_next(
 bool
 merge_is_held_up(const struct merge *m, uint32_t *holder)
 {
-	uint32_t i;
-
 	if (m->nheap == 0)
 		return false;
 	*holder = m->heap[0];
-	if (buf_len(&m->sources[*holder]->queue) > 0)
-		return false;
-	for (i = 1; i < m->nheap; i++)
-		if (buf_len(&m->sources[m->heap[i]]->queue) >
-		    MERGE_QUEUE_MAX / 2)
-			return true;
-	return false;
+	return buf_len(&m->sources[*holder]->queue) == 0 &&
+	       m->waiting_bytes > MERGE_HELD_MAX;
 }
 
 size_t

@@ -15,6 +15,7 @@
 
 #define MERGE_SOURCES_MAX 8192
 #define MERGE_QUEUE_MAX	  ((size_t)256 << 20) /* bytes waiting, a source */
+#define MERGE_HELD_MAX	  ((size_t)160 << 20) /* of all: somebody holds up */
 
 struct merge;
 
@@ -48,7 +49,7 @@ bool merge_next(
     struct merge *, struct event *, const uint8_t **raw, size_t *raw_len);
 
 /*
- * True when a source has queued half of what it may, since nothing can be
+ * True when more than MERGE_HELD_MAX bytes wait, since nothing can be
  * released: *holder is the source for which all the others wait.
  */
 bool merge_is_held_up(const struct merge *, uint32_t *holder);

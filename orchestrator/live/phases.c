@@ -409,7 +409,7 @@ drain_late(struct run *r)
  * The end of a run, whatever the servers do: --settle-timeout for settle,
  * audit, clean and down. Settling may take half of that; or, where a group is
  * sick, as long as it takes until that convicts. What it leaves, half at
- * least, is the audit's, but for a sixth that is for the two last. Beyond it
+ * least, is the audit's, but for a fifth that is for the two last. Beyond it
  * the audit has time to read the streams, and to prove what only lasting
  * proves.
  */
@@ -429,7 +429,7 @@ end_time(const struct run *r)
 static uint64_t
 last_time(const struct run *r)
 {
-	return end_time(r) / 6;
+	return end_time(r) / 5;
 }
 
 static uint64_t
@@ -511,6 +511,7 @@ note_reading(struct run *r)
 	    r->config.replicas > 1 ? 1 + (uint32_t)r->config.replicas : 1;
 	ns =
 	    m->messages / READ_RATE * CLOCK_S + m->bytes / READ_BYTES * CLOCK_S;
+	ns *= is_slow(r) ? 3 : 1;
 	m->limit_ns = ns * m->times;
 	run_note(r, &ev);
 	if (m->limit_ns >= JUDGE_READING_NS)
@@ -518,7 +519,7 @@ note_reading(struct run *r)
 		    "the audit reads %llu messages %u times: up to %llu s",
 		    (unsigned long long)m->messages, m->times,
 		    (unsigned long long)(m->limit_ns / CLOCK_S));
-	return ns * (is_slow(r) ? 3 : 1);
+	return ns;
 }
 
 static void
@@ -647,7 +648,8 @@ has_violation(const struct run *r)
 static void
 clean_enter(struct run *r)
 {
-	set_deadline(r, left_of_end(r, last_time(r)));
+	/* A quarter of the least is for down, which takes a second or two. */
+	set_deadline(r, left_of_end(r, last_time(r)) - last_time(r) / 4);
 	if (cluster_find(r->config.cluster)->owner != OWNER_OTHERS)
 		return;
 	if (has_violation(r))

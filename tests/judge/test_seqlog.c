@@ -87,6 +87,8 @@ test_known(void **state)
 	seqlog_fini(&l);
 }
 
+#define STEP 20000 /* several of a wide block */
+
 /*
  * A week of 20,000 a second: the blocks are wide, but the same however they
  * came to be so, and one wrong pair still shows its place.
@@ -95,18 +97,18 @@ static void
 test_wide(void **state)
 {
 	const uint64_t end = UINT64_C(12096000000),
-		       wrong = end / 3 / 5000 * 5000;
+		       wrong = end / 3 / STEP * STEP;
 	struct seqlog_digest grown = {0}, wide = {0};
 	uint64_t seq, width, i;
 
 	(void)state;
-	for (seq = 0; seq < end; seq += 5000)
+	for (seq = 0; seq < end; seq += STEP)
 		assert_int_equal(seqlog_digest_add(&grown, seq, id_of(seq)), 0);
 	width = seqlog_digest_width(&grown);
 	assert_int_equal(width, 16 * SEQLOG_BLOCK);
 	assert_true(grown.n <= SEQLOG_BLOCKS);
 	seqlog_digest_widen(&wide, width);
-	for (seq = 0; seq < end; seq += 5000)
+	for (seq = 0; seq < end; seq += STEP)
 		assert_int_equal(seqlog_digest_add(&wide, seq,
 				     id_of(seq == wrong ? 4711 : seq)),
 		    0);

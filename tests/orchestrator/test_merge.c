@@ -243,29 +243,75 @@ test_released_time_never_goes_back(void **state)
 	assert_non_null(strstr(words, "orchestrator/live/merge.c:"));
 }
 
-/* Who holds all up is known before there is no room for what waits. */
+/* An event of a kilobyte, of this time. */
+static void
+push_long(struct merge *m, uint32_t source, uint64_t t)
+{
+	struct event ev = {
+	    .type = MESSAGE_OPTION, .source = source, .time_ns = t, .seq = t};
+	uint8_t frame[FRAME_MAX];
+	int len;
+
+	memset(ev.u.option.value, 'a' + (int)(t % 26),
+	    sizeof(ev.u.option.value) - 1);
+	len = frame_encode(&ev, frame);
+	/* That there is room is asserted. */
+	assert_int_equal(merge_push(m, &ev, frame, (size_t)len), 0);
+}
+
+/* The next event is the one that push_long() made. */
+static void
+expect_long(struct merge *m, uint32_t source, uint64_t t)
+{
+	struct event ev, raw_ev;
+	const uint8_t *raw;
+	size_t len, used;
+
+	assert_true(merge_next(m, &ev, &raw, &len));
+	assert_int_equal(frame_decode(raw, len, &raw_ev, &used), FRAME_WHOLE);
+	assert_true(support_same(&ev, &raw_ev));
+	assert_int_equal(ev.source, source);
+	assert_int_equal(ev.time_ns, t);
+	assert_int_equal(ev.u.option.value[1000], 'a' + (int)(t % 26));
+}
+
+/*
+ * Who holds all up is known before there is no room for what waits, of all
+ * sources together. Nothing of that is changed by waiting.
+ */
 static void
 test_held_up(void **state)
 {
-	struct model m;
+	struct merge *m = merge_create();
 	uint32_t holder = 0;
-	uint64_t t;
+	uint64_t t, last;
 
 	(void)state;
-	memset(&m, 0, sizeof(m));
-	m.merge = merge_create();
 	for (t = 1; t <= 3; t++)
-		assert_int_equal(merge_open(m.merge, (uint32_t)t, 0), 0);
-	merge_mark(m.merge, 2, 10);
-	for (t = 1; !merge_is_held_up(m.merge, &holder); t++) {
-		push(&m, 3, 100 + t); /* it is asserted that there is room */
-		merge_mark(m.merge, 1, 100 + t);
+		assert_int_equal(merge_open(m, (uint32_t)t, 0), 0);
+	merge_mark(m, 2, 10);
+	for (last = 100; !merge_is_held_up(m, &holder); last++) {
+		push_long(m, 1, last);
+		push_long(m, 3, last);
 	}
-	assert_true(merge_waiting(m.merge) > 100000);
 	assert_int_equal(holder, 2);
-	merge_mark(m.merge, 2, 100 + t);
-	assert_false(merge_is_held_up(m.merge, &holder));
-	merge_destroy(m.merge);
+	/* Of the two together, and of their frames, not of structures. */
+	t = merge_waiting(m) * 1100;
+	assert_in_range(t, MERGE_HELD_MAX / 10 * 9, MERGE_HELD_MAX / 10 * 11);
+	merge_mark(m, 2, last);
+	assert_false(merge_is_held_up(m, &holder));
+	merge_mark(m, 1, last);
+	merge_mark(m, 3, last);
+	for (t = 100; t < last; t++) {
+		expect_long(m, 1, t);
+		expect_long(m, 3, t);
+	}
+	assert_int_equal(merge_waiting(m), 0);
+	push_long(m, 3, last + 1); /* its room was given back */
+	merge_mark(m, 1, last + 2);
+	merge_mark(m, 2, last + 2);
+	expect_long(m, 3, last + 1);
+	merge_destroy(m);
 }
 
 int
