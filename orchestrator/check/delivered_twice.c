@@ -27,8 +27,9 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
-#define KEEP	4096 /* numbers of a consumer, at least, and 20 s of them */
-#define COPY_NS (20 * CLOCK_S)
+#define KEEP	 4096 /* numbers of a consumer, at least, and 20 s of them */
+#define KEEP_MAX 32768
+#define COPY_NS	 (20 * CLOCK_S)
 
 struct twice_consumer {
 	uint32_t stream;
@@ -86,20 +87,13 @@ keep_more(struct check *c, struct twice_consumer *t, uint64_t number)
 	struct order *o = &t->numbers;
 	const struct order_item *old;
 
-	if (number <= o->top || number <= o->room)
+	if (o->room < o->keep || number <= o->top || number <= o->room)
 		return;
 	old = order_find(o, number - o->room);
 	if (old == NULL || c->now_ns - old->time_ns >= COPY_NS)
 		return;
-	if (o->keep < ORDER_MAX)
+	if (o->keep < KEEP_MAX)
 		o->keep *= 2;
-	else if (!t->is_fast && o->room >= o->keep) {
-		t->is_fast = true;
-		check_doubt(c,
-		    "consumer %s delivered so fast that a second copy of a "
-		    "delivery is seen for %.1f s only",
-		    t->name, (double)(c->now_ns - old->time_ns) / 1e9);
-	}
 }
 
 static int

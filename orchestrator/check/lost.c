@@ -267,9 +267,10 @@ judge_anew(struct check *c, struct lost_stream *t, uint32_t stream)
 }
 
 /*
- * A work queue or interest stream drops what every consumer acked. One that
- * has not even received a message can't have acked it: workers tell of a
- * delivery before they ack it.
+ * A work queue or interest stream drops what every consumer acked. Workers
+ * tell of a delivery, and that they begin to ack, before they ack it: so one
+ * can't have acked what it never received, nor what only processes received
+ * that died before they began.
  */
 static void
 judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
@@ -284,20 +285,24 @@ judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
 
 	while (t->removed.n > 0 && (e = ledger_next(c->ledger, &i)) != NULL) {
 		if (e->stream != stream || !e->is_acked ||
-		    (e->required & ~e->delivered) == 0 ||
+		    (e->required & ~e->ackable) == 0 ||
 		    !seqmap_find(&t->removed, e->seq, &same))
 			continue;
-		is_kept = ledger_is_kept_for(
-		    c->ledger, e, e->required & ~e->delivered);
+		is_kept =
+		    ledger_is_kept_for(c->ledger, e, e->required & ~e->ackable);
 		a.class = is_kept ? loss_class(c) : CLASS_WARNING;
 		a.ids[0] = e->id;
 		a.seqs[0] = e->seq;
 		check_raise(c, &a,
 		    "message %u:%llu was acknowledged at sequence %llu of %s "
-		    "and is gone, although a consumer never received it%s",
+		    "and is gone, although %s%s",
 		    message_id_source(e->id),
 		    (unsigned long long)message_id_counter(e->id),
 		    (unsigned long long)e->seq, s->name,
+		    (e->required & ~e->delivered) != 0
+			? "a consumer never received it"
+			: "no process that received it from one of the "
+			  "consumers lived to send an ack",
 		    is_kept ? "" : CHECK_NOT_KEPT);
 	}
 }

@@ -50,7 +50,8 @@
 	X(CONSUMER_RESET, consumer_reset, 0)                                   \
 	X(REDELIVERED_EARLY, redelivered_early, 0)                             \
 	X(CRASHED, crashed, 0)                                                 \
-	X(LEAK, leak, 0)
+	X(LEAK, leak, 0)                                                       \
+	X(MISDELIVERED, misdelivered, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,

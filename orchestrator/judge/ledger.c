@@ -13,6 +13,7 @@
 #define SOURCES_MAX (1u << 20)
 #define ENTRIES_MAX (1u << 26)
 #define MASK_BITS   64
+#define HELD_MAX    (1u << 26)
 #define PARK_NS	    (15 * CLOCK_S) /* most have come again by then */
 #define PARKING_NS  (5 * CLOCK_S)  /* from one look to the next */
 
@@ -34,6 +35,8 @@ ledger_fini(struct ledger *l)
 	}
 	free(l->streams);
 	free(l->consumers);
+	for (i = 0; i < l->nreaders; i++)
+		free(l->readers[i].held);
 	free(l->readers);
 	hashmap_fini(&l->entries);
 	free(l->hint);
@@ -427,7 +430,7 @@ entry_unpark(struct ledger *l, const struct event *ev)
 	e->required = ledger_required(l, m->stream, m->id);
 	e->confirmed = confirmed;
 	/* Only what all of them had received was parked. */
-	e->delivered = e->required;
+	e->delivered = e->ackable = e->required;
 	e->unsure = e->required & ~confirmed;
 }
 
@@ -472,6 +475,36 @@ park(struct ledger *l, uint64_t now_ns)
 	l->no_memory |= err == -ENOMEM;
 }
 
+static int
+reader_hold(struct ledger_reader *r, uint64_t id)
+{
+	uint64_t *held =
+	    array_at(&r->held, &r->room, r->nheld, sizeof(*held), HELD_MAX);
+
+	if (held == NULL)
+		return -ENOMEM;
+	*held = id;
+	r->nheld++;
+	return 0;
+}
+
+/* From now on its acks may be on their way. */
+static void
+enter_acks_begin(struct ledger *l, uint32_t source)
+{
+	struct ledger_reader *r;
+	struct ledger_entry *e;
+
+	if (source >= l->nreaders)
+		return;
+	r = &l->readers[source];
+	while (r->nheld > 0) {
+		e = ledger_find(l, r->held[--r->nheld]);
+		if (e != NULL)
+			e->ackable |= r->bits & e->delivered;
+	}
+}
+
 /* What a delivery tells of its consumer, and of who waits for it. */
 static void
 enter_deliver(struct ledger *l, const struct event *ev)
@@ -479,7 +512,9 @@ enter_deliver(struct ledger *l, const struct event *ev)
 	const struct msg_deliver *m = &ev->u.deliver;
 	struct ledger_consumer *c = consumer_at(l, m->consumer);
 	struct ledger_entry *e;
-	uint64_t *readers;
+	const struct ledger_stream *s;
+	struct ledger_reader *r;
+	bool is_held;
 
 	if (m->intact) {
 		entry_unpark(l, ev);
@@ -491,13 +526,17 @@ enter_deliver(struct ledger *l, const struct event *ev)
 		c->frontier = m->seq;
 		c->moved_ns = ev->time_ns;
 	}
-	readers = array_at(&l->readers, &l->nreaders, ev->source,
-	    sizeof(*readers), SOURCES_MAX);
-	if (readers != NULL)
-		*readers |= c->bit;
-	else
-		l->no_memory = true;
+	s = ledger_stream(l, m->stream);
+	r = array_at(
+	    &l->readers, &l->nreaders, ev->source, sizeof(*r), SOURCES_MAX);
+	if (r != NULL)
+		r->bits |= c->bit;
 	e = m->intact ? ledger_find(l, m->id) : NULL;
+	/* When an ack may be sent matters where it removes the message. */
+	is_held = e != NULL && s != NULL && s->retention != RETENTION_LIMITS &&
+		  c->acks != ACKS_NONE;
+	if (r == NULL || (is_held && reader_hold(r, m->id) < 0))
+		l->no_memory = true;
 	if (e == NULL)
 		return;
 	e->delivered |= c->bit;
@@ -567,8 +606,11 @@ static void
 enter_exit(struct ledger *l, uint32_t source)
 {
 	struct ledger_entry *e;
-	uint64_t bits = source < l->nreaders ? l->readers[source] : 0;
+	uint64_t bits = source < l->nreaders ? l->readers[source].bits : 0;
 	size_t i = 0;
+
+	if (source < l->nreaders)
+		l->readers[source].nheld = 0; /* it did not ack these */
 
 	while ((e = ledger_next(l, &i)) != NULL) {
 		/* It may have sent the ack of whatever was delivered. */
@@ -680,6 +722,8 @@ ledger_event(struct ledger *l, const struct event *ev)
 		enter_consumer_rules(l, &ev->u.consumer_rules);
 	else if (ev->type == MESSAGE_STREAM_RULES)
 		enter_stream_rules(l, &ev->u.stream_rules);
+	else if (ev->type == MESSAGE_ACKS_BEGIN)
+		enter_acks_begin(l, ev->source);
 	else if (ev->type == MESSAGE_CONSUMER_KNOWN)
 		enter_consumer_known(l, ev);
 }

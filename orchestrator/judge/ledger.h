@@ -43,6 +43,7 @@ struct ledger_entry {
 	/* Where consumers have rules: bits of consumers, see ledger_consumer */
 	uint64_t required;  /* have to confirm it; 0: anybody, once */
 	uint64_t delivered; /* have received it */
+	uint64_t ackable;   /* and may have sent an ack of it since */
 	uint64_t confirmed; /* have had it confirmed, or ack without */
 	uint64_t unsure;    /* may have had an ack committed unheard */
 };
@@ -81,6 +82,14 @@ struct ledger_hint {
 	struct ledger_entry *entry;
 };
 
+/* A process that receives from consumers with rules. */
+struct ledger_reader {
+	uint64_t bits; /* of these consumers */
+	/* Messages received since it began to ack last. */
+	uint64_t *held;
+	uint32_t nheld, room;
+};
+
 struct ledger {
 	uint64_t run;
 	struct hashmap entries; /* struct ledger_entry, by id */
@@ -92,7 +101,7 @@ struct ledger {
 	uint32_t nstreams;
 	struct ledger_consumer *consumers;
 	uint32_t nconsumers;
-	uint64_t *readers; /* by source: bits of the consumers it read */
+	struct ledger_reader *readers; /* by source */
 	uint32_t nreaders;
 	uint64_t *invoked; /* highest counter invoked, by source */
 	uint32_t nsources;

@@ -641,6 +641,7 @@ is_for_many(const char *check)
 {
 	return strcmp(check, "skipped") == 0 ||
 	       strcmp(check, "limit_exceeded") == 0 ||
+	       strcmp(check, "misdelivered") == 0 ||
 	       strcmp(check, "not_removed") == 0;
 }
 

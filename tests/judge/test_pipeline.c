@@ -571,6 +571,53 @@ plant_not_removed(struct pipe_story *s)
 	s->stored[seq].found = PIPE_LEFT;
 }
 
+/* One that another durable takes, by its subject. */
+static void
+plant_misdelivered(struct pipe_story *s)
+{
+	struct pipe_parcel p = {.seq = publish(s, 0), .delivered = 1};
+	uint32_t k = pipe_takes(s, 0, s->stored[p.seq].id) ? 1 : 0;
+
+	p.number = ++s->durable[k].number;
+	pipe_deliver(s, k, 0, &p);
+	pipe_acks_begin(s, k, 0, 1);
+	pipe_ack_ok(s, k, 0, &p);
+}
+
+/* A message that only a reader received which then dies; and is removed. */
+static void
+deliver_and_die(struct pipe_story *s, bool acks)
+{
+	struct pipe_parcel p = {.delivered = 1};
+	uint32_t k;
+
+	pipe_catch_up(s);
+	p.seq = publish(s, 0);
+	for (k = 0; k < s->durables; k++) {
+		s->durable[k].cursor++;
+		if (!pipe_takes(s, k, s->stored[p.seq].id))
+			continue;
+		p.number = ++s->durable[k].number;
+		pipe_deliver(s, k, 0, &p);
+		if (acks)
+			pipe_acks_begin(s, k, 0, 1);
+		pipe_kill(s, k, 0);
+	}
+}
+
+static void
+plant_removed_unacked(struct pipe_story *s)
+{
+	deliver_and_die(s, false); /* the audit reads no such message */
+}
+
+/* The ack of the one that died may have been sent, and applied. */
+static void
+plant_removed_acked(struct pipe_story *s)
+{
+	deliver_and_die(s, true); /* nor does it here, lawfully */
+}
+
 static const struct plant {
 	const char *name;
 	enum anomaly_kind kind, also; /* also: comes with it, or the same */
@@ -620,6 +667,12 @@ static const struct plant {
 	plant_deliver_limit},
     {"not_removed", ANOMALY_NOT_REMOVED, ANOMALY_NOT_REMOVED, 3, 2,
 	plant_not_removed},
+    {"misdelivered", ANOMALY_MISDELIVERED, ANOMALY_MISDELIVERED, 3, 1,
+	plant_misdelivered},
+    {"removed from a work queue, unacked", ANOMALY_LOST, ANOMALY_LOST, 3, 1,
+	plant_removed_unacked},
+    {"removed from interest, unacked", ANOMALY_LOST, ANOMALY_LOST, 3, 2,
+	plant_removed_unacked},
     {"lost from a stream with interest", ANOMALY_LOST, ANOMALY_SKIPPED, 3, 2,
 	plant_skipped},
 };
@@ -698,6 +751,28 @@ test_unknown_consumers(void **state)
 		assert_true(v.counts[rows[i].kind][CLASS_WARNING] > 0);
 		for (k = 0; k < ANOMALY_COUNT; k++)
 			assert_int_equal(v.counts[k][CLASS_VIOLATION], 0);
+		pipe_story_fini(&s);
+	}
+}
+
+/* A reader that died may have sent its ack: what it had may be gone. */
+static void
+test_legal_removed(void **state)
+{
+	struct pipe_story s;
+	struct finding v;
+	uint8_t retention;
+
+	(void)state;
+	for (retention = 1; retention <= 2; retention++) {
+		pipe_story_init(&s, support_seed());
+		s.messages = 1000;
+		s.retention = retention;
+		s.plant = plant_removed_acked;
+		s.nplants = 1;
+		s.plant_at[0] = 500;
+		tell(&s, &v);
+		assert_int_equal(v.result.exit_code, EXIT_PASS);
 		pipe_story_fini(&s);
 	}
 }
@@ -1280,6 +1355,7 @@ main(void)
 {
 	static const struct CMUnitTest others[] = {
 	    cmocka_unit_test(test_unknown_consumers),
+	    cmocka_unit_test(test_legal_removed),
 	    cmocka_unit_test(test_legal_long),
 	    cmocka_unit_test(test_legal_unsure),
 	    cmocka_unit_test(test_legal_slow_reader),

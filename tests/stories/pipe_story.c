@@ -622,23 +622,30 @@ tell_late(struct pipe_story *s, uint32_t k, bool all)
 	}
 }
 
+void
+pipe_kill(struct pipe_story *s, uint32_t durable, uint32_t reader)
+{
+	uint32_t source = reader_source(durable, reader);
+
+	child_exit(s, source, false);
+	s->incarnation[source]++;
+	s->sent[source] = 0;
+	child_start(s, source, "consumer");
+}
+
 static void
 kill_reader(struct pipe_story *s)
 {
 	uint32_t k = (uint32_t)below(s, s->durables);
-	uint32_t r = (uint32_t)below(s, PIPE_READERS), source;
+	uint32_t r = (uint32_t)below(s, PIPE_READERS);
 	struct pipe_durable *d = &s->durable[k];
 	unsigned i;
 
-	source = reader_source(k, r);
-	child_exit(s, source, false);
+	pipe_kill(s, k, r);
 	/* Its acks may have been applied, with nobody to say so. */
 	for (i = 0; i < d->held[r].n; i++)
 		lose_ack(s, k, &d->held[r].at[i]);
 	d->held[r].n = 0;
-	s->incarnation[source]++;
-	s->sent[source] = 0;
-	child_start(s, source, "consumer");
 }
 
 static void

@@ -125,6 +125,8 @@ void pipe_end(struct pipe_story *, uint64_t id);
 /* Told by a reader of a durable; without any book-keeping. */
 void pipe_deliver(struct pipe_story *, uint32_t durable, uint32_t reader,
     const struct pipe_parcel *);
+/* A reader is killed, and started again; without any book-keeping, too. */
+void pipe_kill(struct pipe_story *, uint32_t durable, uint32_t reader);
 void pipe_acks_begin(
     struct pipe_story *, uint32_t durable, uint32_t reader, uint32_t count);
 void pipe_ack_ok(struct pipe_story *, uint32_t durable, uint32_t reader,
