@@ -52,8 +52,10 @@ struct judge {
 	/* by message type: indices of the checks that want it */
 	uint8_t wants[MESSAGE_TYPES][CHECKS_MAX];
 	uint8_t nwants[MESSAGE_TYPES];
+	uint32_t judges[MESSAGE_TYPES]; /* bits of those that count it */
 	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
 	uint64_t check_counts[CHECKS_MAX][CLASS_COUNT];
+	uint64_t judged[CHECKS_MAX];
 	struct anomaly *kept;
 	uint32_t nkept, kept_room;
 	judge_notice *notice;
@@ -123,6 +125,8 @@ check_add(struct judge *j, const struct check_ops *ops)
 	j->nchecks++;
 	for (t = ops->types; *t != 0; t++)
 		j->wants[*t][j->nwants[*t]++] = (uint8_t)(j->nchecks - 1);
+	for (t = ops->judges; t != NULL && *t != 0; t++)
+		j->judges[*t] |= UINT32_C(1) << (j->nchecks - 1);
 	return ops->init != NULL ? ops->init(c) : 0;
 }
 
@@ -267,6 +271,12 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	judge_keep(c->judge, &a);
 	if (c->judge->notice != NULL)
 		c->judge->notice(c->judge->notice_arg, &a);
+}
+
+void
+check_judged(struct check *c, uint64_t n)
+{
+	c->judge->judged[c - c->judge->checks] += n;
 }
 
 void
@@ -643,6 +653,20 @@ judge_prove(struct judge *j, const struct event *ev)
 	proofs_pass(&j->proofs);
 }
 
+/* What the checks that go on say of themselves they judge. */
+static void
+judge_tally(struct judge *j, enum message_type type)
+{
+	uint32_t left;
+	unsigned i;
+
+	for (left = j->judges[type]; left != 0; left &= left - 1) {
+		i = (unsigned)__builtin_ctz(left);
+		if (!is_off(&j->checks[i]))
+			j->judged[i]++;
+	}
+}
+
 int
 judge_event(struct judge *j, const struct event *ev)
 {
@@ -653,6 +677,7 @@ judge_event(struct judge *j, const struct event *ev)
 	faults_pass(&j->faults, ev);
 	if (!j->facts.is_broken && !j->facts.lost_memory)
 		lates_pass(&j->lates, ev->time_ns);
+	judge_tally(j, ev->type);
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
@@ -1044,6 +1069,17 @@ judge_check_count(const struct judge *j, const struct check_ops *ops,
 	for (i = 0; i < j->nchecks; i++)
 		if (j->checks[i].ops == ops)
 			return j->check_counts[i][class];
+	return 0;
+}
+
+uint64_t
+judge_check_judged(const struct judge *j, const struct check_ops *ops)
+{
+	size_t i;
+
+	for (i = 0; i < j->nchecks; i++)
+		if (j->checks[i].ops == ops)
+			return j->judged[i];
 	return 0;
 }
 
