@@ -142,10 +142,10 @@ cmd_doctor(int argc, char **argv)
 
 	if (c == NULL)
 		return usage_error("out of memory");
-	config_init(c);
+	config_init_open(c);
 	text_set(c->test, sizeof(c->test), "queue-group-consumer");
 	if (cli_connect_options(c, argc, argv, NULL, 0) >= 0 &&
-	    validate_expand_mayhem(c) == 0 && validate_config(c) == 0) {
+	    validate_fill(c) == 0 && validate_config(c) == 0) {
 		code = 0;
 		bad[0] = cluster_find(c->cluster)->owner == OWNER_US
 			     ? look_at_servers(c)

@@ -13,6 +13,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/ensure.h"
 #include "proto/base/text.h"
+#include "proto/refusal.h"
 
 #define CHECKS_MAX 32
 
@@ -28,6 +29,7 @@ struct facts {
 	struct seqmap begun, complete; /* streams whose scan was */
 	struct seqmap stated, copied;  /* that SCAN_STATE, COPIES_END name */
 	uint64_t gaps;
+	uint64_t updates, contended; /* of keys; and refused for another one */
 	uint64_t load_ns, load_end_ns; /* when the load began, and ended */
 	uint64_t clock_ns, stood_ns;   /* it stood so long, up to then */
 	uint64_t silent_ns[2];	       /* of ours in all, when it did */
@@ -492,6 +494,9 @@ note_facts(struct judge *j, const struct event *ev)
 
 	if (class & IS_OK)
 		note_ok(j, ev->time_ns);
+	f->updates += ev->type == MESSAGE_KV_UPDATE_OK;
+	f->contended += ev->type == MESSAGE_KV_UPDATE_REJECTED &&
+			refusal_is_wrong_last(ev->u.kv_update_rejected.code);
 	if (class & IS_OPERATION)
 		return;
 	switch ((unsigned)ev->type) {
@@ -934,6 +939,11 @@ judge_annotate(const struct judge *j, struct judge_result *r)
 		note(r, "only %llu of %llu faults were seen to take effect",
 		    (unsigned long long)f->applied,
 		    (unsigned long long)(f->applied + f->failed));
+	/* One client is refused, too, when it tries again what was done. */
+	if (j->facts.updates > 0 &&
+	    (j->config.clients == 1 || j->facts.contended == 0))
+		note(r, "no update was ever contended by another client: what "
+			"compare-and-set promises to several was not tried");
 	if (s->n > 0)
 		note(r,
 		    "processes of natsburn stood still %llu time%s, for %.1f s "

@@ -11,7 +11,7 @@
 
 #define JUDGE_KEEP    16 /* anomalies of one kind and class kept whole */
 #define JUDGE_REASONS 16
-#define JUDGE_NOTES   4
+#define JUDGE_NOTES   5
 
 enum verdict {
 	VERDICT_PASS,
