@@ -107,12 +107,21 @@ jsStorageType setup_storage(const struct worker *);
 void setup_stream_config(
     const struct worker *, const char *name, jsStreamConfig *);
 
-/* Make a stream and tell of it. 0 or -ETIMEDOUT, which was logged. */
+/*
+ * Make a stream and tell of it. 0, or -EACCES when that was refused for good
+ * or did not succeed in time; session.refusal then says why.
+ */
 int setup_add_stream(struct worker *, uint32_t index, jsStreamConfig *);
 
 /*
+ * For a test whose setup makes no stream: whether one can be made, which is
+ * deleted again and which nobody is told of. 0 or -EACCES as above.
+ */
+int setup_try_stream(struct worker *);
+
+/*
  * Make a consumer of a stream, trying again until deadline_ns. 0 with *ci,
- * which is the caller's, or -ETIMEDOUT; the session then has the reason.
+ * which is the caller's, or -errno; session.why has the reason.
  */
 int setup_add_consumer(struct worker *, const char *stream, jsConsumerConfig *,
     uint64_t deadline_ns, jsConsumerInfo **ci);
