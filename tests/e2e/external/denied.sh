@@ -3,7 +3,7 @@
 #
 # What can't work ends at once, with exit code 69 and the server's own words:
 # three replicas at one server, no JetStream, an account without it or at its
-# limit, a user who may not ask for it.
+# limit, a user who may not ask for it. The doctor says so before.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -59,7 +59,35 @@ denied()
 			"$work/run/report.json")"
 }
 
+# doctor EXIT_CODE PATTERN [OPTION...]: what it says of the cluster. It leaves
+# nothing behind.
+doctor()
+{
+	local want=$1 pattern=$2
+
+	shift 2
+	natsburn doctor kv-cas --cluster external \
+		--url "nats://127.0.0.1:$port" --out "$work/new" "$@"
+	expect_code "$want"
+	grep -Eq "$pattern" "$work/out" ||
+		fail "doctor: not \"$pattern\": $(<"$work/out")"
+	[ -z "$(ls "$TMPDIR")" ] || fail "the doctor leaves its folder"
+	[ ! -e "$work/new" ] || fail "the doctor makes folders"
+}
+
+export TMPDIR=$work/tmp
+mkdir "$TMPDIR"
+port=1
+doctor 69 '^BAD +cluster +.*127\.0\.0\.1:1'
+natsburn doctor --server-bin /bin/true
+expect_code 69
+grep -q '^BAD *server .*no nats-server$' "$work/out" ||
+	fail "the doctor takes anything for a server"
 serve 'jetstream { store_dir: "STORE" }'
+doctor 0 '^ok +cluster +.* 1 replica ' --replicas 1
+[ -z "$(find "$work/server/store" -path '*streams/*')" ] ||
+	fail "the doctor leaves streams"
+doctor 69 '^BAD +cluster +.*10074.*--replicas 1'
 denied kv-cas 'not supported in non-clustered mode \(10074\).*--replicas 1'
 denied add-remove-streams '10074' --replicas 3
 serve ''
