@@ -51,7 +51,7 @@ help(FILE *out)
 	option_help(matrix_options, "--", out);
 	option_help(shards_options, "--", out);
 	fputs("  -o NAME.KEY=VALUE            option of a test: see list\n"
-	      "\nexit codes: 0 every check holds, 1 violation, 2 "
+	      "\nexit codes: 0 every exercised check holds, 1 violation, 2 "
 	      "inconclusive, 3 skipped,\n64 usage, 69 cluster, 70 harness\n",
 	    out);
 	return out == stdout ? 0 : EXIT_USAGE;

@@ -66,10 +66,11 @@ const struct option_spec config_options[] = {
     TEXT("cluster", cluster, "local", "KIND",
 	"one of \"natsburn list clusters\""),
     NUMBER("replicas", replicas, "3", 1, 5, "N",
-	"replicas of streams and consumers"),
+	"replicas of streams and consumers; local: at most one a server"),
     CHOICE("storage", storage, "file", storages, "KIND", "file or memory"),
     NUMBER("consumers", consumers, "10", 1, 4000, "N", "consumer processes"),
-    NUMBER("clients", clients, "1", 1, 4000, "N", "client processes"),
+    NUMBER("clients", clients, "0", 0, 4000, "N",
+	"client processes; 0 is what suits the test"),
     {"rate", OPTION_RATE, AT(rate), "0", 0, 10000000, NULL, "N/s",
 	"publish at this rate, all clients together; 0 is no limit", false},
     RANGE("fault-interval", fault_interval, "5s", 100 * CLOCK_MS, DAY,
@@ -171,6 +172,13 @@ config_init(struct run_config *c)
 {
 	memset(c, 0, sizeof(*c));
 	option_defaults(config_options, c);
+}
+
+void
+config_init_open(struct run_config *c)
+{
+	config_init(c);
+	c->replicas = c->consumers = 0; /* clients is 0 by itself */
 }
 
 int

@@ -91,6 +91,12 @@ extern const struct option_spec config_options[];
 /* All defaults. */
 void config_init(struct run_config *);
 
+/*
+ * The same for a command line, which may leave open how many replicas,
+ * consumers and clients there are: 0 until validate_fill().
+ */
+void config_init_open(struct run_config *);
+
 /* Names of OPTION messages for what is not an option. */
 #define CONFIG_OURS   "servers-are-ours"
 #define CONFIG_HIDDEN "servers-are-hidden"

@@ -121,13 +121,22 @@ void setup_stream_config(
 #define SETUP_CONFIG_MAX 512
 void setup_config_text(const jsStreamConfig *, char out[SETUP_CONFIG_MAX]);
 
-/* Tell of it, and of its configuration as asked. 0 or -ETIMEDOUT, which was
- * logged. */
+/*
+ * Make a stream and tell of it, and of its configuration as asked. 0, or
+ * -EACCES when that was refused for good or did not succeed in time;
+ * session.refusal then says why.
+ */
 int setup_add_stream(struct worker *, uint32_t index, jsStreamConfig *);
 
 /*
+ * For a test whose setup makes no stream: whether one can be made, which is
+ * deleted again and which nobody is told of. 0 or -EACCES as above.
+ */
+int setup_try_stream(struct worker *);
+
+/*
  * Make a consumer of a stream, trying again until deadline_ns. 0 with *ci,
- * which is the caller's, or -ETIMEDOUT; the session then has the reason.
+ * which is the caller's, or -errno; session.why has the reason.
  */
 int setup_add_consumer(struct worker *, const char *stream, jsConsumerConfig *,
     uint64_t deadline_ns, jsConsumerInfo **ci);

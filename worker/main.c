@@ -197,7 +197,7 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	err = prepare(w);
 	if (err == 0)
 		err = play_role(w);
-	else if (err == -EACCES) {
+	if (err == -EACCES && w->session.gives_up) {
 		emit_refused(w);
 		err = 0; /* said; that is no fault of this process */
 	}

@@ -201,6 +201,15 @@ last_words(natsStatus st)
 	return colon != NULL ? colon + 3 : last;
 }
 
+const char *
+session_words(const struct session *s)
+{
+	/* Of these there is nothing newer than an earlier error's. */
+	if (s->status == NATS_NO_RESPONDERS || s->status == NATS_TIMEOUT)
+		return natsStatus_GetText(s->status);
+	return last_words(s->status);
+}
+
 /*
  * For how long trying again is worth it when servers are reached but don't
  * let us in: UINT64_MAX when it is something else, that may pass. Says in

@@ -48,6 +48,9 @@ void session_close(struct session *);
 void session_note(struct session *, natsStatus, jsErrCode);
 enum outcome session_outcome(struct session *, natsStatus, jsErrCode);
 
+/* What was said of the last outcome, by the server if it has said something. */
+const char *session_words(const struct session *);
+
 /*
  * Options and configurations as the library fills them in, with what nearly
  * everybody sets. The strings are borrowed.

@@ -10,7 +10,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
-#include "worker/internal.h"
+#include "worker/denial.h"
 
 #define SETUP_NS (60 * CLOCK_S)
 #define CLEAN_NS (15 * CLOCK_S)
@@ -79,12 +79,13 @@ tell_asked(struct worker *w, uint32_t index, const jsStreamConfig *sc,
 	child_emit(&w->child, &ev);
 }
 
-int
-setup_add_stream(struct worker *w, uint32_t index, jsStreamConfig *sc)
+/* 0 with *si, which is the caller's, or -EACCES: it was said why. */
+static int
+create_stream(struct worker *w, jsStreamConfig *sc, jsStreamInfo **si)
 {
-	uint64_t deadline = clock_mono_ns() + SETUP_NS;
+	uint64_t begun = clock_mono_ns();
 	struct backoff b = {0};
-	jsStreamInfo *si = NULL;
+	char what[128];
 	jsOptions jo;
 	jsErrCode code;
 	natsStatus st;
@@ -92,21 +93,65 @@ setup_add_stream(struct worker *w, uint32_t index, jsStreamConfig *sc)
 	session_options(&jo, REQUEST_MS);
 	do {
 		code = 0;
-		st = js_AddStream(&si, w->session.js, sc, &jo, &code);
-		if (st == NATS_OK) {
-			tell_stream(w, index, sc->Name, (uint64_t)si->Created,
-			    (uint64_t)si->Config->Duplicates);
-			tell_asked(w, index, sc, si->Config);
-			child_flush(&w->child);
-			jsStreamInfo_Destroy(si);
+		st = js_AddStream(si, w->session.js, sc, &jo, &code);
+		if (st == NATS_OK)
 			return 0;
-		}
+		session_note(&w->session, st, code);
+		if (denial_is_final(w, begun))
+			break;
+		session_backoff(&b, &w->child);
+	} while (clock_mono_ns() < begun + SETUP_NS);
+	text_format(what, sizeof(what),
+	    "cannot create stream %s with %llu replica%s", sc->Name,
+	    (unsigned long long)w->config.replicas,
+	    w->config.replicas == 1 ? "" : "s");
+	return denial_say(w, what);
+}
+
+int
+setup_add_stream(struct worker *w, uint32_t index, jsStreamConfig *sc)
+{
+	jsStreamInfo *si = NULL;
+	int err = create_stream(w, sc, &si);
+
+	if (err < 0)
+		return err;
+	tell_stream(w, index, sc->Name, (uint64_t)si->Created,
+	    (uint64_t)si->Config->Duplicates);
+	tell_asked(w, index, sc, si->Config);
+	child_flush(&w->child);
+	jsStreamInfo_Destroy(si);
+	return 0;
+}
+
+int
+setup_try_stream(struct worker *w)
+{
+	uint64_t deadline;
+	struct backoff b = {0};
+	jsStreamInfo *si = NULL;
+	char name[64], what[128];
+	jsStreamConfig sc;
+	jsErrCode code = 0;
+	natsStatus st;
+	int err;
+
+	worker_stream_name(w, "try", name, sizeof(name));
+	setup_stream_config(w, name, &sc);
+	err = create_stream(w, &sc, &si);
+	if (err < 0)
+		return err;
+	jsStreamInfo_Destroy(si);
+	deadline = clock_mono_ns() + CLEAN_NS;
+	do {
+		st = js_DeleteStream(w->session.js, name, NULL, &code);
+		if (st == NATS_OK || code == JSStreamNotFoundErr)
+			return 0;
+		session_note(&w->session, st, code);
 		session_backoff(&b, &w->child);
 	} while (clock_mono_ns() < deadline);
-	session_note(&w->session, st, code);
-	log_error("cannot create stream \"%s\" with %llu replicas: %s",
-	    sc->Name, (unsigned long long)w->config.replicas, w->session.why);
-	return -ETIMEDOUT;
+	text_format(what, sizeof(what), "cannot delete stream %s", name);
+	return denial_say(w, what);
 }
 
 int
@@ -132,12 +177,15 @@ int
 setup_add_consumer(struct worker *w, const char *stream, jsConsumerConfig *cc,
     uint64_t deadline_ns, jsConsumerInfo **ci)
 {
+	uint64_t begun = clock_mono_ns();
 	struct backoff b = {0};
 
 	do {
 		if (session_add_consumer(
 			&w->session, stream, cc, REQUEST_MS, ci) == OUTCOME_OK)
 			return 0;
+		if (denial_is_final(w, begun))
+			break;
 		session_backoff(&b, &w->child);
 	} while (clock_mono_ns() < deadline_ns);
 	return -ETIMEDOUT;
@@ -150,15 +198,17 @@ setup_consumer(struct worker *w, uint32_t index, uint32_t stream_index,
 	struct event ev = {.type = MESSAGE_CONSUMER};
 	struct msg_consumer *m = &ev.u.consumer;
 	jsConsumerInfo *ci = NULL;
-	char stream[64];
+	char stream[64], what[128];
 
 	worker_stream_name(w, stream_suffix, stream, sizeof(stream));
 	cc->Replicas = (int64_t)w->config.replicas;
 	if (setup_add_consumer(w, stream, cc, clock_mono_ns() + SETUP_NS, &ci) <
 	    0) {
-		log_error("cannot create consumer \"%s\" of stream \"%s\": %s",
-		    cc->Durable, stream, w->session.why);
-		return -ETIMEDOUT;
+		text_format(what, sizeof(what),
+		    "cannot create consumer %s with %llu replica%s",
+		    cc->Durable, (unsigned long long)w->config.replicas,
+		    w->config.replicas == 1 ? "" : "s");
+		return denial_say(w, what);
 	}
 	m->stream = stream_index;
 	m->consumer = index;

@@ -41,6 +41,7 @@ struct workload_ops {
 	bool needs_no_cluster; /* plays with --cluster null only */
 	bool is_steered;       /* the parent answers confirmed acks with DONE */
 	bool takes_rate;       /* --rate means something */
+	unsigned clients;      /* default of --clients; 0 is 1 */
 	bool is_bulk;	       /* throughput counts: it gathers what comes */
 	/*
 	 * In the parent, on the command line's values: 0, or -EINVAL with why

@@ -439,11 +439,16 @@ static const enum message_type types[] = {MESSAGE_SETTLED,
     MESSAGE_CONSUMER_STATE, MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_MESSAGE,
     MESSAGE_SCAN_END, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_CONSUMER_INFO, MESSAGE_CONSUMER_GONE, 0};
+
 const struct check_ops check_consumer_missing = {
     .name = "consumer_missing",
     .summary = "consumers are there at the end, and their numbers are true",
     .rule = "guarantees 13",
     .types = types,
+    .unit = "consumers",
+    .judges = judges,
     .state_size = sizeof(struct consumer_state),
     .event = consumer_event,
     .finish = consumer_finish,

@@ -66,11 +66,16 @@ corrupt_event(struct check *c, const struct event *ev)
 static const enum message_type types[] = {
     MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
+
 const struct check_ops check_corrupt = {
     .name = "corrupt",
     .summary = "payloads arrive and are stored as they were published",
     .rule = "guarantees 2",
     .types = types,
+    .unit = "payloads",
+    .judges = judges,
     .stands_alone = true,
     .event = corrupt_event,
 };

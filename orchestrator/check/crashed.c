@@ -22,6 +22,7 @@ struct crashed_state {
 	uint32_t fault; /* the last one, and what it was */
 	char last[140];
 	char versions[CONFIG_NODES_MAX][32];
+	bool is_ours[CONFIG_NODES_MAX]; /* its end would be seen */
 	/*
 	 * Servers that ended by themselves, as the faults have it, and the
 	 * first; how each did older histories don't tell.
@@ -30,6 +31,17 @@ struct crashed_state {
 	uint32_t first;
 	char server[96];
 };
+
+static void
+watch(struct check *c, uint32_t node)
+{
+	struct crashed_state *st = c->state;
+
+	if (node < 1 || node > CONFIG_NODES_MAX)
+		return;
+	check_judged(c, !st->is_ours[node - 1]);
+	st->is_ours[node - 1] = true;
+}
 
 static const char *
 version_of(const struct crashed_state *st, uint32_t node)
@@ -105,6 +117,7 @@ on_ended(struct check *c, const struct msg_server_ended *m)
 	    .kind = ANOMALY_CRASHED, .class = class_of(m), .fault = st->fault};
 	char says[SAYS_MAX] = "";
 
+	watch(c, m->node);
 	st->told++;
 	text_add(says, sizeof(says), "server %s (%s) %s", m->name,
 	    version_of(st, m->node),
@@ -128,11 +141,24 @@ on_race(struct check *c, const struct msg_server_race *m)
 	struct anomaly a = {.kind = ANOMALY_CRASHED, .fault = st->fault};
 	char says[SAYS_MAX] = "";
 
+	watch(c, m->node);
 	text_add(says, sizeof(says), "server %s (%s) reports a data race",
 	    m->name, version_of(st, m->node));
 	add_frames(says, m->frames);
 	add_fault(st, says);
 	check_raise(c, &a, "%s", says);
+}
+
+static void
+on_node(struct check *c, const struct msg_node *n)
+{
+	struct crashed_state *st = c->state;
+
+	if (n->node >= 1 && n->node <= CONFIG_NODES_MAX)
+		text_set(st->versions[n->node - 1], sizeof(st->versions[0]),
+		    n->version);
+	if (n->pid != 0)
+		watch(c, n->node);
 }
 
 static void
@@ -152,7 +178,6 @@ static int
 crashed_event(struct check *c, const struct event *ev)
 {
 	struct crashed_state *st = c->state;
-	const struct msg_node *n = &ev->u.node;
 
 	if (ev->type == MESSAGE_SERVER_ENDED)
 		on_ended(c, &ev->u.server_ended);
@@ -160,9 +185,8 @@ crashed_event(struct check *c, const struct event *ev)
 		on_race(c, &ev->u.server_race);
 	else if (ev->type == MESSAGE_FAULT_PLANNED)
 		on_planned(st, &ev->u.fault_planned);
-	else if (n->node >= 1 && n->node <= CONFIG_NODES_MAX)
-		text_set(st->versions[n->node - 1], sizeof(st->versions[0]),
-		    n->version);
+	else
+		on_node(c, &ev->u.node);
 	return 0;
 }
 
@@ -189,6 +213,7 @@ const struct check_ops check_crashed = {
     .summary = "a server runs until it is told to end, without data races",
     .rule = "guarantees 17",
     .types = types,
+    .unit = "servers",
     .state_size = sizeof(struct crashed_state),
     .event = crashed_event,
     .finish = crashed_finish,

@@ -110,6 +110,7 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	if (k == NULL || k->kind == KIND_ORDERED || m->consumer_seq == 0 ||
 	    m->consumer >= st->n || !check_is_ours(c, m->run, m->intact))
 		return 0;
+	check_judged(c, 1);
 	t = &st->consumers[m->consumer];
 	keep_more(c, t, m->consumer_seq);
 	err = order_put(&t->numbers, m->consumer_seq, &item);
@@ -192,6 +193,7 @@ const struct check_ops check_delivered_twice = {
     .summary = "one delivery arrives once, at one subscriber",
     .rule = "guarantees 5",
     .types = types,
+    .unit = "deliveries",
     .state_size = sizeof(struct twice_state),
     .event = twice_event,
     .fini = twice_fini,

@@ -187,6 +187,7 @@ on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 	char sequences[256], counts[192];
 
 	turn_to(d, m->stream);
+	check_judged(c, m->copies > 1);
 	if (m->agree)
 		return;
 	if (m->copies < m->expected || m->differed_ns == 0) {
@@ -332,6 +333,8 @@ divergence_event(struct check *c, const struct event *ev)
 		on_states_differ(c, d, &ev->u.states_differ);
 		break;
 	case MESSAGE_COMPARED:
+		if (ev->u.compared.servers > 1)
+			check_judged(c, ev->u.compared.streams);
 		if (ev->u.compared.why[0] != '\0')
 			check_doubt(c,
 			    "what the servers tell of the streams was not "
@@ -353,6 +356,7 @@ const struct check_ops check_divergence = {
     .summary = "all replicas of a stream hold the same after the load",
     .rule = "guarantees 13",
     .types = types,
+    .unit = "comparisons of streams",
     .stands_alone = true,
     .state_size = sizeof(struct divergence),
     .event = divergence_event,

@@ -402,11 +402,16 @@ duplicate_fini(struct check *c)
 static const enum message_type types[] = {
     MESSAGE_PUBLISH_OK, MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, MESSAGE_TICK, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
+
 const struct check_ops check_duplicate = {
     .name = "duplicate",
     .summary = "a message id is stored once within the dedupe window",
     .rule = "guarantees 3",
     .types = types,
+    .unit = "messages read",
+    .judges = judges,
     .state_size = sizeof(struct duplicate_state),
     .event = duplicate_event,
     .finish = duplicate_finish,

@@ -175,6 +175,7 @@ on_deliver(struct check *c, const struct event *ev)
 
 	if (k == NULL || !k->has_rules)
 		return 0;
+	check_judged(c, k->max_deliver != 0 || k->max_ack_pending != 0);
 	judge_deliveries(c, k, m);
 	if (k->max_ack_pending == 0 || m->seq == 0)
 		return 0;
@@ -242,6 +243,7 @@ const struct check_ops check_limit_exceeded = {
     .summary = "consumers keep MaxAckPending and MaxDeliver",
     .rule = "guarantees 14",
     .types = types,
+    .unit = "deliveries",
     .state_size = sizeof(struct limit_state),
     .event = limit_event,
     .fini = limit_fini,

@@ -39,6 +39,7 @@ struct lost_stream {
 	struct msg_scan_begin begun; /* created: 0 when it is ours, or judged */
 	uint64_t gone_ns;  /* when that was told; 0: it was not, or is judged */
 	bool is_told_gone; /* it has been raised */
+	bool is_counted;
 };
 
 struct lost_state {
@@ -356,6 +357,17 @@ on_removed(
 	return err == -ENOMEM ? err : 0;
 }
 
+/* Once a stream, when the audit first looks at it: the load is over then. */
+static void
+count_acked(struct check *c, struct lost_stream *t, uint32_t stream)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+
+	if (s != NULL && !t->is_counted)
+		check_judged(c, s->acked.count);
+	t->is_counted = true;
+}
+
 static int
 lost_event(struct check *c, const struct event *ev)
 {
@@ -375,6 +387,7 @@ lost_event(struct check *c, const struct event *ev)
 	    CHECK_SLOTS_MAX);
 	if (t == NULL)
 		return -ENOMEM;
+	count_acked(c, t, ev->u.scan_begin.stream);
 	switch ((unsigned)ev->type) {
 	case MESSAGE_SCAN_BEGIN:
 		seqmap_fini(&t->removed);
@@ -432,6 +445,7 @@ const struct check_ops check_lost = {
     .summary = "every acknowledged message is still stored at the end",
     .rule = "guarantees 1",
     .types = types,
+    .unit = "acknowledged messages",
     .stands_alone = true,
     .state_size = sizeof(struct lost_state),
     .event = lost_event,

@@ -181,11 +181,16 @@ static const enum message_type types[] = {MESSAGE_GROUP_SICK,
     MESSAGE_SERVER_ANSWERS, MESSAGE_FAULT_PLANNED, MESSAGE_NODE,
     MESSAGE_CLUSTER_UP, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_FAULT_PLANNED, MESSAGE_GROUP_SICK, 0};
+
 const struct check_ops check_not_recovered = {
     .name = "not_recovered",
     .summary = "after faults every group is whole again in --recover-timeout",
     .rule = "guarantees 13",
     .types = types,
+    .unit = "faults and sick groups",
+    .judges = judges,
     .state_size = sizeof(struct not_recovered_state),
     .event = not_recovered_event,
     .stands_alone = true,

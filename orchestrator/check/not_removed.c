@@ -66,6 +66,7 @@ on_scan(struct check *c, const struct msg_scan_message *m)
 	if (s == NULL || s->retention == RETENTION_LIMITS ||
 	    !check_is_ours(c, m->run, m->intact))
 		return;
+	check_judged(c, 1);
 	required = ledger_required(c->ledger, m->stream, m->id);
 	if (required == 0 || !was_confirmed(c, m, required))
 		return;
@@ -81,6 +82,16 @@ on_scan(struct check *c, const struct msg_scan_message *m)
 	    (unsigned long long)m->seq, s->name);
 }
 
+/* These it has dropped. */
+static void
+on_removed(struct check *c, const struct msg_scan_removed *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+
+	if (s != NULL && s->retention != RETENTION_LIMITS)
+		check_judged(c, m->last - m->first + 1);
+}
+
 static int
 not_removed_event(struct check *c, const struct event *ev)
 {
@@ -90,19 +101,22 @@ not_removed_event(struct check *c, const struct event *ev)
 		st->is_unsettled = !ev->u.settled.ok;
 	else if (ev->type == MESSAGE_CONSUMER_STATE)
 		on_state(c, &ev->u.consumer_state);
+	else if (ev->type == MESSAGE_SCAN_REMOVED)
+		on_removed(c, &ev->u.scan_removed);
 	else
 		on_scan(c, &ev->u.scan_message);
 	return 0;
 }
 
-static const enum message_type types[] = {
-    MESSAGE_SETTLED, MESSAGE_CONSUMER_STATE, MESSAGE_SCAN_MESSAGE, 0};
+static const enum message_type types[] = {MESSAGE_SETTLED,
+    MESSAGE_CONSUMER_STATE, MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_REMOVED, 0};
 
 const struct check_ops check_not_removed = {
     .name = "not_removed",
     .summary = "work queues and interest streams drop what was acked",
     .rule = "guarantees 9",
     .types = types,
+    .unit = "sequences",
     .state_size = sizeof(struct not_removed_state),
     .event = not_removed_event,
 };

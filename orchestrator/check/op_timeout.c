@@ -154,11 +154,16 @@ static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_PUBLISH_OK,
     MESSAGE_PUBLISH_END, MESSAGE_ACK_INVOKE, MESSAGE_ACK_OK,
     MESSAGE_ACK_UNKNOWN, MESSAGE_CHILD_EXIT, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_PUBLISH_INVOKE, MESSAGE_ACK_INVOKE, 0};
+
 const struct check_ops check_op_timeout = {
     .name = "op_timeout",
     .summary = "operations succeed within --op-timeout",
     .rule = "guarantees 15",
     .types = types,
+    .unit = "attempts",
+    .judges = judges,
     .state_size = sizeof(struct op_timeout_state),
     .event = op_timeout_event,
     .fini = op_timeout_fini,

@@ -51,10 +51,15 @@ phantom_event(struct check *c, const struct event *ev)
 static const enum message_type types[] = {
     MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
+
 const struct check_ops check_phantom = {
     .name = "phantom",
     .summary = "nothing is delivered or stored that was not published",
     .rule = "guarantees 1",
     .types = types,
+    .unit = "messages read",
+    .judges = judges,
     .event = phantom_event,
 };

@@ -862,11 +862,15 @@ static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACK_OK,
     MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_CHILD_EXIT, MESSAGE_NODE,
     MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, MESSAGE_RECONNECTED, 0};
 
+static const enum message_type judges[] = {MESSAGE_ACK_OK, 0};
+
 const struct check_ops check_redelivered_after_ack = {
     .name = "redelivered_after_ack",
     .summary = "a message whose ack was confirmed never comes again",
     .rule = "guarantees 6",
     .types = types,
+    .unit = "confirmed acks",
+    .judges = judges,
     .state_size = sizeof(struct redelivered_state),
     .event = redelivered_event,
     .finish = redelivered_finish,

@@ -58,6 +58,7 @@ early_event(struct check *c, const struct event *ev)
 	if (m->delivered < 2 || m->consumer >= st->n ||
 	    !check_is_ours(c, m->run, m->intact))
 		return 0;
+	check_judged(c, 1);
 	k = &st->consumers[m->consumer];
 	e = ledger_find(c->ledger, m->id);
 	/*
@@ -123,6 +124,7 @@ const struct check_ops check_redelivered_early = {
     .summary = "an unacked message comes again after AckWait, not before",
     .rule = "guarantees 5",
     .types = types,
+    .unit = "redeliveries",
     .state_size = sizeof(struct early_state),
     .event = early_event,
     .finish = early_finish,

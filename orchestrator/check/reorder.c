@@ -409,11 +409,16 @@ static const enum message_type types[] = {MESSAGE_PUBLISH_OK,
     MESSAGE_PUBLISH_UNKNOWN, MESSAGE_PUBLISH_FAIL, MESSAGE_RECONNECTED,
     MESSAGE_CHILD_EXIT, MESSAGE_DELIVER, MESSAGE_CONSUMER, MESSAGE_TICK, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_PUBLISH_OK, MESSAGE_DELIVER, 0};
+
 const struct check_ops check_reorder = {
     .name = "reorder",
     .summary = "streams keep one order; first deliveries follow it",
     .rule = "guarantees 2",
     .types = types,
+    .unit = "publishes and deliveries",
+    .judges = judges,
     .state_size = sizeof(struct reorder_state),
     .event = reorder_event,
     .finish = streams_judge,

@@ -190,11 +190,16 @@ seq_reuse_fini(struct check *c)
 static const enum message_type types[] = {MESSAGE_PUBLISH_OK, MESSAGE_DELIVER,
     MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_PUBLISH_OK, MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
+
 const struct check_ops check_seq_reuse = {
     .name = "seq_reuse",
     .summary = "a stream sequence belongs to one message for ever",
     .rule = "guarantees 2",
     .types = types,
+    .unit = "sequences told",
+    .judges = judges,
     .stands_alone = true,
     .state_size = sizeof(struct seq_reuse_state),
     .event = seq_reuse_event,

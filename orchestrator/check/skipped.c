@@ -26,9 +26,10 @@
 
 /* What is known of a consumer after the load. */
 struct slot {
-	struct seqmap told;  /* ids */
-	bool is_drained;     /* it says that nothing is left */
-	bool was_asked;	     /* before the event that is judged */
+	struct seqmap told; /* ids */
+	bool is_drained;    /* it says that nothing is left */
+	bool was_asked;	    /* before the event that is judged */
+	bool is_counted;
 	uint64_t stream_seq; /* of its last delivery; 0 is not known */
 };
 
@@ -127,6 +128,22 @@ judge_consumer(struct check *c, const struct ledger_consumer *k, struct slot *t)
 	return err;
 }
 
+static void
+count(struct check *c, struct slot *t)
+{
+	check_judged(c, !t->is_counted);
+	t->is_counted = true;
+}
+
+/* True when what only the audit read is known to be for this consumer. */
+static bool
+is_alone(const struct check *c, const struct ledger_consumer *k)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, k->stream);
+
+	return s != NULL && s->bits == 0 && s->consumers == 1;
+}
+
 static int
 on_state(struct check *c, const struct msg_consumer_state *m)
 {
@@ -140,6 +157,8 @@ on_state(struct check *c, const struct msg_consumer_state *m)
 	if (k == NULL || k->max_deliver != 0 || k->kind == KIND_ORDERED)
 		return 0;
 	t->is_drained = m->quiet && m->pending == 0 && m->ack_pending == 0;
+	if (t->is_drained && (k->bit != 0 || is_alone(c, k)))
+		count(c, t);
 	if (k->bit != 0 && !t->is_drained)
 		check_doubt(c,
 		    "consumer %s was not drained: %llu pending, %llu awaiting "
@@ -212,6 +231,8 @@ judge_ordered(struct check *c, uint32_t consumer)
 
 	if (t == NULL)
 		return -ENOMEM;
+	if (k->frontier > 0)
+		count(c, t);
 	while (err == 0 && (e = ledger_next(c->ledger, &i)) != NULL)
 		if (e->stream == k->stream && e->is_acked &&
 		    e->seq < k->frontier && was_skipped(e, k))
@@ -288,6 +309,7 @@ const struct check_ops check_skipped = {
     .summary = "every consumer delivers every message of its subjects",
     .rule = "guarantees 4",
     .types = types,
+    .unit = "consumers",
     .state_size = sizeof(struct skipped_state),
     .event = skipped_event,
     .finish = skipped_finish,

@@ -64,6 +64,7 @@ judge_entry(struct check *c, const struct ledger_entry *e, bool is_over)
 
 	if (s == NULL || s->consumers == 0 || !ledger_awaits(e, &missing))
 		return;
+	check_judged(c, is_over);
 	if (st->disturbed_ns > t.start_ns)
 		t.start_ns = st->disturbed_ns;
 	if (!check_is_late(c, &t))
@@ -73,6 +74,7 @@ judge_entry(struct check *c, const struct ledger_entry *e, bool is_over)
 	    (e->required != 0 && only_queues(c, e, missing)) ||
 	    seqmap_add(&st->told, e->id, e->id) != 0)
 		return;
+	check_judged(c, !is_over);
 	a.ids[0] = e->id;
 	a.seqs[0] = e->seq;
 	check_raise_late(c, &a, &t,
@@ -180,6 +182,7 @@ const struct check_ops check_stuck = {
     .summary = "what was acknowledged is consumed within --consume-timeout",
     .rule = "guarantees 15",
     .types = types,
+    .unit = "messages awaited",
     .state_size = sizeof(struct stuck_state),
     .event = stuck_event,
     .fini = stuck_fini,

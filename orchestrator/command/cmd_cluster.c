@@ -40,7 +40,7 @@ start_servers(int argc, char **argv)
 
 	if (r == NULL)
 		return usage_error("out of memory");
-	config_init(&r->config);
+	config_init_open(&r->config);
 	r->config.duration_ns = RUN_FOREVER_NS;
 	n = cli_connect_options(&r->config, argc, argv, &word, 0);
 	text_set(r->config.test, sizeof(r->config.test), "none");
@@ -249,7 +249,7 @@ put_back(int argc, char **argv)
 
 	if (r == NULL)
 		return usage_error("out of memory");
-	config_init(&r->config);
+	config_init_open(&r->config);
 	n = cli_connect_options(&r->config, argc, argv, &word, 0);
 	text_set(r->config.test, sizeof(r->config.test), "none");
 	text_set(r->config.mayhem, sizeof(r->config.mayhem), "none");

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* natsburn doctor: is this host ready for a run? Changes nothing. */
+/*
+ * natsburn doctor: are this host, and a cluster of others, ready for a run?
+ * Leaves nothing.
+ */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +16,7 @@
 #include "chaos/cluster/cluster.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/limits.h"
+#include "orchestrator/command/trial.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/command/validate.h"
 #include "orchestrator/judge/judge.h"
@@ -41,6 +46,10 @@ look_at_servers(struct run_config *c)
 		err = binary_version(path, version, sizeof(version));
 		text_format(text, sizeof(text), "%s: %s", path,
 		    err == 0 ? version : strerror(-err));
+		if (err == 0 && strstr(version, "nats-server") == NULL) {
+			text_add(text, sizeof(text), ": no nats-server");
+			err = -EINVAL;
+		}
 		say(err == 0 ? "ok" : "BAD", "server", text);
 		if (err < 0)
 			code = EXIT_CLUSTER;
@@ -68,11 +77,15 @@ look_at_limits(const struct run_config *c)
 static int
 look_at_room(const struct run_config *c)
 {
+	/* A folder that isn't there yet is made in the one above it. */
+	char above[sizeof(c->out)], text[128];
 	const char *dir = c->out[0] != '\0' ? c->out : ".";
 	unsigned long long room;
 	struct statvfs v;
-	char text[128];
 
+	text_set(above, sizeof(above), dir);
+	if (access(dir, F_OK) < 0)
+		dir = dirname(above);
 	if (statvfs(dir, &v) < 0) {
 		text_format(
 		    text, sizeof(text), "%.60s: %.40s", dir, strerror(errno));
@@ -134,18 +147,41 @@ look_at_programs(const struct run_config *c)
 	return code;
 }
 
+/* Somebody's cluster: nothing but a run shows whether one can be made. */
+static int
+look_at_cluster(const struct run_config *open)
+{
+	char says[TRIAL_SAYS_MAX];
+	int code;
+
+	if (cluster_find(open->cluster)->owner != OWNER_OTHERS)
+		return 0;
+	code = trial_run(open, says);
+	say(code == 0 ? "ok" : "BAD", "cluster", says);
+	return code;
+}
+
 int
 cmd_doctor(int argc, char **argv)
 {
-	struct run_config *c = calloc(1, sizeof(*c));
-	int code = EXIT_USAGE, bad[4], i;
+	struct run_config *c = calloc(2, sizeof(*c)), *open;
+	int code = EXIT_USAGE, bad[5], i, n;
+	const char *word = NULL;
 
 	if (c == NULL)
 		return usage_error("out of memory");
-	config_init(c);
+	open = &c[1];
+	config_init_open(c);
 	text_set(c->test, sizeof(c->test), "queue-group-consumer");
-	if (cli_connect_options(c, argc, argv, NULL, 0) >= 0 &&
-	    validate_expand_mayhem(c) == 0 && validate_config(c) == 0) {
+	n = cli_connect_options(c, argc, argv, &word, 1);
+	if (n < 0)
+		goto out;
+	if (n == 1 && !text_fits(c->test, sizeof(c->test), word)) {
+		usage_say("unknown test \"%.60s\"", word);
+		goto out;
+	}
+	*open = *c;
+	if (validate_fill(c) == 0 && validate_config(c) == 0) {
 		code = 0;
 		bad[0] = cluster_find(c->cluster)->owner == OWNER_US
 			     ? look_at_servers(c)
@@ -154,9 +190,11 @@ cmd_doctor(int argc, char **argv)
 		bad[2] = look_at_room(c);
 		look_at_ports();
 		bad[3] = look_at_programs(c);
-		for (i = 0; i < 4 && code == 0; i++)
+		bad[4] = look_at_cluster(open);
+		for (i = 0; i < 5 && code == 0; i++)
 			code = bad[i];
 	}
+out:
 	free(c);
 	return code;
 }

@@ -100,7 +100,7 @@ take_options(struct matrix *m, int argc, char **argv)
 
 	if (bad != 0)
 		return bad;
-	config_init(&m->base);
+	config_init_open(&m->base);
 	n = cli_connect_options(&m->base, argc, argv, &word, 1);
 	if (n < 0)
 		return EXIT_USAGE;

@@ -16,7 +16,7 @@ cmd_mayhem(int argc, char **argv)
 
 	if (r == NULL)
 		return usage_error("out of memory");
-	config_init(&r->config);
+	config_init_open(&r->config);
 	r->config.duration_ns = RUN_FOREVER_NS; /* until it is interrupted */
 	n = cli_connect_options(&r->config, argc, argv, &word, 1);
 	text_set(r->config.test, sizeof(r->config.test), "none");

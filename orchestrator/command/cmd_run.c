@@ -78,9 +78,14 @@ open_metrics(struct run *r)
 static int
 prepare(struct run *r)
 {
+	bool is_open = r->config.replicas == 0;
 	int bad;
 
-	bad = validate_expand_mayhem(&r->config);
+	bad = validate_fill(&r->config);
+	if (bad == 0 && is_open && r->config.replicas < 3 && !r->config.quiet)
+		fprintf(stderr,
+		    "--replicas %llu, as many as there are servers\n",
+		    (unsigned long long)r->config.replicas);
 	if (bad == 0)
 		bad = validate_config(&r->config);
 	if (bad == 0 && cluster_find(r->config.cluster)->owner == OWNER_US)
@@ -211,7 +216,7 @@ cmd_run(int argc, char **argv)
 
 	if (r == NULL)
 		return usage_error("out of memory");
-	config_init(&r->config);
+	config_init_open(&r->config);
 	n = cli_connect_options(&r->config, argc, argv, &word, 1);
 	if (n == 1 && !text_fits(r->config.test, sizeof(r->config.test), word))
 		code = usage_error("unknown test \"%.60s\"", word);

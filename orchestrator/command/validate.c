@@ -97,8 +97,8 @@ validate_mode(const struct run_config *c, const struct mayhem_ops *ops)
 	return 0;
 }
 
-int
-validate_expand_mayhem(struct run_config *c)
+static int
+expand_mayhem(struct run_config *c)
 {
 	const struct cluster_ops *driver = cluster_find(c->cluster);
 	const struct mayhem_ops *const *m;
@@ -123,6 +123,51 @@ validate_expand_mayhem(struct run_config *c)
 		    c->cluster);
 	text_set(c->mayhem, sizeof(c->mayhem), list);
 	return 0;
+}
+
+bool
+validate_has_role(const char *test, enum workload_count count)
+{
+	const struct workload_ops *w = workload_find(test);
+	const struct workload_role *role;
+
+	for (role = w != NULL ? w->roles : NULL;
+	     role != NULL && role->name != NULL; role++)
+		if (role->count == count)
+			return true;
+	return false;
+}
+
+int
+validate_fill(struct run_config *c)
+{
+	const struct workload_ops *w = workload_find(c->test);
+	bool has_clients = validate_has_role(c->test, WORKLOAD_CLIENTS);
+	bool has_consumers = validate_has_role(c->test, WORKLOAD_CONSUMERS);
+
+	if (w == NULL)
+		return 0; /* validate_config() says so */
+	if (c->consumers != 0 && !has_consumers)
+		return usage_error("--consumers %llu: test %s has no "
+				   "consumers%s",
+		    (unsigned long long)c->consumers, c->test,
+		    has_clients ? "; --clients is how many processes it has"
+				: "");
+	if (c->clients != 0 && !has_clients)
+		return usage_error("--clients %llu: test %s has no clients%s",
+		    (unsigned long long)c->clients, c->test,
+		    has_consumers ? "; --consumers is how many processes it has"
+				  : "");
+	if (c->consumers == 0)
+		c->consumers = 10;
+	if (c->clients == 0 && has_clients)
+		c->clients = w->clients > 0 ? w->clients : 1;
+	if (c->replicas == 0)
+		c->replicas = cluster_find(c->cluster)->owner == OWNER_US &&
+				      c->servers < 3
+				  ? c->servers
+				  : 3;
+	return expand_mayhem(c);
 }
 
 static int

@@ -333,6 +333,8 @@ on_phase(struct stats *s, const struct event *ev)
 		    s->last_round_ns ? s->last_round_ns : s->load_ns;
 
 		s->load_end_ns = ev->time_ns;
+		if (s->no_load)
+			return;
 		series_stall(s->series, since, ev->time_ns);
 		/* A stall that lasts until the end counts as well. */
 		if (ev->time_ns - since > s->longest_stall_ns)
@@ -461,6 +463,10 @@ on_rare(struct stats *s, const struct event *ev)
 		break;
 	case MESSAGE_RUN:
 		s->wall_ns = ev->u.run.wall_ns;
+		break;
+	case MESSAGE_OPTION:
+		s->no_load |= strcmp(ev->u.option.name, "test") == 0 &&
+			      strcmp(ev->u.option.value, "none") == 0;
 		break;
 	case MESSAGE_HELLO:
 		if (ev->u.hello.library[0] != '\0')

@@ -95,6 +95,7 @@ struct stats {
 	uint64_t seen[MESSAGE_TYPES][CASE_COUNT]; /* events by message, case */
 	uint64_t rounds;
 	uint64_t anomalies;
+	bool no_load; /* the test is "none": nothing can stall */
 	bool ran_out; /* of memory: the figures lack something */
 	uint64_t last_round_ns, longest_stall_ns;
 	struct hist publish, consume, round; /* nanoseconds */

@@ -89,6 +89,14 @@ struct check_ops {
 	const char *summary; /* one sentence for users */
 	const char *rule;    /* paragraph of docs/guarantees.md */
 	const enum message_type *types; /* events it wants; 0 ends */
+	/*
+	 * What it judges, in the plural, and the events that are one of them
+	 * each, whether it wants them or not; 0 ends. Without such events the
+	 * check says by check_judged() what it has judged. Where that is
+	 * nothing the check is reported as not exercised.
+	 */
+	const char *unit;
+	const enum message_type *judges;
 	size_t state_size;
 	int (*init)(struct check *); /* optional; 0 or -errno */
 	/* Judge an event that the ledger has not entered yet. 0 or -errno. */
@@ -128,6 +136,9 @@ struct check {
  */
 void check_raise(struct check *, const struct anomaly *proto, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
+
+/* Say that so many more things (ops->unit) were judged; see judges. */
+void check_judged(struct check *, uint64_t n);
 
 /*
  * Say that the history can't decide something that this check answers for:

@@ -13,6 +13,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/ensure.h"
 #include "proto/base/text.h"
+#include "proto/refusal.h"
 
 #define CHECKS_MAX 32
 
@@ -29,6 +30,7 @@ struct facts {
 	struct seqmap begun, complete; /* streams whose scan was */
 	struct seqmap stated, copied;  /* that SCAN_STATE, COPIES_END name */
 	uint64_t gaps;
+	uint64_t updates, contended; /* of keys; and refused for another one */
 	uint64_t load_ns, load_end_ns; /* when the load began, and ended */
 	uint64_t clock_ns, stood_ns;   /* it stood so long, up to then */
 	uint64_t silent_ns[2];	       /* of ours in all, when it did */
@@ -54,8 +56,10 @@ struct judge {
 	/* by message type: indices of the checks that want it */
 	uint8_t wants[MESSAGE_TYPES][CHECKS_MAX];
 	uint8_t nwants[MESSAGE_TYPES];
+	uint32_t judges[MESSAGE_TYPES]; /* bits of those that count it */
 	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
 	uint64_t check_counts[CHECKS_MAX][CLASS_COUNT];
+	uint64_t judged[CHECKS_MAX];
 	struct anomaly *kept;
 	uint32_t nkept, kept_room;
 	judge_notice *notice;
@@ -126,6 +130,8 @@ check_add(struct judge *j, const struct check_ops *ops)
 	j->nchecks++;
 	for (t = ops->types; *t != 0; t++)
 		j->wants[*t][j->nwants[*t]++] = (uint8_t)(j->nchecks - 1);
+	for (t = ops->judges; t != NULL && *t != 0; t++)
+		j->judges[*t] |= UINT32_C(1) << (j->nchecks - 1);
 	return ops->init != NULL ? ops->init(c) : 0;
 }
 
@@ -295,6 +301,12 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	judge_keep(c->judge, &a);
 	if (c->judge->notice != NULL)
 		c->judge->notice(c->judge->notice_arg, &a);
+}
+
+void
+check_judged(struct check *c, uint64_t n)
+{
+	c->judge->judged[c - c->judge->checks] += n;
 }
 
 void
@@ -510,6 +522,9 @@ note_facts(struct judge *j, const struct event *ev)
 
 	if (class & IS_OK)
 		note_ok(j, ev->time_ns);
+	f->updates += ev->type == MESSAGE_KV_UPDATE_OK;
+	f->contended += ev->type == MESSAGE_KV_UPDATE_REJECTED &&
+			refusal_is_wrong_last(ev->u.kv_update_rejected.code);
 	if (class & IS_OPERATION)
 		return;
 	switch ((unsigned)ev->type) {
@@ -689,6 +704,20 @@ judge_prove(struct judge *j, const struct event *ev)
 	proofs_pass(&j->proofs);
 }
 
+/* What the checks that go on say of themselves they judge. */
+static void
+judge_tally(struct judge *j, enum message_type type)
+{
+	uint32_t left;
+	unsigned i;
+
+	for (left = j->judges[type]; left != 0; left &= left - 1) {
+		i = (unsigned)__builtin_ctz(left);
+		if (!is_off(&j->checks[i]))
+			j->judged[i]++;
+	}
+}
+
 int
 judge_event(struct judge *j, const struct event *ev)
 {
@@ -699,6 +728,7 @@ judge_event(struct judge *j, const struct event *ev)
 	faults_pass(&j->faults, ev);
 	if (!j->facts.is_broken && !j->facts.lost_memory)
 		lates_pass(&j->lates, ev->time_ns);
+	judge_tally(j, ev->type);
 	for (i = 0; i < j->nwants[ev->type]; i++) {
 		c = &j->checks[j->wants[ev->type][i]];
 		c->now_ns = ev->time_ns;
@@ -973,6 +1003,11 @@ judge_annotate(const struct judge *j, struct judge_result *r)
 		note(r, "only %llu of %llu faults were seen to take effect",
 		    (unsigned long long)f->applied,
 		    (unsigned long long)(f->applied + f->failed));
+	/* One client is refused, too, when it tries again what was done. */
+	if (j->facts.updates > 0 &&
+	    (j->config.clients == 1 || j->facts.contended == 0))
+		note(r, "no update was ever contended by another client: what "
+			"compare-and-set promises to several was not tried");
 	if (s->n > 0)
 		note(r,
 		    "processes of natsburn stood still %llu time%s, for %.1f s "
@@ -1113,6 +1148,17 @@ judge_check_count(const struct judge *j, const struct check_ops *ops,
 	for (i = 0; i < j->nchecks; i++)
 		if (j->checks[i].ops == ops)
 			return j->check_counts[i][class];
+	return 0;
+}
+
+uint64_t
+judge_check_judged(const struct judge *j, const struct check_ops *ops)
+{
+	size_t i;
+
+	for (i = 0; i < j->nchecks; i++)
+		if (j->checks[i].ops == ops)
+			return j->judged[i];
 	return 0;
 }
 

@@ -102,6 +102,9 @@ uint64_t judge_count(
 uint64_t judge_check_count(
     const struct judge *, const struct check_ops *, enum anomaly_class);
 
+/* How many things this check has judged, of its unit. */
+uint64_t judge_check_judged(const struct judge *, const struct check_ops *);
+
 /* The i-th anomaly kept (at most JUDGE_KEEP a kind and class), or NULL. */
 const struct anomaly *judge_anomaly(const struct judge *, size_t i);
 

@@ -245,7 +245,11 @@ matrix_config(const struct matrix *m, const struct matrix_cell *cell,
 	    c->mayhem, sizeof(c->mayhem), m->mayhems.items[cell->mayhem].value);
 	text_set(c->server_bin, sizeof(c->server_bin),
 	    m->versions.items[cell->version].value);
-	(void)validate_expand_mayhem(c); /* matrix_init() saw that it can be */
+	if (!validate_has_role(c->test, WORKLOAD_CONSUMERS))
+		c->consumers = 0; /* for the cells of other tests */
+	if (!validate_has_role(c->test, WORKLOAD_CLIENTS))
+		c->clients = 0;
+	(void)validate_fill(c); /* matrix_init() saw that it can be */
 	drop_extras(c);
 	matrix_path(m, cell, NULL, c->out, sizeof(c->out));
 	if (c->seed != 0)
@@ -327,6 +331,30 @@ make_cells(struct matrix *m)
 	return bad;
 }
 
+/* So is a number of processes that no test has. */
+static int
+check_roles(const struct matrix *m)
+{
+	bool has_consumers = false, has_clients = false;
+	unsigned i;
+
+	for (i = 0; i < m->tests.n; i++) {
+		has_consumers |= validate_has_role(
+		    m->tests.items[i].value, WORKLOAD_CONSUMERS);
+		has_clients |= validate_has_role(
+		    m->tests.items[i].value, WORKLOAD_CLIENTS);
+	}
+	if (m->base.consumers != 0 && !has_consumers)
+		return usage_error("--consumers %llu: no test in this matrix "
+				   "has consumers",
+		    (unsigned long long)m->base.consumers);
+	if (m->base.clients != 0 && !has_clients)
+		return usage_error("--clients %llu: no test in this matrix "
+				   "has clients",
+		    (unsigned long long)m->base.clients);
+	return 0;
+}
+
 /* An option of a test or mode that no cell has is a mistake. */
 static int
 check_extras(const struct matrix *m)
@@ -350,7 +378,7 @@ check_extras(const struct matrix *m)
 			    "-o \"%s\": is of no test or mayhem mode in this "
 			    "matrix",
 			    m->base.extras[k]);
-	return 0;
+	return check_roles(m);
 }
 
 int

@@ -193,8 +193,14 @@ matrix_say(const struct matrix *m, FILE *out)
 void
 matrix_command(const struct matrix *m, char *out)
 {
-	struct run_config c = m->base;
+	struct run_config c = m->base, usual;
 
+	/* What was left open is left out. */
+	config_init(&usual);
+	if (c.replicas == 0)
+		c.replicas = usual.replicas;
+	if (c.consumers == 0)
+		c.consumers = usual.consumers;
 	out[0] = '\0';
 	text_add(
 	    out, COMMAND_LINE_MAX, "natsburn matrix --tests %s", m->own.tests);

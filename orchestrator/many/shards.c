@@ -168,6 +168,19 @@ take_anomalies(struct shards *s, const cJSON *report, const char *name)
 	cJSON_Delete(here);
 }
 
+/* Where a check was exercised in one shard it was; the worse outweighs. */
+static unsigned
+weight(const cJSON *check)
+{
+	static const char *const order[] = {
+	    "not_exercised", "holds", "unproven", "broken"};
+	unsigned i = 3;
+
+	while (i > 0 && strcmp(json_text(check, "says"), order[i]) != 0)
+		i--;
+	return i;
+}
+
 static void
 take_checks(struct shards *s, const cJSON *report)
 {
@@ -185,9 +198,7 @@ take_checks(struct shards *s, const cJSON *report)
 			continue;
 		}
 		fold(item, row, false);
-		/* broken outweighs unproven, and that outweighs holds */
-		if (strcmp(json_text(item, "says"), "broken") != 0 &&
-		    strcmp(json_text(row, "says"), "holds") != 0)
+		if (weight(row) > weight(item))
 			json_set_text(item, "says", json_text(row, "says"));
 	}
 }
@@ -418,7 +429,7 @@ finish_checks(struct shards *s)
 
 	cJSON_ArrayForEach (check, json_get(s->tree, "checks")) {
 		if (s->has_missing &&
-		    strcmp(json_text(check, "says"), "holds") == 0)
+		    strcmp(json_text(check, "says"), "broken") != 0)
 			json_set_text(check, "says", "unproven");
 	}
 }

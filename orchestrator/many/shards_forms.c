@@ -88,13 +88,20 @@ page_checks(const cJSON *tree, FILE *out)
 
 	fputs("<section><h2>Checks<small>holds: in every shard</small></h2>\n"
 	      "<div class=scroll><table><thead><tr><th>check</th><th>says</th>"
+	      "<th class=n>judged</th><th>of these</th>"
 	      "<th class=n>violations</th><th class=n>documented</th>"
 	      "<th class=n>warnings</th><th>rule</th></tr></thead><tbody>\n",
 	    out);
 	cJSON_ArrayForEach (row, json_get(tree, "checks")) {
 		fputs("<tr>", out);
 		cell(json_text(row, "name"), out);
-		cell(json_text(row, "says"), out);
+		cell(strcmp(json_text(row, "says"), "not_exercised") == 0
+			 ? "not exercised"
+			 : json_text(row, "says"),
+		    out);
+		fprintf(
+		    out, "<td class=n>%.0f</td>", json_number(row, "judged"));
+		cell(json_text(row, "unit"), out);
 		fprintf(out,
 		    "<td class=n>%.0f</td><td class=n>%.0f</td>"
 		    "<td class=n>%.0f</td>",

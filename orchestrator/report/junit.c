@@ -3,6 +3,7 @@
  * The report as JUnit XML; see junit.h.
  *
  *   a check found a violation           failure, with the evidence
+ *   a check had nothing to judge        skipped
  *   the run is not whole (inconclusive,
  *   harness, cluster)                   case "run": error; a check that
  *                                       found nothing: skipped
@@ -130,6 +131,14 @@ begin_case(const cJSON *tree, const char *name, double seconds, FILE *out)
 	fprintf(out, "\" time=\"%.3f\">\n", seconds);
 }
 
+/* Of this check the run shows nothing. */
+static bool
+is_skipped(const cJSON *check)
+{
+	return strcmp(json_text(check, "says"), "unproven") == 0 ||
+	       strcmp(json_text(check, "says"), "not_exercised") == 0;
+}
+
 static void
 write_check(const cJSON *tree, const cJSON *check, FILE *out)
 {
@@ -147,10 +156,13 @@ write_check(const cJSON *tree, const cJSON *check, FILE *out)
 		fputc('>', out);
 		evidence(tree, name, true, out);
 		fputs("</failure>\n", out);
-	} else if (strcmp(json_text(check, "says"), "unproven") == 0) {
+	} else if (is_skipped(check)) {
 		fputs("      <skipped", out);
 		forms_attribute(out, "message",
-		    is_verdict(tree, "fail")
+		    strcmp(json_text(check, "says"), "unproven") != 0
+			? "not exercised: nothing in this run was for it to "
+			  "judge"
+		    : is_verdict(tree, "fail")
 			? "found nothing, in a run that is not whole"
 			: first_reason(tree));
 		fputs("/>\n", out);
@@ -209,7 +221,7 @@ junit_count(const cJSON *tree)
 	cJSON_ArrayForEach (check, json_get(tree, "checks")) {
 		t.tests++;
 		t.failures += strcmp(json_text(check, "says"), "broken") == 0;
-		t.skipped += strcmp(json_text(check, "says"), "unproven") == 0;
+		t.skipped += is_skipped(check);
 	}
 	return t;
 }

@@ -4,38 +4,18 @@
  * written by page_anomalies.c, the tables by page_tables.c, the timeline by
  * chart.c; style and script are the files in page/.
  */
+#include <ctype.h>
+#include <string.h>
+
 #include "orchestrator/report/chart.h"
 #include "orchestrator/report/page.h"
 #include "orchestrator/report/page_parts.h"
+#include "orchestrator/report/report.h"
 #include "proto/json.h"
 
 extern const char page_style[], page_script[];
 
 /* The head: verdict, what was run */
-
-static const char *
-verdict_words(const struct page *p)
-{
-	switch (p->h->result.verdict) {
-	case VERDICT_PASS:
-		return "Every check holds";
-	case VERDICT_FAIL:
-		return "JetStream broke a promise";
-	case VERDICT_SKIPPED:
-		return "Nothing was run: the driver can't do what was asked";
-	case VERDICT_INCONCLUSIVE:
-	case VERDICT_COUNT:
-		break;
-	}
-	switch ((int)p->h->result.exit_code) {
-	case EXIT_HARNESS:
-		return "The harness failed: this run proves nothing";
-	case EXIT_CLUSTER:
-		return "The cluster could not be used";
-	default:
-		return "This run proves nothing";
-	}
-}
 
 static void
 write_what(const struct page *p)
@@ -87,14 +67,14 @@ write_list(const struct page *p, const char *name)
 static void
 write_header(const struct page *p)
 {
-	static const char *const words[] = {
-	    "PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"};
-	enum verdict v = p->h->result.verdict;
+	char words[REPORT_WORDS_MAX];
+	const char *verdict = report_verdict(p->h, words);
 
+	words[0] = (char)toupper((unsigned char)words[0]);
 	fprintf(p->out,
 	    "<header class=%s><div>\n<h1 class=verdict><span class=badge>%s"
 	    "</span>%s</h1>\n",
-	    verdict_name(v), words[v], verdict_words(p));
+	    verdict_name(p->h->result.verdict), verdict, words);
 	write_what(p);
 	write_list(p, "reasons");
 	write_list(p, "notes");
@@ -189,12 +169,11 @@ tile_faults(const struct page *p)
 }
 
 static void
-write_tiles(const struct page *p)
+tiles_load(const struct page *p)
 {
 	double seconds = json_number(p->tree, "duration_s");
 	double rounds = json_number(p->tree, "rounds");
 
-	fputs("<div class=tiles>\n", p->out);
 	tile_begin(p, "rounds", false);
 	page_count(p, rounds);
 	fprintf(p->out, "</b><small>%.*f per second</small></div>\n",
@@ -207,6 +186,14 @@ write_tiles(const struct page *p)
 	page_ms(p, json_number(p->tree, "longest_stall_ms"));
 	fprintf(p->out, "</b><small>%.0f of 1 s or more</small></div>\n",
 	    json_number(p->tree, "stalls_seen"));
+}
+
+static void
+write_tiles(const struct page *p)
+{
+	fputs("<div class=tiles>\n", p->out);
+	if (strcmp(json_text(p->tree, "test"), "none") != 0)
+		tiles_load(p);
 	tile_faults(p);
 	tile_begin(p, "anomalies", p->h->result.verdict == VERDICT_FAIL);
 	page_count(p, (double)p->h->stats.anomalies);

@@ -19,8 +19,9 @@ page_checks(const struct page *p)
 	const char *says;
 
 	fputs("<section id=checks><h2>Checks</h2>\n", p->out);
-	page_table_head(p, "check|promise|rule|result|#violations|#documented|"
-			   "#warnings");
+	page_table_head(p,
+	    "check|promise|rule|result|#judged|of these|#violations|"
+	    "#documented|#warnings");
 	cJSON_ArrayForEach (c, json_get(p->tree, "checks")) {
 		says = json_text(c, "says");
 		fputs("<tr><td><b>", p->out);
@@ -29,7 +30,11 @@ page_checks(const struct page *p)
 		page_cell_text(p, json_text(c, "summary"));
 		page_cell_text(p, json_text(c, "rule"));
 		fprintf(p->out, "<td><span class=\"chip %s\">%s</span></td>",
-		    says, says);
+		    says,
+		    strcmp(says, "not_exercised") == 0 ? "not exercised"
+						       : says);
+		page_cell_count(p, json_number(c, "judged"));
+		page_cell_text(p, json_text(c, "unit"));
 		page_cell_count(p, json_number(c, "violations"));
 		page_cell_count(p, json_number(c, "documented"));
 		page_cell_count(p, json_number(c, "warnings"));

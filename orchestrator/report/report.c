@@ -229,26 +229,34 @@ add_times(cJSON *o, const struct stats *s)
 	add_seconds(o, "stalled_s", e != NULL ? e->stalled_ns : 0);
 }
 
+const char *
+report_check_says(const struct history *h, const struct check_ops *c)
+{
+	if (judge_check_count(h->judge, c, CLASS_VIOLATION) > 0)
+		return "broken";
+	/* Finding nothing proves something only in a whole run. */
+	if (!h->result.is_whole)
+		return "unproven";
+	return judge_check_judged(h->judge, c) > 0 ? "holds" : "not_exercised";
+}
+
 static void
 add_checks(cJSON *o, const struct history *h)
 {
 	cJSON *list = json_put_array(o, "checks"), *item;
 	const struct check_ops *c;
-	uint64_t n;
 	size_t i;
 
 	for (i = 0; (c = check_table[i]) != NULL; i++) {
 		item = cJSON_CreateObject();
-		n = judge_check_count(h->judge, c, CLASS_VIOLATION);
 		json_put_text(item, "name", c->name);
 		json_put_text(item, "summary", c->summary);
 		json_put_text(item, "rule", c->rule);
-		/* Finding nothing proves something only in a whole run. */
-		json_put_text(item, "says",
-		    n > 0		 ? "broken"
-		    : h->result.is_whole ? "holds"
-					 : "unproven");
-		add_count(item, "violations", n);
+		json_put_text(item, "says", report_check_says(h, c));
+		add_count(item, "judged", judge_check_judged(h->judge, c));
+		json_put_text(item, "unit", c->unit);
+		add_count(item, "violations",
+		    judge_check_count(h->judge, c, CLASS_VIOLATION));
 		add_count(item, "documented",
 		    judge_check_count(h->judge, c, CLASS_DOCUMENTED));
 		add_count(item, "warnings",

@@ -35,6 +35,18 @@ void report_logs(cJSON *, const struct stats *);
 uint64_t report_open_unknown(const struct ledger *);
 
 /*
+ * What the run says of a check: broken, unproven (it found nothing in a run
+ * that is not whole), not_exercised (it had nothing to judge), or holds.
+ */
+const char *report_check_says(const struct history *, const struct check_ops *);
+
+#define REPORT_WORDS_MAX 160
+
+/* The verdict as a word in capitals, and a sentence of what it means. */
+const char *report_verdict(
+    const struct history *, char words[REPORT_WORDS_MAX]);
+
+/*
  * The verdict in words, for a CI log, or for a terminal: there it fits one
  * screen.
  */

@@ -152,6 +152,28 @@ say_figures(const struct history *h, FILE *out)
 		    (unsigned long long)stats_seen(s, MESSAGE_SCAN_ABSENT));
 }
 
+/* Of a run that is not whole nothing is said: no check holds. */
+static void
+say_checks(const struct history *h, FILE *out)
+{
+	const struct check_ops *const *c;
+	unsigned holds = 0;
+	const char *comma = "; not exercised: ";
+
+	if (!h->result.is_whole)
+		return;
+	for (c = check_table; *c != NULL; c++)
+		holds += strcmp(report_check_says(h, *c), "holds") == 0;
+	fprintf(out, "  checks      %u hold", holds);
+	for (c = check_table; *c != NULL; c++) {
+		if (strcmp(report_check_says(h, *c), "not_exercised") != 0)
+			continue;
+		fprintf(out, "%s%s", comma, (*c)->name);
+		comma = ", ";
+	}
+	fputc('\n', out);
+}
+
 static void
 say_head(const struct history *h, FILE *out)
 {
@@ -170,6 +192,7 @@ say_head(const struct history *h, FILE *out)
 	if (h->stats.servers[0].name[0] != '\0')
 		fputc('\n', out);
 	say_figures(h, out);
+	say_checks(h, out);
 	if (h->stats.workers_died > 0 ||
 	    stats_seen(&h->stats, MESSAGE_CHILD_GAP) > 0)
 		fprintf(out, "  harness     %llu children died, %llu gaps\n",
@@ -191,29 +214,73 @@ room_left(const struct term *t, const char *text, const char *run_dir)
 	return used < t->height ? t->height - used : 0;
 }
 
+/* A pass: what was looked at, and what was not. */
+static void
+pass_words(const struct history *h, char words[REPORT_WORDS_MAX])
+{
+	const struct run_config *config = judge_config(h->judge);
+	struct stats_totals faults = stats_faults(&h->stats);
+	const struct check_ops *const *c;
+	unsigned holds = 0, all = 0;
+
+	for (c = check_table; *c != NULL; c++, all++)
+		holds += strcmp(report_check_says(h, *c), "holds") == 0;
+	if (strcmp(config->test, "none") != 0)
+		text_format(words, REPORT_WORDS_MAX,
+		    "%u checks hold, %u were not exercised", holds,
+		    all - holds);
+	else if (strcmp(config->mayhem, "none") != 0)
+		text_format(words, REPORT_WORDS_MAX,
+		    "%llu faults applied and %llu healed; no load was judged",
+		    (unsigned long long)faults.applied,
+		    (unsigned long long)faults.healed);
+	else
+		text_set(words, REPORT_WORDS_MAX,
+		    "the cluster ran; no load was judged");
+}
+
+const char *
+report_verdict(const struct history *h, char words[REPORT_WORDS_MAX])
+{
+	static const char *const names[VERDICT_COUNT] = {
+	    "PASS", "FAIL", "INCONCLUSIVE", "SKIPPED"};
+	static const char *const says[VERDICT_COUNT] = {
+	    [VERDICT_FAIL] = "JetStream broke a promise",
+	    [VERDICT_INCONCLUSIVE] = "this run proves nothing",
+	    [VERDICT_SKIPPED] =
+		"nothing was run: the driver can't do what was asked",
+	};
+	enum verdict v = h->result.verdict;
+
+	if (v == VERDICT_PASS)
+		pass_words(h, words);
+	else
+		text_set(words, REPORT_WORDS_MAX, says[v]);
+	if (h->result.exit_code == EXIT_HARNESS)
+		text_set(words, REPORT_WORDS_MAX,
+		    "natsburn itself failed: this run proves nothing");
+	if (h->result.exit_code != EXIT_CLUSTER)
+		return names[v];
+	text_set(words, REPORT_WORDS_MAX, "the cluster can't be used");
+	return "ERROR";
+}
+
 void
 report_say(const struct history *h, const char *run_dir, FILE *out)
 {
-	static const struct {
-		const char *words;
-		enum term_style style;
-	} heads[VERDICT_COUNT] = {
-	    [VERDICT_PASS] = {"PASS: every check holds", TERM_GREEN},
-	    [VERDICT_FAIL] = {"FAIL: JetStream broke a promise", TERM_RED},
-	    [VERDICT_INCONCLUSIVE] = {"INCONCLUSIVE: this run proves nothing",
-		TERM_YELLOW},
-	    [VERDICT_SKIPPED] = {"SKIPPED", TERM_YELLOW},
-	};
+	static const enum term_style styles[VERDICT_COUNT] = {
+	    TERM_GREEN, TERM_RED, TERM_YELLOW, TERM_YELLOW};
+	char words[REPORT_WORDS_MAX];
+	const char *verdict = report_verdict(h, words);
 	struct stream head;
 	char *text = NULL;
 	struct term t;
 	size_t len;
 
 	term_look(&t, out);
-	fprintf(out, "%s%s%s (exit code %d)\n",
-	    term_style(&t, heads[h->result.verdict].style),
-	    heads[h->result.verdict].words, term_plain(&t),
-	    h->result.exit_code);
+	fprintf(out, "%s%s: %s%s (exit code %d)\n",
+	    term_style(&t, styles[h->result.verdict]), verdict, words,
+	    term_plain(&t), h->result.exit_code);
 	if (stream_open(&head) != NULL) {
 		say_head(h, head.file);
 		if (stream_close(&head, &text, &len) == 0)

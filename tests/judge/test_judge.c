@@ -679,6 +679,59 @@ test_every_check_is_planted(void **state)
 	}
 }
 
+/* The things that a check of this name judged in a story. */
+static uint64_t
+judged(const struct judge *j, const char *check)
+{
+	const struct check_ops *const *c;
+
+	for (c = check_table; *c != NULL; c++)
+		if (strcmp((*c)->name, check) == 0)
+			return judge_check_judged(j, *c);
+	fail_msg("no check \"%s\"", check);
+	return 0;
+}
+
+/* Every check says what it judges, and counts only what a run has of it. */
+static void
+test_counts_judged(void **state)
+{
+	struct judge *j = judge_create(NULL, NULL);
+	const struct check_ops *const *c;
+	struct story s;
+	size_t i;
+
+	(void)state;
+	assert_non_null(j);
+	for (c = check_table; *c != NULL; c++)
+		if ((*c)->unit == NULL)
+			fail_msg("\"%s\" has no unit", (*c)->name);
+	story_init(&s, 1);
+	story_open(&s);
+	for (i = 0; i < s.n; i++)
+		assert_int_equal(judge_event(j, &s.events[i]), 0);
+	assert_int_equal(judged(j, "corrupt"), 0);
+	assert_int_equal(judged(j, "stuck"), 0);
+	story_rounds(&s, 10);
+	story_close(&s);
+	for (; i < s.n; i++)
+		assert_int_equal(judge_event(j, &s.events[i]), 0);
+	assert_int_equal(judged(j, "corrupt"), 20); /* delivered, scanned */
+	assert_int_equal(judged(j, "lost"), 10);
+	assert_int_equal(judged(j, "stuck"), 10);
+	assert_int_equal(judged(j, "op_timeout"), 20);
+	assert_int_equal(judged(j, "redelivered_after_ack"), 10);
+	assert_int_equal(judged(j, "skipped"), 1);
+	assert_int_equal(judged(j, "redelivered_early"), 0);
+	assert_int_equal(judged(j, "limit_exceeded"), 0);
+	assert_int_equal(judged(j, "not_removed"), 0);
+	assert_int_equal(judged(j, "not_recovered"), 0);
+	assert_int_equal(judged(j, "kv"), 0);
+	assert_int_equal(judged(j, "streams"), 0);
+	story_fini(&s);
+	judge_destroy(j);
+}
+
 /* Many of one kind: all are counted, some are kept. */
 static void
 test_many(void **state)
@@ -706,6 +759,7 @@ main(void)
 	    cmocka_unit_test(test_lost_whole_stream),
 	    cmocka_unit_test(test_any_distance),
 	    cmocka_unit_test(test_every_check_is_planted),
+	    cmocka_unit_test(test_counts_judged),
 	    cmocka_unit_test(test_many),
 	};
 	struct CMUnitTest tests[PLANTS + 4];

@@ -16,6 +16,7 @@
 #include "orchestrator/judge/judge.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "tests/stories/story.h"
 #include "tests/support.h"
 
 /* Sanitizers make it some ten times slower. */
@@ -58,6 +59,7 @@ conclude(struct judge *j, struct finding *v)
 
 	memset(v, 0, sizeof(*v));
 	judge_finish(j, &v->result);
+	story_expect_judged(j);
 	for (k = 0; k < ANOMALY_COUNT; k++)
 		for (class = 0; class < CLASS_COUNT; class ++)
 			v->counts[k][class] = judge_count(j, k, class);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "tests/stories/story.h"
 
 #define WRONG_SEQ 10071
 
@@ -91,6 +92,7 @@ bucket_end(struct bucket_story *b)
 	text_set(over.u.phase.name, sizeof(over.u.phase.name), "end");
 	bucket_feed(b, 0, &over);
 	judge_finish(b->judge, &r);
+	story_expect_judged(b->judge);
 	for (kind = 0; kind < ANOMALY_COUNT; kind++)
 		for (class = 0; class < CLASS_COUNT; class ++) {
 			if (judge_count(b->judge, kind, class) ==

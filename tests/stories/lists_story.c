@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "tests/stories/story.h"
 
 void
 lists_feed(struct lists_story *t, uint32_t source, struct event *ev)
@@ -361,6 +362,7 @@ lists_finish(struct lists_story *t)
 	text_set(ev.u.phase.name, sizeof(ev.u.phase.name), "end");
 	lists_feed(t, 0, &ev);
 	judge_finish(t->judge, &t->result);
+	story_expect_judged(t->judge);
 }
 
 void

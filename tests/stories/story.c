@@ -644,6 +644,19 @@ keep_anomalies(const struct judge *j, struct story_verdict *v)
 }
 
 void
+story_expect_judged(const struct judge *j)
+{
+	const struct check_ops *const *c;
+
+	for (c = check_table; *c != NULL; c++)
+		if (judge_check_count(j, *c, CLASS_VIOLATION) > 0 &&
+		    judge_check_judged(j, *c) == 0)
+			fail_msg("\"%s\" found a violation and does not "
+				 "count what it judges",
+			    (*c)->name);
+}
+
+void
 story_judge(const struct story *s, struct story_verdict *v)
 {
 	struct judge *j = judge_create(NULL, NULL);
@@ -654,6 +667,7 @@ story_judge(const struct story *s, struct story_verdict *v)
 	for (i = 0; i < s->n; i++)
 		assert_int_equal(judge_event(j, &s->events[i]), 0);
 	judge_finish(j, &v->result);
+	story_expect_judged(j);
 	keep_anomalies(j, v);
 	for (i = 0; i < v->result.nreasons; i++)
 		text_add(v->says, sizeof(v->says), "reason: %s\n",

@@ -179,6 +179,9 @@ void story_scan(struct story *, uint32_t source);
 /* Judge the events. */
 void story_judge(const struct story *, struct story_verdict *);
 
+/* Fail if a check that found a violation says that it judged nothing. */
+void story_expect_judged(const struct judge *);
+
 /* Violations of all kinds but one. */
 uint64_t story_other_violations(
     const struct story_verdict *, enum anomaly_kind but);

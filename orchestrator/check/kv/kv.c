@@ -178,11 +178,16 @@ static const enum message_type types[] = {MESSAGE_KV_READ, MESSAGE_KV_VALUE,
     MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_END, MESSAGE_CHILD_EXIT, MESSAGE_SETTLED,
     MESSAGE_TICK, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_KV_READ, MESSAGE_KV_UPDATE, MESSAGE_KV_FINAL, 0};
+
 const struct check_ops check_kv = {
     .name = "kv",
     .summary = "the revisions of a key are one chain of compare-and-set",
     .rule = "guarantees 10",
     .types = types,
+    .unit = "reads and updates",
+    .judges = judges,
     .state_size = sizeof(struct kv_state),
     .init = kv_init,
     .event = kv_event,

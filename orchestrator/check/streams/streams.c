@@ -156,11 +156,16 @@ static const enum message_type types[] = {MESSAGE_STREAM_ADD,
     MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_CHILD_EXIT, MESSAGE_SETTLED,
     MESSAGE_STREAM_CONTENT, 0};
 
+static const enum message_type judges[] = {
+    MESSAGE_STREAM_ADD, MESSAGE_STREAM_REMOVE, MESSAGE_STREAM_LIST, 0};
+
 const struct check_ops check_streams = {
     .name = "streams",
     .summary = "listings show the streams that exist, whole, and no others",
     .rule = "guarantees 12",
     .types = types,
+    .unit = "attempts",
+    .judges = judges,
     .state_size = sizeof(struct streams_state),
     .init = streams_init,
     .event = streams_event,

@@ -70,6 +70,12 @@ usage()
 	done
 	refuse 64 '--consumers "0": must be a number from 1' \
 		$job --consumers 0
+	refuse 64 '--clients 2: test queue-group-consumer has no clients; --con' \
+		$job --clients 2
+	refuse 64 '--consumers 500: test kv-cas has no consumers; --clients' \
+		run kv-cas --consumers 500
+	refuse 64 '--clients 2: no test in this matrix has clients' \
+		matrix --tests queue-group-consumer --clients 2
 	refuse 64 '--storage "disk": must be one of file, memory' \
 		$job --storage disk
 	refuse 64 'did you mean local' $job --cluster lokal
@@ -81,6 +87,8 @@ usage()
 		$job -o liar.plant=lost
 	refuse 64 '-o "plant": must be' run liar --cluster null -o plant
 	refuse 64 '--replicas 5: more than --servers 3' $job --replicas 5
+	refuse 64 '--replicas 3: more than --servers 1' \
+		$job --servers 1 --replicas 3
 	refuse 64 '--cluster external: needs --url' $job --cluster external
 	refuse 64 '--url "nats://127.0.0.1:1": goes with --cluster external' \
 		$job --url nats://127.0.0.1:1

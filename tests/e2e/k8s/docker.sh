@@ -73,7 +73,7 @@ done
 # A cluster in one container, and a fault. natsburn is process 1 there.
 container alone -d --network none \
 	-v "$(readlink -f "$server"):/usr/bin/nats-server:ro" \
-	"$natsburn_image" run kv-cas --consumers 4 --duration 15s \
+	"$natsburn_image" run kv-cas --clients 4 --duration 15s \
 	--mayhem random_hard_kill >/dev/null || fail "no container"
 ended 300 alone
 passed alone

@@ -39,7 +39,7 @@ make_looker
 looker="--k8s-kubeconfig $work/looker"
 # shellcheck disable=SC2086
 {
-	refused 0 'every check holds' $looker
+	refused 0 'PASS: ' $looker
 	refused 3 'rolling_restart .* patch statefulsets' $looker \
 		--mayhem rolling_restart
 	refused 3 'random_reload .* create pods/exec' $looker \

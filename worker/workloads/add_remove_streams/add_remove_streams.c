@@ -49,7 +49,7 @@ ar_setup(struct worker *w)
 	const struct ar_options *o = w->options;
 
 	if (o->min <= o->max)
-		return 0;
+		return w->config.servers_are_ours ? 0 : setup_try_stream(w);
 	log_error("-o %s.min=%llu is more than max=%llu", w->ops->name,
 	    (unsigned long long)o->min, (unsigned long long)o->max);
 	return -EINVAL;

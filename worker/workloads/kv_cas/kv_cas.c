@@ -194,6 +194,7 @@ const struct workload_ops workload_kv_cas = {
     .name = "kv-cas",
     .summary = "clients read keys and update them by compare-and-set",
     .roles = roles,
+    .clients = 4, /* one alone contends with nobody */
     .options = options,
     .options_size = sizeof(struct kv_options),
     .state_size = sizeof(struct kv_state),

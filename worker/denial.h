@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a cluster refuses for good: there is no JetStream, the account's
+ * limits are reached, the user may not do it. Trying again does not help, and
+ * the user wants to know why.
+ */
+#ifndef WORKER_DENIAL_H
+#define WORKER_DENIAL_H
+
+#include "worker/internal.h"
+
+/*
+ * Ask after a request of the setup that failed, which session_note() or
+ * session_outcome() has noted; begun_ns is when it was tried first. True when
+ * it was refused for good, for longer than such a refusal may take to pass by
+ * itself. Always false in other processes than the setup.
+ */
+bool denial_is_final(const struct worker *, uint64_t begun_ns);
+
+/*
+ * Say in session.refusal what could not be done ("cannot create stream x"),
+ * and why in the server's own words. Returns -EACCES, with which the process
+ * ends: the run then ends with that reason.
+ */
+int denial_say(struct worker *, const char *what);
+
+#endif
