@@ -11,6 +11,7 @@ command -v zstd >/dev/null || skip "no zstd"
 "$tests_dir/tools/make_logins.py" "$work/keys" >"$work/keys.log" 2>&1 ||
 	fail "make_logins.py: $(<"$work/keys.log")"
 keys=$work/keys
+stepdown=(--mayhem leader_stepdown --fault-interval 1s --duration 6s --rounds 0)
 
 # The form of the Helm chart, with an include and variables.
 takes helm
@@ -31,7 +32,7 @@ overrules no_auth_user
 has 'user: "burn_2"'
 # shellcheck disable=SC2016
 has 'permissions: $READER # '
-takes system --mayhem leader_stepdown --fault-interval 1s --duration 10s
+takes system "${stepdown[@]}"
 overrules
 has 'BURN_2: {'
 removed s3cr3t-sys
@@ -58,8 +59,7 @@ resolver {
 }
 END
 takes "$work/full.conf" --creds "$keys/user.creds" --sys-creds \
-	"$keys/sys.creds" --mayhem leader_stepdown --fault-interval 1s \
-	--duration 10s
+	"$keys/sys.creds" "${stepdown[@]}"
 expect 'any(.faults[]; .healed)' "a leader stepped down"
 overrules resolver.dir
 has "dir: \"$work/run/servers/n1/jwt\""
@@ -102,7 +102,8 @@ fails '/unknown\.conf:3: unknown field "sync_intervall"' unknown
 
 # What the servers have in force.
 rm -rf "$work/run"
-start "${job[@]}" --server-conf "$confs/limits.conf" --duration 60s
+start "${job[@]}" --server-conf "$confs/limits.conf" --rounds 0 \
+	--duration 60s
 await_work
 monitor=$(sed -n 's/^http: "127\.0\.0\.1:\([0-9]*\)".*/\1/p' \
 	"$work/run/servers/n1/server.conf")
