@@ -126,12 +126,46 @@ finished 60
 conf=$confs/limits.conf
 overrules jetstream.unique_tag
 
-# How often stores are synced, where a version lets them say so.
+# How often stores are synced, where a version lets them say so. What servers
+# tell of it is asked for once in a while.
 case $version in
 2.9) fails '/sync\.conf:2: unknown field "sync_interval"' sync ;;
 *)
-	takes sync
+	takes sync --rounds 0 --duration 3s
 	expect '.servers[0].sync_interval_s == 3' "the sync interval"
 	;;
 esac
+
+# stores OPTION...: what they are like, by options and without a file.
+stores()
+{
+	conf="$*"
+	rm -rf "$work/run"
+	natsburn "${job[@]}" "$@"
+}
+case $version in
+2.9)
+	stores --sync always
+	expect_code 69
+	expect '.reasons[0] | test("unknown field \"sync_interval\"")' \
+		"what the server said"
+	stores --encryption chacha
+	;;
+*)
+	stores --encryption chacha --sync always --rounds 0 --duration 3s
+	expect '.servers[0].sync == "always"' "each write is synced"
+	expect '.options.sync == "always"' "the option"
+	;;
+esac
+expect_code 0
+expect '.options.encryption == "chacha"' "the cipher is in the report"
+is_private
+key=$(sed -n 's/^[[:space:]]*key: "\([0-9a-f]*\)".*/\1/p' \
+	"$work/run/servers/n1/server.conf")
+[ ${#key} -eq 32 ] || fail "no key in server.conf"
+removed "$key"
+metas=$(find "$work/run/servers" -name meta.inf)
+[ -n "$metas" ] || fail "no stream has left a store"
+# shellcheck disable=SC2086
+! grep -q num_replicas $metas || fail "the stores are not encrypted"
 expect_nothing_survives 10
