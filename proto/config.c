@@ -13,6 +13,7 @@
 #define DAY (86400 * CLOCK_S)
 
 static const char *const storages[] = {"file", "memory", NULL};
+static const char *const ciphers[] = {"none", "aes", "chacha", NULL};
 static const char *const reaches[] = {
     "auto", "direct", "forward", "proxy", NULL};
 
@@ -122,6 +123,10 @@ const struct option_spec config_options[] = {
 	"local: nats-server binary, one for all or one each"),
     TEXT("server-conf", server_conf, "", "FILE",
 	"local: merged into each server's configuration"),
+    CHOICE("encryption", encryption, "none", ciphers, "CIPHER",
+	"local: stores are encrypted: none, aes or chacha"),
+    TEXT("sync", sync, "", "WHEN",
+	"local: stores are synced so often, or always; default nats-server's"),
     TEXT("url", url, "", "URL[,URL]",
 	"external, kubernetes: where clients connect"),
     TEXT("monitor", monitor, "", "URL[,URL]", "external: monitoring addresses"),

@@ -46,6 +46,8 @@ struct run_config {
 	uint64_t servers;
 	char server_bin[CONFIG_LIST_MAX];
 	char server_conf[CONFIG_PATH_MAX];
+	char encryption[16];
+	char sync[16]; /* always or a time; empty: nats-server's own */
 	/* external */
 	char url[CONFIG_LIST_MAX], monitor[CONFIG_LIST_MAX];
 	char user[128], password[CONFIG_PASSWORD_MAX];

@@ -448,6 +448,72 @@ test_refused(void **state)
 	assert_int_equal(conf_merge_check(&c, why, sizeof(why)), 0);
 }
 
+/* What the run says of its stores is written, and stands nowhere else. */
+static void
+test_stores(void **state)
+{
+	struct run_config c;
+	struct conf_merge m;
+	char why[256];
+	int err;
+
+	(void)state;
+	config_init(&c);
+	text_set(c.encryption, sizeof(c.encryption), "chacha");
+	text_set(c.sync, sizeof(c.sync), "1500ms");
+	assert_int_equal(conf_merge_check(&c, why, sizeof(why)), 0);
+	m = read_text("jetstream { domain: hub }", 3, &err);
+	assert_int_equal(err, 0);
+	conf_merge_stores(&m, &c, "k3y");
+	assert_int_equal(write_server(&m, 3), 0);
+	assert_non_null(strstr(text, "domain: \"hub\""));
+	assert_non_null(strstr(text, "cipher: \"chacha\""));
+	assert_non_null(strstr(text, "key: \"k3y\""));
+	assert_non_null(strstr(text, "sync_interval: \"1500ms\""));
+	conf_merge_fini(&m);
+	m = read_text("jetstream { cipher: aes }", 3, &err);
+	assert_int_equal(write_server(&m, 3), 0);
+	assert_null(strstr(text, "sync_interval"));
+	assert_null(strstr(text, "key:"));
+	conf_merge_fini(&m);
+}
+
+/* An option and the file that say the same, in each of its names. */
+static void
+test_stores_twice(void **state)
+{
+	static const struct {
+		const char *in, *why; /* NULL: no quarrel */
+	} rows[] = {
+	    {"jetstream { Cipher: aes }", "a.conf:1: \"jetstream.Cipher\" and "
+					  "--encryption"},
+	    {"jetstream {\nprev_ek: old }", "a.conf:2: \"jetstream.prev_ek\""},
+	    {"jetstream { sync_interval: always }",
+		"a.conf:1: \"jetstream.sync_interval\" and --sync say"},
+	    {"jetstream: enabled", NULL},
+	    {"jetstream { max_file: 1GB }", NULL},
+	};
+	struct run_config c;
+	char why[256];
+	size_t i;
+	int err;
+
+	(void)state;
+	config_init(&c);
+	text_set(c.server_conf, sizeof(c.server_conf), "a.conf");
+	text_set(c.encryption, sizeof(c.encryption), "aes");
+	text_set(c.sync, sizeof(c.sync), "always");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(
+		    file_replace("a.conf", rows[i].in, strlen(rows[i].in)), 0);
+		err = conf_merge_check(&c, why, sizeof(why));
+		assert_int_equal(err, rows[i].why == NULL ? 0 : -EINVAL);
+		if (rows[i].why != NULL &&
+		    strncmp(why, rows[i].why, strlen(rows[i].why)) != 0)
+			fail_msg("%s: %s", rows[i].in, why);
+	}
+}
+
 static void
 test_copy(void **state)
 {
@@ -536,6 +602,8 @@ main(void)
 	    cmocka_unit_test(test_overruled),
 	    cmocka_unit_test(test_taken),
 	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_stores),
+	    cmocka_unit_test(test_stores_twice),
 	    cmocka_unit_test(test_copy),
 	    cmocka_unit_test(test_explain),
 	};

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "chaos/cluster/local/conf_merge.h"
+#include "proto/base/clock.h"
 #include "proto/base/file.h"
 #include "proto/base/text.h"
 
@@ -197,6 +198,29 @@ is_off(const struct conf_node *n)
 	return n->kind == CONF_BOOL && n->number == 0;
 }
 
+#define CIPHER "cipher"
+#define KEYS   "key,ek,encryption_key,prev_key,prev_ek,prev_encryption_key"
+#define SYNC   "sync,sync_interval"
+
+/* What an option says of the stores, the file must not say, too. */
+static int
+refuse_both(const struct conf_merge *m, const struct conf_node *jetstream)
+{
+	const struct conf_node *n = NULL;
+	bool is_sync;
+
+	if (m->cipher != NULL)
+		n = conf_find(jetstream, CIPHER "," KEYS);
+	is_sync = n == NULL && m->sync != NULL;
+	if (is_sync)
+		n = conf_find(jetstream, SYNC);
+	return n == NULL ? 0
+			 : conf_refuse(m->c, n,
+			       "\"jetstream.%s\" and --%s say the same thing: "
+			       "take one of them",
+			       n->key, is_sync ? "sync" : "encryption");
+}
+
 static int
 take_jetstream(struct conf_merge *m)
 {
@@ -228,7 +252,7 @@ take_jetstream(struct conf_merge *m)
 		conf_remove(n, sub);
 	}
 	sub = conf_find(n, "tpm");
-	return sub == NULL ? 0
+	return sub == NULL ? refuse_both(m, n)
 			   : conf_refuse(c, sub,
 				 "jetstream.tpm: its keys are this host's, and "
 				 "a run writes outside of its folder nowhere");
@@ -651,8 +675,9 @@ put_cluster(struct conf *c, const struct conf_server *s)
 }
 
 static void
-put_jetstream(struct conf *c, const struct conf_server *s)
+put_jetstream(const struct conf_merge *m, const struct conf_server *s)
 {
+	struct conf *c = m->c;
 	struct conf_node *n = conf_find(c->root, "jetstream");
 
 	if (n == NULL)
@@ -662,6 +687,12 @@ put_jetstream(struct conf *c, const struct conf_server *s)
 		conf_put_number(c, n, "max_memory_store", MEMORY_STORE);
 	if (conf_find(n, "max_file_store,max_file") == NULL)
 		conf_put_number(c, n, "max_file_store", FILE_STORE);
+	if (m->cipher != NULL) {
+		conf_put_text(c, n, "cipher", m->cipher);
+		conf_put_text(c, n, "key", m->key);
+	}
+	if (m->sync != NULL)
+		conf_put_text(c, n, "sync_interval", m->sync);
 }
 
 int
@@ -682,7 +713,7 @@ conf_merge_write(
 	put_path(c, root, "log_file", s, "server.log");
 	conf_put_number(
 	    c, root, "max_connections", (int64_t)s->max_connections);
-	put_jetstream(c, s);
+	put_jetstream(m, s);
 	if (s->cluster != NULL)
 		put_cluster(c, s);
 	n = conf_find(root, GATEWAY);
@@ -777,6 +808,34 @@ check_login(const struct conf_merge *m, const struct run_config *c, char *why,
 	return -EINVAL;
 }
 
+void
+conf_merge_stores(
+    struct conf_merge *m, const struct run_config *c, const char *key)
+{
+	if (strcmp(c->encryption, "none") != 0) {
+		m->cipher = c->encryption;
+		m->key = key;
+	}
+	if (c->sync[0] != '\0')
+		m->sync = c->sync;
+}
+
+/* nats-server has no days, and takes 0 for its default. */
+static int
+check_sync(const struct run_config *c, char *why, size_t size)
+{
+	uint64_t ns;
+
+	if (c->sync[0] == '\0' || strcmp(c->sync, "always") == 0 ||
+	    (text_to_duration(c->sync, &ns) == 0 && ns >= CLOCK_MS &&
+		ns < 1000 * 3600 * CLOCK_S && strchr(c->sync, 'd') == NULL))
+		return 0;
+	text_format(why, size,
+	    "--sync \"%s\": must be always, or a time from 1ms to 999h",
+	    c->sync);
+	return -EINVAL;
+}
+
 int
 conf_merge_check(const struct run_config *c, char *why, size_t size)
 {
@@ -789,11 +848,12 @@ conf_merge_check(const struct run_config *c, char *why, size_t size)
 	    .n = (unsigned)c->servers};
 	struct conf_merge m = {.system_password = ""};
 	struct buf out;
-	int err;
+	int err = check_sync(c, why, size);
 
-	if (c->server_conf[0] == '\0')
-		return 0;
+	if (err < 0 || c->server_conf[0] == '\0')
+		return err;
 	buf_init(&out, CONF_WRITE_MAX);
+	conf_merge_stores(&m, c, "");
 	err = conf_merge_read(&m, c->server_conf, (unsigned)c->servers);
 	if (err == 0)
 		err = conf_merge_write(&m, &s, &out);

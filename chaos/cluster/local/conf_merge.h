@@ -27,6 +27,8 @@ struct conf_merge {
 	void (*say)(void *arg, const char *text);
 	void *arg;
 	const char *system_password; /* of system_user */
+	/* What the run says of its stores; NULL or empty: it says nothing. */
+	const char *cipher, *key, *sync;
 };
 
 /* What differs from server to server. */
@@ -43,10 +45,18 @@ struct conf_server {
 /*
  * Read path, or nothing when it is empty, and take out what a run must own.
  * 0, or -errno with a sentence in m->c->why (m->c is NULL without memory).
- * m->say, m->arg and m->system_password are set before; all else is zero.
+ * m->say, m->arg, m->system_password, and m->cipher, m->key and m->sync (see
+ * conf_merge_stores()) are set before; all else is zero.
  * The caller calls conf_merge_fini() in any case.
  */
 int conf_merge_read(struct conf_merge *m, const char *path, unsigned servers);
+
+/*
+ * Before that: stores are encrypted (--encryption) with that key, and synced
+ * (--sync) as the run wants it. m borrows what c and key hold.
+ */
+void conf_merge_stores(
+    struct conf_merge *m, const struct run_config *c, const char *key);
 
 /* The second half of it: m->c was read by somebody else. */
 int conf_merge_take(struct conf_merge *m, unsigned servers);
@@ -70,8 +80,8 @@ int conf_merge_copy(const struct conf_merge *, const char *dir);
 void conf_merge_explain(const char *path, char *text, size_t size);
 
 /*
- * May a run be made with its --server-conf? 0, or -EINVAL with a sentence in
- * why.
+ * May a run be made with its --server-conf and --sync? 0, or -EINVAL with a
+ * sentence in why.
  */
 int conf_merge_check(const struct run_config *, char *why, size_t size);
 

@@ -740,7 +740,7 @@ read_member(struct reader *r, const struct scope *scope, bool is_top)
 {
 	unsigned line = r->line;
 	struct conf_node *n;
-	const char *key;
+	const char *key = NULL;
 	bool is_quoted;
 
 	if (!read_key(r, &key, &is_quoted))

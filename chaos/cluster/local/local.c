@@ -383,9 +383,11 @@ try_disk(struct cluster *c)
 	return -ENOTSUP;
 }
 
+#define STORE_OPTIONS 2 /* the first ones */
+
 /* Logins and TLS are for what a user's own configuration wants. */
-static const char *const local_options[] = {"creds", "sys-creds", "tls",
-    "tls-ca", "tls-cert", "tls-key", "tls-hostname", NULL};
+static const char *const local_options[] = {"encryption", "sync", "creds",
+    "sys-creds", "tls", "tls-ca", "tls-cert", "tls-key", "tls-hostname", NULL};
 
 static int
 local_validate(const struct run_config *c, char *why)
@@ -394,7 +396,8 @@ local_validate(const struct run_config *c, char *why)
 	const struct option_spec *row;
 	const char *const *o;
 
-	for (o = local_options; *o != NULL && c->server_conf[0] == '\0'; o++) {
+	for (o = local_options + STORE_OPTIONS;
+	     *o != NULL && c->server_conf[0] == '\0'; o++) {
 		row = option_find(config_options, *o);
 		if (option_is_default(row, c))
 			continue;
@@ -429,9 +432,13 @@ read_confs(struct cluster *c)
 
 	text_format(l->password, sizeof(l->password), "%016llx",
 	    (unsigned long long)rng_fresh_seed());
+	text_format(l->key, sizeof(l->key), "%016llx%016llx",
+	    (unsigned long long)rng_fresh_seed(),
+	    (unsigned long long)rng_fresh_seed());
 	for (i = 0; i < c->config->servers && err == 0; i++) {
 		l->confs[i].system_password = l->password;
 		l->confs[i].say = i == 0 ? say_overruled : NULL;
+		conf_merge_stores(&l->confs[i], c->config, l->key);
 		err = conf_merge_read(&l->confs[i], c->config->server_conf,
 		    (unsigned)c->config->servers);
 	}

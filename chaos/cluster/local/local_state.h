@@ -30,6 +30,7 @@ struct local {
 	struct ports ports;
 	char dir[CONFIG_PATH_MAX + 16]; /* RUN_DIR/servers */
 	char password[24];		/* of the system account */
+	char key[40];			/* of the stores, with --encryption */
 	/* Each server's own, for what is written differs. */
 	struct conf_merge confs[CONFIG_NODES_MAX];
 	int conf_error; /* why they could not be read, or 0 */

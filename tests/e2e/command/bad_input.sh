@@ -110,6 +110,12 @@ usage()
 		$job --cluster kubernetes --mayhem rolling_upgrade
 	refuse 64 '--k8s-kubeconfig "/nowhere": No such file' \
 		$job --cluster kubernetes --k8s-kubeconfig /nowhere
+	refuse 64 '--encryption "des": .*none, aes' $job --encryption des
+	refuse 64 '--sync "soon": must be always, or a time' $job --sync soon
+	refuse 64 '--sync "0": must be' $job --sync 0
+	refuse 64 '--sync "1d": must be' $job --sync 1d
+	refuse 64 '--sync "5s": goes with --cluster local, not external' \
+		$job --cluster external --url nats://127.0.0.1:1 --sync 5s
 	refuse 64 'cluster down --cluster local' \
 		cluster down --cluster local
 	refuse 64 '--cluster null' run liar
@@ -132,6 +138,11 @@ paths()
 	printf 'include open.conf' >include.conf
 	refuse 64 '^natsburn: open.conf:2: the { is not closed' \
 		$job --server-conf include.conf
+	printf 'jetstream {\nsync: 5s\nek: abc\n}\n' >stores.conf
+	refuse 64 '^natsburn: stores.conf:3: "jetstream.ek" and --encryption ' \
+		$job --server-conf stores.conf --encryption aes
+	refuse 64 '^natsburn: stores.conf:2: "jetstream.sync" and --sync say ' \
+		$job --server-conf stores.conf --sync always
 	printf 'accounts: 5\n' >kind.conf
 	refuse 64 '^natsburn: kind.conf:1: "accounts" must be a map' \
 		$job --server-conf kind.conf

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # pipeline on real servers: under a rolling restart and reloads; each kind of
-# consumer, ack and retention on a quiet cluster; a rate; processes that are
-# killed; and what it refuses.
+# consumer, ack and retention on a quiet cluster; processes that are killed; and
+# what it refuses.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -90,14 +90,6 @@ expect '.counts.scanned == 0' "the work queue is not empty" \
 pipe interest "$any" "${short[@]}" -o pipeline.retention=interest
 expect '.counts.scanned == 0' "the stream with interest is not empty" \
 	"$work/interest/report.json"
-pipe churn "$any" --consumers 4 --duration 5s --quiet-time 1s \
-	-o pipeline.churn=1s -o pipeline.ack-wait=1s --rate 500/s
-expect '.counts.publish.ok > 2000 and .counts.publish.ok < 2800' \
-	"the rate was not held" "$work/churn/report.json"
-expect '.counts.redeliver + .counts.ack.unknown > 0' \
-	"nobody's connection was closed" "$work/churn/report.json"
-expect '.counts.publish.behind < 500' "behind a rate that was held" \
-	"$work/churn/report.json"
 
 refused '"a": must be a number or a range' -o pipeline.size=a
 refused 'from 40 to 1048576' -o pipeline.size=16..1024

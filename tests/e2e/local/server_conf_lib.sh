@@ -18,7 +18,7 @@ export APP_PASSWORD=appsecret0 NB_TEST_PAYLOAD=2MB
 export NB_TEST_KEY=keyforthestores0 NB_TEST_OUTSIDE=$work/here/outside.pid
 unset SERVER_NAME
 
-job=(run queue-group-consumer --duration 3s --quiet-time 0 --mayhem none
+job=(run queue-group-consumer --rounds 20 --quiet-time 0 --mayhem none
 	--server-bin "$server" --out "$work/run")
 
 # run_with CONF [OPTION...]: sets $code and $conf.

@@ -82,7 +82,8 @@ END
 [ "$(outside | wc -l)" -eq 4 ] || fail "the watch sees $(outside)"
 
 for one in outside listeners; do
-	trace "$confs/$one.conf" --mayhem rolling_restart --fault-interval 1s
+	trace "$confs/$one.conf" --mayhem rolling_restart --fault-interval 1s \
+		--duration 3s --rounds 0
 	found=$(outside)
 	[ -z "$found" ] || fail "$one: $found"
 done

@@ -11,6 +11,7 @@ command -v zstd >/dev/null || skip "no zstd"
 "$tests_dir/tools/make_logins.py" "$work/keys" >"$work/keys.log" 2>&1 ||
 	fail "make_logins.py: $(<"$work/keys.log")"
 keys=$work/keys
+stepdown=(--mayhem leader_stepdown --fault-interval 1s --duration 6s --rounds 0)
 
 # The form of the Helm chart, with an include and variables.
 takes helm
@@ -31,7 +32,7 @@ overrules no_auth_user
 has 'user: "burn_2"'
 # shellcheck disable=SC2016
 has 'permissions: $READER # '
-takes system --mayhem leader_stepdown --fault-interval 1s --duration 10s
+takes system "${stepdown[@]}"
 overrules
 has 'BURN_2: {'
 removed s3cr3t-sys
@@ -58,8 +59,7 @@ resolver {
 }
 END
 takes "$work/full.conf" --creds "$keys/user.creds" --sys-creds \
-	"$keys/sys.creds" --mayhem leader_stepdown --fault-interval 1s \
-	--duration 10s
+	"$keys/sys.creds" "${stepdown[@]}"
 expect 'any(.faults[]; .healed)' "a leader stepped down"
 overrules resolver.dir
 has "dir: \"$work/run/servers/n1/jwt\""
@@ -102,7 +102,8 @@ fails '/unknown\.conf:3: unknown field "sync_intervall"' unknown
 
 # What the servers have in force.
 rm -rf "$work/run"
-start "${job[@]}" --server-conf "$confs/limits.conf" --duration 60s
+start "${job[@]}" --server-conf "$confs/limits.conf" --rounds 0 \
+	--duration 60s
 await_work
 monitor=$(sed -n 's/^http: "127\.0\.0\.1:\([0-9]*\)".*/\1/p' \
 	"$work/run/servers/n1/server.conf")
@@ -125,12 +126,46 @@ finished 60
 conf=$confs/limits.conf
 overrules jetstream.unique_tag
 
-# How often stores are synced, where a version lets them say so.
+# How often stores are synced, where a version lets them say so. What servers
+# tell of it is asked for once in a while.
 case $version in
 2.9) fails '/sync\.conf:2: unknown field "sync_interval"' sync ;;
 *)
-	takes sync
+	takes sync --rounds 0 --duration 3s
 	expect '.servers[0].sync_interval_s == 3' "the sync interval"
 	;;
 esac
+
+# stores OPTION...: what they are like, by options and without a file.
+stores()
+{
+	conf="$*"
+	rm -rf "$work/run"
+	natsburn "${job[@]}" "$@"
+}
+case $version in
+2.9)
+	stores --sync always
+	expect_code 69
+	expect '.reasons[0] | test("unknown field \"sync_interval\"")' \
+		"what the server said"
+	stores --encryption chacha
+	;;
+*)
+	stores --encryption chacha --sync always --rounds 0 --duration 3s
+	expect '.servers[0].sync == "always"' "each write is synced"
+	expect '.options.sync == "always"' "the option"
+	;;
+esac
+expect_code 0
+expect '.options.encryption == "chacha"' "the cipher is in the report"
+is_private
+key=$(sed -n 's/^[[:space:]]*key: "\([0-9a-f]*\)".*/\1/p' \
+	"$work/run/servers/n1/server.conf")
+[ ${#key} -eq 32 ] || fail "no key in server.conf"
+removed "$key"
+metas=$(find "$work/run/servers" -name meta.inf)
+[ -n "$metas" ] || fail "no stream has left a store"
+# shellcheck disable=SC2086
+! grep -q num_replicas $metas || fail "the stores are not encrypted"
 expect_nothing_survives 10

@@ -29,6 +29,7 @@ passes()
 	expect_same_check "$work/run"
 }
 
+all=0
 for one in orchestrator chaos links template worker; do
 	begin --duration 10m --consumers 2
 	stops=0
@@ -44,13 +45,20 @@ for one in orchestrator chaos links template worker; do
 	done
 	passes "$one stood still"
 	# What drains or scans so little is over at once.
-	[ "$stops" -ge 2 ] || fail "$one was stopped in $stops phases only"
+	[ "$stops" -ge 1 ] || fail "$one was never stopped"
+	all=$((all + stops))
 	! grep -q silent "$work/err" || fail "$one: somebody was silent"
 done
+[ "$all" -ge 10 ] || fail "only $all of 20 stops met their phase"
 
 for phase in setup start; do
-	begin --duration 5s --consumers 40
-	await_phase "$phase" || continue
+	seen=
+	for _ in 1 2 3; do
+		begin --duration 5s --consumers 40
+		await_phase "$phase" && seen=1 && break
+		passes "$phase was too short to be seen"
+	done
+	[ -n "$seen" ] || continue
 	# shellcheck disable=SC2046
 	stop_for 15 $(victims template "$phase") || fail "no template"
 	passes "the template stood still in $phase"

@@ -8,7 +8,7 @@
 # a pass where the run could go on. Not part of the tests:
 #
 #	NATSBURN=build/natsburn NATSBURN_SERVERS_DIR=.cache/servers \
-#	    tests/e2e/long/campaign.sh	or: ctest -C campaign -L campaign
+#	    tests/e2e/long/campaign.sh	or: scripts/test --long
 #
 # SEED (printed) chooses order, tests and faults; TRIALS how many [all];
 # STOPS for how many seconds [5 45 130]; TESTS and MODES which, ONLY is a pattern

@@ -3,7 +3,8 @@
 #
 # Every fault with every test: one run a test, side by side, in which the
 # modes come one after the other, a short fault each. Each mode must have
-# taken effect and been undone, and JetStream must have kept its promises.
+# taken effect and been undone, which ends the run, and JetStream must have
+# kept its promises.
 # (scripts/soak has the long combinations; the upgrade has one binary here.)
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -19,7 +20,7 @@ begin()
 	start run "$1" --mayhem all --tolerate none --mix 1 --mix-time 1s \
 		--quiet-time 300ms --fault-interval 200ms \
 		--fault-duration 300ms..2s --stop-on-anomaly \
-		--duration 120s --consumers 3 \
+		--duration 240s --status-interval 1s --consumers 3 \
 		--server-bin "$server,$server" --out "$work/$1"
 }
 
@@ -47,10 +48,23 @@ look_at()
 	[ "$n" -ge 13 ] || fail "$1: only $n modes"
 }
 
+# Each mode had its turn, or the run has ended by itself.
+has_all()
+{
+	is_gone "${pids[$1]}" || jq -e '[.faults[] | select(.applied and
+		.healed) | .mode] as $good | (.mayhem | length) >= 13 and
+		all(.mayhem[]; . as $m | any($good[]; . == $m))' \
+		"$work/$1/report.json" >/dev/null 2>&1
+}
+
 declare -A pids
 for test in $tests; do
 	begin "$test"
 	pids[$test]=$pid
+done
+for test in $tests; do
+	await 400 "each mode had its turn with $test" has_all "$test"
+	kill -INT "${pids[$test]}" 2>/dev/null
 done
 for test in $tests; do
 	await 500 "$test is over" is_gone "${pids[$test]}"
