@@ -152,7 +152,10 @@ say_figures(const struct history *h, FILE *out)
 		    (unsigned long long)stats_seen(s, MESSAGE_SCAN_ABSENT));
 }
 
-/* Of a run that is not whole nothing is said: no check holds. */
+/*
+ * Of a run that is not whole nothing is said: no check holds. Without a load
+ * most were not exercised, and naming them tells nothing.
+ */
 static void
 say_checks(const struct history *h, FILE *out)
 {
@@ -160,7 +163,8 @@ say_checks(const struct history *h, FILE *out)
 	unsigned holds = 0;
 	const char *comma = "; not exercised: ";
 
-	if (!h->result.is_whole)
+	if (!h->result.is_whole ||
+	    strcmp(judge_config(h->judge)->test, "none") == 0)
 		return;
 	for (c = check_table; *c != NULL; c++)
 		holds += strcmp(report_check_says(h, *c), "holds") == 0;
@@ -231,8 +235,9 @@ pass_words(const struct history *h, char words[REPORT_WORDS_MAX])
 		    all - holds);
 	else if (strcmp(config->mayhem, "none") != 0)
 		text_format(words, REPORT_WORDS_MAX,
-		    "%llu faults applied and %llu healed; no load was judged",
+		    "%llu fault%s applied and %llu healed; no load was judged",
 		    (unsigned long long)faults.applied,
+		    faults.applied == 1 ? "" : "s",
 		    (unsigned long long)faults.healed);
 	else
 		text_set(words, REPORT_WORDS_MAX,
