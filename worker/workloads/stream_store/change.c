@@ -10,7 +10,9 @@
 
 /* For how long one is tried whose answers don't come. */
 #define REMOVE_NS (30 * CLOCK_S)
-#define LIMIT_NS  UINT64_MAX / 2 /* until it is certain what is in force */
+#define LIMIT_NS  (UINT64_MAX / 2) /* until it is certain what is in force */
+
+#define UNAVAILABLE 10008
 
 /* One kind of change: how it is told, and how it is asked for. */
 struct change {
@@ -18,6 +20,7 @@ struct change {
 	const char *verb;
 	char text[STORE_TEXT_MAX];
 	uint64_t patience_ns;
+	bool insists; /* also when the answer is that it failed */
 };
 
 static void
@@ -96,6 +99,18 @@ tell_over(struct worker *w, const struct store_op *op, enum outcome whole)
 	child_emit(&w->child, &ev);
 }
 
+/*
+ * An answer with a code is final, be it certain or not. Without one, and when
+ * the server says that it can't for the moment, another attempt may do it.
+ */
+static bool
+is_final(const struct worker *w, const struct change *c, enum outcome outcome)
+{
+	if (w->session.code == 0 || w->session.code == UNAVAILABLE)
+		return false;
+	return outcome == OUTCOME_FAIL || !c->insists;
+}
+
 /* True when JetStream did it. */
 static bool
 change(struct worker *w, struct store_op *op, const struct change *c)
@@ -121,8 +136,7 @@ change(struct worker *w, struct store_op *op, const struct change *c)
 		tell_not(w, op, outcome);
 		if (outcome == OUTCOME_UNKNOWN)
 			whole = OUTCOME_UNKNOWN;
-		/* No code: no server was there to do it. */
-		if ((outcome == OUTCOME_FAIL && w->session.code != 0) ||
+		if (is_final(w, c, outcome) ||
 		    store_must_give_up(w, since, c->patience_ns))
 			break;
 		session_backoff(&b, &w->child);
@@ -176,7 +190,8 @@ store_limit(struct worker *w, struct store_op *op)
 {
 	struct change c = {.tell = tell_limits,
 	    .verb = "STREAM.UPDATE",
-	    .patience_ns = LIMIT_NS};
+	    .patience_ns = LIMIT_NS,
+	    .insists = true};
 
 	store_config_write(w, op->stream, &op->at->config, &op->limits, c.text);
 	(void)change(w, op, &c); /* what is in force is told by its events */
