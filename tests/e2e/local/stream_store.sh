@@ -23,7 +23,7 @@ store()
 	[ -n "$known" ] || expect_code 0
 	expect '.harness.gaps == 0 and .harness.workers_died == 0' harness
 	expect '.counts.messages | .PUBLISH_OK > 300 and .CHANGE_OK > 50 and
-		.REMOVE_INVOKE > .CHANGE_OK / 2 and .LOOK_END > 100 and
+		.REMOVE_INVOKE > 50 and .LOOK_END > 100 and
 		.LOOK_STATE > 4' operations
 	expect_same_check "$work/run"
 }
