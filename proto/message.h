@@ -108,6 +108,10 @@ enum field_key {
 	KEY_KV_PATH,
 	KEY_LEADS,
 	KEY_CAUSE,
+	KEY_REMOVER,
+	KEY_LOOK,
+	KEY_ROLLS,
+	KEY_DISCARD,
 	KEY_CUT
 };
 
