@@ -11,6 +11,7 @@
 #ifndef CHECK_CHECK_H
 #define CHECK_CHECK_H
 
+#include "orchestrator/judge/contents.h"
 #include "orchestrator/judge/faults.h"
 #include "orchestrator/judge/leaders.h"
 #include "orchestrator/judge/ledger.h"
@@ -49,7 +50,11 @@
 	X(DELIVERED_TWICE, delivered_twice, 0)                                 \
 	X(CONSUMER_RESET, consumer_reset, 0)                                   \
 	X(REDELIVERED_EARLY, redelivered_early, 0)                             \
-	X(CRASHED, crashed, 0)
+	X(CRASHED, crashed, 0)                                                 \
+	X(UNDELETED, undeleted, 0)                                             \
+	X(LIMIT_BROKEN, limit_broken, 0)                                       \
+	X(EXPIRED_EARLY, expired_early, 0)                                     \
+	X(EXPIRED_LATE, expired_late, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -113,6 +118,7 @@ struct check {
 	void *state; /* state_size bytes, zeroed at first */
 	const struct run_config *config;
 	const struct ledger *ledger;
+	const struct contents *contents;
 	const struct faults *faults;
 	const struct leaders *leaders;
 	struct judge *judge;
