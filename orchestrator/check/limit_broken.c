@@ -60,7 +60,9 @@ judge_numbers(struct check *c, const struct numbers *n)
 
 	if (st == NULL || s == NULL || n->asked_ns <= st->tightened_ns)
 		return;
-	loose = limits_loose(st);
+	/* One that refuses keeps what it has when a limit is lowered. */
+	loose =
+	    st->terms.discard == DISCARD_NEW ? st->widest : limits_loose(st);
 	name_excess(&loose, n, excess);
 	if (excess[0] == '\0')
 		return;

@@ -225,6 +225,7 @@ stray(struct stock *st, const struct publishing *p, uint64_t n)
 static void
 enter_terms(struct contents *ct, const struct msg_publish_terms *m)
 {
+	uint32_t stored = m->stored;
 	struct publishing *p;
 
 	if (!contents_has(ct, m->stream))
@@ -233,7 +234,11 @@ enter_terms(struct contents *ct, const struct msg_publish_terms *m)
 	/* What is pending is counted as it was told. */
 	if (p == NULL || p->is_pending || p->stream != m->stream)
 		return;
+	/* One that comes again may be smaller, without some headers. */
+	if (p->terms.stored > m->stored)
+		stored = p->terms.stored;
 	p->terms = *m;
+	p->terms.stored = stored;
 	p->has_terms = true;
 }
 
@@ -332,6 +337,7 @@ enter_stored(struct stock *st, const struct publishing *p,
 		e.touched = TOUCHED_REMOVAL;
 	else
 		e.touched = dropped_unseen(st, p);
+	limits_enter(st, &e);
 	removals_enter(st, &e);
 	lanes_add(&st->lanes, &e);
 }

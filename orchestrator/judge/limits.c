@@ -71,6 +71,7 @@ limits_init(struct stock *st)
 	    m->max_messages, m->max_bytes, m->per_subject, m->max_age_ns};
 
 	st->in_force = without_zeros(&told);
+	st->widest = st->in_force;
 	st->loose = (struct limits){0, 0, 0, 0};
 	st->tight = (struct limits){
 	    LANE_NO_LIMIT, LANE_NO_LIMIT, LANE_NO_LIMIT, LANE_NO_LIMIT};
@@ -113,6 +114,7 @@ limits_begin(struct stock *st, const struct limits_change *change)
 	struct limits_change c = *change;
 
 	c.to = without_zeros(&change->to);
+	widen(&st->widest, &c.to);
 	st->per_subject_changed |= c.to.per_subject != st->in_force.per_subject;
 	if (st->nchanges == STOCK_CHANGES)
 		make_unknown(st, &c.to);
@@ -303,6 +305,16 @@ age_out(struct stock *st, struct live *e, uint64_t now_ns)
 		st->lanes.no_memory = true;
 	(void)seqmap_trim(&st->aged, STOCK_AGED_RUNS); /* then: gone */
 	lanes_remove(&st->lanes, e, now_ns);
+}
+
+void
+limits_enter(const struct stock *st, struct live *e)
+{
+	if (limits_early_ns(st, e) <= plus(e->acked_ns, SOON_NS))
+		e->touched |= TOUCHED_AGE;
+	/* What was in force before the last change is not looked at. */
+	if (st->confirmed_ns >= e->invoked_ns)
+		e->touched |= TOUCHED_REMOVAL;
 }
 
 void

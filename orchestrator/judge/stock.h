@@ -62,6 +62,7 @@ struct stock {
 	uint32_t nghosts, ghosts_room;
 	struct limits in_force;	    /* the last that was confirmed */
 	struct limits loose, tight; /* of those that are unknown */
+	struct limits widest;	    /* of all that ever were */
 	uint64_t confirmed_ns;	    /* when in_force was */
 	uint64_t tightened_ns;	    /* when the loosest of all were last */
 	bool per_subject_changed;
@@ -107,6 +108,9 @@ void limits_exit(struct stock *, uint32_t source);
 /* The loosest and the tightest that may be in force. */
 struct limits limits_loose(const struct stock *);
 struct limits limits_tight(const struct stock *);
+
+/* What ages and changes of limits may have done to one that is entered now. */
+void limits_enter(const struct stock *, struct live *);
 
 /* True when a subject's oldest may ever have been dropped for newer ones. */
 bool limits_drop_of_subject(const struct stock *);

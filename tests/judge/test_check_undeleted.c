@@ -185,6 +185,8 @@ limit_broken(void **state)
 {
 	static const struct msg_contents kinds[] = {
 	    {.max_messages = 50}, {.max_bytes = 5000}, {.per_subject = 6}};
+	static const struct msg_contents refusing = {
+	    .max_messages = 50, .discard = DISCARD_NEW};
 	struct store_story s;
 	unsigned i;
 
@@ -195,6 +197,13 @@ limit_broken(void **state)
 		store_numbers(&s, i != 1 ? 51 : 50, i == 1 ? 5001 : 5000);
 		store_end_with(&s, ANOMALY_LIMIT_BROKEN, VOWED);
 	}
+	/* One that refuses keeps what it has. */
+	store_begin(&s, &refusing);
+	store_limits(&s, 40, 0);
+	store_pass(&s, 40 * CLOCK_S);
+	store_numbers(&s, 50, 5000);
+	store_pass(&s, 40 * CLOCK_S);
+	store_end(&s);
 	/* Asked before a change was confirmed; and long after it. */
 	store_begin(&s, &kinds[0]);
 	s.now += CLOCK_S;
