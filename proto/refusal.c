@@ -3,14 +3,17 @@
 #include "proto/refusal.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define WRONG_LAST	    10071
 #define WRONG_LAST_CONSTANT 10164
+#define DELETE_FAILED	    10057
+#define PURGE_FAILED	    10110
 
 /*
  * By the message or the configuration alone, or by a committed decision. Not
- * among them: 10057 and 10110, which mean it only with the text "not
- * permitted".
+ * among them: 10057 and 10110, which mean it with some texts only
+ * (refusal_class_said()).
  */
 static const uint32_t certain[] = {10003, 10025, 10043, 10054, 10060, 10070,
     10097, 10109, 10111, 10165, 10166, 10168, 10169, 10170, 10171, 10174, 10175,
@@ -46,6 +49,28 @@ refusal_class(uint32_t code)
 	if (has(steady, sizeof(steady) / sizeof(steady[0]), code))
 		return REFUSAL_STEADY;
 	return REFUSAL_NEVER;
+}
+
+/* Of these codes by the text. What is not there is gone when it is applied. */
+static const struct said {
+	uint32_t code;
+	const char *text;
+} said[] = {
+    {DELETE_FAILED, "not permitted"},
+    {DELETE_FAILED, "no message found"},
+    {DELETE_FAILED, "deleted message"},
+    {PURGE_FAILED, "not permitted"},
+};
+
+enum refusal
+refusal_class_said(uint32_t code, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		if (said[i].code == code && strstr(text, said[i].text) != NULL)
+			return REFUSAL_CERTAIN;
+	return refusal_class(code);
 }
 
 bool

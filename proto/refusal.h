@@ -30,6 +30,12 @@ enum refusal {
  */
 enum refusal refusal_class(uint32_t code);
 
+/*
+ * As refusal_class(), of a code with the text that came with it: of some codes
+ * the text says what they mean.
+ */
+enum refusal refusal_class_said(uint32_t code, const char *text);
+
 /* True when the code says that an expected last sequence was wrong. */
 bool refusal_is_wrong_last(uint32_t code);
 

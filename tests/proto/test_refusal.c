@@ -34,11 +34,35 @@ test_classes(void **state)
 	assert_false(refusal_is_wrong_last(10059));
 }
 
+/* Codes that mean it with some texts only. */
+static void
+test_said(void **state)
+{
+	(void)state;
+	assert_int_equal(refusal_class(10057), REFUSAL_NEVER);
+	assert_int_equal(
+	    refusal_class_said(10057, "no message found"), REFUSAL_CERTAIN);
+	assert_int_equal(
+	    refusal_class_said(10057, "message delete not permitted"),
+	    REFUSAL_CERTAIN);
+	assert_int_equal(
+	    refusal_class_said(10110, "stream purge not permitted"),
+	    REFUSAL_CERTAIN);
+	assert_int_equal(
+	    refusal_class_said(10110, "no message found"), REFUSAL_NEVER);
+	assert_int_equal(
+	    refusal_class_said(10057, "raft: not leader"), REFUSAL_NEVER);
+	assert_int_equal(
+	    refusal_class_said(10077, "not permitted"), REFUSAL_NEVER);
+	assert_int_equal(refusal_class_said(10043, ""), REFUSAL_CERTAIN);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_classes),
+	    cmocka_unit_test(test_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

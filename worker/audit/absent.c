@@ -7,12 +7,14 @@
 #include "proto/base/text.h"
 #include "worker/audit/absent.h"
 #include "worker/audit/ask.h"
+#include "worker/audit/listed.h"
 
 #define ROUNDS	   5	/* that settle a gap */
 #define GAPS_ASKED 4096 /* at once: the first are known soon */
 #define SAMPLES	   8	/* sequences of a gap that are asked by number */
 #define PARTS	   (1 + (SAMPLES - 2) * ROUNDS) /* a gap has for that */
 #define ONE_BY_ONE 8 /* gaps up to this long are told by sequence */
+#define LISTED	   3 /* rounds by lists, of more gaps than are asked at once */
 
 struct settling {
 	struct scan *scan;
@@ -21,6 +23,7 @@ struct settling {
 	struct question *questions;
 	size_t n;
 	uint64_t deadline_ns;
+	bool is_listed; /* there are very many: the lists were asked for */
 };
 
 /* Its ends, and in each round other places between them. */
@@ -37,19 +40,28 @@ sample(const struct gap *g, uint32_t i)
 	return g->first + len / PARTS * part + len % PARTS * part / PARTS;
 }
 
+/*
+ * Of a single sequence among very many the two questions take turns: one a
+ * round.
+ */
 static void
 put_questions(struct settling *t, uint32_t ngaps)
 {
 	struct question *q = t->questions;
 	const struct gap *g;
+	bool is_single;
 	uint64_t len;
 	uint32_t i, k;
 
 	for (i = 0; i < ngaps; i++) {
 		g = &t->gaps->list[i];
-		*q++ = (struct question){
-		    .seq = g->first, .is_next = true, .of = i};
 		len = g->last - g->first;
+		is_single = t->is_listed && len == 0;
+		if (!is_single || g->rounds % 2 == 0)
+			*q++ = (struct question){
+			    .seq = g->first, .is_next = true, .of = i};
+		if (is_single && g->rounds % 2 == 0)
+			continue;
 		for (k = 0; k < SAMPLES && k <= len; k++)
 			*q++ = (struct question){.seq = sample(g, k), .of = i};
 	}
@@ -166,6 +178,7 @@ absent_settle(struct scan *s, struct gaps *g, uint64_t deadline_ns)
 {
 	struct settling t = {.scan = s, .gaps = g, .deadline_ns = deadline_ns};
 	struct backoff b = {0};
+	uint32_t left;
 	int err;
 
 	if (g->n == 0)
@@ -173,8 +186,14 @@ absent_settle(struct scan *s, struct gaps *g, uint64_t deadline_ns)
 	t.questions =
 	    calloc((size_t)GAPS_ASKED * (SAMPLES + 1), sizeof(*t.questions));
 	err = t.questions == NULL ? -ENOMEM : ask_open(&t.ask, s);
+	t.is_listed = g->n > GAPS_ASKED;
+	if (err == 0 && t.is_listed)
+		listed_ask(s, g, LISTED);
 	while (err == 0) {
+		left = g->n;
 		err = settle_round(&t);
+		if (g->n < left)
+			b.step = 0; /* the next ones are asked anew */
 		if (err < 0 || g->n == 0)
 			break;
 		if (clock_mono_ns() >= deadline_ns) {

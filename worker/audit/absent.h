@@ -4,7 +4,8 @@
  * stream leader. A range is empty when the leader said so in five rounds that
  * lie apart in time: asked for the next message from its first sequence on,
  * and for some of its sequences by number, others in each round. What it has
- * after all is read and told.
+ * after all is read and told. Where there are thousands of ranges three of the
+ * rounds are lists of all that is empty (listed.h).
  */
 #ifndef WORKER_ABSENT_H
 #define WORKER_ABSENT_H

@@ -8,7 +8,7 @@
 #include "proto/base/text.h"
 #include "worker/audit/ask.h"
 
-#define WINDOW 64 /* questions that wait for an answer */
+#define WINDOW 512 /* questions that wait for an answer */
 
 int
 ask_open(struct ask *a, struct scan *s)

@@ -21,8 +21,9 @@
 
 struct audit {
 	struct scan scan;
-	uint64_t next; /* behind the highest that the consumer has shown */
-	unsigned made; /* consumers */
+	uint64_t next;	/* behind the highest that the consumer has shown */
+	unsigned made;	/* consumers */
+	bool is_at_end; /* the consumer said that nothing follows */
 	struct gaps gaps;
 };
 
@@ -44,7 +45,8 @@ take(struct reader *r, natsMsg *msg, const struct delivery *d)
 	scan_message(&a->scan, SCAN_CONSUMER, d->seq, d->stamp_ns, msg);
 	if (is_next)
 		a->next = d->seq + 1;
-	r->is_over = a->next > a->scan.last;
+	a->is_at_end = d->pending == 0;
+	r->is_over = a->next > a->scan.last || a->is_at_end;
 	return 1;
 }
 
@@ -69,6 +71,19 @@ make_consumer(struct audit *a, const char *name)
 	return err;
 }
 
+/*
+ * The newest messages may have been removed: the consumer and the leader then
+ * agree that nothing follows what was shown.
+ */
+static bool
+is_over(struct audit *a)
+{
+	uint64_t seq;
+
+	return a->next > a->scan.last ||
+	       (a->is_at_end && scan_next(&a->scan, a->next, &seq) == 0);
+}
+
 /* With one consumer from the next sequence on: 0 or -errno. */
 static int
 read_on(struct audit *a)
@@ -79,9 +94,9 @@ read_on(struct audit *a)
 	    .consumer = {a->scan.target->name, name},
 	    .batch = BATCH,
 	    .take = take,
-	    .arg = a,
-	    .is_over = a->next > a->scan.last};
-	unsigned idle = 0;
+	    .arg = a};
+	/* An empty stream has nothing that could come late. */
+	unsigned idle = a->scan.messages == 0 ? IDLE_PULLS - 1 : 0;
 	int err, got;
 
 	text_format(name, sizeof(name), "natsburn_audit_%u_%u_%u", w->source,
@@ -89,7 +104,8 @@ read_on(struct audit *a)
 	err = make_consumer(a, name);
 	if (err == 0)
 		err = reader_open(&r);
-	while (err == 0 && !r.is_over && idle < IDLE_PULLS) {
+	while (err == 0 && !is_over(a) && idle < IDLE_PULLS) {
+		r.is_over = false;
 		got = reader_pull(&r);
 		if (got < 0)
 			err = got;
@@ -110,7 +126,8 @@ scan_by_consumer(struct audit *a)
 
 	do
 		err = read_on(a);
-	while (err == 0 && a->next <= a->scan.last && a->made < READERS);
+	while (err == 0 && a->scan.messages > 0 && !is_over(a) &&
+	       a->made < READERS);
 	return err == -ETIMEDOUT && a->made > 1 ? 0 : err;
 }
 

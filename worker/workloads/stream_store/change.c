@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A removal or a change of limits, retried until its outcome stands; see
+ * stream_store.h.
+ */
+#include <string.h>
+
+#include "proto/base/text.h"
+#include "worker/workloads/stream_store/stream_store.h"
+
+/* For how long one is tried whose answers don't come. */
+#define REMOVE_NS (30 * CLOCK_S)
+#define LIMIT_NS  UINT64_MAX / 2 /* until it is certain what is in force */
+
+/* One kind of change: how it is told, and how it is asked for. */
+struct change {
+	void (*tell)(struct worker *, const struct store_op *);
+	const char *verb;
+	char text[STORE_TEXT_MAX];
+	uint64_t patience_ns;
+};
+
+static void
+tell_remove(struct worker *w, const struct store_op *op)
+{
+	struct event ev = {.type = MESSAGE_REMOVE_INVOKE};
+	struct msg_remove_invoke *m = &ev.u.remove_invoke;
+
+	m->stream = op->stream;
+	m->id = op->id;
+	m->attempt = op->attempt;
+	m->how = (uint8_t)op->how;
+	m->subject = op->subject;
+	m->first = op->remove_first;
+	m->last = op->remove_last;
+	m->keep = op->keep;
+	m->erases = op->erases;
+	child_emit(&w->child, &ev);
+}
+
+static void
+tell_limits(struct worker *w, const struct store_op *op)
+{
+	struct event ev = {.type = MESSAGE_LIMITS_INVOKE};
+	struct msg_limits_invoke *m = &ev.u.limits_invoke;
+
+	m->stream = op->stream;
+	m->id = op->id;
+	m->attempt = op->attempt;
+	m->max_messages = op->limits.messages;
+	m->max_bytes = op->limits.bytes;
+	m->max_age_ns = op->limits.age_ns;
+	m->per_subject = op->limits.per_subject;
+	child_emit(&w->child, &ev);
+}
+
+static void
+tell_ok(struct worker *w, const struct store_op *op, const cJSON *answer)
+{
+	struct event ev = {.type = MESSAGE_CHANGE_OK};
+	struct msg_change_ok *m = &ev.u.change_ok;
+
+	m->stream = op->stream;
+	m->id = op->id;
+	m->attempt = op->attempt;
+	m->counts = json_get(answer, "purged") != NULL;
+	m->removed = json_count(answer, "purged");
+	child_emit(&w->child, &ev);
+}
+
+static void
+tell_not(struct worker *w, const struct store_op *op, enum outcome outcome)
+{
+	struct event ev = {.type = MESSAGE_CHANGE_UNKNOWN};
+	/* FAIL and UNKNOWN have the same fields. */
+	struct msg_change_unknown *m = &ev.u.change_unknown;
+
+	if (outcome == OUTCOME_FAIL)
+		ev.type = MESSAGE_CHANGE_FAIL;
+	m->stream = op->stream;
+	m->id = op->id;
+	m->attempt = op->attempt;
+	m->code = w->session.code;
+	text_set(m->why, sizeof(m->why), w->session.why);
+	child_emit(&w->child, &ev);
+}
+
+static void
+tell_over(struct worker *w, const struct store_op *op, enum outcome whole)
+{
+	struct event ev = {.type = MESSAGE_CHANGE_END};
+
+	ev.u.change_end.stream = op->stream;
+	ev.u.change_end.id = op->id;
+	ev.u.change_end.outcome = (uint8_t)whole;
+	child_emit(&w->child, &ev);
+}
+
+/* True when JetStream did it. */
+static bool
+change(struct worker *w, struct store_op *op, const struct change *c)
+{
+	enum outcome whole = OUTCOME_FAIL, outcome;
+	uint64_t since = clock_mono_ns();
+	struct backoff b = {0};
+	cJSON *tree;
+
+	op->id = store_next_id(w);
+	store_at(w->state, op->id);
+	for (;;) {
+		op->attempt++;
+		c->tell(w, op);
+		child_flush(&w->child);
+		outcome = store_ask(w, c->verb, op->at->name, c->text, &tree);
+		if (outcome == OUTCOME_OK) {
+			tell_ok(w, op, tree);
+			cJSON_Delete(tree);
+			whole = OUTCOME_OK;
+			break;
+		}
+		tell_not(w, op, outcome);
+		if (outcome == OUTCOME_UNKNOWN)
+			whole = OUTCOME_UNKNOWN;
+		/* No code: no server was there to do it. */
+		if ((outcome == OUTCOME_FAIL && w->session.code != 0) ||
+		    store_must_give_up(w, since, c->patience_ns))
+			break;
+		session_backoff(&b, &w->child);
+	}
+	tell_over(w, op, whole);
+	store_at(w->state, 0);
+	return whole == OUTCOME_OK;
+}
+
+static void
+write_purge(const struct worker *w, const struct store_op *op, char *text)
+{
+	char subject[STORE_SUBJECT_MAX];
+	const char *comma = "";
+
+	text_set(text, STORE_TEXT_MAX, "{");
+	if (op->subject != 0) {
+		store_subject(w, op->stream, op->subject, subject);
+		text_add(text, STORE_TEXT_MAX, "\"filter\":\"%s\"", subject);
+		comma = ",";
+	}
+	if (op->remove_last != 0)
+		text_add(text, STORE_TEXT_MAX, "%s\"seq\":%llu", comma,
+		    (unsigned long long)op->remove_last + 1);
+	else if (op->keep != 0)
+		text_add(text, STORE_TEXT_MAX, "%s\"keep\":%llu", comma,
+		    (unsigned long long)op->keep);
+	text_add(text, STORE_TEXT_MAX, "}");
+}
+
+void
+store_remove(struct worker *w, struct store_op *op)
+{
+	struct change c = {.tell = tell_remove, .patience_ns = REMOVE_NS};
+
+	if (op->how == REMOVER_DELETE) {
+		c.verb = "STREAM.MSG.DELETE";
+		text_add(c.text, sizeof(c.text), "{\"seq\":%llu%s}",
+		    (unsigned long long)op->remove_first,
+		    op->erases ? "" : ",\"no_erase\":true");
+	} else {
+		c.verb = "STREAM.PURGE";
+		write_purge(w, op, c.text);
+	}
+	if (change(w, op, &c))
+		op->at->is_full = false;
+}
+
+void
+store_limit(struct worker *w, struct store_op *op)
+{
+	struct change c = {.tell = tell_limits,
+	    .verb = "STREAM.UPDATE",
+	    .patience_ns = LIMIT_NS};
+
+	store_config_write(w, op->stream, &op->at->config, &op->limits, c.text);
+	(void)change(w, op, &c); /* what is in force is told by its events */
+}

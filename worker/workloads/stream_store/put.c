@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: ISC */
+/* A publish, retried until its outcome stands; see stream_store.h. */
+#include <string.h>
+
+#include "proto/base/text.h"
+#include "proto/refusal.h"
+#include "worker/workloads/stream_store/stream_store.h"
+
+#define HEADERS_MAX 6
+#define VALUE_MAX   512
+#define FULL	    10077 /* the store failed: a limit, most of the time */
+
+struct header {
+	const char *key;
+	char value[VALUE_MAX];
+};
+
+/* A publish as it goes out. */
+struct sending {
+	struct header headers[HEADERS_MAX];
+	unsigned n;
+	char subject[STORE_SUBJECT_MAX];
+	uint64_t sum;
+};
+
+static char *
+add(struct sending *s, const char *key)
+{
+	s->headers[s->n].key = key;
+	return s->headers[s->n++].value;
+}
+
+static void
+add_number(struct sending *s, const char *key, uint64_t value)
+{
+	text_format(add(s, key), VALUE_MAX, "%llu", (unsigned long long)value);
+}
+
+static void
+make_headers(struct worker *w, const struct store_op *op, struct sending *s)
+{
+	char *fill;
+
+	publish_id(w, op->id, add(s, "Nats-Msg-Id"));
+	if (op->expects_last)
+		add_number(s, "Nats-Expected-Last-Sequence", op->last);
+	if (op->expects_subject)
+		add_number(
+		    s, "Nats-Expected-Last-Subject-Sequence", op->subject_last);
+	if (op->rolls != ROLLS_NOTHING)
+		text_set(add(s, "Nats-Rollup"), VALUE_MAX,
+		    op->rolls == ROLLS_ALL ? "all" : "sub");
+	if (op->ttl_ns != 0)
+		text_format(add(s, "Nats-TTL"), VALUE_MAX, "%llus",
+		    (unsigned long long)(op->ttl_ns / CLOCK_S));
+	if (op->extra != 0) {
+		fill = add(s, "X-Fill");
+		memset(fill, 'f', op->extra);
+		fill[op->extra] = '\0';
+	}
+}
+
+/* As file stores and memory stores count it (guarantees, limits). */
+static uint32_t
+bytes_stored(const struct store_op *op, const struct sending *s)
+{
+	size_t headers = strlen("NATS/1.0\r\n\r\n"), all;
+	unsigned i;
+
+	for (i = 0; i < s->n; i++)
+		headers += strlen(s->headers[i].key) +
+			   strlen(s->headers[i].value) + strlen(": \r\n");
+	all = strlen(s->subject) + headers + op->size;
+	return (uint32_t)(all + (op->at->config.is_memory ? 16 : 34));
+}
+
+static void
+tell_terms(struct worker *w, const struct store_op *op, const struct sending *s)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_TERMS};
+	struct msg_publish_terms *m = &ev.u.publish_terms;
+
+	m->stream = op->stream;
+	m->id = op->id;
+	m->subject = op->subject;
+	m->stored = bytes_stored(op, s);
+	m->rolls = (uint8_t)op->rolls;
+	m->ttl_ns = op->ttl_ns;
+	m->expects_last = op->expects_last;
+	m->last = op->last;
+	m->expects_subject = op->expects_subject;
+	m->subject_last = op->subject_last;
+	child_emit(&w->child, &ev);
+}
+
+static natsStatus
+make_message(struct worker *w, const struct store_op *op,
+    const struct sending *s, natsMsg **msg)
+{
+	const struct store_state *st = w->state;
+	natsStatus status = natsMsg_Create(
+	    msg, s->subject, NULL, (const char *)st->data, (int)op->size);
+	unsigned i;
+
+	for (i = 0; i < s->n && status == NATS_OK; i++)
+		status = natsMsgHeader_Set(
+		    *msg, s->headers[i].key, s->headers[i].value);
+	return status;
+}
+
+static enum outcome
+send_once(struct worker *w, const struct store_op *op, const struct sending *s,
+    uint64_t *seq, bool *duplicate)
+{
+	natsMsg *msg = NULL, *reply = NULL;
+	enum outcome outcome;
+	natsStatus st;
+	cJSON *tree;
+
+	*seq = 0;
+	st = make_message(w, op, s, &msg);
+	if (st == NATS_OK)
+		st = natsConnection_RequestMsg(
+		    &reply, w->session.nc, msg, STORE_ATTEMPT_MS);
+	natsMsg_Destroy(msg);
+	outcome = store_answer(w, st, reply, &tree);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	*seq = json_count(tree, "seq");
+	*duplicate = json_is_true(tree, "duplicate");
+	cJSON_Delete(tree);
+	if (*seq != 0)
+		return OUTCOME_OK;
+	/* As session_publish() has it: nothing was promised. */
+	text_set(w->session.why, sizeof(w->session.why),
+	    "duplicate of a message that is not stored yet");
+	return OUTCOME_UNKNOWN;
+}
+
+/* What this client knows after an ack. */
+static void
+learn(struct store_op *op, uint64_t seq, bool duplicate)
+{
+	struct store_stream *t = op->at;
+
+	t->is_full = false;
+	if (duplicate)
+		return; /* of a message that may be gone */
+	store_know(t, op->subject, seq);
+	t->past[t->npast++ % STORE_PAST] = (struct store_past){
+	    op->id, seq, op->subject, op->size, op->attempt};
+}
+
+static void
+make_payload(struct worker *w, const struct store_op *op, struct attempt *a)
+{
+	struct store_state *st = w->state;
+	struct payload p = {.run = w->config.run,
+	    .id = op->id,
+	    .incarnation = w->incarnation,
+	    .size = op->size};
+
+	payload_write(&p, st->data);
+	a->sum = p.sum;
+}
+
+/* A code that is no matter of the moment: another attempt is of no use. */
+static bool
+is_final(const struct worker *w, enum outcome outcome)
+{
+	return (outcome == OUTCOME_FAIL && w->session.code != 0) ||
+	       w->session.code == FULL;
+}
+
+void
+store_put(struct worker *w, struct store_op *op)
+{
+	struct attempt a = {.stream = op->stream, .size = op->size};
+	enum outcome whole = OUTCOME_FAIL, outcome;
+	/* A retry has to lie within the dedupe window of the first attempt. */
+	uint64_t since = clock_mono_ns(),
+		 patience = op->at->config.dedupe_ns / 2, seq;
+	struct sending s = {.n = 0};
+	struct backoff b = {0};
+	bool duplicate = false;
+
+	if (op->id == 0)
+		op->id = store_next_id(w);
+	a.id = op->id;
+	store_at(w->state, op->id);
+	store_subject(w, op->stream, op->subject, s.subject);
+	make_headers(w, op, &s);
+	make_payload(w, op, &a);
+	for (;;) {
+		a.number = ++op->attempt;
+		tell_terms(w, op, &s);
+		tell_invoke(w, &a);
+		child_flush(&w->child);
+		outcome = send_once(w, op, &s, &seq, &duplicate);
+		if (outcome == OUTCOME_OK) {
+			tell_published(w, &a, seq, duplicate);
+			learn(op, seq, duplicate);
+			break;
+		}
+		tell_failure(w, &a, outcome);
+		op->at->is_full = w->session.code == FULL;
+		if (outcome == OUTCOME_UNKNOWN)
+			whole = OUTCOME_UNKNOWN;
+		if (is_final(w, outcome) ||
+		    store_must_give_up(w, since, patience)) {
+			tell_end(w, &a, whole);
+			break;
+		}
+		session_backoff(&b, &w->child);
+	}
+	store_at(w->state, 0);
+}

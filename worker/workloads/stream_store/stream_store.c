@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * stream-store: streams of many configurations, from which messages go away:
+ *
+ *	for i in 1..N { one of { publish, delete, purge, read, change limits } }
+ *
+ * All clients work on all streams. What is asked for goes out as raw requests
+ * to the API and as headers of messages, so that it does not depend on what
+ * the client library knows. Nothing is judged here: the judge keeps a model
+ * of what each stream must hold, may hold and can't hold.
+ *
+ * A removal whose outcome is unknown may be done at any later time, to
+ * messages that are published meanwhile, too. So removals have a bound, the
+ * highest sequence that they may remove; those without one are drawn for
+ * every fourth stream only.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "proto/base/text.h"
+#include "worker/workloads/stream_store/stream_store.h"
+
+#define SIZE_HIGH     65000
+#define PROGRAM_EVERY 300 /* operations, on average */
+
+static const struct option_spec options[] = {
+    {"streams", OPTION_U64, OPTION_AT(struct store_options, streams), "4", 1,
+	STORE_STREAMS_MAX, NULL, "N", "streams", false},
+    {"subjects", OPTION_U64, OPTION_AT(struct store_options, subjects), "16", 1,
+	STORE_SUBJECTS_MAX, NULL, "N", "subjects of each stream", false},
+    {"size", OPTION_RANGE, OPTION_AT(struct store_options, size), "40..65000",
+	PAYLOAD_MIN, PAYLOAD_MAX - 1024, NULL, "N..N",
+	"bytes of a message; most are near the smaller", false},
+    {"weights", OPTION_STRING, OPTION_AT(struct store_options, weights), "", 0,
+	0, NULL, "LIST",
+	"operations and how often: publish:60,delete:8; others are not done",
+	false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+static int
+validate(const struct run_config *c, const void *values, char *why)
+{
+	const struct store_options *o = values;
+	uint64_t weights[STORE_OPS_MAX];
+
+	(void)c; /* any run will do */
+	return store_weights_read(o->weights, weights, why);
+}
+
+static int
+setup(struct worker *w)
+{
+	const struct store_options *o = w->options;
+	uint32_t i;
+	int err = 0;
+
+	for (i = 0; i < o->streams && err == 0; i++)
+		err = store_config_setup(w, i);
+	return err;
+}
+
+static int
+begin(struct worker *w)
+{
+	const struct store_options *o = w->options;
+	struct store_state *s = w->state;
+	char stream[48], why[OPTION_WHY_MAX];
+	uint32_t i;
+	int err = store_weights_read(o->weights, s->weights, why);
+
+	if (err < 0)
+		return err;
+	for (i = 0; i < STORE_OPS_MAX; i++)
+		s->weight += s->weights[i];
+	text_format(stream, sizeof(stream), "stream-store client %u.%u",
+	    w->source, w->incarnation);
+	rng_init(&s->rng, w->config.seed, stream);
+	s->streams = calloc(o->streams, sizeof(*s->streams));
+	s->data = malloc(PAYLOAD_MAX);
+	if (s->streams == NULL || s->data == NULL)
+		return -ENOMEM;
+	for (i = 0; i < o->streams; i++) {
+		store_config_draw(w, i, &s->streams[i].config);
+		store_name(w, i, s->streams[i].name);
+	}
+	return 0;
+}
+
+/*
+ * A row that suits the stream. One that is full gets room, most of the time:
+ * publishes that are refused show little.
+ */
+static void
+operate(struct worker *w, uint32_t stream)
+{
+	struct store_state *s = w->state;
+	const struct store_row *row;
+	struct store_op op;
+
+	row = store_weights_pick(&s->rng, s->weights, s->weight);
+	if (!store_draw(w, row, stream, &op))
+		return;
+	if (op.at->is_full && row->send == store_put &&
+	    rng_below(&s->rng, 4) != 0)
+		return;
+	row->send(w, &op);
+}
+
+static int
+step(struct worker *w)
+{
+	const struct store_options *o = w->options;
+	struct store_state *s = w->state;
+	uint32_t stream = (uint32_t)rng_below(&s->rng, o->streams);
+	struct store_op op = {.at = &s->streams[stream], .stream = stream};
+
+	if (store_program_step(w))
+		return 0;
+	if (!op.at->is_known)
+		store_look_state(w, &op);
+	else if (o->weights[0] == '\0' &&
+		 rng_below(&s->rng, PROGRAM_EVERY) == 0)
+		store_program_begin(w, stream);
+	else
+		operate(w, stream);
+	return 0;
+}
+
+static void
+command(struct worker *w, const struct event *cmd)
+{
+	struct store_state *s = w->state;
+
+	if (cmd->type == MESSAGE_GIVE_UP && cmd->u.give_up.id != 0 &&
+	    cmd->u.give_up.id == s->at)
+		s->given_up = true;
+}
+
+static void
+end(struct worker *w)
+{
+	struct store_state *s = w->state;
+
+	free(s->streams);
+	free(s->data);
+}
+
+static const struct workload_role roles[] = {
+    {"client", WORKLOAD_CLIENTS, true},
+    {NULL, WORKLOAD_ONE, false},
+};
+
+const struct workload_ops workload_stream_store = {
+    .name = "stream-store",
+    .summary = "messages are published, removed, limited and read",
+    .roles = roles,
+    .options = options,
+    .options_size = sizeof(struct store_options),
+    .state_size = sizeof(struct store_state),
+    .validate = validate,
+    .setup = setup,
+    .begin = begin,
+    .step = step,
+    .command = command,
+    .end = end,
+};
