@@ -51,9 +51,15 @@ corrupt_event(struct check *c, const struct event *ev)
 {
 	const struct msg_deliver *d = &ev->u.deliver;
 	const struct msg_scan_message *s = &ev->u.scan_message;
+	const struct msg_look_shown *l = &ev->u.look_shown;
 	struct reading r;
 
-	if (ev->type == MESSAGE_DELIVER)
+	if (ev->type == MESSAGE_LOOK_SHOWN) {
+		if (l->marker || l->subject == 0)
+			return 0;
+		r = (struct reading){
+		    l->stream, l->seq, l->id, l->run, l->sum, l->intact};
+	} else if (ev->type == MESSAGE_DELIVER)
 		r = (struct reading){
 		    d->stream, d->seq, d->id, d->run, d->sum, d->intact};
 	else
@@ -64,7 +70,7 @@ corrupt_event(struct check *c, const struct event *ev)
 }
 
 static const enum message_type types[] = {
-    MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
+    MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, MESSAGE_LOOK_SHOWN, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};

@@ -12,7 +12,7 @@
  * excluded by the stamps. On work queues and interest streams, where the
  * first copy leaves when it is acked and a server that starts forgets its id,
  * it convicts only if the first was certainly still there, or the leader has
- * been the same since. Nothing else removes messages in a run.
+ * been the same since; so it does where messages may be removed (contents.h).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -97,8 +97,10 @@ window_is_owed(const struct check *c, const struct pair *p)
 
 	if (s == NULL)
 		return STEADY_NO;
-	if (s->retention == RETENTION_LIMITS || p->was_stored ||
-	    (p->scanned[0] && p->scanned[1]))
+	if (p->was_stored || (p->scanned[0] && p->scanned[1]) ||
+	    (s->retention == RETENTION_LIMITS &&
+		contents_presence(
+		    c->contents, p->stream, p->seqs[0], c->now_ns) == PRESENT))
 		return STEADY_YES;
 	return check_steady(
 	    c, LEADERS_STREAM, s->name, s->replicas, p->from_ns, p->seen_ns);
@@ -256,7 +258,8 @@ within_window(const struct check *c, const struct copy *m, int64_t oldest_ns)
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 
 	/* Of a stream that drops what was acked the audit sees remains. */
-	if (s == NULL || s->retention != RETENTION_LIMITS || oldest_ns == 0 ||
+	if (s == NULL || s->retention != RETENTION_LIMITS ||
+	    contents_has(c->contents, m->stream) || oldest_ns == 0 ||
 	    m->stamp_ns < oldest_ns ||
 	    is_lawful(apart_ns(oldest_ns, m->stamp_ns), s->dedupe_ns))
 		return 0;

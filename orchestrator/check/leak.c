@@ -2,7 +2,7 @@
 /*
  * leak: a server does not give back what the load took.
  *
- * Rule (guarantees 18): when the load is over and its clients are gone, a
+ * Rule (guarantees 22): when the load is over and its clients are gone, a
  * server holds about what it held before. Nobody promises how much that is,
  * so more is a warning; it is a violation that a server exceeds, at any time,
  * a limit that the user has set.
@@ -52,6 +52,7 @@ look_at_limits(struct check *c, uint32_t node, uint64_t now_ns)
 
 	for (k = 0; k < LEVELS_KINDS; k++) {
 		limit = limit_of(c->config, k);
+		check_judged(c, limit != 0 && s->now[k] != 0);
 		if (limit == 0 || s->now[k] <= limit ||
 		    st->is_over[node - 1][k])
 			continue;
@@ -144,6 +145,7 @@ leak_finish(struct check *c)
 {
 	const struct leak_state *st = c->state;
 	const struct levels_server *s;
+	enum levels_state state;
 	unsigned i, k;
 
 	doubt_limits(c);
@@ -151,9 +153,13 @@ leak_finish(struct check *c)
 		return;
 	for (i = 0; i < CONFIG_NODES_MAX; i++) {
 		s = &st->levels.servers[i];
-		for (k = 0; k < LEVELS_KINDS; k++)
-			if (levels_state(&st->levels, s, k) == LEVELS_GROWN)
+		for (k = 0; k < LEVELS_KINDS; k++) {
+			state = levels_state(&st->levels, s, k);
+			check_judged(
+			    c, state == LEVELS_WITHIN || state == LEVELS_GROWN);
+			if (state == LEVELS_GROWN)
 				tell_growth(c, s, k);
+		}
 	}
 }
 
@@ -163,8 +169,9 @@ static const enum message_type types[] = {
 const struct check_ops check_leak = {
     .name = "leak",
     .summary = "servers give back what the load took, and keep to limits",
-    .rule = "guarantees 18",
+    .rule = "guarantees 22",
     .types = types,
+    .unit = "levels of servers",
     .state_size = sizeof(struct leak_state),
     .event = leak_event,
     .finish = leak_finish,

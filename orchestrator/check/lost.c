@@ -10,7 +10,11 @@
  * convicts as well when the stream begins or ends so that acknowledged
  * sequences are outside (guarantees 2e), and when the stream is gone.
  *
- * Why no legal behaviour trips it: the streams of a run have no limits, no
+ * Of streams whose messages go away it convicts for those only that nothing
+ * can have removed (guarantees 18, contents.h). A message that has a lifetime
+ * and is gone before its end has expired early.
+ *
+ * Why no legal behaviour trips it: other streams of a run have no limits, no
  * TTL and no purge, so nothing removes a message lawfully; the faults kill,
  * stop or cut off processes and never touch a data folder; an ack that was
  * not received is UNKNOWN and makes no claim; a slow replica answers one
@@ -57,6 +61,32 @@ loss_class(const struct check *c)
 	return st->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION;
 }
 
+/* Which of the messages acknowledged from first to last have to be there. */
+static struct seqmap_part
+missing_between(
+    const struct check *c, uint32_t stream, uint64_t first, uint64_t last)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+	struct contents_query q = {
+	    stream, 0, first, last, UINT64_MAX, c->now_ns};
+
+	return contents_has(c->contents, stream)
+		   ? contents_present(c->contents, &q)
+		   : seqmap_between(&s->acked, first, last);
+}
+
+/* Gone before its time, if it has one. */
+static enum anomaly_kind
+loss_kind(const struct check *c, uint32_t stream, uint64_t seq)
+{
+	const struct stock *st = contents_stock(c->contents, stream);
+	const struct live *e = contents_find(c->contents, stream, seq);
+
+	return e != NULL && limits_late_ns(st, e) != UINT64_MAX
+		   ? ANOMALY_EXPIRED_EARLY
+		   : ANOMALY_LOST;
+}
+
 static void
 on_absent(struct check *c, const struct msg_scan_absent *m)
 {
@@ -65,8 +95,11 @@ on_absent(struct check *c, const struct msg_scan_absent *m)
 	char who[48] = "a message";
 	uint64_t id;
 
-	if (s == NULL || !seqmap_find(&s->acked, m->seq, &id))
+	if (s == NULL || !seqmap_find(&s->acked, m->seq, &id) ||
+	    contents_presence(c->contents, m->stream, m->seq, c->now_ns) !=
+		PRESENT)
 		return;
+	a.kind = loss_kind(c, m->stream, m->seq);
 	a.class = loss_class(c);
 	a.seqs[0] = m->seq;
 	if (seqlog_find(&s->known, m->seq, &id)) {
@@ -107,9 +140,10 @@ on_range(struct check *c, const struct msg_scan_absent_range *m)
 
 	if (s == NULL)
 		return;
-	gone = seqmap_between(&s->acked, m->first, m->last);
+	gone = missing_between(c, m->stream, m->first, m->last);
 	if (gone.count == 0)
 		return;
+	a.kind = loss_kind(c, m->stream, gone.low);
 	a.class = loss_class(c);
 	a.seqs[0] = gone.low;
 	a.seqs[1] = gone.high;
@@ -143,7 +177,8 @@ on_state(struct check *c, struct lost_stream *t, const struct msg_scan_state *m)
 		return;
 	a.class = loss_class(c);
 	tail = seqmap_between(&s->acked, m->last + 1, UINT64_MAX);
-	head = seqmap_between(&s->acked, 1, m->first > 0 ? m->first - 1 : 0);
+	head =
+	    missing_between(c, m->stream, 1, m->first > 0 ? m->first - 1 : 0);
 	if (m->last < UINT64_MAX && tail.count > 0) {
 		a.seqs[0] = tail.high;
 		check_raise(c, &a,
@@ -156,6 +191,7 @@ on_state(struct check *c, struct lost_stream *t, const struct msg_scan_state *m)
 		    is_anew ? "; the server has created it anew since" : "");
 	} else if (s->retention == RETENTION_LIMITS && head.count > 0) {
 		a.rule = NULL;
+		a.kind = loss_kind(c, m->stream, head.low);
 		a.seqs[0] = head.low;
 		check_raise(c, &a,
 		    "stream %s begins at sequence %llu, as its leader said %u "
@@ -308,6 +344,23 @@ judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
 	}
 }
 
+/* A message that has to be there, and of which the scan said nothing. */
+static bool
+first_unsettled(const struct check *c, const struct lost_stream *t,
+    uint32_t stream, uint64_t *seq)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+	uint64_t from = 1;
+
+	while (seqmap_first_missing(&s->acked, &t->covered, from, seq)) {
+		if (contents_presence(c->contents, stream, *seq, c->now_ns) ==
+		    PRESENT)
+			return true;
+		from = *seq + 1;
+	}
+	return false;
+}
+
 static void
 on_end(struct check *c, struct lost_stream *t, const struct msg_scan_end *m)
 {
@@ -319,7 +372,7 @@ on_end(struct check *c, struct lost_stream *t, const struct msg_scan_end *m)
 		return;	  /* the judge already says so */
 	if (!c->has_hole) /* it may have been received there */
 		judge_removed(c, t, m->stream);
-	if (seqmap_first_missing(&s->acked, &t->covered, 1, &seq))
+	if (first_unsettled(c, t, m->stream, &seq))
 		check_doubt(c,
 		    "the audit of %s did not settle sequence %llu, which was "
 		    "acknowledged",

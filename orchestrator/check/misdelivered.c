@@ -73,6 +73,7 @@ misdelivered_event(struct check *c, const struct event *ev)
 	}
 	if (s == NULL || s->subjects == 0 || !k->is_filtered)
 		return 0;
+	check_judged(c, 1);
 	subject = message_id_counter(m->id) % s->subjects;
 	if (subject != k->subject)
 		raise_subject(c, k, m, subject);
@@ -86,5 +87,6 @@ const struct check_ops check_misdelivered = {
     .summary = "a consumer delivers what its filter takes, and nothing else",
     .rule = "guarantees 4",
     .types = types,
+    .unit = "deliveries through a filter",
     .event = misdelivered_event,
 };

@@ -40,16 +40,19 @@ phantom_event(struct check *c, const struct event *ev)
 {
 	const struct msg_deliver *d = &ev->u.deliver;
 	const struct msg_scan_message *s = &ev->u.scan_message;
+	const struct msg_look_shown *l = &ev->u.look_shown;
 
 	if (ev->type == MESSAGE_DELIVER && d->intact)
 		judge_message(c, d->stream, d->seq, d->id, d->run);
 	else if (ev->type == MESSAGE_SCAN_MESSAGE && s->intact)
 		judge_message(c, s->stream, s->seq, s->id, s->run);
+	else if (ev->type == MESSAGE_LOOK_SHOWN && l->intact)
+		judge_message(c, l->stream, l->seq, l->id, l->run);
 	return 0;
 }
 
 static const enum message_type types[] = {
-    MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};
+    MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, MESSAGE_LOOK_SHOWN, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};

@@ -196,11 +196,15 @@ wrong_fini(struct check *c)
 static const enum message_type types[] = {
     MESSAGE_SETTLED, MESSAGE_SCAN_TALLY, MESSAGE_STREAM_CONFIG, 0};
 
+static const enum message_type judges[] = {MESSAGE_SCAN_TALLY, 0};
+
 const struct check_ops check_wrong_state = {
     .name = "wrong_state",
     .summary = "what a stream's leader counts is what is stored",
     .rule = "guarantees 13",
     .types = types,
+    .unit = "streams",
+    .judges = judges,
     .stands_alone = true,
     .state_size = sizeof(struct wrong_state),
     .event = wrong_event,

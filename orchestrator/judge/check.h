@@ -11,6 +11,7 @@
 #ifndef CHECK_CHECK_H
 #define CHECK_CHECK_H
 
+#include "orchestrator/judge/contents.h"
 #include "orchestrator/judge/faults.h"
 #include "orchestrator/judge/leaders.h"
 #include "orchestrator/judge/ledger.h"
@@ -51,7 +52,11 @@
 	X(REDELIVERED_EARLY, redelivered_early, 0)                             \
 	X(CRASHED, crashed, 0)                                                 \
 	X(LEAK, leak, 0)                                                       \
-	X(MISDELIVERED, misdelivered, 0)
+	X(MISDELIVERED, misdelivered, 0)                                       \
+	X(UNDELETED, undeleted, 0)                                             \
+	X(LIMIT_BROKEN, limit_broken, 0)                                       \
+	X(EXPIRED_EARLY, expired_early, 0)                                     \
+	X(EXPIRED_LATE, expired_late, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -123,6 +128,7 @@ struct check {
 	void *state; /* state_size bytes, zeroed at first */
 	const struct run_config *config;
 	const struct ledger *ledger;
+	const struct contents *contents;
 	const struct faults *faults;
 	const struct leaders *leaders;
 	struct judge *judge;

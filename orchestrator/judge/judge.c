@@ -47,6 +47,7 @@ struct facts {
 struct judge {
 	struct run_config config;
 	struct ledger ledger;
+	struct contents contents;
 	struct faults faults;
 	struct leaders leaders;
 	struct lates lates;
@@ -121,6 +122,7 @@ check_add(struct judge *j, const struct check_ops *ops)
 	c->ops = ops;
 	c->config = &j->config;
 	c->ledger = &j->ledger;
+	c->contents = &j->contents;
 	c->faults = &j->faults;
 	c->leaders = &j->leaders;
 	c->judge = j;
@@ -145,6 +147,7 @@ judge_create(judge_notice *notice, void *arg)
 		return NULL;
 	config_init(&j->config);
 	ledger_init(&j->ledger);
+	contents_init(&j->contents);
 	faults_init(&j->faults);
 	leaders_init(&j->leaders);
 	lates_init(&j->lates);
@@ -177,6 +180,7 @@ judge_destroy(struct judge *j)
 	seqmap_fini(&j->facts.stated);
 	seqmap_fini(&j->facts.copied);
 	ledger_fini(&j->ledger);
+	contents_fini(&j->contents);
 	leaders_fini(&j->leaders);
 	lates_fini(&j->lates);
 	proofs_fini(&j->proofs);
@@ -267,14 +271,19 @@ lone_steady(const struct check *c, uint64_t to_ns)
  * convicts the server.
  */
 static enum anomaly_class
-memory_class(const struct check *c, enum anomaly_kind kind)
+memory_class(const struct check *c, enum anomaly_kind kind, uint32_t stream)
 {
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+	const char *storage = s != NULL && s->storage[0] != '\0'
+				  ? s->storage
+				  : c->config->storage;
+
 	/* What was lost explains none of these. */
 	if (kind == ANOMALY_CORRUPT || kind == ANOMALY_DIVERGENCE ||
 	    kind == ANOMALY_OP_TIMEOUT || kind == ANOMALY_NOT_RECOVERED)
 		return CLASS_VIOLATION;
-	return strcmp(c->config->storage, "memory") == 0 ? ended_class(c, 0)
-							 : CLASS_VIOLATION;
+	return strcmp(storage, "memory") == 0 ? ended_class(c, 0)
+					      : CLASS_VIOLATION;
 }
 
 void
@@ -291,7 +300,7 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 	a.check = c->ops->name;
 	a.raised_ns = c->now_ns;
 	if (a.class == CLASS_VIOLATION && !c->ops->is_of_servers)
-		a.class = memory_class(c, a.kind);
+		a.class = memory_class(c, a.kind, a.stream);
 	va_start(ap, fmt);
 	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
 	va_end(ap);
@@ -741,12 +750,14 @@ judge_event(struct judge *j, const struct event *ev)
 	faults_event(&j->faults, ev);
 	j->last_ns = ev->time_ns;
 	leaders_event(&j->leaders, ev);
+	contents_event(&j->contents, ev, &j->ledger, &j->faults);
 	ledger_event(&j->ledger, ev);
 	note_facts(j, ev);
 	if (!j->facts.is_broken && !j->facts.lost_memory)
 		judge_prove(j, ev);
-	j->facts.lost_memory |= j->ledger.no_memory || j->leaders.no_memory ||
-				j->lates.no_memory || j->proofs.no_memory;
+	j->facts.lost_memory |= j->ledger.no_memory || j->contents.no_memory ||
+				j->leaders.no_memory || j->lates.no_memory ||
+				j->proofs.no_memory;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
 

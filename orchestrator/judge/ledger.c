@@ -556,6 +556,13 @@ enter_scan(struct ledger *l, const struct msg_scan_message *m)
 	enter_read(l, m->stream, m->seq, m->id, m->stamp_ns);
 }
 
+static void
+enter_shown(struct ledger *l, const struct msg_look_shown *m)
+{
+	if (m->intact)
+		enter_read(l, m->stream, m->seq, m->id, m->stamp_ns);
+}
+
 /* What happened to a message's attempts. */
 static void
 enter_outcome(struct ledger *l, const struct event *ev)
@@ -708,6 +715,8 @@ ledger_event(struct ledger *l, const struct event *ev)
 	else if (ev->type == MESSAGE_PUBLISH_UNKNOWN ||
 		 ev->type == MESSAGE_PUBLISH_END)
 		enter_outcome(l, ev);
+	else if (ev->type == MESSAGE_LOOK_SHOWN)
+		enter_shown(l, &ev->u.look_shown);
 	else if (ev->type == MESSAGE_TICK)
 		park(l, ev->time_ns);
 	else if (ev->type == MESSAGE_CHILD_EXIT)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * limit_broken: a stream holds more than its limits allow.
+ *
+ * Rule (guarantees 19): limits are applied where a message is stored, so no
+ * answer may show more messages or bytes than the loosest limit that may have
+ * been in force since the question was asked, nor more messages than that of
+ * a subject times the subjects.
+ *
+ * Why no legal behaviour trips it: limits whose change is open or unknown
+ * count as far as they are looser; a question that was asked before the last
+ * change was confirmed is not judged. Where a limit was ever changed, or where
+ * a full stream refuses, which servers have decided from what one of
+ * them holds, it convicts only if the leader was steady.
+ */
+#include <stddef.h>
+
+#include "orchestrator/judge/check.h"
+#include "proto/base/text.h"
+
+/* A stream's numbers, and since when they may be so. */
+struct numbers {
+	uint32_t stream;
+	uint64_t asked_ns, messages, bytes, subjects;
+};
+
+/* What they are above, in words; "" when they are within the limits. */
+static void
+name_excess(const struct limits *l, const struct numbers *n, char out[128])
+{
+	out[0] = '\0';
+	if (n->messages > l->messages)
+		text_format(out, 128, "%llu messages, with a limit of %llu",
+		    (unsigned long long)n->messages,
+		    (unsigned long long)l->messages);
+	else if (n->bytes > l->bytes)
+		text_format(out, 128, "%llu bytes, with a limit of %llu",
+		    (unsigned long long)n->bytes, (unsigned long long)l->bytes);
+	else if (l->per_subject != LANE_NO_LIMIT && n->subjects > 0 &&
+		 (n->messages - 1) / n->subjects >= l->per_subject &&
+		 n->messages > 0)
+		text_format(out, 128,
+		    "%llu messages of %llu subjects, with a limit of %llu "
+		    "each",
+		    (unsigned long long)n->messages,
+		    (unsigned long long)n->subjects,
+		    (unsigned long long)l->per_subject);
+}
+
+static void
+judge_numbers(struct check *c, const struct numbers *n)
+{
+	const struct stock *st = contents_stock(c->contents, n->stream);
+	const struct ledger_stream *s = ledger_stream(c->ledger, n->stream);
+	struct anomaly a = {.kind = ANOMALY_LIMIT_BROKEN, .stream = n->stream};
+	struct check_span span = {
+	    .what = LEADERS_STREAM, .from_ns = n->asked_ns, .to_ns = c->now_ns};
+	struct limits loose;
+	char excess[128];
+
+	if (st == NULL || s == NULL || n->asked_ns <= st->tightened_ns)
+		return;
+	check_judged(c, 1);
+	/* One that refuses keeps what it has when a limit is lowered. */
+	loose =
+	    st->terms.discard == DISCARD_NEW ? st->widest : limits_loose(st);
+	name_excess(&loose, n, excess);
+	if (excess[0] == '\0')
+		return;
+	if (st->tightened_ns == 0 && st->terms.discard == DISCARD_OLD) {
+		check_raise(c, &a, "stream %s holds %s", s->name, excess);
+		return;
+	}
+	span.name = s->name;
+	span.replicas = s->replicas;
+	a.class = CLASS_WARNING;
+	check_raise_steady(c, &a, &span, "stream %s holds %s", s->name, excess);
+}
+
+static int
+limit_broken_event(struct check *c, const struct event *ev)
+{
+	const struct msg_look_state *l = &ev->u.look_state;
+	const struct msg_scan_state *s = &ev->u.scan_state;
+	struct numbers n;
+
+	if (ev->type == MESSAGE_LOOK_STATE)
+		n = (struct numbers){
+		    l->stream, l->asked_ns, l->messages, l->bytes, l->subjects};
+	else
+		n = (struct numbers){s->stream, c->now_ns - s->lasted_ns,
+		    s->messages, s->bytes, s->subjects};
+	judge_numbers(c, &n);
+	return 0;
+}
+
+static const enum message_type types[] = {
+    MESSAGE_LOOK_STATE, MESSAGE_SCAN_STATE, 0};
+
+const struct check_ops check_limit_broken = {
+    .name = "limit_broken",
+    .summary = "no stream holds more than its limits allow",
+    .rule = "guarantees 19",
+    .types = types,
+    .unit = "states of streams",
+    .event = limit_broken_event,
+};

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: ISC */
+/* What streams hold whose messages go away; see contents.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/judge/contents.h"
+#include "proto/base/array.h"
+#include "proto/base/clock.h"
+
+#define PUBLISHING_MAX (1u << 26)
+#define PROBES	       256
+#define WINDOW_NS      (60 * CLOCK_S) /* no attempt comes so late */
+#define QUIET_NS       (30 * CLOCK_S)
+
+void
+contents_init(struct contents *ct)
+{
+	memset(ct, 0, sizeof(*ct));
+	hashmap_init(
+	    &ct->publishing, sizeof(struct publishing), PUBLISHING_MAX);
+}
+
+void
+contents_fini(struct contents *ct)
+{
+	struct stock *st;
+	uint32_t i;
+
+	for (i = 0; i < ct->nstocks; i++) {
+		st = ct->stocks[i];
+		if (st == NULL)
+			continue;
+		lanes_fini(&st->lanes);
+		seqmap_fini(&st->aged);
+		free(st->removals);
+		free(st->ghosts);
+		free(st);
+	}
+	free(ct->stocks);
+	hashmap_fini(&ct->publishing);
+	contents_init(ct);
+}
+
+static struct stock *
+stock_of(const struct contents *ct, uint32_t stream)
+{
+	return stream < ct->nstocks ? ct->stocks[stream] : NULL;
+}
+
+const struct stock *
+contents_stock(const struct contents *ct, uint32_t stream)
+{
+	return stock_of(ct, stream);
+}
+
+bool
+contents_has(const struct contents *ct, uint32_t stream)
+{
+	return stock_of(ct, stream) != NULL;
+}
+
+const struct live *
+contents_find(const struct contents *ct, uint32_t stream, uint64_t seq)
+{
+	const struct stock *st = stock_of(ct, stream);
+
+	return st != NULL ? lanes_find(&st->lanes, seq) : NULL;
+}
+
+const struct publishing *
+contents_publishing(const struct contents *ct, uint64_t id)
+{
+	return hashmap_find(&ct->publishing, id);
+}
+
+static bool
+is_present(const struct stock *st, const struct live *e, uint64_t now_ns)
+{
+	return e->open == 0 && (e->touched & ~TOUCHED_AGE) == 0 &&
+	       limits_early_ns(st, e) > now_ns;
+}
+
+enum presence
+contents_presence(
+    const struct contents *ct, uint32_t stream, uint64_t seq, uint64_t now_ns)
+{
+	const struct stock *st = stock_of(ct, stream);
+	const struct live *e;
+	uint64_t same;
+
+	if (st == NULL)
+		return PRESENT;
+	if (ct->has_hole)
+		return MAYBE_PRESENT;
+	e = lanes_find(&st->lanes, seq);
+	if (e == NULL)
+		return seqmap_find(&st->aged, seq, &same) ? AGED : GONE;
+	return is_present(st, e, now_ns) ? PRESENT : MAYBE_PRESENT;
+}
+
+bool
+contents_gone_by(
+    const struct contents *ct, uint32_t stream, uint64_t seq, uint64_t ns)
+{
+	const struct stock *st = stock_of(ct, stream);
+
+	return st != NULL && lanes_left_by(&st->lanes, seq, ns);
+}
+
+static void
+part_add(struct seqmap_part *p, uint64_t seq)
+{
+	if (p->count++ == 0)
+		p->low = p->high = seq;
+	if (seq < p->low)
+		p->low = seq;
+	if (seq > p->high)
+		p->high = seq;
+}
+
+static bool
+is_asked_for(const struct stock *st, const struct contents_query *q,
+    const struct live *e)
+{
+	return e != NULL && (q->subject == 0 || q->subject == e->subject) &&
+	       e->acked_ns < q->acked_by_ns && is_present(st, e, q->now_ns);
+}
+
+struct seqmap_part
+contents_present(const struct contents *ct, const struct contents_query *q)
+{
+	struct stock *st = stock_of(ct, q->stream);
+	struct seqmap_part part = {0, 0, 0};
+	const struct lane *lane;
+	const struct live *e;
+	uint64_t seq;
+
+	if (st == NULL || ct->has_hole || q->first > q->last ||
+	    (q->subject != 0 && q->subject >= st->lanes.nsubjects))
+		return part;
+	if (q->last - q->first < PROBES) {
+		for (seq = q->first; seq - q->first <= q->last - q->first;
+		     seq++)
+			if (is_asked_for(st, q, lanes_find(&st->lanes, seq)))
+				part_add(&part, seq);
+		return part;
+	}
+	lane = lanes_of(&st->lanes, q->subject);
+	for (seq = lane->last; seq != 0 && seq >= q->first;
+	     seq = e->prev[lane->kind]) {
+		e = lanes_find(&st->lanes, seq);
+		if (seq <= q->last && is_asked_for(st, q, e))
+			part_add(&part, seq);
+	}
+	return part;
+}
+
+static void
+enter_contents(struct contents *ct, const struct msg_contents *m)
+{
+	struct stock **at = array_at(&ct->stocks, &ct->nstocks, m->stream,
+	    sizeof(struct stock *), LEDGER_STREAMS_MAX);
+
+	if (at == NULL || *at != NULL) {
+		ct->no_memory |= at == NULL && m->stream < LEDGER_STREAMS_MAX;
+		return;
+	}
+	*at = calloc(1, sizeof(**at));
+	if (*at == NULL) {
+		ct->no_memory = true;
+		return;
+	}
+	(*at)->terms = *m;
+	lanes_init(&(*at)->lanes);
+	limits_init(*at);
+}
+
+/* The publish that this id stands for, made if it is new. */
+static struct publishing *
+publishing_at(struct contents *ct, uint64_t id, uint32_t stream)
+{
+	struct publishing *p = hashmap_find(&ct->publishing, id);
+
+	if (p != NULL || id == 0)
+		return p;
+	p = hashmap_add(&ct->publishing, id);
+	ct->no_memory |= p == NULL;
+	if (p != NULL)
+		p->stream = stream;
+	return p;
+}
+
+static void
+pend(struct stock *st, const struct publishing *p, bool begins)
+{
+	uint32_t subjects[2] = {0, p->terms.subject};
+	struct lane *lane;
+	unsigned i;
+
+	for (i = 0; i < 1u + (subjects[1] != 0); i++) {
+		lane = lanes_of(&st->lanes, subjects[i]);
+		if (lane == NULL)
+			return;
+		if (begins)
+			amount_add(&lane->pending, 1, p->terms.stored);
+		else
+			amount_sub(&lane->pending, 1, p->terms.stored);
+	}
+}
+
+/* So many messages of its kind may be stored, and nobody will hear of it. */
+static void
+stray(struct stock *st, const struct publishing *p, uint64_t n)
+{
+	struct lane *lane;
+
+	amount_add(&st->lanes.stream.stray, n, n * p->terms.stored);
+	if (p->terms.subject == 0)
+		return;
+	lane = lanes_of(&st->lanes, p->terms.subject);
+	if (lane != NULL)
+		amount_add(&lane->stray, n, n * p->terms.stored);
+}
+
+static void
+enter_terms(struct contents *ct, const struct msg_publish_terms *m)
+{
+	uint32_t stored = m->stored;
+	struct publishing *p;
+
+	if (!contents_has(ct, m->stream))
+		return;
+	p = publishing_at(ct, m->id, m->stream);
+	/* What is pending is counted as it was told. */
+	if (p == NULL || p->is_pending || p->stream != m->stream)
+		return;
+	/* One that comes again may be smaller, without some headers. */
+	if (p->terms.stored > m->stored)
+		stored = p->terms.stored;
+	p->terms = *m;
+	p->terms.stored = stored;
+	p->has_terms = true;
+}
+
+static void
+enter_invoke(struct contents *ct, const struct event *ev)
+{
+	const struct msg_publish_invoke *m = &ev->u.publish_invoke;
+	struct stock *st = stock_of(ct, m->stream);
+	struct removal rolls = {.id = m->id, .from_ns = ev->time_ns};
+	struct publishing *p;
+	struct lane *lane;
+
+	if (st == NULL)
+		return;
+	p = publishing_at(ct, m->id, m->stream);
+	if (p == NULL || p->is_pending || p->stream != m->stream)
+		return;
+	lane = lanes_of(&st->lanes, p->terms.subject);
+	if (lane == NULL) {
+		ct->no_memory = true;
+		return;
+	}
+	if (p->invoked_ns == 0) {
+		p->invoked_ns = ev->time_ns;
+		p->stored = st->lanes.stream.stored;
+		p->of_subject = lane->stored.messages;
+	}
+	p->is_pending = true;
+	pend(st, p, true);
+	if (p->terms.rolls != ROLLS_NOTHING) {
+		if (p->terms.rolls == ROLLS_SUBJECT)
+			rolls.scope.subject = p->terms.subject;
+		removals_begin(st, &rolls);
+	}
+	limits_weigh(st, p->terms.subject, ev->time_ns);
+}
+
+/*
+ * Within the window a message that was acknowledged is stored once, whatever
+ * became of its other attempts, as long as no server forgot its id.
+ */
+static bool
+is_single(const struct ledger_stream *s, const struct faults *faults)
+{
+	return s != NULL && s->dedupe_ns >= WINDOW_NS &&
+	       faults->servers_ended == 0;
+}
+
+/*
+ * Until it was known to be there limits may have dropped it, for what has
+ * come meanwhile, and may be gone by now.
+ */
+static unsigned
+dropped_unseen(const struct stock *st, const struct publishing *p)
+{
+	const struct lane *s = &st->lanes.stream;
+	const struct lane *of = &st->lanes.subjects[p->terms.subject];
+	struct limits tight = limits_tight(st);
+	struct amount n = s->stored;
+	unsigned why = 0;
+
+	amount_sub(&n, p->stored.messages, p->stored.bytes);
+	amount_add(&n, s->pending.messages, s->pending.bytes);
+	amount_add(&n, s->stray.messages, s->stray.bytes);
+	if (st->terms.discard == DISCARD_OLD &&
+	    (n.messages >= tight.messages ||
+		n.bytes + p->terms.stored > tight.bytes))
+		why |= TOUCHED_LIMIT;
+	n.messages = of->stored.messages - p->of_subject +
+		     of->pending.messages + of->stray.messages;
+	if (limits_drop_of_subject(st) && n.messages >= tight.per_subject)
+		why |= TOUCHED_PER_SUBJECT;
+	return why;
+}
+
+static void
+enter_stored(struct stock *st, const struct publishing *p,
+    const struct event *ev, bool is_single)
+{
+	const struct msg_publish_ok *m = &ev->u.publish_ok;
+	struct live e = {.seq = m->seq,
+	    .id = m->id,
+	    .invoked_ns = p->invoked_ns,
+	    .acked_ns = ev->time_ns,
+	    .ttl_ns = p->terms.ttl_ns,
+	    .subject = p->terms.subject,
+	    .bytes = p->terms.stored};
+
+	/*
+	 * An acknowledgement as duplicate names a copy that is as old as the
+	 * first attempt, if that is the one.
+	 */
+	if (!p->has_terms || p->was_unknown ||
+	    (m->duplicate && (p->unknowns == 0 || !is_single)) ||
+	    e.subject == 0)
+		e.touched = TOUCHED_REMOVAL;
+	else
+		e.touched = dropped_unseen(st, p);
+	limits_enter(st, &e);
+	removals_enter(st, &e);
+	lanes_add(&st->lanes, &e);
+}
+
+/* Of its attempts so many may be stored beside what is pending or known. */
+static void
+stray_upto(struct stock *st, struct publishing *p, uint64_t n)
+{
+	if (n > p->strays) {
+		stray(st, p, n - p->strays);
+		p->strays = n;
+	}
+}
+
+static void
+enter_ok(struct contents *ct, const struct event *ev, bool is_single,
+    const struct ledger_stream *s)
+{
+	const struct msg_publish_ok *m = &ev->u.publish_ok;
+	struct publishing *p = hashmap_find(&ct->publishing, m->id);
+	struct stock *st = stock_of(ct, m->stream);
+	struct rolled r = {m->id, m->seq, ev->time_ns, !m->duplicate, false};
+	uint64_t same;
+	bool is_known;
+
+	if (st == NULL || p == NULL || !p->is_pending || s == NULL)
+		return;
+	is_known = seqmap_find(&s->acked, m->seq, &same) ||
+		   lanes_find(&st->lanes, m->seq) != NULL;
+	r.is_single = is_single || (p->unknowns == 0 && !p->was_unknown);
+	pend(st, p, false);
+	if (!is_single)
+		stray_upto(st, p, p->unknowns);
+	if (p->terms.rolls != ROLLS_NOTHING)
+		removals_rolled(st, &r);
+	if (!is_known)
+		enter_stored(st, p, ev, is_single);
+	limits_weigh(st, p->terms.subject, ev->time_ns);
+	hashmap_remove(&ct->publishing, p);
+}
+
+/* Nobody tries it any more. It leaves if it certainly did nothing. */
+static void
+publishing_end(struct contents *ct, struct publishing *p, bool is_unknown)
+{
+	struct stock *st = stock_of(ct, p->stream);
+
+	if (st == NULL || !p->is_pending)
+		return;
+	p->is_pending = false;
+	pend(st, p, false);
+	if (p->unknowns > 0 || is_unknown) {
+		removals_unknown(st, p->id, 0);
+		/* Another one may have been open. */
+		stray_upto(st, p, p->unknowns + UINT64_C(1));
+		p->was_unknown = true;
+		return;
+	}
+	removals_fail(st, p->id, 0);
+	if (!p->was_unknown)
+		hashmap_remove(&ct->publishing, p);
+}
+
+static void
+enter_outcome(struct contents *ct, const struct event *ev, bool is_single)
+{
+	struct publishing *p = hashmap_find(&ct->publishing, message_id_of(ev));
+	struct stock *st = p != NULL ? stock_of(ct, p->stream) : NULL;
+
+	if (st == NULL)
+		return;
+	if (ev->type != MESSAGE_PUBLISH_UNKNOWN) {
+		publishing_end(
+		    ct, p, ev->u.publish_end.outcome == ENDED_UNKNOWN);
+		return;
+	}
+	p->unknowns++;
+	if (is_single) /* what is pending stands for it */
+		return;
+	stray_upto(st, p, p->unknowns);
+	limits_weigh(st, p->terms.subject, ev->time_ns);
+}
+
+static void
+enter_removal(struct contents *ct, const struct event *ev)
+{
+	const struct msg_remove_invoke *m = &ev->u.remove_invoke;
+	struct stock *st = stock_of(ct, m->stream);
+	struct removal r = {.id = m->id,
+	    .from_ns = ev->time_ns,
+	    .keep = m->keep,
+	    .attempt = m->attempt,
+	    .scope = {m->subject, m->first, m->last}};
+
+	if (st != NULL && m->attempt != 0)
+		removals_begin(st, &r);
+}
+
+static void
+enter_limits(struct contents *ct, const struct event *ev)
+{
+	const struct msg_limits_invoke *m = &ev->u.limits_invoke;
+	struct stock *st = stock_of(ct, m->stream);
+	struct limits_change c = {m->id, ev->time_ns, m->attempt,
+	    {m->max_messages, m->max_bytes, m->per_subject, m->max_age_ns}};
+
+	if (st != NULL)
+		limits_begin(st, &c);
+}
+
+static void
+enter_change(struct contents *ct, const struct event *ev)
+{
+	/* All of them begin alike. */
+	const struct msg_change_ok *m = &ev->u.change_ok;
+	struct stock *st = stock_of(ct, m->stream);
+
+	if (st == NULL || m->attempt == 0)
+		return;
+	if (ev->type == MESSAGE_CHANGE_OK) {
+		removals_ok(st, m->id, m->attempt, ev->time_ns);
+		limits_ok(st, m->id, m->attempt, ev->time_ns);
+	} else if (ev->type == MESSAGE_CHANGE_FAIL) {
+		removals_fail(st, m->id, m->attempt);
+		limits_fail(st, m->id, m->attempt);
+	} else {
+		removals_unknown(st, m->id, m->attempt);
+		limits_unknown(st, m->id, m->attempt);
+	}
+}
+
+/* What a process had open when it ended stays unknown for ever. */
+static void
+enter_exit(struct contents *ct, uint32_t source)
+{
+	struct publishing *p;
+	uint32_t i;
+	size_t at = 0;
+
+	while ((p = hashmap_next(&ct->publishing, &at)) != NULL)
+		if (message_id_source(p->id) == source)
+			publishing_end(ct, p, true); /* it stays */
+	for (i = 0; i < ct->nstocks; i++) {
+		if (ct->stocks[i] == NULL)
+			continue;
+		removals_exit(ct->stocks[i], source);
+		limits_exit(ct->stocks[i], source);
+	}
+}
+
+/* When the oldest publish that is open began; UINT64_MAX: none is. */
+static uint64_t
+oldest_ns(const struct contents *ct)
+{
+	const struct publishing *p;
+	uint64_t ns = UINT64_MAX;
+	size_t at = 0;
+
+	while ((p = hashmap_next(&ct->publishing, &at)) != NULL)
+		if (p->is_pending && p->invoked_ns < ns)
+			ns = p->invoked_ns;
+	return ns;
+}
+
+/* Once a second, or when as much has passed since. */
+static void
+sweep(struct contents *ct, uint64_t now_ns, const struct faults *faults)
+{
+	bool is_quiet = faults_quiet_for(faults, now_ns, QUIET_NS);
+	uint64_t begun_ns = oldest_ns(ct);
+	struct stock *st;
+	uint32_t i;
+
+	for (i = 0; i < ct->nstocks; i++) {
+		st = ct->stocks[i];
+		if (st == NULL)
+			continue;
+		limits_sweep(st, now_ns, is_quiet);
+		removals_prune(st, begun_ns);
+	}
+	ct->swept_ns = now_ns;
+}
+
+void
+contents_event(struct contents *ct, const struct event *ev,
+    const struct ledger *ledger, const struct faults *faults)
+{
+	const struct ledger_stream *s;
+	uint32_t i;
+
+	if (ev->type == MESSAGE_CONTENTS)
+		enter_contents(ct, &ev->u.contents);
+	if (ct->nstocks == 0)
+		return;
+	if (ev->time_ns >= ct->swept_ns + STOCK_SWEEP_NS)
+		sweep(ct, ev->time_ns, faults);
+	/* The stream is the first field of all that are about one. */
+	s = ledger_stream(ledger, ev->u.publish_ok.stream);
+	if (ev->type == MESSAGE_PUBLISH_TERMS)
+		enter_terms(ct, &ev->u.publish_terms);
+	else if (ev->type == MESSAGE_PUBLISH_INVOKE)
+		enter_invoke(ct, ev);
+	else if (ev->type == MESSAGE_PUBLISH_OK)
+		enter_ok(ct, ev, is_single(s, faults), s);
+	else if (ev->type == MESSAGE_PUBLISH_UNKNOWN ||
+		 ev->type == MESSAGE_PUBLISH_END)
+		enter_outcome(ct, ev, is_single(s, faults));
+	else if (ev->type == MESSAGE_REMOVE_INVOKE)
+		enter_removal(ct, ev);
+	else if (ev->type == MESSAGE_LIMITS_INVOKE)
+		enter_limits(ct, ev);
+	else if (ev->type == MESSAGE_CHANGE_OK ||
+		 ev->type == MESSAGE_CHANGE_FAIL ||
+		 ev->type == MESSAGE_CHANGE_UNKNOWN)
+		enter_change(ct, ev);
+	else if (ev->type == MESSAGE_CHILD_EXIT)
+		enter_exit(ct, ev->u.child_exit.child);
+	else if (ev->type == MESSAGE_DROPPED)
+		ct->has_hole = true;
+	for (i = 0; i < ct->nstocks; i++)
+		if (ct->stocks[i] != NULL)
+			ct->no_memory |= ct->stocks[i]->lanes.no_memory;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What streams must hold, may hold and can't hold whose messages go away: by
+ * removals, by limits, by age. Only streams of which a CONTENTS event was
+ * told are followed; all others hold what was acknowledged for ever.
+ *
+ * A message that was acknowledged is PRESENT until something may have removed
+ * it, then MAYBE, and GONE when something certainly has. What that takes:
+ *
+ * - A removal that was confirmed has removed what was in its scope and was
+ *   acknowledged before it was asked for. What was published meanwhile may be
+ *   gone; what was published afterwards is there. With "keep N" gone is what N
+ *   newer ones are certainly there beside, and kept what can't have so many.
+ *   One whose outcome is unknown may happen at any time, for ever.
+ * - A message that replaces others (rollup) has removed those with lower
+ *   sequences, when its acknowledgement says that it was not a duplicate.
+ * - A limit drops the oldest first: gone is what has as many newer ones that
+ *   only limits can have touched as the loosest limit in force allows; maybe
+ *   gone is what may have as many as the tightest one allows, with all whose
+ *   publish is open or unknown.
+ * - Age: maybe gone from the publish and its age on, less a margin.
+ *
+ * The judge lets the checks see an event first and enters it here before the
+ * ledger has it. Memory: the messages that are not certainly gone, and
+ * what is open or unknown.
+ */
+#ifndef JUDGE_CONTENTS_H
+#define JUDGE_CONTENTS_H
+
+#include "orchestrator/judge/faults.h"
+#include "orchestrator/judge/ledger.h"
+#include "orchestrator/judge/stock.h"
+
+enum presence {
+	PRESENT,
+	MAYBE_PRESENT,
+	AGED, /* it has to be gone, for it is too old */
+	GONE
+};
+
+/* A publish that is open, or whose outcome is unknown. */
+struct publishing {
+	uint64_t id; /* the key */
+	struct msg_publish_terms terms;
+	uint64_t invoked_ns;  /* the first attempt */
+	struct amount stored; /* in the stream when it began ... */
+	uint64_t of_subject;  /* ... and messages of its subject */
+	uint64_t strays;      /* that are counted in its lanes */
+	uint32_t stream, unknowns;
+	bool has_terms, is_pending;
+	bool was_unknown; /* it had ended so */
+};
+
+struct contents {
+	struct stock **stocks; /* by stream; NULL: it is not followed */
+	uint32_t nstocks;
+	struct hashmap publishing; /* struct publishing, by id */
+	uint64_t swept_ns;
+	bool has_hole; /* something was dropped: nothing is sure */
+	bool no_memory;
+};
+
+void contents_init(struct contents *);
+void contents_fini(struct contents *);
+
+/* Enter an event (any type), before the ledger has it. */
+void contents_event(struct contents *, const struct event *,
+    const struct ledger *, const struct faults *);
+
+/* True when messages of the stream may go away. */
+bool contents_has(const struct contents *, uint32_t stream);
+
+/* What is told of an acknowledged sequence of a stream at now_ns. */
+enum presence contents_presence(
+    const struct contents *, uint32_t stream, uint64_t seq, uint64_t now_ns);
+
+/* True when a sequence that is GONE certainly was so by ns. */
+bool contents_gone_by(
+    const struct contents *, uint32_t stream, uint64_t seq, uint64_t ns);
+
+/* The message there that is not certainly gone, or NULL. */
+const struct live *contents_find(
+    const struct contents *, uint32_t stream, uint64_t seq);
+
+/* The stream's, or NULL: for limits_loose() and its like. */
+const struct stock *contents_stock(const struct contents *, uint32_t stream);
+
+/* The publish, open or unknown, or NULL. */
+const struct publishing *contents_publishing(
+    const struct contents *, uint64_t id);
+
+/* A question for what is PRESENT among some sequences. */
+struct contents_query {
+	uint32_t stream, subject; /* subject 0: any */
+	uint64_t first, last;
+	uint64_t acked_by_ns; /* acknowledged before this */
+	uint64_t now_ns;
+};
+struct seqmap_part contents_present(
+    const struct contents *, const struct contents_query *);
+
+#endif

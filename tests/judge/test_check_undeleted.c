@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Streams whose messages go away, judged as a whole: what is gone without a
+ * reason, what is still there, what is above a limit or too old; and what is
+ * legal although it looks like it. Planted at the beginning, in the middle
+ * and at the end.
+ */
+#include "tests/stories/store_story.h"
+
+#define MANY  300
+#define VOWED CLASS_VIOLATION
+
+static const struct msg_contents plain = {.allow_rollup = 1};
+static const uint64_t places[] = {2, MANY / 2, MANY - 1};
+
+/* Every third message is deleted, and what is below 100 purged: but one. */
+static void
+lost_beside_removals(void **state)
+{
+	struct store_story s;
+	unsigned i;
+	uint64_t seq;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, MANY, 5);
+		for (seq = 3; seq <= MANY; seq += 3)
+			if (seq != places[i])
+				store_delete(&s, seq);
+		store_publish_many(&s, MANY, 5);
+		store_drop(&s, places[i], places[i]);
+		store_end_with(&s, ANOMALY_LOST, VOWED);
+	}
+}
+
+static void
+undeleted(void **state)
+{
+	struct store_story s;
+	unsigned i;
+	uint64_t seq;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, MANY, 5);
+		for (seq = 1; seq <= MANY; seq++)
+			store_delete(&s, seq);
+		s.is_gone[places[i]] = false;
+		store_end_with(&s, ANOMALY_UNDELETED, VOWED);
+	}
+}
+
+static void
+unpurged(void **state)
+{
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, MANY, 5);
+		store_purge(&s, i == 0 ? 0 : MANY);
+		store_publish_many(&s, 5, 5);
+		s.is_gone[places[i]] = false;
+		store_end_with(&s, ANOMALY_UNDELETED, VOWED);
+	}
+}
+
+/* A purge that takes one too many: the next one, another subject's. */
+static void
+neighbour_removed(void **state)
+{
+	struct store_story s;
+	struct msg_remove_invoke m = {
+	    .how = REMOVER_PURGE, .subject = 2, .first = 1};
+	uint64_t seq;
+
+	(void)state;
+	store_begin(&s, &plain);
+	store_publish_many(&s, MANY, 5);
+	store_purge(&s, 100);
+	store_drop(&s, 101, 101);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+
+	store_begin(&s, &plain);
+	for (seq = 1; seq <= MANY; seq++)
+		store_publish(&s, 1 + (uint32_t)(seq % 5));
+	store_changed(&s, MESSAGE_CHANGE_OK, store_remove(&s, &m));
+	for (seq = 1; seq <= MANY; seq++)
+		if (seq % 5 == 1)
+			store_drop(&s, seq, seq);
+	store_drop(&s, 150, 150);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+}
+
+/* "Keep 3" leaves the newest three of a subject. */
+static void
+keep(void **state)
+{
+	struct store_story s;
+	struct msg_remove_invoke m = {
+	    .how = REMOVER_PURGE, .subject = 1, .first = 1, .keep = 3};
+
+	(void)state;
+	store_begin(&s, &plain);
+	store_publish_many(&s, 10, 1);
+	store_changed(&s, MESSAGE_CHANGE_OK, store_remove(&s, &m));
+	store_drop(&s, 1, 7);
+	store_end(&s);
+
+	store_begin(&s, &plain);
+	store_publish_many(&s, 10, 1);
+	store_changed(&s, MESSAGE_CHANGE_OK, store_remove(&s, &m));
+	store_drop(&s, 1, 8);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+
+	store_begin(&s, &plain);
+	store_publish_many(&s, 10, 1);
+	store_changed(&s, MESSAGE_CHANGE_OK, store_remove(&s, &m));
+	store_drop(&s, 1, 6);
+	store_end_with(&s, ANOMALY_UNDELETED, VOWED);
+}
+
+/* It replaces what is before it of its subject, and nothing else. */
+static void
+rollup(void **state)
+{
+	struct store_story s;
+	struct msg_publish_terms t;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, 20, 2);
+		t = store_terms(&s, 1);
+		t.rolls = ROLLS_SUBJECT;
+		assert_int_equal(store_put(&s, &t), 21);
+		store_publish_many(&s, 4, 2);
+		/* Subject 1 has the even ones. */
+		for (uint64_t seq = 2; seq <= 20; seq += 2)
+			store_drop(&s, seq, seq);
+		if (i == 1)
+			s.is_gone[10] = false;
+		else if (i == 2)
+			store_drop(&s, 9, 9);
+		else if (i == 3)
+			store_drop(&s, 23, 23);
+		s.expected[i == 1 ? ANOMALY_UNDELETED : ANOMALY_LOST][VOWED] =
+		    i > 0;
+		store_end(&s);
+	}
+}
+
+/* The newest that the limit allows are there, and no others. */
+static void
+limits(void **state)
+{
+	static const struct msg_contents kinds[] = {
+	    {.max_messages = 50}, {.max_bytes = 5000}, {.per_subject = 10}};
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 9; i++) {
+		store_begin(&s, &kinds[i / 3]);
+		store_publish_many(&s, MANY, 5);
+		store_drop(&s, 1, MANY - 50);
+		store_numbers(&s, 50, 5000);
+		if (i % 3 == 1)
+			s.is_gone[MANY - 50] = false;
+		else if (i % 3 == 2)
+			store_drop(&s, MANY - 49, MANY - 49);
+		s.expected[ANOMALY_UNDELETED][VOWED] = i % 3 == 1;
+		s.expected[ANOMALY_LOST][VOWED] = i % 3 == 2;
+		store_end(&s);
+	}
+}
+
+static void
+expired(void **state)
+{
+	static const struct msg_contents aging = {
+	    .max_age_ns = 20 * CLOCK_S, .allow_ttl = 1};
+	struct store_story s;
+	struct msg_publish_terms t;
+
+	(void)state;
+	store_begin(&s, &aging);
+	store_publish_many(&s, 10, 5);
+	store_pass(&s, 10 * CLOCK_S);
+	store_drop(&s, 5, 5);
+	store_end_with(&s, ANOMALY_EXPIRED_EARLY, VOWED);
+
+	/* Gone, or not yet, at about its time. */
+	store_begin(&s, &aging);
+	store_publish_many(&s, 10, 5);
+	store_pass(&s, 21 * CLOCK_S);
+	store_drop(&s, 5, 10);
+	store_end(&s);
+
+	store_begin(&s, &aging);
+	store_publish_many(&s, 10, 5);
+	store_pass(&s, 30 * CLOCK_S);
+	store_drop(&s, 1, 9);
+	store_end_with(&s, ANOMALY_EXPIRED_LATE, VOWED);
+
+	store_begin(&s, &aging);
+	store_publish_many(&s, 10, 5);
+	store_pass(&s, 90 * CLOCK_S);
+	store_drop(&s, 2, 10);
+	store_end_with(&s, ANOMALY_EXPIRED_LATE, VOWED);
+
+	/* A lifetime of its own, and none at all. */
+	store_begin(&s, &aging);
+	t = store_terms(&s, 1);
+	t.ttl_ns = 5 * CLOCK_S;
+	store_put(&s, &t);
+	t = store_terms(&s, 1);
+	t.ttl_ns = UINT64_MAX;
+	store_put(&s, &t);
+	store_pass(&s, 60 * CLOCK_S);
+	store_drop(&s, 1, 1);
+	store_end(&s);
+
+	store_begin(&s, &aging);
+	t = store_terms(&s, 1);
+	t.ttl_ns = UINT64_MAX;
+	store_put(&s, &t);
+	store_pass(&s, 60 * CLOCK_S);
+	store_drop(&s, 1, 1);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+}
+
+/* Legal: what nobody knows the outcome of, and what happened meanwhile. */
+static void
+legal_unknown(void **state)
+{
+	struct msg_remove_invoke m = {
+	    .how = REMOVER_PURGE, .first = 1, .last = 10};
+	struct store_story s;
+	struct msg_publish_terms t;
+	uint64_t id;
+
+	(void)state;
+	/* Unknown: gone or not, each of them. */
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	store_changed(&s, MESSAGE_CHANGE_UNKNOWN, store_remove(&s, &m));
+	store_drop(&s, 1, 5);
+	store_end(&s);
+	/* Refused for certain: nothing is gone. */
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	store_changed(&s, MESSAGE_CHANGE_FAIL, store_remove(&s, &m));
+	store_drop(&s, 5, 5);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+	/* Published while everything was purged. */
+	m.last = 0;
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	t = store_terms(&s, 1);
+	store_sent(&s, &t);
+	id = store_remove(&s, &m);
+	store_changed(&s, MESSAGE_CHANGE_OK, id);
+	store_acked(&s, t.id, 21, false);
+	store_drop(&s, 1, 21);
+	store_end(&s);
+	/* Published afterwards. */
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	id = store_remove(&s, &m);
+	store_changed(&s, MESSAGE_CHANGE_OK, id);
+	store_publish(&s, 1);
+	store_drop(&s, 1, 21);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+}
+
+/*
+ * Legal: a first attempt was stored, removed, and the second one is told so;
+ * a publish that nobody heard of has pushed out the oldest.
+ */
+static void
+legal_publishes(void **state)
+{
+	static const struct msg_contents small = {.max_messages = 10};
+	struct store_story s;
+	struct msg_publish_terms t;
+
+	(void)state;
+	store_begin(&s, &plain);
+	t = store_terms(&s, 1);
+	store_sent(&s, &t);
+	store_unknown(&s, t.id, false);
+	store_purge(&s, 0);
+	store_sent(&s, &t);
+	store_acked(&s, t.id, 1, true);
+	store_drop(&s, 1, 1);
+	store_end(&s);
+
+	store_begin(&s, &small);
+	store_publish_many(&s, 20, 5);
+	t = store_terms(&s, 1);
+	store_sent(&s, &t);
+	store_unknown(&s, t.id, true);
+	store_drop(&s, 1, 11);
+	store_end(&s);
+	/* But not two of them. */
+	store_begin(&s, &small);
+	store_publish_many(&s, 20, 5);
+	t = store_terms(&s, 1);
+	store_sent(&s, &t);
+	store_unknown(&s, t.id, true);
+	store_drop(&s, 1, 10);
+	store_drop(&s, 14, 14);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+	/* An old id again is not stored, though its message is gone. */
+	store_begin(&s, &plain);
+	t = store_terms(&s, 1);
+	store_put(&s, &t);
+	store_delete(&s, 1);
+	store_sent(&s, &t);
+	store_acked(&s, t.id, 1, true);
+	store_end(&s);
+}
+
+/* Limits that change: the tightest drops, the loosest allows. */
+static void
+legal_changes(void **state)
+{
+	static const struct msg_contents wide = {.max_messages = 100};
+	struct store_story s;
+
+	(void)state;
+	store_begin(&s, &wide);
+	store_publish_many(&s, 90, 5);
+	store_limits(&s, 10, 0);
+	store_drop(&s, 1, 80);
+	store_limits(&s, 100, 0);
+	store_publish_many(&s, 50, 5);
+	store_end(&s);
+
+	store_begin(&s, &wide);
+	store_publish_many(&s, 90, 5);
+	store_limits(&s, 10, 0);
+	store_drop(&s, 1, 80);
+	s.is_gone[80] = false;
+	store_end_with(&s, ANOMALY_UNDELETED, VOWED);
+
+	store_begin(&s, &wide);
+	store_publish_many(&s, 90, 5);
+	store_limits(&s, 95, 0);
+	store_drop(&s, 1, 1);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(lost_beside_removals),
+	    cmocka_unit_test(undeleted),
+	    cmocka_unit_test(unpurged),
+	    cmocka_unit_test(neighbour_removed),
+	    cmocka_unit_test(keep),
+	    cmocka_unit_test(rollup),
+	    cmocka_unit_test(limits),
+	    cmocka_unit_test(expired),
+	    cmocka_unit_test(legal_unknown),
+	    cmocka_unit_test(legal_publishes),
+	    cmocka_unit_test(legal_changes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

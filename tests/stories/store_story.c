@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: ISC */
+/* Histories of streams whose messages go away; see store_story.h. */
+#include "tests/stories/store_story.h"
+
+#include <string.h>
+
+#include "proto/base/text.h"
+
+#define CLIENT 5
+#define BYTES  100
+
+void
+store_feed(struct store_story *s, struct event *ev)
+{
+	s->now += CLOCK_MS;
+	ev->time_ns = s->now;
+	ev->source = CLIENT;
+	assert_int_equal(judge_event(s->judge, ev), 0);
+}
+
+void
+store_pass(struct store_story *s, uint64_t ns)
+{
+	struct event tick = {.type = MESSAGE_TICK}, lead;
+	uint64_t end = s->now + ns;
+
+	while (s->now < end) {
+		s->now += CLOCK_S;
+		store_feed(s, &tick);
+		lead = (struct event){.type = MESSAGE_LEADER};
+		lead.u.leader.what = LEADS_STREAM;
+		text_set(lead.u.leader.name, sizeof(lead.u.leader.name), "s0");
+		text_set(
+		    lead.u.leader.leader, sizeof(lead.u.leader.leader), "n1");
+		store_feed(s, &lead);
+	}
+}
+
+void
+store_begin(struct store_story *s, const struct msg_contents *terms)
+{
+	struct event ev = {.type = MESSAGE_RUN};
+
+	memset(s, 0, sizeof(*s));
+	s->now = 1000 * CLOCK_S;
+	s->judge = judge_create(NULL, NULL);
+	assert_non_null(s->judge);
+	ev.u.run.run = STORE_RUN;
+	store_feed(s, &ev);
+	ev = (struct event){.type = MESSAGE_STREAM};
+	ev.u.stream.replicas = 3;
+	ev.u.stream.created = 1000;
+	ev.u.stream.dedupe_ns = 600 * CLOCK_S;
+	text_set(ev.u.stream.name, sizeof(ev.u.stream.name), "s0");
+	text_set(ev.u.stream.storage, sizeof(ev.u.stream.storage), "file");
+	store_feed(s, &ev);
+	ev = (struct event){.type = MESSAGE_CONTENTS};
+	ev.u.contents = *terms;
+	ev.u.contents.subjects = 8;
+	ev.u.contents.first_seq = 1;
+	store_feed(s, &ev);
+	store_pass(s, 40 * CLOCK_S);
+}
+
+struct msg_publish_terms
+store_terms(struct store_story *s, uint32_t subject)
+{
+	return (struct msg_publish_terms){.stream = STORE_STREAM,
+	    .id = message_id(CLIENT, ++s->counter),
+	    .subject = subject,
+	    .stored = BYTES};
+}
+
+void
+store_sent(struct store_story *s, const struct msg_publish_terms *terms)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_TERMS};
+
+	ev.u.publish_terms = *terms;
+	store_feed(s, &ev);
+	ev = (struct event){.type = MESSAGE_PUBLISH_INVOKE};
+	ev.u.publish_invoke.stream = STORE_STREAM;
+	ev.u.publish_invoke.id = terms->id;
+	ev.u.publish_invoke.attempt = 1;
+	ev.u.publish_invoke.sum = terms->id * 31;
+	store_feed(s, &ev);
+}
+
+static void
+publish_over(struct store_story *s, uint64_t id, uint8_t outcome)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_END};
+
+	ev.u.publish_end = (struct msg_publish_end){STORE_STREAM, id, outcome};
+	store_feed(s, &ev);
+}
+
+void
+store_acked(struct store_story *s, uint64_t id, uint64_t seq, bool duplicate)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_OK};
+
+	assert_true(seq < STORE_SEQS);
+	s->ids[seq] = id;
+	if (seq > s->last)
+		s->last = seq;
+	ev.u.publish_ok =
+	    (struct msg_publish_ok){STORE_STREAM, id, 1, seq, duplicate};
+	store_feed(s, &ev);
+	publish_over(s, id, ENDED_OK);
+}
+
+void
+store_unknown(struct store_story *s, uint64_t id, bool ends)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_UNKNOWN};
+
+	ev.u.publish_unknown.stream = STORE_STREAM;
+	ev.u.publish_unknown.id = id;
+	ev.u.publish_unknown.attempt = 1;
+	store_feed(s, &ev);
+	if (ends)
+		publish_over(s, id, ENDED_UNKNOWN);
+}
+
+uint64_t
+store_put(struct store_story *s, const struct msg_publish_terms *terms)
+{
+	store_sent(s, terms);
+	store_acked(s, terms->id, s->last + 1, false);
+	return s->last;
+}
+
+uint64_t
+store_publish(struct store_story *s, uint32_t subject)
+{
+	struct msg_publish_terms terms = store_terms(s, subject);
+
+	return store_put(s, &terms);
+}
+
+void
+store_publish_many(struct store_story *s, unsigned n, uint32_t subjects)
+{
+	while (n-- > 0)
+		store_publish(s, 1 + n % subjects);
+}
+
+uint64_t
+store_remove(struct store_story *s, const struct msg_remove_invoke *what)
+{
+	struct event ev = {.type = MESSAGE_REMOVE_INVOKE};
+
+	ev.u.remove_invoke = *what;
+	ev.u.remove_invoke.stream = STORE_STREAM;
+	ev.u.remove_invoke.id = message_id(CLIENT, ++s->counter);
+	ev.u.remove_invoke.attempt = 1;
+	store_feed(s, &ev);
+	return ev.u.remove_invoke.id;
+}
+
+void
+store_changed(struct store_story *s, enum message_type outcome, uint64_t id)
+{
+	struct event ev = {.type = outcome};
+
+	ev.u.change_ok.stream = STORE_STREAM;
+	ev.u.change_ok.id = id;
+	ev.u.change_ok.attempt = 1;
+	store_feed(s, &ev);
+	ev = (struct event){.type = MESSAGE_CHANGE_END};
+	ev.u.change_end.stream = STORE_STREAM;
+	ev.u.change_end.id = id;
+	ev.u.change_end.outcome = outcome == MESSAGE_CHANGE_OK ? ENDED_OK
+				  : outcome == MESSAGE_CHANGE_FAIL
+				      ? ENDED_FAILED
+				      : ENDED_UNKNOWN;
+	store_feed(s, &ev);
+}
+
+void
+store_drop(struct store_story *s, uint64_t first, uint64_t last)
+{
+	for (; first <= last; first++)
+		s->is_gone[first] = true;
+}
+
+void
+store_delete(struct store_story *s, uint64_t seq)
+{
+	struct msg_remove_invoke m = {
+	    .how = REMOVER_DELETE, .first = seq, .last = seq};
+
+	store_changed(s, MESSAGE_CHANGE_OK, store_remove(s, &m));
+	store_drop(s, seq, seq);
+}
+
+void
+store_purge(struct store_story *s, uint64_t last)
+{
+	struct msg_remove_invoke m = {
+	    .how = REMOVER_PURGE, .first = 1, .last = last};
+
+	store_changed(s, MESSAGE_CHANGE_OK, store_remove(s, &m));
+	store_drop(s, 1, last != 0 ? last : s->last);
+}
+
+void
+store_limits(struct store_story *s, uint64_t messages, uint64_t age_ns)
+{
+	struct event ev = {.type = MESSAGE_LIMITS_INVOKE};
+	uint64_t id = message_id(CLIENT, ++s->counter);
+
+	ev.u.limits_invoke.stream = STORE_STREAM;
+	ev.u.limits_invoke.id = id;
+	ev.u.limits_invoke.attempt = 1;
+	ev.u.limits_invoke.max_messages = messages;
+	ev.u.limits_invoke.max_age_ns = age_ns;
+	store_feed(s, &ev);
+	store_changed(s, MESSAGE_CHANGE_OK, id);
+}
+
+void
+store_look(struct store_story *s, const struct msg_look *what)
+{
+	struct event ev = {.type = MESSAGE_LOOK};
+
+	ev.u.look = *what;
+	ev.u.look.look = ++s->look;
+	store_feed(s, &ev);
+}
+
+void
+store_shown(struct store_story *s, uint32_t subject, uint64_t seq)
+{
+	struct event ev = {.type = MESSAGE_LOOK_SHOWN};
+
+	ev.u.look_shown = (struct msg_look_shown){.stream = STORE_STREAM,
+	    .look = s->look,
+	    .subject = subject,
+	    .seq = seq,
+	    .stamp_ns = (int64_t)s->now,
+	    .id = s->ids[seq],
+	    .run = STORE_RUN,
+	    .sum = s->ids[seq] * 31,
+	    .intact = 1};
+	store_feed(s, &ev);
+}
+
+void
+store_looked(struct store_story *s, uint32_t shown)
+{
+	struct event ev = {.type = MESSAGE_LOOK_END};
+
+	ev.u.look_end.stream = STORE_STREAM;
+	ev.u.look_end.look = s->look;
+	ev.u.look_end.ok = 1;
+	ev.u.look_end.shown = shown;
+	store_feed(s, &ev);
+}
+
+void
+store_numbers(struct store_story *s, uint64_t messages, uint64_t bytes)
+{
+	struct event ev = {.type = MESSAGE_LOOK_STATE};
+
+	ev.u.look_state.stream = STORE_STREAM;
+	ev.u.look_state.asked_ns = s->now;
+	ev.u.look_state.messages = messages;
+	ev.u.look_state.bytes = bytes;
+	ev.u.look_state.last = s->last;
+	ev.u.look_state.subjects = 8;
+	store_feed(s, &ev);
+}
+
+static void
+scan(struct store_story *s)
+{
+	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
+	uint64_t seq;
+
+	ev.u.scan_begin.first = 1;
+	ev.u.scan_begin.last = s->last;
+	store_feed(s, &ev);
+	for (seq = 1; seq <= s->last; seq++) {
+		ev = (struct event){.type = MESSAGE_SCAN_ABSENT};
+		if (s->is_gone[seq]) {
+			ev.u.scan_absent.seq = seq;
+			ev.u.scan_absent.tries = 5;
+		} else if (s->ids[seq] != 0) {
+			ev.type = MESSAGE_SCAN_MESSAGE;
+			ev.u.scan_message = (struct msg_scan_message){
+			    .path = SCAN_PATH_CONSUMER,
+			    .seq = seq,
+			    .stamp_ns = (int64_t)(1 + seq),
+			    .id = s->ids[seq],
+			    .run = STORE_RUN,
+			    .sum = s->ids[seq] * 31,
+			    .intact = 1};
+		} else
+			continue;
+		store_feed(s, &ev);
+	}
+	ev = (struct event){.type = MESSAGE_SCAN_END};
+	ev.u.scan_end.complete = 1;
+	store_feed(s, &ev);
+}
+
+void
+store_end(struct store_story *s)
+{
+	struct event over = {.type = MESSAGE_PHASE};
+	struct judge_result r;
+	unsigned kind, class;
+	uint64_t n;
+
+	scan(s);
+	text_set(over.u.phase.name, sizeof(over.u.phase.name), "end");
+	store_feed(s, &over);
+	judge_finish(s->judge, &r);
+	for (kind = 0; kind < ANOMALY_COUNT; kind++)
+		for (class = 0; class < CLASS_COUNT; class ++) {
+			n = judge_count(s->judge, kind, class);
+			if (n == s->expected[kind][class])
+				continue;
+			print_error("%s (%s): %llu instead of %llu\n",
+			    anomaly_kind_name(kind), anomaly_class_name(class),
+			    (unsigned long long)n,
+			    (unsigned long long)s->expected[kind][class]);
+			fail();
+		}
+	judge_destroy(s->judge);
+}
+
+void
+store_end_with(
+    struct store_story *s, enum anomaly_kind kind, enum anomaly_class class)
+{
+	s->expected[kind][class]++;
+	store_end(s);
+}
