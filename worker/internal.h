@@ -46,7 +46,7 @@ struct worker {
 	uint32_t ntargets, targets_room;
 	struct worker_asked *asked; /* audit only */
 	uint32_t nasked, asked_room;
-	struct limit limit; /* audit only */
+	struct limit limit;    /* audit only */
 	natsStatistics *stats; /* of the connection */
 	uint64_t reconnects;   /* as told last */
 };

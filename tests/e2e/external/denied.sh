@@ -93,6 +93,7 @@ denied add-remove-streams '10074' --replicas 3
 serve ''
 denied queue-group-consumer '10076.*no server with JetStream answers' \
 	--replicas 1
+# shellcheck disable=SC2016 # a subject, no variable
 serve 'jetstream { store_dir: "STORE" }
 accounts { A { users: [{ user: a, password: a }], jetstream: {
 	max_streams: 1, max_file: 1MB, max_mem: 0 } }

@@ -11,8 +11,8 @@
 
 #define AUDIT_NS      (90 * CLOCK_S)
 #define AUDIT_LIST_NS (10 * CLOCK_S) /* the last listing that counts */
-#define CONTENT_NS  (20 * CLOCK_S) /* for the messages of all streams */
-#define CONTENT_MAX 100		   /* of one of them */
+#define CONTENT_NS    (20 * CLOCK_S) /* for the messages of all streams */
+#define CONTENT_MAX   100	     /* of one of them */
 
 static int
 target_order(const void *a, const void *b)

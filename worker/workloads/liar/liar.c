@@ -472,6 +472,19 @@ tell_planted(const struct scan *s, const char *plant)
 		tell_numbers(s, false);
 }
 
+/* The leader's numbers of a stream that begins again, and is empty. */
+static void
+tell_anew(const struct scan *s)
+{
+	struct event ev = {.type = MESSAGE_SCAN_STATE};
+	struct msg_scan_state *m = &ev.u.scan_state;
+
+	m->polls = 3;
+	m->first = 1;
+	m->created = s->created;
+	child_emit(&s->w->child, &ev);
+}
+
 static int
 liar_audit(struct worker *w)
 {
@@ -490,6 +503,8 @@ liar_audit(struct worker *w)
 	if (w->ntargets > 0 && !is_anew)
 		s.last = s.messages = w->targets[0].last_acked;
 	scan_tell_begin(&s);
+	if (is_anew)
+		tell_anew(&s);
 	scan_story(&s);
 	s.read = s.last;
 	tell_planted(&s, o->plant);
