@@ -82,10 +82,6 @@ prepare(struct run *r)
 	int bad;
 
 	bad = validate_fill(&r->config);
-	if (bad == 0 && is_open && r->config.replicas < 3 && !r->config.quiet)
-		fprintf(stderr,
-		    "--replicas %llu, as many as there are servers\n",
-		    (unsigned long long)r->config.replicas);
 	if (bad == 0)
 		bad = validate_config(&r->config);
 	if (bad == 0 && cluster_find(r->config.cluster)->owner == OWNER_US)
@@ -98,6 +94,10 @@ prepare(struct run *r)
 		bad = make_run_dir(r);
 	if (bad != 0)
 		return bad;
+	if (is_open && r->config.replicas < 3 && !r->config.quiet)
+		fprintf(stderr,
+		    "--replicas %llu, as many as there are servers\n",
+		    (unsigned long long)r->config.replicas);
 	r->workload = workload_find(r->config.test);
 	if (r->config.seed == 0)
 		r->config.seed = rng_fresh_seed();
