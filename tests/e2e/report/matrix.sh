@@ -17,10 +17,15 @@ tests="queue-group-consumer durable-pull-consumer kv-cas add-remove-streams"
 # shellcheck disable=SC2086
 begin()
 {
+	local some=
+
+	case $1 in
+	*-consumer) some="--consumers 3" ;;
+	esac
 	start run "$1" --mayhem all --tolerate none --mix 1 --mix-time 1s \
 		--quiet-time 300ms --fault-interval 200ms \
 		--fault-duration 300ms..2s --stop-on-anomaly \
-		--duration 240s --status-interval 1s --consumers 3 \
+		--duration 240s --status-interval 1s $some \
 		--server-bin "$server,$server" --out "$work/$1"
 }
 
