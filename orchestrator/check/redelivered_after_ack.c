@@ -111,6 +111,9 @@ struct line {
 	bool is_back;	 /* and no deposed leader can have given them */
 	uint64_t quiet_ns[BACKS]; /* when they came without a fault: a ring */
 	uint64_t nquiet;
+	/* Of the first that came again as new: when they were confirmed. */
+	uint64_t firm_ns[BACKS];
+	unsigned nfirm;
 	struct order confirmed; /* stream sequence: when it was confirmed */
 	struct seqmap set;	/* stream sequences that were confirmed */
 	uint64_t dropped;	/* below this the ledger knows it as well */
@@ -433,13 +436,31 @@ note_back(const struct check *c, struct line *l, uint64_t number)
 		l->quiet_ns[l->nquiet++ % BACKS] = c->now_ns;
 }
 
-/* One of them came while one leader was steady. */
+/* What came again as new was confirmed then: of a second one is enough. */
+static void
+note_firm(struct line *l, uint64_t confirmed_ns)
+{
+	if (l->nfirm == 0 ||
+	    (l->nfirm < BACKS &&
+		confirmed_ns >= l->firm_ns[l->nfirm - 1] + CLOCK_S))
+		l->firm_ns[l->nfirm++] = confirmed_ns;
+}
+
+/*
+ * One of them came while one leader was steady. Or one was confirmed under
+ * such a leader: whoever leads later knows that, and who led before is not
+ * heard any more.
+ */
 static bool
 came_back_steady(const struct check *c, const struct line *l)
 {
 	uint32_t replicas = ledger_replicas(c->ledger, l->stream);
 	uint64_t i;
 
+	for (i = 0; i < l->nfirm; i++)
+		if (check_steady(c, LEADERS_CONSUMER, l->name, replicas,
+			l->firm_ns[i], l->firm_ns[i]) == STEADY_YES)
+			return true;
 	for (i = 0; i < BACKS && i < l->nquiet; i++)
 		if (check_steady(c, LEADERS_CONSUMER, l->name, replicas,
 			l->quiet_ns[i], l->quiet_ns[i]) == STEADY_YES)
@@ -524,6 +545,8 @@ suspect_add(struct check *c, struct line *l, const struct msg_deliver *m,
 	s.arrived_ns = s.passed_ns = c->now_ns;
 	if (r->invoked_ns > s.confirmed_ns)
 		s.behind_seq = r->seq;
+	if (number == NUMBER_AGAIN && m->delivered == 1)
+		note_firm(l, s.confirmed_ns);
 	if (number == NUMBER_NEW)
 		find_bar(l, &s);
 	if (number != NUMBER_NEW ||

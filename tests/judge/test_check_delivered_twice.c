@@ -378,6 +378,25 @@ created_anew(struct story *s)
 	state(s, s->created + 20 * CLOCK_S, s->number);
 }
 
+/*
+ * The new one has another leader. What it delivers as new was confirmed under
+ * one that led long before and after.
+ */
+static void
+created_anew_elsewhere(struct story *s)
+{
+	lead_on(s, 10 * CLOCK_S);
+	story_rounds(s, 50);
+	lead_on(s, 30 * CLOCK_S);
+	story_leader(s, "n3");
+	go_back(s, 0, 0, 50);
+	story_rounds(s, 5);
+	story_leader(s, "n3");
+	story_pass(s, 30 * CLOCK_S);
+	story_leader(s, "n3");
+	state(s, s->created + 20 * CLOCK_S, s->number);
+}
+
 /* Another replica answers, whose creation time is its own (2.10). */
 static void
 created_by_replica(struct story *s)
@@ -752,6 +771,8 @@ static const struct tale tales[] = {
 	"can't be excluded", ANOMALY_COUNT},
     {"created twice, and deposed", created_twice_and_deposed, 3, RESET,
 	CLASS_WARNING, 1, "may have given them, too", ANOMALY_COUNT},
+    {"created anew elsewhere", created_anew_elsewhere, 3, RESET,
+	CLASS_VIOLATION, 1, "was created anew", RESET},
     {"created anew under a fault", created_anew_under_a_fault, 3, RESET,
 	CLASS_VIOLATION, 1, "was created anew", RESET},
     {"the state is behind", state_is_behind, 3, RESET, CLASS_VIOLATION, 1,

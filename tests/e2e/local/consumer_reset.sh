@@ -18,11 +18,11 @@ has_load()
 }
 
 start run queue-group-consumer --server-bin "$server" --mayhem none \
-	--op-timeout 2s --consume-timeout 2s --duration 25s --out "$work/run"
+	--op-timeout 2s --consume-timeout 2s --duration 28s --out "$work/run"
 await 120 "there is load" has_load
 stream=$(basename "${consumer%/obs/*}")
 url=$(jq -r '.servers[0].url' "$work/run/servers.json")
-sleep 10 # who leads the consumer has been told by now
+sleep 15 # who leads the consumer has been told by now
 "$probe" "$url" reset "$stream" "$(basename "$consumer")" ||
 	fail "reset: probe failed"
 finished 400
