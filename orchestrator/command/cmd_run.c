@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* natsburn run: from the command line to the exit code. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "orchestrator/report/report_files.h"
 #include "proto/base/file.h"
 #include "proto/base/rng.h"
+#include "proto/base/sig.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
@@ -78,6 +80,8 @@ open_metrics(struct run *r)
 static int
 prepare(struct run *r)
 {
+	/* From the run folder on there is something to end in order. */
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
 	bool is_open = r->config.replicas == 0;
 	int bad;
 
@@ -90,8 +94,10 @@ prepare(struct run *r)
 		bad = limits_check(&r->config);
 	if (bad == 0)
 		bad = open_metrics(r);
-	if (bad == 0)
+	if (bad == 0) {
+		sig_hold(ends, 3);
 		bad = make_run_dir(r);
+	}
 	if (bad != 0)
 		return bad;
 	if (is_open && r->config.replicas < 3 && !r->config.quiet)

@@ -24,19 +24,35 @@ is_ignored(int sig)
 	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
+static int
+block(const int *signals, int n, sigset_t *set)
+{
+	int i;
+
+	sigemptyset(set);
+	for (i = 0; i < n; i++)
+		if (signals[i] != SIGHUP || !is_ignored(SIGHUP))
+			sigaddset(set, signals[i]);
+	return sigprocmask(SIG_BLOCK, set, NULL) < 0 ? -errno : 0;
+}
+
+void
+sig_hold(const int *signals, int n)
+{
+	sigset_t set;
+
+	(void)block(signals, n, &set); /* what it is asked for is valid */
+}
+
 int
 sig_open(const int *signals, int n)
 {
 	sigset_t set;
-	int fd, i;
+	int err = block(signals, n, &set), fd;
 
-	sigemptyset(&set);
-	for (i = 0; i < n; i++)
-		if (signals[i] != SIGHUP || !is_ignored(SIGHUP))
-			sigaddset(&set, signals[i]);
 	sig_ignore_writes();
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
+	if (err < 0)
+		return err;
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }

@@ -18,6 +18,12 @@ void sig_ignore_writes(void);
  */
 int sig_open(const int *signals, int n);
 
+/*
+ * Block them, so that they wait until sig_open() is called: for whoever has
+ * begun what a signal should end in order, and can't read it yet.
+ */
+void sig_hold(const int *signals, int n);
+
 /* The next pending signal of fd, 0 when there is none, or -errno. */
 int sig_next(int fd);
 
