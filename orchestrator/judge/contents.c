@@ -171,6 +171,7 @@ enter_contents(struct contents *ct, const struct msg_contents *m)
 		return;
 	}
 	(*at)->terms = *m;
+	(*at)->skew_ns = ct->skew_ns;
 	lanes_init(&(*at)->lanes);
 	limits_init(*at);
 }
@@ -234,8 +235,8 @@ enter_terms(struct contents *ct, const struct msg_publish_terms *m)
 	/* What is pending is counted as it was told. */
 	if (p == NULL || p->is_pending || p->stream != m->stream)
 		return;
-	/* One that comes again may be smaller, without some headers. */
-	if (p->terms.stored > m->stored)
+	/* One that was sent and comes again may have fewer headers now. */
+	if (p->invoked_ns != 0 && p->terms.stored > m->stored)
 		stored = p->terms.stored;
 	p->terms = *m;
 	p->terms.stored = stored;
