@@ -5,7 +5,9 @@
  * Rule (guarantees 19): limits are applied where a message is stored, so no
  * answer may show more messages or bytes than the loosest limit that may have
  * been in force since the question was asked, nor more messages than that of
- * a subject times the subjects.
+ * a subject times the subjects. Under load there may be more bytes, by those of
+ * one message: for a large one a server drops several small ones, and lets
+ * others see its store after each of them (filestore.go, removeMsg()).
  *
  * Why no legal behaviour trips it: limits whose change is open or unknown
  * count as far as they are looser; a question that was asked before the last
@@ -22,18 +24,23 @@
 struct numbers {
 	uint32_t stream;
 	uint64_t asked_ns, messages, bytes, subjects;
+	bool is_loaded; /* messages may just be stored */
 };
 
-/* What they are above, in words; "" when they are within the limits. */
+/*
+ * What they are above, in words; "" when they are within the limits, but for
+ * so many bytes.
+ */
 static void
-name_excess(const struct limits *l, const struct numbers *n, char out[128])
+name_excess(const struct limits *l, const struct numbers *n, uint64_t but,
+    char out[128])
 {
 	out[0] = '\0';
 	if (n->messages > l->messages)
 		text_format(out, 128, "%llu messages, with a limit of %llu",
 		    (unsigned long long)n->messages,
 		    (unsigned long long)l->messages);
-	else if (n->bytes > l->bytes)
+	else if (n->bytes > l->bytes && n->bytes - l->bytes > but)
 		text_format(out, 128, "%llu bytes, with a limit of %llu",
 		    (unsigned long long)n->bytes, (unsigned long long)l->bytes);
 	else if (l->per_subject != LANE_NO_LIMIT && n->subjects > 0 &&
@@ -64,7 +71,7 @@ judge_numbers(struct check *c, const struct numbers *n)
 	/* One that refuses keeps what it has when a limit is lowered. */
 	loose =
 	    st->terms.discard == DISCARD_NEW ? st->widest : limits_loose(st);
-	name_excess(&loose, n, excess);
+	name_excess(&loose, n, n->is_loaded ? st->largest : 0, excess);
 	if (excess[0] == '\0')
 		return;
 	if (st->tightened_ns == 0 && st->terms.discard == DISCARD_OLD) {
@@ -85,11 +92,11 @@ limit_broken_event(struct check *c, const struct event *ev)
 	struct numbers n;
 
 	if (ev->type == MESSAGE_LOOK_STATE)
-		n = (struct numbers){
-		    l->stream, l->asked_ns, l->messages, l->bytes, l->subjects};
+		n = (struct numbers){l->stream, l->asked_ns, l->messages,
+		    l->bytes, l->subjects, true};
 	else
 		n = (struct numbers){s->stream, c->now_ns - s->lasted_ns,
-		    s->messages, s->bytes, s->subjects};
+		    s->messages, s->bytes, s->subjects, false};
 	judge_numbers(c, &n);
 	return 0;
 }

@@ -226,11 +226,14 @@ stray(struct stock *st, const struct publishing *p, uint64_t n)
 static void
 enter_terms(struct contents *ct, const struct msg_publish_terms *m)
 {
+	struct stock *st = stock_of(ct, m->stream);
 	uint32_t stored = m->stored;
 	struct publishing *p;
 
-	if (!contents_has(ct, m->stream))
+	if (st == NULL)
 		return;
+	if (st->largest < stored)
+		st->largest = stored;
 	p = publishing_at(ct, m->id, m->stream);
 	/* What is pending is counted as it was told. */
 	if (p == NULL || p->is_pending || p->stream != m->stream)

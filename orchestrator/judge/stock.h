@@ -69,6 +69,7 @@ struct stock {
 	struct limits in_force;	    /* the last that was confirmed */
 	struct limits loose, tight; /* of those that are unknown */
 	struct limits widest;	    /* of all that ever were */
+	uint64_t largest;	    /* bytes of a message, at most, so far */
 	uint64_t confirmed_ns;	    /* when in_force was */
 	uint64_t tightened_ns;	    /* when the loosest of all were last */
 	bool per_subject_changed;

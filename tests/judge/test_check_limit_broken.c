@@ -38,11 +38,44 @@ limit_broken(void **state)
 	store_end_with(&s, ANOMALY_LIMIT_BROKEN, VOWED);
 }
 
+/*
+ * A large message drops several small ones, one after the other, and who asks
+ * meanwhile sees some of them beside it. In the end nobody does.
+ */
+static void
+bytes_meanwhile(void **state)
+{
+	static const struct msg_contents small = {.max_bytes = 5000};
+	struct event ev = {.type = MESSAGE_SCAN_STATE};
+	struct store_story s;
+	struct msg_publish_terms t;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		store_begin(&s, &small);
+		t = store_terms(&s, 1);
+		t.stored = 800;
+		store_put(&s, &t);
+		store_numbers(&s, 40, i == 1 ? 5801 : 5800);
+		ev.u.scan_state = (struct msg_scan_state){.polls = 3,
+		    .first = 1,
+		    .last = s.last,
+		    .messages = 40,
+		    .bytes = i == 2 ? 5001 : 5000,
+		    .subjects = 8};
+		store_feed(&s, &ev);
+		s.expected[ANOMALY_LIMIT_BROKEN][VOWED] = i > 0;
+		store_end(&s);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(limit_broken),
+	    cmocka_unit_test(bytes_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
