@@ -11,14 +11,20 @@
  *
  * Why no legal behaviour trips it: limits whose change is open or unknown
  * count as far as they are looser; a question that was asked before the last
- * change was confirmed is not judged. Where a limit was ever changed, or where
- * a full stream refuses, which servers have decided from what one of
- * them holds, it convicts only if the leader was steady.
+ * change was confirmed is not judged. Where a limit was ever changed it
+ * convicts only if the leader was steady. A full stream of several replicas
+ * refuses by what its leader holds and has on its way, and replicas store what
+ * a leader told them to (2.14): a new leader that does not know what is on its
+ * way lets in too much, which stays. So there one leader has to have been in
+ * office ever since the stream was made.
  */
 #include <stddef.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
+
+#define FOUNDED_NS (5 * CLOCK_S) /* as check_steady() has it */
 
 /* A stream's numbers, and since when they may be so. */
 struct numbers {
@@ -54,6 +60,18 @@ name_excess(const struct limits *l, const struct numbers *n, uint64_t but,
 		    (unsigned long long)l->per_subject);
 }
 
+/* What there is too much may have been let in since the first leader. */
+static uint64_t
+let_in_since(
+    const struct check *c, const struct ledger_stream *s, uint64_t asked_ns)
+{
+	uint64_t first_ns = leaders_first(c->leaders, LEADERS_STREAM, s->name);
+
+	return first_ns < asked_ns && first_ns + FOUNDED_NS < asked_ns
+		   ? first_ns + FOUNDED_NS
+		   : asked_ns;
+}
+
 static void
 judge_numbers(struct check *c, const struct numbers *n)
 {
@@ -80,6 +98,8 @@ judge_numbers(struct check *c, const struct numbers *n)
 	}
 	span.name = s->name;
 	span.replicas = s->replicas;
+	if (st->terms.discard == DISCARD_NEW && s->replicas > 1)
+		span.from_ns = let_in_since(c, s, n->asked_ns);
 	a.class = CLASS_WARNING;
 	check_raise_steady(c, &a, &span, "stream %s holds %s", s->name, excess);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Streams that hold more than their limits allow, and those that may. */
+#include "proto/base/text.h"
 #include "tests/stories/store_story.h"
 
 #define VOWED CLASS_VIOLATION
@@ -36,6 +37,32 @@ limit_broken(void **state)
 	store_numbers(&s, 45, 4500);
 	store_pass(&s, 40 * CLOCK_S);
 	store_end_with(&s, ANOMALY_LIMIT_BROKEN, VOWED);
+}
+
+/* A new leader of a stream that refuses may let in too much, which stays. */
+static void
+let_in(void **state)
+{
+	static const struct msg_contents refusing = {
+	    .max_messages = 50, .discard = DISCARD_NEW};
+	struct event ev = {.type = MESSAGE_LEADER};
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	text_set(ev.u.leader.name, sizeof(ev.u.leader.name), "s0");
+	text_set(ev.u.leader.leader, sizeof(ev.u.leader.leader), "n2");
+	ev.u.leader.what = LEADS_STREAM;
+	for (i = 0; i < 2; i++) {
+		store_begin(&s, &refusing);
+		if (i == 1)
+			store_feed(&s, &ev);
+		store_pass(&s, 60 * CLOCK_S);
+		store_numbers(&s, 51, 5000);
+		store_pass(&s, 40 * CLOCK_S);
+		store_end_with(&s, ANOMALY_LIMIT_BROKEN,
+		    i == 0 ? CLASS_VIOLATION : CLASS_WARNING);
+	}
 }
 
 /*
@@ -76,6 +103,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(limit_broken),
 	    cmocka_unit_test(bytes_meanwhile),
+	    cmocka_unit_test(let_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
