@@ -171,6 +171,7 @@ enter_contents(struct contents *ct, const struct msg_contents *m)
 		return;
 	}
 	(*at)->terms = *m;
+	(*at)->skew_ns = ct->skew_ns;
 	lanes_init(&(*at)->lanes);
 	limits_init(*at);
 }
@@ -225,17 +226,20 @@ stray(struct stock *st, const struct publishing *p, uint64_t n)
 static void
 enter_terms(struct contents *ct, const struct msg_publish_terms *m)
 {
+	struct stock *st = stock_of(ct, m->stream);
 	uint32_t stored = m->stored;
 	struct publishing *p;
 
-	if (!contents_has(ct, m->stream))
+	if (st == NULL)
 		return;
+	if (st->largest < stored)
+		st->largest = stored;
 	p = publishing_at(ct, m->id, m->stream);
 	/* What is pending is counted as it was told. */
 	if (p == NULL || p->is_pending || p->stream != m->stream)
 		return;
-	/* One that comes again may be smaller, without some headers. */
-	if (p->terms.stored > m->stored)
+	/* One that was sent and comes again may have fewer headers now. */
+	if (p->invoked_ns != 0 && p->terms.stored > m->stored)
 		stored = p->terms.stored;
 	p->terms = *m;
 	p->terms.stored = stored;

@@ -18,7 +18,8 @@
  *   only limits can have touched as the loosest limit in force allows; maybe
  *   gone is what may have as many as the tightest one allows, with all whose
  *   publish is open or unknown.
- * - Age: maybe gone from the publish and its age on, less a margin.
+ * - Age: maybe gone from the publish and its age on, less a margin, and less
+ *   what clocks of servers on several hosts may differ by.
  *
  * The judge lets the checks see an event first and enters it here before the
  * ledger has it. Memory: the messages that are not certainly gone, and
@@ -56,7 +57,8 @@ struct contents {
 	uint32_t nstocks;
 	struct hashmap publishing; /* struct publishing, by id */
 	uint64_t swept_ns;
-	bool has_hole; /* something was dropped: nothing is sure */
+	uint64_t skew_ns; /* clocks of servers differ by so much at most */
+	bool has_hole;	  /* something was dropped: nothing is sure */
 	bool no_memory;
 };
 

@@ -440,6 +440,14 @@ note_text(char *out, size_t size, const char *prefix, const char *text)
 		text_add(out, size, "%s%s", prefix, text);
 }
 
+/* Servers of these clusters run on one host, and go by its clock. */
+static bool
+has_one_clock(const struct run_config *config)
+{
+	return strcmp(config->cluster, "local") == 0 ||
+	       strcmp(config->cluster, "null") == 0;
+}
+
 static void
 note_option(struct judge *j, const struct msg_option *m)
 {
@@ -448,6 +456,7 @@ note_option(struct judge *j, const struct msg_option *m)
 	/* An option that this version doesn't know changes no verdict. */
 	(void)config_set(&j->config, m->name, m->value, why);
 	j->faults.strict = j->config.strict_availability;
+	j->contents.skew_ns = has_one_clock(&j->config) ? 0 : STOCK_SKEW_NS;
 }
 
 static void

@@ -276,7 +276,7 @@ limits_early_ns(const struct stock *st, const struct live *e)
 	if (e->ttl_ns != 0)
 		age_ns = least(age_ns, most(ttl_ns, CLOCK_S));
 	return minus(plus(e->invoked_ns, age_ns),
-	    age_ns != UINT64_MAX ? STOCK_EARLY_NS : 0);
+	    age_ns != UINT64_MAX ? STOCK_EARLY_NS + st->skew_ns : 0);
 }
 
 uint64_t
@@ -289,7 +289,7 @@ limits_late_ns(const struct stock *st, const struct live *e)
 	if (e->ttl_ns != 0)
 		age_ns = least(age_ns,
 		    most(most(e->ttl_ns, CLOCK_S), st->terms.marker_ttl_ns));
-	age_ns = plus(age_ns, STOCK_LATE_NS);
+	age_ns = plus(age_ns, STOCK_LATE_NS + st->skew_ns);
 	if (has_markers(st))
 		age_ns = plus(age_ns, MARKER_RETRY_NS);
 	return plus(most(e->acked_ns, st->tightened_ns), age_ns);

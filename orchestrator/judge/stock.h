@@ -10,11 +10,16 @@
 #include "orchestrator/judge/lane.h"
 #include "proto/message.h"
 
-#define STOCK_CHANGES	16  /* of limits, open at one time */
-#define STOCK_GHOSTS	512 /* then they become coarse */
-#define STOCK_REMOVALS	65536
-#define STOCK_EARLY_NS	UINT64_C(250000000)  /* an age may be so short */
-#define STOCK_LATE_NS	UINT64_C(5000000000) /* and so long */
+#define STOCK_CHANGES  16  /* of limits, open at one time */
+#define STOCK_GHOSTS   512 /* then they become coarse */
+#define STOCK_REMOVALS 65536
+#define STOCK_EARLY_NS UINT64_C(250000000) /* an age may be so short */
+/*
+ * And so long: who reads a message may stand still for 6 s before it tells of
+ * it, and nobody notices.
+ */
+#define STOCK_LATE_NS	UINT64_C(10000000000)
+#define STOCK_SKEW_NS	UINT64_C(5000000000) /* of clocks of several hosts */
 #define STOCK_SWEEP_NS	UINT64_C(1000000000)
 #define STOCK_AGED_RUNS ((size_t)65536)
 
@@ -55,6 +60,7 @@ struct ghost {
 
 struct stock {
 	struct msg_contents terms;
+	uint64_t skew_ns; /* as contents.h has it */
 	struct lanes lanes;
 	struct removal *removals;
 	uint32_t nremovals, removals_room;
@@ -63,6 +69,7 @@ struct stock {
 	struct limits in_force;	    /* the last that was confirmed */
 	struct limits loose, tight; /* of those that are unknown */
 	struct limits widest;	    /* of all that ever were */
+	uint64_t largest;	    /* bytes of a message, at most, so far */
 	uint64_t confirmed_ns;	    /* when in_force was */
 	uint64_t tightened_ns;	    /* when the loosest of all were last */
 	bool per_subject_changed;

@@ -202,15 +202,37 @@ expired(void **state)
 	store_drop(&s, 5, 10);
 	store_end(&s);
 
+	/* Legal: who read them may have stood still for some seconds. */
 	store_begin(&s, &aging);
 	store_publish_many(&s, 10, 5);
-	store_pass(&s, 30 * CLOCK_S);
+	store_pass(&s, 28 * CLOCK_S);
+	store_end(&s);
+
+	store_begin(&s, &aging);
+	store_publish_many(&s, 10, 5);
+	store_pass(&s, 32 * CLOCK_S);
 	store_drop(&s, 1, 9);
 	store_end_with(&s, ANOMALY_EXPIRED_LATE, VOWED);
 
 	store_begin(&s, &aging);
 	store_publish_many(&s, 10, 5);
 	store_pass(&s, 90 * CLOCK_S);
+	store_drop(&s, 2, 10);
+	store_end_with(&s, ANOMALY_EXPIRED_LATE, VOWED);
+
+	/* Long ago; but a fault, too, is a reason until 30 s after it. */
+	store_begin(&s, &aging);
+	store_publish_many(&s, 10, 5);
+	store_pass(&s, 90 * CLOCK_S);
+	store_fault(&s);
+	store_pass(&s, 20 * CLOCK_S);
+	store_end(&s);
+
+	store_begin(&s, &aging);
+	store_publish_many(&s, 10, 5);
+	store_pass(&s, 90 * CLOCK_S);
+	store_fault(&s);
+	store_pass(&s, 40 * CLOCK_S);
 	store_drop(&s, 2, 10);
 	store_end_with(&s, ANOMALY_EXPIRED_LATE, VOWED);
 
@@ -233,6 +255,33 @@ expired(void **state)
 	store_pass(&s, 60 * CLOCK_S);
 	store_drop(&s, 1, 1);
 	store_end_with(&s, ANOMALY_LOST, VOWED);
+}
+
+/* Servers on several hosts: each replica goes by its own clock. */
+static void
+expired_elsewhere(void **state)
+{
+	static const struct msg_contents aging = {.max_age_ns = 20 * CLOCK_S};
+	static const struct {
+		uint64_t age_s;
+		bool is_there;
+		enum anomaly_kind kind; /* ANOMALY_COUNT: legal */
+	} rows[] = {{10, false, ANOMALY_EXPIRED_EARLY},
+	    {16, false, ANOMALY_COUNT}, {34, true, ANOMALY_COUNT},
+	    {38, true, ANOMALY_EXPIRED_LATE}};
+	struct store_story s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		store_begin_on(&s, &aging, "kubernetes");
+		store_publish(&s, 1);
+		store_pass(&s, rows[i].age_s * CLOCK_S);
+		s.is_gone[1] = !rows[i].is_there;
+		if (rows[i].kind != ANOMALY_COUNT)
+			s.expected[rows[i].kind][VOWED] = 1;
+		store_end(&s);
+	}
 }
 
 /* Legal: what nobody knows the outcome of, and what happened meanwhile. */
@@ -327,6 +376,28 @@ legal_publishes(void **state)
 	store_end(&s);
 }
 
+/*
+ * Legal: a process died when it had told what it would send, and did not send
+ * it; the next one has the same id for something smaller.
+ */
+static void
+legal_untold(void **state)
+{
+	static const struct msg_contents small = {.max_bytes = 1000};
+	struct store_story s;
+	struct msg_publish_terms t;
+
+	(void)state;
+	store_begin(&s, &small);
+	t = store_terms(&s, 1);
+	t.stored = 900;
+	store_told(&s, &t);
+	t.stored = 100;
+	store_put(&s, &t);
+	store_publish_many(&s, 9, 5);
+	store_end(&s);
+}
+
 /* Limits that change: the tightest drops, the loosest allows. */
 static void
 legal_changes(void **state)
@@ -369,8 +440,10 @@ main(void)
 	    cmocka_unit_test(rollup),
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(expired),
+	    cmocka_unit_test(expired_elsewhere),
 	    cmocka_unit_test(legal_unknown),
 	    cmocka_unit_test(legal_publishes),
+	    cmocka_unit_test(legal_untold),
 	    cmocka_unit_test(legal_changes),
 	};
 

@@ -39,7 +39,7 @@ struct request {
 };
 
 struct message {
-	uint64_t id, stamp_ns, ttl_ns, slack_ns;
+	uint64_t id, stamp_ns, ttl_ns, slack_ns, gone_ns;
 	uint32_t subject, bytes;
 	bool is_here, is_acked;
 };
@@ -90,8 +90,12 @@ feed(struct world *w, struct event *ev)
 static void
 remove_if(struct world *w, uint64_t seq, bool is_meant)
 {
-	if (is_meant)
-		w->messages[seq].is_here = false;
+	struct message *m = &w->messages[seq];
+
+	if (!is_meant || !m->is_here)
+		return;
+	m->is_here = false;
+	m->gone_ns = w->now_ns;
 }
 
 static unsigned
@@ -119,7 +123,7 @@ drop_oldest(struct world *w, uint32_t subject)
 	for (seq = 1; seq <= w->last; seq++)
 		if (w->messages[seq].is_here &&
 		    (subject == 0 || w->messages[seq].subject == subject)) {
-			w->messages[seq].is_here = false;
+			remove_if(w, seq, true);
 			return;
 		}
 }
@@ -236,10 +240,10 @@ grow_old(struct world *w)
 			continue;
 		if (m->ttl_ns != 0 && (age_ns == 0 || m->ttl_ns < age_ns))
 			age_ns = m->ttl_ns;
-		if (age_ns != 0 && w->now_ns >= m->stamp_ns + age_ns -
+		remove_if(w, seq,
+		    age_ns != 0 && w->now_ns >= m->stamp_ns + age_ns -
 						    200 * CLOCK_MS +
-						    m->slack_ns)
-			m->is_here = false;
+						    m->slack_ns);
 	}
 }
 
@@ -355,15 +359,14 @@ static void
 draw_publish(struct world *w, unsigned client, struct request *r)
 {
 	uint64_t n = w->counters[client];
+	bool is_again = n > 1 && !w->is_calm && chance(w, 10);
 
 	r->kind = PUBLISH;
-	if (n > 1 && !w->is_calm &&
-	    chance(w, 10)) /* an old one again, as it was */
+	if (is_again) /* an old one, with all it asks for or without */
 		n = between(w, 1, n);
 	else
 		n = ++w->counters[client];
 	r->id = message_id(source_of(client), n * 2);
-	/* The same for the same id. */
 	r->subject = 1 + (uint32_t)(r->id * 7919 / 13 % SUBJECTS);
 	r->bytes = 50 + (uint32_t)(r->id * 31 % 200);
 	if (r->id % 17 == 0)
@@ -371,6 +374,11 @@ draw_publish(struct world *w, unsigned client, struct request *r)
 	if (w->terms.allow_ttl && r->id % 3 == 0)
 		r->ttl_ns =
 		    r->id % 11 == 0 ? UINT64_MAX : (1 + r->id % 9) * CLOCK_S;
+	if (!is_again || chance(w, 2))
+		return; /* the same for the same id */
+	r->bytes -= (uint32_t)rng_below(&w->rng, 40);
+	r->rolls = ROLLS_NOTHING;
+	r->ttl_ns = 0;
 }
 
 static void
@@ -510,6 +518,31 @@ step(struct world *w)
 		learn(w, r);
 }
 
+/* No limit is kept less than the model says, and nothing left before. */
+static void
+compare_bounds(struct world *w, uint64_t seed)
+{
+	const struct stock *st = contents_stock(&w->contents, STREAM);
+	struct limits loose = limits_loose(st);
+	uint64_t seq, bytes, n = count_of(w, 0, &bytes),
+			     ns = w->now_ns - rng_below(&w->rng, CLOCK_S);
+	const struct message *m;
+	bool is_sound = w->terms.discard == DISCARD_NEW ||
+			(n <= loose.messages && bytes <= loose.bytes);
+
+	for (seq = 1; seq <= w->last; seq++) {
+		m = &w->messages[seq];
+		if (m->is_acked && m->gone_ns > ns &&
+		    contents_presence(&w->contents, STREAM, seq, w->now_ns) ==
+			GONE)
+			is_sound &=
+			    !contents_gone_by(&w->contents, STREAM, seq, ns);
+	}
+	if (!is_sound)
+		print_error("seed %llu\n", (unsigned long long)seed);
+	assert_true(is_sound);
+}
+
 /* The model's word against what is. */
 static void
 compare(struct world *w, uint64_t seed, bool is_exact)
@@ -601,6 +634,7 @@ sound(void **state)
 		for (i = 0; i < 400; i++) {
 			step(w);
 			compare(w, seed, false);
+			compare_bounds(w, seed);
 		}
 		world_end(w);
 	}

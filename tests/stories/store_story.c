@@ -39,6 +39,13 @@ store_pass(struct store_story *s, uint64_t ns)
 void
 store_begin(struct store_story *s, const struct msg_contents *terms)
 {
+	store_begin_on(s, terms, "local");
+}
+
+void
+store_begin_on(struct store_story *s, const struct msg_contents *terms,
+    const char *cluster)
+{
 	struct event ev = {.type = MESSAGE_RUN};
 
 	memset(s, 0, sizeof(*s));
@@ -46,6 +53,10 @@ store_begin(struct store_story *s, const struct msg_contents *terms)
 	s->judge = judge_create(NULL, NULL);
 	assert_non_null(s->judge);
 	ev.u.run.run = STORE_RUN;
+	store_feed(s, &ev);
+	ev = (struct event){.type = MESSAGE_OPTION};
+	text_set(ev.u.option.name, sizeof(ev.u.option.name), "cluster");
+	text_set(ev.u.option.value, sizeof(ev.u.option.value), cluster);
 	store_feed(s, &ev);
 	ev = (struct event){.type = MESSAGE_STREAM};
 	ev.u.stream.replicas = 3;
@@ -62,6 +73,25 @@ store_begin(struct store_story *s, const struct msg_contents *terms)
 	store_pass(s, 40 * CLOCK_S);
 }
 
+void
+store_fault(struct store_story *s)
+{
+	struct event ev = {.type = MESSAGE_FAULT_PLANNED};
+
+	ev.u.fault_planned.fault = 1;
+	ev.u.fault_planned.ends_server = 1;
+	store_feed(s, &ev);
+	ev = (struct event){.type = MESSAGE_FAULT_APPLIED};
+	ev.u.fault_applied.fault = 1;
+	ev.u.fault_applied.ok = 1;
+	store_feed(s, &ev);
+	s->now += CLOCK_S;
+	ev = (struct event){.type = MESSAGE_FAULT_HEALED};
+	ev.u.fault_healed.fault = 1;
+	ev.u.fault_healed.ok = 1;
+	store_feed(s, &ev);
+}
+
 struct msg_publish_terms
 store_terms(struct store_story *s, uint32_t subject)
 {
@@ -72,13 +102,20 @@ store_terms(struct store_story *s, uint32_t subject)
 }
 
 void
-store_sent(struct store_story *s, const struct msg_publish_terms *terms)
+store_told(struct store_story *s, const struct msg_publish_terms *terms)
 {
 	struct event ev = {.type = MESSAGE_PUBLISH_TERMS};
 
 	ev.u.publish_terms = *terms;
 	store_feed(s, &ev);
-	ev = (struct event){.type = MESSAGE_PUBLISH_INVOKE};
+}
+
+void
+store_sent(struct store_story *s, const struct msg_publish_terms *terms)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_INVOKE};
+
+	store_told(s, terms);
 	ev.u.publish_invoke.stream = STORE_STREAM;
 	ev.u.publish_invoke.id = terms->id;
 	ev.u.publish_invoke.attempt = 1;

@@ -35,8 +35,16 @@ void store_pass(struct store_story *, uint64_t ns);
 /* The head of a history, with a stream of three replicas in files. */
 void store_begin(struct store_story *, const struct msg_contents *);
 
+/* The same, with another --cluster. */
+void store_begin_on(
+    struct store_story *, const struct msg_contents *, const char *cluster);
+
+/* A server is killed, and healed a second later. */
+void store_fault(struct store_story *);
+
 /* Terms of a publish; publish it: sent, confirmed and over. */
 struct msg_publish_terms store_terms(struct store_story *, uint32_t subject);
+void store_told(struct store_story *, const struct msg_publish_terms *);
 void store_sent(struct store_story *, const struct msg_publish_terms *);
 void store_acked(
     struct store_story *, uint64_t id, uint64_t seq, bool duplicate);
