@@ -13,12 +13,19 @@
  * first copy leaves when it is acked and a server that starts forgets its id,
  * it convicts only if the first was certainly still there, or the leader has
  * been the same since; so it does where messages may be removed (contents.h).
+ *
+ * What was acknowledged is sent again on purpose (REPEAT_OK). The answer says
+ * "duplicate" and names the sequence of the first acknowledgement as long as
+ * the window, and the first copy, as above, are there. The window is counted
+ * from before the first attempt until after the answer, which is longer than
+ * the server's.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
+#include "proto/base/text.h"
 
 #define MARGIN_NS UINT64_C(1000000000)
 #define PAIRS_MAX 4096
@@ -84,6 +91,17 @@ near_of(struct duplicate_state *st, uint64_t id)
 	return &st->near[id * UINT64_C(0x9e3779b97f4a7c15) >> 50];
 }
 
+/* Whether the first copy was certainly there when the second one came. */
+static bool
+was_there(
+    const struct check *c, const struct ledger_stream *s, const struct pair *p)
+{
+	return p->was_stored || (p->scanned[0] && p->scanned[1]) ||
+	       (s->retention == RETENTION_LIMITS &&
+		   contents_presence(c->contents, p->stream, p->seqs[0],
+		       c->now_ns) == PRESENT);
+}
+
 /*
  * Where messages leave when they are acked, a server that starts, or that
  * catches up, knows the ids of what it holds and no others. So the window
@@ -97,10 +115,7 @@ window_is_owed(const struct check *c, const struct pair *p)
 
 	if (s == NULL)
 		return STEADY_NO;
-	if (p->was_stored || (p->scanned[0] && p->scanned[1]) ||
-	    (s->retention == RETENTION_LIMITS &&
-		contents_presence(
-		    c->contents, p->stream, p->seqs[0], c->now_ns) == PRESENT))
+	if (was_there(c, s, p))
 		return STEADY_YES;
 	return check_steady(
 	    c, LEADERS_STREAM, s->name, s->replicas, p->from_ns, p->seen_ns);
@@ -153,10 +168,42 @@ pair_decide(struct check *c, struct pair *p)
 	}
 }
 
-/* Room for one more, if need be that of one about which enough was said. */
-static struct pair *
-pair_room(struct duplicate_state *st)
+/* A stamp never became known, which proves nothing by itself. */
+static void
+raise_unseen(struct check *c, const struct pair *p)
 {
+	struct anomaly a = {.kind = ANOMALY_DUPLICATE,
+	    .class = CLASS_WARNING,
+	    .stream = p->stream,
+	    .ids = {p->id},
+	    .seqs = {p->seqs[0] != SOMEWHERE ? p->seqs[0] : 0, p->seqs[1]}};
+
+	check_raise(c, &a,
+	    "message %u:%llu was named at sequence %llu (0: an older one) and "
+	    "at %llu, but the server's time stamps of both were never seen",
+	    message_id_source(p->id),
+	    (unsigned long long)message_id_counter(p->id),
+	    (unsigned long long)a.seqs[0], (unsigned long long)p->seqs[1]);
+}
+
+/*
+ * True when the audit alone could still tell more: the first copy may have
+ * been acked and removed, as happens to all that is sent again after a restart.
+ */
+static bool
+may_be_dropped(const struct check *c, const struct pair *p)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, p->stream);
+
+	return s != NULL && s->retention != RETENTION_LIMITS &&
+	       !p->was_stored && p->stamps[0] == 0;
+}
+
+/* Room for one more, if need be that of one about which enough is said. */
+static struct pair *
+pair_room(struct check *c)
+{
+	struct duplicate_state *st = c->state;
 	struct pair *p;
 	uint32_t i;
 
@@ -168,8 +215,11 @@ pair_room(struct duplicate_state *st)
 	}
 	for (i = 0; i < PAIRS_MAX; i++) {
 		p = &st->pairs[st->oldest_pair++ % PAIRS_MAX];
-		if (p->state == PAIR_OPEN)
-			continue;
+		if (p->state == PAIR_OPEN) {
+			if (!may_be_dropped(c, p))
+				continue;
+			raise_unseen(c, p);
+		}
 		--*near_of(st, p->id);
 		return p;
 	}
@@ -202,7 +252,7 @@ pair_add(struct check *c, const struct copy *m, uint64_t other,
 		    (p->seqs[0] == m->seq || p->seqs[1] == m->seq))
 			return 0;
 	}
-	p = pair_room(st);
+	p = pair_room(c);
 	if (p == NULL && st->n < PAIRS_MAX)
 		return -ENOMEM;
 	if (p == NULL) {
@@ -323,6 +373,47 @@ judge_copy(struct check *c, const struct copy *m)
 	return other != 0 ? pair_add(c, m, other, stamp_ns) : 0;
 }
 
+/* What is stored again beside that is a pair when it is read. */
+static void
+judge_repeat(struct check *c, const struct msg_repeat_ok *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct pair p = {.stream = m->stream,
+	    .seqs = {m->first, m->seq},
+	    .was_stored = is_untaken(c, ledger_find(c->ledger, m->id))};
+	struct anomaly a = {.kind = ANOMALY_DUPLICATE,
+	    .stream = m->stream,
+	    .ids = {m->id},
+	    .seqs = {m->first, m->seq}};
+	struct check_span span;
+	char says[320];
+
+	if (s == NULL || (m->duplicate && m->seq == m->first) ||
+	    is_lawful(c->now_ns - m->first_ns, s->dedupe_ns))
+		return;
+	text_format(says, sizeof(says),
+	    "message %u:%llu, acknowledged at sequence %llu, was sent again "
+	    "%.3f s after its first attempt, in a dedupe window of %.0f s, and "
+	    "is acknowledged at %llu, %s",
+	    message_id_source(m->id),
+	    (unsigned long long)message_id_counter(m->id),
+	    (unsigned long long)m->first,
+	    (double)(c->now_ns - m->first_ns) / 1e9, (double)s->dedupe_ns / 1e9,
+	    (unsigned long long)m->seq,
+	    m->duplicate ? "as a duplicate" : "not as a duplicate");
+	if (was_there(c, s, &p)) {
+		check_raise(c, &a, "%s", says);
+		return;
+	}
+	a.class = CLASS_COUNT; /* it may have been acked and removed */
+	span = (struct check_span){.what = LEADERS_STREAM,
+	    .name = s->name,
+	    .replicas = s->replicas,
+	    .from_ns = m->first_ns,
+	    .to_ns = c->now_ns};
+	check_raise_steady(c, &a, &span, "%s", says);
+}
+
 static int
 duplicate_event(struct check *c, const struct event *ev)
 {
@@ -337,6 +428,10 @@ duplicate_event(struct check *c, const struct event *ev)
 		for (i = 0; i < st->n; i++)
 			if (st->pairs[i].state == PAIR_OPEN)
 				pair_decide(c, &st->pairs[i]);
+		return 0;
+	}
+	if (ev->type == MESSAGE_REPEAT_OK) {
+		judge_repeat(c, &ev->u.repeat_ok);
 		return 0;
 	}
 	if (ev->type == MESSAGE_PUBLISH_OK)
@@ -355,12 +450,10 @@ duplicate_event(struct check *c, const struct event *ev)
 	return judge_copy(c, &m);
 }
 
-/* Pairs whose stamps never became known prove nothing by themselves. */
 static void
 duplicate_finish(struct check *c)
 {
 	struct duplicate_state *st = c->state;
-	struct anomaly a = {.kind = ANOMALY_DUPLICATE, .class = CLASS_WARNING};
 	const struct pair *p;
 	uint32_t i;
 
@@ -368,23 +461,11 @@ duplicate_finish(struct check *c)
 		p = &st->pairs[i];
 		if (p->state != PAIR_OPEN)
 			continue;
-		if (p->stamps[0] != 0 && p->stamps[1] != 0) {
-			/* Whether the leader stayed was not seen any more. */
+		/* Whether the leader stayed was not seen any more. */
+		if (p->stamps[0] != 0 && p->stamps[1] != 0)
 			pair_raise(c, p, CLASS_WARNING);
-			continue;
-		}
-		a.stream = p->stream;
-		a.ids[0] = p->id;
-		a.seqs[0] = p->seqs[0] != SOMEWHERE ? p->seqs[0] : 0;
-		a.seqs[1] = p->seqs[1];
-		check_raise(c, &a,
-		    "message %u:%llu was named at sequence %llu (0: an older "
-		    "one) and at %llu, but the server's time stamps of both "
-		    "were never seen",
-		    message_id_source(p->id),
-		    (unsigned long long)message_id_counter(p->id),
-		    (unsigned long long)a.seqs[0],
-		    (unsigned long long)p->seqs[1]);
+		else
+			raise_unseen(c, p);
 	}
 	if (st->forgotten > 0)
 		check_doubt(c,
@@ -402,8 +483,8 @@ duplicate_fini(struct check *c)
 	free(st->oldest);
 }
 
-static const enum message_type types[] = {
-    MESSAGE_PUBLISH_OK, MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, MESSAGE_TICK, 0};
+static const enum message_type types[] = {MESSAGE_PUBLISH_OK, MESSAGE_DELIVER,
+    MESSAGE_SCAN_MESSAGE, MESSAGE_REPEAT_OK, MESSAGE_TICK, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};

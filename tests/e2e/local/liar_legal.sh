@@ -21,6 +21,7 @@ for at in start middle end; do
 		failed_for_good -
 		copy_after_window -
 		dup_ack -
+		sent_again -
 		redelivery_before_ack -
 		late_delivery -
 		unknown_ack -

@@ -20,6 +20,7 @@ for at in start middle end seed; do
 		phantom phantom
 		foreign phantom
 		duplicate duplicate
+		forgotten_id duplicate
 		reorder reorder
 		consumer_reorder reorder
 		corrupt corrupt

@@ -69,9 +69,15 @@ for version in 2.10.27 2.15.1; do
 	esac
 	pipe "hurt-$version" "$server" --consumers 4 --clients 2 \
 		--duration 10s --mayhem "$mode" --fault-interval 2s \
-		--quiet-time 1s
+		--quiet-time 1s -o pipeline.repeat=10
 	expect "any(.faults[]; .applied and .mode == \"${mode%%,*}\")" \
 		"no ${mode%%,*} took effect" "$work/hurt-$version/report.json"
+	expect '.counts.messages | .REPEAT_OK > 20 and
+		.REPEAT_OK < .PUBLISH_OK / 5' "messages were not sent again" \
+		"$work/hurt-$version/report.json"
+	expect '.counts.publish.ok == .counts.messages.PUBLISH_OK' \
+		"what was sent again counts as published" \
+		"$work/hurt-$version/report.json"
 done
 [ "$hurt" -eq 1 ] || say "no server versions: only $any is used"
 
@@ -84,9 +90,14 @@ pipe push "$any" "${short[@]}" -o pipeline.consumer=push-queue
 pipe ordered "$any" "${short[@]}" -o pipeline.consumer=ordered
 expect '.counts.deliver == 4 * .counts.publish.ok' \
 	"an ordered consumer did not read all" "$work/ordered/report.json"
-pipe queue "$any" "${short[@]}" -o pipeline.retention=workqueue
+pipe queue "$any" "${short[@]}" -o pipeline.retention=workqueue \
+	-o pipeline.repeat=100
 expect '.counts.scanned == 0' "the work queue is not empty" \
 	"$work/queue/report.json"
+expect '.counts.messages.REPEAT_OK > 100' \
+	"messages of a work queue were not sent again" "$work/queue/report.json"
+expect '.counts.messages.REPEAT_OK == null' "sent again without being asked" \
+	"$work/plain/report.json"
 pipe interest "$any" "${short[@]}" -o pipeline.retention=interest
 expect '.counts.scanned == 0' "the stream with interest is not empty" \
 	"$work/interest/report.json"
@@ -94,6 +105,7 @@ expect '.counts.scanned == 0' "the stream with interest is not empty" \
 refused '"a": must be a number or a range' -o pipeline.size=a
 refused 'from 40 to 1048576' -o pipeline.size=16..1024
 refused '"5": must be a rate' --rate 5
+refused 'from 0 to 100' -o pipeline.repeat=101
 refused 'must be at most 2' --consumers 2 -o pipeline.durables=3
 refused 'must be limits' -o pipeline.consumer=ordered \
 	-o pipeline.retention=interest

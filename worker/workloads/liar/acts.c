@@ -52,6 +52,16 @@ act_ok(struct story *st, uint64_t counter, uint32_t attempt, uint64_t seq)
 	a->seq = seq;
 }
 
+void
+act_repeat(struct story *st, const struct copy *c, uint64_t seq, bool duplicate)
+{
+	struct act *a = act_add(st, ACT_REPEAT, c->counter);
+
+	a->seq = seq;
+	a->number = c->seq;
+	a->flag = duplicate;
+}
+
 static struct act *
 add_delivery(struct story *st, const struct copy *c, uint32_t delivered)
 {

@@ -23,7 +23,8 @@ enum act_type {
 	ACT_FAIL,
 	ACT_UNKNOWN,
 	ACT_END,
-	ACT_STORE, /* the pretended server stores: for the audit */
+	ACT_REPEAT, /* sent again, and answered */
+	ACT_STORE,  /* the pretended server stores: for the audit */
 	ACT_DELIVER,
 	ACT_ACK_INVOKE,
 	ACT_ACK_OK,
@@ -56,8 +57,9 @@ struct act {
 	enum act_type type;
 	enum odd odd;
 	uint64_t counter, seq;
-	uint64_t number; /* consumer sequence; or how long it takes, ns */
-	uint32_t count;	 /* attempt, delivery count, outcome */
+	/* Consumer sequence; or how long it takes, ns; or the first answer. */
+	uint64_t number;
+	uint32_t count; /* attempt, delivery count, outcome */
 	bool flag; /* duplicate; the fault stops the clock; was not healed */
 	int64_t stamp_ns;
 	const char *text;
@@ -96,6 +98,10 @@ void act_ok(struct story *, uint64_t counter, uint32_t attempt, uint64_t seq);
 void act_fail(struct story *, uint64_t counter, uint32_t attempt);
 void act_unknown(struct story *, uint64_t counter, uint32_t attempt);
 void act_end(struct story *, uint64_t counter, enum outcome);
+
+/* It was acknowledged; it is sent again, and that is the answer. */
+void act_repeat(
+    struct story *, const struct copy *, uint64_t seq, bool duplicate);
 
 /* The pretended server stores a message at the next sequence. */
 struct copy act_store(struct story *, uint64_t counter, enum odd);

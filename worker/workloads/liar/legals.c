@@ -94,6 +94,15 @@ legal_dup_ack(struct story *st)
 }
 
 static void
+legal_sent_again(struct story *st)
+{
+	struct copy c = act_publish(st, ODD_NOT);
+
+	act_consume(st, &c);
+	act_repeat(st, &c, c.seq, true);
+}
+
+static void
 legal_redelivery_before_ack(struct story *st)
 {
 	struct copy c = act_publish(st, ODD_NOT);
@@ -252,6 +261,7 @@ legal_memory_loss(struct story *st)
 	X(failed_for_good, 1, legal_failed_for_good)                           \
 	X(copy_after_window, 1, legal_copy_after_window)                       \
 	X(dup_ack, 1, legal_dup_ack)                                           \
+	X(sent_again, 1, legal_sent_again)                                     \
 	X(redelivery_before_ack, 1, legal_redelivery_before_ack)               \
 	X(late_delivery, 3, legal_late_delivery)                               \
 	X(unknown_ack, 3, legal_unknown_ack)                                   \

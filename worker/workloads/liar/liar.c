@@ -131,6 +131,26 @@ play_ok(struct worker *w, const struct act *a)
 }
 
 static void
+play_repeat(struct worker *w, const struct act *a)
+{
+	struct attempt at = attempt_of(w, a);
+	struct event ev = {.type = MESSAGE_REPEAT_INVOKE};
+
+	ev.u.repeat_invoke.id = at.id;
+	ev.u.repeat_invoke.attempt = 1;
+	ev.u.repeat_invoke.seq = a->number;
+	child_emit(&w->child, &ev);
+	memset(&ev, 0, sizeof(ev));
+	ev.type = MESSAGE_REPEAT_OK;
+	ev.u.repeat_ok.id = at.id;
+	ev.u.repeat_ok.seq = a->seq;
+	ev.u.repeat_ok.duplicate = a->flag;
+	ev.u.repeat_ok.first = a->number;
+	ev.u.repeat_ok.first_ns = clock_mono_ns();
+	child_emit(&w->child, &ev);
+}
+
+static void
 play_failure(struct worker *w, const struct act *a)
 {
 	struct attempt at = attempt_of(w, a);
@@ -294,6 +314,7 @@ static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
     [ACT_FAIL] = play_failure,
     [ACT_UNKNOWN] = play_failure,
     [ACT_END] = play_end,
+    [ACT_REPEAT] = play_repeat,
     [ACT_DELIVER] = play_deliver,
     [ACT_ACK_INVOKE] = play_ack,
     [ACT_ACK_OK] = play_ack,

@@ -75,6 +75,15 @@ plant_duplicate(struct story *st)
 }
 
 static void
+plant_forgotten_id(struct story *st)
+{
+	struct copy c = act_publish(st, ODD_NOT);
+
+	act_consume(st, &c);
+	act_repeat(st, &c, c.seq, false);
+}
+
+static void
 plant_reorder(struct story *st)
 {
 	uint64_t first = ++st->counter, second = ++st->counter;
@@ -268,6 +277,7 @@ plant_exit_acking(struct story *st)
 	X(phantom, 0, plant_phantom)                                           \
 	X(foreign, 0, plant_foreign)                                           \
 	X(duplicate, 1, plant_duplicate)                                       \
+	X(forgotten_id, 1, plant_forgotten_id)                                 \
 	X(reorder, 2, plant_reorder)                                           \
 	X(consumer_reorder, 2, plant_consumer_reorder)                         \
 	X(corrupt, 1, plant_corrupt)                                           \

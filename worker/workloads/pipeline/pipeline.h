@@ -4,6 +4,7 @@
  *
  *	names.c      what its options mean, and what its things are called
  *	publisher.c  a publisher process
+ *	repeat.c     what it sends again after it was acknowledged
  *	consumer.c   a consumer process
  *	pipeline.c   the options, setup, the audit, and who has which role
  */
@@ -24,6 +25,7 @@ struct pipe_options {
 	uint64_t size[2]; /* bytes of a payload: least and most */
 	uint64_t ack_wait_ns, churn_ns;
 	uint64_t max_ack_pending, backlog;
+	uint64_t repeat; /* percent of the acknowledged messages */
 	char consumer[16], ack[8], retention[16];
 	bool filter;
 };
@@ -63,6 +65,50 @@ int pipe_publisher_step(struct worker *, struct pipe_publisher *);
 int pipe_publisher_drain(struct worker *, struct pipe_publisher *);
 void pipe_publisher_give_up(struct pipe_publisher *, uint64_t id);
 void pipe_publisher_end(struct pipe_publisher *);
+
+/*
+ * Send a message with its id, to its subject below the stem; its answer goes
+ * to reply. False when the library did not take it.
+ */
+bool pipe_send(struct worker *, const char *stem, const struct attempt *,
+    const uint8_t *data, const char *reply);
+
+/* The last token of an answer's address: PLACE-ID-ATTEMPT. */
+struct pipe_place {
+	uint64_t at, id; /* id is never 0 */
+	uint32_t attempt;
+};
+
+/* Read ".PLACE-ID-ATTEMPT"; false when it is NULL or something else. */
+bool pipe_place_read(const char *dot, struct pipe_place *);
+
+/* What a server says of a publish. */
+struct pipe_answer {
+	uint64_t seq; /* 0: it was refused, or that can't be read */
+	uint32_t code;
+	bool duplicate;
+};
+
+/* Read it; false when there is nothing in it. */
+bool pipe_answer_read(const natsMsg *, struct pipe_answer *);
+
+/* repeat.c: *out is NULL when nothing is to be sent again. 0 or -errno. */
+struct pipe_repeats;
+int pipe_repeats_begin(struct worker *, struct pipe_repeats **out);
+
+/* A message was acknowledged at seq; it was first tried at first_ns. */
+void pipe_repeats_add(struct pipe_repeats *, const struct attempt *,
+    uint64_t first_ns, uint64_t seq);
+
+/* Take answers, and send what is due, without waiting: 0 or -EIO. */
+int pipe_repeats_step(struct worker *, struct pipe_repeats *, uint64_t now);
+
+/*
+ * The load ends: what waits is due at once, and nothing is added. True when
+ * none is open any more, some seconds later at the latest.
+ */
+bool pipe_repeats_drain(struct pipe_repeats *);
+void pipe_repeats_end(struct pipe_repeats *);
 
 /* consumer.c */
 struct pipe_consumer;

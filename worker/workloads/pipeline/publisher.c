@@ -42,6 +42,7 @@ struct flight {
 
 struct pipe_publisher {
 	natsSubscription *sub, *lag_sub;
+	struct pipe_repeats *repeats; /* NULL: nothing is sent again */
 	char inbox[SESSION_INBOX_MAX];
 	struct flight *flights;
 	uint32_t *free, nfree; /* free flights */
@@ -83,6 +84,7 @@ pipe_publisher_begin(struct worker *w, struct pipe_publisher **out)
 	const struct pipe_options *o = w->options;
 	struct pipe_publisher *p = calloc(1, sizeof(*p));
 	uint32_t i;
+	int err;
 
 	*out = p;
 	if (p == NULL)
@@ -101,7 +103,8 @@ pipe_publisher_begin(struct worker *w, struct pipe_publisher **out)
 	for (i = p->window; i-- > 0;)
 		p->free[p->nfree++] = i;
 	worker_subject(w, PIPE_SUFFIX, p->subject, sizeof(p->subject));
-	return listen_to(w, p);
+	err = listen_to(w, p);
+	return err < 0 ? err : pipe_repeats_begin(w, &p->repeats);
 }
 
 /* The share of the rate, and where the counters begin: known at START. */
@@ -147,33 +150,41 @@ attempt_tell(
 	tell_invoke(w, &f->now);
 }
 
-/* Send it: what happens after the flush. */
-static void
-attempt_send(
-    struct worker *w, struct pipe_publisher *p, struct flight *f, unsigned k)
+bool
+pipe_send(struct worker *w, const char *stem, const struct attempt *a,
+    const uint8_t *data, const char *reply)
 {
-	const struct pipe_options *o = w->options;
-	const uint8_t *data = p->data + k * p->data_each;
-	uint64_t now = clock_mono_ns();
-	char subject[128], reply[sizeof(p->inbox) + 48], id[PUBLISH_ID_MAX];
+	char subject[128], id[PUBLISH_ID_MAX];
 	natsMsg *msg = NULL;
 	natsStatus st;
 
-	text_format(subject, sizeof(subject), "%s.%u", p->subject,
-	    (unsigned)(message_id_counter(f->now.id) % pipe_subjects(o)));
-	text_format(reply, sizeof(reply), "%s.%u-%llu-%u", p->inbox,
-	    (unsigned)(f - p->flights), (unsigned long long)f->now.id,
-	    f->now.number);
-	publish_id(w, f->now.id, id);
-	f->due_ns = now + ATTEMPT_NS;
+	text_format(subject, sizeof(subject), "%s.%u", stem,
+	    (unsigned)(message_id_counter(a->id) % pipe_subjects(w->options)));
+	publish_id(w, a->id, id);
 	st = natsMsg_Create(
-	    &msg, subject, reply, (const char *)data, (int)f->now.size);
+	    &msg, subject, reply, (const char *)data, (int)a->size);
 	if (st == NATS_OK)
 		st = natsMsgHeader_Set(msg, "Nats-Msg-Id", id);
 	if (st == NATS_OK)
 		st = natsConnection_PublishMsg(w->session.nc, msg);
 	natsMsg_Destroy(msg);
-	if (st != NATS_OK)
+	return st == NATS_OK;
+}
+
+/* Send it: what happens after the flush. */
+static void
+attempt_send(
+    struct worker *w, struct pipe_publisher *p, struct flight *f, unsigned k)
+{
+	uint64_t now = clock_mono_ns();
+	char reply[sizeof(p->inbox) + 48];
+
+	text_format(reply, sizeof(reply), "%s.%u-%llu-%u", p->inbox,
+	    (unsigned)(f - p->flights), (unsigned long long)f->now.id,
+	    f->now.number);
+	f->due_ns = now + ATTEMPT_NS;
+	if (!pipe_send(
+		w, p->subject, &f->now, p->data + k * p->data_each, reply))
 		f->due_ns = now + AGAIN_NS; /* it fails for want of an answer */
 }
 
@@ -216,69 +227,85 @@ json_number(const char *json, const char *key)
 	return strtoull(at, NULL, 10);
 }
 
+bool
+pipe_answer_read(const natsMsg *msg, struct pipe_answer *out)
+{
+	char json[512];
+	int len = natsMsg_GetDataLength(msg);
+
+	if (len <= 0)
+		return false;
+	if ((size_t)len >= sizeof(json))
+		len = sizeof(json) - 1;
+	memcpy(json, natsMsg_GetData(msg), (size_t)len);
+	json[len] = '\0';
+	out->duplicate = strstr(json, "\"duplicate\":true") != NULL ||
+			 strstr(json, "\"duplicate\": true") != NULL;
+	out->seq = json_number(json, "\"seq\"");
+	out->code = 0;
+	if (strstr(json, "\"error\"") == NULL && out->seq != 0)
+		return true;
+	out->seq = 0;
+	out->code = (uint32_t)json_number(json, "\"err_code\"");
+	return true;
+}
+
 static void
 take_ack(struct worker *w, struct pipe_publisher *p, struct flight *f,
-    uint32_t attempt, const char *json)
+    uint32_t attempt, const struct pipe_answer *answer)
 {
-	bool duplicate = strstr(json, "\"duplicate\":true") != NULL ||
-			 strstr(json, "\"duplicate\": true") != NULL;
-	uint64_t seq = json_number(json, "\"seq\""), code;
 	enum outcome outcome;
 
-	if (strstr(json, "\"error\"") == NULL && seq != 0) {
+	if (answer->seq != 0) {
 		f->now.number = attempt;
-		tell_published(w, &f->now, seq, duplicate);
+		tell_published(w, &f->now, answer->seq, answer->duplicate);
+		if (p->repeats != NULL)
+			pipe_repeats_add(
+			    p->repeats, &f->now, f->first_ns, answer->seq);
 		flight_free(p, f);
 		return;
 	}
-	code = json_number(json, "\"err_code\"");
-	outcome = session_outcome(&w->session, NATS_ERR, (jsErrCode)(int)code);
-	if (code == 0)
+	outcome =
+	    session_outcome(&w->session, NATS_ERR, (jsErrCode)answer->code);
+	if (answer->code == 0)
 		text_set(w->session.why, sizeof(w->session.why),
-		    duplicate ? "duplicate of a message that is not stored yet"
-			      : "an answer that can't be read");
+		    answer->duplicate
+			? "duplicate of a message that is not stored yet"
+			: "an answer that can't be read");
 	/* When it was an older attempt the latest may still succeed. */
 	if (attempt == f->now.number && !f->is_waiting)
 		attempt_failed(w, p, f, outcome);
 }
 
-/* Which flight and attempt an answer is for: its address tells. */
-static struct flight *
-flight_of(struct pipe_publisher *p, const char *subject, uint32_t *attempt)
+bool
+pipe_place_read(const char *dot, struct pipe_place *out)
 {
-	const char *dot = strrchr(subject, '.');
-	unsigned long i;
-	uint64_t id;
 	char *end;
 
 	if (dot == NULL)
-		return NULL;
-	i = strtoul(dot + 1, &end, 10);
-	if (*end != '-' || i >= p->window)
-		return NULL;
-	id = strtoull(end + 1, &end, 10);
-	/* The id must fit, for the place may have another message by now. */
-	if (*end != '-' || p->flights[i].now.id != id || id == 0)
-		return NULL;
-	*attempt = (uint32_t)strtoul(end + 1, NULL, 10);
-	return &p->flights[i];
+		return false;
+	out->at = strtoul(dot + 1, &end, 10);
+	if (*end != '-')
+		return false;
+	out->id = strtoull(end + 1, &end, 10);
+	if (*end != '-' || out->id == 0)
+		return false;
+	out->attempt = (uint32_t)strtoul(end + 1, NULL, 10);
+	return true;
 }
 
 static void
 take_answer(struct worker *w, struct pipe_publisher *p, natsMsg *msg)
 {
-	char json[512];
-	int len = natsMsg_GetDataLength(msg);
-	uint32_t attempt;
-	struct flight *f = flight_of(p, natsMsg_GetSubject(msg), &attempt);
+	struct pipe_answer answer;
+	struct pipe_place place;
 
-	if (f == NULL || len <= 0)
+	/* The id must fit, for the place may have another message by now. */
+	if (!pipe_place_read(strrchr(natsMsg_GetSubject(msg), '.'), &place) ||
+	    place.at >= p->window || p->flights[place.at].now.id != place.id ||
+	    !pipe_answer_read(msg, &answer))
 		return; /* settled meanwhile, or a bare status */
-	if ((size_t)len >= sizeof(json))
-		len = sizeof(json) - 1;
-	memcpy(json, natsMsg_GetData(msg), (size_t)len);
-	json[len] = '\0';
-	take_ack(w, p, f, attempt, json);
+	take_ack(w, p, &p->flights[place.at], place.attempt, &answer);
 }
 
 /* What has come, waiting for the first up to wait_ms. */
@@ -451,8 +478,17 @@ pipe_publisher_step(struct worker *w, struct pipe_publisher *p)
 	sent = send_new(w, p, now);
 	tell_behind(w, p, now);
 	got = take_answers(w, p, sent > 0 ? 0 : idle_ms(p, now));
+	if (got >= 0 && p->repeats != NULL)
+		got = pipe_repeats_step(w, p->repeats, now);
 	child_beat(&w->child);
 	return got < 0 ? got : 0;
+}
+
+static bool
+is_open(const struct pipe_publisher *p)
+{
+	return (p->repeats != NULL && !pipe_repeats_drain(p->repeats)) ||
+	       p->nfree < p->window;
 }
 
 /* Nothing new; what is open gets its outcome. */
@@ -464,9 +500,11 @@ pipe_publisher_drain(struct worker *w, struct pipe_publisher *p)
 	uint32_t i;
 	int got = 0;
 
-	while (got >= 0 && p->nfree < p->window && now < deadline) {
+	while (got >= 0 && is_open(p) && now < deadline) {
 		look_at_flights(w, p, now);
 		got = take_answers(w, p, IDLE_MS);
+		if (got >= 0 && p->repeats != NULL)
+			got = pipe_repeats_step(w, p->repeats, now);
 		worker_commands(w, 0); /* GIVE_UP may come */
 		now = clock_mono_ns();
 	}
@@ -496,6 +534,7 @@ pipe_publisher_end(struct pipe_publisher *p)
 		return;
 	natsSubscription_Destroy(p->sub);
 	natsSubscription_Destroy(p->lag_sub);
+	pipe_repeats_end(p->repeats);
 	free(p->flights);
 	free(p->free);
 	free(p->data);
