@@ -82,12 +82,12 @@ prepare(struct run *r)
 	int bad;
 
 	bad = validate_fill(&r->config);
+	if (bad == 0)
+		bad = validate_config(&r->config);
 	if (bad == 0 && is_open && r->config.replicas < 3 && !r->config.quiet)
 		fprintf(stderr,
 		    "--replicas %llu, as many as there are servers\n",
 		    (unsigned long long)r->config.replicas);
-	if (bad == 0)
-		bad = validate_config(&r->config);
 	if (bad == 0 && cluster_find(r->config.cluster)->owner == OWNER_US)
 		bad = binary_find_server(&r->config);
 	if (bad == 0)
