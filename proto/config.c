@@ -13,6 +13,7 @@
 #define DAY (86400 * CLOCK_S)
 
 static const char *const storages[] = {"file", "memory", NULL};
+static const char *const compressions[] = {"none", "s2", NULL};
 static const char *const ciphers[] = {"none", "aes", "chacha", NULL};
 static const char *const reaches[] = {
     "auto", "direct", "forward", "proxy", NULL};
@@ -69,6 +70,8 @@ const struct option_spec config_options[] = {
     NUMBER("replicas", replicas, "3", 1, 5, "N",
 	"replicas of streams and consumers; local: at most one a server"),
     CHOICE("storage", storage, "file", storages, "KIND", "file or memory"),
+    CHOICE("storage-compression", storage_compression, "none", compressions,
+	"KIND", "streams are compressed: none or s2"),
     NUMBER("consumers", consumers, "10", 1, 4000, "N", "consumer processes"),
     NUMBER("clients", clients, "0", 0, 4000, "N",
 	"client processes; 0 is what suits the test"),

@@ -26,6 +26,7 @@ struct run_config {
 	char cluster[16];
 	uint64_t replicas;
 	char storage[16];
+	char storage_compression[16];
 	uint64_t consumers, clients;
 	uint64_t rate; /* of all publishers, a second; 0: no limit */
 	struct option_times fault_interval; /* one time: the mean */

@@ -26,7 +26,7 @@ session_note(struct session *s, natsStatus status, jsErrCode code)
 {
 	s->status = status;
 	s->code = (uint32_t)code;
-	s->why[0] = '\0';
+	s->why[0] = s->said[0] = '\0';
 	if (status == NATS_OK)
 		return;
 	text_add(s->why, sizeof(s->why), "%s", natsStatus_GetText(status));
@@ -207,7 +207,7 @@ session_words(const struct session *s)
 	/* Of these there is nothing newer than an earlier error's. */
 	if (s->status == NATS_NO_RESPONDERS || s->status == NATS_TIMEOUT)
 		return natsStatus_GetText(s->status);
-	return last_words(s->status);
+	return s->said[0] != '\0' ? s->said : last_words(s->status);
 }
 
 /*

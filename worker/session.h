@@ -23,8 +23,9 @@ struct session {
 	jsCtx *js;
 	char urls[CONFIG_NODES_MAX][256];
 	unsigned nurls;
-	char why[128]; /* text of the last outcome that isn't OK */
-	uint32_t code; /* JetStream's error code of it, or 0 */
+	char why[128];	/* text of the last outcome that isn't OK */
+	char said[128]; /* a server's words in it, where JSON has told them */
+	uint32_t code;	/* JetStream's error code of it, or 0 */
 	natsStatus status;
 	bool gives_up;	   /* session_open: not for ever against a refusal */
 	char refusal[256]; /* why servers refused, for users; no secret */

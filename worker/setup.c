@@ -10,6 +10,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "worker/creation.h"
 #include "worker/denial.h"
 
 #define SETUP_NS (60 * CLOCK_S)
@@ -66,37 +67,53 @@ setup_config_text(const jsStreamConfig *sc, char out[SETUP_CONFIG_MAX])
 
 static void
 tell_asked(struct worker *w, uint32_t index, const jsStreamConfig *sc,
-    const jsStreamConfig *got)
+    const struct creation *made)
 {
 	struct event ev = {.type = MESSAGE_STREAM_CONFIG};
 	jsStreamConfig asked = *sc;
 
 	if (asked.Duplicates == 0)
-		asked.Duplicates = got->Duplicates;
+		asked.Duplicates = made->config->Duplicates;
 	ev.u.stream_config.stream = index;
 	ev.u.stream_config.asked = 1;
 	setup_config_text(&asked, ev.u.stream_config.text);
 	child_emit(&w->child, &ev);
 }
 
-/* 0 with *si, which is the caller's, or -EACCES: it was said why. */
+/*
+ * Servers older than 2.10 make a stream without the compression that was asked
+ * for, and don't say so. It is deleted again, as far as that can be done.
+ */
 static int
-create_stream(struct worker *w, jsStreamConfig *sc, jsStreamInfo **si)
+deny_uncompressed(struct worker *w, const char *name)
+{
+	natsStatus st = js_DeleteStream(w->session.js, name, NULL, NULL);
+
+	if (st != NATS_OK)
+		log_warn("cannot delete stream \"%s\": %s; it stays", name,
+		    natsStatus_GetText(st));
+	text_format(w->session.refusal, sizeof(w->session.refusal),
+	    "cannot create stream %s with --storage-compression %s: servers "
+	    "older than nats-server 2.10 don't compress",
+	    name, w->config.storage_compression);
+	return -EACCES;
+}
+
+/* 0 with *made, which is the caller's, or -EACCES: it was said why. */
+static int
+create_stream(struct worker *w, jsStreamConfig *sc, struct creation *made)
 {
 	uint64_t begun = clock_mono_ns();
 	struct backoff b = {0};
 	char what[128];
-	jsOptions jo;
-	jsErrCode code;
-	natsStatus st;
 
-	session_options(&jo, REQUEST_MS);
 	do {
-		code = 0;
-		st = js_AddStream(si, w->session.js, sc, &jo, &code);
-		if (st == NATS_OK)
-			return 0;
-		session_note(&w->session, st, code);
+		if (creation_ask(w, sc, REQUEST_MS, made) == OUTCOME_OK) {
+			if (made->is_as_asked)
+				return 0;
+			creation_fini(made);
+			return deny_uncompressed(w, sc->Name);
+		}
 		if (denial_is_final(w, begun))
 			break;
 		session_backoff(&b, &w->child);
@@ -111,16 +128,16 @@ create_stream(struct worker *w, jsStreamConfig *sc, jsStreamInfo **si)
 int
 setup_add_stream(struct worker *w, uint32_t index, jsStreamConfig *sc)
 {
-	jsStreamInfo *si = NULL;
-	int err = create_stream(w, sc, &si);
+	struct creation made;
+	int err = create_stream(w, sc, &made);
 
 	if (err < 0)
 		return err;
-	tell_stream(w, index, sc->Name, (uint64_t)si->Created,
-	    (uint64_t)si->Config->Duplicates);
-	tell_asked(w, index, sc, si->Config);
+	tell_stream(w, index, sc->Name, made.created,
+	    (uint64_t)made.config->Duplicates);
+	tell_asked(w, index, sc, &made);
 	child_flush(&w->child);
-	jsStreamInfo_Destroy(si);
+	creation_fini(&made);
 	return 0;
 }
 
@@ -129,8 +146,8 @@ setup_try_stream(struct worker *w)
 {
 	uint64_t deadline;
 	struct backoff b = {0};
-	jsStreamInfo *si = NULL;
 	char name[64], what[128];
+	struct creation made;
 	jsStreamConfig sc;
 	jsErrCode code = 0;
 	natsStatus st;
@@ -138,10 +155,10 @@ setup_try_stream(struct worker *w)
 
 	worker_stream_name(w, "try", name, sizeof(name));
 	setup_stream_config(w, name, &sc);
-	err = create_stream(w, &sc, &si);
+	err = create_stream(w, &sc, &made);
 	if (err < 0)
 		return err;
-	jsStreamInfo_Destroy(si);
+	creation_fini(&made);
 	deadline = clock_mono_ns() + CLEAN_NS;
 	do {
 		st = js_DeleteStream(w->session.js, name, NULL, &code);

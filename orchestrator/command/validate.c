@@ -270,6 +270,17 @@ validate_file(const char *option, const char *path)
 }
 
 static int
+validate_storage(const struct run_config *c)
+{
+	if (strcmp(c->storage, "memory") == 0 &&
+	    strcmp(c->storage_compression, "none") != 0)
+		return usage_error(
+		    "--storage-compression \"%s\": needs --storage file",
+		    c->storage_compression);
+	return 0;
+}
+
+static int
 validate_status(const struct run_config *c)
 {
 	char value[32];
@@ -287,6 +298,8 @@ validate_config(const struct run_config *c)
 	int bad;
 
 	bad = validate_test(c);
+	if (bad == 0)
+		bad = validate_storage(c);
 	if (bad == 0)
 		bad = validate_status(c);
 	if (bad == 0)

@@ -111,6 +111,8 @@ usage()
 	refuse 64 '--k8s-kubeconfig "/nowhere": No such file' \
 		$job --cluster kubernetes --k8s-kubeconfig /nowhere
 	refuse 64 '--encryption "des": .*none, aes' $job --encryption des
+	refuse 64 '--storage-compression "s2": needs --storage file' \
+		$job --storage memory --storage-compression s2
 	refuse 64 '--sync "soon": must be always, or a time' $job --sync soon
 	refuse 64 '--sync "0": must be' $job --sync 0
 	refuse 64 '--sync "1d": must be' $job --sync 1d

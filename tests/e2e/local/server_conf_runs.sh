@@ -149,9 +149,18 @@ case $version in
 	expect_code 69
 	expect '.reasons[0] | test("unknown field \"sync_interval\"")' \
 		"what the server said"
+	stores --storage-compression s2
+	expect_code 69
+	expect '.reasons[0] | test("older than nats-server 2.10")' \
+		"why nothing is compressed"
 	stores --encryption chacha
 	;;
 *)
+	stores --storage-compression s2 --rounds 0 --duration 3s
+	expect_code 0
+	expect '.options["storage-compression"] == "s2"' "the compression"
+	grep -qr '"compression":"s2"' "$work/run/servers" ||
+		fail "no stream is compressed"
 	stores --encryption chacha --sync always --rounds 0 --duration 3s
 	expect '.servers[0].sync == "always"' "each write is synced"
 	expect '.options.sync == "always"' "the option"

@@ -47,9 +47,12 @@ static int
 ar_setup(struct worker *w)
 {
 	const struct ar_options *o = w->options;
+	bool is_plain = strcmp(w->config.storage_compression, "none") == 0;
 
 	if (o->min <= o->max)
-		return w->config.servers_are_ours ? 0 : setup_try_stream(w);
+		return is_plain && w->config.servers_are_ours
+			   ? 0
+			   : setup_try_stream(w);
 	log_error("-o %s.min=%llu is more than max=%llu", w->ops->name,
 	    (unsigned long long)o->min, (unsigned long long)o->max);
 	return -EINVAL;

@@ -5,6 +5,7 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "worker/creation.h"
 #include "worker/workloads/add_remove_streams/add_remove_streams.h"
 
 #define ADD_MS	    3000
@@ -79,12 +80,9 @@ add_once(struct worker *w, struct ar_held *h)
 {
 	struct event ev = {.type = MESSAGE_STREAM_ADD};
 	const char *subjects[1] = {h->subject};
-	jsStreamInfo *si = NULL;
-	jsErrCode code = 0;
 	char description[64];
+	struct creation made;
 	jsStreamConfig sc;
-	jsOptions jo;
-	natsStatus st;
 	bool certain;
 
 	ev.u.stream_add.id = h->id;
@@ -95,21 +93,19 @@ add_once(struct worker *w, struct ar_held *h)
 	ar_config(w, h, &sc, description, sizeof(description));
 	sc.Subjects = subjects;
 	sc.SubjectsLen = 1;
-	session_options(&jo, ADD_MS);
-	st = js_AddStream(&si, w->session.js, &sc, &jo, &code);
-	if (session_outcome(&w->session, st, code) == OUTCOME_OK) {
+	if (creation_ask(w, &sc, ADD_MS, &made) == OUTCOME_OK) {
 		memset(&ev, 0, sizeof(ev));
 		ev.type = MESSAGE_STREAM_ADD_OK;
 		ev.u.stream_add_ok.id = h->id;
-		ev.u.stream_add_ok.variant = ar_variant(w, si->Config);
-		ev.u.stream_add_ok.created = (uint64_t)si->Created;
-		h->created = (uint64_t)si->Created;
-		jsStreamInfo_Destroy(si);
+		ev.u.stream_add_ok.variant = ar_variant(w, made.config);
+		ev.u.stream_add_ok.created = made.created;
+		h->created = made.created;
+		creation_fini(&made);
 		tell(w, &ev);
 		return OUTCOME_OK;
 	}
 	/* "Name in use" and "no peers" may be a deposed meta leader's view. */
-	certain = st == NATS_NO_RESPONDERS;
+	certain = w->session.status == NATS_NO_RESPONDERS;
 	tell_failed(w, h->id, certain);
 	return certain ? OUTCOME_FAIL : OUTCOME_UNKNOWN;
 }

@@ -215,20 +215,6 @@ tell_contents(struct worker *w, uint32_t i, const struct store_config *c)
 	child_emit(&w->child, &ev);
 }
 
-/* Creation time on the server, of which the library reads the text. */
-static uint64_t
-ask_created(struct worker *w, const char *name)
-{
-	jsStreamInfo *si = NULL;
-	uint64_t created = 0;
-
-	if (session_stream_info(&w->session, name, STORE_ATTEMPT_MS, &si) ==
-	    OUTCOME_OK)
-		created = (uint64_t)si->Created;
-	jsStreamInfo_Destroy(si);
-	return created;
-}
-
 int
 store_config_setup(struct worker *w, uint32_t i)
 {
@@ -245,7 +231,8 @@ store_config_setup(struct worker *w, uint32_t i)
 		/* Creating it again with the same configuration is no harm. */
 		if (store_ask(w, "STREAM.CREATE", name, text, &tree) ==
 		    OUTCOME_OK)
-			created = ask_created(w, name);
+			created =
+			    (uint64_t)request_time(json_text(tree, "created"));
 		if (created != 0)
 			break;
 		cJSON_Delete(tree);

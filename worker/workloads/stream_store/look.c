@@ -3,7 +3,6 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "proto/base/text.h"
 #include "worker/workloads/stream_store/stream_store.h"
@@ -40,22 +39,6 @@ store_know(struct store_stream *t, uint32_t subject, uint64_t seq)
 		t->first = seq;
 	if (seq > t->subject_last[subject])
 		t->subject_last[subject] = seq;
-}
-
-/* 2026-01-02T03:04:05.123456789Z in ns since 1970, or 0. */
-static int64_t
-stamp_read(const char *text)
-{
-	int64_t ns = 0, unit = CLOCK_S / 10;
-	struct tm tm = {0};
-	const char *p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-
-	if (p == NULL)
-		return 0;
-	if (*p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10)
-			ns += (*p - '0') * unit;
-	return *p == 'Z' ? (int64_t)timegm(&tm) * (int64_t)CLOCK_S + ns : 0;
 }
 
 static void
@@ -105,7 +88,7 @@ show_answer(struct look *l, const cJSON *message)
 {
 	struct shown m = {.subject = json_text(message, "subject"),
 	    .seq = json_count(message, "seq"),
-	    .stamp_ns = stamp_read(json_text(message, "time"))};
+	    .stamp_ns = request_time(json_text(message, "time"))};
 	uint8_t *data = decode(json_text(message, "data"), &m.len);
 	size_t headers_len;
 	uint8_t *headers = decode(json_text(message, "hdrs"), &headers_len);
@@ -132,7 +115,7 @@ static bool
 show_direct(struct look *l, natsMsg *msg)
 {
 	struct shown m = {.subject = header(msg, "Nats-Subject"),
-	    .stamp_ns = stamp_read(header(msg, "Nats-Time-Stamp")),
+	    .stamp_ns = request_time(header(msg, "Nats-Time-Stamp")),
 	    .data = natsMsg_GetData(msg),
 	    .len = (size_t)natsMsg_GetDataLength(msg)};
 
@@ -215,7 +198,7 @@ is_absence(struct look *l, natsMsg *msg)
 	struct session *s = &l->w->session;
 
 	session_note(s, NATS_NOT_FOUND, 0);
-	s->code = store_status(msg);
+	s->code = request_status(msg);
 	return s->code == NOT_FOUND;
 }
 
@@ -250,7 +233,7 @@ take_part(struct look *l, natsSubscription *sub, uint64_t deadline_ns)
 			    : natsSubscription_NextMsg(&msg, sub, wait_ms);
 
 	session_note(&l->w->session, st, 0);
-	if (st == NATS_OK && store_status(msg) == END_BATCH)
+	if (st == NATS_OK && request_status(msg) == END_BATCH)
 		over = 1;
 	else if (st == NATS_OK && show_direct(l, msg))
 		over = 0;

@@ -123,7 +123,7 @@ send_once(struct worker *w, const struct store_op *op, const struct sending *s,
 		st = natsConnection_RequestMsg(
 		    &reply, w->session.nc, msg, STORE_ATTEMPT_MS);
 	natsMsg_Destroy(msg);
-	outcome = store_answer(w, st, reply, &tree);
+	outcome = request_answer(&w->session, st, reply, &tree);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	*seq = json_count(tree, "seq");

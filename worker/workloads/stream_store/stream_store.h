@@ -17,8 +17,8 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/rng.h"
-#include "proto/json.h"
 #include "worker/internal.h"
+#include "worker/request.h"
 
 #define STORE_STREAMS_MAX  64
 #define STORE_SUBJECTS_MAX 64
@@ -157,20 +157,9 @@ void store_config_read(struct store_config *, const cJSON *config);
 /* Make a stream, and tell of it. 0 or -ETIMEDOUT, which was logged. */
 int store_config_setup(struct worker *, uint32_t i);
 
-/*
- * request.c: ask, with an inbox of its own for the answer. OK with the tree
- * of the answer, which is the caller's to delete; otherwise the session has
- * code and text.
- */
+/* request.c: ask as request_send() does. */
 enum outcome store_ask(struct worker *, const char *verb, const char *stream,
     const char *text, cJSON **tree);
-
-/* What a reply says; msg is destroyed. */
-enum outcome store_answer(
-    struct worker *, natsStatus, natsMsg *msg, cJSON **tree);
-
-/* The status that a reply carries, as the number in its header; 0: none. */
-uint32_t store_status(natsMsg *msg);
 
 /* An operation with an id is going on, or (0) is over. */
 void store_at(struct store_state *, uint64_t id);
