@@ -83,7 +83,10 @@ wait_formed(struct cluster *c)
 			text_add(c->why, sizeof(c->why),
 			    "the servers run but after %llu s %s",
 			    (unsigned long long)(START_NS / CLOCK_S), why);
-			return size != 0 && size < c->n ? 1 : -ETIMEDOUT;
+			/* Without a leader in sight it is tried once more. */
+			return size < c->n && (size > 0 || c->attempts == 1)
+				   ? 1
+				   : -ETIMEDOUT;
 		}
 	}
 }
@@ -102,7 +105,7 @@ form_cluster(struct cluster *c)
 			return got;
 		/*
 		 * 2.10 forms a group of two of three servers now and then,
-		 * which never grows.
+		 * which never grows, or one that elects nobody.
 		 */
 		log_warn("the meta group has %u of %u members and does not "
 			 "grow: the cluster is formed anew",
