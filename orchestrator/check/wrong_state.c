@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
+#include "orchestrator/judge/contents.h"
 #include "proto/base/array.h"
 #include "proto/base/text.h"
 #include "proto/numbers.h"
@@ -82,6 +83,10 @@ judge_numbers(struct check *c, const struct ledger_stream *s,
 	const char *flaw = numbers_flaw(m);
 
 	if (flaw == NULL)
+		return;
+	/* Messages go away, by their age for one, while they are read. */
+	if (!m->same && numbers_own_flaw(m) == NULL &&
+	    contents_has(c->contents, m->stream))
 		return;
 	a.class = class_of(c, m);
 	check_raise(c, &a,
