@@ -46,7 +46,7 @@ struct consumer_state {
 	/* Those of the stream whose messages are read; NO_STREAM: look again */
 	uint32_t *read, nread, room;
 	uint32_t stream;
-	bool is_unsettled, saw_audit;
+	bool saw_audit;
 	bool is_damaged; /* a message was read whose subject is not known */
 };
 
@@ -87,9 +87,7 @@ static enum anomaly_class
 class_of(const struct check *c, const struct slot *t, uint64_t lasted_ns,
     uint64_t least_ns)
 {
-	const struct consumer_state *st = c->state;
-
-	if (st->is_unsettled || lasted_ns < least_ns ||
+	if (c->faults->is_unsettled || lasted_ns < least_ns ||
 	    t->told_ns < lasted_ns ||
 	    !faults_quiet_between(c->faults, t->told_ns - lasted_ns, c->now_ns))
 		return CLASS_WARNING;
@@ -381,9 +379,6 @@ consumer_event(struct check *c, const struct event *ev)
 	struct slot *t;
 
 	switch ((unsigned)ev->type) {
-	case MESSAGE_SETTLED:
-		st->is_unsettled = !ev->u.settled.ok;
-		return 0;
 	case MESSAGE_CONSUMER_INFO:
 		return on_info(c, &ev->u.consumer_info);
 	case MESSAGE_CONSUMER_GONE:
@@ -434,10 +429,9 @@ consumer_fini(struct check *c)
 	free(st->read);
 }
 
-static const enum message_type types[] = {MESSAGE_SETTLED,
-    MESSAGE_CONSUMER_INFO, MESSAGE_CONSUMER_GONE, MESSAGE_CONSUMER_SILENT,
-    MESSAGE_CONSUMER_STATE, MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_MESSAGE,
-    MESSAGE_SCAN_END, 0};
+static const enum message_type types[] = {MESSAGE_CONSUMER_INFO,
+    MESSAGE_CONSUMER_GONE, MESSAGE_CONSUMER_SILENT, MESSAGE_CONSUMER_STATE,
+    MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_CONSUMER_INFO, MESSAGE_CONSUMER_GONE, 0};

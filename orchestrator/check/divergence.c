@@ -35,7 +35,6 @@ struct told {
 
 struct divergence {
 	uint32_t stream; /* that the rest is about */
-	bool is_settled;
 	char servers[SERVERS_MAX][64];
 	uint64_t firsts[SERVERS_MAX], lasts[SERVERS_MAX], counts[SERVERS_MAX];
 	unsigned nservers;
@@ -172,9 +171,9 @@ name_counts(const struct divergence *d, char *out, size_t size)
 }
 
 static enum anomaly_class
-class_of(const struct check *c, const struct divergence *d, uint64_t lasted_ns)
+class_of(const struct check *c, uint64_t lasted_ns)
 {
-	return lasted_ns >= PERSIST_NS && d->is_settled &&
+	return lasted_ns >= PERSIST_NS && c->faults->settled_ns != 0 &&
 		       !faults_active(c->faults)
 		   ? CLASS_VIOLATION
 		   : CLASS_WARNING;
@@ -199,7 +198,7 @@ on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 	}
 	name_sequences(d, &a, sequences, sizeof(sequences));
 	name_counts(d, counts, sizeof(counts));
-	a.class = class_of(c, d, m->differed_ns);
+	a.class = class_of(c, m->differed_ns);
 	if (m->differed_ns < PERSIST_NS)
 		check_doubt(c,
 		    "the copies of stream %u differed for %.0f s, after which "
@@ -288,7 +287,7 @@ on_states_differ(
 {
 	struct anomaly a = {.kind = ANOMALY_DIVERGENCE,
 	    .stream = stream_named(c, m->stream),
-	    .class = class_of(c, d, m->differed_ns)};
+	    .class = class_of(c, m->differed_ns)};
 
 	check_raise(c, &a,
 	    "for %llu s the servers told different things of %s %s: %s",
@@ -304,9 +303,6 @@ divergence_event(struct check *c, const struct event *ev)
 	struct divergence *d = c->state;
 
 	switch ((unsigned)ev->type) {
-	case MESSAGE_SETTLED:
-		d->is_settled = ev->u.settled.ok;
-		break;
 	case MESSAGE_COPY:
 		on_copy(d, &ev->u.copy);
 		break;
@@ -347,9 +343,9 @@ divergence_event(struct check *c, const struct event *ev)
 	return 0;
 }
 
-static const enum message_type types[] = {MESSAGE_SETTLED, MESSAGE_COPY,
-    MESSAGE_COPY_MESSAGE, MESSAGE_COPIES_END, MESSAGE_STATE, MESSAGE_STATE_SIZE,
-    MESSAGE_CONSUMER_AT, MESSAGE_STATES_DIFFER, MESSAGE_COMPARED, 0};
+static const enum message_type types[] = {MESSAGE_COPY, MESSAGE_COPY_MESSAGE,
+    MESSAGE_COPIES_END, MESSAGE_STATE, MESSAGE_STATE_SIZE, MESSAGE_CONSUMER_AT,
+    MESSAGE_STATES_DIFFER, MESSAGE_COMPARED, 0};
 
 const struct check_ops check_divergence = {
     .name = "divergence",

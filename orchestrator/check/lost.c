@@ -49,16 +49,13 @@ struct lost_stream {
 struct lost_state {
 	struct lost_stream *streams;
 	uint32_t n;
-	bool is_unsettled; /* the cluster did not settle before the audit */
 };
 
 /* Without heal and quiescence an absence proves nothing. */
 static enum anomaly_class
 loss_class(const struct check *c)
 {
-	const struct lost_state *st = c->state;
-
-	return st->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION;
+	return c->faults->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION;
 }
 
 /* Which of the messages acknowledged from first to last have to be there. */
@@ -427,10 +424,6 @@ lost_event(struct check *c, const struct event *ev)
 	struct lost_state *st = c->state;
 	struct lost_stream *t;
 
-	if (ev->type == MESSAGE_SETTLED) {
-		st->is_unsettled = !ev->u.settled.ok;
-		return 0;
-	}
 	if (ev->type == MESSAGE_TICK || ev->type == MESSAGE_LEADER) {
 		judge_all_gone(c, false);
 		return 0;
@@ -491,7 +484,7 @@ lost_fini(struct check *c)
 static const enum message_type types[] = {MESSAGE_SCAN_BEGIN,
     MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_ABSENT, MESSAGE_SCAN_REMOVED,
     MESSAGE_SCAN_END, MESSAGE_SCAN_ABSENT_RANGE, MESSAGE_SCAN_STATE,
-    MESSAGE_SCAN_GONE, MESSAGE_SETTLED, MESSAGE_TICK, MESSAGE_LEADER, 0};
+    MESSAGE_SCAN_GONE, MESSAGE_TICK, MESSAGE_LEADER, 0};
 
 const struct check_ops check_lost = {
     .name = "lost",

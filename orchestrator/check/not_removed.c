@@ -18,7 +18,6 @@
 
 struct not_removed_state {
 	uint64_t drained; /* bits of the consumers that have nothing left */
-	bool is_unsettled;
 };
 
 static void
@@ -70,7 +69,7 @@ on_scan(struct check *c, const struct msg_scan_message *m)
 	required = ledger_required(c->ledger, m->stream, m->id);
 	if (required == 0 || !was_confirmed(c, m, required))
 		return;
-	if (st->is_unsettled || (required & ~st->drained) != 0)
+	if (c->faults->is_unsettled || (required & ~st->drained) != 0)
 		a.class = CLASS_WARNING;
 	a.ids[0] = m->id;
 	a.seqs[0] = m->seq;
@@ -95,11 +94,7 @@ on_removed(struct check *c, const struct msg_scan_removed *m)
 static int
 not_removed_event(struct check *c, const struct event *ev)
 {
-	struct not_removed_state *st = c->state;
-
-	if (ev->type == MESSAGE_SETTLED)
-		st->is_unsettled = !ev->u.settled.ok;
-	else if (ev->type == MESSAGE_CONSUMER_STATE)
+	if (ev->type == MESSAGE_CONSUMER_STATE)
 		on_state(c, &ev->u.consumer_state);
 	else if (ev->type == MESSAGE_SCAN_REMOVED)
 		on_removed(c, &ev->u.scan_removed);
@@ -108,7 +103,7 @@ not_removed_event(struct check *c, const struct event *ev)
 	return 0;
 }
 
-static const enum message_type types[] = {MESSAGE_SETTLED,
+static const enum message_type types[] = {
     MESSAGE_CONSUMER_STATE, MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_REMOVED, 0};
 
 const struct check_ops check_not_removed = {

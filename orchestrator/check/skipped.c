@@ -34,7 +34,6 @@ struct slot {
 };
 
 struct skipped_state {
-	bool is_unsettled;
 	struct slot *slots; /* by consumer */
 	uint32_t n;
 };
@@ -52,12 +51,11 @@ static void
 raise_skipped(struct check *c, const struct ledger_entry *e,
     const struct ledger_consumer *k, const char *rule)
 {
-	const struct skipped_state *st = c->state;
 	struct anomaly a = {
 	    .kind = ANOMALY_SKIPPED, .rule = rule, .stream = e->stream};
 	bool is_kept = k->bit == 0 || ledger_is_kept_for(c->ledger, e, k->bit);
 
-	if (st->is_unsettled || !is_kept)
+	if (c->faults->is_unsettled || !is_kept)
 		a.class = CLASS_WARNING;
 	a.ids[0] = e->id;
 	a.seqs[0] = e->seq;
@@ -258,13 +256,9 @@ judge_all_ordered(struct check *c)
 static int
 skipped_event(struct check *c, const struct event *ev)
 {
-	struct skipped_state *st = c->state;
 	struct slot *t;
 
 	switch ((unsigned)ev->type) {
-	case MESSAGE_SETTLED:
-		st->is_unsettled = !ev->u.settled.ok;
-		return 0;
 	case MESSAGE_CONSUMER_STATE:
 		return on_state(c, &ev->u.consumer_state);
 	case MESSAGE_CONSUMER_INFO:
@@ -300,9 +294,8 @@ skipped_fini(struct check *c)
 	free(st->slots);
 }
 
-static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_SETTLED,
-    MESSAGE_CONSUMER_STATE, MESSAGE_CONSUMER_INFO, MESSAGE_SCAN_MESSAGE,
-    MESSAGE_SCAN_END, 0};
+static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_CONSUMER_STATE,
+    MESSAGE_CONSUMER_INFO, MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END, 0};
 
 const struct check_ops check_skipped = {
     .name = "skipped",

@@ -22,10 +22,6 @@
 
 #define CALM_NS (30 * CLOCK_S)
 
-struct undeleted_state {
-	bool is_unsettled;
-};
-
 /* Since when nothing has disturbed the cluster for long enough; false: it has.
  */
 static bool
@@ -75,7 +71,6 @@ static void
 on_scan(struct check *c, const struct msg_scan_message *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
-	const struct undeleted_state *st = c->state;
 	struct anomaly a = {.kind = ANOMALY_UNDELETED, .stream = m->stream};
 	enum presence presence;
 	uint64_t same, since_ns;
@@ -84,7 +79,7 @@ on_scan(struct check *c, const struct msg_scan_message *m)
 	    !check_is_ours(c, m->run, m->intact) ||
 	    !seqmap_find(&s->acked, m->seq, &same))
 		return;
-	a.class = st->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION;
+	a.class = c->faults->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION;
 	a.ids[0] = m->id;
 	a.seqs[0] = m->seq;
 	check_judged(c, 1);
@@ -116,17 +111,11 @@ on_scan(struct check *c, const struct msg_scan_message *m)
 static int
 undeleted_event(struct check *c, const struct event *ev)
 {
-	struct undeleted_state *st = c->state;
-
-	if (ev->type == MESSAGE_SETTLED)
-		st->is_unsettled = !ev->u.settled.ok;
-	else
-		on_scan(c, &ev->u.scan_message);
+	on_scan(c, &ev->u.scan_message);
 	return 0;
 }
 
-static const enum message_type types[] = {
-    MESSAGE_SETTLED, MESSAGE_SCAN_MESSAGE, 0};
+static const enum message_type types[] = {MESSAGE_SCAN_MESSAGE, 0};
 
 const struct check_ops check_undeleted = {
     .name = "undeleted",
@@ -134,6 +123,5 @@ const struct check_ops check_undeleted = {
     .rule = "guarantees 18",
     .types = types,
     .unit = "messages read",
-    .state_size = sizeof(struct undeleted_state),
     .event = undeleted_event,
 };

@@ -34,7 +34,6 @@ struct asked {
 };
 
 struct wrong_state {
-	uint64_t settled_ns; /* the cluster was whole then; 0: it was not */
 	struct asked *asked; /* by stream */
 	uint32_t n;
 };
@@ -42,12 +41,12 @@ struct wrong_state {
 static enum anomaly_class
 class_of(const struct check *c, const struct msg_scan_tally *m)
 {
-	const struct wrong_state *st = c->state;
 	bool is_long =
 	    m->lasted_ns >= NUMBERS_LONG_NS && m->polls >= NUMBERS_POLLS;
 
 	/* Numbers that changed meanwhile are not those of what was read. */
-	if (st->settled_ns == 0 || !is_long || c->now_ns < m->lasted_ns ||
+	if (c->faults->settled_ns == 0 || !is_long ||
+	    c->now_ns < m->lasted_ns ||
 	    (!m->same && numbers_own_flaw(m) == NULL) ||
 	    !faults_quiet_between(
 		c->faults, c->now_ns - m->lasted_ns, c->now_ns))
@@ -123,7 +122,6 @@ static void
 judge_config(
     struct check *c, const char *asked, const struct msg_stream_config *m)
 {
-	const struct wrong_state *st = c->state;
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
 	struct anomaly a = {.kind = ANOMALY_CORRUPT,
 	    .rule = "guarantees 12",
@@ -141,8 +139,8 @@ judge_config(
 		next_item(&asked);
 		next_item(&got);
 	}
-	if (st->settled_ns == 0 || m->polls < CONFIG_POLLS ||
-	    !faults_quiet_between(c->faults, st->settled_ns, c->now_ns))
+	if (m->polls < CONFIG_POLLS ||
+	    !faults_quiet_since_settled(c->faults, c->now_ns))
 		a.class = CLASS_WARNING;
 	check_raise(c, &a,
 	    "stream %s was created with %s, and its leader said %u times that "
@@ -172,16 +170,10 @@ on_config(struct check *c, const struct msg_stream_config *m)
 static int
 wrong_event(struct check *c, const struct event *ev)
 {
-	struct wrong_state *st = c->state;
 	const struct ledger_stream *s;
 
 	if (ev->type == MESSAGE_STREAM_CONFIG)
 		return on_config(c, &ev->u.stream_config);
-
-	if (ev->type == MESSAGE_SETTLED) {
-		st->settled_ns = ev->u.settled.ok ? c->now_ns : 0;
-		return 0;
-	}
 	s = ledger_stream(c->ledger, ev->u.scan_tally.stream);
 	if (s != NULL) {
 		judge_labels(c, s, &ev->u.scan_tally);
@@ -199,7 +191,7 @@ wrong_fini(struct check *c)
 }
 
 static const enum message_type types[] = {
-    MESSAGE_SETTLED, MESSAGE_SCAN_TALLY, MESSAGE_STREAM_CONFIG, 0};
+    MESSAGE_SCAN_TALLY, MESSAGE_STREAM_CONFIG, 0};
 
 static const enum message_type judges[] = {MESSAGE_SCAN_TALLY, 0};
 

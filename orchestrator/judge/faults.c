@@ -350,6 +350,8 @@ faults_event(struct faults *f, const struct event *ev)
 		on_healed(f, ev);
 		break;
 	case MESSAGE_SETTLED:
+		f->is_unsettled = !ev->u.settled.ok;
+		f->settled_ns = ev->u.settled.ok ? now : 0;
 		if (ev->u.settled.ok)
 			on_whole(f, now);
 		break;
@@ -429,6 +431,13 @@ faults_quiet_between(const struct faults *f, uint64_t from_ns, uint64_t to_ns)
 		if (f->past[i].from_ns <= to_ns && f->past[i].to_ns >= from_ns)
 			return false;
 	return true;
+}
+
+bool
+faults_quiet_since_settled(const struct faults *f, uint64_t now_ns)
+{
+	return f->settled_ns != 0 &&
+	       faults_quiet_between(f, f->settled_ns, now_ns);
 }
 
 uint64_t

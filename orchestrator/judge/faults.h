@@ -84,6 +84,10 @@ struct faults {
 	struct fault_servers servers;
 	uint64_t last_end_ns; /* when the last disturbance ended */
 	uint64_t calm_ns;     /* when the cause of one was undone last */
+	/* After the load: the cluster was whole then (0: not yet), or was not.
+	 */
+	uint64_t settled_ns;
+	bool is_unsettled;
 	struct fault_span past[FAULTS_PAST]; /* a ring of the latest */
 	uint64_t npast;
 	uint64_t forgotten_ns; /* what was before this is not known */
@@ -122,6 +126,9 @@ bool faults_quiet_for(const struct faults *, uint64_t now_ns, uint64_t ns);
  */
 bool faults_quiet_between(
     const struct faults *, uint64_t from_ns, uint64_t to_ns);
+
+/* True when the cluster settled, and nothing has disturbed it since. */
+bool faults_quiet_since_settled(const struct faults *, uint64_t now_ns);
 
 /* FAULTS_ELECTION_NS before a moment: what was in force then may still tell. */
 uint64_t faults_before(uint64_t ns);

@@ -13,9 +13,7 @@
 static enum anomaly_class
 final_class(const struct check *c)
 {
-	const struct kv_state *st = c->state;
-
-	return st->unsettled ? CLASS_WARNING : kv_loss_class(c);
+	return c->faults->is_unsettled ? CLASS_WARNING : kv_loss_class(c);
 }
 
 void

@@ -93,9 +93,6 @@ on_rare(struct check *c, const struct event *ev)
 	case MESSAGE_CHILD_EXIT:
 		on_child_exit(st, ev->u.child_exit.child);
 		break;
-	case MESSAGE_SETTLED:
-		st->unsettled = !ev->u.settled.ok;
-		break;
 	case MESSAGE_TICK:
 		on_tick(c);
 		break;
@@ -175,8 +172,7 @@ kv_fini(struct check *c)
 static const enum message_type types[] = {MESSAGE_KV_READ, MESSAGE_KV_VALUE,
     MESSAGE_KV_UPDATE, MESSAGE_KV_UPDATE_OK, MESSAGE_KV_UPDATE_REJECTED,
     MESSAGE_KV_UPDATE_UNKNOWN, MESSAGE_KV_UPDATE_END, MESSAGE_KV_FINAL,
-    MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_END, MESSAGE_CHILD_EXIT, MESSAGE_SETTLED,
-    MESSAGE_TICK, 0};
+    MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_END, MESSAGE_CHILD_EXIT, MESSAGE_TICK, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_KV_READ, MESSAGE_KV_UPDATE, MESSAGE_KV_FINAL, 0};

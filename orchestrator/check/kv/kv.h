@@ -110,7 +110,6 @@ struct kv_state {
 	uint64_t *dropped; /* highest counter that left it, by source */
 	uint32_t ndropped;
 	struct msg_scan_begin begun; /* by the audit */
-	bool unsettled; /* the cluster was not whole again before the audit */
 };
 
 /* What a read or the audit shows of a key. */

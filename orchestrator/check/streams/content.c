@@ -8,13 +8,10 @@
 static enum anomaly_class
 class_of(const struct check *c, const struct stream *s)
 {
-	const struct streams_state *st = c->state;
-
 	/* A publish to the earlier one that nobody answered may come late. */
 	if (s->unheard_before > 0)
 		return CLASS_DOCUMENTED;
-	return st->settled_ns != 0 && faults_quiet_between(
-					  c->faults, st->settled_ns, c->now_ns)
+	return faults_quiet_since_settled(c->faults, c->now_ns)
 		   ? CLASS_VIOLATION
 		   : CLASS_WARNING;
 }

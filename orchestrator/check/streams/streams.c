@@ -92,10 +92,6 @@ streams_event(struct check *c, const struct event *ev)
 		return streams_on_list_end(c, ev);
 	case MESSAGE_TICK:
 		return on_tick(c);
-	case MESSAGE_SETTLED:
-		((struct streams_state *)c->state)->settled_ns =
-		    ev->u.settled.ok ? c->now_ns : 0;
-		return 0;
 	case MESSAGE_STREAM_CONTENT:
 		streams_on_content(c, &ev->u.stream_content);
 		return 0;
@@ -153,7 +149,7 @@ static const enum message_type types[] = {MESSAGE_STREAM_ADD,
     MESSAGE_STREAM_ADD_OK, MESSAGE_STREAM_REMOVE, MESSAGE_STREAM_REMOVE_OK,
     MESSAGE_STREAM_OP_FAILED, MESSAGE_STREAM_FILLED, MESSAGE_STREAM_LIST,
     MESSAGE_STREAM_LISTED, MESSAGE_STREAM_LIST_END, MESSAGE_STREAM_COUNTED,
-    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_CHILD_EXIT, MESSAGE_SETTLED,
+    MESSAGE_STREAM_OP_END, MESSAGE_TICK, MESSAGE_CHILD_EXIT,
     MESSAGE_STREAM_CONTENT, 0};
 
 static const enum message_type judges[] = {

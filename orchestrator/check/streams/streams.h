@@ -116,8 +116,7 @@ struct streams_state {
 	struct stream *watched;
 	struct client *clients;
 	uint32_t nclients;
-	uint64_t listings;   /* judged so far */
-	uint64_t settled_ns; /* the cluster was whole then; 0: it was not */
+	uint64_t listings; /* judged so far */
 };
 
 /* table.c: a new stream, or NULL without memory. */
