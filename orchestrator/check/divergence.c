@@ -220,48 +220,49 @@ turn_state(struct divergence *d, const char *name)
 	d->states[0] = '\0';
 }
 
+/* Name a server that has it, or has to. True when it does: what follows. */
+static bool
+add_server(
+    struct divergence *d, const char *server, bool has_it, bool is_replica)
+{
+	if (!has_it && !is_replica)
+		return false;
+	text_add(d->states, sizeof(d->states), "%s%s%s",
+	    d->states[0] ? "; " : "", server, has_it ? "" : " lacks it");
+	return has_it;
+}
+
+static const char *
+role(bool leads, bool is_replica)
+{
+	return leads ? ", leads" : is_replica ? "" : ", no replica";
+}
+
 static void
 on_consumer_at(struct divergence *d, const struct msg_consumer_at *m)
 {
-	size_t size = sizeof(d->states);
-
 	turn_state(d, m->name);
-	if (!m->has_it && !m->is_replica)
-		return;
-	text_add(d->states, size, "%s%s", d->states[0] ? "; " : "", m->server);
-	if (m->has_it)
-		text_add(d->states, size,
+	if (add_server(d, m->server, m->has_it, m->is_replica))
+		text_add(d->states, sizeof(d->states),
 		    " %llu delivered, ack floor %llu, %llu awaiting their "
 		    "ack%s",
 		    (unsigned long long)m->delivered,
 		    (unsigned long long)m->floor,
 		    (unsigned long long)m->ack_pending,
-		    m->leads	     ? ", leads"
-		    : !m->is_replica ? ", no replica"
-				     : "");
-	else
-		text_add(d->states, size, " lacks it");
+		    role(m->leads, m->is_replica));
 }
 
 static void
 on_state(struct divergence *d, const struct msg_state *m)
 {
-	size_t size = sizeof(d->states);
-
 	turn_state(d, m->stream);
 	d->has_size = m->has_it;
-	if (!m->has_it && !m->is_replica)
-		return;
-	text_add(d->states, size, "%s%s", d->states[0] ? "; " : "", m->server);
-	if (m->has_it)
-		text_add(d->states, size, " %llu..%llu, %llu messages%s",
+	if (add_server(d, m->server, m->has_it, m->is_replica))
+		text_add(d->states, sizeof(d->states),
+		    " %llu..%llu, %llu messages%s",
 		    (unsigned long long)m->first, (unsigned long long)m->last,
 		    (unsigned long long)m->messages,
-		    m->leads	     ? ", leads"
-		    : !m->is_replica ? ", no replica"
-				     : "");
-	else
-		text_add(d->states, size, " lacks it");
+		    role(m->leads, m->is_replica));
 }
 
 /* The stream of that name, or of that consumer's. */
