@@ -497,6 +497,13 @@ messages_to_read(const struct run *r)
 	return n;
 }
 
+/* By the scan, and of streams that are replicated once more of each copy. */
+static uint32_t
+reading_times(const struct run *r)
+{
+	return r->config.replicas > 1 ? 1 + (uint32_t)r->config.replicas : 1;
+}
+
 /* What the audit has to read, said beforehand: ns to read all of it once. */
 static uint64_t
 note_reading(struct run *r)
@@ -507,8 +514,7 @@ note_reading(struct run *r)
 
 	m->messages = messages_to_read(r);
 	m->bytes = m->messages > 0 ? r->published_bytes : 0;
-	m->times =
-	    r->config.replicas > 1 ? 1 + (uint32_t)r->config.replicas : 1;
+	m->times = reading_times(r);
 	ns =
 	    m->messages / READ_RATE * CLOCK_S + m->bytes / READ_BYTES * CLOCK_S;
 	ns *= is_slow(r) ? 3 : 1;
@@ -528,7 +534,7 @@ audit_enter(struct run *r)
 	struct msg_audit_limit *m = &r->limit;
 	uint64_t base = left_of_end(r, end_time(r) / 2) - last_time(r);
 	uint64_t reading = note_reading(r);
-	uint64_t copies = r->config.replicas > 1 ? r->config.replicas : 0;
+	uint64_t all = base + reading * reading_times(r);
 
 	/* Of a cluster that does not settle nothing new would be known. */
 	r->compared = r->is_unsettled;
@@ -538,8 +544,8 @@ audit_enter(struct run *r)
 	m->reading_ns = reading;
 	m->proof_ns = PROOF_NS;
 	r->audit_ns = children_time(r->children);
-	r->end_ns = r->audit_ns + base + reading * (1 + copies) + last_time(r);
-	set_deadline(r, base + reading * (1 + copies) + PROOF_NS + REPLY_NS);
+	r->end_ns = r->audit_ns + all + last_time(r);
+	set_deadline(r, all + PROOF_NS + REPLY_NS);
 	start_audit(r);
 }
 
