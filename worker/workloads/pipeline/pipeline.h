@@ -66,6 +66,9 @@ int pipe_publisher_drain(struct worker *, struct pipe_publisher *);
 void pipe_publisher_give_up(struct pipe_publisher *, uint64_t id);
 void pipe_publisher_end(struct pipe_publisher *);
 
+/* Write what a message is made of; a->size bytes. Its checksum. */
+uint64_t pipe_fill(const struct worker *, const struct attempt *, uint8_t *out);
+
 /*
  * Send a message with its id, to its subject below the stem; its answer goes
  * to reply. False when the library did not take it.

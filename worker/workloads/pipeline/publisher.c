@@ -133,19 +133,25 @@ flight_free(struct pipe_publisher *p, struct flight *f)
 	p->free[p->nfree++] = (uint32_t)(f - p->flights);
 }
 
+uint64_t
+pipe_fill(const struct worker *w, const struct attempt *a, uint8_t *out)
+{
+	struct payload payload = {.run = w->config.run,
+	    .id = a->id,
+	    .incarnation = w->incarnation,
+	    .size = a->size};
+
+	payload_write(&payload, out);
+	return payload.sum;
+}
+
 /* Begin an attempt, the k-th of a burst: what happens before the flush. */
 static void
 attempt_tell(
     struct worker *w, struct pipe_publisher *p, struct flight *f, unsigned k)
 {
-	struct payload payload = {.run = w->config.run,
-	    .id = f->now.id,
-	    .incarnation = w->incarnation,
-	    .size = f->now.size};
-
-	payload_write(&payload, p->data + k * p->data_each);
+	f->now.sum = pipe_fill(w, &f->now, p->data + k * p->data_each);
 	f->now.number++;
-	f->now.sum = payload.sum;
 	f->is_waiting = false;
 	tell_invoke(w, &f->now);
 }

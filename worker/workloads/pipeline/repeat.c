@@ -174,12 +174,7 @@ static void
 repeat_tell(
     struct worker *w, struct pipe_repeats *r, struct repeat *at, unsigned k)
 {
-	struct payload payload = {.run = w->config.run,
-	    .id = at->now.id,
-	    .incarnation = w->incarnation,
-	    .size = at->now.size};
-
-	payload_write(&payload, r->data + k * r->data_each);
+	at->now.sum = pipe_fill(w, &at->now, r->data + k * r->data_each);
 	at->now.number++;
 	at->awaits_leader = false;
 	at->is_sent = true;
