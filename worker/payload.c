@@ -69,3 +69,11 @@ payload_read(struct payload *p, const void *data, size_t len)
 	p->sum = sum;
 	return true;
 }
+
+uint64_t
+payload_stored(uint64_t bytes, bool has_header, bool is_memory)
+{
+	if (is_memory)
+		return bytes + 16;
+	return bytes + 30 + (has_header ? 4 : 0);
+}

@@ -31,4 +31,10 @@ void payload_write(struct payload *, uint8_t *out);
  */
 bool payload_read(struct payload *, const void *data, size_t len);
 
+/*
+ * Bytes that a stream counts for a message with so many of subject, header and
+ * payload together: what its record takes is added (guarantees, wrong_state).
+ */
+uint64_t payload_stored(uint64_t bytes, bool has_header, bool is_memory);
+
 #endif

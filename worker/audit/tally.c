@@ -47,16 +47,14 @@ add_subject(struct tally *t, uint64_t hash)
 	t->nsubjects++;
 }
 
-/* Bytes that a message takes in the server's store (filestore, memstore). */
 static uint64_t
 stored_bytes(const struct worker *w, const struct label *l, natsMsg *msg)
 {
 	uint64_t n = l->subject_len + l->header_len +
 		     (uint64_t)natsMsg_GetDataLength(msg);
 
-	if (setup_storage(w) == js_MemoryStorage)
-		return n + 16;
-	return n + 30 + (l->header_len > 0 ? 4 : 0);
+	return payload_stored(
+	    n, l->header_len > 0, setup_storage(w) == js_MemoryStorage);
 }
 
 void

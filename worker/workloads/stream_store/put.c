@@ -60,7 +60,6 @@ make_headers(struct worker *w, const struct store_op *op, struct sending *s)
 	}
 }
 
-/* As file stores and memory stores count it (guarantees, limits). */
 static uint32_t
 bytes_stored(const struct store_op *op, const struct sending *s)
 {
@@ -71,7 +70,7 @@ bytes_stored(const struct store_op *op, const struct sending *s)
 		headers += strlen(s->headers[i].key) +
 			   strlen(s->headers[i].value) + strlen(": \r\n");
 	all = strlen(s->subject) + headers + op->size;
-	return (uint32_t)(all + (op->at->config.is_memory ? 16 : 34));
+	return (uint32_t)payload_stored(all, true, op->at->config.is_memory);
 }
 
 static void
