@@ -18,13 +18,16 @@ has_load()
 }
 
 start run queue-group-consumer --server-bin "$server" --mayhem none \
-	--op-timeout 2s --consume-timeout 2s --duration 28s --out "$work/run"
+	--op-timeout 2s --consume-timeout 2s --duration 10m --out "$work/run"
 await 120 "there is load" has_load
 stream=$(basename "${consumer%/obs/*}")
 url=$(jq -r '.servers[0].url' "$work/run/servers.json")
-sleep 15 # who leads the consumer has been told by now
+await 120 "who leads the consumer has been told several times" \
+	grep -Eq '^mayhem +(1[6-9]|[2-9][0-9]|[1-9][0-9]{2})\.' "$work/err"
 "$probe" "$url" reset "$stream" "$(basename "$consumer")" ||
 	fail "reset: probe failed"
+await 120 "something comes again" grep -Eq 'anomalies [1-9]' "$work/err"
+kill -INT "$pid"
 finished 400
 expect_code 1
 expect '[.anomalies[] | select(.kind == "redelivered_after_ack" or
