@@ -11,7 +11,7 @@ install(FILES ${CMAKE_BINARY_DIR}/completion.bash RENAME natsburn
 install(FILES ${CMAKE_BINARY_DIR}/completion.zsh RENAME _natsburn
   DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 install(FILES scripts/grafana-dashboard.json docs/report.schema.json
-  docs/matrix.schema.json
+  docs/matrix.schema.json docs/hunt.schema.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/natsburn)
 install(FILES README.md LICENSE CHANGES.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR}

@@ -11,6 +11,7 @@
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
+#include "orchestrator/many/hunt.h"
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/many/shards.h"
 #include "orchestrator/report/report.h"
@@ -26,6 +27,11 @@ const struct cli_command cli_commands[] = {
     {"dump", "put it into one file to attach to an issue", cmd_dump},
     {"matrix", "all of --tests, --mayhem, --server-bin, each with each",
 	cmd_matrix},
+    {"hunt", "drawn runs for --duration, and the distinct failures they met",
+	cmd_hunt},
+    {"shrink", "the smallest run that still fails like RUN_DIR", cmd_shrink},
+    {"bisect", "the first of --server-bin OLD,...,NEW to fail like RUN_DIR",
+	cmd_bisect},
     {"list", "tests, mayhem modes, checks, cluster drivers", cmd_list},
     {"mayhem", "faults alone, beside a load of your own", cmd_mayhem},
     {"cluster", "servers alone: cluster up, status DIR, down DIR", cmd_cluster},
@@ -49,6 +55,8 @@ help(FILE *out)
 	fputs("\noptions [default]\n", out);
 	option_help(config_options, "--", out);
 	option_help(matrix_options, "--", out);
+	option_help(hunt_options + 1, "--", out); /* --tests is told above */
+	option_help(bisect_options, "--", out);
 	option_help(shards_options, "--", out);
 	fputs("  -o NAME.KEY=VALUE            option of a test: see list\n"
 	      "\nexit codes: 0 every exercised check holds, 1 violation, 2 "

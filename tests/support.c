@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What the tests share; see support.h. */
 #include "tests/support.h"
+#include "proto/base/file.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,19 +147,10 @@ support_dir_make(char out[SUPPORT_PATH_MAX])
 	assert_non_null(mkdtemp(out));
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int what, struct FTW *ftw)
-{
-	(void)st;
-	(void)what;
-	(void)ftw;
-	return remove(path);
-}
-
 void
 support_dir_remove(const char *dir)
 {
-	(void)nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS); /* or it stays */
+	(void)file_remove_tree(dir); /* or it stays */
 }
 
 uint64_t

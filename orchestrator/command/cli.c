@@ -196,3 +196,50 @@ cli_connect_options(struct run_config *c, int argc, char **argv,
 		return n;
 	return login_take(c, &env) == 0 ? n : -EINVAL;
 }
+
+static void
+drop_word(int *argc, char **argv, int i, int n)
+{
+	memmove(&argv[i], &argv[i + n],
+	    (size_t)(*argc - i - n + 1) * sizeof(argv[0]));
+	*argc -= n;
+}
+
+int
+cli_take_own(
+    const struct option_spec *rows, void *values, int *argc, char **argv)
+{
+	const struct option_spec *row;
+	char name[32], variable[80], why[OPTION_WHY_MAX];
+	const char *value;
+	int i = 0, n;
+
+	option_defaults(rows, values);
+	for (row = rows; row->name != NULL; row++) {
+		cli_variable(row->name, variable, sizeof(variable));
+		value = getenv(variable);
+		if (value != NULL &&
+		    option_set(rows, values, "--", row->name, value, why) < 0)
+			return usage_error(
+			    "in the environment, %s: %s", variable, why);
+	}
+	while (i < *argc) {
+		value = strchr(argv[i], '=');
+		name[0] = '\0';
+		if (strncmp(argv[i], "--", 2) == 0)
+			text_add(name, sizeof(name), "%.*s",
+			    (int)strcspn(argv[i] + 2, "="), argv[i] + 2);
+		if (option_find(rows, name) == NULL) {
+			i++;
+			continue;
+		}
+		n = value != NULL ? 1 : 2;
+		if (i + n > *argc)
+			return usage_error("--%s needs a value", name);
+		value = value != NULL ? value + 1 : argv[i + 1];
+		if (option_set(rows, values, "--", name, value, why) < 0)
+			return usage_error("%s", why);
+		drop_word(argc, argv, i, n);
+	}
+	return 0;
+}

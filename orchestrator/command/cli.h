@@ -19,9 +19,15 @@ int cmd_doctor(int argc, char **argv);
 int cmd_mayhem(int argc, char **argv);
 int cmd_cluster(int argc, char **argv);
 int cmd_matrix(int argc, char **argv);
+int cmd_hunt(int argc, char **argv);
+int cmd_shrink(int argc, char **argv);
+int cmd_bisect(int argc, char **argv);
 
 /* natsburn --completion bash|zsh. */
 int cmd_completion(int argc, char **argv);
+
+/* Options of bisect, some of which shrink has, too. */
+extern const struct option_spec bisect_options[];
 
 /* The commands; a NULL name ends the table. */
 struct cli_command {
@@ -44,6 +50,13 @@ int cli_options(struct run_config *, int argc, char **argv, const char **words,
  */
 int cli_connect_options(struct run_config *, int argc, char **argv,
     const char **words, int max_words);
+
+/*
+ * Take the options of these rows out of the environment and of argv; what is
+ * left are options of run. 0 or EXIT_USAGE after the error was said.
+ */
+int cli_take_own(
+    const struct option_spec *rows, void *values, int *argc, char **argv);
 
 /* The name of an option's variable in the environment. */
 void cli_variable(const char *option, char *out, size_t size);

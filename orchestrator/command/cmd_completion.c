@@ -10,6 +10,7 @@
 #include "chaos/chaos.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/usage.h"
+#include "orchestrator/many/hunt.h"
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/many/shards.h"
 #include "worker/worker.h"
@@ -186,6 +187,10 @@ bash_words(void)
 		printf(" --%s", row->name);
 	for (row = matrix_options; row->name != NULL; row++)
 		printf(" --%s", row->name);
+	for (row = hunt_options + 1; row->name != NULL; row++)
+		printf(" --%s", row->name);
+	for (row = bisect_options; row->name != NULL; row++)
+		printf(" --%s", row->name);
 	for (row = shards_options; row->name != NULL; row++)
 		printf(" --%s", row->name);
 	puts("\"\n"
@@ -209,6 +214,10 @@ bash(void)
 	for (row = config_options; row->name != NULL; row++)
 		bash_values(row);
 	for (row = matrix_options; row->name != NULL; row++)
+		bash_values(row);
+	for (row = hunt_options + 1; row->name != NULL; row++)
+		bash_values(row);
+	for (row = bisect_options; row->name != NULL; row++)
 		bash_values(row);
 	for (row = shards_options; row->name != NULL; row++)
 		bash_values(row);
@@ -281,6 +290,10 @@ zsh(void)
 	for (row = config_options; row->name != NULL; row++)
 		zsh_option(row);
 	for (row = matrix_options; row->name != NULL; row++)
+		zsh_option(row);
+	for (row = hunt_options + 1; row->name != NULL; row++)
+		zsh_option(row);
+	for (row = bisect_options; row->name != NULL; row++)
 		zsh_option(row);
 	for (row = shards_options; row->name != NULL; row++)
 		zsh_option(row);

@@ -21,6 +21,7 @@
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
+#include "orchestrator/many/process.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/clock.h"
@@ -42,61 +43,11 @@ struct driver {
 	unsigned width; /* of the longest test-mayhem-version-k */
 };
 
-/* Command line */
-
-static void
-drop_word(int *argc, char **argv, int i, int n)
-{
-	memmove(&argv[i], &argv[i + n],
-	    (size_t)(*argc - i - n + 1) * sizeof(argv[0]));
-	*argc -= n;
-}
-
-/* Take --tests and --repeat out of argv; the rest are options of run. */
-static int
-take_own(struct matrix *m, int *argc, char **argv)
-{
-	const struct option_spec *row;
-	char name[32], variable[80], why[OPTION_WHY_MAX];
-	const char *value;
-	int i = 0, n;
-
-	option_defaults(matrix_options, &m->own);
-	for (row = matrix_options; row->name != NULL; row++) {
-		cli_variable(row->name, variable, sizeof(variable));
-		value = getenv(variable);
-		if (value != NULL && option_set(matrix_options, &m->own, "--",
-					 row->name, value, why) < 0)
-			return usage_error(
-			    "in the environment, %s: %s", variable, why);
-	}
-	while (i < *argc) {
-		value = strchr(argv[i], '=');
-		name[0] = '\0';
-		if (strncmp(argv[i], "--", 2) == 0)
-			text_add(name, sizeof(name), "%.*s",
-			    (int)strcspn(argv[i] + 2, "="), argv[i] + 2);
-		if (option_find(matrix_options, name) == NULL) {
-			i++;
-			continue;
-		}
-		n = value != NULL ? 1 : 2;
-		if (i + n > *argc)
-			return usage_error("--%s needs a value", name);
-		value = value != NULL ? value + 1 : argv[i + 1];
-		if (option_set(
-			matrix_options, &m->own, "--", name, value, why) < 0)
-			return usage_error("%s", why);
-		drop_word(argc, argv, i, n);
-	}
-	return 0;
-}
-
 static int
 take_options(struct matrix *m, int argc, char **argv)
 {
 	const char *word = NULL;
-	int bad = take_own(m, &argc, argv), n;
+	int bad = cli_take_own(matrix_options, &m->own, &argc, argv), n;
 
 	if (bad != 0)
 		return bad;
@@ -217,30 +168,6 @@ show_cell(const struct driver *d, const struct matrix_cell *cell)
 	fprintf(stderr, "%s\n", cell->was_kept ? "  (kept)" : "");
 }
 
-/* The last whole line of a file's end. */
-static void
-last_line(const char *path, char *out, size_t size)
-{
-	char tail[1024];
-	int fd = file_open(path);
-	off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
-	off_t from =
-	    end > (off_t)sizeof(tail) - 1 ? end - (off_t)sizeof(tail) + 1 : 0;
-	ssize_t n = fd >= 0 ? pread(fd, tail, sizeof(tail) - 1, from) : 0;
-	char *line;
-
-	if (fd >= 0)
-		close(fd);
-	out[0] = '\0';
-	while (n > 0 && tail[n - 1] == '\n')
-		n--;
-	if (n <= 0)
-		return;
-	tail[n] = '\0';
-	line = strrchr(tail, '\n');
-	text_printable(out, size, line != NULL ? line + 1 : tail);
-}
-
 /* On a terminal: the line of the cell that runs, renewed. */
 static void
 show_running(const struct driver *d, const struct matrix_cell *cell)
@@ -251,7 +178,7 @@ show_running(const struct driver *d, const struct matrix_cell *cell)
 	if (d->is_quiet || !d->term.is_terminal)
 		return;
 	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
-	last_line(path, said, sizeof(said));
+	process_last_line(path, said, sizeof(said));
 	text_add(line, sizeof(line), "[%*u/%u] %-12s  %-*s  %s", digits,
 	    (unsigned)(cell - d->m->cells) + 1, d->m->ncells,
 	    d->m->interrupted ? "ending" : "running", (int)d->width, cell->name,
@@ -333,7 +260,7 @@ judge_cell(struct driver *d, struct matrix_cell *cell, int status)
 		return;
 	}
 	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
-	last_line(path, last, sizeof(last));
+	process_last_line(path, last, sizeof(last));
 	if (WIFSIGNALED(status))
 		text_add(
 		    how, sizeof(how), "killed by signal %d", WTERMSIG(status));
@@ -344,6 +271,20 @@ judge_cell(struct driver *d, struct matrix_cell *cell, int status)
 		died(cell, how, last);
 	else
 		cell->exit_code = WEXITSTATUS(status);
+}
+
+static pid_t
+spawn_cell(const struct matrix *m, const struct matrix_cell *cell, int log)
+{
+	struct run_config *c = calloc(1, sizeof(*c));
+	pid_t pid = -ENOMEM;
+
+	if (c != NULL) {
+		matrix_config(m, cell, c);
+		pid = process_spawn(c, log);
+	}
+	free(c);
+	return pid;
 }
 
 static void
@@ -362,7 +303,7 @@ run_cell(struct driver *d, struct matrix_cell *cell)
 	if (err == 0 && log < 0)
 		err = log;
 	if (err == 0) {
-		pid = matrix_spawn(d->m, cell, log);
+		pid = spawn_cell(d->m, cell, log);
 		close(log);
 		err = pid < 0 ? (int)pid : 0;
 	}
@@ -463,7 +404,7 @@ drive(struct driver *d)
 	if (full != NULL && strlen(full) < CONFIG_PATH_MAX - MATRIX_NAME_MAX)
 		text_set(d->m->dir, sizeof(d->m->dir), full);
 	free(full);
-	err = matrix_environment(&d->m->base);
+	err = process_environment(&d->m->base);
 	d->signals = sig_open(signals, 4);
 	if (err < 0 || d->signals < 0) {
 		fputs("natsburn: cannot begin the matrix\n", stderr);

@@ -3,7 +3,6 @@
 #include "orchestrator/command/trial.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +10,11 @@
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/live/run.h"
 #include "proto/base/clock.h"
+#include "proto/base/file.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 
 #define REPORT_MAX ((size_t)1 << 24)
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
 
 /* The first reason of the run's report. */
 static void
@@ -53,7 +44,7 @@ trial_run(const struct run_config *c, char says[TRIAL_SAYS_MAX])
 	struct run *r = calloc(1, sizeof(*r));
 	const char *tmp = getenv("TMPDIR");
 	char dir[CONFIG_PATH_MAX];
-	int code;
+	int code, err;
 
 	text_format(dir, sizeof(dir), "%s/natsburn-doctor.XXXXXX",
 	    tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
@@ -82,8 +73,9 @@ trial_run(const struct run_config *c, char says[TRIAL_SAYS_MAX])
 	else
 		say_reason(dir, code, says);
 	free(r);
-	if (nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0)
+	err = file_remove_tree(dir);
+	if (err < 0)
 		fprintf(stderr, "natsburn: cannot remove \"%s\": %s\n", dir,
-		    strerror(errno));
+		    strerror(-err));
 	return code;
 }

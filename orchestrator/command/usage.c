@@ -9,6 +9,8 @@
 
 #define USAGE_TEXT_MAX 8192 /* bytes of an error */
 
+static bool is_silent;
+
 static void say(const char *fmt, va_list ap)
     __attribute__((format(printf, 1, 0)));
 
@@ -17,6 +19,8 @@ say(const char *fmt, va_list ap)
 {
 	char text[USAGE_TEXT_MAX], shown[USAGE_TEXT_MAX];
 
+	if (is_silent)
+		return;
 	(void)vsnprintf(text, sizeof(text), fmt, ap); /* cut is fine */
 	text_printable(shown, sizeof(shown), text);
 	fprintf(stderr, "natsburn: %s\n", shown);
@@ -41,4 +45,10 @@ usage_error(const char *fmt, ...)
 	say(fmt, ap);
 	va_end(ap);
 	return EXIT_USAGE;
+}
+
+void
+usage_be_silent(bool silent)
+{
+	is_silent = silent;
 }

@@ -3,10 +3,15 @@
 #ifndef ORCHESTRATOR_USAGE_H
 #define ORCHESTRATOR_USAGE_H
 
+#include <stdbool.h>
+
 /* Print "natsburn: ...". */
 void usage_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, and return EXIT_USAGE. */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* From now on nothing is printed, for who tries what may be wrong; or it is. */
+void usage_be_silent(bool);
 
 #endif

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* The cells of a matrix; see matrix.h. */
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "chaos/cluster/cluster.h"
-#include "orchestrator/command/binary.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/command/validate.h"
@@ -27,7 +23,7 @@
 const struct option_spec matrix_options[] = {
     {"tests", OPTION_STRING, offsetof(struct matrix_options, tests),
 	CONFIG_LIST_MAX, "", 0, 0, NULL, "TEST[,TEST]",
-	"matrix: tests to combine with --mayhem and --server-bin", false},
+	"matrix, hunt: tests to combine, or to draw from", false},
     {"repeat", OPTION_U64, offsetof(struct matrix_options, repeat),
 	sizeof(uint64_t), "1", 1, ROUNDS_MAX, NULL, "N",
 	"matrix: runs of each combination", false},
@@ -35,38 +31,6 @@ const struct option_spec matrix_options[] = {
 };
 
 /* The axes */
-
-/* Lists of a list: a comma separates alternatives, + what is together. */
-static void
-plus_to_comma(char *list)
-{
-	for (; *list != '\0'; list++)
-		if (*list == '+')
-			*list = ',';
-}
-
-static int
-axis_add(struct matrix_axis *axis, const char *option, const char *value,
-    const char *label)
-{
-	struct matrix_item *item = &axis->items[axis->n];
-	unsigned i;
-
-	if (axis->n == MATRIX_AXIS_MAX)
-		return usage_error(
-		    "--%s: more than %d of them", option, MATRIX_AXIS_MAX);
-	for (i = 0; i < axis->n; i++)
-		if (strcmp(axis->items[i].value, value) == 0)
-			return usage_error(
-			    "--%s: \"%s\" is named twice", option, value);
-	if (!text_fits(item->label, sizeof(item->label), label))
-		return usage_error("--%s \"%s\": is too long to name a folder: "
-				   "at most %d bytes",
-		    option, label, MATRIX_LABEL_MAX - 1);
-	text_set(item->value, sizeof(item->value), value);
-	axis->n++;
-	return 0;
-}
 
 static int
 take_tests(struct matrix *m)
@@ -92,119 +56,11 @@ take_mayhem(struct matrix *m)
 
 	while (bad == 0 && text_next_item(&list, item, sizeof(item))) {
 		text_set(label, sizeof(label), item);
-		plus_to_comma(item);
+		axis_split(item);
 		bad = axis_add(&m->mayhems, "mayhem", item, label);
 	}
 	if (bad == 0 && m->mayhems.n == 0)
 		return usage_error("--mayhem \"\": must name a mode, or none");
-	return bad;
-}
-
-/* The first word that begins like 2.10 or v2.10, or else all of it. */
-static const char *
-find_version(const char *said)
-{
-	const char *word, *digit;
-
-	for (word = said; *word != '\0'; word += strcspn(word, " ")) {
-		word += strspn(word, " ");
-		digit = *word == 'v' ? word + 1 : word;
-		if (isdigit((unsigned char)*digit))
-			return digit;
-	}
-	return said;
-}
-
-/* "nats-server: v2.10.27" says 2.10.27; what can't name a folder goes. */
-static void
-version_label(const char *said, char *out, size_t size)
-{
-	const char *word = find_version(said);
-	size_t n = 0;
-	bool fits;
-
-	for (; *word != '\0' && *word != ' ' && n < size - 1; word++) {
-		fits = isalnum((unsigned char)*word) ||
-		       (n > 0 && strchr(".-_", *word) != NULL);
-		out[n++] = fits ? *word : '_';
-	}
-	out[n] = '\0';
-}
-
-/* The versions of the binaries of one alternative, each once. */
-static int
-ask_versions(const char *list, char *label, size_t size)
-{
-	char path[CONFIG_LIST_MAX], said[200], one[48], last[48] = "";
-	int err;
-
-	label[0] = '\0';
-	while (text_next_item(&list, path, sizeof(path))) {
-		err = binary_version(path, said, sizeof(said));
-		if (err < 0 || said[0] == '\0')
-			return usage_error("--server-bin \"%s\": does not tell "
-					   "its version: %s",
-			    path,
-			    err < 0 && err != -EIO ? strerror(-err)
-			    : said[0] != '\0'	   ? said
-						   : "it says nothing");
-		version_label(said, one, sizeof(one));
-		if (strcmp(one, last) != 0)
-			text_add(label, size, "%s%s",
-			    label[0] != '\0' ? "+" : "", one);
-		text_set(last, sizeof(last), one);
-	}
-	return 0;
-}
-
-/* Other builds of a version: 2.10.27, 2.10.27_2, 2.10.27_3. */
-static void
-tell_apart(const struct matrix_axis *axis, char *label, size_t size)
-{
-	unsigned i, same = 1;
-
-	for (i = 0; i < axis->n; i++)
-		if (strncmp(axis->items[i].label, label, strlen(label)) == 0 &&
-		    strchr("_", axis->items[i].label[strlen(label)]) != NULL)
-			same++;
-	if (same > 1)
-		text_add(label, size, "_%u", same);
-}
-
-static int
-take_server(struct matrix *m, const char *item)
-{
-	struct run_config c = m->base;
-	char label[MATRIX_LABEL_MAX + 16];
-	int bad;
-
-	text_set(c.server_bin, sizeof(c.server_bin), item);
-	/* A + may also stand in a path. */
-	if (access(c.server_bin, F_OK) < 0)
-		plus_to_comma(c.server_bin);
-	bad = binary_find_server(&c);
-	if (bad == 0)
-		bad = ask_versions(c.server_bin, label, sizeof(label));
-	if (bad != 0)
-		return bad;
-	tell_apart(&m->versions, label, sizeof(label));
-	return axis_add(&m->versions, "server-bin", c.server_bin, label);
-}
-
-static int
-take_servers(struct matrix *m)
-{
-	const char *list = m->base.server_bin;
-	char item[CONFIG_LIST_MAX];
-	int bad = 0;
-
-	if (cluster_find(m->base.cluster)->owner != OWNER_US)
-		return axis_add(
-		    &m->versions, "server-bin", "", m->base.cluster);
-	if (list[0] == '\0')
-		return take_server(m, "");
-	while (bad == 0 && text_next_item(&list, item, sizeof(item)))
-		bad = take_server(m, item);
 	return bad;
 }
 
@@ -389,7 +245,7 @@ matrix_init(struct matrix *m)
 	if (bad == 0)
 		bad = take_mayhem(m);
 	if (bad == 0)
-		bad = take_servers(m);
+		bad = axis_servers(&m->versions, &m->base);
 	if (bad == 0)
 		bad = make_cells(m);
 	if (bad == 0)

@@ -10,14 +10,11 @@
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
-#include <sys/types.h>
 
+#include "orchestrator/many/axis.h"
 #include "proto/base/clock.h"
-#include "proto/config.h"
 
-#define MATRIX_AXIS_MAX	 64   /* items of an axis */
 #define MATRIX_CELLS_MAX 4096 /* cells in all */
-#define MATRIX_LABEL_MAX 96
 #define MATRIX_NAME_MAX	 224
 #define MATRIX_JSON	 "matrix.json"
 
@@ -28,17 +25,6 @@ struct matrix_options {
 
 /* The rows of struct matrix_options; all others are those of a run. */
 extern const struct option_spec matrix_options[];
-
-/* One alternative: what a run gets, and what people read. */
-struct matrix_item {
-	char value[CONFIG_LIST_MAX];
-	char label[MATRIX_LABEL_MAX];
-};
-
-struct matrix_axis {
-	struct matrix_item items[MATRIX_AXIS_MAX];
-	unsigned n;
-};
 
 enum cell_state {
 	CELL_WAITING,
@@ -61,7 +47,7 @@ struct matrix_cell {
 struct matrix {
 	struct run_config base; /* mayhem and server_bin: as written */
 	struct matrix_options own;
-	struct matrix_axis tests, mayhems, versions;
+	struct axis tests, mayhems, versions;
 	struct matrix_cell *cells;
 	unsigned ncells;
 	char dir[CONFIG_PATH_MAX];
@@ -83,16 +69,6 @@ void matrix_config(
 /* PATH of a cell's folder, or of a file in it. */
 void matrix_path(const struct matrix *, const struct matrix_cell *,
     const char *file, char *out, size_t size);
-
-/*
- * Prepare the environment that all cells get: the addresses and secrets of
- * the configuration, which others could read on a command line, and none of
- * the variables that it was made from. 0 or -ENOMEM.
- */
-int matrix_environment(const struct run_config *);
-
-/* Start a cell, with its output to log, a descriptor. Its pid or -errno. */
-pid_t matrix_spawn(const struct matrix *, const struct matrix_cell *, int log);
 
 /*
  * Is there a whole report of exactly this cell? Then it is taken: the cell

@@ -28,7 +28,7 @@ add_list(cJSON *o, const char *name, const char *list)
 }
 
 static void
-add_labels(cJSON *o, const char *name, const struct matrix_axis *axis)
+add_labels(cJSON *o, const char *name, const struct axis *axis)
 {
 	cJSON *items = json_put_array(o, name);
 	unsigned i;

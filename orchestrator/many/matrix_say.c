@@ -43,7 +43,7 @@ struct widths {
 };
 
 static size_t
-widest(const struct matrix_axis *axis)
+widest(const struct axis *axis)
 {
 	size_t i, max = 0;
 

@@ -2,6 +2,7 @@
 /* Files by name; see file.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 
 #include "proto/base/file.h"
 #include "proto/base/text.h"
+
+#define TREE_FDS 16 /* descriptors that a walk may hold */
 
 /* The descriptor that open() gave, if it is one of a regular file. */
 static int
@@ -174,6 +177,25 @@ file_open_dir(const char *path)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
 	return fd < 0 ? -errno : fd;
+}
+
+static int
+remove_entry(
+    const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st; /* whatever it is */
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+int
+file_remove_tree(const char *path)
+{
+	if (nftw(path, remove_entry, TREE_FDS, FTW_DEPTH | FTW_PHYS) == 0 ||
+	    errno == ENOENT)
+		return 0;
+	return -errno;
 }
 
 bool

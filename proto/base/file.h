@@ -56,6 +56,12 @@ int file_make_dir(const char *path);
  */
 int file_open_dir(const char *path);
 
+/*
+ * Remove a folder with all that is in it; links are removed, not followed. 0
+ * or -errno: 0 also when it is not there.
+ */
+int file_remove_tree(const char *path);
+
 /* Is there anything of this name? A link that leads nowhere is something. */
 bool file_exists(const char *path);
 

@@ -2,7 +2,6 @@
 /* One server of ours; see server.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,16 +85,6 @@ server_write_config(struct cluster *c, unsigned node)
 	return err;
 }
 
-static int
-unlink_entry(
-    const char *path, const struct stat *st, int flag, struct FTW *walk)
-{
-	(void)st;
-	(void)flag;
-	(void)walk;
-	return remove(path);
-}
-
 int
 server_wipe(struct cluster *c, unsigned node)
 {
@@ -104,10 +93,7 @@ server_wipe(struct cluster *c, unsigned node)
 	if (c->nodes[node - 1].pid != 0)
 		return -EBUSY;
 	server_store(c, node, path, sizeof(path));
-	return nftw(path, unlink_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 &&
-		       errno != ENOENT
-		   ? -errno
-		   : 0;
+	return file_remove_tree(path);
 }
 
 int

@@ -59,6 +59,7 @@ has "$work/dest/opt/nb" bin/natsburn share/man/man1/natsburn.1 \
 	share/zsh/site-functions/_natsburn \
 	share/natsburn/grafana-dashboard.json \
 	share/natsburn/report.schema.json share/natsburn/matrix.schema.json \
+	share/natsburn/hunt.schema.json \
 	share/doc/natsburn/{README.md,LICENSE,CHANGES.md} \
 	share/doc/natsburn/docs/verdicts.md \
 	share/doc/natsburn/examples/natsburn.service

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* The process of a cell, "natsburn run"; see matrix.h. */
+/* A "natsburn run" as a process; see process.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "orchestrator/command/cli.h"
-#include "orchestrator/many/matrix.h"
+#include "orchestrator/many/process.h"
+#include "proto/base/file.h"
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
@@ -69,32 +71,23 @@ add_option(void *arg, const char *name, const char *value)
 }
 
 static void
-cell_command(
-    const struct matrix *m, const struct matrix_cell *cell, struct words *w)
+run_command(const struct run_config *c, struct words *w)
 {
-	struct run_config *c = calloc(1, sizeof(*c));
-
 	memset(w, 0, sizeof(*w));
-	if (c == NULL) {
-		w->is_short_of_memory = true;
-		return;
-	}
-	matrix_config(m, cell, c);
 	add_word(w, "natsburn");
 	add_word(w, "run");
 	add_word(w, c->test);
 	config_each(c, true, add_option, w);
-	free(c);
 }
 
 pid_t
-matrix_spawn(const struct matrix *m, const struct matrix_cell *cell, int log)
+process_spawn(const struct run_config *c, int log)
 {
 	struct spawn_request r = {.path = "/proc/self/exe"};
 	struct words w;
 	pid_t pid;
 
-	cell_command(m, cell, &w);
+	run_command(c, &w);
 	r.argv = w.argv;
 	r.fds[r.nfds++] = (struct spawn_fd){log, 1};
 	r.fds[r.nfds++] = (struct spawn_fd){log, 2};
@@ -104,7 +97,7 @@ matrix_spawn(const struct matrix *m, const struct matrix_cell *cell, int log)
 }
 
 int
-matrix_environment(const struct run_config *c)
+process_environment(const struct run_config *c)
 {
 	const struct option_spec *row;
 	char name[80], value[OPTION_VALUE_MAX];
@@ -119,4 +112,27 @@ matrix_environment(const struct run_config *c)
 			err |= unsetenv(name);
 	}
 	return err == 0 ? 0 : -ENOMEM;
+}
+
+void
+process_last_line(const char *path, char *out, size_t size)
+{
+	char tail[1024];
+	int fd = file_open(path);
+	off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+	off_t from =
+	    end > (off_t)sizeof(tail) - 1 ? end - (off_t)sizeof(tail) + 1 : 0;
+	ssize_t n = fd >= 0 ? pread(fd, tail, sizeof(tail) - 1, from) : 0;
+	char *line;
+
+	if (fd >= 0)
+		close(fd);
+	out[0] = '\0';
+	while (n > 0 && tail[n - 1] == '\n')
+		n--;
+	if (n <= 0)
+		return;
+	tail[n] = '\0';
+	line = strrchr(tail, '\n');
+	text_printable(out, size, line != NULL ? line + 1 : tail);
 }

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: ISC */
+/* What can be taken away from a run; see shrink.h. */
+#include <string.h>
+
+#include "orchestrator/command/validate.h"
+#include "orchestrator/many/shrink.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
+
+#define SHORTEST_NS (5 * CLOCK_S) /* of a load */
+
+/* An item of a list, by its place. */
+static bool
+item_at(const char *list, unsigned at, char *out, size_t size)
+{
+	unsigned i;
+
+	for (i = 0; i <= at; i++)
+		if (!text_next_item(&list, out, size))
+			return false;
+	return true;
+}
+
+/* Options of a mode or test that isn't there any more. */
+static void
+drop_extras(struct run_config *c, const char *scope)
+{
+	size_t i, n = 0, len = strlen(scope);
+
+	for (i = 0; i < c->nextras; i++) {
+		if (strncmp(c->extras[i], scope, len) == 0 &&
+		    c->extras[i][len] == '.')
+			continue;
+		if (n != i)
+			memcpy(
+			    c->extras[n], c->extras[i], sizeof(c->extras[0]));
+		n++;
+	}
+	c->nextras = n;
+}
+
+static bool
+without_mode(struct run_config *c, unsigned at, char *what)
+{
+	char rest[sizeof(c->mayhem)] = "", mode[64], out[64];
+	const char *list = c->mayhem;
+
+	if (strcmp(c->mayhem, "none") == 0 ||
+	    !item_at(c->mayhem, at, out, sizeof(out)))
+		return false;
+	while (text_next_item(&list, mode, sizeof(mode)))
+		if (strcmp(mode, out) != 0)
+			text_add(rest, sizeof(rest), "%s%s",
+			    rest[0] != '\0' ? "," : "", mode);
+	text_set(c->mayhem, sizeof(c->mayhem), rest[0] != '\0' ? rest : "none");
+	drop_extras(c, out);
+	text_format(what, SHRINK_WHAT_MAX, "mayhem without %s", out);
+	return true;
+}
+
+static bool
+without_extra(struct run_config *c, unsigned at, char *what)
+{
+	size_t i;
+
+	if (at >= c->nextras)
+		return false;
+	text_format(what, SHRINK_WHAT_MAX, "without -o %s", c->extras[at]);
+	for (i = at; i + 1 < c->nextras; i++)
+		memcpy(c->extras[i], c->extras[i + 1], sizeof(c->extras[0]));
+	c->nextras--;
+	return true;
+}
+
+/* Options that are best left at their defaults. */
+static bool
+with_default(struct run_config *c, unsigned at, char *what)
+{
+	static const char *const names[] = {"encryption", "storage-compression",
+	    "sync", "server-conf", "rate", "mix", "mix-time", "fault-duration",
+	    "fault-interval", "quiet-time"};
+	const struct option_spec *row;
+	char why[OPTION_WHY_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		row = option_find(config_options, names[i]);
+		if (option_is_default(row, c) || at-- != 0)
+			continue;
+		text_format(
+		    what, SHRINK_WHAT_MAX, "--%s at its default", names[i]);
+		return config_set(c, names[i], row->def, why) == 0;
+	}
+	return false;
+}
+
+static bool
+halve(
+    uint64_t *value, uint64_t least, unsigned at, const char *name, char *what)
+{
+	if (at > 0 || *value <= least)
+		return false;
+	*value = *value / 2 > least ? *value / 2 : least;
+	text_format(what, SHRINK_WHAT_MAX, "--%s %llu", name,
+	    (unsigned long long)*value);
+	return true;
+}
+
+static bool
+fewer_clients(struct run_config *c, unsigned at, char *what)
+{
+	return validate_has_role(c->test, WORKLOAD_CLIENTS) &&
+	       halve(&c->clients, 1, at, "clients", what);
+}
+
+static bool
+fewer_consumers(struct run_config *c, unsigned at, char *what)
+{
+	return validate_has_role(c->test, WORKLOAD_CONSUMERS) &&
+	       halve(&c->consumers, 1, at, "consumers", what);
+}
+
+/* Five, three, one: two or four are no better than one less. */
+static bool
+fewer_servers(struct run_config *c, unsigned at, char *what)
+{
+	if (at > 0 || c->servers < 3)
+		return false;
+	c->servers -= 2;
+	if (c->replicas > c->servers)
+		c->replicas = c->servers;
+	text_format(what, SHRINK_WHAT_MAX, "--servers %llu --replicas %llu",
+	    (unsigned long long)c->servers, (unsigned long long)c->replicas);
+	return true;
+}
+
+static bool
+one_replica(struct run_config *c, unsigned at, char *what)
+{
+	if (at > 0 || c->replicas <= 1)
+		return false;
+	c->replicas = 1;
+	text_set(what, SHRINK_WHAT_MAX, "--replicas 1");
+	return true;
+}
+
+static bool
+shorter(struct run_config *c, unsigned at, char *what)
+{
+	char time[32];
+
+	if (at > 0 || c->duration_ns <= SHORTEST_NS)
+		return false;
+	c->duration_ns = c->duration_ns / 2 > SHORTEST_NS
+			     ? c->duration_ns / 2 / CLOCK_S * CLOCK_S
+			     : SHORTEST_NS;
+	text_from_duration(c->duration_ns, time, sizeof(time));
+	text_format(what, SHRINK_WHAT_MAX, "--duration %s", time);
+	return true;
+}
+
+const struct shrink_step shrink_steps[] = {{without_mode}, {fewer_servers},
+    {one_replica}, {shorter}, {without_extra}, {with_default}, {fewer_clients},
+    {fewer_consumers}, {NULL}};
