@@ -35,6 +35,7 @@ account_open(struct cluster *c)
 		.token = o->token,
 		.nkey = o->nkey,
 		.creds = o->creds,
+		.jwt = o->user_jwt,
 		.is_open = true});
 	return c->admin != NULL ? 0 : -ENOMEM;
 }

@@ -14,7 +14,8 @@
 #define ACCOUNT_OPTIONS                                                        \
 	"url", "user", "password", "token", "nkey", "creds", "sys-user",       \
 	    "sys-password", "sys-nkey", "sys-creds", "tls-ca", "tls-cert",     \
-	    "tls-key", "tls-hostname", "tls"
+	    "tls-key", "tls-hostname", "tls", "tls-first", "user-jwt",         \
+	    "js-domain", "js-prefix", "inbox-prefix"
 
 /* Does the configuration name a user of the system account? */
 bool account_is_given(const struct run_config *);

@@ -28,11 +28,12 @@ struct admin {
 	 * One subscription as long as the connection: the library (3.4.1)
 	 * may use one that is destroyed while answers still come.
 	 */
-	natsInbox *inbox;
+	char inbox[NATS_INBOX_MAX];
 	natsSubscription *sub; /* to <inbox>.* */
 	bool is_asked;	       /* a request is open */
 	uint64_t asked;	       /* how many were made */
-	char reply[128];       /* <inbox>.<number> of the last one */
+	/* <inbox>.<number> of the last one */
+	char reply[NATS_INBOX_MAX + 24];
 };
 
 struct admin *
@@ -53,13 +54,11 @@ static void
 disconnect(struct admin *a)
 {
 	admin_done(a);
-	/* first: it ends what feeds the other two */
+	/* first: it ends what feeds the other */
 	natsConnection_Destroy(a->nc);
 	natsSubscription_Destroy(a->sub);
-	natsInbox_Destroy(a->inbox);
 	a->nc = NULL;
 	a->sub = NULL;
-	a->inbox = NULL;
 }
 
 void
@@ -89,7 +88,7 @@ set_options(natsOptions *o, const char *url, const struct config_login *login,
 	if (s == NATS_OK)
 		s = nats_login_set(o, login);
 	if (s == NATS_OK)
-		s = nats_login_set_tls(o, c);
+		s = nats_login_set_connection(o, c);
 	if (s == NATS_OK)
 		s = natsOptions_SetName(o, "natsburn-chaos");
 	if (s == NATS_OK)
@@ -106,8 +105,8 @@ set_options(natsOptions *o, const char *url, const struct config_login *login,
 static natsStatus
 listen_for_answers(struct admin *a)
 {
-	natsStatus s = natsInbox_Create(&a->inbox);
-	char subject[128] = "";
+	natsStatus s = nats_login_inbox(a->cluster->config, a->inbox);
+	char subject[NATS_INBOX_MAX + 2] = "";
 
 	if (s != NATS_OK)
 		return s;

@@ -131,7 +131,7 @@ const struct option_spec config_options[] = {
     TEXT("sync", sync, "", "WHEN",
 	"local: stores are synced so often, or always; default nats-server's"),
     TEXT("url", url, "", "URL[,URL]",
-	"external, kubernetes: where clients connect"),
+	"external, kubernetes: where clients connect; also --server, -s"),
     TEXT("monitor", monitor, "", "URL[,URL]", "external: monitoring addresses"),
     TEXT("user", user, "", "NAME", "external: user name"),
     SECRET("password", password, "TEXT",
@@ -160,6 +160,17 @@ const struct option_spec config_options[] = {
     TEXT("tls-key", tls_key, "", "FILE", "external: its private key"),
     TEXT("tls-hostname", tls_hostname, "", "NAME",
 	"external: name in the servers' certificates; TLS"),
+    FLAG("tls-first", tls_first,
+	"external: TLS before the server says anything; TLS"),
+    TEXT("context", context, "", "NAME",
+	"external: context of the nats CLI to take what isn't given from"),
+    SECRET("user-jwt", user_jwt, "TEXT",
+	"external: JWT of the user whose seed --nkey names"),
+    TEXT("js-domain", js_domain, "", "NAME", "external: JetStream domain"),
+    TEXT("js-prefix", js_prefix, "", "PREFIX",
+	"external: subjects of JetStream's API begin so; default $JS.API"),
+    TEXT("inbox-prefix", inbox_prefix, "", "PREFIX",
+	"external: subjects of answers begin so; default _INBOX"),
     TEXT("k8s-statefulset", k8s_statefulset, "", "NAME",
 	"kubernetes: the servers; default the only one that serves NATS"),
     TEXT("k8s-namespace", k8s_namespace, "", "NAME",
@@ -304,6 +315,16 @@ config_stream_prefix(const struct run_config *c, char *out, size_t size)
 	out[0] = '\0';
 	if (strcmp(c->test, "none") != 0)
 		text_add(out, size, "NB_%llX_", (unsigned long long)c->run);
+}
+
+void
+config_js_prefix(const struct run_config *c, char out[static CONFIG_PREFIX_MAX])
+{
+	if (c->js_domain[0] != '\0')
+		text_format(out, CONFIG_PREFIX_MAX, "$JS.%s.API", c->js_domain);
+	else
+		text_set(out, CONFIG_PREFIX_MAX,
+		    c->js_prefix[0] != '\0' ? c->js_prefix : "$JS.API");
 }
 
 uint64_t

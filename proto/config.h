@@ -15,6 +15,7 @@
 #define CONFIG_EXTRAS_MAX   16
 #define CONFIG_NODES_MAX    9
 #define CONFIG_PASSWORD_MAX 256
+#define CONFIG_PREFIX_MAX   64 /* of a subject */
 
 struct run_config {
 	char test[CONFIG_NAME_MAX];
@@ -61,6 +62,12 @@ struct run_config {
 	bool tls;
 	char tls_ca[CONFIG_PATH_MAX], tls_cert[CONFIG_PATH_MAX];
 	char tls_key[CONFIG_PATH_MAX], tls_hostname[256];
+	bool tls_first;
+	char user_jwt[CONFIG_LIST_MAX]; /* its seed is in nkey */
+	char context[128];		/* of the nats CLI */
+	char js_domain[CONFIG_NAME_MAX];
+	/* without a dot at the end */
+	char js_prefix[CONFIG_PREFIX_MAX], inbox_prefix[CONFIG_PREFIX_MAX];
 	/* kubernetes */
 	char k8s_statefulset[64], k8s_namespace[64], k8s_context[256];
 	char k8s_kubeconfig[CONFIG_PATH_MAX], k8s_reach[16], k8s_image[256];
@@ -85,6 +92,7 @@ struct config_login {
 	const char *user, *password;
 	const char *token;
 	const char *nkey, *creds; /* files */
+	const char *jwt;	  /* its seed is in nkey */
 	bool is_open;		  /* nothing is asked for */
 };
 
@@ -132,6 +140,10 @@ int config_extras(const struct run_config *, const char *scope,
  * has KV_ before it. Of "none", whose load is somebody else's, it is empty.
  */
 void config_stream_prefix(const struct run_config *, char *out, size_t size);
+
+/* How the subjects of JetStream's API begin: "$JS.API" unless told. */
+void config_js_prefix(
+    const struct run_config *, char out[static CONFIG_PREFIX_MAX]);
 
 /*
  * nats://user:password@host becomes nats://...@host, in each of a list. The

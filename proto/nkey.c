@@ -99,25 +99,34 @@ derive(const uint8_t seed[static KEY_BYTES], uint8_t out[static KEY_BYTES])
 	return ok && len == KEY_BYTES ? 0 : -ENOMEM;
 }
 
-int
-nkey_public(const char *text, char out[static NKEY_PUBLIC_MAX])
+/* The first user's seed in a text, or NULL. */
+static const char *
+find_seed(const char *text, uint8_t raw[static SEED_BYTES])
 {
-	uint8_t raw[SEED_BYTES], public[1 + KEY_BYTES + SUM_BYTES];
-	const char *p = text;
-	uint16_t sum;
+	const char *p;
 	size_t len;
-	int err = -EINVAL;
 
-	for (; err == -EINVAL && *p != '\0'; p += len > 0 ? len : 1) {
+	for (p = text; *p != '\0'; p += len > 0 ? len : 1) {
 		len = strspn(p, alphabet);
 		if (len != SEED_CHARS || p[0] != 'S')
 			continue;
 		decode(p, raw);
-		if (!is_user_seed(raw))
-			continue;
-		public[0] = PREFIX_USER;
-		err = derive(raw + 2, public + 1);
+		if (is_user_seed(raw))
+			return p;
 	}
+	return NULL;
+}
+
+int
+nkey_public(const char *text, char out[static NKEY_PUBLIC_MAX])
+{
+	uint8_t raw[SEED_BYTES], public[1 + KEY_BYTES + SUM_BYTES];
+	uint16_t sum;
+	int err = -EINVAL;
+
+	public[0] = PREFIX_USER;
+	if (find_seed(text, raw) != NULL)
+		err = derive(raw + 2, public + 1);
 	OPENSSL_cleanse(raw, sizeof(raw));
 	if (err < 0)
 		return err;
@@ -128,10 +137,10 @@ nkey_public(const char *text, char out[static NKEY_PUBLIC_MAX])
 	return 0;
 }
 
-int
-nkey_public_of_file(const char *path, char out[static NKEY_PUBLIC_MAX])
+static int
+read_file(const char *path, char text[static NKEY_FILE_MAX + 1])
 {
-	char text[NKEY_FILE_MAX + 1];
+	const size_t size = NKEY_FILE_MAX + 1;
 	size_t used = 0;
 	ssize_t n;
 	int fd, err = 0;
@@ -139,8 +148,7 @@ nkey_public_of_file(const char *path, char out[static NKEY_PUBLIC_MAX])
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	while (used < sizeof(text) &&
-	       (n = read(fd, text + used, sizeof(text) - used)) != 0) {
+	while (used < size && (n = read(fd, text + used, size - used)) != 0) {
 		if (n < 0) {
 			err = -errno;
 			break;
@@ -148,11 +156,41 @@ nkey_public_of_file(const char *path, char out[static NKEY_PUBLIC_MAX])
 		used += (size_t)n;
 	}
 	close(fd);
-	if (err == 0 && used == sizeof(text))
+	if (err == 0 && used == size)
 		err = -EFBIG;
-	text[used < sizeof(text) ? used : sizeof(text) - 1] = '\0';
+	text[used < size ? used : size - 1] = '\0';
+	return err;
+}
+
+int
+nkey_public_of_file(const char *path, char out[static NKEY_PUBLIC_MAX])
+{
+	char text[NKEY_FILE_MAX + 1];
+	int err = read_file(path, text);
+
 	if (err == 0)
 		err = nkey_public(text, out);
+	OPENSSL_cleanse(text, sizeof(text));
+	return err;
+}
+
+int
+nkey_seed_of_file(const char *path, char out[static NKEY_SEED_MAX])
+{
+	char text[NKEY_FILE_MAX + 1];
+	uint8_t raw[SEED_BYTES];
+	const char *seed = NULL;
+	int err = read_file(path, text);
+
+	if (err == 0)
+		seed = find_seed(text, raw);
+	if (err == 0 && seed == NULL)
+		err = -EINVAL;
+	if (err == 0) {
+		memcpy(out, seed, SEED_CHARS);
+		out[SEED_CHARS] = '\0';
+	}
+	OPENSSL_cleanse(raw, sizeof(raw));
 	OPENSSL_cleanse(text, sizeof(text));
 	return err;
 }

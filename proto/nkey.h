@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #define NKEY_PUBLIC_MAX 64   /* bytes of a public key as text, with its NUL */
+#define NKEY_SEED_MAX	59   /* bytes of a seed as text, with its NUL */
 #define NKEY_FILE_MAX	8192 /* bytes that a file with a seed may have */
 
 /*
@@ -20,5 +21,8 @@ int nkey_public(const char *text, char out[static NKEY_PUBLIC_MAX]);
 
 /* The same of a file: 0 or -errno (-EINVAL as above, -EFBIG). */
 int nkey_public_of_file(const char *path, char out[static NKEY_PUBLIC_MAX]);
+
+/* The seed itself, which the caller overwrites: 0 or -errno as above. */
+int nkey_seed_of_file(const char *path, char out[static NKEY_SEED_MAX]);
 
 #endif

@@ -89,11 +89,11 @@ request_answer(struct session *s, natsStatus st, natsMsg *msg, cJSON **tree)
 enum outcome
 request_send(struct session *s, const struct request *r, cJSON **tree)
 {
-	char api[128] = "";
+	char api[SESSION_API_MAX];
 	natsMsg *reply = NULL;
 	natsStatus st;
 
-	text_add(api, sizeof(api), "$JS.API.%s.%s", r->verb, r->stream);
+	session_api(s, api, "%s.%s", r->verb, r->stream);
 	st = natsConnection_RequestString(
 	    &reply, s->nc, api, r->text, r->wait_ms);
 	return request_answer(s, st, reply, tree);

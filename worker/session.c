@@ -2,6 +2,7 @@
 /* One connection to the cluster; see session.h. */
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +113,8 @@ set_options(natsOptions *o, struct session *s, const struct child *child,
 	    .password = c->password,
 	    .token = c->token,
 	    .nkey = c->nkey,
-	    .creds = c->creds};
+	    .creds = c->creds,
+	    .jwt = c->user_jwt};
 	const char *servers[CONFIG_NODES_MAX];
 	char name[80];
 	natsStatus st;
@@ -149,22 +151,28 @@ set_options(natsOptions *o, struct session *s, const struct child *child,
 		st = natsOptions_SetIgnoreDiscoveredServers(o, true);
 	if (st == NATS_OK)
 		st = nats_login_set(o, &login);
-	return st == NATS_OK ? nats_login_set_tls(o, c) : st;
+	return st == NATS_OK ? nats_login_set_connection(o, c) : st;
 }
 
 static natsStatus
 connect_once(struct session *s, struct child *child, const struct run_config *c)
 {
+	char prefix[CONFIG_PREFIX_MAX];
 	natsOptions *o = NULL;
+	jsOptions jo;
 	natsStatus st = natsOptions_Create(&o);
 
+	s->config = c;
+	config_js_prefix(c, prefix);
+	session_options(&jo, 0);
+	jo.Prefix = prefix; /* it is copied */
 	if (st == NATS_OK)
 		st = set_options(o, s, child, c);
 	if (st == NATS_OK)
 		st = natsConnection_Connect(&s->nc, o);
 	natsOptions_Destroy(o);
 	if (st == NATS_OK)
-		st = natsConnection_JetStream(&s->js, s->nc, NULL);
+		st = natsConnection_JetStream(&s->js, s->nc, &jo);
 	return st;
 }
 
@@ -387,21 +395,33 @@ session_ack(struct session *s, const char *reply_subject, uint64_t timeout_ns)
 	return session_outcome(s, st, 0);
 }
 
+void
+session_api(const struct session *s, char *out, const char *fmt, ...)
+{
+	char prefix[CONFIG_PREFIX_MAX];
+	size_t len;
+	va_list ap;
+
+	config_js_prefix(s->config, prefix);
+	text_format(out, SESSION_API_MAX, "%s.", prefix);
+	len = strlen(out);
+	va_start(ap, fmt);
+	/* Names of ours are short: it is not cut. */
+	(void)vsnprintf(out + len, SESSION_API_MAX - len, fmt, ap);
+	va_end(ap);
+}
+
 int
 session_listen(
     struct session *s, natsSubscription **sub, char inbox[SESSION_INBOX_MAX])
 {
 	char wild[SESSION_INBOX_MAX + 2] = "";
-	natsInbox *made = NULL;
-	natsStatus st = natsInbox_Create(&made);
+	natsStatus st = nats_login_inbox(s->config, inbox);
 
-	inbox[0] = '\0';
 	if (st == NATS_OK) {
-		text_set(inbox, SESSION_INBOX_MAX, made);
 		text_add(wild, sizeof(wild), "%s.*", inbox);
 		st = natsConnection_SubscribeSync(sub, s->nc, wild);
 	}
-	natsInbox_Destroy(made);
 	if (st == NATS_OK)
 		return 0;
 	log_error("cannot listen for answers: %s", natsStatus_GetText(st));
@@ -424,10 +444,9 @@ void
 session_pull(struct session *s, const struct session_consumer *c,
     const char *reply, uint64_t batch, uint64_t expires_ns)
 {
-	char api[256] = "", request[80];
+	char api[SESSION_API_MAX], request[80];
 
-	text_add(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", c->stream,
-	    c->name);
+	session_api(s, api, "CONSUMER.MSG.NEXT.%s.%s", c->stream, c->name);
 	text_format(request, sizeof(request),
 	    "{\"batch\":%llu,\"expires\":%llu}", (unsigned long long)batch,
 	    (unsigned long long)expires_ns);

@@ -11,6 +11,7 @@
 
 #include "proto/child.h"
 #include "proto/config.h"
+#include "proto/nats_login.h"
 
 enum outcome {
 	OUTCOME_OK,
@@ -29,6 +30,8 @@ struct session {
 	natsStatus status;
 	bool gives_up;	   /* session_open: not for ever against a refusal */
 	char refusal[256]; /* why servers refused, for users; no secret */
+	/* How subjects of its API and of answers to us begin. */
+	const struct run_config *config;
 };
 
 /*
@@ -84,10 +87,19 @@ void session_drop_consumer(
     struct session *, const struct session_consumer *, int64_t wait_ms);
 
 /*
+ * A subject of JetStream's API, for requests that the library doesn't make:
+ * "STREAM.INFO.name" goes behind what the connection's API begins with. out has
+ * SESSION_API_MAX bytes.
+ */
+#define SESSION_API_MAX 256
+void session_api(const struct session *, char *out, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
  * Subscribe to all below a new inbox: 0 or -EIO. The caller destroys *sub,
  * which is NULL before, in either case.
  */
-#define SESSION_INBOX_MAX 64
+#define SESSION_INBOX_MAX NATS_INBOX_MAX
 int session_listen(
     struct session *, natsSubscription **sub, char inbox[SESSION_INBOX_MAX]);
 

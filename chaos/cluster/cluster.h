@@ -192,6 +192,11 @@ struct cluster_ops {
 	 */
 	int (*validate)(const struct run_config *, char *why);
 	/*
+	 * How many servers a cluster of others has by its own words, asked
+	 * before the run, 5 s an address at most; 0: it does not say. Optional.
+	 */
+	unsigned (*count)(const struct run_config *);
+	/*
 	 * Called first: get ready for what the run needs. 0, or -ENOTSUP with
 	 * why when that can't be done on this host or by this user. Optional.
 	 */

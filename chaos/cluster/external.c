@@ -21,8 +21,9 @@
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define INFO_MAX   32768
-#define CONNECT_MS 5000
+#define INFO_MAX    32768
+#define CONNECT_MS  5000
+#define NESTING_MAX 8
 
 /* Host and port of nats://user:pass@host:port. */
 static void
@@ -110,31 +111,79 @@ read_info(int fd, char *line, size_t size)
 	return -EPROTO;
 }
 
-static int
-look_at(struct cluster_node *node, char *version, size_t version_size)
+/*
+ * What a server says of itself, the caller's; NULL with *err. With tls_first it
+ * says nothing before TLS: then *err is 0 if it can be reached.
+ */
+static cJSON *
+ask_info(const char *host, const char *port, bool tls_first, int *err)
 {
-	char host[128], port[16], *line = malloc(INFO_MAX);
-	const char *s;
+	char *line = malloc(INFO_MAX);
 	cJSON *o = NULL;
-	int fd, err;
+	int fd;
 
+	*err = -ENOMEM;
 	if (line == NULL)
-		return -ENOMEM;
-	split_url(node->url, host, sizeof(host), port, sizeof(port));
+		return NULL;
 	fd = connect_to(host, port);
-	err = fd < 0 ? fd : read_info(fd, line, INFO_MAX);
+	*err = fd < 0 ? fd : 0;
+	if (fd >= 0 && !tls_first) {
+		*err = read_info(fd, line, INFO_MAX);
+		if (*err == 0)
+			o = json_parse(line + 5, strlen(line + 5), NESTING_MAX);
+		if (*err == 0 && o == NULL)
+			*err = -EPROTO;
+	}
 	if (fd >= 0)
 		close(fd);
-	if (err == 0)
-		o = cJSON_Parse(line + 5);
 	free(line);
-	if (err == 0 && o == NULL)
-		err = -EPROTO;
+	return o;
+}
+
+static int
+look_at(struct cluster_node *node, bool tls_first)
+{
+	char host[128], port[16];
+	const char *s;
+	cJSON *o;
+	int err;
+
+	split_url(node->url, host, sizeof(host), port, sizeof(port));
+	o = ask_info(host, port, tls_first, &err);
 	s = json_text(o, "server_name");
 	text_set(node->name, sizeof(node->name), s[0] != '\0' ? s : host);
-	text_set(version, version_size, json_text(o, "version"));
+	text_set(node->version, sizeof(node->version), json_text(o, "version"));
 	cJSON_Delete(o);
 	return err;
+}
+
+/*
+ * A server that is in a cluster tells clients where all of its servers are,
+ * unless it is told not to. It may have several addresses: then this is too
+ * much, and the servers refuse what they can't do.
+ */
+static unsigned
+external_count(const struct run_config *c)
+{
+	const char *urls = c->url;
+	char url[CONFIG_LIST_MAX], host[128], port[16];
+	int err = -EINVAL, told;
+	unsigned n = 0;
+	cJSON *o = NULL;
+
+	while (err < 0 && text_next_item(&urls, url, sizeof(url))) {
+		split_url(url, host, sizeof(host), port, sizeof(port));
+		o = ask_info(host, port, c->tls_first, &err);
+	}
+	if (o == NULL)
+		return 0;
+	told = cJSON_GetArraySize(json_get(o, "connect_urls"));
+	if (json_text(o, "cluster")[0] == '\0')
+		n = 1;
+	else if (told > 0)
+		n = (unsigned)told;
+	cJSON_Delete(o);
+	return n;
 }
 
 /*
@@ -153,15 +202,16 @@ try_monitors(struct cluster *c)
 	return 0;
 }
 
-static const char *const external_options[] = {ACCOUNT_OPTIONS, NULL};
+static const char *const external_options[] = {
+    ACCOUNT_OPTIONS, "context", NULL};
 
 static int
 external_validate(const struct run_config *c, char *why)
 {
 	if (c->url[0] != '\0')
 		return 0;
-	text_set(
-	    why, OPTION_WHY_MAX, "--cluster external: needs --url nats://...");
+	text_set(why, OPTION_WHY_MAX,
+	    "--cluster external: needs --url nats://... or --context NAME");
 	return -EINVAL;
 }
 
@@ -170,7 +220,7 @@ external_up(struct cluster *c)
 {
 	const char *urls = c->config->url, *monitors = c->config->monitor;
 	struct cluster_node *node;
-	char version[24], shown[CONFIG_LIST_MAX];
+	char shown[CONFIG_LIST_MAX];
 	unsigned reached = 0;
 	int err, last = -EINVAL;
 
@@ -183,8 +233,7 @@ external_up(struct cluster *c)
 		(void)text_next_item(
 		    &monitors, node->monitor, sizeof(node->monitor));
 		c->n++;
-		err = look_at(node, version, sizeof(version));
-		text_set(node->version, sizeof(node->version), version);
+		err = look_at(node, c->config->tls_first);
 		if (err == 0)
 			reached++;
 		else
@@ -217,6 +266,7 @@ const struct cluster_ops cluster_external = {
     .needs_monitor = true,
     .options = external_options,
     .validate = external_validate,
+    .count = external_count,
     .log_in = account_open,
     .up = external_up,
     .down = external_down,

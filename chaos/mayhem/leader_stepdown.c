@@ -80,18 +80,19 @@ static int
 stepdown_inject(struct fault *f)
 {
 	enum admin_account account = ADMIN_USER;
-	char subject[256] = "", *slash;
+	char subject[256] = "", prefix[CONFIG_PREFIX_MAX], *slash;
 
+	config_js_prefix(f->cluster->config, prefix);
 	if (f->before[0] == '\0') {
 		account = ADMIN_SYSTEM;
 		text_set(
 		    subject, sizeof(subject), "$JS.API.META.LEADER.STEPDOWN");
 	} else if (strchr(f->before, '/') == NULL)
 		text_add(subject, sizeof(subject),
-		    "$JS.API.STREAM.LEADER.STEPDOWN.%s", f->before);
+		    "%s.STREAM.LEADER.STEPDOWN.%s", prefix, f->before);
 	else {
 		text_add(subject, sizeof(subject),
-		    "$JS.API.CONSUMER.LEADER.STEPDOWN.%s", f->before);
+		    "%s.CONSUMER.LEADER.STEPDOWN.%s", prefix, f->before);
 		slash = strchr(subject, '/');
 		*slash = '.';
 	}

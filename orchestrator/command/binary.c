@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Programs that natsburn starts; see binary.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,9 +17,9 @@
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
-/* Read until the end of the first line. 0 or -ETIMEDOUT. */
+/* Read all of it, or until the end of the first line. 0 or -ETIMEDOUT. */
 static int
-read_line(int fd, char *out, size_t size)
+read_from(int fd, bool is_line, char *out, size_t size)
 {
 	uint64_t deadline =
 	    clock_mono_ns() + BINARY_PATIENCE_MS * (uint64_t)CLOCK_MS;
@@ -26,7 +27,8 @@ read_line(int fd, char *out, size_t size)
 	size_t len = 0;
 	ssize_t n = 1;
 
-	while (n > 0 && len < size - 1 && memchr(out, '\n', len) == NULL) {
+	while (n > 0 && len < size - 1 &&
+	       (!is_line || memchr(out, '\n', len) == NULL)) {
 		if (clock_mono_ns() >= deadline) {
 			out[len] = '\0';
 			return -ETIMEDOUT;
@@ -38,32 +40,21 @@ read_line(int fd, char *out, size_t size)
 			len += (size_t)n;
 	}
 	out[len] = '\0';
-	out[strcspn(out, "\n")] = '\0';
+	if (is_line)
+		out[strcspn(out, "\n")] = '\0';
+	else if (len == size - 1)
+		return -EFBIG;
 	return 0;
 }
 
-int
-binary_version(const char *path, char *out, size_t size)
+/* Wait for a program that has said all it had to say: 0 or -EIO. */
+static int
+await_end(pid_t pid, int err)
 {
-	char *argv[] = {
-	    (char *)(uintptr_t)path, (char *)(uintptr_t) "--version", NULL};
-	struct spawn_request r = {.path = path, .argv = argv};
-	int fds[2], status = 0, err;
-	pid_t pid, ended = 0;
 	uint64_t deadline;
+	pid_t ended = 0;
+	int status = 0;
 
-	out[0] = '\0';
-	if (spawn_pipe(fds) < 0)
-		return -errno;
-	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 1};
-	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 2};
-	pid = spawn(&r);
-	close(fds[1]);
-	err = pid > 0 ? read_line(fds[0], out, size) : (int)pid;
-	close(fds[0]);
-	if (pid < 0)
-		return err;
-	/* It has said its line, and may still not end. */
 	deadline = clock_mono_ns() + BINARY_PATIENCE_MS * CLOCK_MS;
 	while (err == 0 && (ended = waitpid(pid, &status, WNOHANG)) == 0 &&
 	       clock_mono_ns() < deadline)
@@ -75,6 +66,54 @@ binary_version(const char *path, char *out, size_t size)
 	if (err < 0)
 		return err;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
+int
+binary_version(const char *path, char *out, size_t size)
+{
+	char *argv[] = {
+	    (char *)(uintptr_t)path, (char *)(uintptr_t) "--version", NULL};
+	struct spawn_request r = {.path = path, .argv = argv};
+	int fds[2], err;
+	pid_t pid;
+
+	out[0] = '\0';
+	if (spawn_pipe(fds) < 0)
+		return -errno;
+	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 1};
+	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 2};
+	pid = spawn(&r);
+	close(fds[1]);
+	err = pid > 0 ? read_from(fds[0], true, out, size) : (int)pid;
+	close(fds[0]);
+	return pid < 0 ? err : await_end(pid, err);
+}
+
+int
+binary_output(const char *path, const char *const *argv, char *out, size_t size)
+{
+	struct spawn_request r = {
+	    .path = path, .argv = (char **)(uintptr_t)argv};
+	int fds[2], null, err;
+	pid_t pid;
+
+	out[0] = '\0';
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null < 0)
+		return -errno;
+	if (spawn_pipe(fds) < 0) {
+		err = -errno;
+		close(null);
+		return err;
+	}
+	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 1};
+	r.fds[r.nfds++] = (struct spawn_fd){null, 2};
+	pid = spawn(&r);
+	close(fds[1]);
+	close(null);
+	err = pid > 0 ? read_from(fds[0], false, out, size) : (int)pid;
+	close(fds[0]);
+	return pid < 0 ? err : await_end(pid, err);
 }
 
 static int

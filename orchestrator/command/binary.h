@@ -16,6 +16,14 @@
  */
 int binary_version(const char *path, char *out, size_t size);
 
+/*
+ * Run a program and keep what it writes to its standard output, a text shorter
+ * than size; what it writes elsewhere is gone. argv ends with NULL. 0 or
+ * -errno as above; -EFBIG when it writes more.
+ */
+int binary_output(
+    const char *path, const char *const *argv, char *out, size_t size);
+
 /* The first of that name on PATH, or where Debian puts daemons. */
 bool binary_find(const char *name, char *out, size_t size);
 

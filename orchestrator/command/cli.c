@@ -13,6 +13,16 @@
 #include "orchestrator/command/usage.h"
 #include "proto/base/text.h"
 
+/* The nats CLI's words for options of ours. */
+static const char *const aliases[][2] = {
+    {"server", "url"},
+    {"tlscert", "tls-cert"},
+    {"tlskey", "tls-key"},
+    {"tlsca", "tls-ca"},
+    {"tlsfirst", "tls-first"},
+    {"js-api-prefix", "js-prefix"},
+};
+
 #define TYPO 9 /* in so many letters one may be wrong */
 
 void
@@ -101,6 +111,16 @@ from_environment(struct run_config *c)
 	return 0;
 }
 
+static void
+resolve_alias(char *name, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (strcmp(name, aliases[i][0]) == 0)
+			text_set(name, size, aliases[i][1]);
+}
+
 /* One option at argv[i]; returns how many words it took, or -EINVAL. */
 static int
 take_option(struct run_config *c, int argc, char **argv, int i)
@@ -113,6 +133,8 @@ take_option(struct run_config *c, int argc, char **argv, int i)
 
 	if (strcmp(word, "-o") == 0)
 		text_set(name, sizeof(name), "o");
+	else if (strcmp(word, "-s") == 0)
+		text_set(name, sizeof(name), "server");
 	else if (strncmp(word, "--", 2) == 0) {
 		equals = strchr(word, '=');
 		if (equals != NULL && (size_t)(equals - word) < sizeof(name)) {
@@ -124,6 +146,7 @@ take_option(struct run_config *c, int argc, char **argv, int i)
 		usage_say("unknown option %s; options begin with --", word);
 		return -EINVAL;
 	}
+	resolve_alias(name, sizeof(name));
 	row = option_find(config_options, name);
 	if (value == NULL && row != NULL && row->type == OPTION_FLAG)
 		value = yes;
@@ -169,16 +192,19 @@ take_words(struct run_config *c, int argc, char **argv, const char **words,
 		}
 		words[n++] = argv[i++];
 	}
-	return clusters_find(c) == 0 ? n : -EINVAL;
+	return n;
 }
 
 int
 cli_options(struct run_config *c, int argc, char **argv, const char **words,
     int max_words)
 {
+	int n;
+
 	if (from_environment(c) < 0)
 		return -EINVAL;
-	return take_words(c, argc, argv, words, max_words);
+	n = take_words(c, argc, argv, words, max_words);
+	return n < 0 || clusters_find(c) == 0 ? n : -EINVAL;
 }
 
 int
@@ -188,12 +214,20 @@ cli_connect_options(struct run_config *c, int argc, char **argv,
 	struct run_config env;
 	int n;
 
+	/* Who names servers means them, and no others. */
+	c->cluster[0] = '\0';
 	if (from_environment(c) < 0)
 		return -EINVAL;
 	env = *c;
 	n = take_words(c, argc, argv, words, max_words);
 	if (n < 0)
 		return n;
+	if (c->cluster[0] == '\0')
+		text_set(c->cluster, sizeof(c->cluster),
+		    c->url[0] != '\0' || c->context[0] != '\0' ? "external"
+							       : "local");
+	if (clusters_find(c) != 0)
+		return -EINVAL;
 	return login_take(c, &env) == 0 ? n : -EINVAL;
 }
 

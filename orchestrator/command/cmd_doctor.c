@@ -21,14 +21,47 @@
 #include "orchestrator/command/validate.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 #include "worker/worker.h"
 
 #define ROOM_NEEDED ((unsigned long long)1 << 30)
 
+/* With --json, all that is said; else NULL. */
+static cJSON *looks;
+
 static void
 say(const char *state, const char *what, const char *text)
 {
-	printf("%-5s %-12s %s\n", state, what, text);
+	cJSON *look;
+
+	if (looks == NULL) {
+		printf("%-5s %-12s %s\n", state, what, text);
+		return;
+	}
+	look = cJSON_CreateObject();
+	json_put_text(look, "state", state);
+	json_put_text(look, "what", what);
+	json_put_text(look, "text", text);
+	json_append(looks, look);
+}
+
+/* 0, or EXIT_HARNESS when that can't be written. */
+static int
+print_looks(int code)
+{
+	cJSON *tree = cJSON_CreateObject();
+	int bad = 0;
+
+	json_put_number(tree, "exit_code", code);
+	json_put(tree, "looks", looks);
+	looks = NULL;
+	json_print(tree, stdout);
+	cJSON_Delete(tree);
+	if (fflush(stdout) != 0 || ferror(stdout) || !json_is_whole()) {
+		fputs("natsburn: cannot write to stdout\n", stderr);
+		bad = EXIT_HARNESS;
+	}
+	return bad;
 }
 
 static int
@@ -182,6 +215,7 @@ cmd_doctor(int argc, char **argv)
 	}
 	*open = *c;
 	if (validate_fill(c) == 0 && validate_config(c) == 0) {
+		looks = c->json ? cJSON_CreateArray() : NULL;
 		code = 0;
 		bad[0] = cluster_find(c->cluster)->owner == OWNER_US
 			     ? look_at_servers(c)
@@ -193,6 +227,8 @@ cmd_doctor(int argc, char **argv)
 		bad[4] = look_at_cluster(open);
 		for (i = 0; i < 5 && code == 0; i++)
 			code = bad[i];
+		if (looks != NULL && print_looks(code) != 0)
+			code = EXIT_HARNESS;
 	}
 out:
 	free(c);

@@ -76,6 +76,17 @@ open_metrics(struct run *r)
 	return 0;
 }
 
+/* Nobody has said how many replicas: as many as the cluster of others has. */
+static void
+count_servers(struct run_config *c)
+{
+	const struct cluster_ops *driver = cluster_find(c->cluster);
+	unsigned n = driver->count != NULL ? driver->count(c) : 0;
+
+	if (n > 0 && n < c->replicas)
+		c->replicas = n;
+}
+
 /* What the options mean, and whether they can be meant. */
 static int
 prepare(struct run *r)
@@ -100,6 +111,8 @@ prepare(struct run *r)
 	}
 	if (bad != 0)
 		return bad;
+	if (is_open)
+		count_servers(&r->config);
 	if (is_open && r->config.replicas < 3 && !r->config.quiet)
 		fprintf(stderr,
 		    "--replicas %llu, as many as there are servers\n",
@@ -183,6 +196,9 @@ execute(struct run *r)
 		    NATSBURN_VERSION, r->config.test, r->config.mayhem,
 		    r->config.cluster, (unsigned long long)r->config.seed,
 		    r->dir);
+	if (r->config.context[0] != '\0' && !r->config.quiet)
+		fprintf(stderr, "servers %s, context \"%s\" of the nats CLI\n",
+		    r->config.url, r->config.context);
 	if (r->metrics != NULL && !r->config.quiet)
 		fprintf(stderr, "metrics at port %u, /metrics\n",
 		    metrics_port(r->metrics));

@@ -8,15 +8,13 @@
 #include <unistd.h>
 
 #include "orchestrator/command/login.h"
+#include "orchestrator/command/natscli.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
 #include "proto/nkey.h"
 
 #define FILE_BYTES_MAX 65536 /* credentials, certificates, keys */
-
-/* What stands for the file of a secret that came another way. */
-#define NO_FILE "FILE"
 
 void
 login_hide(const struct option_spec *row, char *value)
@@ -68,9 +66,8 @@ struct form {
 	const char *env_text, *env_file;
 };
 
-/* Read a whole file: its length, or -errno (-EFBIG: more than size - 1). */
-static ssize_t
-read_file(const char *path, char *out, size_t size)
+ssize_t
+login_read(const char *path, char *out, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	size_t used = 0;
@@ -98,7 +95,7 @@ static int
 read_secret(const struct form *f)
 {
 	char text[CONFIG_LIST_MAX + 2]; /* with its line end */
-	ssize_t n = read_file(f->file, text, sizeof(text));
+	ssize_t n = login_read(f->file, text, sizeof(text));
 	size_t len;
 
 	if (n < 0 && n != -EFBIG)
@@ -139,7 +136,7 @@ take_form(const struct form *f)
 		return read_secret(f);
 	/* So that the command that repeats the run says what it needs. */
 	if (f->text[0] != '\0')
-		text_set(f->file, sizeof(NO_FILE), NO_FILE);
+		text_set(f->file, sizeof(LOGIN_NO_FILE), LOGIN_NO_FILE);
 	return 0;
 }
 
@@ -227,12 +224,19 @@ is_address(const char *host)
 	       strpbrk(host, "/?# ") == NULL;
 }
 
+/* Where URLs come from, for errors. */
+struct place {
+	const char *name;
+	bool may_show;
+};
+
 /*
  * One URL without its login, which goes to l. 0 or EXIT_USAGE. A list with
  * an @ is not shown: a comma in a password cuts it where it should not.
  */
 static int
-take_url(const char *url, bool may_show, char *out, struct url_login *l)
+take_url(
+    const struct place *where, const char *url, char *out, struct url_login *l)
 {
 	const char *sep = strstr(url, "://"), *host, *at;
 	char info[CONFIG_LIST_MAX];
@@ -246,15 +250,15 @@ take_url(const char *url, bool may_show, char *out, struct url_login *l)
 		host = at + 1;
 	}
 	if (err < 0)
-		return usage_error(
-		    "--url \"...\": user:password before the @ is "
-		    "too long, or has a %% that isn't %%XX");
+		return usage_error("%s \"...\": user:password before the @ is "
+				   "too long, or has a %% that isn't %%XX",
+		    where->name);
 	if ((sep != NULL && strncmp(url, "nats://", 7) != 0 &&
 		strncmp(url, "tls://", 6) != 0) ||
 	    !is_address(host))
-		return usage_error("--url \"%s\": must be nats://HOST:PORT or "
+		return usage_error("%s \"%s\": must be nats://HOST:PORT or "
 				   "tls://HOST:PORT",
-		    may_show ? url : "...");
+		    where->name, where->may_show ? url : "...");
 	text_add(out, CONFIG_LIST_MAX, "%s%.*s://%s", out[0] != '\0' ? "," : "",
 	    sep != NULL ? scheme : 4, sep != NULL ? url : "nats", host);
 	return 0;
@@ -262,22 +266,24 @@ take_url(const char *url, bool may_show, char *out, struct url_login *l)
 
 /* What the URLs say must be the same in all that say something. */
 static int
-enter_login(struct url_login *all, const struct url_login *one)
+enter_login(const struct place *where, struct url_login *all,
+    const struct url_login *one)
 {
 	if (one->user[0] == '\0' && one->token[0] == '\0')
 		return 0;
 	if ((all->user[0] != '\0' || all->token[0] != '\0') &&
 	    memcmp(all, one, sizeof(*one)) != 0)
-		return usage_error(
-		    "--url: must have the same user and password "
-		    "in each URL that has one");
+		return usage_error("%s: must have the same user and password "
+				   "in each URL that has one",
+		    where->name);
 	*all = *one;
 	return 0;
 }
 
-static int
-take_urls(struct run_config *c)
+int
+login_take_urls(struct run_config *c, const char *what)
 {
+	const struct place where = {what, strchr(c->url, '@') == NULL};
 	struct url_login all = {0}, one;
 	const char *list = c->url;
 	char url[CONFIG_LIST_MAX], rest[CONFIG_LIST_MAX] = "";
@@ -285,9 +291,9 @@ take_urls(struct run_config *c)
 
 	while (bad == 0 && text_next_item(&list, url, sizeof(url))) {
 		memset(&one, 0, sizeof(one));
-		bad = take_url(url, strchr(c->url, '@') == NULL, rest, &one);
+		bad = take_url(&where, url, rest, &one);
 		if (bad == 0)
-			bad = enter_login(&all, &one);
+			bad = enter_login(&where, &all, &one);
 		c->tls |= strncmp(url, "tls://", 6) == 0;
 	}
 	if (bad != 0)
@@ -298,11 +304,10 @@ take_urls(struct run_config *c)
 	if (c->user[0] != '\0' || c->password[0] != '\0' ||
 	    c->password_file[0] != '\0' || c->token[0] != '\0' ||
 	    c->token_file[0] != '\0')
-		return usage_error(
-		    "--url \"%s\": has a user or token before its "
-		    "@ and goes without --user, --password and "
-		    "--token",
-		    c->url);
+		return usage_error("%s \"%s\": has a user or token before its "
+				   "@ and goes without --user, --password and "
+				   "--token",
+		    what, c->url);
 	text_set(c->user, sizeof(c->user), all.user);
 	text_set(c->password, sizeof(c->password), all.password);
 	text_set(c->token, sizeof(c->token), all.token);
@@ -356,7 +361,7 @@ static int
 password_alone(const char *name, const char *file)
 {
 	return usage_error("--%spassword%s: goes with --%suser NAME", name,
-	    strcmp(file, NO_FILE) == 0 ? "" : "-file", name);
+	    strcmp(file, LOGIN_NO_FILE) == 0 ? "" : "-file", name);
 }
 
 static int
@@ -377,6 +382,9 @@ validate_ways(const struct run_config *c)
 
 	if (bad == 0)
 		bad = one_at_most(system, sizeof(system) / sizeof(system[0]));
+	if (bad == 0 && c->user_jwt[0] != '\0' && c->nkey[0] == '\0')
+		bad = usage_error("--user-jwt: goes with --nkey FILE, which "
+				  "has the seed");
 	if (bad == 0 && c->password[0] != '\0' && c->user[0] == '\0')
 		bad = password_alone("", c->password_file);
 	if (bad == 0 && c->sys_password[0] != '\0' && c->sys_user[0] == '\0')
@@ -399,7 +407,7 @@ validate_text(const struct wanted *w)
 
 	if (w->path[0] == '\0')
 		return 0;
-	n = read_file(w->path, text, sizeof(text));
+	n = login_read(w->path, text, sizeof(text));
 	if (n < 0)
 		return usage_error(
 		    "--%s \"%s\": %s", w->name, w->path, strerror((int)-n));
@@ -424,7 +432,7 @@ validate_ca(const char *path)
 
 	if (path[0] == '\0')
 		return 0;
-	n = read_file(path, head, sizeof(head));
+	n = login_read(path, head, sizeof(head));
 	if (n < 0 && n != -EFBIG)
 		return usage_error(
 		    "--tls-ca \"%s\": %s", path, strerror((int)-n));
@@ -484,13 +492,65 @@ validate_files(const struct run_config *c)
 	return 0;
 }
 
+/* A dot at the end, as people write prefixes, is taken off. */
+static int
+validate_prefix(const char *option, char *subject, bool is_token)
+{
+	size_t len = strlen(subject);
+
+	if (len > 1 && subject[len - 1] == '.' && !is_token)
+		subject[--len] = '\0';
+	if (len == 0 ||
+	    (strpbrk(subject, is_token ? "*> \t." : "*> \t") == NULL &&
+		subject[0] != '.' && subject[len - 1] != '.' &&
+		strstr(subject, "..") == NULL))
+		return 0;
+	return usage_error("--%s \"%s\": must be %s, without wildcards", option,
+	    subject, is_token ? "one word" : "words with dots between them");
+}
+
+static int
+validate_subjects(struct run_config *c)
+{
+	int bad = validate_prefix("js-domain", c->js_domain, true);
+
+	if (bad == 0)
+		bad = validate_prefix("js-prefix", c->js_prefix, false);
+	if (bad == 0)
+		bad = validate_prefix("inbox-prefix", c->inbox_prefix, false);
+	if (bad == 0 && c->js_domain[0] != '\0' && c->js_prefix[0] != '\0')
+		bad = usage_error(
+		    "--js-prefix \"%s\": goes without --js-domain \"%s\"",
+		    c->js_prefix, c->js_domain);
+	return bad;
+}
+
+static int
+validate_tls_first(const struct run_config *c)
+{
+#ifndef NATSBURN_TLS_FIRST
+	if (c->tls_first)
+		return usage_error(
+		    "--tls-first: the client library that natsburn was built "
+		    "with can't do that; nats.c 3.9 and later can");
+#endif
+	(void)c;
+	return 0;
+}
+
 int
 login_take(struct run_config *c, const struct run_config *env)
 {
-	int bad = take_urls(c);
+	int bad = login_take_urls(c, "--url");
 
 	if (bad == 0)
 		bad = take_secrets(c, env);
+	if (bad == 0 && strcmp(c->cluster, "external") == 0)
+		bad = natscli_fill(c);
+	if (bad == 0)
+		bad = validate_subjects(c);
+	if (bad == 0)
+		bad = validate_tls_first(c);
 	if (bad == 0)
 		bad = validate_monitors(c);
 	if (bad == 0)
@@ -499,6 +559,6 @@ login_take(struct run_config *c, const struct run_config *env)
 		bad = validate_ways(c);
 	/* Whoever says something about TLS wants it. */
 	c->tls |= c->tls_ca[0] != '\0' || c->tls_cert[0] != '\0' ||
-		  c->tls_hostname[0] != '\0';
+		  c->tls_hostname[0] != '\0' || c->tls_first;
 	return bad;
 }

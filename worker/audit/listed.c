@@ -94,11 +94,10 @@ listed_ask(struct scan *s, struct gaps *g, unsigned times)
 	struct session *session = &s->w->session;
 	struct backoff b = {.step = FIRST_STEP};
 	natsMsg *reply = NULL;
-	char api[SCAN_API_MAX];
+	char api[SESSION_API_MAX];
 	natsStatus st;
 
-	text_format(
-	    api, sizeof(api), "$JS.API.STREAM.INFO.%s", s->target->name);
+	session_api(session, api, "STREAM.INFO.%s", s->target->name);
 	for (; times > 0; times--) {
 		child_beat(&s->w->child);
 		st = natsConnection_RequestString(&reply, session->nc, api,

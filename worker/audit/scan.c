@@ -270,8 +270,7 @@ void
 scan_question(const struct scan *s, uint64_t seq, bool is_next,
     char api[SCAN_API_MAX], char text[SCAN_TEXT_MAX])
 {
-	text_format(
-	    api, SCAN_API_MAX, "$JS.API.STREAM.MSG.GET.%s", s->target->name);
+	session_api(&s->w->session, api, "STREAM.MSG.GET.%s", s->target->name);
 	text_format(text, SCAN_TEXT_MAX, "{\"seq\":%llu%s}",
 	    (unsigned long long)seq, is_next ? ",\"next_by_subj\":\">\"" : "");
 }

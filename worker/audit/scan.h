@@ -88,7 +88,7 @@ int scan_get(struct scan *, uint64_t seq);
  */
 int scan_next(struct scan *, uint64_t from, uint64_t *seq);
 
-#define SCAN_API_MAX  96 /* bytes of a subject of the API */
+#define SCAN_API_MAX  SESSION_API_MAX
 #define SCAN_TEXT_MAX 80 /* and of a request */
 
 /*

@@ -91,7 +91,11 @@ usage()
 		$job --servers 1 --replicas 3
 	refuse 64 '--cluster external: needs --url' $job --cluster external
 	refuse 64 '--url "nats://127.0.0.1:1": goes with --cluster external' \
-		$job --url nats://127.0.0.1:1
+		$job --cluster local --url nats://127.0.0.1:1
+	refuse 64 '--context "none": .*none.json": No such file' \
+		$job --context none
+	refuse 64 '--context "none": goes with --cluster external, not local' \
+		$job --context none --cluster local
 	refuse 64 '--k8s-context "x": goes with --cluster kubernetes' \
 		$job --k8s-context x
 	refuse 64 '--k8s-reach "by-foot": .*auto, direct' \

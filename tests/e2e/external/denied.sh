@@ -87,8 +87,14 @@ serve 'jetstream { store_dir: "STORE" }'
 doctor 0 '^ok +cluster +.* 1 replica ' --replicas 1
 [ -z "$(find "$work/server/store" -path '*streams/*')" ] ||
 	fail "the doctor leaves streams"
-doctor 69 '^BAD +cluster +.*10074.*--replicas 1'
-denied kv-cas 'not supported in non-clustered mode \(10074\).*--replicas 1'
+doctor 69 '^BAD +cluster +.*10074.*--replicas 1' --replicas 3
+natsburn doctor kv-cas --server "nats://127.0.0.1:$port" --json
+expect_code 0
+jq -e '.exit_code == 0 and any(.looks[]; .what == "cluster" and
+	.state == "ok" and (.text | test(" 1 replica ")))' "$work/out" \
+	>/dev/null || fail "doctor --json: $(<"$work/out")"
+denied kv-cas 'not supported in non-clustered mode \(10074\).*--replicas 1' \
+	--replicas 3
 denied add-remove-streams '10074' --replicas 3
 serve ''
 denied queue-group-consumer '10076.*no server with JetStream answers' \

@@ -157,7 +157,7 @@ audit_consume(struct audit *a)
 	const struct kv_state *kv = a->scan.w->state;
 	struct session *s = &a->scan.w->session;
 	natsSubscription *sub = NULL;
-	natsInbox *inbox = NULL;
+	char inbox[SESSION_INBOX_MAX];
 	jsConsumerInfo *ci = NULL;
 	jsConsumerConfig cc;
 	natsStatus st;
@@ -169,7 +169,7 @@ audit_consume(struct audit *a)
 	text_format(filter, sizeof(filter), "$KV.%s.>", kv->bucket);
 	text_format(name, sizeof(name), "natsburn_audit_%u_%u_%u",
 	    a->scan.w->source, a->scan.w->incarnation, a->round);
-	st = natsInbox_Create(&inbox);
+	st = nats_login_inbox(s->config, inbox);
 	if (st == NATS_OK)
 		st = natsConnection_SubscribeSync(&sub, s->nc, inbox);
 	session_consumer_config(&cc, name);
@@ -193,7 +193,6 @@ audit_consume(struct audit *a)
 	}
 	jsConsumerInfo_Destroy(ci);
 	natsSubscription_Destroy(sub);
-	natsInbox_Destroy(inbox);
 	return err;
 }
 

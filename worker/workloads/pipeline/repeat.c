@@ -227,11 +227,11 @@ look_at_places(struct worker *w, struct pipe_repeats *r, uint64_t now)
 static void
 ask_for_leader(struct worker *w, struct pipe_repeats *r, uint64_t now)
 {
-	char api[128], name[64], reply[SESSION_INBOX_MAX + 16];
+	char api[SESSION_API_MAX], name[64], reply[SESSION_INBOX_MAX + 16];
 
 	r->ask_ns = now + ASK_NS;
 	worker_stream_name(w, PIPE_SUFFIX, name, sizeof(name));
-	text_format(api, sizeof(api), "$JS.API.STREAM.INFO.%s", name);
+	session_api(&w->session, api, "STREAM.INFO.%s", name);
 	text_format(reply, sizeof(reply), "%s.leader", r->inbox);
 	session_send(&w->session, api, reply, "");
 }

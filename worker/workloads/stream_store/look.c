@@ -185,10 +185,9 @@ look_leader(struct look *l, const char *text)
 }
 
 static void
-name_direct(const struct look *l, char *api, size_t size)
+name_direct(const struct look *l, char api[SESSION_API_MAX])
 {
-	api[0] = '\0';
-	text_add(api, size, "$JS.API.DIRECT.GET.%s", l->op->at->name);
+	session_api(&l->w->session, api, "DIRECT.GET.%s", l->op->at->name);
 }
 
 /* The status of a direct answer becomes the session's. */
@@ -206,11 +205,11 @@ static bool
 look_direct(struct look *l, const char *text)
 {
 	natsMsg *reply = NULL;
-	char api[128];
+	char api[SESSION_API_MAX];
 	natsStatus st;
 	bool is_answered;
 
-	name_direct(l, api, sizeof(api));
+	name_direct(l, api);
 	st = natsConnection_RequestString(
 	    &reply, l->w->session.nc, api, text, STORE_ATTEMPT_MS);
 	session_note(&l->w->session, st, 0);
@@ -247,12 +246,13 @@ static bool
 look_many(struct look *l, const char *text)
 {
 	uint64_t deadline = clock_mono_ns() + STORE_ATTEMPT_MS * CLOCK_MS;
-	char api[128], inbox[SESSION_INBOX_MAX], reply[SESSION_INBOX_MAX + 4];
+	char api[SESSION_API_MAX], inbox[SESSION_INBOX_MAX],
+	    reply[SESSION_INBOX_MAX + 4];
 	natsSubscription *sub = NULL;
 	int over = -1;
 
 	if (session_listen(&l->w->session, &sub, inbox) == 0) {
-		name_direct(l, api, sizeof(api));
+		name_direct(l, api);
 		text_format(reply, sizeof(reply), "%s.1", inbox);
 		session_send(&l->w->session, api, reply, text);
 		do
