@@ -14,4 +14,7 @@ int chaos_main(uint32_t source, uint32_t incarnation);
 /* Main of its link proxy process; returns its exit code. */
 int link_main(uint32_t source, uint32_t incarnation);
 
+/* Main of the process of its simulated disks; returns its exit code. */
+int drive_main(uint32_t source, uint32_t incarnation);
+
 #endif

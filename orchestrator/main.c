@@ -94,6 +94,8 @@ child_main(int argc, char **argv)
 		return chaos_main((uint32_t)source, (uint32_t)incarnation);
 	if (strcmp(program, "links") == 0)
 		return link_main((uint32_t)source, (uint32_t)incarnation);
+	if (strcmp(program, "drive") == 0)
+		return drive_main((uint32_t)source, (uint32_t)incarnation);
 	return usage_error("--child is for natsburn's own use");
 }
 

@@ -50,6 +50,7 @@ build_needs=(
 	libxxhash-dev
 	libarchive-dev
 	libzstd-dev
+	libfuse3-dev
 	libmicrohttpd-dev
 )
 

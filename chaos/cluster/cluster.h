@@ -47,6 +47,10 @@
 	A(WIPE, HAS(node_renew), "replace these servers by new ones")          \
 	A(FILL, HAS(node_fill) && HAS(node_room),                              \
 	    "fill the disks of these servers")                                 \
+	A(DISK,                                                                \
+	    HAS(disk_set) && HAS(disk_effect) && HAS(disk_cut) &&              \
+		HAS(disk_lost),                                                \
+	    "put these servers' stores on disks of its own")                   \
 	A(DROP, HAS(drop) && HAS(dropped), "drop packets of these servers")    \
 	A(SHAPE, HAS(link_set) && HAS(link_flow) && HAS(link_reset),           \
 	    "slow or reset the links of these servers")                        \
@@ -86,6 +90,39 @@ struct link_policy {
 struct link_flow {
 	uint64_t passed, held, late; /* bytes; late ones passed after a delay */
 	uint64_t refused;	     /* connections */
+};
+
+/* How the simulated disk of a store behaves. */
+#define DISK_FAILS_READ	 1U
+#define DISK_FAILS_WRITE 2U
+#define DISK_FAILS_SYNC	 4U
+
+struct disk_policy {
+	uint64_t low_ns, high_ns; /* writes and syncs take so long; 0: none */
+	/* stall_share of 1000 begin a stall of the disk, up to so long */
+	uint64_t stall_ns;
+	uint32_t stall_share;
+	unsigned fails; /* DISK_FAILS_...: these are answered by EIO */
+	uint64_t times; /* so often; 0: as long as this is in force */
+};
+
+/* What came of that since it was set. */
+struct disk_effect {
+	uint64_t late, latest_ns; /* writes and syncs; how late at most */
+	uint64_t failed;	  /* answered by EIO */
+};
+
+/* The power of a disk is cut: what is not synced is lost. */
+struct disk_cut {
+	bool is_torn; /* a part of what was appended last is written */
+	/* Every replica was current when asked after that; 0: not known. */
+	uint64_t whole_ns;
+};
+
+struct disk_loss {
+	uint64_t files; /* that lost contents, or were gone altogether */
+	uint64_t names; /* that were gone, came back or were others */
+	uint64_t bytes; /* written and not synced */
 };
 
 #define LINK_CLIENTS 0 /* as the number of a server: the clients */
@@ -137,6 +174,8 @@ struct cluster {
 	unsigned needs;
 	const struct mayhem_ops *needed_by[CLUSTER_ABILITY_COUNT];
 	const struct mayhem_ops *widest;
+	/* With CLUSTER_CAN_DISK: a name is kept by a sync of its folder only */
+	bool disk_is_strict;
 	/* size of a store at first, with CLUSTER_CAN_FILL */
 	uint64_t disk_bytes;
 	unsigned n;
@@ -252,6 +291,17 @@ struct cluster_ops {
 	int (*node_fill)(struct cluster *, unsigned node, bool full);
 	/* Bytes that its disk still takes, or -errno. */
 	int64_t (*node_room)(struct cluster *, unsigned node);
+	/* How its disk behaves from now on. */
+	int (*disk_set)(
+	    struct cluster *, unsigned node, const struct disk_policy *);
+	/* What was seen of that since; false: not yet. */
+	bool (*disk_effect)(
+	    struct cluster *, unsigned node, struct disk_effect *);
+	/* Cut the power of the disk of a server that does not run. */
+	int (*disk_cut)(
+	    struct cluster *, unsigned node, const struct disk_cut *);
+	/* True when it is lost, and the disk is there again. */
+	bool (*disk_lost)(struct cluster *, unsigned node, struct disk_loss *);
 	/*
 	 * Say what happens to bytes from a server to another (or clients).
 	 * Without CLUSTER_CAN_SHAPE: LINK_OPEN or LINK_CUT, -ENOTSUP else.

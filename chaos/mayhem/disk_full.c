@@ -2,36 +2,16 @@
 /*
  * disk_full: the disk of a random server's store is filled to the last byte
  * and freed again some seconds later. The stores are on small disks of their
- * own in memory (chaos/cluster/local/disk.h). A server that can't write may
- * switch its JetStream off until it is started again, which then is done; or
- * hang for good (2.9.10 does), deaf to SIGTERM, and then it is killed.
+ * own in memory (chaos/cluster/local/disk.h).
  */
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
-#include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 
-#define LOW_NS	   (CLOCK_S / 2)
-#define HIGH_NS	   (10 * CLOCK_S)
-#define RECOVER_NS (5 * CLOCK_S)  /* by itself, else it is restarted */
-#define CURRENT_NS (30 * CLOCK_S) /* likewise, for all of its streams */
-#define END_NS	   (10 * CLOCK_S) /* from SIGTERM to SIGKILL */
-#define MIB	   (UINT64_C(1) << 20)
-
-/* What f->next_ns says of the server. */
-enum effect {
-	EFFECT_NONE, /* it was healthy all the time */
-	EFFECT_SEEN, /* it was not, while its disk was full */
-	EFFECT_TOLD, /* still unhealthy: it was told to end */
-	EFFECT_RESTARTED,
-	EFFECT_KILLED /* it did not end when told */
-};
+#define LOW_NS	(CLOCK_S / 2)
+#define HIGH_NS (10 * CLOCK_S)
+#define MIB	(UINT64_C(1) << 20)
 
 struct full_options {
 	uint64_t size;
@@ -80,9 +60,7 @@ full_step(struct fault *f)
 
 	/* the next step tries again */
 	(void)c->ops->node_fill(c, f->node, true);
-	if (health_node_is_bad(c->health, f->node, f->mark) &&
-	    f->next_ns == EFFECT_NONE)
-		f->next_ns = EFFECT_SEEN;
+	mayhem_look_at_disk(f);
 }
 
 static bool
@@ -115,57 +93,15 @@ full_is_undone(struct fault *f)
 	       mayhem_is_undone(f);
 }
 
-/*
- * A server that stays unhealthy is ended, first by SIGTERM; is_healed starts it
- * again.
- */
-static void
-end_if_bad(struct fault *f)
-{
-	struct cluster *c = f->cluster;
-	uint64_t now = clock_mono_ns();
-	uint64_t patience = health_node_is_bad(c->health, f->node, f->mark)
-				? RECOVER_NS
-				: CURRENT_NS;
-
-	if (f->next_ns == EFFECT_TOLD && now >= f->mark + END_NS) {
-		f->next_ns = EFFECT_KILLED;
-		/* unless it has ended */
-		(void)c->ops->node_end(c, f->node, SIGKILL);
-	}
-	if (f->next_ns >= EFFECT_TOLD || now < f->mark + patience)
-		return;
-	f->next_ns = EFFECT_TOLD;
-	f->mark = now;
-	(void)c->ops->node_end(c, f->node, SIGTERM); /* unless it has ended */
-}
-
 static bool
 full_is_healed(struct fault *f)
 {
-	static const char *const effects[] = {
-	    [EFFECT_NONE] = "it was healthy all the time",
-	    [EFFECT_SEEN] = "it was unhealthy, and recovered by itself",
-	    [EFFECT_TOLD] = "it was unhealthy, and told to end",
-	    [EFFECT_RESTARTED] = "it was unhealthy until restarted",
-	    [EFFECT_KILLED] = "it was unhealthy until killed: it hung",
-	};
-	struct cluster *c = f->cluster;
-	char how[FAULT_HOW_MAX];
+	int64_t room = f->cluster->ops->node_room(f->cluster, f->node);
+	char what[48];
 
-	if (!c->ops->node_runs(c, f->node)) {
-		if (f->next_ns != EFFECT_KILLED)
-			f->next_ns = EFFECT_RESTARTED;
-		(void)mayhem_start_all(f); /* mayhem_is_whole tries again */
-	}
-	text_format(how, sizeof(how),
-	    "%llu MiB are free; %s; all servers healthy, all streams current",
-	    (unsigned long long)c->ops->node_room(c, f->node) / MIB,
-	    effects[f->next_ns]);
-	if (c->ops->node_room(c, f->node) > 0 && mayhem_is_whole(f, how))
-		return true;
-	end_if_bad(f);
-	return false;
+	text_format(what, sizeof(what), "%llu MiB are free",
+	    (unsigned long long)room / MIB);
+	return room > 0 && mayhem_is_recovered(f, what);
 }
 
 const struct mayhem_ops mayhem_disk_full = {

@@ -9,28 +9,18 @@
 #include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
-#define DOWN_LOW_NS  (CLOCK_S / 2)
-#define DOWN_HIGH_NS (12 * CLOCK_S) /* longer than an election */
-
 static void
 kill_majority_plan(struct mayhem_plan *p, struct fault *f)
 {
 	mayhem_plan_next(p, f);
 	f->nodes = mayhem_draw_nodes(p, p->nodes / 2 + 1);
-	f->hold_ns = mayhem_draw_hold(p, DOWN_LOW_NS, DOWN_HIGH_NS);
+	f->hold_ns = mayhem_draw_down(p);
 }
 
 static bool
 kill_majority_is_applied(struct fault *f)
 {
 	return mayhem_all_ended(f, "SIGKILL, end of all of them seen");
-}
-
-static bool
-kill_majority_is_healed(struct fault *f)
-{
-	return mayhem_is_whole(
-	    f, "started; all servers healthy, all streams current");
 }
 
 const struct mayhem_ops mayhem_kill_majority = {
@@ -47,5 +37,5 @@ const struct mayhem_ops mayhem_kill_majority = {
     .inject = mayhem_kill_targets,
     .is_applied = kill_majority_is_applied,
     .heal = mayhem_start_all,
-    .is_healed = kill_majority_is_healed,
+    .is_healed = mayhem_is_back,
 };

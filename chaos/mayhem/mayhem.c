@@ -16,6 +16,37 @@
 /* a leader that was seen later than that is known */
 #define KNOWN_NS (3 * CLOCK_S)
 
+/* Killed servers stay away for so long: shorter than an election, or longer. */
+#define DOWN_LEAST_NS (CLOCK_S / 10)
+#define DOWN_SHORT_NS CLOCK_S
+#define DOWN_LONG_NS  (12 * CLOCK_S)
+
+/* They come back so far apart; or one comes so late. */
+#define APART_NS  (3 * CLOCK_S)
+#define LATE_NS	  (5 * CLOCK_S)
+#define LATEST_NS (15 * CLOCK_S)
+
+/* A server whose disk was harmed. */
+#define RECOVER_NS (5 * CLOCK_S)  /* by itself, else it is restarted */
+#define CURRENT_NS (30 * CLOCK_S) /* likewise, for all of its streams */
+#define END_NS	   (10 * CLOCK_S) /* from SIGTERM to SIGKILL */
+
+/* What fault_dice() is asked for. */
+enum salt {
+	SALT_LEADER, /* and 1 */
+	SALT_RETURN = 100,
+	SALT_LATE,
+	SALT_APART /* and by server */
+};
+
+/* How several servers come back. */
+enum comeback {
+	BACK_TOGETHER,
+	BACK_APART,
+	BACK_ONE_LATE,
+	BACKS
+};
+
 const struct mayhem_ops *
 mayhem_find(const char *name)
 {
@@ -175,6 +206,75 @@ mayhem_all_ended(struct fault *f, const char *how)
 	return true;
 }
 
+uint64_t
+mayhem_draw_down(struct mayhem_plan *p)
+{
+	return rng_below(&p->rng, 2) == 0
+		   ? mayhem_draw_hold(p, DOWN_LEAST_NS, DOWN_SHORT_NS)
+		   : mayhem_draw_hold(p, DOWN_SHORT_NS, DOWN_LONG_NS);
+}
+
+static enum comeback
+comeback_of(const struct fault *f)
+{
+	return fault_count(fault_nodes(f)) < 2
+		   ? BACK_TOGETHER
+		   : (enum comeback)(fault_dice(f, SALT_RETURN) % BACKS);
+}
+
+/* The server that comes late, from 1. */
+static unsigned
+late_one(const struct fault *f)
+{
+	unsigned nodes = fault_nodes(f), i;
+	uint64_t skip = fault_dice(f, SALT_LATE) % fault_count(nodes);
+
+	for (i = 1; (nodes & (1U << (i - 1))) == 0 || skip-- > 0; i++)
+		;
+	return i;
+}
+
+/* How long after the first one a target is started. */
+static uint64_t
+start_after(const struct fault *f, unsigned node)
+{
+	uint64_t dice = fault_dice(f, SALT_APART + node);
+
+	switch (comeback_of(f)) {
+	case BACK_APART:
+		return dice % APART_NS;
+	case BACK_ONE_LATE:
+		return node == late_one(f)
+			   ? LATE_NS + dice % (LATEST_NS - LATE_NS)
+			   : 0;
+	case BACK_TOGETHER:
+	case BACKS:
+		break;
+	}
+	return 0;
+}
+
+/* Start the targets that are due and don't run. 0 or -errno of the last. */
+static int
+start_due(struct fault *f, uint64_t now_ns)
+{
+	unsigned i, nodes = fault_nodes(f);
+	int err = 0, got;
+
+	if (f->start_ns == 0)
+		f->start_ns = now_ns;
+	for (i = 1; i <= f->cluster->n; i++) {
+		if ((nodes & (1U << (i - 1))) == 0 ||
+		    f->cluster->ops->node_runs(f->cluster, i) ||
+		    now_ns < f->start_ns + start_after(f, i))
+			continue;
+		f->mark = now_ns;
+		got = f->cluster->ops->node_start(f->cluster, i);
+		err = got < 0 ? got : err;
+	}
+	return err;
+}
+
 /*
  * Servers that run are left alone: heal may be called twice, and without effect
  * of inject.
@@ -182,19 +282,8 @@ mayhem_all_ended(struct fault *f, const char *how)
 int
 mayhem_start_all(struct fault *f)
 {
-	unsigned i, nodes = fault_nodes(f);
-	int err = 0, got;
-
 	f->mark = clock_mono_ns();
-	for (i = 1; i <= f->cluster->n; i++) {
-		if ((nodes & (1U << (i - 1))) == 0 ||
-		    f->cluster->ops->node_runs(f->cluster, i))
-			continue;
-		got = f->cluster->ops->node_start(f->cluster, i);
-		if (got < 0)
-			err = got;
-	}
-	return err;
+	return start_due(f, f->mark);
 }
 
 static bool
@@ -225,24 +314,106 @@ mayhem_is_undone(struct fault *f)
 bool
 mayhem_is_whole(struct fault *f, const char *how)
 {
-	unsigned i, nodes = f->ops->ends_server ? fault_nodes(f) : 0;
 	char why[CLUSTER_WHY_MAX];
 
 	/*
 	 * A server may end later than apply_ns allowed: it is started as soon
-	 * as it has.
+	 * as it has. What fails is tried again until it is whole.
 	 */
-	for (i = 1; i <= f->cluster->n; i++)
-		if ((nodes & (1U << (i - 1))) != 0 &&
-		    !f->cluster->ops->node_runs(f->cluster, i))
-			/* What fails is tried again until it is whole. */
-			(void)f->cluster->ops->node_start(f->cluster, i);
+	if (f->ops->ends_server)
+		(void)start_due(f, clock_mono_ns());
 	if (!health_is_whole(f->cluster->health, f->mark, why)) {
 		text_format(f->how, sizeof(f->how), "%.100s", why);
 		return false;
 	}
 	text_set(f->how, sizeof(f->how), how);
 	return true;
+}
+
+bool
+mayhem_is_back(struct fault *f)
+{
+	static const char *const words[BACKS] = {
+	    [BACK_TOGETHER] = "started",
+	    [BACK_APART] = "started within 3 s",
+	    [BACK_ONE_LATE] = "started, one of them later",
+	};
+	char how[FAULT_HOW_MAX];
+
+	text_format(how, sizeof(how),
+	    "%s; all servers healthy, all streams current",
+	    words[comeback_of(f)]);
+	return mayhem_is_whole(f, how);
+}
+
+/* What f->next_ns says of a server whose disk was harmed. */
+enum effect {
+	EFFECT_NONE, /* it was healthy all the time */
+	EFFECT_SEEN, /* it was not, while its disk was bad */
+	EFFECT_TOLD, /* still unhealthy: it was told to end */
+	EFFECT_RESTARTED,
+	EFFECT_KILLED /* it did not end when told */
+};
+
+void
+mayhem_look_at_disk(struct fault *f)
+{
+	if (health_node_is_bad(f->cluster->health, f->node, f->mark) &&
+	    f->next_ns == EFFECT_NONE)
+		f->next_ns = EFFECT_SEEN;
+}
+
+/*
+ * A server that stays unhealthy is ended, first by SIGTERM;
+ * mayhem_is_recovered() starts it again.
+ */
+static void
+end_if_bad(struct fault *f)
+{
+	struct cluster *c = f->cluster;
+	uint64_t now = clock_mono_ns();
+	uint64_t patience = health_node_is_bad(c->health, f->node, f->mark)
+				? RECOVER_NS
+				: CURRENT_NS;
+
+	if (f->next_ns == EFFECT_TOLD && now >= f->mark + END_NS) {
+		f->next_ns = EFFECT_KILLED;
+		f->mark = now; /* what it says is of no account any more */
+		/* unless it has ended */
+		(void)c->ops->node_end(c, f->node, SIGKILL);
+	}
+	if (f->next_ns >= EFFECT_TOLD || now < f->mark + patience)
+		return;
+	f->next_ns = EFFECT_TOLD;
+	f->mark = now;
+	(void)c->ops->node_end(c, f->node, SIGTERM); /* unless it has ended */
+}
+
+bool
+mayhem_is_recovered(struct fault *f, const char *what)
+{
+	static const char *const effects[] = {
+	    [EFFECT_NONE] = "it was healthy all the time",
+	    [EFFECT_SEEN] = "it was unhealthy, and recovered by itself",
+	    [EFFECT_TOLD] = "it was unhealthy, and told to end",
+	    [EFFECT_RESTARTED] = "it was unhealthy until restarted",
+	    [EFFECT_KILLED] = "it was unhealthy until killed: it hung",
+	};
+	char how[FAULT_HOW_MAX];
+
+	if (!f->cluster->ops->node_runs(f->cluster, f->node)) {
+		if (f->next_ns != EFFECT_KILLED)
+			f->next_ns = EFFECT_RESTARTED;
+		(void)mayhem_start_all(f); /* mayhem_is_whole tries again */
+	}
+	text_format(how, sizeof(how),
+	    "%s; %s; all servers healthy, all streams current", what,
+	    effects[f->next_ns]);
+	/* Who was told to end may look healthy until it does. */
+	if (f->next_ns != EFFECT_TOLD && mayhem_is_whole(f, how))
+		return true;
+	end_if_bad(f);
+	return false;
 }
 
 const char *const mayhem_leader_names[] = {
@@ -256,7 +427,7 @@ mayhem_leader_of(const struct fault *f, const char *of)
 	for (i = 0; i <= LEADER_OF_CONSUMER; i++)
 		if (strcmp(of, mayhem_leader_names[i]) == 0)
 			return (enum mayhem_leader)i;
-	return (enum mayhem_leader)(fault_dice(f, 0) % 3);
+	return (enum mayhem_leader)(fault_dice(f, SALT_LEADER) % 3);
 }
 
 bool
@@ -269,7 +440,8 @@ mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 	f->node = 0;
 	if (of != LEADER_OF_META)
 		f->node = health_pick_group(h, of == LEADER_OF_CONSUMER,
-		    fault_dice(f, 1), f->before, sizeof(f->before));
+		    fault_dice(f, SALT_LEADER + 1), f->before,
+		    sizeof(f->before));
 	/* a run without streams has a meta leader at least */
 	if (f->node == 0) {
 		of = LEADER_OF_META;

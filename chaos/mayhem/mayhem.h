@@ -66,10 +66,11 @@ struct fault {
 	bool is_rollout;     /* its targets are out of service one by one */
 	uint64_t planned_ns; /* offset from the start of its mix */
 	uint64_t hold_ns;
-	uint64_t dice;	  /* drawn by plan, for choices that aim makes */
-	uint64_t mark;	  /* the mode's own: what inject remembers */
-	uint64_t next_ns; /* likewise, of step */
-	char before[80];  /* likewise, as text */
+	uint64_t dice;	   /* drawn by plan, for choices that aim makes */
+	uint64_t start_ns; /* when it began to start its targets; 0: not yet */
+	uint64_t mark;	   /* the mode's own: what inject remembers */
+	uint64_t next_ns;  /* likewise, of step */
+	char before[80];   /* likewise, as text */
 	/* for the report; empty: names of its servers */
 	char target[FAULT_TARGET_MAX];
 	char how[FAULT_HOW_MAX]; /* what was observed, for the report */
@@ -182,8 +183,32 @@ int mayhem_kill_targets(struct fault *);
 /* True when every target's process is gone; f->how then says how. */
 bool mayhem_all_ended(struct fault *, const char *how);
 
-/* Start the targets that don't run, and set f->mark for mayhem_is_whole. */
+/*
+ * How long killed servers stay away: from --fault-duration; or else one time in
+ * two shorter than an election (0.1 to 1 s), and up to 12 s.
+ */
+uint64_t mayhem_draw_down(struct mayhem_plan *);
+
+/*
+ * Start the targets that don't run, and set f->mark for mayhem_is_whole. Where
+ * there are several, that depends on the dice: all together; each within 3 s;
+ * or one of them 5 to 15 s later than the others. mayhem_is_whole() starts
+ * those that are due later.
+ */
 int mayhem_start_all(struct fault *);
+
+/* mayhem_is_whole(), of targets that were killed: how tells that, too. */
+bool mayhem_is_back(struct fault *);
+
+/*
+ * For modes that harm the disk of f->node. A server that can't write may switch
+ * its JetStream off until it is started again, which then is done; or hang for
+ * good, deaf to SIGTERM, and then it is killed. mayhem_look_at_disk() is for
+ * step: it remembers in f->next_ns that the server was seen unhealthy.
+ * mayhem_is_recovered() is for is_healed, when the cause is gone since f->mark.
+ */
+void mayhem_look_at_disk(struct fault *);
+bool mayhem_is_recovered(struct fault *, const char *what);
 
 /*
  * True when all servers that the mode touches run, and all links that it
@@ -194,7 +219,7 @@ bool mayhem_is_undone(struct fault *);
 /*
  * True when, asked after f->mark, all servers are healthy and all streams and
  * consumers current. f->how becomes how, or else what is missing. Targets that
- * ended late are started.
+ * ended late, or are due later, are started.
  */
 bool mayhem_is_whole(struct fault *, const char *how);
 

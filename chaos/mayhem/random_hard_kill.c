@@ -8,27 +8,17 @@
 #include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 
-#define DOWN_LOW_NS  (CLOCK_S / 2)
-#define DOWN_HIGH_NS (12 * CLOCK_S) /* longer than an election */
-
 static void
 hard_kill_plan(struct mayhem_plan *p, struct fault *f)
 {
 	mayhem_plan_one(p, f);
-	f->hold_ns = mayhem_draw_hold(p, DOWN_LOW_NS, DOWN_HIGH_NS);
+	f->hold_ns = mayhem_draw_down(p);
 }
 
 static bool
 hard_kill_is_applied(struct fault *f)
 {
 	return mayhem_all_ended(f, "SIGKILL, end seen");
-}
-
-static bool
-hard_kill_is_healed(struct fault *f)
-{
-	return mayhem_is_whole(
-	    f, "started; all servers healthy, all streams current");
 }
 
 const struct mayhem_ops mayhem_random_hard_kill = {
@@ -45,5 +35,5 @@ const struct mayhem_ops mayhem_random_hard_kill = {
     .inject = mayhem_kill_targets,
     .is_applied = hard_kill_is_applied,
     .heal = mayhem_start_all,
-    .is_healed = hard_kill_is_healed,
+    .is_healed = mayhem_is_back,
 };

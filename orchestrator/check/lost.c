@@ -16,9 +16,10 @@
  *
  * Why no legal behaviour trips it: other streams of a run have no limits, no
  * TTL and no purge, so nothing removes a message lawfully; the faults kill,
- * stop or cut off processes and never touch a data folder; an ack that was
- * not received is UNKNOWN and makes no claim; a slow replica answers one
- * path but not both. Memory storage may lose data when servers restart:
+ * stop or cut off processes and leave what was stored, but for power_loss,
+ * whose losses the judge knows (power.h); an ack that was not received is
+ * UNKNOWN and makes no claim; a slow replica answers one path but not both.
+ * Memory storage may lose data when servers restart:
  * that is documented, not a violation. Absence is never concluded from
  * silence: a scan that did not settle a sequence makes the run
  * inconclusive, and when the cluster did not settle before the audit, an
@@ -178,6 +179,7 @@ on_state(struct check *c, struct lost_stream *t, const struct msg_scan_state *m)
 	    missing_between(c, m->stream, 1, m->first > 0 ? m->first - 1 : 0);
 	if (m->last < UINT64_MAX && tail.count > 0) {
 		a.seqs[0] = tail.high;
+		a.lowest = tail.low;
 		check_raise(c, &a,
 		    "stream %s ends at sequence %llu, as its leader said %u "
 		    "times: %llu messages were acknowledged at higher ones, "
@@ -225,6 +227,7 @@ judge_gone(struct check *c, struct lost_stream *t, bool is_over)
 	a.rule = s->acked.count > 0 ? NULL : "guarantees 12";
 	a.class = steady == STEADY_YES ? loss_class(c) : CLASS_WARNING;
 	a.seqs[0] = s->max_acked;
+	a.lowest = seqmap_between(&s->acked, 1, UINT64_MAX).low;
 	check_raise(c, &a,
 	    "stream %s is gone, with %llu acknowledged messages, and nobody "
 	    "deleted it: for %llu s all %u answers about it were \"stream not "

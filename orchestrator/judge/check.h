@@ -82,6 +82,7 @@ struct anomaly {
 	uint64_t raised_ns; /* of the event at which it was raised */
 	uint32_t stream;
 	uint64_t ids[2], seqs[2]; /* 0: none */
+	uint64_t lowest;	  /* sequence that it is about; 0: seqs[0] */
 	uint32_t fault;
 	uint64_t more; /* so many further ones are told by this one */
 	char *says;    /* one sentence with the numbers; the judge's own */

@@ -8,6 +8,7 @@
 
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/judge/late.h"
+#include "orchestrator/judge/power.h"
 #include "orchestrator/judge/proof.h"
 #include "proto/base/array.h"
 #include "proto/base/clock.h"
@@ -50,6 +51,7 @@ struct judge {
 	struct contents contents;
 	struct faults faults;
 	struct leaders leaders;
+	struct power power;
 	struct lates lates;
 	struct proofs proofs;
 	struct check checks[CHECKS_MAX];
@@ -150,6 +152,7 @@ judge_create(judge_notice *notice, void *arg)
 	contents_init(&j->contents);
 	faults_init(&j->faults);
 	leaders_init(&j->leaders);
+	power_init(&j->power);
 	lates_init(&j->lates);
 	proofs_init(&j->proofs);
 	j->notice = notice;
@@ -182,6 +185,7 @@ judge_destroy(struct judge *j)
 	ledger_fini(&j->ledger);
 	contents_fini(&j->contents);
 	leaders_fini(&j->leaders);
+	power_fini(&j->power);
 	lates_fini(&j->lates);
 	proofs_fini(&j->proofs);
 	for (i = 0; i < j->nkept; i++)
@@ -271,19 +275,51 @@ lone_steady(const struct check *c, uint64_t to_ns)
  * convicts the server.
  */
 static enum anomaly_class
-memory_class(const struct check *c, enum anomaly_kind kind, uint32_t stream)
+memory_class(const struct check *c, uint32_t stream)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
 	const char *storage = s != NULL && s->storage[0] != '\0'
 				  ? s->storage
 				  : c->config->storage;
 
-	/* What was lost explains none of these. */
-	if (kind == ANOMALY_CORRUPT || kind == ANOMALY_DIVERGENCE ||
-	    kind == ANOMALY_OP_TIMEOUT || kind == ANOMALY_NOT_RECOVERED)
-		return CLASS_VIOLATION;
 	return strcmp(storage, "memory") == 0 ? ended_class(c, 0)
 					      : CLASS_VIOLATION;
+}
+
+/*
+ * What was not synced is lost with the power (guarantees 1). Where sequences
+ * tell it, only what may be gone is excused (power.h).
+ */
+static bool
+is_lost_with_power(const struct check *c, const struct anomaly *a)
+{
+	const struct power *p = &c->judge->power;
+	uint64_t seq = a->lowest != 0 ? a->lowest : a->seqs[0];
+
+	if (!power_was_cut(p))
+		return false;
+	if (a->kind == ANOMALY_LOST || a->kind == ANOMALY_EXPIRED_EARLY ||
+	    a->kind == ANOMALY_SEQ_REUSE)
+		return power_may_lack(p, a->stream, seq);
+	return a->kind != ANOMALY_OP_TIMEOUT || power_took_all(p);
+}
+
+/* What the loss of stored things explains is not a violation. */
+static void
+excuse(const struct check *c, struct anomaly *a, char says[SAYS_MAX])
+{
+	if (a->class != CLASS_VIOLATION || c->ops->is_of_servers ||
+	    a->kind == ANOMALY_CORRUPT || a->kind == ANOMALY_DIVERGENCE ||
+	    a->kind == ANOMALY_NOT_RECOVERED)
+		return;
+	if (a->kind != ANOMALY_OP_TIMEOUT)
+		a->class = memory_class(c, a->stream);
+	if (a->class != CLASS_VIOLATION || !is_lost_with_power(c, a))
+		return;
+	a->class = CLASS_DOCUMENTED;
+	text_add(says, SAYS_MAX,
+	    "; a server had lost its power, and with it what it had not "
+	    "synced to disk");
 }
 
 void
@@ -299,11 +335,10 @@ check_raise(struct check *c, const struct anomaly *proto, const char *fmt, ...)
 		a.time_ns = c->now_ns;
 	a.check = c->ops->name;
 	a.raised_ns = c->now_ns;
-	if (a.class == CLASS_VIOLATION && !c->ops->is_of_servers)
-		a.class = memory_class(c, a.kind, a.stream);
 	va_start(ap, fmt);
 	(void)vsnprintf(says, sizeof(says), fmt, ap); /* cut is fine */
 	va_end(ap);
+	excuse(c, &a, says);
 	a.says = says;
 	c->judge->counts[a.kind][a.class] += 1 + a.more;
 	c->judge->check_counts[c - c->judge->checks][a.class] += 1 + a.more;
@@ -761,12 +796,13 @@ judge_event(struct judge *j, const struct event *ev)
 	leaders_event(&j->leaders, ev);
 	contents_event(&j->contents, ev, &j->ledger, &j->faults);
 	ledger_event(&j->ledger, ev);
+	power_event(&j->power, ev, &j->ledger, &j->config);
 	note_facts(j, ev);
 	if (!j->facts.is_broken && !j->facts.lost_memory)
 		judge_prove(j, ev);
 	j->facts.lost_memory |= j->ledger.no_memory || j->contents.no_memory ||
-				j->leaders.no_memory || j->lates.no_memory ||
-				j->proofs.no_memory;
+				j->leaders.no_memory || j->power.no_memory ||
+				j->lates.no_memory || j->proofs.no_memory;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
 

@@ -103,7 +103,7 @@ teardown(void **state)
 	struct bench *b = *state;
 	unsigned i;
 
-	links_stop(&b->links);
+	aide_stop(&b->links.aide);
 	for (i = 1; i <= SERVERS; i++)
 		close(b->listeners[i]);
 	free(b);
@@ -672,35 +672,38 @@ beat(struct links *l, int fd, uint64_t ns)
 static void
 test_silence_is_told(void **state)
 {
-	struct links l = {.pid = 1};
+	struct links l = {.aide.pid = 1};
 	int ends[2];
 
 	(void)state;
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-	channel_in_init(&l.up, ends[0]);
-	assert_int_equal(links_silence(&l, 99 * CLOCK_S), 0); /* not begun */
+	channel_in_init(&l.aide.up, ends[0]);
+	assert_int_equal(
+	    aide_silence(&l.aide, 99 * CLOCK_S), 0); /* not begun */
 	beat(&l, ends[1], 100 * CLOCK_S);
 	beat(&l, ends[1], 101 * CLOCK_S);
-	assert_int_equal(links_silence(&l, 104 * CLOCK_S), 0);
+	assert_int_equal(aide_silence(&l.aide, 104 * CLOCK_S), 0);
 	/* While it lasts, once a second. */
-	assert_int_equal(links_silence(&l, 104 * CLOCK_S + 1), 3 * CLOCK_S + 1);
-	assert_int_equal(links_silence(&l, 104 * CLOCK_S + 2), 0);
-	assert_int_equal(links_silence(&l, 106 * CLOCK_S), 5 * CLOCK_S);
+	assert_int_equal(
+	    aide_silence(&l.aide, 104 * CLOCK_S + 1), 3 * CLOCK_S + 1);
+	assert_int_equal(aide_silence(&l.aide, 104 * CLOCK_S + 2), 0);
+	assert_int_equal(aide_silence(&l.aide, 106 * CLOCK_S), 5 * CLOCK_S);
 	/* When it is over, at once, and then no more. */
 	beat(&l, ends[1], 106 * CLOCK_S + 1);
 	beat(&l, ends[1], 106 * CLOCK_S + 2);
-	assert_int_equal(links_silence(&l, 106 * CLOCK_S + 3), 5 * CLOCK_S + 3);
-	assert_int_equal(links_silence(&l, 106 * CLOCK_S + 4), 0);
+	assert_int_equal(
+	    aide_silence(&l.aide, 106 * CLOCK_S + 3), 5 * CLOCK_S + 3);
+	assert_int_equal(aide_silence(&l.aide, 106 * CLOCK_S + 4), 0);
 	/* Read late, after its end, by one that did not look meanwhile. */
 	beat(&l, ends[1], 200 * CLOCK_S);
 	beat(&l, ends[1], 204 * CLOCK_S);
-	assert_int_equal(links_silence(&l, 205 * CLOCK_S),
+	assert_int_equal(aide_silence(&l.aide, 205 * CLOCK_S),
 	    205 * CLOCK_S - (106 * CLOCK_S + 2));
 	/* We were away for long, and they were not. */
 	beat(&l, ends[1], 206 * CLOCK_S);
 	beat(&l, ends[1], 208 * CLOCK_S);
-	assert_int_equal(links_silence(&l, 210 * CLOCK_S), 0);
-	channel_in_fini(&l.up);
+	assert_int_equal(aide_silence(&l.aide, 210 * CLOCK_S), 0);
+	channel_in_fini(&l.aide.up);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -713,7 +716,7 @@ await_silence(struct bench *b, uint64_t least_ns)
 	while (ns < least_ns) {
 		assert_true(clock_mono_ns() < deadline);
 		pump(b);
-		ns = links_silence(&b->links, clock_mono_ns());
+		ns = aide_silence(&b->links.aide, clock_mono_ns());
 	}
 	return ns;
 }
@@ -725,11 +728,11 @@ test_stopped_process_is_told(void **state)
 	struct bench *b = *state;
 	uint64_t stopped_ns = clock_mono_ns(), ns;
 
-	assert_int_equal(kill(b->links.pid, SIGSTOP), 0);
-	ns = await_silence(b, LINKS_SILENT_NS);
+	assert_int_equal(kill(b->links.aide.pid, SIGSTOP), 0);
+	ns = await_silence(b, AIDE_SILENT_NS);
 	assert_true(clock_mono_ns() - ns < stopped_ns + CLOCK_S);
-	assert_int_equal(kill(b->links.pid, SIGCONT), 0);
-	while (b->links.since_ns == 0)
+	assert_int_equal(kill(b->links.aide.pid, SIGCONT), 0);
+	while (b->links.aide.since_ns == 0)
 		pump(b);
 	assert_true(await_silence(b, 1) >= ns);
 }

@@ -460,6 +460,42 @@ stub_dropped(struct cluster *c, uint64_t *packets)
 	return true;
 }
 
+static int
+stub_disk_set(struct cluster *c, unsigned node, const struct disk_policy *p)
+{
+	(void)c;
+	(void)node;
+	(void)p;
+	return 0;
+}
+
+static bool
+stub_disk_effect(struct cluster *c, unsigned node, struct disk_effect *out)
+{
+	(void)c;
+	(void)node;
+	*out = (struct disk_effect){1, CLOCK_MS, 1};
+	return true;
+}
+
+/* Only of a server that has ended. */
+static int
+stub_disk_cut(struct cluster *c, unsigned node, const struct disk_cut *cut)
+{
+	(void)cut;
+	assert_false(c->ops->node_runs(c, node));
+	return 0;
+}
+
+static bool
+stub_disk_lost(struct cluster *c, unsigned node, struct disk_loss *out)
+{
+	(void)c;
+	(void)node;
+	*out = (struct disk_loss){1, 1, 1};
+	return true;
+}
+
 static const struct cluster_ops stub = {
     .name = "local",
     .owner = OWNER_US,
@@ -481,6 +517,10 @@ static const struct cluster_ops stub = {
     .link_reset = stub_link_reset,
     .link_flow = stub_link_flow,
     .node_clients = stub_clients,
+    .disk_set = stub_disk_set,
+    .disk_effect = stub_disk_effect,
+    .disk_cut = stub_disk_cut,
+    .disk_lost = stub_disk_lost,
     .drop = stub_drop,
     .dropped = stub_dropped,
     .scale = stub_scale,

@@ -20,40 +20,8 @@
 int
 links_start(struct links *l)
 {
-	char name[] = "natsburn-links", program[] = "--child=links",
-	     role[] = "links", source[] = "1", incarnation[] = "1";
-	char *argv[] = {name, program, role, source, incarnation, NULL};
-	struct spawn_request r = {.path = "/proc/self/exe", .argv = argv};
-	int up[2], down[2], err;
-	pid_t pid;
-
 	memset(l, 0, sizeof(*l));
-	text_set(l->why, sizeof(l->why), "the link proxy process died");
-	err = spawn_pipe(up);
-	if (err < 0)
-		return err;
-	err = spawn_pipe(down);
-	if (err < 0) {
-		close(up[0]);
-		close(up[1]);
-		return err;
-	}
-	r.fds[r.nfds++] = (struct spawn_fd){down[0], CHILD_DOWN};
-	r.fds[r.nfds++] = (struct spawn_fd){up[1], CHILD_UP};
-	r.fds[r.nfds++] = (struct spawn_fd){2, 2};
-	pid = spawn(&r);
-	close(up[1]);
-	close(down[0]);
-	if (pid < 0) {
-		close(up[0]);
-		close(down[1]);
-		return (int)pid;
-	}
-	l->pid = pid;
-	channel_in_init(&l->up, up[0]);
-	channel_out_init(&l->down, down[1], 0, 1);
-	(void)fcntl(up[0], F_SETFL, O_NONBLOCK); /* a pipe: can't fail */
-	return 0;
+	return aide_start(&l->aide, "links");
 }
 
 int
@@ -61,14 +29,12 @@ links_open(struct links *l, unsigned node, const char *name, uint16_t real_port,
     bool clients)
 {
 	struct event ev = {.type = MESSAGE_LINK_OPEN};
-	int err;
 
 	ev.u.link_open.node = node;
 	ev.u.link_open.port = real_port;
 	ev.u.link_open.clients = clients;
 	text_set(ev.u.link_open.name, sizeof(ev.u.link_open.name), name);
-	err = channel_send(&l->down, &ev);
-	return err < 0 ? err : channel_flush(&l->down);
+	return aide_send(&l->aide, &ev);
 }
 
 static bool
@@ -82,7 +48,6 @@ links_set(struct links *l, unsigned from, unsigned to,
     const struct link_policy *policy)
 {
 	struct event ev = {.type = MESSAGE_LINK_SET};
-	int err;
 
 	if (!is_pair(from, to))
 		return -EINVAL;
@@ -92,15 +57,13 @@ links_set(struct links *l, unsigned from, unsigned to,
 	ev.u.link_set.cut = (uint8_t)policy->cut;
 	ev.u.link_set.delay_ns = policy->delay_ns;
 	ev.u.link_set.jitter_ns = policy->jitter_ns;
-	err = channel_send(&l->down, &ev);
-	return err < 0 ? err : channel_flush(&l->down);
+	return aide_send(&l->aide, &ev);
 }
 
 int
 links_reset(struct links *l, unsigned a, unsigned b, unsigned percent)
 {
 	struct event ev = {.type = MESSAGE_LINK_RESET};
-	int err;
 
 	if (!is_pair(a, b))
 		return -EINVAL;
@@ -109,8 +72,7 @@ links_reset(struct links *l, unsigned a, unsigned b, unsigned percent)
 	ev.u.link_reset.a = a;
 	ev.u.link_reset.b = b;
 	ev.u.link_reset.percent = percent;
-	err = channel_send(&l->down, &ev);
-	return err < 0 ? err : channel_flush(&l->down);
+	return aide_send(&l->aide, &ev);
 }
 
 bool
@@ -154,61 +116,27 @@ take_peer(struct links *l, const struct msg_link_peer *m)
 }
 
 static void
-take_event(struct links *l, const struct event *ev)
+take_event(void *arg, const struct event *ev)
 {
+	struct links *l = arg;
 	unsigned node;
 
-	if (l->heard_ns != 0 && l->since_ns == 0 &&
-	    ev->time_ns > l->heard_ns + LINKS_SILENT_NS)
-		l->since_ns = l->heard_ns;
-	l->heard_ns = ev->time_ns;
 	if (ev->type == MESSAGE_LINK_FRONT) {
 		node = ev->u.link_front.node;
 		if (node >= 1 && node <= CONFIG_NODES_MAX)
 			*(ev->u.link_front.clients ? &l->client_fronts[node - 1]
 						   : &l->fronts[node - 1]) =
 			    ev->u.link_front.port;
-	} else if (ev->type == MESSAGE_LINK_FLOW) {
+	} else if (ev->type == MESSAGE_LINK_FLOW)
 		take_flow(l, &ev->u.link_flow);
-	} else if (ev->type == MESSAGE_LINK_PEER) {
+	else if (ev->type == MESSAGE_LINK_PEER)
 		take_peer(l, &ev->u.link_peer);
-	} else if (ev->type == MESSAGE_DIAG) {
-		text_format(l->why, sizeof(l->why), "the link proxies end: %s",
-		    ev->u.diag.text);
-	} else if (ev->type == MESSAGE_LOG && ev->u.log.level >= LOG_WARN)
-		log_warn("links: %s", ev->u.log.text);
 }
 
 bool
 links_read(struct links *l)
 {
-	const uint8_t *raw;
-	struct event ev;
-	size_t len;
-	int n;
-
-	if (l->pid == 0)
-		return true; /* it does not run, or we have ended it */
-	while ((n = channel_fill(&l->up)) > 0)
-		while (channel_next(&l->up, &ev, &raw, &len) == FRAME_WHOLE)
-			take_event(l, &ev);
-	return n == -EAGAIN;
-}
-
-uint64_t
-links_silence(struct links *l, uint64_t now_ns)
-{
-	uint64_t since_ns = l->since_ns;
-
-	if (since_ns != 0) {
-		l->since_ns = 0;
-		return now_ns - since_ns;
-	}
-	if (l->heard_ns == 0 || now_ns <= l->heard_ns + LINKS_SILENT_NS ||
-	    now_ns < l->told_ns + CLOCK_S)
-		return 0;
-	l->told_ns = now_ns;
-	return now_ns - l->heard_ns;
+	return aide_read(&l->aide, take_event, l);
 }
 
 bool
@@ -220,19 +148,6 @@ links_are_open(const struct links *l, unsigned n, bool clients)
 		if (l->fronts[i] == 0 || (clients && l->client_fronts[i] == 0))
 			return false;
 	return true;
-}
-
-void
-links_stop(struct links *l)
-{
-	if (l->pid == 0)
-		return;
-	spawn_end(l->pid); /* it holds nothing that wants an orderly end */
-	close(l->up.fd);
-	close(l->down.fd);
-	channel_in_fini(&l->up);
-	channel_out_fini(&l->down);
-	l->pid = 0;
 }
 
 /* Inodes of established connections to one of the ports. */

@@ -15,23 +15,13 @@
 #include <sys/types.h>
 
 #include "chaos/cluster/cluster.h"
-#include "proto/base/clock.h"
-#include "proto/channel.h"
+#include "chaos/cluster/local/aide.h"
 #include "proto/config.h"
 
 #define LINKS_CLIENT "a client" /* who dials a front for clients */
 
-/*
- * Proxies beat ten times a second. When they stand still for less than this
- * no server loses its leaders: an election begins after 4 s at the soonest.
- */
-#define LINKS_SILENT_NS (3 * CLOCK_S)
-#define LINKS_DEAD_NS	(120 * CLOCK_S) /* as with every child process */
-
 struct links {
-	pid_t pid; /* of the proxy process, 0 when it doesn't run */
-	struct channel_out down;
-	struct channel_in up;
+	struct aide aide;
 	uint16_t fronts[CONFIG_NODES_MAX]; /* ports, 0 not yet */
 	uint16_t client_fronts[CONFIG_NODES_MAX];
 	struct link_state {
@@ -44,13 +34,9 @@ struct links {
 	} states[CONFIG_NODES_MAX + 1][CONFIG_NODES_MAX + 1]; /* from, to */
 	unsigned open[CONFIG_NODES_MAX];    /* links to each server now */
 	unsigned clients[CONFIG_NODES_MAX]; /* clients of each, likewise */
-	char why[160];	   /* what is said when it ends by itself */
-	uint64_t heard_ns; /* the time of the last that they said */
-	uint64_t since_ns; /* they stood still since then, and speak again */
-	uint64_t told_ns;  /* that they do was told then */
 };
 
-/* Start the proxy process: 0 or -errno. */
+/* Start the proxy process, which is ended by aide_stop(): 0 or -errno. */
 int links_start(struct links *);
 
 /*
@@ -62,12 +48,6 @@ int links_open(struct links *, unsigned node, const char *name,
 
 /* Take in what the proxies say. False once their process is gone. */
 bool links_read(struct links *);
-
-/*
- * For how long, up to now, the proxies stand still, or did until a moment
- * ago; 0 when they don't, and for a second after it was told that they do.
- */
-uint64_t links_silence(struct links *, uint64_t now_ns);
 
 /* True once every one of n servers has its front (both, with clients). */
 bool links_are_open(const struct links *, unsigned n, bool clients);
@@ -81,9 +61,6 @@ int links_set(
 int links_reset(struct links *, unsigned a, unsigned b, unsigned percent);
 bool links_flow(
     const struct links *, unsigned from, unsigned to, struct link_flow *);
-
-/* End and reap the process; safe when it never ran. */
-void links_stop(struct links *);
 
 /*
  * Established connections of the processes pids[0..n) that end at one of

@@ -15,6 +15,7 @@
 #include "chaos/cluster/local/profile.h"
 #include "chaos/cluster/local/server.h"
 #include "chaos/internal.h"
+#include "chaos/mayhem/mayhem.h"
 #include "chaos/monitor.h"
 #include "proto/base/clock.h"
 #include "proto/base/file.h"
@@ -107,7 +108,7 @@ local_node_fill(struct cluster *c, unsigned node, bool full)
 	struct local *l = c->state;
 	char dir[CONFIG_PATH_MAX + 16];
 
-	server_store(c, node, dir, sizeof(dir));
+	server_ground(c, node, dir, sizeof(dir));
 	l->nodes[node - 1].is_full = full;
 	return full ? disk_fill(dir) : disk_free(dir);
 }
@@ -117,7 +118,7 @@ local_node_room(struct cluster *c, unsigned node)
 {
 	char dir[CONFIG_PATH_MAX + 16];
 
-	server_store(c, node, dir, sizeof(dir));
+	server_ground(c, node, dir, sizeof(dir));
 	return disk_room(dir);
 }
 
@@ -134,7 +135,7 @@ look_at_disk(struct cluster *c, unsigned node)
 
 	if (room < 0 || (uint64_t)room >= n->disk_bytes / DISK_LOW)
 		return;
-	server_store(c, node, dir, sizeof(dir));
+	server_ground(c, node, dir, sizeof(dir));
 	if (disk_grow(dir, n->disk_bytes, 2 * n->disk_bytes) == 0)
 		n->disk_bytes *= 2;
 	else if ((uint64_t)room < n->disk_bytes / DISK_SHARE)
@@ -177,18 +178,71 @@ local_dropped(struct cluster *c, uint64_t *packets)
 	return loss_dropped(&l->loss, packets);
 }
 
-/* What they do not carry meanwhile is not the servers' doing. */
-static void
-look_at_silence(struct cluster *c)
+static int
+local_disk_set(
+    struct cluster *c, unsigned node, const struct disk_policy *policy)
 {
 	struct local *l = c->state;
-	uint64_t silent_ns = links_silence(&l->links, clock_mono_ns());
+
+	return drives_set(&l->drives, node, policy);
+}
+
+static bool
+local_disk_effect(struct cluster *c, unsigned node, struct disk_effect *out)
+{
+	const struct local *l = c->state;
+
+	return drives_effect(&l->drives, node, out);
+}
+
+static int
+local_disk_cut(struct cluster *c, unsigned node, const struct disk_cut *cut)
+{
+	struct local *l = c->state;
+
+	if (c->nodes[node - 1].pid != 0)
+		return -EBUSY;
+	l->nodes[node - 1].is_cut = true;
+	l->nodes[node - 1].whole_ns = cut->whole_ns;
+	return drives_cut(&l->drives, node, cut->is_torn);
+}
+
+static bool
+local_disk_lost(struct cluster *c, unsigned node, struct disk_loss *out)
+{
+	struct local *l = c->state;
+	struct local_node *n = &l->nodes[node - 1];
+	struct event ev = {.type = MESSAGE_POWER_LOST};
+	struct msg_power_lost *m = &ev.u.power_lost;
+
+	if (!drives_lost(&l->drives, node, out))
+		return false;
+	if (!n->is_cut)
+		return true;
+	n->is_cut = false;
+	m->node = node;
+	m->whole_ns = n->whole_ns;
+	m->files = out->files;
+	m->names = out->names;
+	m->bytes = out->bytes;
+	child_emit(chaos_child(c->chaos), &ev);
+	return true;
+}
+
+/* What a process of ours does not do meanwhile is not the servers' doing. */
+static void
+look_at_silence(struct cluster *c, struct aide *a)
+{
+	uint64_t silent_ns = aide_silence(a, clock_mono_ns());
+	char why[96];
 
 	if (silent_ns > 0)
-		chaos_tell_silence(c->chaos, "links", silent_ns);
-	if (silent_ns > LINKS_DEAD_NS)
-		chaos_fail(
-		    c->chaos, "the link proxy process was silent for 120 s");
+		chaos_tell_silence(c->chaos, a->name, silent_ns);
+	if (silent_ns <= AIDE_DEAD_NS)
+		return;
+	text_format(
+	    why, sizeof(why), "the %s process was silent for 120 s", a->name);
+	chaos_fail(c->chaos, why);
 }
 
 static void
@@ -198,8 +252,11 @@ local_tend(struct cluster *c)
 	unsigned i;
 
 	if (!links_read(&l->links))
-		chaos_fail(c->chaos, l->links.why);
-	look_at_silence(c);
+		chaos_fail(c->chaos, l->links.aide.why);
+	look_at_silence(c, &l->links.aide);
+	if (!drives_read(&l->drives))
+		chaos_fail(c->chaos, l->drives.aide.why);
+	look_at_silence(c, &l->drives.aide);
 	if (!loss_read(&l->loss))
 		chaos_fail(c->chaos, "nft ended");
 	look_at_disks(c);
@@ -229,6 +286,21 @@ local_links(struct cluster *c, unsigned *through, unsigned *past)
 	return leaks < 0 ? leaks : 0;
 }
 
+/* The simulated disk of its store. */
+static int
+open_drive(struct cluster *c, unsigned node)
+{
+	struct local *l = c->state;
+	char store[CONFIG_PATH_MAX + 16], ground[CONFIG_PATH_MAX + 16];
+	int err;
+
+	server_store(c, node, store, sizeof(store));
+	server_ground(c, node, ground, sizeof(ground));
+	err = drives_open(&l->drives, node,
+	    &(struct drive_place){store, ground, c->disk_is_strict});
+	return err < 0 ? err : drives_wait(&l->drives, node);
+}
+
 /* Its folder, and the disk for its store if it is to have one. */
 static int
 make_dirs(struct cluster *c, unsigned node)
@@ -243,9 +315,11 @@ make_dirs(struct cluster *c, unsigned node)
 		err = conf_merge_copy(&l->confs[node - 1], dir);
 	if (err < 0)
 		return err;
-	server_store(c, node, dir, sizeof(dir));
+	server_ground(c, node, dir, sizeof(dir));
 	c->nodes[node - 1].disk_bytes = c->disk_bytes;
-	return has_disks(c) ? disk_mount(dir, c->disk_bytes) : 0;
+	if (has_disks(c))
+		err = disk_mount(dir, c->disk_bytes);
+	return err == 0 && server_has_drive(c) ? open_drive(c, node) : err;
 }
 
 static int
@@ -326,18 +400,32 @@ open_links(struct cluster *c)
 	return err;
 }
 
+/* What a server has stored goes, and its disks. */
+static int
+clear_disk(struct cluster *c, unsigned node)
+{
+	struct local *l = c->state;
+	char dir[CONFIG_PATH_MAX + 16];
+	int err = 0;
+
+	if (server_has_drive(c))
+		err = drives_close(&l->drives, node);
+	if (err == 0 && server_has_drive(c))
+		err = drives_wait(&l->drives, node);
+	server_ground(c, node, dir, sizeof(dir));
+	if (has_disks(c))
+		disk_unmount(dir);
+	return err == 0 ? server_wipe(c, node) : err;
+}
+
 static int
 local_node_renew(struct cluster *c, unsigned node)
 {
 	struct local *l = c->state;
 	struct cluster_node *cn = &c->nodes[node - 1];
-	char dir[CONFIG_PATH_MAX + 16];
 	int err;
 
-	server_store(c, node, dir, sizeof(dir));
-	if (has_disks(c))
-		disk_unmount(dir);
-	err = server_wipe(c, node);
+	err = clear_disk(c, node);
 	if (err < 0)
 		return err;
 	/* Configuration and log of the old one stay in its folder. */
@@ -363,15 +451,41 @@ make_base(struct cluster *c)
 	(void)file_make_dir(l->dir);
 }
 
+/*
+ * The same with a simulated disk, whose process goes on. Why it can't be is
+ * said.
+ */
+static int
+try_drive(struct cluster *c)
+{
+	struct local *l = c->state;
+	int err = drives_start(&l->drives);
+
+	if (err == 0)
+		err = drives_open(&l->drives, 1,
+		    &(struct drive_place){l->dir, l->dir, false});
+	if (err == 0)
+		err = drives_wait(&l->drives, 1);
+	if (err == 0)
+		err = drives_close(&l->drives, 1);
+	if (err == 0)
+		return drives_wait(&l->drives, 1);
+	text_add(c->why, sizeof(c->why),
+	    "mayhem %s needs FUSE (/dev/fuse), and root or user namespaces: "
+	    "%s",
+	    c->needed_by[CLUSTER_ABILITY_DISK]->name,
+	    err == -ENOTSUP ? l->drives.seen[0].why : strerror(-err));
+	return -ENOTSUP;
+}
+
 /* Try to mount a disk, in the folder of the servers, which is empty yet. */
 static int
 try_disk(struct cluster *c)
 {
 	struct local *l = c->state;
-	int err = disk_isolate();
+	int err;
 
-	if (err == 0)
-		err = disk_mount(l->dir, c->disk_bytes);
+	err = disk_mount(l->dir, c->disk_bytes);
 	if (err == 0) {
 		disk_unmount(l->dir);
 		return 0;
@@ -381,6 +495,29 @@ try_disk(struct cluster *c)
 	    "root or user namespaces here: %s",
 	    strerror(-err));
 	return -ENOTSUP;
+}
+
+/* Mounts of our own, in a namespace of our own. */
+static int
+try_mounts(struct cluster *c)
+{
+	unsigned wants =
+	    has_disks(c) ? CLUSTER_ABILITY_FILL : CLUSTER_ABILITY_DISK;
+	int err = 0;
+
+	if (!has_disks(c) && !server_has_drive(c))
+		return 0;
+	err = disk_isolate();
+	if (err < 0) {
+		text_add(c->why, sizeof(c->why),
+		    "mayhem %s mounts disks for the stores, which wants root "
+		    "or user namespaces here: %s",
+		    c->needed_by[wants]->name, strerror(-err));
+		return -ENOTSUP;
+	}
+	if (has_disks(c))
+		err = try_disk(c);
+	return err == 0 && server_has_drive(c) ? try_drive(c) : err;
 }
 
 #define STORE_OPTIONS 2 /* the first ones */
@@ -465,7 +602,7 @@ local_prepare(struct cluster *c)
 {
 	struct local *l = c->state;
 	char why[256];
-	int err = 0;
+	int err;
 
 	make_base(c);
 	l->conf_error = read_confs(c); /* told by local_up() */
@@ -475,8 +612,7 @@ local_prepare(struct cluster *c)
 		    "--server-conf with an operator needs --sys-creds FILE");
 		return -ENOTSUP;
 	}
-	if (has_disks(c))
-		err = try_disk(c);
+	err = try_mounts(c);
 	if (err < 0 || (c->needs & CLUSTER_CAN_DROP) == 0)
 		return err;
 	err = loss_start(&l->loss, c->config->run, why, sizeof(why));
@@ -542,7 +678,8 @@ local_down(struct cluster *c)
 	unsigned i;
 
 	server_stop_all(c, SIGTERM);
-	links_stop(&l->links);
+	aide_stop(&l->links.aide);
+	aide_stop(&l->drives.aide);
 	loss_stop(&l->loss);
 	ports_fini(&l->ports);
 	for (i = 0; i < CONFIG_NODES_MAX; i++)
@@ -574,6 +711,10 @@ const struct cluster_ops cluster_local = {
     .node_renew = local_node_renew,
     .node_fill = local_node_fill,
     .node_room = local_node_room,
+    .disk_set = local_disk_set,
+    .disk_effect = local_disk_effect,
+    .disk_cut = local_disk_cut,
+    .disk_lost = local_disk_lost,
     .drop = local_drop,
     .dropped = local_dropped,
     .link_set = local_link_set,

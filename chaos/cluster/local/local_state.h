@@ -8,6 +8,7 @@
 
 #include "chaos/cluster/cluster.h"
 #include "chaos/cluster/local/conf_merge.h"
+#include "chaos/cluster/local/drive/drives.h"
 #include "chaos/cluster/local/links.h"
 #include "chaos/cluster/local/loss.h"
 #include "chaos/cluster/local/output.h"
@@ -21,12 +22,16 @@ struct local_node {
 	uint64_t died_ns; /* when it ended by itself; 0: it did not */
 	unsigned renewed; /* times it was replaced by a new one */
 	bool is_full;	  /* we have filled its disk */
+	/* Its disk's power is cut: what is to be told of that. */
+	bool is_cut;
+	uint64_t whole_ns;
 	struct output output;
 };
 
 struct local {
 	struct links links;
 	struct loss loss;
+	struct drives drives;
 	struct ports ports;
 	char dir[CONFIG_PATH_MAX + 16]; /* RUN_DIR/servers */
 	char password[24];		/* of the system account */

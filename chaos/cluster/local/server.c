@@ -38,6 +38,19 @@ server_store(const struct cluster *c, unsigned node, char *out, size_t size)
 }
 
 bool
+server_has_drive(const struct cluster *c)
+{
+	return (c->needs & CLUSTER_CAN_DISK) != 0;
+}
+
+void
+server_ground(const struct cluster *c, unsigned node, char *out, size_t size)
+{
+	server_dir(c, node, out, size);
+	text_add(out, size, server_has_drive(c) ? "/disk" : "/store");
+}
+
+bool
 server_has_client_front(const struct cluster *c)
 {
 	return (c->needs & CLUSTER_CAN_CUT_CLIENTS) != 0;
@@ -111,6 +124,8 @@ server_start(struct cluster *c, unsigned node)
 
 	if (c->nodes[node - 1].pid != 0)
 		return 0;
+	if (!drives_answered(&l->drives, node))
+		return -EBUSY;
 	server_dir(c, node, dir, sizeof(dir));
 	text_add(conf, sizeof(conf), "%s/server.conf", dir);
 	text_add(out, sizeof(out), "%s/output.log", dir);

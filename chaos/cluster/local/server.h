@@ -15,6 +15,13 @@ void server_dir(const struct cluster *, unsigned node, char *out, size_t size);
 void server_store(
     const struct cluster *, unsigned node, char *out, size_t size);
 
+/* Is its store on a simulated disk? */
+bool server_has_drive(const struct cluster *);
+
+/* Where what it stores lies: the ground of that disk, or its store. */
+void server_ground(
+    const struct cluster *, unsigned node, char *out, size_t size);
+
 /* Do clients go through fronts, because they are to be cut off? */
 bool server_has_client_front(const struct cluster *);
 
@@ -42,7 +49,10 @@ void server_stop_all(struct cluster *, int sig);
 /* Add to why what it wrote last: that tells why it won't run. */
 void server_last_words(struct cluster *, unsigned node);
 
-/* As of the same name in struct cluster_ops. */
+/*
+ * As of the same name in struct cluster_ops. server_start() is -EBUSY while
+ * its disk is not there.
+ */
 int server_start(struct cluster *, unsigned node);
 int server_end(struct cluster *, unsigned node, int sig);
 int server_lame_duck(struct cluster *, unsigned node);

@@ -35,4 +35,4 @@ run_out()
 
 run_out chaos 'chaos cannot .*' --mayhem rolling_restart
 # A server that comes back dials the others.
-run_out links 'the link proxies end: cannot .*' --mayhem random_hard_kill
+run_out links 'the links process ends: cannot .*' --mayhem random_hard_kill

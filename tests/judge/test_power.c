@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Must fail: what is gone after a loss of power although it was on every
+ * replica, or on every disk. And what may be gone: documented (power.h).
+ */
+#include "proto/base/text.h"
+#include "tests/stories/story.h"
+
+#include <stdio.h>
+
+/* What happens in a story; times count from when all is published. */
+struct outage {
+	const char *name;
+	unsigned servers; /* that lose their power */
+	uint32_t replicas;
+	bool is_whole;		      /* known 2 s before */
+	bool is_always;		      /* they sync every write */
+	uint64_t interval_ns, age_ns; /* of syncs; of what is gone */
+	enum anomaly_kind kind;	      /* LOST, SEQ_REUSE, CORRUPT, OP_TIMEOUT */
+	enum anomaly_class class;
+};
+
+static void
+settings(struct story *s, const struct outage *o)
+{
+	struct msg_node_settings *m;
+	uint32_t i;
+
+	for (i = 1; i <= 3; i++) {
+		m = &story_add(s, STORY_CHAOS, MESSAGE_NODE_SETTINGS)
+			 ->u.node_settings;
+		m->node = i;
+		m->sync_always = o->is_always;
+		m->sync_interval_ns = o->interval_ns;
+	}
+}
+
+static void
+cut(struct story *s, const struct outage *o)
+{
+	uint64_t whole_ns = o->is_whole ? s->now_ns - 2 * CLOCK_S : 0;
+	uint32_t fault = story_fault(s, true);
+	struct msg_power_lost *m;
+	unsigned i;
+
+	for (i = 1; i <= o->servers; i++) {
+		m = &story_add(s, STORY_CHAOS, MESSAGE_POWER_LOST)
+			 ->u.power_lost;
+		m->node = i;
+		m->whole_ns = whole_ns;
+		m->bytes = 1;
+	}
+	story_pass(s, CLOCK_S);
+	story_healed(s, fault, true);
+}
+
+/* A message is acknowledged where another one was. */
+static void
+reuse(struct story *s, uint64_t seq)
+{
+	uint64_t id = story_new_id(s);
+
+	story_invoke(s, id, 1);
+	story_ok(s, id, seq, false);
+	s->stored[seq].id = id;
+	story_consume(s, seq);
+}
+
+/* Nothing can be stored any more. */
+static void
+never_stored(struct story *s)
+{
+	uint64_t id = story_new_id(s);
+
+	story_invoke(s, id, 1);
+	story_pass(s, 60 * CLOCK_S);
+	story_unknown(s, id, 1);
+	story_publish_end(s, id, 2);
+}
+
+static void
+test_outage(void **state)
+{
+	const struct outage *o = *state;
+	struct story_verdict v;
+	struct story s;
+	uint64_t seq;
+
+	story_init(&s, 1);
+	s.mayhem = "power_loss";
+	s.replicas = o->replicas;
+	story_open(&s);
+	settings(&s, o);
+	story_rounds(&s, 10);
+	story_phase(&s, "mayhem");
+	seq = story_round(&s);
+	story_pass(&s, o->age_ns);
+	story_rounds(&s, 3);
+	cut(&s, o);
+	story_rounds(&s, 3);
+	story_pass(&s, 30 * CLOCK_S);
+	if (o->kind == ANOMALY_OP_TIMEOUT)
+		never_stored(&s);
+	else if (o->kind == ANOMALY_SEQ_REUSE)
+		reuse(&s, seq);
+	else
+		story_mark(&s, seq,
+		    o->kind == ANOMALY_LOST ? STORY_GONE : STORY_DAMAGED);
+	story_close(&s);
+	story_judge(&s, &v);
+	if (v.counts[o->kind][o->class] == 0)
+		print_error("%s\n", v.says);
+	assert_true(v.counts[o->kind][o->class] > 0);
+	if (o->class == CLASS_DOCUMENTED)
+		assert_int_equal(story_other_violations(&v, ANOMALY_COUNT), 0);
+	else
+		assert_int_equal(v.result.exit_code, EXIT_VIOLATION);
+	story_fini(&s);
+}
+
+/*
+ * It is stored, but the ack is read when the power is gone already. What takes
+ * its sequence then is no reuse that convicts. A second ack so late is lost.
+ */
+static void
+test_late_ack(void **state)
+{
+	static const struct outage one = {.servers = 1, .is_whole = true};
+	struct story_verdict v;
+	struct story s;
+	uint64_t id, seq;
+	int late;
+
+	(void)state;
+	for (late = 0; late < 2; late++) {
+		story_init(&s, 1);
+		s.mayhem = "power_loss";
+		story_open(&s);
+		settings(&s, &one);
+		story_rounds(&s, 10);
+		story_phase(&s, "mayhem");
+		story_pass(&s, 5 * CLOCK_S);
+		id = story_new_id(&s);
+		story_invoke(&s, id, 1);
+		seq = story_store(&s, id);
+		cut(&s, &one);
+		story_pass(&s, late ? 15 * CLOCK_S : 0);
+		story_ok(&s, id, seq, false);
+		reuse(&s, seq);
+		story_pass(&s, 30 * CLOCK_S);
+		story_close(&s);
+		story_judge(&s, &v);
+		assert_true(
+		    v.counts[ANOMALY_SEQ_REUSE]
+			    [late ? CLASS_VIOLATION : CLASS_DOCUMENTED] > 0);
+		assert_int_equal(
+		    v.counts[ANOMALY_SEQ_REUSE]
+			    [late ? CLASS_DOCUMENTED : CLASS_VIOLATION],
+		    0);
+		story_fini(&s);
+	}
+}
+
+#define S CLOCK_S
+static const struct outage outages[] = {
+    {"old, a minority", 1, 3, true, false, 0, 6 * S, ANOMALY_LOST,
+	CLASS_VIOLATION},
+    {"young, a minority", 1, 3, true, false, 0, 0, ANOMALY_LOST,
+	CLASS_DOCUMENTED},
+    {"young, a minority that syncs always", 1, 3, true, true, 0, 0,
+	ANOMALY_LOST, CLASS_VIOLATION},
+    {"old, but nobody knows who had it", 1, 3, false, false, 0, 6 * S,
+	ANOMALY_LOST, CLASS_DOCUMENTED},
+    {"old, a minority of five", 2, 5, true, false, 0, 6 * S, ANOMALY_LOST,
+	CLASS_VIOLATION},
+    {"old, a majority", 2, 3, true, false, 0, 6 * S, ANOMALY_LOST,
+	CLASS_DOCUMENTED},
+    {"old, all", 3, 3, true, false, 0, 100 * S, ANOMALY_LOST, CLASS_DOCUMENTED},
+    {"older than two intervals, all", 3, 3, true, false, 10 * S, 40 * S,
+	ANOMALY_LOST, CLASS_VIOLATION},
+    {"as old as one interval, all", 3, 3, true, false, 10 * S, 10 * S,
+	ANOMALY_LOST, CLASS_DOCUMENTED},
+    {"all, that sync always", 3, 3, true, true, 0, 0, ANOMALY_LOST,
+	CLASS_VIOLATION},
+    {"one replica", 1, 1, true, false, 0, 6 * S, ANOMALY_LOST,
+	CLASS_DOCUMENTED},
+    {"one replica, older than two intervals", 1, 1, true, false, 10 * S, 40 * S,
+	ANOMALY_LOST, CLASS_VIOLATION},
+    {"one replica that syncs always", 1, 1, true, true, 0, 0, ANOMALY_LOST,
+	CLASS_VIOLATION},
+    {"an old sequence taken again, a minority", 1, 3, true, false, 0, 6 * S,
+	ANOMALY_SEQ_REUSE, CLASS_VIOLATION},
+    {"a young sequence taken again", 1, 3, true, false, 0, 0, ANOMALY_SEQ_REUSE,
+	CLASS_DOCUMENTED},
+    {"a young sequence taken again, always", 1, 3, true, true, 0, 0,
+	ANOMALY_SEQ_REUSE, CLASS_VIOLATION},
+    {"no service, a minority", 1, 3, true, false, 0, 0, ANOMALY_OP_TIMEOUT,
+	CLASS_VIOLATION},
+    {"no service, all: the stream may be gone", 3, 3, true, false, 0, 0,
+	ANOMALY_OP_TIMEOUT, CLASS_DOCUMENTED},
+    {"no service, all, that sync always", 3, 3, true, true, 0, 0,
+	ANOMALY_OP_TIMEOUT, CLASS_VIOLATION},
+    {"damaged", 3, 3, true, false, 0, 0, ANOMALY_CORRUPT, CLASS_VIOLATION},
+};
+
+#define OUTAGES (sizeof(outages) / sizeof(outages[0]))
+
+int
+main(void)
+{
+	struct CMUnitTest tests[OUTAGES + 1] = {
+	    cmocka_unit_test(test_late_ack)};
+	size_t i;
+
+	for (i = 0; i < OUTAGES; i++)
+		tests[i + 1] = (struct CMUnitTest){.name = outages[i].name,
+		    .test_func = test_outage,
+		    .initial_state = (void *)(uintptr_t)&outages[i]};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
