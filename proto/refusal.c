@@ -15,10 +15,10 @@
  * among them: 10057 and 10110, which mean it with some texts only
  * (refusal_class_said()).
  */
-static const uint32_t certain[] = {10003, 10014, 10025, 10043, 10054, 10060,
-    10070, 10097, 10109, 10111, 10148, 10149, 10165, 10166, 10168, 10169, 10170,
-    10171, 10174, 10175, 10177, 10179, 10185, 10188, 10189, 10190, 10191, 10192,
-    10193, 10199, 10200, 10203, 10205, 10206, 10207, 10223, 10227};
+static const uint32_t certain[] = {10003, 10025, 10043, 10054, 10060, 10070,
+    10097, 10109, 10111, 10165, 10166, 10168, 10169, 10170, 10171, 10174, 10175,
+    10177, 10179, 10185, 10188, 10189, 10190, 10191, 10192, 10193, 10199, 10200,
+    10203, 10205, 10206, 10207, 10223, 10227};
 
 /*
  * By what a leader holds. Only 2.10.6 to 2.10.29 compare 10071 with what was
@@ -26,9 +26,9 @@ static const uint32_t certain[] = {10003, 10014, 10025, 10043, 10054, 10060,
  * ("store failed") is not among them: each replica decides when it applies
  * (up to 2.12), and the texts that mean a limit came with 2.14.
  */
-static const uint32_t steady[] = {10002, 10023, 10028, 10047, WRONG_LAST, 10158,
-    10163, WRONG_LAST_CONSTANT, 10167, 10172, 10176, 10201, 10208, 10210, 10211,
-    10212};
+static const uint32_t steady[] = {10002, 10014, 10023, 10028, 10047, WRONG_LAST,
+    10148, 10149, 10158, 10163, WRONG_LAST_CONSTANT, 10167, 10172, 10176, 10201,
+    10208, 10210, 10211, 10212};
 
 static bool
 has(const uint32_t *codes, size_t n, uint32_t code)

@@ -10,15 +10,15 @@ test_classes(void **state)
 		uint32_t code;
 		enum refusal class;
 	} rows[] = {
-	    {10014, REFUSAL_CERTAIN},
 	    {10054, REFUSAL_CERTAIN},
 	    {10109, REFUSAL_CERTAIN},
-	    {10148, REFUSAL_CERTAIN},
-	    {10149, REFUSAL_CERTAIN},
 	    {10227, REFUSAL_CERTAIN},
 	    {10071, REFUSAL_STEADY},
 	    {10164, REFUSAL_STEADY},
 	    {10158, REFUSAL_STEADY},
+	    {10014, REFUSAL_STEADY},
+	    {10148, REFUSAL_STEADY},
+	    {10149, REFUSAL_STEADY},
 	    {10059, REFUSAL_NEVER},
 	    {10058, REFUSAL_NEVER},
 	    {10005, REFUSAL_NEVER},

@@ -57,48 +57,6 @@ tell_limits(struct worker *w, const struct operation *op)
 	child_emit(&w->child, &ev);
 }
 
-static void
-tell_ok(struct worker *w, const struct operation *op, const cJSON *answer)
-{
-	struct event ev = {.type = MESSAGE_CHANGE_OK};
-	struct msg_change_ok *m = &ev.u.change_ok;
-
-	m->stream = op->stream;
-	m->id = op->id;
-	m->attempt = op->attempt;
-	m->counts = json_get(answer, "purged") != NULL;
-	m->removed = json_count(answer, "purged");
-	child_emit(&w->child, &ev);
-}
-
-static void
-tell_not(struct worker *w, const struct operation *op, enum outcome outcome)
-{
-	struct event ev = {.type = MESSAGE_CHANGE_UNKNOWN};
-	/* FAIL and UNKNOWN have the same fields. */
-	struct msg_change_unknown *m = &ev.u.change_unknown;
-
-	if (outcome == OUTCOME_FAIL)
-		ev.type = MESSAGE_CHANGE_FAIL;
-	m->stream = op->stream;
-	m->id = op->id;
-	m->attempt = op->attempt;
-	m->code = w->session.code;
-	text_set(m->why, sizeof(m->why), w->session.why);
-	child_emit(&w->child, &ev);
-}
-
-static void
-tell_over(struct worker *w, const struct operation *op, enum outcome whole)
-{
-	struct event ev = {.type = MESSAGE_CHANGE_END};
-
-	ev.u.change_end.stream = op->stream;
-	ev.u.change_end.id = op->id;
-	ev.u.change_end.outcome = (uint8_t)whole;
-	child_emit(&w->child, &ev);
-}
-
 /*
  * An answer with a code is final, be it certain or not. Without one, and when
  * the server says that it can't for the moment, another attempt may do it.
@@ -116,24 +74,25 @@ static bool
 change(struct worker *w, struct operation *op, const struct change *c)
 {
 	enum outcome whole = OUTCOME_FAIL, outcome;
+	struct changing at = {.stream = op->stream};
 	uint64_t since = clock_mono_ns();
 	struct backoff b = {0};
 	cJSON *tree;
 
-	op->id = operate_next_id(w);
+	at.id = op->id = operate_next_id(w);
 	operate_at(w->state, op->id);
 	for (;;) {
-		op->attempt++;
+		at.attempt = ++op->attempt;
 		c->tell(w, op);
 		child_flush(&w->child);
 		outcome = operate_ask(w, c->verb, op->at->name, c->text, &tree);
 		if (outcome == OUTCOME_OK) {
-			tell_ok(w, op, tree);
+			tell_changed(w, &at, tree);
 			cJSON_Delete(tree);
 			whole = OUTCOME_OK;
 			break;
 		}
-		tell_not(w, op, outcome);
+		tell_unchanged(w, &at, outcome);
 		if (outcome == OUTCOME_UNKNOWN)
 			whole = OUTCOME_UNKNOWN;
 		if (is_final(w, c, outcome) ||
@@ -141,7 +100,7 @@ change(struct worker *w, struct operation *op, const struct change *c)
 			break;
 		session_backoff(&b, &w->child);
 	}
-	tell_over(w, op, whole);
+	tell_change_over(w, &at, whole);
 	operate_at(w->state, 0);
 	return whole == OUTCOME_OK;
 }

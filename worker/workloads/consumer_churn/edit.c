@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "proto/refusal.h"
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
 #define EDIT_MS	    2000	   /* one request: a group elects a leader */
@@ -95,6 +96,22 @@ ask(struct worker *w, const struct churn_edit *e, cJSON **tree)
 	return request_send(&w->session, &r, tree);
 }
 
+/*
+ * A refusal that follows from what there is proves nothing while two leaders
+ * may hear of it. A consumer that was confirmed is known to each of them: they
+ * refuse alike.
+ */
+static enum outcome
+read_outcome(
+    const struct worker *w, const struct churn_edit *e, enum outcome outcome)
+{
+	if (outcome == OUTCOME_UNKNOWN && e->at->life.state == LIFE_SURE &&
+	    e->what != EDIT_DELETE &&
+	    refusal_class(w->session.code) == REFUSAL_STEADY)
+		return OUTCOME_FAIL;
+	return outcome;
+}
+
 /* An answer with a code is final, unless it may pass. */
 static bool
 is_final(const struct worker *w)
@@ -155,6 +172,7 @@ churn_edit(struct worker *w)
 			whole = OUTCOME_OK;
 			break;
 		}
+		outcome = read_outcome(w, e, outcome);
 		tell_unchanged(w, &c, outcome);
 		if (outcome == OUTCOME_UNKNOWN) {
 			whole = OUTCOME_UNKNOWN;
