@@ -151,7 +151,7 @@ end(struct worker *w)
 	uint32_t i;
 
 	for (i = 0; s->places != NULL && i < o->places; i++)
-		natsSubscription_Destroy(s->places[i].life.sub);
+		churn_close(&s->places[i].life);
 	natsSubscription_Destroy(s->answers);
 	free(s->places);
 }

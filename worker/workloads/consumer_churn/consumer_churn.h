@@ -29,6 +29,7 @@
 #define CHURN_CONFIG_MAX   6144 /* 64 filters */
 #define CHURN_BATCH_MAX	   200
 #define CHURN_ATTEMPT_MS   1000 /* one request */
+#define CHURN_SUBS_MAX	   2
 #define CHURN_DIFFERS_MAX  256
 
 /* Servers by what they know; each knows what those before it do. */
@@ -66,7 +67,9 @@ struct churn_life {
 	uint64_t unheard;	       /* attempts without an answer */
 	uint64_t pulls;
 	bool is_paused;
-	natsSubscription *sub;
+	/* Of a queue group there are two, which share what is pushed. */
+	natsSubscription *subs[CHURN_SUBS_MAX];
+	unsigned nsubs, turn;
 	char inbox[SESSION_INBOX_MAX];
 };
 
@@ -167,8 +170,11 @@ void churn_terms_vary(struct worker *, struct msg_consumer_terms *);
 /* Where a consumer begins is another: what an existing one can't become. */
 void churn_terms_spoil(struct msg_consumer_terms *);
 
-/* As a request has it; revision is kept by servers that know metadata. */
-void churn_terms_write(const struct worker *, const char *name,
+/*
+ * As a request has it, of a life that has its name and its inbox; revision is
+ * kept by servers that know metadata.
+ */
+void churn_terms_write(const struct worker *, const struct churn_life *,
     const struct msg_consumer_terms *, uint64_t revision,
     char out[CHURN_CONFIG_MAX]);
 
@@ -179,6 +185,10 @@ void churn_terms_write(const struct worker *, const char *name,
 bool churn_terms_differ(const char asked[CHURN_CONFIG_MAX], const cJSON *said,
     char differs[CHURN_DIFFERS_MAX]);
 
+/* What a push consumer sends to, below the inbox of its life. */
+void churn_deliver_subject(
+    const struct churn_life *, char out[SESSION_INBOX_MAX + 8]);
+
 /* edit.c: the edit of the state, with its events: the outcome of it all. */
 enum outcome churn_edit(struct worker *);
 
@@ -188,6 +198,9 @@ int churn_end(struct worker *, struct churn_place *);
 
 /* Nothing more is told of the life in a place. */
 void churn_over(struct worker *, struct churn_place *);
+
+/* Listen for its deliveries no more. */
+void churn_close(struct churn_life *);
 
 /* take.c: take and answer messages: how many came, or -EIO. */
 int churn_take(

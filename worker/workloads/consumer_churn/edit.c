@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/refusal.h"
 #include "worker/workloads/consumer_churn/consumer_churn.h"
@@ -187,15 +188,48 @@ churn_edit(struct worker *w)
 	return whole;
 }
 
+/* One more subscription, to what is pushed. */
+static natsStatus
+subscribe(struct worker *w, struct churn_life *l)
+{
+	char deliver[SESSION_INBOX_MAX + 8];
+	natsSubscription **sub = &l->subs[l->nsubs];
+	const char *group = l->terms.group;
+	natsStatus st;
+
+	churn_deliver_subject(l, deliver);
+	if (group[0] != '\0')
+		st = natsConnection_QueueSubscribeSync(
+		    sub, w->session.nc, deliver, group);
+	else
+		st = natsConnection_SubscribeSync(sub, w->session.nc, deliver);
+	l->nsubs += st == NATS_OK;
+	return st;
+}
+
 static int
 open_intake(struct worker *w, struct churn_life *l)
 {
-	int err = session_listen(&w->session, &l->sub, l->inbox);
+	unsigned n, wanted = l->terms.group[0] != '\0' ? CHURN_SUBS_MAX : 1;
+	natsStatus st = NATS_OK;
+	int err = session_listen(&w->session, &l->subs[0], l->inbox);
 
-	if (err == 0 &&
-	    natsSubscription_SetPendingLimits(l->sub, -1, -1) != NATS_OK)
-		err = -EIO;
-	return err;
+	if (err < 0)
+		return err;
+	l->nsubs = 1;
+	if (l->terms.kind != KIND_PULL) { /* the inbox is a name only */
+		natsSubscription_Destroy(l->subs[0]);
+		l->subs[0] = NULL;
+		l->nsubs = 0;
+		while (l->nsubs < wanted && st == NATS_OK)
+			st = subscribe(w, l);
+	}
+	for (n = 0; n < l->nsubs && st == NATS_OK; n++)
+		st = natsSubscription_SetPendingLimits(l->subs[n], -1, -1);
+	if (st == NATS_OK)
+		return 0;
+	log_error("cannot listen for deliveries: %s", natsStatus_GetText(st));
+	return -EIO;
 }
 
 static void
@@ -240,10 +274,10 @@ churn_begin(struct worker *w, struct churn_place *p)
 	churn_terms_draw(w, stream, &e->terms);
 	p->life.terms = e->terms;
 	name_life(w, p);
-	churn_terms_write(w, p->life.name, &e->terms, p->lives, e->config);
 	err = open_intake(w, &p->life);
 	if (err < 0)
 		return err;
+	churn_terms_write(w, &p->life, &e->terms, p->lives, e->config);
 	outcome = churn_edit(w);
 	p->life.state = outcome == OUTCOME_OK ? LIFE_SURE : LIFE_DOUBTED;
 	if (outcome == OUTCOME_FAIL)
@@ -260,8 +294,15 @@ churn_over(struct worker *w, struct churn_place *p)
 	ev.u.consumer_over.consumer = p->consumer;
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
-	natsSubscription_Destroy(p->life.sub);
+	churn_close(&p->life);
 	memset(&p->life, 0, sizeof(p->life));
+}
+
+void
+churn_close(struct churn_life *l)
+{
+	while (l->nsubs > 0)
+		natsSubscription_Destroy(l->subs[--l->nsubs]);
 }
 
 int

@@ -113,7 +113,7 @@ act_refused(struct worker *w, struct churn_place *p)
 	struct churn_edit *e = edit_begin(w, p, EDIT_CREATE);
 
 	churn_terms_spoil(&e->terms);
-	churn_terms_write(w, p->life.name, &e->terms, e->id, e->config);
+	churn_terms_write(w, &p->life, &e->terms, e->id, e->config);
 	if (churn_edit(w) == OUTCOME_UNKNOWN)
 		p->life.state = LIFE_DOUBTED;
 	return 0;
@@ -126,7 +126,7 @@ act_update(struct worker *w, struct churn_place *p)
 
 	churn_terms_vary(w, &e->terms);
 	churn_terms_write(
-	    w, p->life.name, &e->terms, below(w, UINT32_MAX), e->config);
+	    w, &p->life, &e->terms, below(w, UINT32_MAX), e->config);
 	if (churn_edit(w) == OUTCOME_UNKNOWN)
 		p->life.state = LIFE_DOUBTED;
 	return 0;

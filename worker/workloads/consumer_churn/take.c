@@ -20,7 +20,8 @@
 struct round {
 	struct churn_place *at;
 	const struct churn_take *take;
-	uint64_t number, begun_ns;
+	uint64_t number; /* 0: what is pushed is taken */
+	uint64_t begun_ns;
 	uint32_t status;
 	bool is_over;
 	char why[64];
@@ -91,22 +92,37 @@ take_message(struct worker *w, struct round *r, natsMsg *msg)
 	s->batch[s->n++] = msg;
 }
 
-/* Until the request is over: 0 or -EIO. */
+/* The next message of a life, for which that one waits in turn. */
+static natsStatus
+next_message(struct churn_life *l, natsMsg **msg, int wait_ms)
+{
+	natsStatus st = NATS_TIMEOUT;
+	unsigned n;
+
+	*msg = NULL;
+	for (n = 0; n < l->nsubs && st == NATS_TIMEOUT; n++)
+		st = natsSubscription_NextMsg(msg,
+		    l->subs[l->turn++ % l->nsubs], wait_ms / (int)l->nsubs);
+	return st;
+}
+
+/* Until the request is over, or as long as it would last: 0 or -EIO. */
 static int
 receive(struct worker *w, struct round *r)
 {
-	uint64_t deadline = r->begun_ns + r->take->expires_ns + GRACE_NS;
+	uint64_t deadline = r->begun_ns + r->take->expires_ns;
 	struct churn *s = w->state;
 	natsMsg *msg;
 	natsStatus st;
 	int wait_ms;
 
+	if (r->number != 0)
+		deadline += GRACE_NS;
 	while (!r->is_over && s->n < r->take->batch) {
 		wait_ms = clock_poll_ms(clock_mono_ns(), deadline, SLICE_MS);
 		if (wait_ms == 0)
 			return 0;
-		msg = NULL;
-		st = natsSubscription_NextMsg(&msg, r->at->life.sub, wait_ms);
+		st = next_message(&r->at->life, &msg, wait_ms);
 		if (st == NATS_TIMEOUT) {
 			worker_commands(w, 0); /* and a sign of life */
 		} else if (st == NATS_NO_RESPONDERS) {
@@ -148,17 +164,24 @@ ack_of(const struct consumption *c)
 	    c->delivery.consumer_seq, c->payload.id};
 }
 
-/* The last of the batch stands for all, where one ack does that. */
+/*
+ * Another of the batch stands for it: the latest delivery of its message, for
+ * servers leave answers to earlier ones alone; or the highest sequence, where
+ * one ack does for all.
+ */
 static bool
 is_passed_over(const struct round *r, const struct churn *s, uint32_t i)
 {
+	bool is_all = r->at->life.terms.acks == ACK_POLICY_ALL;
+	const struct delivery *a = &s->told[i].delivery, *b;
 	uint32_t k;
 
-	if (r->at->life.terms.acks == ACK_POLICY_EXPLICIT)
-		return false;
-	for (k = 0; k < s->n; k++)
-		if (s->told[k].delivery.seq > s->told[i].delivery.seq)
+	for (k = 0; k < s->n; k++) {
+		b = &s->told[k].delivery;
+		if ((b->seq == a->seq && b->consumer_seq > a->consumer_seq) ||
+		    (is_all && b->seq > a->seq))
 			return true;
+	}
 	return false;
 }
 
@@ -172,11 +195,11 @@ draw_answer(struct worker *w, const struct round *r, uint32_t i)
 	struct churn_answer *a = &s->answer[i];
 
 	memset(a, 0, sizeof(*a));
-	if (r->at->life.terms.acks == ACK_POLICY_NONE ||
-	    is_passed_over(r, s, i))
+	if (r->at->life.terms.acks == ACK_POLICY_NONE)
 		return;
-	a->how = ANSWER_ACK;
-	if (r->take->is_last || rng_below(&s->rng, 6) != 0)
+	a->how = is_passed_over(r, s, i) ? ANSWER_NOTHING : ANSWER_ACK;
+	if (a->how == ANSWER_NOTHING || r->take->is_last ||
+	    rng_below(&s->rng, 6) != 0)
 		return;
 	a->how = r->at->life.terms.acks == ACK_POLICY_ALL
 		     ? ANSWER_NOTHING
@@ -339,9 +362,11 @@ churn_take(
 	struct round r = {.at = p, .take = take, .begun_ns = clock_mono_ns()};
 	int err, n;
 
-	send_request(w, &r);
+	if (p->life.terms.kind == KIND_PULL)
+		send_request(w, &r);
 	err = receive(w, &r);
-	tell_request_over(w, &r);
+	if (r.number != 0)
+		tell_request_over(w, &r);
 	n = (int)s->n;
 	answer(w, &r);
 	child_flush(&w->child);

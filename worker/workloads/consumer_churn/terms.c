@@ -70,9 +70,30 @@ draw_start(struct worker *w, struct msg_consumer_terms *c)
 static void
 draw_waits(struct worker *w, struct msg_consumer_terms *c)
 {
+	if (c->acks == ACK_POLICY_NONE)
+		return;
 	c->ack_wait_ns = (1 + below(w, 3)) * CLOCK_S;
 	c->max_ack_pending = below(w, 3) == 0 ? 0 : 20 + below(w, 500);
 	c->max_deliver = below(w, 4) == 0 ? 2 + below(w, 8) : 0;
+}
+
+/*
+ * Most have to be acked one by one, for those owe every message. Who pulls
+ * has to ack, says 2.9.
+ */
+static void
+draw_kind(struct worker *w, struct msg_consumer_terms *c)
+{
+	uint64_t acks = below(w, 6);
+
+	c->kind = (uint8_t)(below(w, 2) == 0 ? KIND_PULL : KIND_PUSH);
+	c->acks = ACK_POLICY_EXPLICIT;
+	if (acks == 0)
+		c->acks = ACK_POLICY_ALL;
+	else if (acks == 1 && c->kind == KIND_PUSH)
+		c->acks = ACK_POLICY_NONE;
+	if (c->kind == KIND_PUSH && below(w, 2) == 0)
+		text_set(c->group, sizeof(c->group), "queue");
 }
 
 void
@@ -81,8 +102,7 @@ churn_terms_draw(
 {
 	memset(c, 0, sizeof(*c));
 	c->stream = stream;
-	c->kind = KIND_PULL;
-	c->acks = ACK_POLICY_EXPLICIT;
+	draw_kind(w, c);
 	draw_start(w, c);
 	draw_filters(w, c);
 	draw_waits(w, c);
@@ -150,6 +170,14 @@ write_filters(const struct worker *w, const struct msg_consumer_terms *c,
 	text_add(out, CHURN_CONFIG_MAX, "%s", c->filters == 1 ? "" : "]");
 }
 
+/* Two tokens below the inbox: who listens there alone does not get it. */
+void
+churn_deliver_subject(
+    const struct churn_life *l, char out[SESSION_INBOX_MAX + 8])
+{
+	text_format(out, SESSION_INBOX_MAX + 8, "%s.push.d", l->inbox);
+}
+
 /* A limit as servers have it, where -1 is none. */
 static long long
 limit(uint64_t value)
@@ -158,7 +186,7 @@ limit(uint64_t value)
 }
 
 void
-churn_terms_write(const struct worker *w, const char *name,
+churn_terms_write(const struct worker *w, const struct churn_life *l,
     const struct msg_consumer_terms *c, uint64_t revision,
     char out[CHURN_CONFIG_MAX])
 {
@@ -166,15 +194,23 @@ churn_terms_write(const struct worker *w, const char *name,
 	    "by_start_sequence", "by_start_time", "last_per_subject"};
 	static const char *const acks[] = {"explicit", "none", "all"};
 	const struct churn *s = w->state;
-	char when[TIME_MAX];
+	char when[TIME_MAX], deliver[SESSION_INBOX_MAX + 8];
 
 	text_format(out, CHURN_CONFIG_MAX,
 	    "{\"name\":\"%s\",\"deliver_policy\":\"%s\",\"ack_policy\":\"%s\","
 	    "\"replay_policy\":\"instant\",\"num_replicas\":%u",
-	    name, policies[c->policy], acks[c->acks], c->replicas);
+	    l->name, policies[c->policy], acks[c->acks], c->replicas);
 	if (c->is_durable)
 		text_add(
-		    out, CHURN_CONFIG_MAX, ",\"durable_name\":\"%s\"", name);
+		    out, CHURN_CONFIG_MAX, ",\"durable_name\":\"%s\"", l->name);
+	if (c->kind == KIND_PUSH) {
+		churn_deliver_subject(l, deliver);
+		text_add(out, CHURN_CONFIG_MAX, ",\"deliver_subject\":\"%s\"",
+		    deliver);
+	}
+	if (c->group[0] != '\0')
+		text_add(out, CHURN_CONFIG_MAX, ",\"deliver_group\":\"%s\"",
+		    c->group);
 	if (c->policy == POLICY_BY_SEQ)
 		text_add(out, CHURN_CONFIG_MAX, ",\"opt_start_seq\":%llu",
 		    (unsigned long long)c->start_seq);
