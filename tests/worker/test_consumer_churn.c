@@ -83,6 +83,10 @@ check_terms(struct bench *b, const struct msg_consumer_terms *c)
 	assert_true(c->policy != POLICY_BY_TIME || c->start_ns != 0);
 	assert_true(c->kind == KIND_PUSH ||
 		    (c->acks != ACK_POLICY_NONE && c->group[0] == '\0'));
+	assert_true(c->backoff_ns == 0 || c->backoff_ns == c->ack_wait_ns);
+	assert_true(c->backoff_ns == 0 || c->max_deliver == 0 ||
+		    c->max_deliver > (uint64_t)cJSON_GetArraySize(
+					 json_get(tree, "backoff")));
 	assert_true(c->replicas == 1 || c->replicas == 3);
 	assert_true(s->streams[0].level >= CHURN_2_10 || c->filters <= 1);
 	assert_int_equal(json_get(tree, "metadata") != NULL,

@@ -27,7 +27,7 @@
 #define CHURN_PLACES_MAX   64
 #define CHURN_SUBJECT_MAX  64
 #define CHURN_CONFIG_MAX   6144 /* 64 filters */
-#define CHURN_BATCH_MAX	   200
+#define CHURN_BATCH_MAX	   500
 #define CHURN_ATTEMPT_MS   1000 /* one request */
 #define CHURN_SUBS_MAX	   2
 #define CHURN_DIFFERS_MAX  256

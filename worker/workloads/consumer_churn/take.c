@@ -20,10 +20,12 @@
 struct round {
 	struct churn_place *at;
 	const struct churn_take *take;
+	uint32_t batch;	 /* taken at most */
 	uint64_t number; /* 0: what is pushed is taken */
 	uint64_t begun_ns;
 	uint32_t status;
 	bool is_over;
+	bool is_behind; /* more was pushed than is in the batch */
 	char why[64];
 };
 
@@ -106,6 +108,19 @@ next_message(struct churn_life *l, natsMsg **msg, int wait_ms)
 	return st;
 }
 
+/* Has more been pushed than was read? */
+static bool
+is_behind(const struct churn_life *l)
+{
+	uint64_t queued = 0;
+	unsigned n;
+
+	/* It fails when the subscription has ended: then nothing is queued. */
+	for (n = 0; n < l->nsubs && queued == 0; n++)
+		(void)natsSubscription_QueuedMsgs(l->subs[n], &queued);
+	return l->terms.kind != KIND_PULL && queued > 0;
+}
+
 /* Until the request is over, or as long as it would last: 0 or -EIO. */
 static int
 receive(struct worker *w, struct round *r)
@@ -118,9 +133,9 @@ receive(struct worker *w, struct round *r)
 
 	if (r->number != 0)
 		deadline += GRACE_NS;
-	while (!r->is_over && s->n < r->take->batch) {
+	while (!r->is_over && s->n < r->batch) {
 		wait_ms = clock_poll_ms(clock_mono_ns(), deadline, SLICE_MS);
-		if (wait_ms == 0)
+		if (wait_ms == 0 && !is_behind(&r->at->life))
 			return 0;
 		st = next_message(&r->at->life, &msg, wait_ms);
 		if (st == NATS_TIMEOUT) {
@@ -185,25 +200,37 @@ is_passed_over(const struct round *r, const struct churn *s, uint32_t i)
 	return false;
 }
 
-static void
-draw_answer(struct worker *w, const struct round *r, uint32_t i)
+/*
+ * Nothing is acked while there is more to read: it may be the same messages
+ * once more, sent before the ack, which would look as if sent after it.
+ */
+static enum message_word
+draw_how(struct worker *w, const struct round *r, uint32_t i)
 {
 	/* Most are acked. */
 	static const enum message_word others[] = {ANSWER_NAK, ANSWER_NAK,
 	    ANSWER_TERM, ANSWER_PROGRESS, ANSWER_NOTHING, ANSWER_NOTHING};
+	struct churn *s = w->state;
+
+	if (r->is_behind || is_passed_over(r, s, i))
+		return ANSWER_NOTHING;
+	if (r->take->is_last || rng_below(&s->rng, 6) != 0)
+		return ANSWER_ACK;
+	return r->at->life.terms.acks == ACK_POLICY_ALL
+		   ? ANSWER_NOTHING
+		   : others[rng_below(&s->rng, 6)];
+}
+
+static void
+draw_answer(struct worker *w, const struct round *r, uint32_t i)
+{
 	struct churn *s = w->state;
 	struct churn_answer *a = &s->answer[i];
 
 	memset(a, 0, sizeof(*a));
 	if (r->at->life.terms.acks == ACK_POLICY_NONE)
 		return;
-	a->how = is_passed_over(r, s, i) ? ANSWER_NOTHING : ANSWER_ACK;
-	if (a->how == ANSWER_NOTHING || r->take->is_last ||
-	    rng_below(&s->rng, 6) != 0)
-		return;
-	a->how = r->at->life.terms.acks == ACK_POLICY_ALL
-		     ? ANSWER_NOTHING
-		     : others[rng_below(&s->rng, 6)];
+	a->how = draw_how(w, r, i);
 	if (a->how == ANSWER_NAK && rng_below(&s->rng, 2) == 0)
 		a->delay_ns = (1 + rng_below(&s->rng, 20)) * CLOCK_S / 10;
 }
@@ -359,15 +386,21 @@ churn_take(
     struct worker *w, struct churn_place *p, const struct churn_take *take)
 {
 	struct churn *s = w->state;
-	struct round r = {.at = p, .take = take, .begun_ns = clock_mono_ns()};
+	struct round r = {.at = p,
+	    .take = take,
+	    .batch = take->batch,
+	    .begun_ns = clock_mono_ns()};
 	int err, n;
 
 	if (p->life.terms.kind == KIND_PULL)
 		send_request(w, &r);
+	else
+		r.batch = CHURN_BATCH_MAX;
 	err = receive(w, &r);
 	if (r.number != 0)
 		tell_request_over(w, &r);
 	n = (int)s->n;
+	r.is_behind = is_behind(&p->life);
 	answer(w, &r);
 	child_flush(&w->child);
 	if (r.is_over && r.status != 404 && r.status != 408)

@@ -8,6 +8,7 @@
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
 #define NESTING_MAX 4
+#define WAITS	    3 /* of a list: once, twice, and three times the first */
 #define TIME_MAX    48
 
 static uint64_t
@@ -73,8 +74,12 @@ draw_waits(struct worker *w, struct msg_consumer_terms *c)
 	if (c->acks == ACK_POLICY_NONE)
 		return;
 	c->ack_wait_ns = (1 + below(w, 3)) * CLOCK_S;
-	c->max_ack_pending = below(w, 3) == 0 ? 0 : 20 + below(w, 500);
-	c->max_deliver = below(w, 4) == 0 ? 2 + below(w, 8) : 0;
+	c->max_ack_pending = 20 + below(w, c->kind == KIND_PULL ? 500 : 100);
+	if (below(w, 4) == 0)
+		c->max_ack_pending = 0;
+	c->max_deliver = below(w, 4) == 0 ? WAITS + 1 + below(w, 8) : 0;
+	/* Servers take the first of the list for the ack wait. */
+	c->backoff_ns = below(w, 6) == 0 ? c->ack_wait_ns : 0;
 }
 
 /*
@@ -111,15 +116,21 @@ churn_terms_draw(
 		c->inactive_ns = (below(w, 2) == 0 ? 10 : 120) * CLOCK_S;
 	c->replicas = below(w, 4) == 0 ? 1 : (uint32_t)w->config.replicas;
 	c->is_memory = below(w, 8) == 0;
+	c->headers_only = below(w, 12) == 0;
 }
 
 void
 churn_terms_vary(struct worker *w, struct msg_consumer_terms *c)
 {
-	if (below(w, 2) == 0)
+	uint64_t what = below(w, 5);
+
+	if (what < 2)
 		draw_filters(w, c);
-	else
+	else if (what < 4)
 		draw_waits(w, c);
+	else
+		c->replicas =
+		    c->replicas == 1 ? (uint32_t)w->config.replicas : 1;
 }
 
 void
@@ -226,11 +237,18 @@ churn_terms_write(const struct worker *w, const struct churn_life *l,
 		    "\"max_ack_pending\":%lld",
 		    (unsigned long long)c->ack_wait_ns, limit(c->max_deliver),
 		    limit(c->max_ack_pending));
+	if (c->backoff_ns != 0)
+		text_add(out, CHURN_CONFIG_MAX, ",\"backoff\":[%llu,%llu,%llu]",
+		    (unsigned long long)c->backoff_ns,
+		    (unsigned long long)(2 * c->backoff_ns),
+		    (unsigned long long)(3 * c->backoff_ns));
 	if (c->inactive_ns != 0)
 		text_add(out, CHURN_CONFIG_MAX, ",\"inactive_threshold\":%llu",
 		    (unsigned long long)c->inactive_ns);
 	if (c->is_memory)
 		text_add(out, CHURN_CONFIG_MAX, ",\"mem_storage\":true");
+	if (c->headers_only)
+		text_add(out, CHURN_CONFIG_MAX, ",\"headers_only\":true");
 	if (s->streams[c->stream].level >= CHURN_2_10)
 		text_add(out, CHURN_CONFIG_MAX,
 		    ",\"metadata\":{\"revision\":\"%llu\"}",
