@@ -19,7 +19,8 @@
 
 #define SIZE_LOW PAYLOAD_MIN
 #define LAST_NS	 (15 * CLOCK_S) /* to drain a consumer at the end */
-#define END_NS	 (40 * CLOCK_S) /* and all of them */
+#define END_NS	 (50 * CLOCK_S) /* and all of them */
+#define WAIT_MS	 100
 
 static const struct option_spec options[] = {
     {"streams", OPTION_U64, OPTION_AT(struct churn_options, streams), "3", 1,
@@ -123,22 +124,39 @@ command(struct worker *w, const struct event *cmd)
 		s->now.given_up = true;
 }
 
-/* Everything that a consumer still has is taken, and it is looked at. */
+static int
+drain_place(struct worker *w, struct churn_place *p, uint64_t deadline)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (now >= deadline)
+		return 0;
+	if (p->life.state == LIFE_ENDED)
+		churn_recheck(w, p);
+	if (p->life.state != LIFE_SURE)
+		return 0;
+	return churn_drain(
+	    w, p, now + LAST_NS < deadline ? LAST_NS : deadline - now);
+}
+
+/*
+ * Nobody publishes any more. Everything that consumers have is taken; then,
+ * when nothing can be late, what is left, and they are looked at.
+ */
 static int
 drain(struct worker *w)
 {
-	uint64_t deadline = clock_mono_ns() + END_NS, now;
+	uint64_t begun = clock_mono_ns();
 	const struct churn_options *o = w->options;
 	struct churn *s = w->state;
-	uint32_t i;
+	uint32_t i, round;
 	int err = 0;
 
-	for (i = 0; s->places != NULL && i < o->places && err == 0; i++) {
-		now = clock_mono_ns();
-		if (s->places[i].life.state == LIFE_SURE && now < deadline)
-			err = churn_drain(w, &s->places[i],
-			    now + LAST_NS < deadline ? LAST_NS
-						     : deadline - now);
+	for (round = 0; s->places != NULL && round < 2; round++) {
+		for (i = 0; i < o->places && err == 0; i++)
+			err = drain_place(w, &s->places[i], begun + END_NS);
+		while (clock_mono_ns() < begun + CHURN_LATE_NS)
+			worker_commands(w, WAIT_MS);
 	}
 	return err;
 }

@@ -54,9 +54,13 @@ struct churn_stream {
 
 enum churn_state {
 	LIFE_NONE,
-	LIFE_SURE,   /* it is there, as was confirmed last */
-	LIFE_DOUBTED /* an attempt was not answered: it is only ended */
+	LIFE_SURE,    /* it is there, as was confirmed last */
+	LIFE_DOUBTED, /* an attempt was not answered: it is only ended */
+	LIFE_ENDED    /* it was deleted, and has to stay so for a while */
 };
+
+/* So long after an end nothing that is shown can be late any more. */
+#define CHURN_LATE_NS (11 * CLOCK_S)
 
 struct churn_life {
 	enum churn_state state;
@@ -66,6 +70,7 @@ struct churn_life {
 	uint64_t created;	       /* on the server, ns */
 	uint64_t unheard;	       /* attempts without an answer */
 	uint64_t pulls;
+	uint64_t ended_ns;
 	bool is_paused;
 	/* Of a queue group there are two, which share what is pushed. */
 	natsSubscription *subs[CHURN_SUBS_MAX];
@@ -195,6 +200,9 @@ enum outcome churn_edit(struct worker *);
 /* A new consumer in an empty place; it ends: 0 or -EIO. */
 int churn_begin(struct worker *, struct churn_place *);
 int churn_end(struct worker *, struct churn_place *);
+
+/* Look at one that was ended once more, when that is long ago. */
+void churn_recheck(struct worker *, struct churn_place *);
 
 /* Nothing more is told of the life in a place. */
 void churn_over(struct worker *, struct churn_place *);

@@ -10,7 +10,6 @@
 
 #define EDIT_MS	    2000	   /* one request: a group elects a leader */
 #define PATIENCE_NS (20 * CLOCK_S) /* with answers that don't come */
-#define GONE_NS	    (4 * CLOCK_S)  /* until a deleted one is not shown */
 #define REQUEST_MAX (CHURN_CONFIG_MAX + 256)
 
 /* By these a server says that it can't for the moment. */
@@ -305,31 +304,47 @@ churn_close(struct churn_life *l)
 		natsSubscription_Destroy(l->subs[--l->nsubs]);
 }
 
+/* The name is free when each attempt was answered: nothing comes late. */
+static void
+keep_name(struct churn_place *p)
+{
+	text_set(p->again, sizeof(p->again), p->life.name);
+	p->stream = p->life.terms.stream;
+}
+
+void
+churn_recheck(struct worker *w, struct churn_place *p)
+{
+	struct churn_seen seen;
+
+	if (clock_mono_ns() < p->life.ended_ns + CHURN_LATE_NS ||
+	    !churn_see(w, p, false, &seen))
+		return;
+	churn_list(w, p->life.terms.stream);
+	if (!seen.found && p->life.unheard == 0)
+		keep_name(p);
+	churn_over(w, p);
+}
+
 int
 churn_end(struct worker *w, struct churn_place *p)
 {
-	uint64_t deadline = clock_mono_ns() + GONE_NS;
 	struct churn *s = w->state;
 	struct churn_life *l = &p->life;
-	struct churn_seen seen = {.found = true};
-	struct backoff b = {0};
+	uint64_t then = rng_below(&s->rng, 3);
 	enum outcome outcome;
 
 	memset(&s->edit, 0, sizeof(s->edit));
 	s->edit.at = p;
 	s->edit.what = EDIT_DELETE;
 	outcome = churn_edit(w);
-	while (
-	    outcome == OUTCOME_OK && seen.found && clock_mono_ns() < deadline) {
-		if (!churn_see(w, p, false, &seen) || seen.found)
-			session_backoff(&b, &w->child);
+	if (outcome == OUTCOME_OK && then == 0) {
+		l->state = LIFE_ENDED;
+		l->ended_ns = clock_mono_ns();
+		return 0;
 	}
-	/* Each attempt was answered: nothing of this life can come late. */
-	if (outcome == OUTCOME_OK && l->unheard == 0 && !seen.found &&
-	    rng_below(&s->rng, 2) == 0) {
-		text_set(p->again, sizeof(p->again), l->name);
-		p->stream = l->terms.stream;
-	}
+	if (outcome == OUTCOME_OK && then == 1 && l->unheard == 0)
+		keep_name(p);
 	churn_over(w, p);
 	return 0;
 }

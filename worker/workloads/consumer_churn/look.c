@@ -107,6 +107,7 @@ churn_list(struct worker *w, uint32_t stream)
 	struct event ev = {.type = MESSAGE_CONSUMER_SEEN};
 	struct msg_consumer_seen *m = &ev.u.consumer_seen;
 	uint64_t from = 0, total;
+	enum churn_state state;
 	cJSON *tree;
 	uint32_t i;
 
@@ -122,7 +123,8 @@ churn_list(struct worker *w, uint32_t stream)
 	} while (from < total);
 	/* Others may have moved a name from a page to the one before it. */
 	for (i = 0; i < o->places; i++) {
-		if (s->places[i].life.state != LIFE_SURE ||
+		state = s->places[i].life.state;
+		if ((state != LIFE_SURE && state != LIFE_ENDED) ||
 		    s->places[i].life.terms.stream != stream ||
 		    (!found[i] && total > PAGE_MAX))
 			continue;

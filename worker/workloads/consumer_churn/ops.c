@@ -167,7 +167,7 @@ static const struct churn_row rows[] = {
     {"update", 8, CHURN_2_9, always, act_update},
     {"pause", 3, CHURN_2_11, is_running, act_pause},
     {"resume", 6, CHURN_2_11, is_paused, act_resume},
-    {"delete", 5, CHURN_2_9, always, churn_end},
+    {"delete", 3, CHURN_2_9, always, churn_end},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -183,6 +183,10 @@ churn_operate(struct worker *w, struct churn_place *p)
 
 	if (l->state == LIFE_DOUBTED)
 		return churn_end(w, p);
+	if (l->state == LIFE_ENDED) {
+		churn_recheck(w, p);
+		return 0;
+	}
 	for (i = 0; i < ROWS; i++)
 		sum += rows[i].weight;
 	at = below(w, sum);

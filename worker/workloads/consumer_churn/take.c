@@ -5,6 +5,7 @@
  * its answer is not repeated: if it was not applied the message comes again.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/log.h"
@@ -73,6 +74,45 @@ take_status(struct round *r, natsMsg *msg)
 	r->is_over = true;
 }
 
+/*
+ * Of headers alone the id says which message it was; false when there is a
+ * payload all the same, or no id.
+ */
+static bool
+read_headers(const struct worker *w, natsMsg *msg, struct payload *p)
+{
+	const char *id = "";
+	char *end = NULL;
+
+	memset(p, 0, sizeof(*p));
+	if (natsMsg_GetDataLength(msg) != 0 ||
+	    natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) != NATS_OK)
+		return false;
+	p->run = strtoull(id, &end, 16);
+	if (p->run != w->config.run || *end != '-')
+		return false;
+	p->id = strtoull(end + 1, &end, 16);
+	return *end == '\0';
+}
+
+/* Tell of a delivery: false when it is none. */
+static bool
+tell_taken(struct worker *w, const struct round *r, struct consumption *c,
+    natsMsg *msg)
+{
+	memset(c, 0, sizeof(*c));
+	c->stream = r->at->life.terms.stream;
+	c->consumer = r->at->consumer;
+	if (!r->at->life.terms.headers_only)
+		return consume_deliver(w, c, msg) == 0;
+	if (session_delivery(natsMsg_GetReply(msg), &c->delivery) < 0)
+		return false;
+	c->intact = read_headers(w, msg, &c->payload);
+	tell_reconnects(w); /* it may have come by the new one */
+	tell_delivery(w, c);
+	return true;
+}
+
 static void
 take_message(struct worker *w, struct round *r, natsMsg *msg)
 {
@@ -80,10 +120,7 @@ take_message(struct worker *w, struct round *r, natsMsg *msg)
 	struct churn_stream *t = &s->streams[r->at->life.terms.stream];
 	struct consumption *c = &s->told[s->n];
 
-	memset(c, 0, sizeof(*c));
-	c->stream = r->at->life.terms.stream;
-	c->consumer = r->at->consumer;
-	if (natsMsg_GetReply(msg) == NULL || consume_deliver(w, c, msg) < 0) {
+	if (natsMsg_GetReply(msg) == NULL || !tell_taken(w, r, c, msg)) {
 		take_status(r, msg);
 		natsMsg_Destroy(msg);
 		return;
