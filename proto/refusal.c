@@ -26,9 +26,9 @@ static const uint32_t certain[] = {10003, 10025, 10043, 10054, 10060, 10070,
  * ("store failed") is not among them: each replica decides when it applies
  * (up to 2.12), and the texts that mean a limit came with 2.14.
  */
-static const uint32_t steady[] = {10002, 10023, 10028, 10047, WRONG_LAST, 10158,
-    10163, WRONG_LAST_CONSTANT, 10167, 10172, 10176, 10201, 10208, 10210, 10211,
-    10212};
+static const uint32_t steady[] = {10002, 10014, 10023, 10028, 10047, WRONG_LAST,
+    10148, 10149, 10158, 10163, WRONG_LAST_CONSTANT, 10167, 10172, 10176, 10201,
+    10208, 10210, 10211, 10212};
 
 static bool
 has(const uint32_t *codes, size_t n, uint32_t code)

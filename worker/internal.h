@@ -101,6 +101,24 @@ void tell_confirmed(struct worker *, const struct ack *);
 /* Its answer did not come, for the reason in w->session. */
 void tell_unconfirmed(struct worker *, const struct ack *, bool gave_up);
 
+/* An attempt to change a stream or a consumer: how it ended. */
+struct changing {
+	uint32_t stream, attempt;
+	uint64_t id;
+};
+
+/* It did it: answer (JSON) may say how many messages that removed. */
+struct cJSON;
+void tell_changed(
+    struct worker *, const struct changing *, const struct cJSON *answer);
+
+/* It is FAIL or UNKNOWN, for the reason in w->session. */
+void tell_unchanged(struct worker *, const struct changing *, enum outcome);
+
+/* No attempt follows. */
+void tell_change_over(
+    struct worker *, const struct changing *, enum outcome whole);
+
 /* A stream exists, with the run's replicas and storage. */
 void tell_stream(struct worker *, uint32_t stream, const char *name,
     uint64_t created, uint64_t dedupe_ns);

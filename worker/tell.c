@@ -5,6 +5,7 @@
  * its fields are set.
  */
 #include "proto/base/text.h"
+#include "proto/json.h"
 #include "worker/internal.h"
 
 void
@@ -167,5 +168,51 @@ tell_stream(struct worker *w, uint32_t stream, const char *name,
 	m->replicas = (uint32_t)w->config.replicas;
 	text_set(m->name, sizeof(m->name), name);
 	text_set(m->storage, sizeof(m->storage), w->config.storage);
+	child_emit(&w->child, &ev);
+}
+
+/* All messages of a change begin with its stream, id and attempt. */
+static void
+set_change(struct event *ev, const struct changing *c)
+{
+	ev->u.change_ok.stream = c->stream;
+	ev->u.change_ok.id = c->id;
+	ev->u.change_ok.attempt = c->attempt;
+}
+
+void
+tell_changed(struct worker *w, const struct changing *c, const cJSON *answer)
+{
+	struct event ev = {.type = MESSAGE_CHANGE_OK};
+
+	set_change(&ev, c);
+	ev.u.change_ok.counts = json_get(answer, "purged") != NULL;
+	ev.u.change_ok.removed = json_count(answer, "purged");
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_unchanged(struct worker *w, const struct changing *c, enum outcome outcome)
+{
+	struct event ev = {.type = outcome == OUTCOME_FAIL
+				       ? MESSAGE_CHANGE_FAIL
+				       : MESSAGE_CHANGE_UNKNOWN};
+	/* FAIL and UNKNOWN have the same fields. */
+	struct msg_change_unknown *m = &ev.u.change_unknown;
+
+	set_change(&ev, c);
+	m->code = w->session.code;
+	text_set(m->why, sizeof(m->why), w->session.why);
+	child_emit(&w->child, &ev);
+}
+
+void
+tell_change_over(struct worker *w, const struct changing *c, enum outcome whole)
+{
+	struct event ev = {.type = MESSAGE_CHANGE_END};
+
+	ev.u.change_end.stream = c->stream;
+	ev.u.change_end.id = c->id;
+	ev.u.change_end.outcome = (uint8_t)whole;
 	child_emit(&w->child, &ev);
 }

@@ -59,10 +59,12 @@ corrupt_event(struct check *c, const struct event *ev)
 			return 0;
 		r = (struct reading){
 		    l->stream, l->seq, l->id, l->run, l->sum, l->intact};
-	} else if (ev->type == MESSAGE_DELIVER)
+	} else if (ev->type == MESSAGE_DELIVER) {
+		if (life_is_bare(c->lives, d->consumer))
+			return 0;
 		r = (struct reading){
 		    d->stream, d->seq, d->id, d->run, d->sum, d->intact};
-	else
+	} else
 		r = (struct reading){
 		    s->stream, s->seq, s->id, s->run, s->sum, s->intact};
 	judge_reading(c, &r);

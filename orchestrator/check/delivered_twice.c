@@ -32,9 +32,10 @@
 #define COPY_NS	 (20 * CLOCK_S)
 
 struct twice_consumer {
-	uint32_t stream;
+	uint32_t stream, replicas;
+	bool is_alone;		       /* it may have had one replica */
 	char name[CHECK_CONSUMER_MAX]; /* as LEADER events have it */
-	bool is_fast;	      /* it was told that not all of 20 s is kept */
+	uint64_t life;		       /* whose it is, if it comes and goes */
 	struct order numbers; /* consumer sequence: stream sequence, arrival */
 };
 
@@ -47,9 +48,8 @@ static void
 judge_copy(struct check *c, const struct twice_consumer *t,
     const struct order_item *first, const struct msg_deliver *m)
 {
-	const uint32_t replicas = ledger_replicas(c->ledger, t->stream);
 	const enum anomaly_class lone =
-	    check_lone_class(c, replicas, first->time_ns);
+	    check_lone_class(c, t->is_alone ? 1 : 0, first->time_ns);
 	struct anomaly a = {.kind = ANOMALY_DELIVERED_TWICE,
 	    .class = lone != CLASS_VIOLATION ? lone : CLASS_WARNING,
 	    .stream = t->stream,
@@ -57,7 +57,7 @@ judge_copy(struct check *c, const struct twice_consumer *t,
 	    .seqs = {m->seq, first->value}};
 	struct check_span span = {.what = LEADERS_CONSUMER,
 	    .name = t->name,
-	    .replicas = replicas,
+	    .replicas = t->replicas,
 	    .from_ns = first->time_ns,
 	    .to_ns = c->now_ns,
 	    .is_no_proof = lone != CLASS_VIOLATION};
@@ -96,22 +96,62 @@ keep_more(struct check *c, struct twice_consumer *t, uint64_t number)
 		o->keep *= 2;
 }
 
+/* A new incarnation numbers its deliveries anew. */
+static void
+consumer_begin(struct check *c, struct twice_consumer *t, uint32_t stream,
+    const char *name)
+{
+	order_fini(&t->numbers);
+	order_init(&t->numbers, KEEP);
+	t->stream = stream;
+	t->replicas = ledger_replicas(c->ledger, stream);
+	t->is_alone = t->replicas == 1;
+	check_consumer_name(c, stream, name, t->name);
+}
+
+/* One that comes and goes numbers anew in each of its lives. */
+static void
+life_begin(struct check *c, struct twice_consumer *t, const struct life *f)
+{
+	if (t->life == f->number)
+		return;
+	consumer_begin(c, t, f->stream, f->name);
+	t->life = f->number;
+	t->replicas = life_replicas(f, c->ledger);
+	t->is_alone = life_was_alone(f, c->ledger);
+}
+
+/* True for deliveries of one consumer that is known, and numbers them once. */
+static bool
+is_numbered(struct check *c, uint32_t consumer, const struct life *f)
+{
+	const struct ledger_consumer *k = ledger_consumer(c->ledger, consumer);
+
+	/* An ordered consumer is made anew, and numbers anew, by itself. */
+	return f != NULL ? f->told.kind != KIND_ORDERED && !f->is_vague &&
+			       !f->is_unclear
+			 : k != NULL && k->kind != KIND_ORDERED;
+}
+
 static int
 on_deliver(struct check *c, const struct msg_deliver *m)
 {
-	const struct ledger_consumer *k =
-	    ledger_consumer(c->ledger, m->consumer);
+	const struct life *f = life_of(c->lives, m->consumer);
 	struct twice_state *st = c->state;
 	struct twice_consumer *t;
 	struct order_item *item;
 	int err;
 
-	/* An ordered consumer is made anew, and numbers anew, by itself. */
-	if (k == NULL || k->kind == KIND_ORDERED || m->consumer_seq == 0 ||
-	    m->consumer >= st->n || !check_is_ours(c, m->run, m->intact))
+	if (!is_numbered(c, m->consumer, f) || m->consumer_seq == 0 ||
+	    !check_is_ours(c, m->run, m->intact))
 		return 0;
+	t = array_at(
+	    &st->consumers, &st->n, m->consumer, sizeof(*t), CHECK_SLOTS_MAX);
+	if (t == NULL)
+		return -ENOMEM;
+	if (f != NULL)
+		life_begin(c, t, f);
 	check_judged(c, 1);
-	t = &st->consumers[m->consumer];
 	keep_more(c, t, m->consumer_seq);
 	err = order_put(&t->numbers, m->consumer_seq, &item);
 	if (err < 0)
@@ -135,11 +175,7 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 
 	if (t == NULL)
 		return -ENOMEM;
-	/* A new incarnation numbers its deliveries anew. */
-	order_fini(&t->numbers);
-	order_init(&t->numbers, KEEP);
-	t->stream = m->stream;
-	check_consumer_name(c, m->stream, m->name, t->name);
+	consumer_begin(c, t, m->stream, m->name);
 	return 0;
 }
 

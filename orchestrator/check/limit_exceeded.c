@@ -44,21 +44,31 @@ struct limit_state {
 };
 
 static void
-judge_deliveries(struct check *c, const struct ledger_consumer *k,
+judge_deliveries(struct check *c, const char *name, uint64_t max_deliver,
     const struct msg_deliver *m)
 {
 	struct anomaly a = {
 	    .kind = ANOMALY_LIMIT_EXCEEDED, .stream = m->stream};
 
-	if (k->max_deliver == 0 || m->delivered <= k->max_deliver)
+	if (max_deliver == 0 || m->delivered <= max_deliver)
 		return;
 	a.ids[0] = m->id;
 	a.seqs[0] = m->seq;
 	check_raise(c, &a,
 	    "sequence %llu was delivered for the %lluth time by consumer %s, "
 	    "whose MaxDeliver is %llu",
-	    (unsigned long long)m->seq, (unsigned long long)m->delivered,
-	    k->name, (unsigned long long)k->max_deliver);
+	    (unsigned long long)m->seq, (unsigned long long)m->delivered, name,
+	    (unsigned long long)max_deliver);
+}
+
+/* Of one that comes and goes the highest counts that it ever had. */
+static void
+judge_life(struct check *c, const struct life *f, const struct msg_deliver *m)
+{
+	uint64_t max_deliver = life_max_deliver(f);
+
+	check_judged(c, max_deliver != 0);
+	judge_deliveries(c, f->name, max_deliver, m);
 }
 
 /* As many sequences as can be out, and then as many again. */
@@ -167,16 +177,19 @@ on_deliver(struct check *c, const struct event *ev)
 	const struct msg_deliver *m = &ev->u.deliver;
 	const struct ledger_consumer *k =
 	    ledger_consumer(c->ledger, m->consumer);
+	const struct life *f = life_of(c->lives, m->consumer);
 	struct limit_state *st = c->state;
 	struct limit_consumer *l;
 	struct limit_reader *r;
 	struct order_item *item;
 	int err;
 
-	if (k == NULL || !k->has_rules)
+	if (f != NULL)
+		judge_life(c, f, m);
+	if (k == NULL || !k->has_rules || f != NULL)
 		return 0;
 	check_judged(c, k->max_deliver != 0 || k->max_ack_pending != 0);
-	judge_deliveries(c, k, m);
+	judge_deliveries(c, k->name, k->max_deliver, m);
 	if (k->max_ack_pending == 0 || m->seq == 0)
 		return 0;
 	if (m->delivered != 1) {

@@ -100,7 +100,9 @@ struct reader {
 };
 
 struct line {
-	uint32_t stream;
+	uint32_t stream, replicas;
+	bool is_alone; /* it may have had one replica */
+	uint64_t life; /* whose it is, if it comes and goes */
 	uint64_t ack_wait_ns, created;
 	uint64_t first_ns;	       /* when it was told */
 	char name[CHECK_CONSUMER_MAX]; /* as LEADER events have it */
@@ -158,8 +160,8 @@ came_late(const struct line *l, const struct suspect *s)
 static enum anomaly_class
 class_of(const struct check *c, const struct line *l, const struct suspect *s)
 {
-	enum anomaly_class class = check_lone_class(
-	    c, ledger_replicas(c->ledger, l->stream), s->confirmed_ns);
+	enum anomaly_class class =
+	    check_lone_class(c, l->is_alone ? 1 : 0, s->confirmed_ns);
 	uint64_t end_ns;
 
 	if (class != CLASS_DOCUMENTED)
@@ -287,7 +289,7 @@ raise_back(struct check *c, const struct line *l, const struct suspect *s,
 	struct anomaly a = suspect_anomaly(l, s);
 	struct check_span span = {.what = LEADERS_CONSUMER,
 	    .name = l->name,
-	    .replicas = ledger_replicas(c->ledger, l->stream),
+	    .replicas = l->replicas,
 	    .from_ns = s->confirmed_ns,
 	    .to_ns = s->arrived_ns};
 	char says[256], why[160];
@@ -454,15 +456,14 @@ note_firm(struct line *l, uint64_t confirmed_ns)
 static bool
 came_back_steady(const struct check *c, const struct line *l)
 {
-	uint32_t replicas = ledger_replicas(c->ledger, l->stream);
 	uint64_t i;
 
 	for (i = 0; i < l->nfirm; i++)
-		if (check_steady(c, LEADERS_CONSUMER, l->name, replicas,
+		if (check_steady(c, LEADERS_CONSUMER, l->name, l->replicas,
 			l->firm_ns[i], l->firm_ns[i]) == STEADY_YES)
 			return true;
 	for (i = 0; i < BACKS && i < l->nquiet; i++)
-		if (check_steady(c, LEADERS_CONSUMER, l->name, replicas,
+		if (check_steady(c, LEADERS_CONSUMER, l->name, l->replicas,
 			l->quiet_ns[i], l->quiet_ns[i]) == STEADY_YES)
 			return true;
 	return false;
@@ -567,37 +568,103 @@ suspect_add(struct check *c, struct line *l, const struct msg_deliver *m,
 	return 0;
 }
 
+static void
+line_fini(struct line *l)
+{
+	order_fini(&l->numbers);
+	order_fini(&l->confirmed);
+	seqmap_fini(&l->set);
+	stamps_fini(&l->stamps);
+	free(l->suspects);
+	free(l->readers);
+	memset(l, 0, sizeof(*l));
+}
+
+/* A new consumer may deliver all of them again. */
+static void
+line_begin(struct check *c, struct line *l, uint32_t stream, const char *name)
+{
+	line_fini(l);
+	order_init(&l->numbers, KEEP);
+	order_init(&l->confirmed, KEEP);
+	l->stream = stream;
+	l->replicas = ledger_replicas(c->ledger, stream);
+	l->is_alone = l->replicas == 1;
+	l->first_ns = c->now_ns;
+	check_consumer_name(c, stream, name, l->name);
+}
+
+static void suspects_finish(struct check *, struct line *);
+
+/*
+ * The line of a consumer, in the life that it has; NULL without memory, or
+ * where nobody can say which consumer it is: *err says which.
+ */
+static struct line *
+line_of(struct check *c, uint32_t consumer, int *err)
+{
+	const struct life *f = life_of(c->lives, consumer);
+	struct line *l = line_at(c, consumer);
+
+	*err = l == NULL ? -ENOMEM : 0;
+	if (l == NULL || f == NULL)
+		return l;
+	if (f->is_vague || f->is_unclear)
+		return NULL;
+	if (l->life != f->number) {
+		suspects_finish(c, l);
+		line_begin(c, l, f->stream, f->name);
+		l->life = f->number;
+	}
+	l->replicas = life_replicas(f, c->ledger);
+	l->is_alone = life_was_alone(f, c->ledger);
+	l->ack_wait_ns = f->range.ack_wait_ns;
+	return l;
+}
+
+/* When a message was sent first; 0: that is not known any more. */
+static uint64_t
+invoked_ns(const struct check *c, const struct msg_deliver *m)
+{
+	const struct ledger_entry *e = ledger_find(c->ledger, m->id);
+	const struct live *there =
+	    contents_find(c->contents, m->stream, m->seq);
+
+	if (e != NULL)
+		return e->invoked_ns;
+	return there != NULL && there->id == m->id ? there->invoked_ns : 0;
+}
+
 static int
 on_deliver(struct check *c, const struct event *ev)
 {
 	const struct msg_deliver *m = &ev->u.deliver;
-	const struct ledger_entry *e;
 	enum number number;
-	struct line *l;
+	uint64_t sent_ns;
 	struct reader *r;
+	struct line *l;
 	int err;
 
 	if (!check_is_ours(c, m->run, m->intact))
 		return 0;
-	l = line_at(c, m->consumer);
+	l = line_of(c, m->consumer, &err);
 	if (l == NULL)
-		return -ENOMEM;
+		return err;
 	r = array_at(
 	    &l->readers, &l->nreaders, ev->source, sizeof(*r), CHECK_SLOTS_MAX);
 	if (r == NULL)
 		return -ENOMEM;
-	e = ledger_find(c->ledger, m->id);
-	err = number_enter(c, l, m, e != NULL ? e->invoked_ns : 0, &number);
+	sent_ns = invoked_ns(c, m);
+	err = number_enter(c, l, m, sent_ns, &number);
 	if (err < 0)
 		return err;
 	if (was_sent_before(l, m))
 		suspects_doubt(c, l, m);
-	if (e != NULL)
-		suspects_judge(c, l, m, e->invoked_ns);
+	if (sent_ns != 0)
+		suspects_judge(c, l, m, sent_ns);
 	err = suspect_add(c, l, m, r, number);
-	if (e != NULL && e->invoked_ns > r->invoked_ns &&
-	    c->now_ns >= r->mixed_ns)
-		*r = (struct reader){e->invoked_ns, m->seq, m->consumer_seq, 0};
+	if (sent_ns > r->invoked_ns && c->now_ns >= r->mixed_ns)
+		*r = (struct reader){sent_ns, m->seq, m->consumer_seq, 0};
 	return err;
 }
 
@@ -614,39 +681,53 @@ set_trim(struct line *l)
 	seqmap_drop(&l->set, RUNS_MAX / 2);
 }
 
+/* From now on it must not come again. -EEXIST: that was known. */
+static int
+note_confirmed(struct check *c, struct line *l, uint64_t seq)
+{
+	struct order_item *item;
+	int err = seqmap_add(&l->set, seq, seq), put;
+
+	if (err == -ENOMEM)
+		return err;
+	set_trim(l);
+	put = order_put(&l->confirmed, seq, &item);
+	if (put == 0 && item->time_ns == 0)
+		item->time_ns = c->now_ns;
+	if (put == -ENOMEM)
+		return put;
+	return err == 0 ? stamps_note(&l->stamps, seq, c->now_ns) : err;
+}
+
+/* An ack of one that acks all that it had delivered of lower sequences. */
+static int
+note_all_below(struct check *c, struct line *l, const struct msg_ack_ok *m)
+{
+	const struct order_item *item;
+	uint64_t at = m->consumer_seq;
+	int err = 0;
+
+	while (err == 0 && (item = order_below(&l->numbers, at)) != NULL) {
+		at = item->number;
+		if (item->value < m->seq)
+			err = note_confirmed(c, l, item->value);
+	}
+	return err;
+}
+
 static int
 on_ack_ok(struct check *c, const struct msg_ack_ok *m)
 {
-	struct line *l = line_at(c, m->consumer);
-	struct order_item *item;
-	bool is_first; /* ack of it: from then on it must not come again */
+	const struct life *f = life_of(c->lives, m->consumer);
 	int err;
+	struct line *l = line_of(c, m->consumer, &err);
 
 	if (l == NULL)
-		return -ENOMEM;
-	err = seqmap_add(&l->set, m->seq, m->seq);
-	if (err == -ENOMEM)
 		return err;
-	is_first = err == 0;
-	set_trim(l);
-	err = order_put(&l->confirmed, m->seq, &item);
-	if (err == 0 && item->time_ns == 0)
-		item->time_ns = c->now_ns;
-	if (err == -ENOMEM)
-		return err;
-	return is_first ? stamps_note(&l->stamps, m->seq, c->now_ns) : 0;
-}
-
-static void
-line_fini(struct line *l)
-{
-	order_fini(&l->numbers);
-	order_fini(&l->confirmed);
-	seqmap_fini(&l->set);
-	stamps_fini(&l->stamps);
-	free(l->suspects);
-	free(l->readers);
-	memset(l, 0, sizeof(*l));
+	err = note_confirmed(c, l, m->seq);
+	if (err == 0 && f != NULL && life_acks(f, ACK_POLICY_ALL))
+		err = note_all_below(c, l, m);
+	return err == -ENOMEM ? err : 0;
 }
 
 static int
@@ -656,14 +737,9 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 
 	if (l == NULL)
 		return -ENOMEM;
-	line_fini(l); /* a new consumer may deliver all of them again */
-	order_init(&l->numbers, KEEP);
-	order_init(&l->confirmed, KEEP);
-	l->stream = m->stream;
+	line_begin(c, l, m->stream, m->name);
 	l->ack_wait_ns = m->ack_wait_ns;
 	l->created = m->created;
-	l->first_ns = c->now_ns;
-	check_consumer_name(c, m->stream, m->name, l->name);
 	return 0;
 }
 
@@ -685,8 +761,7 @@ consumer_judge(
 		return;
 	l = &st->lines[consumer];
 	a.stream = l->stream;
-	a.class = check_lone_class(
-	    c, ledger_replicas(c->ledger, l->stream), l->first_ns);
+	a.class = check_lone_class(c, l->is_alone ? 1 : 0, l->first_ns);
 	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
 	    l->back > 0) {
 		is_back = l->is_back || came_back_steady(c, l);
@@ -711,7 +786,7 @@ consumer_judge(
 	if (a.class == CLASS_VIOLATION)
 		a.class = CLASS_WARNING;
 	span.name = l->name;
-	span.replicas = ledger_replicas(c->ledger, l->stream);
+	span.replicas = l->replicas;
 	span.from_ns = l->top_ns;
 	span.to_ns = c->now_ns;
 	check_raise_steady(c, &a, &span,
@@ -849,25 +924,31 @@ redelivered_event(struct check *c, const struct event *ev)
 	}
 }
 
+/* At the end nothing is on its way: one M2 is enough. */
+static void
+suspects_finish(struct check *c, struct line *l)
+{
+	const struct suspect *s;
+	uint32_t k;
+
+	for (k = 0; k < l->nsuspects; k++) {
+		s = &l->suspects[k];
+		if (s->passes > 0 && s->bar != 0)
+			raise_proven(c, l, s);
+		else
+			raise_back(c, l, s, NUMBER_NEW);
+	}
+	l->nsuspects = 0;
+}
+
 static void
 redelivered_finish(struct check *c)
 {
 	struct redelivered_state *st = c->state;
-	const struct suspect *s;
-	const struct line *l;
-	uint32_t i, k;
+	uint32_t i;
 
 	for (i = 0; i < st->n; i++)
-		for (k = 0; k < st->lines[i].nsuspects; k++) {
-			l = &st->lines[i];
-			s = &l->suspects[k];
-			/* At the end nothing is on its way: one M2 is enough.
-			 */
-			if (s->passes > 0 && s->bar != 0)
-				raise_proven(c, l, s);
-			else
-				raise_back(c, l, s, NUMBER_NEW);
-		}
+		suspects_finish(c, &st->lines[i]);
 }
 
 static void

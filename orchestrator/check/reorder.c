@@ -37,8 +37,9 @@
 #define KEEP 1024 /* numbers of a consumer, at least */
 
 struct reorder_consumer {
-	uint32_t stream;
+	uint32_t stream, replicas;
 	char name[CHECK_CONSUMER_MAX]; /* as LEADER events have it */
+	uint64_t life;		       /* whose it is, if it comes and goes */
 	struct order firsts; /* consumer sequence: stream sequence, arrival */
 	struct order others; /* the numbers of deliveries that were no first */
 	uint64_t seq;	     /* of the latest delivery, for ordered ones */
@@ -148,7 +149,7 @@ judge_pair(struct check *c, const struct reorder_consumer *r,
 		    says);
 		return;
 	}
-	span.replicas = ledger_replicas(c->ledger, r->stream);
+	span.replicas = r->replicas;
 	span.from_ns = earlier(low, high);
 	span.to_ns = c->now_ns;
 	check_raise_steady(c, &a, &span, "%s", says);
@@ -203,11 +204,38 @@ judge_ordered(
 	r->seq = m->seq;
 }
 
+/* A new incarnation numbers its deliveries anew. */
+static void
+consumer_begin(struct check *c, struct reorder_consumer *r, uint32_t stream,
+    const char *name)
+{
+	order_fini(&r->firsts);
+	order_fini(&r->others);
+	memset(r, 0, sizeof(*r));
+	order_init(&r->firsts, KEEP);
+	order_init(&r->others, KEEP);
+	r->stream = stream;
+	r->replicas = ledger_replicas(c->ledger, stream);
+	check_consumer_name(c, stream, name, r->name);
+}
+
+/* One that comes and goes numbers anew in each of its lives. */
+static void
+life_begin(struct check *c, struct reorder_consumer *r, const struct life *f)
+{
+	if (r->life == f->number)
+		return;
+	consumer_begin(c, r, f->stream, f->name);
+	r->life = f->number;
+	r->replicas = life_replicas(f, c->ledger);
+}
+
 static int
 on_deliver(struct check *c, const struct msg_deliver *m)
 {
 	struct reorder_state *st = c->state;
 	const struct ledger_entry *e = ledger_find(c->ledger, m->id);
+	const struct life *f = life_of(c->lives, m->consumer);
 	const struct ledger_consumer *k;
 	struct reorder_consumer *r;
 
@@ -220,7 +248,12 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	if (r == NULL)
 		return -ENOMEM;
 	k = ledger_consumer(c->ledger, m->consumer);
-	if (k != NULL && k->kind == KIND_ORDERED)
+	if (f != NULL && (f->is_vague || f->is_unclear))
+		return 0;
+	if (f != NULL)
+		life_begin(c, r, f);
+	if (f != NULL ? f->told.kind == KIND_ORDERED
+		      : k != NULL && k->kind == KIND_ORDERED)
 		judge_ordered(c, r, m);
 	else if (m->delivered == 1)
 		return judge_first_delivery(c, r, m);
@@ -355,14 +388,7 @@ on_consumer(struct check *c, const struct msg_consumer *m)
 
 	if (r == NULL)
 		return -ENOMEM;
-	/* A new incarnation numbers its deliveries anew. */
-	order_fini(&r->firsts);
-	order_fini(&r->others);
-	memset(r, 0, sizeof(*r));
-	order_init(&r->firsts, KEEP);
-	order_init(&r->others, KEEP);
-	r->stream = m->stream;
-	check_consumer_name(c, m->stream, m->name, r->name);
+	consumer_begin(c, r, m->stream, m->name);
 	return 0;
 }
 

@@ -17,6 +17,12 @@
  * consumer was asked, unless it lies before what that had delivered;
  * consumers with limited deliveries are not judged, nor is
  * anything when the cluster did not settle.
+ *
+ * One that comes and goes (lives.h, guarantees 24) is judged when its client
+ * has taken what it had, and it says that nothing is left. Only what it must
+ * deliver counts, and what was acknowledged 10 s before it was asked: the
+ * server of its leader has that by then. It convicts when the leader was
+ * steady.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +37,7 @@ struct slot {
 	bool was_asked;	    /* before the event that is judged */
 	bool is_counted;
 	uint64_t stream_seq; /* of its last delivery; 0 is not known */
+	uint64_t life;	     /* whose this is, where consumers come and go */
 };
 
 struct skipped_state {
@@ -253,6 +260,71 @@ judge_all_ordered(struct check *c)
 	return err;
 }
 
+/* Tell once that a life has nothing left and never delivered this. */
+static void
+tell_life(struct check *c, const struct life *f, const struct live *e,
+    enum life_debt debt, uint64_t asked_ns)
+{
+	struct anomaly a = {.kind = ANOMALY_SKIPPED,
+	    .stream = f->stream,
+	    .ids = {e->id, 0},
+	    .seqs = {e->seq, 0}};
+	enum anomaly_class class = check_life_class(c, f);
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span = check_life_span(
+	    c, f, debt == DEBT_SURE ? asked_ns : e->invoked_ns, name);
+
+	span.is_no_proof = class != CLASS_VIOLATION;
+	a.class = class != CLASS_VIOLATION ? class
+		  : debt == DEBT_SURE	   ? CLASS_WARNING
+					   : CLASS_COUNT;
+	check_raise_steady(c, &a, &span,
+	    "message %u:%llu at sequence %llu was never delivered by consumer "
+	    "%s, which has nothing left to deliver",
+	    message_id_source(e->id),
+	    (unsigned long long)message_id_counter(e->id),
+	    (unsigned long long)e->seq, f->name);
+}
+
+/* Its client has taken all that there is, as it says itself. */
+static int
+on_seen(struct check *c, const struct msg_consumer_seen *m)
+{
+	const struct life *f = life_of(c->lives, m->consumer);
+	const struct stock *st =
+	    f != NULL ? contents_stock(c->contents, f->stream) : NULL;
+	struct slot *t = slot_at(c, m->consumer);
+	const struct live *e;
+	enum life_debt debt;
+	uint64_t seq, same;
+	int err = 0;
+
+	if (t == NULL)
+		return -ENOMEM;
+	if (st == NULL || !m->found || m->listed || !m->drained ||
+	    m->pending != 0 || m->ack_pending != 0 || !life_is_certain(f))
+		return 0;
+	if (t->life != f->number)
+		seqmap_fini(&t->told);
+	t->life = f->number;
+	check_judged(c, 1);
+	for (seq = st->lanes.stream.first; seq != 0 && err != -ENOMEM;
+	     seq = e->next[LANE_STREAM]) {
+		e = lanes_find(&st->lanes, seq);
+		debt = life_must(c->lives, c->contents, f, e);
+		if (debt == DEBT_NONE ||
+		    e->acked_ns + LIVES_SPREAD_NS >= m->asked_ns ||
+		    seqmap_find(&f->taken, seq, &same) ||
+		    contents_presence(c->contents, f->stream, seq, c->now_ns) !=
+			PRESENT)
+			continue;
+		err = seqmap_add(&t->told, e->id, e->id);
+		if (err == 0)
+			tell_life(c, f, e, debt, m->asked_ns);
+	}
+	return err == -ENOMEM ? err : 0;
+}
+
 static int
 skipped_event(struct check *c, const struct event *ev)
 {
@@ -266,6 +338,8 @@ skipped_event(struct check *c, const struct event *ev)
 		if (t != NULL)
 			t->stream_seq = ev->u.consumer_info.stream_seq;
 		return t != NULL ? 0 : -ENOMEM;
+	case MESSAGE_CONSUMER_SEEN:
+		return on_seen(c, &ev->u.consumer_seen);
 	case MESSAGE_SCAN_MESSAGE:
 		return on_scan(c, &ev->u.scan_message);
 	case MESSAGE_SCAN_END:
@@ -295,7 +369,8 @@ skipped_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_CONSUMER_STATE,
-    MESSAGE_CONSUMER_INFO, MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END, 0};
+    MESSAGE_CONSUMER_INFO, MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END,
+    MESSAGE_CONSUMER_SEEN, 0};
 
 const struct check_ops check_skipped = {
     .name = "skipped",

@@ -15,6 +15,7 @@
 #include "orchestrator/judge/faults.h"
 #include "orchestrator/judge/leaders.h"
 #include "orchestrator/judge/ledger.h"
+#include "orchestrator/judge/lives.h"
 #include "proto/config.h"
 #include "proto/message.h"
 
@@ -56,7 +57,8 @@
 	X(UNDELETED, undeleted, 0)                                             \
 	X(LIMIT_BROKEN, limit_broken, 0)                                       \
 	X(EXPIRED_EARLY, expired_early, 0)                                     \
-	X(EXPIRED_LATE, expired_late, 0)
+	X(EXPIRED_LATE, expired_late, 0)                                       \
+	X(CONSUMER_RESURRECTED, consumer_resurrected, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -130,6 +132,7 @@ struct check {
 	const struct run_config *config;
 	const struct ledger *ledger;
 	const struct contents *contents;
+	const struct lives *lives;
 	const struct faults *faults;
 	const struct leaders *leaders;
 	struct judge *judge;
@@ -236,6 +239,19 @@ struct check_span {
 void check_raise_steady(struct check *, const struct anomaly *proto,
     const struct check_span *, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/*
+ * Of what convicts when a life's leader was steady from a moment until now;
+ * its name goes to name, which has to last until it is raised.
+ */
+struct check_span check_life_span(const struct check *, const struct life *,
+    uint64_t from_ns, char name[CHECK_CONSUMER_MAX]);
+
+/* The same of the meta group, which makes and ends consumers. */
+struct check_span check_meta_span(const struct check *, uint64_t from_ns);
+
+/* check_lone_class() of a life, whose state may be in memory alone. */
+enum anomaly_class check_life_class(const struct check *, const struct life *);
 
 /* Of what does not convict because ledger_is_kept_for() says no. */
 #define CHECK_NOT_KEPT                                                         \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What streams hold whose messages go away; see contents.h. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ contents_fini(struct contents *ct)
 			continue;
 		lanes_fini(&st->lanes);
 		seqmap_fini(&st->aged);
+		seqmap_fini(&st->settled);
 		free(st->removals);
 		free(st->ghosts);
 		free(st);
@@ -93,6 +95,9 @@ contents_presence(
 	if (ct->has_hole)
 		return MAYBE_PRESENT;
 	e = lanes_find(&st->lanes, seq);
+	if (e == NULL &&
+	    (seq < st->settled_low || seqmap_find(&st->settled, seq, &same)))
+		return MAYBE_PRESENT;
 	if (e == NULL)
 		return seqmap_find(&st->aged, seq, &same) ? AGED : GONE;
 	return is_present(st, e, now_ns) ? PRESENT : MAYBE_PRESENT;
@@ -155,8 +160,46 @@ contents_present(const struct contents *ct, const struct contents_query *q)
 	return part;
 }
 
+void
+contents_settled(
+    struct contents *ct, uint32_t stream, uint64_t seq, uint64_t now_ns)
+{
+	struct stock *st = stock_of(ct, stream);
+	struct live *e = st != NULL ? lanes_find(&st->lanes, seq) : NULL;
+	uint64_t low;
+
+	if (e == NULL || st->retention == RETENTION_LIMITS || e->open != 0)
+		return;
+	ct->no_memory |= seqmap_add(&st->settled, seq, seq) == -ENOMEM;
+	low = seqmap_trim(&st->settled, STOCK_AGED_RUNS);
+	if (low != 0)
+		st->settled_low = low + 1;
+	lanes_remove(&st->lanes, e, now_ns);
+}
+
+/* Whoever has received it may have acked it since. */
 static void
-enter_contents(struct contents *ct, const struct msg_contents *m)
+enter_deliver(struct contents *ct, const struct msg_deliver *m)
+{
+	struct stock *st = stock_of(ct, m->stream);
+	struct live *e = st != NULL ? lanes_find(&st->lanes, m->seq) : NULL;
+
+	if (e != NULL && st->retention != RETENTION_LIMITS)
+		lanes_touch(&st->lanes, e, TOUCHED_REMOVAL);
+}
+
+static void
+enter_rules(struct contents *ct, const struct msg_stream_rules *m)
+{
+	struct stock *st = stock_of(ct, m->stream);
+
+	if (st != NULL)
+		st->retention = (enum message_word)m->retention;
+}
+
+static void
+enter_contents(struct contents *ct, const struct msg_contents *m,
+    const struct ledger_stream *s)
 {
 	struct stock **at = array_at(&ct->stocks, &ct->nstocks, m->stream,
 	    sizeof(struct stock *), LEDGER_STREAMS_MAX);
@@ -171,6 +214,7 @@ enter_contents(struct contents *ct, const struct msg_contents *m)
 		return;
 	}
 	(*at)->terms = *m;
+	(*at)->retention = s != NULL ? s->retention : RETENTION_LIMITS;
 	(*at)->skew_ns = ct->skew_ns;
 	lanes_init(&(*at)->lanes);
 	limits_init(*at);
@@ -336,6 +380,7 @@ enter_stored(struct stock *st, const struct publishing *p,
 	 * first attempt, if that is the one.
 	 */
 	if (!p->has_terms || p->was_unknown ||
+	    st->retention == RETENTION_INTEREST ||
 	    (m->duplicate && (p->unknowns == 0 || !is_single)) ||
 	    e.subject == 0)
 		e.touched = TOUCHED_REMOVAL;
@@ -533,7 +578,8 @@ contents_event(struct contents *ct, const struct event *ev,
 	uint32_t i;
 
 	if (ev->type == MESSAGE_CONTENTS)
-		enter_contents(ct, &ev->u.contents);
+		enter_contents(ct, &ev->u.contents,
+		    ledger_stream(ledger, ev->u.contents.stream));
 	if (ct->nstocks == 0)
 		return;
 	if (ev->time_ns >= ct->swept_ns + STOCK_SWEEP_NS)
@@ -557,6 +603,10 @@ contents_event(struct contents *ct, const struct event *ev,
 		 ev->type == MESSAGE_CHANGE_FAIL ||
 		 ev->type == MESSAGE_CHANGE_UNKNOWN)
 		enter_change(ct, ev);
+	else if (ev->type == MESSAGE_DELIVER)
+		enter_deliver(ct, &ev->u.deliver);
+	else if (ev->type == MESSAGE_STREAM_RULES)
+		enter_rules(ct, &ev->u.stream_rules);
 	else if (ev->type == MESSAGE_CHILD_EXIT)
 		enter_exit(ct, ev->u.child_exit.child);
 	else if (ev->type == MESSAGE_DROPPED)

@@ -18,6 +18,9 @@
  *   only limits can have touched as the loosest limit in force allows; maybe
  *   gone is what may have as many as the tightest one allows, with all whose
  *   publish is open or unknown.
+ * - A work queue drops what its consumer has acked, so maybe gone is what was
+ *   delivered; a stream with interest drops also, or never stores, what no
+ *   consumer takes, so there everything is.
  * - Age: maybe gone from the publish and its age on, less a margin, and less
  *   what clocks of servers on several hosts may differ by.
  *
@@ -83,6 +86,13 @@ bool contents_gone_by(
 /* The message there that is not certainly gone, or NULL. */
 const struct live *contents_find(
     const struct contents *, uint32_t stream, uint64_t seq);
+
+/*
+ * A consumer is done with a message. Where that may remove it, it may be gone
+ * (as it may since it was delivered), and leaves.
+ */
+void contents_settled(
+    struct contents *, uint32_t stream, uint64_t seq, uint64_t now_ns);
 
 /* The stream's, or NULL: for limits_loose() and its like. */
 const struct stock *contents_stock(const struct contents *, uint32_t stream);

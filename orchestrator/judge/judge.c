@@ -49,6 +49,7 @@ struct judge {
 	struct run_config config;
 	struct ledger ledger;
 	struct contents contents;
+	struct lives lives;
 	struct faults faults;
 	struct leaders leaders;
 	struct power power;
@@ -125,6 +126,7 @@ check_add(struct judge *j, const struct check_ops *ops)
 	c->config = &j->config;
 	c->ledger = &j->ledger;
 	c->contents = &j->contents;
+	c->lives = &j->lives;
 	c->faults = &j->faults;
 	c->leaders = &j->leaders;
 	c->judge = j;
@@ -150,6 +152,7 @@ judge_create(judge_notice *notice, void *arg)
 	config_init(&j->config);
 	ledger_init(&j->ledger);
 	contents_init(&j->contents);
+	lives_init(&j->lives);
 	faults_init(&j->faults);
 	leaders_init(&j->leaders);
 	power_init(&j->power);
@@ -184,6 +187,7 @@ judge_destroy(struct judge *j)
 	seqmap_fini(&j->facts.copied);
 	ledger_fini(&j->ledger);
 	contents_fini(&j->contents);
+	lives_fini(&j->lives);
 	leaders_fini(&j->leaders);
 	power_fini(&j->power);
 	lates_fini(&j->lates);
@@ -455,6 +459,35 @@ enum anomaly_class
 check_lone_class(const struct check *c, uint32_t replicas, uint64_t since_ns)
 {
 	return replicas == 1 ? ended_class(c, since_ns) : CLASS_VIOLATION;
+}
+
+struct check_span
+check_life_span(const struct check *c, const struct life *f, uint64_t from_ns,
+    char name[CHECK_CONSUMER_MAX])
+{
+	check_consumer_name(c, f->stream, f->name, name);
+	return (struct check_span){.what = LEADERS_CONSUMER,
+	    .name = name,
+	    .replicas = life_replicas(f, c->ledger),
+	    .from_ns = from_ns,
+	    .to_ns = c->now_ns};
+}
+
+struct check_span
+check_meta_span(const struct check *c, uint64_t from_ns)
+{
+	return (struct check_span){.what = LEADERS_META,
+	    .name = "",
+	    .replicas = c->config->servers == 1 ? 1 : UINT32_MAX,
+	    .from_ns = from_ns,
+	    .to_ns = c->now_ns};
+}
+
+enum anomaly_class
+check_life_class(const struct check *c, const struct life *f)
+{
+	return check_lone_class(
+	    c, life_was_alone(f, c->ledger) ? 1 : 0, f->asked_ns);
 }
 
 static void
@@ -795,14 +828,15 @@ judge_event(struct judge *j, const struct event *ev)
 	j->last_ns = ev->time_ns;
 	leaders_event(&j->leaders, ev);
 	contents_event(&j->contents, ev, &j->ledger, &j->faults);
+	lives_event(&j->lives, ev, &j->contents);
 	ledger_event(&j->ledger, ev);
 	power_event(&j->power, ev, &j->ledger, &j->config);
 	note_facts(j, ev);
 	if (!j->facts.is_broken && !j->facts.lost_memory)
 		judge_prove(j, ev);
 	j->facts.lost_memory |= j->ledger.no_memory || j->contents.no_memory ||
-				j->leaders.no_memory || j->power.no_memory ||
-				j->lates.no_memory || j->proofs.no_memory;
+				j->lives.no_memory || j->leaders.no_memory ||
+				j->power.no_memory || j->lates.no_memory || j->proofs.no_memory;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
 
@@ -1228,6 +1262,12 @@ const struct ledger *
 judge_ledger(const struct judge *j)
 {
 	return &j->ledger;
+}
+
+const struct contents *
+judge_contents(const struct judge *j)
+{
+	return &j->contents;
 }
 
 const struct faults *

@@ -110,6 +110,7 @@ const struct anomaly *judge_anomaly(const struct judge *, size_t i);
 
 /* What the history has shown so far; borrowed. */
 const struct ledger *judge_ledger(const struct judge *);
+const struct contents *judge_contents(const struct judge *);
 const struct faults *judge_faults(const struct judge *);
 const struct run_config *judge_config(const struct judge *);
 

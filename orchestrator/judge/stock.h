@@ -21,7 +21,7 @@
 #define STOCK_LATE_NS	UINT64_C(10000000000)
 #define STOCK_SKEW_NS	UINT64_C(5000000000) /* of clocks of several hosts */
 #define STOCK_SWEEP_NS	UINT64_C(1000000000)
-#define STOCK_AGED_RUNS ((size_t)65536)
+#define STOCK_AGED_RUNS ((size_t)65536) /* and of those consumers settled */
 
 /* Limits; LANE_NO_LIMIT is none. */
 struct limits {
@@ -76,6 +76,10 @@ struct stock {
 	struct limits_change changes[STOCK_CHANGES];
 	unsigned nchanges;
 	struct seqmap aged; /* sequences that left because of their age */
+	/* Consumers may remove what they take, or what none of them takes. */
+	enum message_word retention; /* RETENTION_... */
+	struct seqmap settled;	     /* that left since a consumer was done */
+	uint64_t settled_low;	     /* below it some of them are forgotten */
 };
 
 /* Removals. Its scope is as it was asked for; last 0 becomes no bound. */

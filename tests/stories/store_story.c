@@ -53,6 +53,7 @@ store_begin_on(struct store_story *s, const struct msg_contents *terms,
 	s->judge = judge_create(NULL, NULL);
 	assert_non_null(s->judge);
 	ev.u.run.run = STORE_RUN;
+	ev.u.run.wall_ns = (int64_t)(s->now + CLOCK_MS); /* one clock */
 	store_feed(s, &ev);
 	ev = (struct event){.type = MESSAGE_OPTION};
 	text_set(ev.u.option.name, sizeof(ev.u.option.name), "cluster");
@@ -350,6 +351,7 @@ store_end(struct store_story *s)
 	struct judge_result r;
 	unsigned kind, class;
 	uint64_t n;
+	size_t i;
 
 	scan(s);
 	text_set(over.u.phase.name, sizeof(over.u.phase.name), "end");
@@ -364,6 +366,9 @@ store_end(struct store_story *s)
 			    anomaly_kind_name(kind), anomaly_class_name(class),
 			    (unsigned long long)n,
 			    (unsigned long long)s->expected[kind][class]);
+			for (i = 0; judge_anomaly(s->judge, i) != NULL; i++)
+				print_error(
+				    "%s\n", judge_anomaly(s->judge, i)->says);
 			fail();
 		}
 	judge_destroy(s->judge);

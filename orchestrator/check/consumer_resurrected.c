@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * consumer_resurrected, consumer_missing, wrong_state: what is said of
+ * consumers that come, change and go.
+ *
+ * Rule (guarantees 24): one whose creation was confirmed is there until its
+ * end is asked for, and one whose deletion was confirmed is not, nor is it
+ * given back to whoever makes one of its name; it is as it was confirmed to be.
+ *
+ * Why no legal behaviour trips it: attempts without an answer may take effect
+ * at any time, so what they can explain is not judged; consumers that go when
+ * nobody uses them, or whose owner died, are not missed; what was asked shortly
+ * after an answer may come from a server that has not heard of it. Whether a
+ * consumer exists the meta leader says, and what it is its own leader: each
+ * convicts when it was steady. With one replica, or in memory, what a server
+ * has kept ends with it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
+#include "proto/base/clock.h"
+
+#define HEARD_NS (2 * CLOCK_S) /* all servers have heard of a consumer */
+
+/* What was raised of a life: once each. */
+struct slot {
+	uint64_t life;
+	bool told_missing, told_back, told_anew;
+};
+
+struct resurrected_state {
+	struct slot *slots; /* by consumer */
+	uint32_t n;
+};
+
+/* Raise what convicts by a span, unless one replica explains it. */
+static void
+raise(struct check *c, const struct life *f, enum anomaly_kind kind,
+    const struct check_span *span, const char *says)
+{
+	struct anomaly a = {
+	    .kind = kind, .class = CLASS_WARNING, .stream = f->stream};
+	struct check_span s = *span;
+	enum anomaly_class class = check_life_class(c, f);
+
+	if (class != CLASS_VIOLATION && kind == ANOMALY_CONSUMER_MISSING) {
+		a.class = class;
+		s.is_no_proof = true;
+	}
+	check_raise_steady(c, &a, &s, "consumer %s %s", f->name, says);
+}
+
+static void
+judge_missing(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	struct check_span span = check_meta_span(c, m->asked_ns);
+
+	if (t->told_missing || !life_is_certain(f) || f->range.may_go ||
+	    m->asked_ns < f->made_ns + HEARD_NS)
+		return;
+	t->told_missing = true;
+	raise(c, f, ANOMALY_CONSUMER_MISSING, &span,
+	    m->listed ? "is not listed, and nobody deleted it"
+		      : "is gone: the answer is that there is none, and nobody "
+			"deleted it");
+}
+
+static void
+judge_back(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	struct check_span span = check_meta_span(c, f->ended_ns);
+
+	if (t->told_back || !life_is_over(f) ||
+	    m->asked_ns < f->ended_ns + LIVES_SPREAD_NS)
+		return;
+	t->told_back = true;
+	raise(c, f, ANOMALY_CONSUMER_RESURRECTED, &span,
+	    m->listed ? "is listed 10 s and more after its deletion was "
+			"confirmed, and nobody made it again"
+		      : "is there 10 s and more after its deletion was "
+			"confirmed, and nobody made it again");
+}
+
+/* A creation time alone proves nothing: a request may be sent twice. */
+static void
+judge_anew(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_CONSUMER_MISSING,
+	    .class = CLASS_WARNING,
+	    .stream = f->stream};
+
+	if (t->told_anew || !life_is_certain(f) || f->range.may_go ||
+	    f->lost_makes > 0 || f->created == 0 || m->created == 0 ||
+	    m->created <= f->created + CHECK_CREATED_NS)
+		return;
+	t->told_anew = true;
+	check_raise(c, &a,
+	    "consumer %s, created at %llu ns, says that it was created at %llu "
+	    "ns: it may be another one",
+	    f->name, (unsigned long long)f->created,
+	    (unsigned long long)m->created);
+}
+
+/* It is not as it was confirmed to be. */
+static void
+judge_terms(
+    struct check *c, const struct life *f, const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
+	    .class = CLASS_WARNING,
+	    .stream = f->stream};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span = check_life_span(c, f, m->asked_ns, name);
+
+	if (m->differs[0] == '\0' || !life_is_certain(f) || f->open.id != 0 ||
+	    f->lost_changes > 0 || m->asked_ns <= f->changed_ns)
+		return;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s is not as it was confirmed to be %.3f s before, in: "
+	    "%s; its leader %s said so",
+	    f->name, (double)(m->asked_ns - f->changed_ns) / 1e9, m->differs,
+	    m->server);
+}
+
+static void
+on_seen(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	if (!m->found) {
+		judge_missing(c, f, t, m);
+		return;
+	}
+	judge_back(c, f, t, m);
+	if (m->listed)
+		return;
+	judge_anew(c, f, t, m);
+	judge_terms(c, f, m);
+}
+
+/* The answer that makes or changes it shows which consumer that is. */
+static void
+on_made(
+    struct check *c, const struct life *f, const struct msg_consumer_made *m)
+{
+	const struct life_former *was = &f->former;
+	struct check_span span = check_meta_span(c, f->changed_ns);
+	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
+	    .class = CLASS_WARNING,
+	    .stream = f->stream};
+
+	if (m->is_other && !f->is_vague && f->lost_changes == 0)
+		check_raise_steady(c, &a, &span,
+		    "consumer %s was confirmed, but not as it was asked for, "
+		    "in: %s",
+		    f->name, m->differs);
+	if (was->ended_ns == 0 || was->ended_ns == LIVES_NEVER ||
+	    was->created == 0 || m->created != was->created)
+		return;
+	span.from_ns = was->ended_ns;
+	raise(c, f, ANOMALY_CONSUMER_RESURRECTED, &span,
+	    "was made, and has the creation time of the one of its name whose "
+	    "deletion had been confirmed");
+}
+
+static int
+resurrected_event(struct check *c, const struct event *ev)
+{
+	struct resurrected_state *st = c->state;
+	uint32_t consumer = ev->type == MESSAGE_CONSUMER_SEEN
+				? ev->u.consumer_seen.consumer
+				: ev->u.consumer_made.consumer;
+	const struct life *f = life_of(c->lives, consumer);
+	struct slot *t =
+	    array_at(&st->slots, &st->n, consumer, sizeof(*t), CHECK_SLOTS_MAX);
+
+	if (t == NULL)
+		return -ENOMEM;
+	if (f == NULL || c->lives->has_hole)
+		return 0;
+	if (t->life != f->number)
+		*t = (struct slot){.life = f->number};
+	if (ev->type == MESSAGE_CONSUMER_SEEN)
+		on_seen(c, f, t, &ev->u.consumer_seen);
+	else
+		on_made(c, f, &ev->u.consumer_made);
+	return 0;
+}
+
+static void
+resurrected_fini(struct check *c)
+{
+	struct resurrected_state *st = c->state;
+
+	free(st->slots);
+}
+
+static const enum message_type types[] = {
+    MESSAGE_CONSUMER_SEEN, MESSAGE_CONSUMER_MADE, 0};
+
+const struct check_ops check_consumer_resurrected = {
+    .name = "consumer_resurrected",
+    .summary = "consumers are there from their creation to their deletion",
+    .rule = "guarantees 24",
+    .types = types,
+    .unit = "answers about consumers",
+    .judges = types,
+    .state_size = sizeof(struct resurrected_state),
+    .event = resurrected_event,
+    .fini = resurrected_fini,
+};

@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+#
+# consumer-churn against real servers: consumers are made, changed, refused,
+# looked at, drained and ended, their deliveries are answered in every way,
+# and a server that keeps what it promised is not accused. The judge says the
+# same of the recorded run.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+refuse 64 'consumer-churn.subjects "1": must be from 2 to 64' \
+	run consumer-churn -o consumer-churn.subjects=1
+
+server=$(any_server) || exit
+natsburn run consumer-churn --clients 3 --duration 8s --seed 3 \
+	--server-bin "$server" --out "$work/run"
+expect_nothing_survives 5
+expect_known run ''
+expect_code 0
+expect '.harness.gaps == 0 and .harness.workers_died == 0' harness
+expect '.counts.messages | .PUBLISH_OK > 100 and .CONSUMER_EDIT > 20 and
+	.CHANGE_OK > 20 and .CONSUMER_SEEN > 20 and .ACK_OK > 50 and
+	.ANSWER_OK > 5' operations
+expect_same_check "$work/run"

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Consumers that come, change and go: what they must, may and can't deliver,
+ * and what is said of them. Each story has its legal twins.
+ */
+#include "proto/base/text.h"
+#include "tests/stories/churn_story.h"
+
+#define VOWED  CLASS_VIOLATION
+#define BIT(n) (UINT64_C(1) << ((n)-1))
+
+/* Made, and known for long; 40 more messages have come since. */
+static void
+settle(struct churn_story *s)
+{
+	churn_create(s);
+	churn_pass(s, 30 * CLOCK_S);
+	store_publish_many(&s->store, 40, 4);
+	churn_pass(s, 30 * CLOCK_S);
+}
+
+/* From where it begins, it has to deliver all of it. */
+static void
+skipped(void **state)
+{
+	static const struct {
+		uint8_t policy;
+		uint64_t start_seq, takes, skips;
+		unsigned told; /* of that message */
+	} rows[] = {
+	    {POLICY_ALL, 0, 1, 0, 0},
+	    {POLICY_ALL, 0, 1, 1, 1},
+	    {POLICY_ALL, 0, 1, 17, 1},
+	    {POLICY_ALL, 0, 1, 80, 1},
+	    {POLICY_BY_SEQ, 11, 11, 0, 0},
+	    {POLICY_BY_SEQ, 11, 11, 30, 1},
+	    {POLICY_NEW, 0, 41, 0, 0},
+	    {POLICY_NEW, 0, 41, 41, 1},
+	    {POLICY_NEW, 0, 41, 60, 1},
+	    {POLICY_LAST, 0, 40, 60, 1},
+	    {POLICY_LAST, 0, 40, 40, 0}, /* it may have been removed */
+	    {POLICY_LAST_PER_SUBJECT, 0, 37, 80, 1},
+	};
+	struct churn_story s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		churn_begin(&s);
+		s.terms.policy = rows[i].policy;
+		s.terms.start_seq = rows[i].start_seq;
+		settle(&s);
+		if (rows[i].skips == 0)
+			churn_take(&s, rows[i].takes, 80);
+		else {
+			churn_take(&s, rows[i].takes, rows[i].skips - 1);
+			churn_take(&s, rows[i].skips + 1, 80);
+		}
+		churn_pass(&s, 10 * CLOCK_S);
+		churn_drained(&s);
+		churn_drained(&s);
+		s.store.expected[ANOMALY_SKIPPED][VOWED] = rows[i].told;
+		churn_end(&s);
+	}
+}
+
+/* What nothing obliges it to deliver. */
+static void
+not_owed(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+	uint64_t id;
+
+	(void)state;
+	for (i = 0; i < 12; i++) {
+		churn_begin(&s);
+		s.terms.acks = i == 0	? ACK_POLICY_NONE
+			       : i == 1 ? ACK_POLICY_ALL
+					: ACK_POLICY_EXPLICIT;
+		s.terms.max_deliver = i == 2 ? 3 : 0;
+		s.terms.subjects = i == 3 ? BIT(1) | BIT(3) : 0;
+		if (i == 4) { /* published while it is made */
+			id = churn_ask(&s, EDIT_CREATE);
+			s.terms.policy = POLICY_NEW;
+			store_publish_many(&s.store, 1, 1);
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN, id);
+		}
+		settle(&s);
+		if (i == 5) { /* other filters, which were never answered */
+			s.terms.subjects = BIT(1);
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_UPDATE));
+			s.terms.subjects = 0;
+		}
+		if (i == 6) { /* or were confirmed, and then taken back */
+			s.terms.subjects = BIT(1);
+			churn_update(&s);
+			s.terms.subjects = 0;
+			churn_update(&s);
+		}
+		if (i == 7)
+			store_delete(&s.store, 19);
+		churn_take(&s, i == 4 ? 42 : 1, 18);
+		churn_take(&s, i == 4 ? 42 : 20, s.store.last);
+		churn_pass(&s, 10 * CLOCK_S);
+		if (i == 8) { /* not on every server yet */
+			store_publish(&s.store, 1);
+			churn_deliver(&s, 19, 2);
+		}
+		if (i == 9)
+			(void)churn_ask(&s, EDIT_DELETE);
+		m = churn_look(&s);
+		m.drained = i != 10;
+		m.pending = i == 11;
+		churn_seen(&s, &m);
+		churn_end(&s);
+	}
+}
+
+/* A leader is not known, or a server ended: then it is a warning at most. */
+static void
+unsteady(void **state)
+{
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		churn_begin(&s);
+		s.terms.policy = i == 1 ? POLICY_NEW : POLICY_ALL;
+		s.terms.replicas = i == 2;
+		settle(&s);
+		if (i != 1)
+			churn_take(&s, 1, 79);
+		if (i == 2)
+			store_fault(&s.store);
+		else
+			s.leader = "n1";
+		churn_pass(&s, 11 * CLOCK_S);
+		churn_drained(&s);
+		if (i == 0)
+			s.store.expected[ANOMALY_SKIPPED][CLASS_WARNING] = 1;
+		if (i == 2)
+			s.store.expected[ANOMALY_SKIPPED][CLASS_DOCUMENTED] = 1;
+		churn_end(&s);
+	}
+}
+
+/* Message n of 80 is of subject 1 + (40 - n) % 4 (or 80 - n). */
+#define SUBJECT_1 4
+#define SUBJECT_4 5
+
+/* What it can't deliver whoever leads. */
+static void
+misplaced(void **state)
+{
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		churn_begin(&s);
+		if (i < 2)
+			s.terms.subjects = BIT(1);
+		if (i == 2 || i == 3) {
+			s.terms.policy = POLICY_BY_SEQ;
+			s.terms.start_seq = SUBJECT_1 + (i == 2);
+		}
+		if (i > 3) {
+			s.terms.policy = POLICY_BY_TIME;
+			s.terms.start_ns = 1 + SUBJECT_1 + (i == 4);
+		}
+		settle(&s);
+		churn_deliver(&s, i == 1 ? SUBJECT_4 : SUBJECT_1, 1);
+		s.store.expected[ANOMALY_MISDELIVERED][VOWED] =
+		    i == 1 || i == 2 || i == 4;
+		churn_end(&s);
+	}
+}
+
+/* What begins with the new or the last does not go back. */
+static void
+too_old(void **state)
+{
+	static const struct {
+		uint8_t policy;
+		uint64_t subjects, seq;
+		bool is_told;
+	} rows[] = {
+	    {POLICY_NEW, 0, 41, false},
+	    {POLICY_NEW, 0, 40, true},
+	    {POLICY_NEW, 0, 1, true},
+	    {POLICY_LAST, 0, 40, false},
+	    {POLICY_LAST, 0, 39, true},
+	    {POLICY_LAST, BIT(3) | BIT(4), 38, false},
+	    {POLICY_LAST, BIT(3) | BIT(4), 37, true},
+	    {POLICY_LAST_PER_SUBJECT, 0, 39, false},
+	};
+	struct churn_story s;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (k = 0; k < 3; k++) {
+			churn_begin(&s);
+			s.terms.policy = rows[i].policy;
+			s.terms.subjects = rows[i].subjects;
+			if (k == 2) /* not on every server yet, perhaps */
+				store_publish_many(&s.store, 4, 4);
+			settle(&s);
+			if (k == 1)
+				s.meta = "n1";
+			churn_deliver(&s, rows[i].seq + (k == 2 ? 4 : 0), 1);
+			if (k < 2 && rows[i].is_told)
+				s.store
+				    .expected[ANOMALY_MISDELIVERED]
+					     [k == 1 ? CLASS_WARNING : VOWED] =
+				    1;
+			else if (k == 2 && rows[i].seq == 1)
+				s.store.expected[ANOMALY_MISDELIVERED][VOWED] =
+				    1;
+			churn_end(&s);
+		}
+}
+
+/* A subject that its filters take no longer, before and after that. */
+static void
+filters(void **state)
+{
+	struct churn_story s;
+	uint64_t id;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		churn_begin(&s);
+		s.terms.subjects = BIT(1) | BIT(2);
+		settle(&s);
+		s.terms.subjects = BIT(2);
+		id = churn_ask(&s, EDIT_UPDATE);
+		if (i == 1) /* while it is asked for */
+			store_publish(&s.store, 1);
+		churn_answer(&s,
+		    i == 2   ? MESSAGE_CHANGE_UNKNOWN
+		    : i == 3 ? MESSAGE_CHANGE_FAIL
+			     : MESSAGE_CHANGE_OK,
+		    id);
+		if (i == 4) { /* it takes it again */
+			s.terms.subjects = 0;
+			churn_update(&s);
+		}
+		if (i == 5)
+			s.leader = "n1";
+		churn_pass(&s, 30 * CLOCK_S);
+		if (i != 1)
+			store_publish(&s.store, 1);
+		churn_deliver(&s, s.store.last, 1);
+		s.store.expected[ANOMALY_MISDELIVERED][VOWED] = i == 0;
+		s.store.expected[ANOMALY_MISDELIVERED][CLASS_WARNING] = i == 5;
+		churn_end(&s);
+	}
+}
+
+/* Nothing that is new comes while it is paused, or after its end. */
+static void
+paused(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 7; i++) {
+		churn_begin(&s);
+		settle(&s);
+		churn_answer(&s,
+		    i == 1 ? MESSAGE_CHANGE_UNKNOWN : MESSAGE_CHANGE_OK,
+		    churn_ask(&s, EDIT_PAUSE));
+		m = churn_look(&s);
+		m.paused = 1;
+		if (i != 2)
+			churn_seen(&s, &m);
+		if (i == 3) {
+			m.paused = 0;
+			churn_seen(&s, &m);
+		}
+		if (i == 4) /* it goes on */
+			(void)churn_ask(&s, EDIT_PAUSE);
+		churn_pass(&s, (i == 5 ? 29 : 20) * CLOCK_S);
+		if (i != 6)
+			store_publish(&s.store, 1);
+		churn_deliver(&s, s.store.last, 1);
+		s.store.expected[ANOMALY_MISDELIVERED][VOWED] = i == 0;
+		churn_end(&s);
+	}
+	for (i = 0; i < 5; i++) {
+		churn_begin(&s);
+		if (i == 1) /* one attempt has no answer */
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_CREATE));
+		settle(&s);
+		if (i == 2)
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_DELETE));
+		else
+			churn_delete(&s);
+		if (i == 3) /* a leader that does not know */
+			s.meta = "n1";
+		if (i != 4)
+			store_publish(&s.store, 1);
+		churn_deliver(&s, s.store.last, 1);
+		s.store.expected[ANOMALY_MISDELIVERED][VOWED] = i == 0;
+		churn_end(&s);
+	}
+}
+
+/* It is there, or is not, as it was confirmed to be. */
+static void
+there(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 11; i++) {
+		churn_begin(&s);
+		s.terms.inactive_ns = i == 1 ? 5 * CLOCK_S : 0;
+		s.terms.is_durable = i != 2;
+		s.terms.replicas = i == 3 || i == 4;
+		s.terms.is_memory = i == 5;
+		settle(&s);
+		if (i == 4 || i == 5)
+			store_fault(&s.store);
+		churn_pass(&s, 60 * CLOCK_S);
+		if (i == 6)
+			(void)churn_ask(&s, EDIT_DELETE);
+		m = churn_look(&s);
+		m.found = 0;
+		m.listed = i == 7;
+		if (i == 8) /* a server that has not heard of it */
+			m.asked_ns -= 120 * CLOCK_S;
+		if (i == 9)
+			s.meta = "n1";
+		if (i == 10)
+			m.found = 1;
+		churn_seen(&s, &m);
+		churn_seen(&s, &m);
+		if (i == 0 || i == 3 || i == 7)
+			s.store.expected[ANOMALY_CONSUMER_MISSING][VOWED] = 1;
+		else if (i == 4 || i == 5)
+			s.store.expected[ANOMALY_CONSUMER_MISSING]
+					[CLASS_DOCUMENTED] = 1;
+		else if (i == 9)
+			s.store
+			    .expected[ANOMALY_CONSUMER_MISSING][CLASS_WARNING] =
+			    1;
+		churn_end(&s);
+	}
+}
+
+static void
+resurrected(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 7; i++) {
+		churn_begin(&s);
+		if (i == 1)
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_CREATE));
+		settle(&s);
+		if (i == 2)
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_DELETE));
+		else
+			churn_delete(&s);
+		if (i != 3) /* not every server knows */
+			churn_pass(&s, 10 * CLOCK_S);
+		m = churn_look(&s);
+		m.listed = i == 4;
+		m.found = i != 5;
+		if (i == 6)
+			s.meta = "n1";
+		churn_seen(&s, &m);
+		churn_seen(&s, &m);
+		if (i == 0 || i == 4)
+			s.store.expected[ANOMALY_CONSUMER_RESURRECTED][VOWED] =
+			    1;
+		if (i == 6)
+			s.store.expected[ANOMALY_CONSUMER_RESURRECTED]
+					[CLASS_WARNING] = 1;
+		churn_end(&s);
+	}
+	for (i = 0; i < 4; i++) { /* given back to whoever makes it again */
+		churn_begin(&s);
+		settle(&s);
+		if (i == 1) /* it may never have been deleted */
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_DELETE));
+		else
+			churn_delete(&s);
+		churn_over(&s);
+		s.name = i == 2 ? "c2" : "c1";
+		s.created += i == 3;
+		churn_create(&s);
+		s.store.expected[ANOMALY_CONSUMER_RESURRECTED][VOWED] = i == 0;
+		churn_end(&s);
+	}
+}
+
+static void
+differs(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 7; i++) {
+		churn_begin(&s);
+		settle(&s);
+		if (i == 1)
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_UPDATE));
+		if (i == 2)
+			churn_answer(&s, MESSAGE_CHANGE_FAIL,
+			    churn_ask(&s, EDIT_UPDATE));
+		m = churn_look(&s);
+		if (i == 3) /* asked before it was confirmed */
+			churn_update(&s);
+		if (i == 4)
+			(void)churn_ask(&s, EDIT_UPDATE);
+		if (i == 5)
+			s.leader = "n1";
+		text_set(
+		    m.differs, sizeof(m.differs), i == 6 ? "" : "max_deliver");
+		churn_seen(&s, &m);
+		if (i == 0 || i == 2)
+			s.store.expected[ANOMALY_WRONG_STATE][VOWED] = 1;
+		if (i == 5)
+			s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] =
+			    1;
+		churn_end(&s);
+	}
+}
+
+/* What is judged of every consumer is judged of each of its lives alone. */
+static void
+lives(void **state)
+{
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 9; i++) {
+		churn_begin(&s);
+		s.terms.max_deliver = i == 1 ? 2 : 0;
+		if (i == 2 || i == 3)
+			s.terms.acks = ACK_POLICY_ALL;
+		settle(&s);
+		churn_take(&s, 1, 10);
+		churn_deliver(&s, 11, 1);
+		churn_deliver(&s, 12, 1);
+		if (i == 2 || i == 3)
+			churn_ack(&s, 12);
+		churn_pass(&s, 30 * CLOCK_S);
+		store_publish(&s.store, 1); /* behind that ack */
+		if (i == 5 || i == 6) {
+			churn_delete(&s);
+			churn_over(&s);
+			s.created++;
+			s.name = i == 5 ? "c1" : "c2";
+			churn_create(&s);
+			churn_pass(&s, 30 * CLOCK_S);
+			churn_take(&s, 1, 12);
+		}
+		churn_deliver(&s, 13, 1);
+		churn_deliver(&s, s.store.last, 1); /* M1 */
+		if (i == 0 || i == 4) {		    /* one number twice */
+			s.number = 12;
+			churn_deliver(&s, i == 0 ? 13 : 14, 1);
+		}
+		if (i == 1) {
+			churn_deliver(&s, 12, 2);
+			churn_deliver(&s, 12, 3);
+		}
+		if (i == 2)
+			churn_deliver(&s, 11, 2);
+		if (i == 3)
+			churn_deliver(&s, 13, 2);
+		if (i == 7)
+			churn_deliver(&s, 10, 2);
+		if (i == 8) /* not in the order of the stream */
+			churn_deliver(&s, 20, 1);
+		s.store.expected[ANOMALY_DELIVERED_TWICE][VOWED] =
+		    i == 0 || i == 4;
+		s.store.expected[ANOMALY_LIMIT_EXCEEDED][VOWED] = i == 1;
+		s.store.expected[ANOMALY_REDELIVERED_AFTER_ACK][VOWED] =
+		    i == 2 || i == 7;
+		s.store.expected[ANOMALY_REORDER][VOWED] = i == 8;
+		churn_end(&s);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(skipped),
+	    cmocka_unit_test(not_owed),
+	    cmocka_unit_test(unsteady),
+	    cmocka_unit_test(misplaced),
+	    cmocka_unit_test(too_old),
+	    cmocka_unit_test(filters),
+	    cmocka_unit_test(paused),
+	    cmocka_unit_test(there),
+	    cmocka_unit_test(resurrected),
+	    cmocka_unit_test(differs),
+	    cmocka_unit_test(lives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

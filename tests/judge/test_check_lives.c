@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Consumers that come and go, against a small server that really has them:
+ * they are made, changed, paused and ended while messages are published and
+ * removed, requests take effect at any moment of their interval, answers are
+ * lost, attempts come late or never, deliveries get lost and come again. The
+ * whole judge has nothing to say of that; and each single fault that is
+ * planted in a calm history it finds, and nothing else.
+ *
+ * NATSBURN_HISTORIES=N runs so many histories instead of the usual number.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/rng.h"
+#include "proto/base/text.h"
+#include "tests/stories/store_story.h"
+
+#define PLACES	  3
+#define SUBJECTS  4
+#define MESSAGES  1024
+#define HISTORIES 60
+#define STEPS	  600
+#define WAIT_NS	  (5 * CLOCK_S)
+#define NOT_YET	  0
+
+/* A message of the stream. */
+struct message {
+	uint64_t stamp_ns;
+	uint32_t subject;
+	bool is_here;
+};
+
+/* One that a consumer waits for the ack of. */
+struct pending {
+	uint64_t due_ns; /* 0: it waits for none */
+	uint64_t count, number;
+	bool has_count; /* it was sent before */
+};
+
+/* What the server has at a place. */
+struct served {
+	bool exists, is_bare;
+	struct msg_consumer_terms terms;
+	uint64_t created, cursor, number, until_ns;
+	bool lasts[MESSAGES]; /* below the cursor: these as well */
+	struct pending at[MESSAGES];
+};
+
+/* What its client knows. */
+struct client {
+	bool is_used, is_made, is_ended, is_spoilt, is_drained;
+	char name[16];
+	struct msg_consumer_terms terms;
+	struct event open; /* CONSUMER_EDIT that waits for its answer */
+	bool is_open, is_applied;
+	struct msg_consumer_terms asked, late; /* late: never answered */
+	uint8_t late_what;		       /* 0: nothing is */
+	uint64_t got[MESSAGES];		       /* numbers that it may ack */
+	uint64_t acked[MESSAGES];	       /* confirmed, by number */
+};
+
+struct world {
+	struct store_story story;
+	struct rng rng;
+	bool is_calm;
+	struct message messages[MESSAGES];
+	struct served served[PLACES];
+	struct client clients[PLACES];
+	struct msg_publish_terms put; /* open */
+	bool is_putting, is_put;
+	uint64_t names, told_ns, put_ns;
+};
+
+static bool
+chance(struct world *w, uint32_t one_in)
+{
+	return rng_below(&w->rng, one_in) == 0;
+}
+
+static uint32_t
+below(struct world *w, uint64_t n)
+{
+	return (uint32_t)rng_below(&w->rng, n);
+}
+
+static void
+leader(struct world *w, uint8_t what, const char *name)
+{
+	struct event ev = {.type = MESSAGE_LEADER};
+
+	ev.u.leader.what = what;
+	text_set(ev.u.leader.name, sizeof(ev.u.leader.name), name);
+	text_set(ev.u.leader.leader, sizeof(ev.u.leader.leader), "n1");
+	store_feed(&w->story, &ev);
+}
+
+static void
+pass(struct world *w, uint64_t ns)
+{
+	uint64_t end = w->story.now + ns;
+	char name[32];
+	unsigned i;
+
+	do {
+		if (w->story.now >= w->told_ns + CLOCK_S) {
+			w->told_ns = w->story.now;
+			store_pass(&w->story, 1);
+			leader(w, LEADS_META, "");
+			for (i = 0; i < PLACES; i++) {
+				if (!w->served[i].exists)
+					continue;
+				text_format(name, sizeof(name), "s0/%s",
+				    w->clients[i].name);
+				leader(w, LEADS_CONSUMER, name);
+			}
+		} else
+			w->story.now += CLOCK_S / 10;
+	} while (w->story.now < end);
+}
+
+static bool
+takes(const struct msg_consumer_terms *t, uint32_t subject)
+{
+	return t->subjects == 0 || (t->subjects >> (subject - 1) & 1) != 0;
+}
+
+/* The newest of one subject, or (0) of all that it takes; 0: none. */
+static uint64_t
+newest(const struct world *w, const struct msg_consumer_terms *t, uint32_t of)
+{
+	uint64_t seq;
+
+	for (seq = w->story.last; seq > 0; seq--)
+		if (w->messages[seq].is_here &&
+		    takes(t, w->messages[seq].subject) &&
+		    (of == 0 || w->messages[seq].subject == of))
+			return seq;
+	return 0;
+}
+
+/* Where a consumer begins that is made now. */
+static void
+serve(struct world *w, unsigned i, const struct msg_consumer_terms *t)
+{
+	struct served *v = &w->served[i];
+	uint32_t s;
+
+	memset(v, 0, sizeof(*v));
+	v->exists = true;
+	v->terms = *t;
+	v->created = w->story.now;
+	v->cursor = w->story.last + 1;
+	if (t->policy == POLICY_ALL)
+		v->cursor = 1;
+	else if (t->policy == POLICY_BY_SEQ)
+		v->cursor = t->start_seq;
+	else if (t->policy == POLICY_LAST)
+		v->lasts[newest(w, t, 0)] = true;
+	else if (t->policy == POLICY_BY_TIME)
+		while (
+		    v->cursor > 1 &&
+		    (int64_t)w->messages[v->cursor - 1].stamp_ns >= t->start_ns)
+			v->cursor--;
+	for (s = 1; s <= SUBJECTS && t->policy == POLICY_LAST_PER_SUBJECT; s++)
+		v->lasts[newest(w, t, s)] = true;
+}
+
+static void
+apply(struct world *w, unsigned i, uint8_t what,
+    const struct msg_consumer_terms *t, int64_t until_ns)
+{
+	struct served *v = &w->served[i];
+
+	if (what == EDIT_CREATE && !v->exists)
+		serve(w, i, t);
+	else if (what == EDIT_UPDATE && v->exists)
+		v->terms = *t;
+	else if (what == EDIT_DELETE)
+		v->exists = false;
+	else if (what == EDIT_PAUSE)
+		v->until_ns = (uint64_t)until_ns;
+}
+
+/* The next that a consumer sends: again, or for the first time; 0: none. */
+static uint64_t
+next_of(struct world *w, unsigned i)
+{
+	struct served *v = &w->served[i];
+	uint64_t seq;
+
+	if (!v->exists || v->until_ns > w->story.now)
+		return 0;
+	for (seq = 1; seq <= w->story.last; seq++) {
+		if (v->at[seq].due_ns != 0 && !w->messages[seq].is_here)
+			v->at[seq].due_ns = 0;
+		if (v->at[seq].due_ns != 0 && v->at[seq].due_ns <= w->story.now)
+			return seq;
+	}
+	for (seq = 1; seq <= w->story.last; seq++) {
+		if ((seq < v->cursor && !v->lasts[seq]) ||
+		    !w->messages[seq].is_here ||
+		    !takes(&v->terms, w->messages[seq].subject))
+			continue;
+		return seq;
+	}
+	return 0;
+}
+
+static unsigned
+waiting(const struct world *w, unsigned i)
+{
+	const struct served *v = &w->served[i];
+	unsigned n = 0;
+	uint64_t seq;
+
+	for (seq = 1; seq <= w->story.last; seq++)
+		n += v->at[seq].due_ns != 0 && w->messages[seq].is_here;
+	return n;
+}
+
+static void
+tell_deliver(
+    struct world *w, unsigned i, uint64_t seq, uint64_t number, uint64_t count)
+{
+	struct event ev = {.type = MESSAGE_DELIVER};
+
+	ev.u.deliver = (struct msg_deliver){.consumer = i,
+	    .seq = seq,
+	    .consumer_seq = number,
+	    .delivered = count,
+	    .stamp_ns = (int64_t)w->messages[seq].stamp_ns,
+	    .id = w->story.ids[seq],
+	    .run = STORE_RUN,
+	    .sum = w->story.ids[seq] * 31,
+	    .intact = 1};
+	store_feed(&w->story, &ev);
+	w->clients[i].got[seq] = number;
+}
+
+/* It sends one message, which may get lost. False: it has none to send. */
+static bool
+deliver(struct world *w, unsigned i)
+{
+	struct served *v = &w->served[i];
+	uint64_t seq = next_of(w, i);
+	struct pending *p = &v->at[seq];
+
+	if (seq == 0)
+		return false;
+	if (p->due_ns == 0) { /* for the first time */
+		memset(v->lasts, 0, (seq + 1) * sizeof(v->lasts[0]));
+		if (seq >= v->cursor)
+			v->cursor = seq + 1;
+	}
+	p->count++;
+	p->number = ++v->number;
+	if (v->terms.acks != ACK_POLICY_NONE)
+		p->due_ns = w->story.now + WAIT_NS;
+	if (w->is_calm || !chance(w, 10))
+		tell_deliver(w, i, seq, p->number, p->count);
+	return true;
+}
+
+/* The server settles an ack: of one, or of all before it. */
+static void
+settle(struct served *v, uint64_t seq)
+{
+	uint64_t s;
+
+	for (s = 1; s < seq && v->terms.acks == ACK_POLICY_ALL; s++)
+		v->at[s].due_ns = 0;
+	v->at[seq].due_ns = 0;
+}
+
+static void
+tell_ack(struct world *w, unsigned i, uint64_t seq, bool is_ok)
+{
+	uint64_t number = w->clients[i].got[seq], id = w->story.ids[seq];
+	struct event ev = {.type = MESSAGE_ACK_INVOKE};
+
+	ev.u.ack_invoke = (struct msg_ack_invoke){i, seq, number, id, 1};
+	store_feed(&w->story, &ev);
+	ev = (struct event){
+	    .type = is_ok ? MESSAGE_ACK_OK : MESSAGE_ACK_UNKNOWN};
+	if (is_ok)
+		ev.u.ack_ok = (struct msg_ack_ok){i, seq, number, id};
+	else
+		ev.u.ack_unknown =
+		    (struct msg_ack_unknown){i, seq, number, id, .gave_up = 1};
+	store_feed(&w->story, &ev);
+}
+
+/* A client answers one of those that it has. */
+static void
+answer(struct world *w, unsigned i)
+{
+	struct served *v = &w->served[i];
+	struct client *k = &w->clients[i];
+	struct event ev = {.type = MESSAGE_ANSWER_INVOKE};
+	uint64_t seq = 1 + below(w, w->story.last);
+	bool is_lost = !w->is_calm && chance(w, 6);
+
+	while (seq <= w->story.last && k->got[seq] == 0)
+		seq++;
+	if (seq > w->story.last || v->terms.acks == ACK_POLICY_NONE)
+		return;
+	if (!w->is_calm && chance(w, 5)) {
+		ev.u.answer_invoke = (struct msg_answer_invoke){.consumer = i,
+		    .seq = seq,
+		    .consumer_seq = k->got[seq],
+		    .id = w->story.ids[seq],
+		    .attempt = 1,
+		    .how = ANSWER_NAK};
+		store_feed(&w->story, &ev);
+		if (v->at[seq].due_ns != 0)
+			v->at[seq].due_ns = w->story.now;
+		k->got[seq] = 0;
+		return;
+	}
+	if (!is_lost || chance(w, 2))
+		settle(v, seq);
+	/* Whether a consumer that ended confirms it nobody promises. */
+	tell_ack(w, i, seq, !is_lost && v->exists);
+	k->got[seq] = 0;
+}
+
+static void
+over(struct world *w, unsigned i)
+{
+	struct event ev = {.type = MESSAGE_CONSUMER_OVER};
+	struct client *k = &w->clients[i];
+	bool is_same = k->is_ended && !k->is_spoilt && chance(w, 2);
+	char name[16];
+
+	ev.u.consumer_over.consumer = i;
+	store_feed(&w->story, &ev);
+	text_set(name, sizeof(name), k->name);
+	memset(k, 0, sizeof(*k));
+	w->served[i].exists = false; /* or it goes on, and nobody looks */
+	if (is_same)
+		text_set(k->name, sizeof(k->name), name);
+}
+
+static void
+draw_filters(struct world *w, struct msg_consumer_terms *t)
+{
+	t->subjects = below(w, 1u << SUBJECTS);
+}
+
+static struct msg_consumer_terms
+draw_terms(struct world *w, unsigned i)
+{
+	struct msg_consumer_terms t = {.consumer = i,
+	    .kind = KIND_PULL,
+	    .policy = (uint8_t)below(w, 6),
+	    .start_seq = 1 + below(w, w->story.last + 3),
+	    .ack_wait_ns = WAIT_NS,
+	    .is_durable = 1};
+
+	if (t.policy != POLICY_BY_SEQ)
+		t.start_seq = 0;
+	if (t.policy == POLICY_BY_TIME)
+		t.start_ns = (int64_t)(w->story.now - below(w, 60) * CLOCK_S);
+	if (chance(w, 4))
+		t.acks = (uint8_t)below(w, 3);
+	if (chance(w, 2))
+		draw_filters(w, &t);
+	return t;
+}
+
+/* Ask for a change of what is at a place, or for its creation. */
+static void
+ask(struct world *w, unsigned i, uint8_t what)
+{
+	struct client *k = &w->clients[i];
+	struct event ev = {.type = MESSAGE_CONSUMER_TERMS};
+
+	k->asked = k->terms;
+	if (what == EDIT_CREATE && !k->is_used)
+		k->asked = draw_terms(w, i);
+	if (what == EDIT_UPDATE)
+		draw_filters(w, &k->asked);
+	ev.u.consumer_terms = k->asked;
+	if (what == EDIT_CREATE || what == EDIT_UPDATE)
+		store_feed(&w->story, &ev);
+	if (k->name[0] == '\0')
+		text_format(k->name, sizeof(k->name), "c%llu",
+		    (unsigned long long)++w->names);
+	k->open = (struct event){.type = MESSAGE_CONSUMER_EDIT};
+	k->open.u.consumer_edit = (struct msg_consumer_edit){.consumer = i,
+	    .id = message_id(5, ++w->story.counter),
+	    .attempt = 1,
+	    .what = what};
+	if (what == EDIT_PAUSE)
+		k->open.u.consumer_edit.until_ns =
+		    (int64_t)(w->story.now + 40 * CLOCK_S);
+	text_set(k->open.u.consumer_edit.name,
+	    sizeof(k->open.u.consumer_edit.name), k->name);
+	ev = k->open;
+	store_feed(&w->story, &ev);
+	k->is_open = k->is_used = true;
+	k->is_applied = false;
+}
+
+/* The change takes effect, or its answer comes, or never does. */
+static void
+go_on(struct world *w, unsigned i)
+{
+	struct client *k = &w->clients[i];
+	const struct msg_consumer_edit *m = &k->open.u.consumer_edit;
+	struct event ev = {.type = MESSAGE_CONSUMER_MADE};
+
+	if (!k->is_applied && !w->is_calm && chance(w, 8)) {
+		/* It never is, or later. */
+		if (chance(w, 2)) {
+			k->late_what = m->what;
+			k->late = k->asked;
+		}
+		k->is_spoilt = true;
+	} else if (!k->is_applied) {
+		apply(w, i, m->what, &k->asked, m->until_ns);
+		k->is_applied = true;
+		return;
+	} else if (!w->is_calm && chance(w, 10))
+		k->is_spoilt = true;
+	else {
+		store_changed(&w->story, MESSAGE_CHANGE_OK, m->id);
+		k->is_open = false;
+		k->is_made |= m->what == EDIT_CREATE;
+		k->is_ended |= m->what == EDIT_DELETE;
+		k->terms = k->asked;
+		if (m->what != EDIT_CREATE && m->what != EDIT_UPDATE)
+			return;
+		ev.u.consumer_made.consumer = i;
+		ev.u.consumer_made.id = m->id;
+		ev.u.consumer_made.created = w->served[i].created;
+		store_feed(&w->story, &ev);
+		return;
+	}
+	store_changed(&w->story, MESSAGE_CHANGE_UNKNOWN, m->id);
+	k->is_open = false;
+}
+
+static void
+see(struct world *w, unsigned i, bool is_drained)
+{
+	const struct served *v = &w->served[i];
+	struct event ev = {.type = MESSAGE_CONSUMER_SEEN};
+	struct msg_consumer_seen *m = &ev.u.consumer_seen;
+	uint64_t seq;
+
+	*m = (struct msg_consumer_seen){.consumer = i,
+	    .asked_ns = w->story.now,
+	    .found = v->exists,
+	    .drained = is_drained,
+	    .paused = v->until_ns > w->story.now,
+	    .created = v->created,
+	    .delivered = v->number,
+	    .ack_pending = waiting(w, i)};
+	for (seq = 1; seq <= w->story.last; seq++)
+		m->pending += (seq >= v->cursor || v->lasts[seq]) &&
+			      w->messages[seq].is_here &&
+			      takes(&v->terms, w->messages[seq].subject);
+	store_feed(&w->story, &ev);
+}
+
+/* A publish is sent, or stored, or answered; or never. */
+static void
+publish(struct world *w)
+{
+	uint64_t seq;
+
+	if (!w->is_putting) {
+		if (w->story.last + 8 >= MESSAGES)
+			return;
+		w->put = store_terms(&w->story, 1 + below(w, SUBJECTS));
+		store_sent(&w->story, &w->put);
+		w->is_putting = true;
+		w->put_ns = w->story.now;
+		w->is_put = false;
+		return;
+	}
+	if (!w->is_put && (w->is_calm || !chance(w, 10))) {
+		seq = ++w->story.last;
+		w->messages[seq] =
+		    (struct message){w->story.now, w->put.subject, true};
+		w->story.ids[seq] = w->put.id;
+		w->is_put = true;
+		return;
+	}
+	w->is_putting = false;
+	if (w->is_put && (w->is_calm || !chance(w, 10)))
+		store_acked(&w->story, w->put.id, w->story.last, false);
+	else
+		store_unknown(&w->story, w->put.id, true);
+}
+
+/* Its client takes and acks all that there is. */
+static void
+drain(struct world *w, unsigned i)
+{
+	struct served *v = &w->served[i];
+	unsigned n;
+
+	while (w->is_putting)
+		publish(w);
+	for (n = 0; n < 3 * MESSAGES && v->exists; n++) {
+		while (deliver(w, i))
+			;
+		answer(w, i);
+		if (n % 16 == 15)
+			pass(w, CLOCK_S);
+		if (next_of(w, i) == 0 && waiting(w, i) == 0)
+			break;
+	}
+	see(w, i, true);
+}
+
+static void
+remove_one(struct world *w)
+{
+	uint64_t seq = 1 + below(w, w->story.last);
+
+	if (!w->messages[seq].is_here || (w->is_putting && w->is_put))
+		return;
+	w->messages[seq].is_here = false;
+	store_delete(&w->story, seq);
+}
+
+/* What happens at a place. */
+static void
+live(struct world *w, unsigned i)
+{
+	static const uint8_t edits[] = {EDIT_UPDATE, EDIT_DELETE, EDIT_PAUSE};
+	struct client *k = &w->clients[i];
+	unsigned n;
+
+	if (k->late_what != 0 && chance(w, 10)) {
+		apply(w, i, k->late_what, &k->late,
+		    (int64_t)(w->story.now + 40 * CLOCK_S));
+		k->late_what = 0;
+	}
+	if (k->is_open)
+		go_on(w, i);
+	else if (!k->is_used)
+		ask(w, i, EDIT_CREATE);
+	else if (k->is_ended || (k->is_spoilt && chance(w, 20))) {
+		see(w, i, false);
+		if (chance(w, 3))
+			over(w, i);
+	} else if (!w->is_calm && !k->is_spoilt && chance(w, 40))
+		ask(w, i, edits[below(w, 3)]);
+	else if (!w->is_calm && chance(w, 60))
+		ask(w, i, EDIT_DELETE);
+	else if (!w->is_calm && chance(w, 30))
+		drain(w, i);
+	else {
+		for (n = below(w, 4); n > 0; n--)
+			(void)deliver(w, i); /* or it has none */
+		answer(w, i);
+		if (chance(w, 10))
+			see(w, i, false);
+	}
+}
+
+static void
+step(struct world *w)
+{
+	if (chance(w, 3))
+		pass(w, (1 + below(w, 20)) * CLOCK_S / 10);
+	/* None waits so long for its answer that this is an anomaly. */
+	if (chance(w, 2) ||
+	    (w->is_putting && w->story.now > w->put_ns + 10 * CLOCK_S))
+		publish(w);
+	if (!w->is_calm && w->story.last > 0 && chance(w, 20))
+		remove_one(w);
+	live(w, below(w, PLACES));
+}
+
+static void
+begin(struct world *w, uint64_t seed, bool is_calm)
+{
+	static const struct msg_contents plain = {.subjects = SUBJECTS};
+
+	memset(w, 0, sizeof(*w));
+	rng_init(&w->rng, seed, is_calm ? "calm" : "rough");
+	w->is_calm = is_calm;
+	store_begin(&w->story, &plain);
+	pass(w, 30 * CLOCK_S);
+	while (w->story.last < 8 || w->is_putting)
+		publish(w);
+}
+
+/* All is drained, later than what was published last; and the end. */
+static void
+finish(struct world *w)
+{
+	unsigned i;
+
+	pass(w, 15 * CLOCK_S);
+	for (i = 0; i < PLACES; i++)
+		if (w->clients[i].is_used && !w->clients[i].is_open)
+			drain(w, i);
+	pass(w, 20 * CLOCK_S);
+	store_end(&w->story);
+}
+
+static unsigned
+histories(void)
+{
+	const char *n = getenv("NATSBURN_HISTORIES");
+
+	return n != NULL ? (unsigned)strtoul(n, NULL, 10) : HISTORIES;
+}
+
+static void
+sound(void **state)
+{
+	struct world *w = malloc(sizeof(*w));
+	unsigned seed, i;
+
+	(void)state;
+	assert_non_null(w);
+	for (seed = 1; seed <= histories(); seed++) {
+		begin(w, seed, false);
+		for (i = 0; i < STEPS; i++)
+			step(w);
+		finish(w);
+	}
+	free(w);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(sound),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC */
+/* The streams, and what is published to them; see consumer_churn.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+#include "worker/workloads/consumer_churn/consumer_churn.h"
+
+#define SETUP_NS  (60 * CLOCK_S)
+#define DEDUPE_NS (120 * CLOCK_S)
+#define TEXT_MAX  1024
+#define LEAST	  400 /* messages of a stream */
+#define MOST	  2000
+
+void
+churn_stream_name(const struct worker *w, uint32_t i, char out[64])
+{
+	char suffix[16];
+
+	text_format(suffix, sizeof(suffix), "c%u", i);
+	worker_stream_name(w, suffix, out, 64);
+}
+
+void
+churn_subject(const struct worker *w, uint32_t i, uint32_t subject,
+    char out[CHURN_SUBJECT_MAX])
+{
+	char suffix[32];
+
+	if (subject == 0)
+		text_format(suffix, sizeof(suffix), "c%u.>", i);
+	else
+		text_format(suffix, sizeof(suffix), "c%u.k%u", i, subject);
+	worker_subject(w, suffix, out, CHURN_SUBJECT_MAX);
+}
+
+/* How many messages it keeps: what a consumer that begins has to read. */
+static uint64_t
+draw_messages(const struct worker *w, uint32_t i)
+{
+	char stream[32];
+	struct rng r;
+
+	text_format(stream, sizeof(stream), "consumer-churn %u", i);
+	rng_init(&r, w->config.seed, stream);
+	return LEAST + rng_below(&r, MOST - LEAST);
+}
+
+static void
+write_config(const struct worker *w, uint32_t i, char text[TEXT_MAX])
+{
+	char name[64], subject[CHURN_SUBJECT_MAX];
+
+	churn_stream_name(w, i, name);
+	churn_subject(w, i, 0, subject);
+	text[0] = '\0';
+	text_add(text, TEXT_MAX,
+	    "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"retention\":\"limits\","
+	    "\"max_consumers\":-1,\"max_msgs\":%llu,\"max_bytes\":-1,"
+	    "\"discard\":\"old\",\"storage\":\"%s\",\"num_replicas\":%llu,"
+	    "\"duplicate_window\":%llu,\"allow_direct\":true}",
+	    name, subject, (unsigned long long)draw_messages(w, i),
+	    w->config.storage, (unsigned long long)w->config.replicas,
+	    (unsigned long long)DEDUPE_NS);
+}
+
+static void
+tell_contents(struct worker *w, uint32_t i)
+{
+	const struct churn_options *o = w->options;
+	struct event ev = {.type = MESSAGE_CONTENTS};
+	struct msg_contents *m = &ev.u.contents;
+
+	m->stream = i;
+	m->subjects = (uint32_t)o->subjects;
+	m->max_messages = draw_messages(w, i);
+	m->discard = DISCARD_OLD;
+	m->first_seq = 1;
+	child_emit(&w->child, &ev);
+}
+
+static enum outcome
+ask(struct worker *w, const char *verb, const char *name, const char *text,
+    cJSON **tree)
+{
+	struct request r = {verb, name, text, CHURN_ATTEMPT_MS};
+
+	return request_send(&w->session, &r, tree);
+}
+
+int
+churn_stream_setup(struct worker *w, uint32_t i)
+{
+	uint64_t deadline = clock_mono_ns() + SETUP_NS, created = 0;
+	char name[64], text[TEXT_MAX];
+	struct backoff b = {0};
+	cJSON *tree;
+
+	churn_stream_name(w, i, name);
+	write_config(w, i, text);
+	while (created == 0) {
+		/* Creating it again with the same configuration is no harm. */
+		if (ask(w, "STREAM.CREATE", name, text, &tree) == OUTCOME_OK)
+			created =
+			    (uint64_t)request_time(json_text(tree, "created"));
+		cJSON_Delete(tree);
+		if (created != 0)
+			break;
+		if (clock_mono_ns() >= deadline) {
+			log_error("cannot create stream \"%s\": %s", name,
+			    w->session.why);
+			return -ETIMEDOUT;
+		}
+		session_backoff(&b, &w->child);
+	}
+	tell_stream(w, i, name, created, DEDUPE_NS);
+	tell_contents(w, i);
+	child_flush(&w->child);
+	return 0;
+}
+
+/* Compression is told from 2.10 on, and a level of the API from 2.11 on. */
+void
+churn_stream_learn(struct worker *w, struct churn_stream *t)
+{
+	const cJSON *config;
+	cJSON *tree;
+
+	if (t->is_known)
+		return;
+	if (ask(w, "STREAM.INFO", t->name, "", &tree) != OUTCOME_OK)
+		return; /* later */
+	config = json_get(tree, "config");
+	t->last = json_count(json_get(tree, "state"), "last_seq");
+	if (json_text(json_get(config, "metadata"), "_nats.level")[0] != '\0')
+		t->level = CHURN_2_11;
+	else if (json_text(config, "compression")[0] != '\0')
+		t->level = CHURN_2_10;
+	t->is_known = true;
+	cJSON_Delete(tree);
+}
+
+uint64_t
+churn_next_id(struct worker *w)
+{
+	struct churn *s = w->state;
+
+	if (s->counter == 0)
+		s->counter = w->counter;
+	return message_id(w->source, s->counter++);
+}
+
+static void
+tell_terms(struct worker *w, const struct publication *p, uint32_t subject)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_TERMS};
+	struct msg_publish_terms *m = &ev.u.publish_terms;
+	char id[PUBLISH_ID_MAX];
+	size_t bytes;
+
+	publish_id(w, p->id, id);
+	bytes = strlen(p->subject) + strlen(id) + p->size +
+		strlen("NATS/1.0\r\nNats-Msg-Id: \r\n\r\n");
+	m->stream = p->stream;
+	m->id = p->id;
+	m->subject = subject;
+	m->stored = (uint32_t)payload_stored(
+	    bytes, true, setup_storage(w) == js_MemoryStorage);
+	child_emit(&w->child, &ev);
+}
+
+void
+churn_publish(struct worker *w)
+{
+	const struct churn_options *o = w->options;
+	struct churn *s = w->state;
+	uint32_t stream = (uint32_t)rng_below(&s->rng, o->streams);
+	uint32_t subject = 1 + (uint32_t)rng_below(&s->rng, o->subjects);
+	char name[CHURN_SUBJECT_MAX];
+
+	churn_subject(w, stream, subject, name);
+	s->now = (struct publication){.stream = stream,
+	    .subject = name,
+	    .id = churn_next_id(w),
+	    .size = (uint32_t)(o->size[0] +
+			       rng_below(&s->rng, o->size[1] - o->size[0] + 1)),
+	    /* A retry has to lie within the dedupe window of the first. */
+	    .give_up_ns = DEDUPE_NS / 2};
+	tell_terms(w, &s->now, subject);
+	/* Whatever became of it is in its events. */
+	(void)publish_message(w, &s->now);
+	s->now.subject = NULL;
+	worker_commands(w, (int)(o->pause_ns / CLOCK_MS));
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Pulling, and answering what came; see consumer_churn.h. All that a request
+ * brings is told before the first of it is answered. An ack that stays without
+ * its answer is not repeated: if it was not applied the message comes again.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+#include "worker/workloads/consumer_churn/consumer_churn.h"
+
+#define SLICE_MS  50
+#define GRACE_NS  (CLOCK_S / 4) /* a request is lost so long after its end */
+#define ANSWER_NS CLOCK_S	/* for the answers to all acks of a batch */
+#define DRAIN_NS  (CLOCK_S / 4) /* of a request that may bring nothing */
+
+/* A request for messages that is under way. */
+struct round {
+	struct churn_place *at;
+	const struct churn_take *take;
+	uint32_t batch;	 /* taken at most */
+	uint64_t number; /* 0: what is pushed is taken */
+	uint64_t begun_ns;
+	uint32_t status;
+	bool is_over;
+	bool is_behind; /* more was pushed than is in the batch */
+	char why[64];
+};
+
+static void
+send_request(struct worker *w, struct round *r)
+{
+	const struct churn *s = w->state;
+	struct churn_life *l = &r->at->life;
+	struct event ev = {.type = MESSAGE_PULL};
+	struct msg_pull *m = &ev.u.pull;
+	char api[160], reply[SESSION_INBOX_MAX + 24], text[96];
+
+	r->number = m->pull = ++l->pulls;
+	m->consumer = r->at->consumer;
+	m->batch = r->take->batch;
+	m->no_wait = r->take->is_instant;
+	m->expires_ns = r->take->expires_ns;
+	child_emit(&w->child, &ev);
+	text_format(reply, sizeof(reply), "%s.p%llu", l->inbox,
+	    (unsigned long long)r->number);
+	text_format(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
+	    s->streams[l->terms.stream].name, l->name);
+	text_format(text, sizeof(text), "{\"batch\":%u,\"expires\":%llu%s}",
+	    r->take->batch, (unsigned long long)r->take->expires_ns,
+	    r->take->is_instant ? ",\"no_wait\":true" : "");
+	session_send(&w->session, api, reply, text);
+}
+
+/* A status ends the request that it answers; others are over already. */
+static void
+take_status(struct round *r, natsMsg *msg)
+{
+	const char *dot = strrchr(natsMsg_GetSubject(msg), '.'), *why = "";
+	char number[24];
+
+	text_format(
+	    number, sizeof(number), "p%llu", (unsigned long long)r->number);
+	if (dot == NULL || strcmp(dot + 1, number) != 0)
+		return;
+	r->status = request_status(msg);
+	if (r->status == 0 || r->status == 100)
+		return; /* a sign of life */
+	if (natsMsgHeader_Get(msg, "Description", &why) == NATS_OK)
+		text_set(r->why, sizeof(r->why), why);
+	r->is_over = true;
+}
+
+/*
+ * Of headers alone the id says which message it was; false when there is a
+ * payload all the same, or no id.
+ */
+static bool
+read_headers(const struct worker *w, natsMsg *msg, struct payload *p)
+{
+	const char *id = "";
+	char *end = NULL;
+
+	memset(p, 0, sizeof(*p));
+	if (natsMsg_GetDataLength(msg) != 0 ||
+	    natsMsgHeader_Get(msg, "Nats-Msg-Id", &id) != NATS_OK)
+		return false;
+	p->run = strtoull(id, &end, 16);
+	if (p->run != w->config.run || *end != '-')
+		return false;
+	p->id = strtoull(end + 1, &end, 16);
+	return *end == '\0';
+}
+
+/* Tell of a delivery: false when it is none. */
+static bool
+tell_taken(struct worker *w, const struct round *r, struct consumption *c,
+    natsMsg *msg)
+{
+	memset(c, 0, sizeof(*c));
+	c->stream = r->at->life.terms.stream;
+	c->consumer = r->at->consumer;
+	if (!r->at->life.terms.headers_only)
+		return consume_deliver(w, c, msg) == 0;
+	if (session_delivery(natsMsg_GetReply(msg), &c->delivery) < 0)
+		return false;
+	c->intact = read_headers(w, msg, &c->payload);
+	tell_reconnects(w); /* it may have come by the new one */
+	tell_delivery(w, c);
+	return true;
+}
+
+static void
+take_message(struct worker *w, struct round *r, natsMsg *msg)
+{
+	struct churn *s = w->state;
+	struct churn_stream *t = &s->streams[r->at->life.terms.stream];
+	struct consumption *c = &s->told[s->n];
+
+	if (natsMsg_GetReply(msg) == NULL || !tell_taken(w, r, c, msg)) {
+		take_status(r, msg);
+		natsMsg_Destroy(msg);
+		return;
+	}
+	if (c->delivery.seq > t->last)
+		t->last = c->delivery.seq;
+	t->stamp_ns = c->delivery.stamp_ns;
+	s->batch[s->n++] = msg;
+}
+
+/* The next message of a life, for which that one waits in turn. */
+static natsStatus
+next_message(struct churn_life *l, natsMsg **msg, int wait_ms)
+{
+	natsStatus st = NATS_TIMEOUT;
+	unsigned n;
+
+	*msg = NULL;
+	for (n = 0; n < l->nsubs && st == NATS_TIMEOUT; n++)
+		st = natsSubscription_NextMsg(msg,
+		    l->subs[l->turn++ % l->nsubs], wait_ms / (int)l->nsubs);
+	return st;
+}
+
+/* Has more been pushed than was read? */
+static bool
+is_behind(const struct churn_life *l)
+{
+	uint64_t queued = 0;
+	unsigned n;
+
+	/* It fails when the subscription has ended: then nothing is queued. */
+	for (n = 0; n < l->nsubs && queued == 0; n++)
+		(void)natsSubscription_QueuedMsgs(l->subs[n], &queued);
+	return l->terms.kind != KIND_PULL && queued > 0;
+}
+
+/* Until the request is over, or as long as it would last: 0 or -EIO. */
+static int
+receive(struct worker *w, struct round *r)
+{
+	uint64_t deadline = r->begun_ns + r->take->expires_ns;
+	struct churn *s = w->state;
+	natsMsg *msg;
+	natsStatus st;
+	int wait_ms;
+
+	if (r->number != 0)
+		deadline += GRACE_NS;
+	while (!r->is_over && s->n < r->batch) {
+		wait_ms = clock_poll_ms(clock_mono_ns(), deadline, SLICE_MS);
+		if (wait_ms == 0 && !is_behind(&r->at->life))
+			return 0;
+		st = next_message(&r->at->life, &msg, wait_ms);
+		if (st == NATS_TIMEOUT) {
+			worker_commands(w, 0); /* and a sign of life */
+		} else if (st == NATS_NO_RESPONDERS) {
+			r->status = 503;
+			r->is_over = true;
+		} else if (st != NATS_OK) {
+			log_error("cannot receive: %s", natsStatus_GetText(st));
+			return -EIO;
+		} else {
+			take_message(w, r, msg);
+		}
+	}
+	return 0;
+}
+
+static void
+tell_request_over(struct worker *w, const struct round *r)
+{
+	struct event ev = {.type = MESSAGE_PULL_END};
+	struct msg_pull_end *m = &ev.u.pull_end;
+	const struct churn *s = w->state;
+	uint32_t i;
+
+	m->consumer = r->at->consumer;
+	m->pull = r->number;
+	m->status = r->status;
+	m->messages = s->n;
+	for (i = 0; i < s->n; i++)
+		m->bytes += (uint64_t)natsMsg_GetDataLength(s->batch[i]);
+	m->waited_ns = clock_mono_ns() - r->begun_ns;
+	text_set(m->why, sizeof(m->why), r->why);
+	child_emit(&w->child, &ev);
+}
+
+static struct ack
+ack_of(const struct consumption *c)
+{
+	return (struct ack){c->consumer, c->delivery.seq,
+	    c->delivery.consumer_seq, c->payload.id};
+}
+
+/*
+ * Another of the batch stands for it: the latest delivery of its message, for
+ * servers leave answers to earlier ones alone; or the highest sequence, where
+ * one ack does for all.
+ */
+static bool
+is_passed_over(const struct round *r, const struct churn *s, uint32_t i)
+{
+	bool is_all = r->at->life.terms.acks == ACK_POLICY_ALL;
+	const struct delivery *a = &s->told[i].delivery, *b;
+	uint32_t k;
+
+	for (k = 0; k < s->n; k++) {
+		b = &s->told[k].delivery;
+		if ((b->seq == a->seq && b->consumer_seq > a->consumer_seq) ||
+		    (is_all && b->seq > a->seq))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Nothing is acked while there is more to read: it may be the same messages
+ * once more, sent before the ack, which would look as if sent after it.
+ */
+static enum message_word
+draw_how(struct worker *w, const struct round *r, uint32_t i)
+{
+	/* Most are acked. */
+	static const enum message_word others[] = {ANSWER_NAK, ANSWER_NAK,
+	    ANSWER_TERM, ANSWER_PROGRESS, ANSWER_NOTHING, ANSWER_NOTHING};
+	struct churn *s = w->state;
+
+	if (r->is_behind || is_passed_over(r, s, i))
+		return ANSWER_NOTHING;
+	if (r->take->is_last || rng_below(&s->rng, 6) != 0)
+		return ANSWER_ACK;
+	return r->at->life.terms.acks == ACK_POLICY_ALL
+		   ? ANSWER_NOTHING
+		   : others[rng_below(&s->rng, 6)];
+}
+
+static void
+draw_answer(struct worker *w, const struct round *r, uint32_t i)
+{
+	struct churn *s = w->state;
+	struct churn_answer *a = &s->answer[i];
+
+	memset(a, 0, sizeof(*a));
+	if (r->at->life.terms.acks == ACK_POLICY_NONE)
+		return;
+	a->how = draw_how(w, r, i);
+	if (a->how == ANSWER_NAK && rng_below(&s->rng, 2) == 0)
+		a->delay_ns = (1 + rng_below(&s->rng, 20)) * CLOCK_S / 10;
+}
+
+static void
+tell_answer(struct worker *w, uint32_t i)
+{
+	struct event ev = {.type = MESSAGE_ANSWER_INVOKE};
+	struct msg_answer_invoke *m = &ev.u.answer_invoke;
+	const struct churn *s = w->state;
+	const struct ack a = ack_of(&s->told[i]);
+
+	if (s->answer[i].how == ANSWER_ACK)
+		tell_ack_invoke(w, &a, 1);
+	if (s->answer[i].how == ANSWER_ACK || s->answer[i].how == 0)
+		return;
+	m->consumer = a.consumer;
+	m->seq = a.seq;
+	m->consumer_seq = a.consumer_seq;
+	m->id = a.id;
+	m->attempt = 1;
+	m->how = (uint8_t)s->answer[i].how;
+	m->awaited = s->answer[i].how != ANSWER_NOTHING;
+	m->delay_ns = s->answer[i].delay_ns;
+	child_emit(&w->child, &ev);
+}
+
+/* How it ended: as ANSWER_OK, or as ANSWER_UNKNOWN for good. */
+static void
+tell_outcome(struct worker *w, uint32_t i, bool is_confirmed)
+{
+	struct event ev = {.type = MESSAGE_ANSWER_UNKNOWN};
+	struct msg_answer_unknown *m = &ev.u.answer_unknown;
+	const struct churn *s = w->state;
+	const struct ack a = ack_of(&s->told[i]);
+
+	if (s->answer[i].how == ANSWER_ACK && is_confirmed)
+		tell_confirmed(w, &a);
+	else if (s->answer[i].how == ANSWER_ACK)
+		tell_unconfirmed(w, &a, true);
+	if (s->answer[i].how == ANSWER_ACK)
+		return;
+	/* Both begin alike. */
+	m->consumer = a.consumer;
+	m->seq = a.seq;
+	m->consumer_seq = a.consumer_seq;
+	m->id = a.id;
+	m->how = (uint8_t)s->answer[i].how;
+	if (is_confirmed) {
+		ev.type = MESSAGE_ANSWER_OK;
+	} else {
+		m->gave_up = 1;
+		text_set(m->why, sizeof(m->why), w->session.why);
+	}
+	child_emit(&w->child, &ev);
+}
+
+static void
+send_answer(struct worker *w, uint32_t i)
+{
+	static const char *const words[] = {[ANSWER_ACK] = "+ACK",
+	    [ANSWER_NAK] = "-NAK",
+	    [ANSWER_TERM] = "+TERM",
+	    [ANSWER_PROGRESS] = "+WPI"};
+	struct churn *s = w->state;
+	struct churn_answer *a = &s->answer[i];
+	char reply[SESSION_INBOX_MAX + 24], text[64];
+
+	if (a->how == 0 || a->how == ANSWER_NOTHING)
+		return;
+	a->is_open = true;
+	text_set(text, sizeof(text), words[a->how]);
+	if (a->delay_ns != 0)
+		text_add(text, sizeof(text), " {\"delay\":%llu}",
+		    (unsigned long long)a->delay_ns);
+	text_format(reply, sizeof(reply), "%s.%llu", s->inbox,
+	    (unsigned long long)(s->answers_from + i));
+	session_send(&w->session, natsMsg_GetReply(s->batch[i]), reply, text);
+}
+
+/* Which answer a message confirms; s->n: of none. */
+static uint32_t
+which_answer(const struct churn *s, natsMsg *msg)
+{
+	const char *dot = strrchr(natsMsg_GetSubject(msg), '.');
+	uint64_t token;
+
+	if (dot == NULL || text_to_u64(dot + 1, UINT64_MAX, &token) < 0 ||
+	    token < s->answers_from || token >= s->answers_from + s->n ||
+	    natsMsg_GetDataLength(msg) != 0 || request_status(msg) != 0)
+		return s->n;
+	return (uint32_t)(token - s->answers_from);
+}
+
+/* Wait for what the server confirms; what does not come is unknown. */
+static void
+await_confirmed(struct worker *w, uint32_t open)
+{
+	uint64_t deadline = clock_mono_ns() + ANSWER_NS;
+	struct churn *s = w->state;
+	natsMsg *msg;
+	natsStatus st;
+	uint32_t i;
+	int wait_ms;
+
+	while (open > 0) {
+		wait_ms = clock_poll_ms(clock_mono_ns(), deadline, SLICE_MS);
+		if (wait_ms == 0)
+			break;
+		msg = NULL;
+		st = natsSubscription_NextMsg(&msg, s->answers, wait_ms);
+		if (st == NATS_TIMEOUT)
+			worker_commands(w, 0); /* and a sign of life */
+		i = st == NATS_OK ? which_answer(s, msg) : s->n;
+		natsMsg_Destroy(msg);
+		if (i == s->n || !s->answer[i].is_open)
+			continue; /* of an earlier one, or it went nowhere */
+		s->answer[i].is_open = false;
+		open--;
+		tell_outcome(w, i, true);
+	}
+	session_note(&w->session, NATS_TIMEOUT, 0);
+	for (i = 0; i < s->n; i++)
+		if (s->answer[i].is_open)
+			tell_outcome(w, i, false);
+}
+
+/* Answer what came. "Delivered" is in the pipe when the first answer leaves. */
+static void
+answer(struct worker *w, const struct round *r)
+{
+	struct churn *s = w->state;
+	uint32_t i, open = 0;
+
+	for (i = 0; i < s->n; i++) {
+		draw_answer(w, r, i);
+		tell_answer(w, i);
+	}
+	child_flush(&w->child);
+	for (i = 0; i < s->n; i++) {
+		send_answer(w, i);
+		open += s->answer[i].is_open;
+	}
+	await_confirmed(w, open);
+	for (i = 0; i < s->n; i++)
+		natsMsg_Destroy(s->batch[i]);
+	s->answers_from += s->n;
+	s->n = 0;
+}
+
+int
+churn_take(
+    struct worker *w, struct churn_place *p, const struct churn_take *take)
+{
+	struct churn *s = w->state;
+	struct round r = {.at = p,
+	    .take = take,
+	    .batch = take->batch,
+	    .begun_ns = clock_mono_ns()};
+	int err, n;
+
+	if (p->life.terms.kind == KIND_PULL)
+		send_request(w, &r);
+	else
+		r.batch = CHURN_BATCH_MAX;
+	err = receive(w, &r);
+	if (r.number != 0)
+		tell_request_over(w, &r);
+	n = (int)s->n;
+	r.is_behind = is_behind(&p->life);
+	answer(w, &r);
+	child_flush(&w->child);
+	if (r.is_over && r.status != 404 && r.status != 408)
+		session_backoff(&s->pause, &w->child);
+	else
+		s->pause.step = 0;
+	return err < 0 ? err : n;
+}
+
+int
+churn_drain(struct worker *w, struct churn_place *p, uint64_t ns)
+{
+	const struct churn_take take = {.batch = CHURN_BATCH_MAX,
+	    .expires_ns = DRAIN_NS,
+	    .is_instant = true,
+	    .is_last = true};
+	uint64_t deadline = clock_mono_ns() + ns;
+	struct churn_seen seen = {.found = true, .pending = 1};
+	struct backoff b = {0};
+	int got;
+
+	do {
+		got = churn_take(w, p, &take);
+		if (got < 0)
+			return got;
+		if (got > 0)
+			continue;
+		if (churn_see(w, p, true, &seen) &&
+		    (!seen.found || seen.pending + seen.ack_pending == 0))
+			break;
+		session_backoff(&b, &w->child); /* what was not acked comes */
+	} while (clock_mono_ns() < deadline);
+	return 0;
+}

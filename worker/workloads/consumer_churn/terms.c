@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: ISC */
+/* What a consumer is asked to be; see consumer_churn.h. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "proto/base/text.h"
+#include "worker/workloads/consumer_churn/consumer_churn.h"
+
+#define NESTING_MAX 4
+#define WAITS	    3 /* of a list: once, twice, and three times the first */
+#define TIME_MAX    48
+
+static uint64_t
+below(struct worker *w, uint64_t n)
+{
+	struct churn *s = w->state;
+
+	return rng_below(&s->rng, n);
+}
+
+static void
+draw_filters(struct worker *w, struct msg_consumer_terms *c)
+{
+	const struct churn_options *o = w->options;
+	const struct churn *s = w->state;
+	bool is_old = s->streams[c->stream].level < CHURN_2_10;
+	uint64_t n = below(w, 4); /* none, one, or some */
+
+	c->subjects = 0;
+	c->filters = 0;
+	if (n == 0 && c->policy != POLICY_LAST_PER_SUBJECT)
+		return;
+	if (n <= 1) {
+		c->filters = 1; /* of all subjects, or of one */
+		if (n == 1)
+			c->subjects = UINT64_C(1) << below(w, o->subjects);
+		return;
+	}
+	if (is_old || n == 2)
+		n = 1;
+	else
+		n = 2 + below(w, o->subjects / 2);
+	while (n-- > 0)
+		c->subjects |= UINT64_C(1) << below(w, o->subjects);
+	c->filters = (uint32_t)__builtin_popcountll(c->subjects);
+}
+
+static void
+draw_start(struct worker *w, struct msg_consumer_terms *c)
+{
+	static const enum message_word policies[] = {POLICY_ALL, POLICY_ALL,
+	    POLICY_NEW, POLICY_LAST, POLICY_LAST_PER_SUBJECT, POLICY_BY_SEQ,
+	    POLICY_BY_TIME};
+	const struct churn *s = w->state;
+	const struct churn_stream *t = &s->streams[c->stream];
+
+	c->policy = (uint8_t)policies[below(w, 7)];
+	/* Near what is newest, be it stored already or not. */
+	if (c->policy == POLICY_BY_SEQ) {
+		c->start_seq = t->last + below(w, 30) + 1;
+		c->start_seq -=
+		    below(w, c->start_seq < 300 ? c->start_seq : 300);
+	}
+	if (c->policy == POLICY_BY_TIME && t->stamp_ns == 0)
+		c->policy = POLICY_ALL;
+	if (c->policy == POLICY_BY_TIME)
+		c->start_ns = t->stamp_ns;
+}
+
+static void
+draw_waits(struct worker *w, struct msg_consumer_terms *c)
+{
+	if (c->acks == ACK_POLICY_NONE)
+		return;
+	c->ack_wait_ns = (1 + below(w, 3)) * CLOCK_S;
+	c->max_ack_pending = 20 + below(w, c->kind == KIND_PULL ? 500 : 100);
+	if (below(w, 4) == 0)
+		c->max_ack_pending = 0;
+	c->max_deliver = below(w, 4) == 0 ? WAITS + 1 + below(w, 8) : 0;
+	/* Servers take the first of the list for the ack wait. */
+	c->backoff_ns = below(w, 6) == 0 ? c->ack_wait_ns : 0;
+}
+
+/*
+ * Most have to be acked one by one, for those owe every message. Who pulls
+ * has to ack, says 2.9.
+ */
+static void
+draw_kind(struct worker *w, struct msg_consumer_terms *c)
+{
+	uint64_t acks = below(w, 6);
+
+	c->kind = (uint8_t)(below(w, 2) == 0 ? KIND_PULL : KIND_PUSH);
+	c->acks = ACK_POLICY_EXPLICIT;
+	if (acks == 0)
+		c->acks = ACK_POLICY_ALL;
+	else if (acks == 1 && c->kind == KIND_PUSH)
+		c->acks = ACK_POLICY_NONE;
+	if (c->kind == KIND_PUSH && below(w, 2) == 0)
+		text_set(c->group, sizeof(c->group), "queue");
+}
+
+void
+churn_terms_draw(
+    struct worker *w, uint32_t stream, struct msg_consumer_terms *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->stream = stream;
+	draw_kind(w, c);
+	draw_start(w, c);
+	draw_filters(w, c);
+	draw_waits(w, c);
+	c->is_durable = below(w, 2) == 0;
+	if (!c->is_durable)
+		c->inactive_ns = (below(w, 2) == 0 ? 10 : 120) * CLOCK_S;
+	c->replicas = below(w, 4) == 0 ? 1 : (uint32_t)w->config.replicas;
+	c->is_memory = below(w, 8) == 0;
+	c->headers_only = below(w, 12) == 0;
+}
+
+void
+churn_terms_vary(struct worker *w, struct msg_consumer_terms *c)
+{
+	uint64_t what = below(w, 5);
+
+	if (what < 2)
+		draw_filters(w, c);
+	else if (what < 4)
+		draw_waits(w, c);
+	else
+		c->replicas =
+		    c->replicas == 1 ? (uint32_t)w->config.replicas : 1;
+}
+
+void
+churn_terms_spoil(struct msg_consumer_terms *c)
+{
+	c->policy =
+	    (uint8_t)(c->policy == POLICY_NEW ? POLICY_ALL : POLICY_NEW);
+	c->start_seq = 0;
+	c->start_ns = 0;
+}
+
+static void
+write_time(int64_t ns, char out[TIME_MAX])
+{
+	char day[CLOCK_UTC_MAX];
+
+	clock_utc(ns, day);
+	day[strcspn(day, "Z")] = '\0';
+	text_format(out, TIME_MAX, "%.24s.%09lldZ", day,
+	    (long long)(ns % (int64_t)CLOCK_S));
+}
+
+static void
+write_filters(const struct worker *w, const struct msg_consumer_terms *c,
+    char out[CHURN_CONFIG_MAX])
+{
+	char subject[CHURN_SUBJECT_MAX];
+	const char *comma = "";
+	uint32_t k;
+
+	if (c->filters == 0)
+		return;
+	if (c->subjects == 0) {
+		churn_subject(w, c->stream, 0, subject);
+		text_add(out, CHURN_CONFIG_MAX, ",\"filter_subject\":\"%s\"",
+		    subject);
+		return;
+	}
+	text_add(out, CHURN_CONFIG_MAX, ",\"filter_subject%s",
+	    c->filters == 1 ? "\":" : "s\":[");
+	for (k = 1; k <= CHURN_SUBJECTS_MAX; k++) {
+		if ((c->subjects >> (k - 1) & 1) == 0)
+			continue;
+		churn_subject(w, c->stream, k, subject);
+		text_add(out, CHURN_CONFIG_MAX, "%s\"%s\"", comma, subject);
+		comma = ",";
+	}
+	text_add(out, CHURN_CONFIG_MAX, "%s", c->filters == 1 ? "" : "]");
+}
+
+/* Two tokens below the inbox: who listens there alone does not get it. */
+void
+churn_deliver_subject(
+    const struct churn_life *l, char out[SESSION_INBOX_MAX + 8])
+{
+	text_format(out, SESSION_INBOX_MAX + 8, "%s.push.d", l->inbox);
+}
+
+/* A limit as servers have it, where -1 is none. */
+static long long
+limit(uint64_t value)
+{
+	return value != 0 ? (long long)value : -1;
+}
+
+void
+churn_terms_write(const struct worker *w, const struct churn_life *l,
+    const struct msg_consumer_terms *c, uint64_t revision,
+    char out[CHURN_CONFIG_MAX])
+{
+	static const char *const policies[] = {"all", "last", "new",
+	    "by_start_sequence", "by_start_time", "last_per_subject"};
+	static const char *const acks[] = {"explicit", "none", "all"};
+	const struct churn *s = w->state;
+	char when[TIME_MAX], deliver[SESSION_INBOX_MAX + 8];
+
+	text_format(out, CHURN_CONFIG_MAX,
+	    "{\"name\":\"%s\",\"deliver_policy\":\"%s\",\"ack_policy\":\"%s\","
+	    "\"replay_policy\":\"instant\",\"num_replicas\":%u",
+	    l->name, policies[c->policy], acks[c->acks], c->replicas);
+	if (c->is_durable)
+		text_add(
+		    out, CHURN_CONFIG_MAX, ",\"durable_name\":\"%s\"", l->name);
+	if (c->kind == KIND_PUSH) {
+		churn_deliver_subject(l, deliver);
+		text_add(out, CHURN_CONFIG_MAX, ",\"deliver_subject\":\"%s\"",
+		    deliver);
+	}
+	if (c->group[0] != '\0')
+		text_add(out, CHURN_CONFIG_MAX, ",\"deliver_group\":\"%s\"",
+		    c->group);
+	if (c->policy == POLICY_BY_SEQ)
+		text_add(out, CHURN_CONFIG_MAX, ",\"opt_start_seq\":%llu",
+		    (unsigned long long)c->start_seq);
+	if (c->policy == POLICY_BY_TIME) {
+		write_time(c->start_ns, when);
+		text_add(
+		    out, CHURN_CONFIG_MAX, ",\"opt_start_time\":\"%s\"", when);
+	}
+	write_filters(w, c, out);
+	if (c->acks != ACK_POLICY_NONE)
+		text_add(out, CHURN_CONFIG_MAX,
+		    ",\"ack_wait\":%llu,\"max_deliver\":%lld,"
+		    "\"max_ack_pending\":%lld",
+		    (unsigned long long)c->ack_wait_ns, limit(c->max_deliver),
+		    limit(c->max_ack_pending));
+	if (c->backoff_ns != 0)
+		text_add(out, CHURN_CONFIG_MAX, ",\"backoff\":[%llu,%llu,%llu]",
+		    (unsigned long long)c->backoff_ns,
+		    (unsigned long long)(2 * c->backoff_ns),
+		    (unsigned long long)(3 * c->backoff_ns));
+	if (c->inactive_ns != 0)
+		text_add(out, CHURN_CONFIG_MAX, ",\"inactive_threshold\":%llu",
+		    (unsigned long long)c->inactive_ns);
+	if (c->is_memory)
+		text_add(out, CHURN_CONFIG_MAX, ",\"mem_storage\":true");
+	if (c->headers_only)
+		text_add(out, CHURN_CONFIG_MAX, ",\"headers_only\":true");
+	if (s->streams[c->stream].level >= CHURN_2_10)
+		text_add(out, CHURN_CONFIG_MAX,
+		    ",\"metadata\":{\"revision\":\"%llu\"}",
+		    (unsigned long long)revision);
+	text_add(out, CHURN_CONFIG_MAX, "}");
+}
+
+/* What servers leave out of what they say, for it is what they do anyway. */
+static bool
+is_nothing(const cJSON *item)
+{
+	return cJSON_IsFalse(item) ||
+	       (cJSON_IsNumber(item) && item->valuedouble == 0);
+}
+
+static bool
+is_same(const cJSON *asked, const cJSON *said)
+{
+	const cJSON *member;
+
+	if (said == NULL)
+		return is_nothing(asked);
+	if (cJSON_IsObject(asked)) { /* servers add metadata of their own */
+		cJSON_ArrayForEach (member, asked)
+			if (!is_same(member, json_get(said, member->string)))
+				return false;
+		return true;
+	}
+	if (strcmp(asked->string, "opt_start_time") == 0)
+		return cJSON_IsString(said) &&
+		       request_time(asked->valuestring) ==
+			   request_time(said->valuestring);
+	return cJSON_Compare(asked, said, true);
+}
+
+bool
+churn_terms_differ(const char asked[CHURN_CONFIG_MAX], const cJSON *said,
+    char differs[CHURN_DIFFERS_MAX])
+{
+	cJSON *tree = json_parse(asked, strlen(asked), NESTING_MAX);
+	static const char *const filters[] = {
+	    "filter_subject", "filter_subjects"};
+	const cJSON *member;
+	size_t i;
+
+	differs[0] = '\0';
+	cJSON_ArrayForEach (member, tree)
+		if (!is_same(member, json_get(said, member->string)))
+			text_add(differs, CHURN_DIFFERS_MAX, "%s%s",
+			    differs[0] != '\0' ? " " : "", member->string);
+	/* Of others that were not asked for these would change what comes. */
+	for (i = 0; i < 2; i++)
+		if (json_get(tree, filters[i]) == NULL &&
+		    json_get(said, filters[i]) != NULL)
+			text_add(differs, CHURN_DIFFERS_MAX, "%s%s",
+			    differs[0] != '\0' ? " " : "", filters[i]);
+	cJSON_Delete(tree);
+	return differs[0] != '\0';
+}
