@@ -282,7 +282,7 @@ static bool
 was_tried(const struct ledger_consumer *k, const struct slot *t)
 {
 	return t->info.tried_ns >= PERSIST_NS &&
-	       t->info.tried_ns >= WAITS * k->ack_wait_ns;
+	       t->info.tried_ns >= WAITS * k->longest_ns;
 }
 
 static void

@@ -2,8 +2,8 @@
 /*
  * redelivered_after_ack: a message came again after its ack was confirmed.
  *
- * Rule (guarantees 6): after a confirmed ack "the message will never be
- * re-delivered by the consumer". A delivery that was SENT before the ack
+ * Rule (guarantees 6): after a confirmed ack, or term, "the message will never
+ *be re-delivered by the consumer". A delivery that was SENT before the ack
  * committed may lawfully ARRIVE after it, from any buffer on the way, so
  * the time of arrival proves nothing. The proof is in the consumer's own
  * numbering. For an acked sequence s with ack confirmed at time t:
@@ -84,6 +84,7 @@ struct suspect {
 	uint64_t id, seq, consumer_seq, delivered;
 	uint64_t arrived_ns;
 	uint64_t confirmed_ns; /* at the latest */
+	bool is_term;	       /* what was confirmed, if that is known */
 	bool is_old;	       /* when exactly is no longer kept */
 	uint64_t behind_seq;   /* M1 that its process had received; 0 none */
 	uint64_t bar;	       /* m1, 0 not yet known */
@@ -193,9 +194,10 @@ suspect_says(const struct suspect *s, char *out, size_t size)
 		    (double)(s->arrived_ns - s->confirmed_ns) / 1e9);
 	text_format(out, size,
 	    "sequence %llu was delivered again (delivery %llu, consumer "
-	    "sequence %llu) %safter its ack was confirmed",
+	    "sequence %llu) %safter its %s was confirmed",
 	    (unsigned long long)s->seq, (unsigned long long)s->delivered,
-	    (unsigned long long)s->consumer_seq, after);
+	    (unsigned long long)s->consumer_seq, after,
+	    s->is_term ? "term" : "ack");
 }
 
 static struct anomaly
@@ -359,8 +361,10 @@ confirmed_before(struct check *c, const struct line *l,
 	const struct order_item *item = order_find(&l->confirmed, m->seq);
 	uint64_t same;
 
-	if (item != NULL && item->time_ns != 0)
+	if (item != NULL && item->time_ns != 0) {
+		s->is_term = item->value == ANSWER_TERM;
 		return item->time_ns;
+	}
 	s->is_old = true;
 	if (seqmap_find(&l->set, m->seq, &same) ||
 	    (m->seq < l->dropped && m->delivered > 1 &&
@@ -614,8 +618,9 @@ set_trim(struct line *l)
 	seqmap_drop(&l->set, RUNS_MAX / 2);
 }
 
+/* An ack, or a term, was confirmed. */
 static int
-on_ack_ok(struct check *c, const struct msg_ack_ok *m)
+on_ack_ok(struct check *c, const struct msg_ack_ok *m, enum message_word how)
 {
 	struct line *l = line_at(c, m->consumer);
 	struct order_item *item;
@@ -630,8 +635,10 @@ on_ack_ok(struct check *c, const struct msg_ack_ok *m)
 	is_first = err == 0;
 	set_trim(l);
 	err = order_put(&l->confirmed, m->seq, &item);
-	if (err == 0 && item->time_ns == 0)
+	if (err == 0 && item->time_ns == 0) {
 		item->time_ns = c->now_ns;
+		item->value = how;
+	}
 	if (err == -ENOMEM)
 		return err;
 	return is_first ? stamps_note(&l->stamps, m->seq, c->now_ns) : 0;
@@ -823,7 +830,11 @@ redelivered_event(struct check *c, const struct event *ev)
 	case MESSAGE_DELIVER:
 		return on_deliver(c, ev);
 	case MESSAGE_ACK_OK:
-		return on_ack_ok(c, &ev->u.ack_ok);
+		return on_ack_ok(c, &ev->u.ack_ok, ANSWER_ACK);
+	case MESSAGE_ANSWER_OK: /* with the same fields at its beginning */
+		return ev->u.answer_ok.how == ANSWER_TERM
+			   ? on_ack_ok(c, &ev->u.ack_ok, ANSWER_TERM)
+			   : 0;
 	case MESSAGE_CONSUMER:
 		return on_consumer(c, &ev->u.consumer);
 	case MESSAGE_CONSUMER_STATE:
@@ -883,7 +894,8 @@ redelivered_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACK_OK,
     MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_CHILD_EXIT, MESSAGE_NODE,
-    MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, MESSAGE_RECONNECTED, 0};
+    MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, MESSAGE_RECONNECTED,
+    MESSAGE_ANSWER_OK, 0};
 
 static const enum message_type judges[] = {MESSAGE_ACK_OK, 0};
 

@@ -806,8 +806,8 @@ scan_remains(struct pipe_story *s)
 
 	for (seq = 1; seq <= s->last; seq++)
 		if (s->stored[seq].found == PIPE_LEFT) {
-			scan_removed(s, from, seq - 1);
 			scan_one(s, seq);
+			scan_removed(s, from, seq - 1);
 			from = seq + 1;
 		}
 	scan_removed(s, from, s->last);
