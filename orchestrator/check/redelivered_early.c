@@ -155,6 +155,8 @@ static void
 judge_hold(struct check *c, const struct early_consumer *k,
     const struct hold *h, const struct msg_deliver *m)
 {
+	const struct ledger_consumer *l =
+	    ledger_consumer(c->ledger, m->consumer);
 	struct anomaly a = {.kind = ANOMALY_REDELIVERED_EARLY,
 	    .class = CLASS_COUNT,
 	    .stream = m->stream,
@@ -167,13 +169,13 @@ judge_hold(struct check *c, const struct early_consumer *k,
 	    .to_ns = c->now_ns};
 
 	check_judged(c, 1);
-	if (c->now_ns >= h->until_ns)
+	if (l == NULL || c->now_ns >= h->until_ns)
 		return;
 	check_raise_steady(c, &a, &span,
 	    "consumer %s delivered sequence %llu again (delivery %llu) %.3f s "
 	    "after a worker had %s of delivery %llu, which the server "
 	    "confirmed: not before %.3f s",
-	    k->name, (unsigned long long)m->seq,
+	    l->name, (unsigned long long)m->seq,
 	    (unsigned long long)m->delivered,
 	    (double)(c->now_ns - h->from_ns) / 1e9,
 	    h->is_nak ? "asked for a delay" : "said that it is in progress,",
