@@ -61,7 +61,7 @@ struct early_consumer {
 struct early_state {
 	struct early_consumer *consumers;
 	uint32_t n;
-	uint64_t disturbed_ns; /* a process came, ended, or connected anew */
+	uint64_t cut_ns; /* a worker died, or connected anew */
 };
 
 static struct early_consumer *
@@ -115,7 +115,7 @@ least_age(const struct check *c, const struct early_consumer *k,
 	const struct early_state *st = c->state;
 	uint64_t ns = k->waits[0], i;
 
-	if (k->nwaits == 1 || st->disturbed_ns >= e->invoked_ns ||
+	if (k->nwaits == 1 || st->cut_ns >= e->invoked_ns ||
 	    !faults_quiet_between(
 		c->faults, faults_before(e->invoked_ns), c->now_ns))
 		return ns;
@@ -351,8 +351,11 @@ early_event(struct check *c, const struct event *ev)
 		on_answer(c, &ev->u.answer_invoke);
 		return 0;
 	case MESSAGE_CHILD_EXIT:
+		if (!ev->u.child_exit.expected)
+			st->cut_ns = ev->time_ns;
+		return 0;
 	case MESSAGE_RECONNECTED:
-		st->disturbed_ns = ev->time_ns;
+		st->cut_ns = ev->time_ns;
 		return 0;
 	default: /* ACK_OK, ACK_UNKNOWN, ANSWER_OK, ANSWER_UNKNOWN */
 		on_end(c, ev);

@@ -26,10 +26,10 @@
 #include "proto/base/array.h"
 
 struct stuck_state {
-	struct seqmap told;	 /* ids */
-	uint64_t disturbed_ns;	 /* a worker of ours came or went */
-	uint64_t reconnected_ns; /* or it has another connection */
-	bool *absent; /* by source: died and not yet connected again */
+	struct seqmap told;    /* ids */
+	uint64_t disturbed_ns; /* a worker of ours came or went */
+	uint64_t cut_ns;       /* one died, or its connection was made anew */
+	bool *absent;	       /* by source: died and not yet connected again */
 	uint32_t n, nabsent;
 	bool over;
 };
@@ -71,8 +71,7 @@ without_spent(
 		if (k->stream == e->stream && k->max_deliver != 0)
 			limited |= missing & k->bit;
 	}
-	if (limited == 0 || (st->disturbed_ns < e->invoked_ns &&
-				st->reconnected_ns < e->invoked_ns &&
+	if (limited == 0 || (st->cut_ns < e->invoked_ns &&
 				faults_quiet_between(c->faults,
 				    faults_before(e->invoked_ns), c->now_ns)))
 		return missing;
@@ -168,8 +167,10 @@ note_child(struct check *c, const struct event *ev)
 	st->disturbed_ns = ev->time_ns;
 	if (ev->type == MESSAGE_READY)
 		return note_absent(c, ev->source, false);
-	if (ev->type == MESSAGE_CHILD_EXIT && !ev->u.child_exit.expected)
+	if (ev->type == MESSAGE_CHILD_EXIT && !ev->u.child_exit.expected) {
+		st->cut_ns = ev->time_ns;
 		return note_absent(c, ev->u.child_exit.child, true);
+	}
 	return 0;
 }
 
@@ -192,7 +193,7 @@ stuck_event(struct check *c, const struct event *ev)
 	    ev->type == MESSAGE_READY)
 		return note_child(c, ev);
 	if (ev->type == MESSAGE_RECONNECTED) {
-		st->reconnected_ns = ev->time_ns;
+		st->cut_ns = ev->time_ns;
 		return 0;
 	}
 	/* While a worker is absent its messages wait because of us. */
