@@ -312,6 +312,31 @@ plant_too_often(struct pipe_story *s)
 	ack(s, &p);
 }
 
+/* Its only durable goes on behind it. */
+static void
+plant_limited_skipped(struct pipe_story *s)
+{
+	calm(s);
+	(void)publish(s); /* whichever sequence */
+	s->durable[0].cursor = s->last;
+}
+
+/* Nothing awaits an ack but what was used up. */
+static void
+twist_acks(uint32_t durable, struct msg_consumer_info *m)
+{
+	(void)durable;
+	m->ack_pending = 2;
+	m->lasted_ns = m->tried_ns = 61 * CLOCK_S;
+}
+
+static void
+plant_limited_acks(struct pipe_story *s)
+{
+	(void)use_up(s); /* one that may await it */
+	s->twist = twist_acks;
+}
+
 /* what it may do */
 
 static void
@@ -457,6 +482,17 @@ legal_limited_lost(struct pipe_story *s)
 	pipe_pass(s, 90 * CLOCK_S);
 }
 
+/* The same, of one that was never received. */
+static void
+legal_limited_unreceived(struct pipe_story *s)
+{
+	calm(s);
+	(void)publish(s); /* whichever sequence */
+	s->durable[0].cursor = s->last;
+	fault(s);
+	pipe_pass(s, 90 * CLOCK_S);
+}
+
 /* Only the advisory says that its last delivery, which is lost, was sent. */
 static void
 legal_advised(struct pipe_story *s)
@@ -580,6 +616,10 @@ static const struct row {
 	false},
     {"limited, never again", plant_limited_lost, 0, 3, 1, 0, ANOMALY_STUCK,
 	false},
+    {"limited, skipped", plant_limited_skipped, 0, 3, 1, 0, ANOMALY_SKIPPED,
+	false},
+    {"limited, more acks than there are", plant_limited_acks, 0, 3, 1, 0,
+	ANOMALY_WRONG_STATE, false},
     {"used up, gone from a work queue", plant_used_up_gone, 1, 3, 1, 0,
 	ANOMALY_LOST, false},
     {"used up, gone from interest", plant_used_up_gone, 2, 3, 1, 0,
@@ -605,6 +645,8 @@ static const struct row {
     {"legal: used up, perhaps acked", legal_used_up_acked, 1, 3, 0, 0, 0,
 	false},
     {"legal: limited, lost by a fault", legal_limited_lost, 0, 3, 0, 0, 0,
+	false},
+    {"legal: limited, never received", legal_limited_unreceived, 0, 3, 0, 0, 0,
 	false},
     {"legal: limited, an advisory", legal_advised, 0, 3, 0, 0, 0, false},
     {"legal: a term, unheard", legal_term_unheard, 0, 0, 0, 0, 0, false},
