@@ -282,7 +282,7 @@ static bool
 was_tried(const struct ledger_consumer *k, const struct slot *t)
 {
 	return t->info.tried_ns >= PERSIST_NS &&
-	       t->info.tried_ns >= WAITS * k->ack_wait_ns;
+	       t->info.tried_ns >= WAITS * k->longest_ns;
 }
 
 static void
@@ -318,7 +318,9 @@ judge_acks(
 
 	/* A confirmed ack may not have been written yet. */
 	a.class = check_lone_class(c, s->replicas, 0);
-	if (was_tried(k, t) && (!is_more || a.class != CLASS_VIOLATION)) {
+	/* With limited deliveries nothing may be left of one to deliver. */
+	if (k->max_deliver == 0 && was_tried(k, t) &&
+	    (!is_more || a.class != CLASS_VIOLATION)) {
 		a.kind = ANOMALY_NOT_REDELIVERED;
 		a.class = CLASS_VIOLATION;
 		a.rule = "guarantees 15";
@@ -364,9 +366,8 @@ on_end(struct check *c, const struct msg_scan_end *m)
 
 	for (i = 0; i < st->n && m->complete; i++) {
 		k = ledger_consumer(c->ledger, i);
-		/* With limited deliveries some messages stay for ever. */
 		if (k != NULL && k->stream == m->stream &&
-		    k->max_deliver == 0 && st->slots[i].is_known &&
+		    st->slots[i].is_known &&
 		    ledger_stream(c->ledger, k->stream) != NULL)
 			judge_consumer(c, k, &st->slots[i]);
 	}

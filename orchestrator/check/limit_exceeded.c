@@ -13,7 +13,9 @@
  * out no longer, for whoever received it then may have acked it; what a dead
  * worker held is left out; and unless one leader was steady (check_steady) from
  * the oldest of these deliveries on, its successor may have begun the counts
- * anew, and it is a warning.
+ * anew, and it is a warning. So is an advisory that tells of another number of
+ * deliveries than MaxDeliver: it is sent at most once, and what is in it
+ * removes nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -69,6 +71,27 @@ judge_life(struct check *c, const struct life *f, const struct msg_deliver *m)
 
 	check_judged(c, max_deliver != 0);
 	judge_deliveries(c, f->name, max_deliver, m);
+}
+
+/* The server gives a message up. */
+static void
+on_advisory(struct check *c, const struct msg_advisory *m)
+{
+	const struct ledger_consumer *k =
+	    ledger_consumer(c->ledger, m->consumer);
+	struct anomaly a = {
+	    .kind = ANOMALY_LIMIT_EXCEEDED, .class = CLASS_WARNING};
+
+	if (k == NULL || !k->has_rules || m->deliveries == k->max_deliver)
+		return;
+	a.stream = k->stream;
+	a.seqs[0] = m->seq;
+	check_raise(c, &a,
+	    "an advisory says that consumer %s gives sequence %llu up after "
+	    "%llu deliveries, and its MaxDeliver is %llu",
+	    k->name, (unsigned long long)m->seq,
+	    (unsigned long long)m->deliveries,
+	    (unsigned long long)k->max_deliver);
 }
 
 /* As many sequences as can be out, and then as many again. */
@@ -230,6 +253,10 @@ limit_event(struct check *c, const struct event *ev)
 
 	if (ev->type == MESSAGE_DELIVER)
 		return on_deliver(c, ev);
+	if (ev->type == MESSAGE_ADVISORY) {
+		on_advisory(c, &ev->u.advisory);
+		return 0;
+	}
 	reader_release(st, ev->type == MESSAGE_CHILD_EXIT
 			       ? ev->u.child_exit.child
 			       : ev->source);
@@ -248,8 +275,8 @@ limit_fini(struct check *c)
 	free(st->readers);
 }
 
-static const enum message_type types[] = {
-    MESSAGE_DELIVER, MESSAGE_ACKS_BEGIN, MESSAGE_CHILD_EXIT, 0};
+static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACKS_BEGIN,
+    MESSAGE_CHILD_EXIT, MESSAGE_ADVISORY, 0};
 
 const struct check_ops check_limit_exceeded = {
     .name = "limit_exceeded",

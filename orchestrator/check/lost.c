@@ -319,6 +319,7 @@ judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
 	uint64_t same;
 	size_t i = 0;
 	bool is_kept;
+	const char *why;
 
 	while (t->removed.n > 0 && (e = ledger_next(c->ledger, &i)) != NULL) {
 		if (e->stream != stream || !e->is_acked ||
@@ -327,6 +328,13 @@ judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
 			continue;
 		is_kept =
 		    ledger_is_kept_for(c->ledger, e, e->required & ~e->ackable);
+		why = "no process that received it from one of the consumers "
+		      "lived to send an ack";
+		if ((e->required & ~e->delivered) != 0)
+			why = "a consumer never received it";
+		else if (ledger_answer(c->ledger, e->id) != NULL)
+			why = "nobody who received it from one of the "
+			      "consumers sent an ack or a term";
 		a.class = is_kept ? loss_class(c) : CLASS_WARNING;
 		a.ids[0] = e->id;
 		a.seqs[0] = e->seq;
@@ -335,11 +343,7 @@ judge_removed(struct check *c, const struct lost_stream *t, uint32_t stream)
 		    "and is gone, although %s%s",
 		    message_id_source(e->id),
 		    (unsigned long long)message_id_counter(e->id),
-		    (unsigned long long)e->seq, s->name,
-		    (e->required & ~e->delivered) != 0
-			? "a consumer never received it"
-			: "no process that received it from one of the "
-			  "consumers lived to send an ack",
+		    (unsigned long long)e->seq, s->name, why,
 		    is_kept ? "" : CHECK_NOT_KEPT);
 	}
 }
@@ -404,7 +408,8 @@ on_removed(
 	/* Of any other stream this says nothing: it stays unsettled. */
 	if (s == NULL || s->retention == RETENTION_LIMITS || len == 0)
 		return 0;
-	err = seqmap_append(&t->covered, m->first, len);
+	/* The message behind them may have been read before this is told. */
+	err = seqmap_cover(&t->covered, m->first, m->last);
 	if (err == 0)
 		err = seqmap_append(&t->removed, m->first, len);
 	return err == -ENOMEM ? err : 0;

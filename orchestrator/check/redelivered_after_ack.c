@@ -2,8 +2,8 @@
 /*
  * redelivered_after_ack: a message came again after its ack was confirmed.
  *
- * Rule (guarantees 6): after a confirmed ack "the message will never be
- * re-delivered by the consumer". A delivery that was SENT before the ack
+ * Rule (guarantees 6): after a confirmed ack, or term, "the message will never
+ *be re-delivered by the consumer". A delivery that was SENT before the ack
  * committed may lawfully ARRIVE after it, from any buffer on the way, so
  * the time of arrival proves nothing. The proof is in the consumer's own
  * numbering. For an acked sequence s with ack confirmed at time t:
@@ -43,9 +43,9 @@
  * beyond, those of its successor. Where a leader may have been deposed while
  * what it sent was on its way (it stepped down, a pause, a partition, and
  * servers that send before a quorum knows) the first proof is a warning. With
- *one replica an ack is confirmed before it is written (R1_FLUSH_NS), and after
- *a server has ended the numbers go back: nothing convicts then, and what was
- *confirmed shortly before the end is documented.
+ * one replica an ack is confirmed before it is written (R1_FLUSH_NS), and after
+ * a server has ended the numbers go back: nothing convicts then, and what was
+ * confirmed shortly before the end is documented.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -84,6 +84,7 @@ struct suspect {
 	uint64_t id, seq, consumer_seq, delivered;
 	uint64_t arrived_ns;
 	uint64_t confirmed_ns; /* at the latest */
+	bool is_term;	       /* what was confirmed, if that is known */
 	bool is_old;	       /* when exactly is no longer kept */
 	uint64_t behind_seq;   /* M1 that its process had received; 0 none */
 	uint64_t bar;	       /* m1, 0 not yet known */
@@ -195,9 +196,10 @@ suspect_says(const struct suspect *s, char *out, size_t size)
 		    (double)(s->arrived_ns - s->confirmed_ns) / 1e9);
 	text_format(out, size,
 	    "sequence %llu was delivered again (delivery %llu, consumer "
-	    "sequence %llu) %safter its ack was confirmed",
+	    "sequence %llu) %safter its %s was confirmed",
 	    (unsigned long long)s->seq, (unsigned long long)s->delivered,
-	    (unsigned long long)s->consumer_seq, after);
+	    (unsigned long long)s->consumer_seq, after,
+	    s->is_term ? "term" : "ack");
 }
 
 static struct anomaly
@@ -361,8 +363,10 @@ confirmed_before(struct check *c, const struct line *l,
 	const struct order_item *item = order_find(&l->confirmed, m->seq);
 	uint64_t same;
 
-	if (item != NULL && item->time_ns != 0)
+	if (item != NULL && item->time_ns != 0) {
+		s->is_term = item->value == ANSWER_TERM;
 		return item->time_ns;
+	}
 	s->is_old = true;
 	if (seqmap_find(&l->set, m->seq, &same) ||
 	    (m->seq < l->dropped && m->delivered > 1 &&
@@ -683,7 +687,8 @@ set_trim(struct line *l)
 
 /* From now on it must not come again. -EEXIST: that was known. */
 static int
-note_confirmed(struct check *c, struct line *l, uint64_t seq)
+note_confirmed(
+    struct check *c, struct line *l, uint64_t seq, enum message_word how)
 {
 	struct order_item *item;
 	int err = seqmap_add(&l->set, seq, seq), put;
@@ -692,8 +697,10 @@ note_confirmed(struct check *c, struct line *l, uint64_t seq)
 		return err;
 	set_trim(l);
 	put = order_put(&l->confirmed, seq, &item);
-	if (put == 0 && item->time_ns == 0)
+	if (put == 0 && item->time_ns == 0) {
 		item->time_ns = c->now_ns;
+		item->value = how;
+	}
 	if (put == -ENOMEM)
 		return put;
 	return err == 0 ? stamps_note(&l->stamps, seq, c->now_ns) : err;
@@ -710,13 +717,14 @@ note_all_below(struct check *c, struct line *l, const struct msg_ack_ok *m)
 	while (err == 0 && (item = order_below(&l->numbers, at)) != NULL) {
 		at = item->number;
 		if (item->value < m->seq)
-			err = note_confirmed(c, l, item->value);
+			err = note_confirmed(c, l, item->value, ANSWER_ACK);
 	}
 	return err;
 }
 
+/* An ack, or a term, was confirmed. */
 static int
-on_ack_ok(struct check *c, const struct msg_ack_ok *m)
+on_ack_ok(struct check *c, const struct msg_ack_ok *m, enum message_word how)
 {
 	const struct life *f = life_of(c->lives, m->consumer);
 	int err;
@@ -724,8 +732,9 @@ on_ack_ok(struct check *c, const struct msg_ack_ok *m)
 
 	if (l == NULL)
 		return err;
-	err = note_confirmed(c, l, m->seq);
-	if (err == 0 && f != NULL && life_acks(f, ACK_POLICY_ALL))
+	err = note_confirmed(c, l, m->seq, how);
+	if (err == 0 && how == ANSWER_ACK && f != NULL &&
+	    life_acks(f, ACK_POLICY_ALL))
 		err = note_all_below(c, l, m);
 	return err == -ENOMEM ? err : 0;
 }
@@ -898,7 +907,11 @@ redelivered_event(struct check *c, const struct event *ev)
 	case MESSAGE_DELIVER:
 		return on_deliver(c, ev);
 	case MESSAGE_ACK_OK:
-		return on_ack_ok(c, &ev->u.ack_ok);
+		return on_ack_ok(c, &ev->u.ack_ok, ANSWER_ACK);
+	case MESSAGE_ANSWER_OK: /* with the same fields at its beginning */
+		return ev->u.answer_ok.how == ANSWER_TERM
+			   ? on_ack_ok(c, &ev->u.ack_ok, ANSWER_TERM)
+			   : 0;
 	case MESSAGE_CONSUMER:
 		return on_consumer(c, &ev->u.consumer);
 	case MESSAGE_CONSUMER_STATE:
@@ -964,7 +977,8 @@ redelivered_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACK_OK,
     MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_CHILD_EXIT, MESSAGE_NODE,
-    MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, MESSAGE_RECONNECTED, 0};
+    MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, MESSAGE_RECONNECTED,
+    MESSAGE_ANSWER_OK, 0};
 
 static const enum message_type judges[] = {MESSAGE_ACK_OK, 0};
 

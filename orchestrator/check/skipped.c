@@ -15,8 +15,9 @@
  * or on the way is redelivered, and keeps the consumer from saying that
  * nothing is left; what only the audit saw may have been stored after the
  * consumer was asked, unless it lies before what that had delivered;
- * consumers with limited deliveries are not judged, nor is
- * anything when the cluster did not settle.
+ * of a consumer with limited deliveries only that is judged of which none can
+ * have been lost, for nothing was disturbed since it was published; and
+ * nothing convicts when the cluster did not settle.
  *
  * One that comes and goes (lives.h, guarantees 24) is judged when its client
  * has taken what it had, and it says that nothing is left. Only what it must
@@ -43,6 +44,7 @@ struct slot {
 struct skipped_state {
 	struct slot *slots; /* by consumer */
 	uint32_t n;
+	uint64_t cut_ns; /* a worker died, or connected anew */
 };
 
 static struct slot *
@@ -75,6 +77,17 @@ raise_skipped(struct check *c, const struct ledger_entry *e,
 	    k->kind == KIND_ORDERED ? "went on behind it"
 				    : "has nothing left to deliver",
 	    is_kept ? "" : CHECK_NOT_KEPT);
+}
+
+/* None of its deliveries can have been lost on the way. */
+static bool
+was_quiet(const struct check *c, const struct ledger_entry *e)
+{
+	const struct skipped_state *st = c->state;
+
+	return st->cut_ns < e->invoked_ns &&
+	       faults_quiet_between(
+		   c->faults, faults_before(e->invoked_ns), c->now_ns);
 }
 
 static bool
@@ -128,7 +141,8 @@ judge_consumer(struct check *c, const struct ledger_consumer *k, struct slot *t)
 
 	while (err == 0 && (e = ledger_next(c->ledger, &i)) != NULL)
 		if (e->stream == k->stream && was_skipped(e, k) &&
-		    was_stored(c, e, t))
+		    was_stored(c, e, t) &&
+		    (k->max_deliver == 0 || was_quiet(c, e)))
 			err = tell_skipped(c, e, k, t);
 	return err;
 }
@@ -159,7 +173,7 @@ on_state(struct check *c, const struct msg_consumer_state *m)
 
 	if (t == NULL)
 		return -ENOMEM;
-	if (k == NULL || k->max_deliver != 0 || k->kind == KIND_ORDERED)
+	if (k == NULL || k->kind == KIND_ORDERED)
 		return 0;
 	t->is_drained = m->quiet && m->pending == 0 && m->ack_pending == 0;
 	if (t->is_drained && (k->bit != 0 || is_alone(c, k)))
@@ -328,9 +342,17 @@ on_seen(struct check *c, const struct msg_consumer_seen *m)
 static int
 skipped_event(struct check *c, const struct event *ev)
 {
+	struct skipped_state *st = c->state;
 	struct slot *t;
 
 	switch ((unsigned)ev->type) {
+	case MESSAGE_CHILD_EXIT:
+		if (!ev->u.child_exit.expected)
+			st->cut_ns = ev->time_ns;
+		return 0;
+	case MESSAGE_RECONNECTED:
+		st->cut_ns = ev->time_ns;
+		return 0;
 	case MESSAGE_CONSUMER_STATE:
 		return on_state(c, &ev->u.consumer_state);
 	case MESSAGE_CONSUMER_INFO:
@@ -370,7 +392,7 @@ skipped_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_CONSUMER_STATE,
     MESSAGE_CONSUMER_INFO, MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END,
-    MESSAGE_CONSUMER_SEEN, 0};
+    MESSAGE_CHILD_EXIT, MESSAGE_RECONNECTED, MESSAGE_CONSUMER_SEEN, 0};
 
 const struct check_ops check_skipped = {
     .name = "skipped",

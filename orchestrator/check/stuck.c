@@ -13,7 +13,10 @@
  * the others stop the clock. When a worker process of ours dies or starts,
  * the count begins anew: that is our failure and not the server's; until it
  * is connected again nothing is judged. Neither once the consumers were told
- * to end.
+ * to end. A worker that answers otherwise than by an ack keeps the message
+ * waiting: the count begins anew then, too. With MaxDeliver the last delivery
+ * may have been lost: a consumer with it is waited for only if nothing was
+ * disturbed since the message was published.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +28,7 @@
 struct stuck_state {
 	struct seqmap told;    /* ids */
 	uint64_t disturbed_ns; /* a worker of ours came or went */
+	uint64_t cut_ns;       /* one died, or its connection was made anew */
 	bool *absent;	       /* by source: died and not yet connected again */
 	uint32_t n, nabsent;
 	bool over;
@@ -52,6 +56,41 @@ only_queues(
 	return true;
 }
 
+/* Those of them who certainly have deliveries of it left. */
+static uint64_t
+without_spent(
+    const struct check *c, const struct ledger_entry *e, uint64_t missing)
+{
+	const struct stuck_state *st = c->state;
+	const struct ledger_consumer *k;
+	uint64_t limited = 0;
+	uint32_t i;
+
+	for (i = 0; i < c->ledger->nconsumers; i++) {
+		k = &c->ledger->consumers[i];
+		if (k->stream == e->stream && k->max_deliver != 0)
+			limited |= missing & k->bit;
+	}
+	if (limited == 0 || (st->cut_ns < e->invoked_ns &&
+				faults_quiet_between(c->faults,
+				    faults_before(e->invoked_ns), c->now_ns)))
+		return missing;
+	return missing & ~limited;
+}
+
+/* When the count of a message begins. */
+static uint64_t
+begin_of(const struct check *c, const struct ledger_entry *e)
+{
+	const struct stuck_state *st = c->state;
+	const struct ledger_answer *a = ledger_answer(c->ledger, e->id);
+	uint64_t ns = e->acked_ns;
+
+	if (st->disturbed_ns > ns)
+		ns = st->disturbed_ns;
+	return a != NULL && a->kept_ns > ns ? a->kept_ns : ns;
+}
+
 static void
 judge_entry(struct check *c, const struct ledger_entry *e, bool is_over)
 {
@@ -59,15 +98,16 @@ judge_entry(struct check *c, const struct ledger_entry *e, bool is_over)
 	const struct ledger_stream *s = ledger_stream(c->ledger, e->stream);
 	struct anomaly a = {.kind = ANOMALY_STUCK, .stream = e->stream};
 	struct check_time t = {
-	    e->acked_ns, c->config->consume_timeout_ns, is_over};
+	    begin_of(c, e), c->config->consume_timeout_ns, is_over};
 	uint64_t missing;
 
-	if (s == NULL || s->consumers == 0 || !ledger_awaits(e, &missing))
+	if (s == NULL || s->consumers == 0 ||
+	    !ledger_awaits(c->ledger, e, &missing))
 		return;
 	check_judged(c, is_over);
-	if (st->disturbed_ns > t.start_ns)
-		t.start_ns = st->disturbed_ns;
 	if (!check_is_late(c, &t))
+		return;
+	if (e->required != 0 && (missing = without_spent(c, e, missing)) == 0)
 		return;
 	t.limit_ns = ledger_limit(c->ledger, e->stream, t.limit_ns);
 	if (!check_is_late(c, &t) ||
@@ -127,8 +167,10 @@ note_child(struct check *c, const struct event *ev)
 	st->disturbed_ns = ev->time_ns;
 	if (ev->type == MESSAGE_READY)
 		return note_absent(c, ev->source, false);
-	if (ev->type == MESSAGE_CHILD_EXIT && !ev->u.child_exit.expected)
+	if (ev->type == MESSAGE_CHILD_EXIT && !ev->u.child_exit.expected) {
+		st->cut_ns = ev->time_ns;
 		return note_absent(c, ev->u.child_exit.child, true);
+	}
 	return 0;
 }
 
@@ -150,6 +192,10 @@ stuck_event(struct check *c, const struct event *ev)
 	if (ev->type == MESSAGE_CHILD_EXIT || ev->type == MESSAGE_CHILD_START ||
 	    ev->type == MESSAGE_READY)
 		return note_child(c, ev);
+	if (ev->type == MESSAGE_RECONNECTED) {
+		st->cut_ns = ev->time_ns;
+		return 0;
+	}
 	/* While a worker is absent its messages wait because of us. */
 	if (st->over || st->nabsent > 0)
 		return 0;
@@ -175,7 +221,7 @@ stuck_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_TICK, MESSAGE_ACK_OK,
     MESSAGE_PHASE, MESSAGE_CHILD_EXIT, MESSAGE_CHILD_START, MESSAGE_READY,
-    MESSAGE_FAULT_HEALED, 0};
+    MESSAGE_FAULT_HEALED, MESSAGE_RECONNECTED, 0};
 
 const struct check_ops check_stuck = {
     .name = "stuck",

@@ -836,7 +836,8 @@ judge_event(struct judge *j, const struct event *ev)
 		judge_prove(j, ev);
 	j->facts.lost_memory |= j->ledger.no_memory || j->contents.no_memory ||
 				j->lives.no_memory || j->leaders.no_memory ||
-				j->power.no_memory || j->lates.no_memory || j->proofs.no_memory;
+				j->power.no_memory || j->lates.no_memory ||
+				j->proofs.no_memory;
 	return j->facts.lost_memory ? -ENOMEM : 0;
 }
 

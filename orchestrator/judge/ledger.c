@@ -16,12 +16,14 @@
 #define HELD_MAX    (1u << 26)
 #define PARK_NS	    (15 * CLOCK_S) /* most have come again by then */
 #define PARKING_NS  (5 * CLOCK_S)  /* from one look to the next */
+#define STAY_MAX    65536u	   /* messages that have to stay, not parked */
 
 void
 ledger_init(struct ledger *l)
 {
 	memset(l, 0, sizeof(*l));
 	hashmap_init(&l->entries, sizeof(struct ledger_entry), ENTRIES_MAX);
+	hashmap_init(&l->answers, sizeof(struct ledger_answer), ENTRIES_MAX);
 }
 
 void
@@ -39,6 +41,7 @@ ledger_fini(struct ledger *l)
 		free(l->readers[i].held);
 	free(l->readers);
 	hashmap_fini(&l->entries);
+	hashmap_fini(&l->answers);
 	free(l->hint);
 	free(l->invoked);
 	parked_fini(&l->parked);
@@ -84,9 +87,32 @@ entry_add(struct ledger *l, uint64_t id)
 	return e;
 }
 
+const struct ledger_answer *
+ledger_answer(const struct ledger *l, uint64_t id)
+{
+	return l->answers.n != 0 ? hashmap_find(&l->answers, id) : NULL;
+}
+
+/* To be written to; NULL without memory. */
+static struct ledger_answer *
+answer_at(struct ledger *l, uint64_t id)
+{
+	struct ledger_answer *a = hashmap_find(&l->answers, id);
+
+	if (a == NULL)
+		a = hashmap_add(&l->answers, id);
+	l->no_memory |= a == NULL;
+	return a;
+}
+
 static void
 entry_remove(struct ledger *l, struct ledger_entry *e)
 {
+	struct ledger_answer *a =
+	    l->answers.n != 0 ? hashmap_find(&l->answers, e->id) : NULL;
+
+	if (a != NULL)
+		hashmap_remove(&l->answers, a);
 	hint_drop(l);
 	hashmap_remove(&l->entries, e);
 }
@@ -145,8 +171,8 @@ ledger_limit(const struct ledger *l, uint32_t stream, uint64_t limit_ns)
 	for (i = 0; i < l->nconsumers; i++) {
 		c = ledger_consumer(l, i);
 		if (c != NULL && c->stream == stream &&
-		    2 * c->ack_wait_ns > waits_ns)
-			waits_ns = 2 * c->ack_wait_ns;
+		    2 * c->longest_ns > waits_ns)
+			waits_ns = 2 * c->longest_ns;
 	}
 	return waits_ns > limit_ns / 2 ? limit_ns + waits_ns : limit_ns;
 }
@@ -199,9 +225,14 @@ ledger_is_kept_for(
 }
 
 bool
-ledger_awaits(const struct ledger_entry *e, uint64_t *missing)
+ledger_awaits(
+    const struct ledger *l, const struct ledger_entry *e, uint64_t *missing)
 {
+	const struct ledger_answer *a = ledger_answer(l, e->id);
+
 	*missing = e->required & ~e->confirmed & ~e->unsure;
+	if (a != NULL)
+		*missing &= ~a->spent;
 	if (!e->is_acked || e->is_confirmed)
 		return false;
 	return e->required != 0 ? *missing != 0 : !e->ack_unknown;
@@ -395,6 +426,7 @@ find_by_seq(const struct ledger *l, uint32_t consumer, uint64_t seq)
 static void
 enter_ack(struct ledger *l, const struct event *ev)
 {
+	/* ACK_OK, and ANSWER_OK, which has these fields at its beginning. */
 	const struct msg_ack_ok *m = &ev->u.ack_ok;
 	struct ledger_entry *e = m->id != 0
 				     ? ledger_find(l, m->id)
@@ -435,12 +467,27 @@ entry_unpark(struct ledger *l, const struct event *ev)
 }
 
 static bool
-is_parkable(const struct ledger_entry *e, uint64_t now_ns)
+is_parkable(
+    const struct ledger *l, const struct ledger_entry *e, uint64_t now_ns)
 {
 	uint64_t missing;
 
 	return e->is_acked && !e->is_confirmed &&
-	       now_ns > e->acked_ns + PARK_NS && !ledger_awaits(e, &missing);
+	       now_ns > e->acked_ns + PARK_NS && !ledger_awaits(l, e, &missing);
+}
+
+/*
+ * It reached MaxDeliver, nobody can have acked it, and it is of a stream that
+ * only drops what was acked: it has to be there in the end.
+ */
+static bool
+has_to_stay(const struct ledger *l, const struct ledger_entry *e)
+{
+	const struct ledger_answer *a = ledger_answer(l, e->id);
+	const struct ledger_stream *s = ledger_stream(l, e->stream);
+
+	return a != NULL && s != NULL && s->retention != RETENTION_LIMITS &&
+	       (a->spent & e->required & ~e->confirmed & ~e->ackable) != 0;
 }
 
 /*
@@ -451,6 +498,7 @@ static void
 park(struct ledger *l, uint64_t now_ns)
 {
 	struct ledger_entry *e;
+	unsigned nstay = 0;
 	size_t i = 0;
 	int err = 0;
 
@@ -459,7 +507,8 @@ park(struct ledger *l, uint64_t now_ns)
 	l->park_ns = now_ns + PARKING_NS;
 	while (err != -ENOMEM && (e = ledger_next(l, &i)) != NULL) {
 		if (!entry_settle(l, e)) {
-			if (!is_parkable(e, now_ns))
+			if (!is_parkable(l, e, now_ns) ||
+			    (has_to_stay(l, e) && nstay++ < STAY_MAX))
 				continue;
 			err = parked_put(&l->parked, e->id, e->confirmed);
 			if (err < 0)
@@ -472,6 +521,8 @@ park(struct ledger *l, uint64_t now_ns)
 		hint_drop(l);
 	if (err == 0)
 		err = hashmap_shrink(&l->entries);
+	if (err == 0)
+		err = hashmap_shrink(&l->answers);
 	l->no_memory |= err == -ENOMEM;
 }
 
@@ -486,6 +537,19 @@ reader_hold(struct ledger_reader *r, uint64_t id)
 	*held = id;
 	r->nheld++;
 	return 0;
+}
+
+/* What was received last of this message is not acked. */
+static void
+reader_drop(struct ledger_reader *r, uint64_t id)
+{
+	uint32_t i = r->nheld;
+
+	while (i-- > 0)
+		if (r->held[i] == id) {
+			r->held[i] = r->held[--r->nheld];
+			return;
+		}
 }
 
 /* From now on its acks may be on their way. */
@@ -503,6 +567,24 @@ enter_acks_begin(struct ledger *l, uint32_t source)
 		if (e != NULL)
 			e->ackable |= r->bits & e->delivered;
 	}
+}
+
+/* It comes again, or for the first time, or for the last. */
+static void
+enter_delivered(struct ledger *l, struct ledger_entry *e,
+    const struct ledger_consumer *c, uint64_t count)
+{
+	bool is_last = c->max_deliver != 0 && count >= c->max_deliver;
+	struct ledger_answer *a = NULL;
+
+	if (is_last || (e->unsure & c->bit) != 0)
+		a = answer_at(l, e->id);
+	if (a != NULL) {
+		a->risked |= e->unsure & c->bit;
+		a->spent |= is_last ? c->bit : 0;
+	}
+	e->delivered |= c->bit;
+	e->unsure &= ~c->bit;
 }
 
 /* What a delivery tells of its consumer, and of who waits for it. */
@@ -539,8 +621,7 @@ enter_deliver(struct ledger *l, const struct event *ev)
 		l->no_memory = true;
 	if (e == NULL)
 		return;
-	e->delivered |= c->bit;
-	e->unsure &= ~c->bit; /* it came again, or for the first time */
+	enter_delivered(l, e, c, m->delivered);
 	/* Whoever acks without confirmation is done as far as one can tell. */
 	if (c->acks != ACKS_CONFIRMED)
 		entry_confirm(l, e, c->bit);
@@ -594,6 +675,7 @@ enter_ack_attempt(struct ledger *l, const struct event *ev)
 	if (e == NULL)
 		return;
 	if (ev->type == MESSAGE_ACK_INVOKE) {
+		e->ackable |= bit_of(l, ev->u.ack_invoke.consumer);
 		e->acking = ev->source;
 		e->ack_unknown = false;
 		return;
@@ -606,6 +688,70 @@ enter_ack_attempt(struct ledger *l, const struct event *ev)
 	}
 	e->acking = 0;
 	e->ack_unknown = true;
+}
+
+/*
+ * A message is not acked now. If an earlier ack of it may have been committed
+ * unheard the server owes nothing, though it came again.
+ */
+static void
+enter_answer(struct ledger *l, const struct event *ev)
+{
+	const struct msg_answer_invoke *m = &ev->u.answer_invoke;
+	struct ledger_entry *e = ledger_find(l, m->id);
+	uint64_t bit = bit_of(l, m->consumer);
+	struct ledger_answer *a;
+
+	/* A term is sent until it is confirmed, like an ack. */
+	if (e == NULL || bit == 0 || m->how == ANSWER_TERM)
+		return;
+	a = answer_at(l, m->id);
+	if (a == NULL)
+		return;
+	if (ev->time_ns + m->delay_ns > a->kept_ns)
+		a->kept_ns = ev->time_ns + m->delay_ns;
+	if (m->how == ANSWER_NAK)
+		a->nakked |= bit;
+	e->unsure |= a->risked & bit & ~e->confirmed;
+	/* Behind "in progress" follows an ack. */
+	if (m->how != ANSWER_PROGRESS && ev->source < l->nreaders)
+		reader_drop(&l->readers[ev->source], m->id);
+}
+
+/* A term ends a message for its consumer, as an ack does. */
+static void
+enter_term(struct ledger *l, const struct event *ev)
+{
+	const struct msg_answer_unknown *m = &ev->u.answer_unknown;
+	struct ledger_entry *e;
+
+	if (ev->type == MESSAGE_ANSWER_OK) {
+		if (ev->u.answer_ok.how == ANSWER_TERM &&
+		    bit_of(l, ev->u.answer_ok.consumer) != 0)
+			enter_ack(l, ev);
+		return;
+	}
+	e = ledger_find(l, m->id);
+	if (e != NULL && m->how == ANSWER_TERM)
+		e->unsure |= bit_of(l, m->consumer);
+}
+
+/* The server gives a message up: its last delivery may have been lost. */
+static void
+enter_advisory(struct ledger *l, const struct msg_advisory *m)
+{
+	const struct ledger_consumer *c = ledger_consumer(l, m->consumer);
+	const struct ledger_stream *s =
+	    c != NULL ? ledger_stream(l, c->stream) : NULL;
+	struct ledger_answer *a;
+	uint64_t id;
+
+	if (s == NULL || c->max_deliver == 0 ||
+	    !seqlog_find(&s->known, m->seq, &id) || ledger_find(l, id) == NULL)
+		return;
+	a = answer_at(l, id);
+	if (a != NULL)
+		a->spent |= c->bit;
 }
 
 /* What a process had open when it ended stays unknown for ever. */
@@ -648,7 +794,7 @@ enter_consumer(struct ledger *l, const struct msg_consumer *m)
 	c->stream = m->stream;
 	c->frontier = 0;
 	c->created = m->created;
-	c->ack_wait_ns = m->ack_wait_ns;
+	c->ack_wait_ns = c->longest_ns = m->ack_wait_ns;
 	text_set(c->name, sizeof(c->name), m->name);
 }
 
@@ -673,6 +819,15 @@ enter_consumer_rules(struct ledger *l, const struct msg_consumer_rules *m)
 	c->subject = m->subject;
 	c->max_ack_pending = m->max_ack_pending;
 	c->max_deliver = m->max_deliver;
+}
+
+static void
+enter_consumer_wait(struct ledger *l, const struct msg_consumer_wait *m)
+{
+	struct ledger_consumer *c = consumer_at(l, m->consumer);
+
+	if (c != NULL && m->wait_ns > c->longest_ns)
+		c->longest_ns = m->wait_ns;
 }
 
 static void
@@ -710,6 +865,11 @@ ledger_event(struct ledger *l, const struct event *ev)
 	else if (ev->type == MESSAGE_ACK_INVOKE ||
 		 ev->type == MESSAGE_ACK_UNKNOWN)
 		enter_ack_attempt(l, ev);
+	else if (ev->type == MESSAGE_ANSWER_INVOKE)
+		enter_answer(l, ev);
+	else if (ev->type == MESSAGE_ANSWER_OK ||
+		 ev->type == MESSAGE_ANSWER_UNKNOWN)
+		enter_term(l, ev);
 	else if (ev->type == MESSAGE_SCAN_MESSAGE)
 		enter_scan(l, &ev->u.scan_message);
 	else if (ev->type == MESSAGE_PUBLISH_UNKNOWN ||
@@ -735,4 +895,8 @@ ledger_event(struct ledger *l, const struct event *ev)
 		enter_acks_begin(l, ev->source);
 	else if (ev->type == MESSAGE_CONSUMER_KNOWN)
 		enter_consumer_known(l, ev);
+	else if (ev->type == MESSAGE_CONSUMER_WAIT)
+		enter_consumer_wait(l, &ev->u.consumer_wait);
+	else if (ev->type == MESSAGE_ADVISORY)
+		enter_advisory(l, &ev->u.advisory);
 }

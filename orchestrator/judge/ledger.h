@@ -48,6 +48,16 @@ struct ledger_entry {
 	uint64_t unsure;    /* may have had an ack committed unheard */
 };
 
+/* What was said of a message that is no ack, and what follows from it. */
+struct ledger_answer {
+	uint64_t id;	  /* the key in answers */
+	uint64_t kept_ns; /* workers keep it from being done until then */
+	/* Bits of consumers: */
+	uint64_t nakked; /* a nak was sent */
+	uint64_t spent;	 /* MaxDeliver is reached: nothing more is owed */
+	uint64_t risked; /* an ack or a term may have been committed unheard */
+};
+
 struct ledger_consumer {
 	bool exists, has_rules;
 	uint32_t stream;
@@ -57,6 +67,7 @@ struct ledger_consumer {
 	bool is_filtered;
 	uint32_t subject;	       /* when it is filtered */
 	uint64_t created, ack_wait_ns; /* as CONSUMER told them last */
+	uint64_t longest_ns;	       /* of its waits for an ack */
 	uint64_t max_ack_pending, max_deliver;
 	uint64_t known_ns; /* when every replica had it; 0: that is not known */
 	uint64_t frontier; /* highest sequence that it has delivered */
@@ -93,6 +104,7 @@ struct ledger_reader {
 struct ledger {
 	uint64_t run;
 	struct hashmap entries; /* struct ledger_entry, by id */
+	struct hashmap answers; /* struct ledger_answer, of some entries */
 	struct parked parked;
 	uint64_t recovered; /* settled without an ack of their publish */
 	uint64_t park_ns;   /* when to look again for what can be parked */
@@ -124,6 +136,9 @@ const struct ledger_stream *ledger_stream(
 /* The consumer, or NULL when no CONSUMER event named it. */
 const struct ledger_consumer *ledger_consumer(
     const struct ledger *, uint32_t consumer);
+
+/* What is known of the answers to a message with an entry, or NULL: none. */
+const struct ledger_answer *ledger_answer(const struct ledger *, uint64_t id);
 
 /*
  * Of a message without an entry: true when it isn't settled, for not all who
@@ -157,9 +172,11 @@ bool ledger_is_kept_for(
 
 /*
  * True while an acknowledged message waits for a consumer: *missing are the
- * bits of those, or 0 where consumers have no rules.
+ * bits of those, or 0 where consumers have no rules. One whose MaxDeliver is
+ * reached is waited for no more.
  */
-bool ledger_awaits(const struct ledger_entry *, uint64_t *missing);
+bool ledger_awaits(
+    const struct ledger *, const struct ledger_entry *, uint64_t *missing);
 
 /*
  * True when message id, which was delivered, was confirmed before by this

@@ -341,7 +341,7 @@ is_consumed(const struct run *r)
 	size_t i = 0;
 
 	while ((e = ledger_next(l, &i)) != NULL)
-		if (ledger_awaits(e, &missing))
+		if (ledger_awaits(l, e, &missing))
 			return false;
 	return true;
 }
@@ -603,7 +603,7 @@ send_consumers(struct run *r, struct child_slot *to)
 		ev.type = MESSAGE_AUDIT_CONSUMER;
 		ev.u.audit_consumer.stream = k->stream;
 		ev.u.audit_consumer.consumer = i;
-		ev.u.audit_consumer.ack_wait_ns = k->ack_wait_ns;
+		ev.u.audit_consumer.ack_wait_ns = k->longest_ns;
 		text_set(ev.u.audit_consumer.name,
 		    sizeof(ev.u.audit_consumer.name), k->name);
 		children_send(r->children, to, &ev);

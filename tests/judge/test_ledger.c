@@ -247,7 +247,7 @@ test_parked(void **state)
 	ok(2, 2, false);
 	delivered(1, 1);
 	acked_unheard(1);
-	assert_false(ledger_awaits(find(1), &missing));
+	assert_false(ledger_awaits(&ledger, find(1), &missing));
 	minute();
 	assert_null(find(1));
 	assert_non_null(find(2)); /* somebody waits for it */
@@ -259,7 +259,7 @@ test_parked(void **state)
 	delivered(1, 1);
 	assert_false(
 	    ledger_is_parked(&ledger, message_id(PUBLISHER, 1), &confirmed));
-	assert_true(ledger_awaits(find(1), &missing) && missing == 1);
+	assert_true(ledger_awaits(&ledger, find(1), &missing) && missing == 1);
 	assert_int_equal(find(1)->seq, 1);
 	acked_unheard(1);
 	minute(); /* a second time */

@@ -199,6 +199,7 @@ setup_durable(struct pipe_story *s, uint32_t k)
 {
 	struct event ev;
 	struct msg_consumer_rules *m = &ev.u.consumer_rules;
+	uint32_t n;
 
 	pipe_event(2, MESSAGE_CONSUMER, &ev);
 	ev.u.consumer.consumer = k;
@@ -207,6 +208,13 @@ setup_durable(struct pipe_story *s, uint32_t k)
 	text_format(
 	    ev.u.consumer.name, sizeof(ev.u.consumer.name), "pipe%u", k);
 	pipe_emit(s, &ev);
+	for (n = 1; n <= 2 && s->has_backoff; n++) {
+		pipe_event(2, MESSAGE_CONSUMER_WAIT, &ev);
+		ev.u.consumer_wait.consumer = k;
+		ev.u.consumer_wait.delivery = n;
+		ev.u.consumer_wait.wait_ns = (n == 1 ? 1 : 3) * CLOCK_S;
+		pipe_emit(s, &ev);
+	}
 	pipe_event(2, MESSAGE_CONSUMER_RULES, &ev);
 	m->consumer = k;
 	m->kind = 1;
@@ -806,8 +814,8 @@ scan_remains(struct pipe_story *s)
 
 	for (seq = 1; seq <= s->last; seq++)
 		if (s->stored[seq].found == PIPE_LEFT) {
-			scan_removed(s, from, seq - 1);
 			scan_one(s, seq);
+			scan_removed(s, from, seq - 1);
 			from = seq + 1;
 		}
 	scan_removed(s, from, s->last);

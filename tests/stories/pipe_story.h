@@ -79,8 +79,9 @@ struct pipe_story {
 	uint64_t max_ack_pending;
 	bool filter, faults;
 	uint64_t max_deliver;
-	bool is_unknown; /* that every replica has the durables: not told */
-	bool no_states;	 /* the audit says nothing of the durables */
+	bool has_backoff; /* of 1 s, then 3 s */
+	bool is_unknown;  /* that every replica has the durables: not told */
+	bool no_states;	  /* the audit says nothing of the durables */
 	/* What a durable says of itself may be changed. */
 	void (*twist)(uint32_t durable, struct msg_consumer_info *);
 	uint64_t plant_at[PIPE_PLANTS]; /* messages, upwards */

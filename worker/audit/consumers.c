@@ -37,6 +37,7 @@ struct subject {
 	uint64_t first_ns, last_ns;    /* the first and the last came then */
 	unsigned gone;		       /* "not found" in a row, likewise */
 	uint64_t waiting; /* pull requests, when none was of the audit */
+	bool is_limited;  /* MaxDeliver: some messages may stay for ever */
 	uint64_t idle_ns; /* a client waits since then; 0 there is none */
 	char deliver[96], group[64]; /* where it pushes to, if it does */
 	struct pull pull;
@@ -79,6 +80,7 @@ note_info(struct subject *s, const jsConsumerInfo *ci, uint64_t now)
 		s->waiting = (uint64_t)ci->NumWaiting;
 	s->polls++;
 	s->last_ns = now;
+	s->is_limited = ci->Config->MaxDeliver > 0;
 	text_set(s->deliver, sizeof(s->deliver),
 	    ci->Config->DeliverSubject != NULL ? ci->Config->DeliverSubject
 					       : "");
@@ -115,8 +117,9 @@ static bool
 is_plain(const struct subject *s)
 {
 	return s->last.pending == 0 && s->last.ack_pending == 0 &&
-	       s->last.floor_consumer == s->last.consumer_seq &&
-	       s->last.floor_stream == s->last.stream_seq;
+	       (s->is_limited ||
+		   (s->last.floor_consumer == s->last.consumer_seq &&
+		       s->last.floor_stream == s->last.stream_seq));
 }
 
 /* How long nothing may come before that says something. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # pipeline on real servers: under a rolling restart and reloads; each kind of
-# consumer, ack and retention on a quiet cluster; processes that are killed; and
+# consumer, ack, answer and retention on a quiet cluster; processes that are killed; and
 # what it refuses.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -86,16 +86,26 @@ pipe plain "$any" "${short[@]}" -o pipeline.ack=plain \
 	-o pipeline.size=40..2000 -o pipeline.filter=true
 expect '.counts.ack.ok == 0 and .rounds > 100' "plain acks were confirmed" \
 	"$work/plain/report.json"
-pipe push "$any" "${short[@]}" -o pipeline.consumer=push-queue
+answers=(-o pipeline.answers=ack:70,nak:8,nak-delay:5,term:5,progress:5,none:7
+	-o pipeline.ack-wait=1s)
+pipe push "$any" "${short[@]}" --rate 200/s -o pipeline.consumer=push-queue \
+	"${answers[@]}" -o pipeline.max-deliver=8 \
+	-o pipeline.backoff=500ms,1s
+expect '.counts.messages | .ANSWER_INVOKE > 60 and .ANSWER_OK > 40' \
+	"nothing was answered but by acks" "$work/push/report.json"
+expect '.counts.redeliver > 40' "what was nakked did not come again" \
+	"$work/push/report.json"
 pipe ordered "$any" "${short[@]}" -o pipeline.consumer=ordered
 expect '.counts.deliver == 4 * .counts.publish.ok' \
 	"an ordered consumer did not read all" "$work/ordered/report.json"
 pipe queue "$any" "${short[@]}" -o pipeline.retention=workqueue \
-	-o pipeline.repeat=100
+	-o pipeline.repeat=100 --rate 200/s "${answers[@]}"
 expect '.counts.scanned == 0' "the work queue is not empty" \
 	"$work/queue/report.json"
 expect '.counts.messages.REPEAT_OK > 100' \
 	"messages of a work queue were not sent again" "$work/queue/report.json"
+expect '.counts.messages.ANSWER_OK > 20' "a work queue had acks only" \
+	"$work/queue/report.json"
 expect '.counts.messages.REPEAT_OK == null' "sent again without being asked" \
 	"$work/plain/report.json"
 pipe interest "$any" "${short[@]}" -o pipeline.retention=interest
@@ -106,6 +116,11 @@ refused '"a": must be a number or a range' -o pipeline.size=a
 refused 'from 40 to 1048576' -o pipeline.size=16..1024
 refused '"5": must be a rate' --rate 5
 refused 'from 0 to 100' -o pipeline.repeat=101
+refused '"nack:1" is no answer' -o pipeline.answers=nack:1
+refused 'ends no message' -o pipeline.answers=nak:1,none:1
+refused 'fewer times than' -o pipeline.backoff=1s,2s -o pipeline.max-deliver=2
+refused 'do not go with plain acks' -o pipeline.ack=plain \
+	-o pipeline.answers=ack:1
 refused 'must be at most 2' --consumers 2 -o pipeline.durables=3
 refused 'must be limits' -o pipeline.consumer=ordered \
 	-o pipeline.retention=interest

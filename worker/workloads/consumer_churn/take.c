@@ -37,7 +37,7 @@ send_request(struct worker *w, struct round *r)
 	struct churn_life *l = &r->at->life;
 	struct event ev = {.type = MESSAGE_PULL};
 	struct msg_pull *m = &ev.u.pull;
-	char api[160], reply[SESSION_INBOX_MAX + 24], text[96];
+	char api[SESSION_API_MAX], reply[SESSION_INBOX_MAX + 24], text[96];
 
 	r->number = m->pull = ++l->pulls;
 	m->consumer = r->at->consumer;
@@ -47,7 +47,7 @@ send_request(struct worker *w, struct round *r)
 	child_emit(&w->child, &ev);
 	text_format(reply, sizeof(reply), "%s.p%llu", l->inbox,
 	    (unsigned long long)r->number);
-	text_format(api, sizeof(api), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
+	session_api(&w->session, api, "CONSUMER.MSG.NEXT.%s.%s",
 	    s->streams[l->terms.stream].name, l->name);
 	text_format(text, sizeof(text), "{\"batch\":%u,\"expires\":%llu%s}",
 	    r->take->batch, (unsigned long long)r->take->expires_ns,

@@ -9,7 +9,9 @@
  * ack that is to be confirmed has an answer address of its own; many are
  * open at a time. One that stays without an answer is sent again until
  * twice the ack wait has passed: a new consumer leader may not know of the
- * delivery, and then only the redelivery can be acked.
+ * delivery, and then only the redelivery can be acked. So is a term. A nak is
+ * sent once; what becomes of it shows in what is delivered again. Who says "in
+ * progress" says it again after half of the wait, some times, and then acks.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +19,10 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/option.h"
 #include "proto/base/rng.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 #include "worker/workloads/pipeline/pipeline.h"
 
 #define PULL_NS	     CLOCK_S	     /* and more where many pull */
@@ -35,9 +39,14 @@
 #define CONNECT_NS   (30 * CLOCK_S)
 #define REPLY_MAX    192
 #define TAKE_MAX     2000 /* at a time */
+#define PROGRESSES   2	  /* times that it is said again */
+#define DELAY_MIN_NS (CLOCK_S / 5)
+#define ADVISORY_MAX 4 /* nesting of their JSON */
 
+/* An ack, or another answer, that is to be confirmed. */
 struct open_ack {
-	struct ack ack;
+	struct pipe_said said;
+	bool was_answered; /* "in progress", which is said again when due */
 	uint64_t first_ns, due_ns;
 	uint32_t token; /* of its answer address; 0: free */
 	char reply[REPLY_MAX];
@@ -52,8 +61,9 @@ struct request {
 struct pipe_consumer {
 	uint32_t consumer; /* index in the history */
 	bool is_started;
-	natsSubscription *sub;	/* inbox: pulls, answers to acks */
-	natsSubscription *push; /* pushed deliveries, or NULL */
+	natsSubscription *sub;	      /* inbox: pulls, answers to acks */
+	natsSubscription *push;	      /* pushed deliveries, or NULL */
+	natsSubscription *advisories; /* of MaxDeliver, or NULL */
 	char inbox[SESSION_INBOX_MAX], stream[64], durable[24];
 	struct request pulls[PULLS];
 	uint64_t number; /* of the latest request */
@@ -61,7 +71,10 @@ struct pipe_consumer {
 	uint32_t *free, nfree, nacks, token;
 	natsMsg *batch[PIPE_BATCH_MAX];
 	struct consumption told[PIPE_BATCH_MAX + 1]; /* one to look at */
+	struct pipe_said said[PIPE_BATCH_MAX];
 	unsigned n;
+	struct pipe_answers answers;
+	uint64_t wait_ns;   /* the shortest of the server's for an ack */
 	uint64_t pending;   /* at the latest delivery */
 	uint64_t first_seq; /* an ordered consumer goes on here */
 	uint64_t look_ns, lag_ns, churn_ns, pause_ns;
@@ -116,6 +129,28 @@ subscribe_ordered(struct worker *w, struct pipe_consumer *p)
 	return 0; /* it is tried again: without a leader it can't be made */
 }
 
+/* One process of each durable listens to what the server gives up. */
+static int
+subscribe_advisories(struct worker *w, struct pipe_consumer *p)
+{
+	const struct pipe_options *o = w->options;
+	char subject[160];
+	natsStatus st;
+
+	if (o->max_deliver == 0 || w->index >= o->durables)
+		return 0;
+	text_format(subject, sizeof(subject),
+	    "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.%s.%s", p->stream,
+	    p->durable);
+	st = natsConnection_SubscribeSync(
+	    &p->advisories, w->session.nc, subject);
+	if (st == NATS_OK)
+		return 0;
+	log_error(
+	    "cannot subscribe to \"%s\": %s", subject, natsStatus_GetText(st));
+	return -EIO;
+}
+
 static int
 open_intake(struct worker *w, struct pipe_consumer *p)
 {
@@ -131,6 +166,8 @@ open_intake(struct worker *w, struct pipe_consumer *p)
 		err = subscribe_push(w, p);
 	if (err == 0 && pipe_kind(o) == PIPE_ORDERED)
 		err = subscribe_ordered(w, p);
+	if (err == 0)
+		err = subscribe_advisories(w, p);
 	/*
 	 * Interest is known to the server before it is counted on. If not, what
 	 * is sent to nobody meanwhile comes again.
@@ -145,7 +182,8 @@ close_intake(struct pipe_consumer *p)
 {
 	natsSubscription_Destroy(p->sub);
 	natsSubscription_Destroy(p->push);
-	p->sub = p->push = NULL;
+	natsSubscription_Destroy(p->advisories);
+	p->sub = p->push = p->advisories = NULL;
 	memset(p->pulls, 0, sizeof(p->pulls));
 }
 
@@ -154,6 +192,7 @@ pipe_consumer_begin(struct worker *w, struct pipe_consumer **out)
 {
 	const struct pipe_options *o = w->options;
 	struct pipe_consumer *p = calloc(1, sizeof(*p));
+	char why[OPTION_WHY_MAX];
 	uint32_t i;
 
 	*out = p;
@@ -168,6 +207,10 @@ pipe_consumer_begin(struct worker *w, struct pipe_consumer **out)
 		return -ENOMEM;
 	for (i = p->nacks; i-- > 0;)
 		p->free[p->nfree++] = i;
+	/* What they say was looked at before the run. */
+	if (pipe_answers_read(o, &p->answers, why) < 0 ||
+	    pipe_wait_read(o, &p->wait_ns, why) < 0)
+		return -EINVAL;
 	rng_init(&p->rng, w->config.run ^ w->source, "pipe_consumer");
 	worker_stream_name(w, PIPE_SUFFIX, p->stream, sizeof(p->stream));
 	p->first_seq = 1;
@@ -215,12 +258,31 @@ ack_free(struct pipe_consumer *p, struct open_ack *a)
 static void
 ack_send(struct worker *w, struct pipe_consumer *p, struct open_ack *a)
 {
-	char reply[sizeof(p->inbox) + 32];
+	static const char *const texts[] = {[ANSWER_ACK] = "+ACK",
+	    [ANSWER_NAK] = "-NAK",
+	    [ANSWER_TERM] = "+TERM",
+	    [ANSWER_PROGRESS] = "+WPI"};
+	char reply[sizeof(p->inbox) + 32], text[64];
 
+	text_set(text, sizeof(text), texts[a->said.how]);
+	if (a->said.delay_ns != 0)
+		text_add(text, sizeof(text), " {\"delay\": %llu}",
+		    (unsigned long long)a->said.delay_ns);
 	text_format(reply, sizeof(reply), "%s.a%u-%u", p->inbox,
 	    (unsigned)(a - p->acks), a->token);
 	a->due_ns = clock_mono_ns() + ACK_NS;
-	session_send(&w->session, a->reply, reply, "+ACK");
+	session_send(&w->session, a->reply, reply, text);
+}
+
+/* It had no answer, for the reason in w->session, and is not sent again. */
+static void
+ack_give_up(struct worker *w, struct pipe_consumer *p, struct open_ack *a)
+{
+	if (a->said.how == ANSWER_ACK)
+		tell_unconfirmed(w, &a->said.ack, true);
+	else
+		pipe_tell_unanswered(w, &a->said);
+	ack_free(p, a);
 }
 
 /* Every open ack may have been applied unheard, for all we know. */
@@ -231,10 +293,28 @@ acks_give_up(struct worker *w, struct pipe_consumer *p, const char *why)
 
 	text_set(w->session.why, sizeof(w->session.why), why);
 	for (i = 0; i < p->nacks; i++)
-		if (p->acks[i].token != 0) {
-			tell_unconfirmed(w, &p->acks[i].ack, true);
-			ack_free(p, &p->acks[i]);
-		}
+		if (p->acks[i].token != 0)
+			ack_give_up(w, p, &p->acks[i]);
+}
+
+/* "In progress" is due again, or the ack that follows it. */
+static void
+progress(struct worker *w, struct pipe_consumer *p, struct open_ack *a)
+{
+	if (!a->was_answered) {
+		session_note(&w->session, NATS_TIMEOUT, 0);
+		pipe_tell_unanswered(w, &a->said);
+	}
+	if (a->was_answered && a->said.attempt <= PROGRESSES) {
+		a->said.attempt++;
+		a->was_answered = false;
+		pipe_tell_answer(w, &a->said);
+		child_flush(&w->child);
+	} else {
+		a->said.how = ANSWER_ACK;
+		a->first_ns = clock_mono_ns();
+	}
+	ack_send(w, p, a);
 }
 
 static void
@@ -251,14 +331,32 @@ look_at_acks(struct worker *w, struct pipe_consumer *p, uint64_t now)
 		a = &p->acks[i];
 		if (a->token == 0 || now < a->due_ns)
 			continue;
-		if (now < a->first_ns + 2 * o->ack_wait_ns) {
+		if (a->said.how == ANSWER_PROGRESS)
+			progress(w, p, a);
+		else if (a->said.how != ANSWER_NAK &&
+			 now < a->first_ns + 2 * o->ack_wait_ns)
 			ack_send(w, p, a);
-			continue;
+		else {
+			session_note(&w->session, NATS_TIMEOUT, 0);
+			ack_give_up(w, p, a);
 		}
-		session_note(&w->session, NATS_TIMEOUT, 0);
-		tell_unconfirmed(w, &a->ack, true);
-		ack_free(p, a);
 	}
+}
+
+/* Its answer has come. */
+static void
+ack_end(struct worker *w, struct pipe_consumer *p, struct open_ack *a)
+{
+	if (a->said.how == ANSWER_ACK)
+		tell_confirmed(w, &a->said.ack);
+	else if (!a->was_answered)
+		pipe_tell_answered(w, &a->said);
+	if (a->said.how != ANSWER_PROGRESS) {
+		ack_free(p, a);
+		return;
+	}
+	a->was_answered = true;
+	a->due_ns = clock_mono_ns() + p->wait_ns / 2;
 }
 
 /* An answer to an ack: empty, or a status that says it went nowhere. */
@@ -279,8 +377,7 @@ take_answer(struct worker *w, struct pipe_consumer *p, const char *address,
 	if (a->token != token || token == 0 ||
 	    natsMsgHeader_Get(msg, "Status", &status) == NATS_OK)
 		return;
-	tell_confirmed(w, &a->ack);
-	ack_free(p, a);
+	ack_end(w, p, a);
 }
 
 /* A status ends the request that it answers. */
@@ -433,6 +530,38 @@ send_requests(struct worker *w, struct pipe_consumer *p, uint64_t now)
 	}
 }
 
+/* What is said of each delivery of the batch; it is told if it is no ack. */
+static void
+draw_answers(struct worker *w, struct pipe_consumer *p)
+{
+	static const enum message_word hows[PIPE_ANSWERS] = {
+	    [PIPE_ACK] = ANSWER_ACK,
+	    [PIPE_NAK] = ANSWER_NAK,
+	    [PIPE_NAK_DELAY] = ANSWER_NAK,
+	    [PIPE_TERM] = ANSWER_TERM,
+	    [PIPE_PROGRESS] = ANSWER_PROGRESS,
+	    [PIPE_NONE] = ANSWER_NOTHING};
+	enum pipe_answer_row row;
+	struct pipe_said *s;
+	unsigned i;
+
+	for (i = 0; i < p->n; i++) {
+		row = pipe_answers_draw(&p->answers, &p->rng);
+		s = &p->said[i];
+		*s = (struct pipe_said){
+		    .ack = {p->consumer, p->told[i].delivery.seq,
+			p->told[i].delivery.consumer_seq,
+			p->told[i].payload.id},
+		    .how = hows[row],
+		    .attempt = 1};
+		if (row == PIPE_NAK_DELAY)
+			s->delay_ns =
+			    DELAY_MIN_NS + rng_below(&p->rng, 2 * p->wait_ns);
+		if (row != PIPE_ACK)
+			pipe_tell_answer(w, s);
+	}
+}
+
 static void
 ack_batch(struct worker *w, struct pipe_consumer *p)
 {
@@ -447,11 +576,13 @@ ack_batch(struct worker *w, struct pipe_consumer *p)
 			    NULL, "+ACK");
 			continue;
 		}
+		if (p->said[i].how == ANSWER_NOTHING)
+			continue;
 		if (p->nfree == 0)
 			break; /* those that are left come again */
 		a = &p->acks[p->free[--p->nfree]];
-		a->ack = (struct ack){p->consumer, p->told[i].delivery.seq,
-		    p->told[i].delivery.consumer_seq, p->told[i].payload.id};
+		a->said = p->said[i];
+		a->was_answered = false;
 		a->first_ns = now;
 		if (++p->token == 0)
 			p->token = 1;
@@ -473,6 +604,7 @@ settle_batch(struct worker *w, struct pipe_consumer *p)
 	if (p->n == 0)
 		return;
 	if (pipe_kind(o) != PIPE_ORDERED) {
+		draw_answers(w, p);
 		ev.type = MESSAGE_ACKS_BEGIN;
 		ev.u.acks_begin.consumer = p->consumer;
 		ev.u.acks_begin.count = p->n;
@@ -484,6 +616,30 @@ settle_batch(struct worker *w, struct pipe_consumer *p)
 	for (i = 0; i < p->n; i++)
 		natsMsg_Destroy(p->batch[i]);
 	p->n = 0;
+}
+
+static void
+take_advisories(struct worker *w, struct pipe_consumer *p)
+{
+	struct event ev;
+	struct msg_advisory *m = &ev.u.advisory;
+	natsMsg *msg = NULL;
+	cJSON *tree;
+
+	while (p->advisories != NULL &&
+	       natsSubscription_NextMsg(&msg, p->advisories, 0) == NATS_OK) {
+		tree = json_parse(natsMsg_GetData(msg),
+		    (size_t)natsMsg_GetDataLength(msg), ADVISORY_MAX);
+		ev.type = MESSAGE_ADVISORY;
+		m->consumer = p->consumer;
+		m->seq = json_count(tree, "stream_seq");
+		m->deliveries = json_count(tree, "deliveries");
+		m->how = ANSWER_NOTHING;
+		if (m->seq != 0)
+			child_emit(&w->child, &ev);
+		cJSON_Delete(tree);
+		natsMsg_Destroy(msg);
+	}
 }
 
 /* Publishers wait for consumers that are far behind. */
@@ -560,6 +716,7 @@ consumer_work(struct worker *w, struct pipe_consumer *p)
 	int err = take_deliveries(w, p, now);
 
 	settle_batch(w, p);
+	take_advisories(w, p);
 	look_at_acks(w, p, now);
 	child_beat(&w->child);
 	if (err < 0)

@@ -88,6 +88,7 @@ pipe_tell_rules(struct worker *w, uint32_t consumer, uint32_t k)
 		m->acks = 3;
 	else {
 		m->max_ack_pending = o->max_ack_pending;
+		m->max_deliver = o->max_deliver;
 		m->filtered = pipe_filter(o, k, &m->subject);
 	}
 	child_emit(&w->child, &ev);

@@ -60,6 +60,16 @@ static const struct option_spec options[] = {
 	false},
     {"filter", OPTION_FLAG, AT(filter), "false", 0, 0, NULL, NULL,
 	"every other durable takes half of the messages by its subject", false},
+    {"answers", OPTION_STRING, AT(answers), "", 0, 0, NULL, "NAME:WEIGHT,...",
+	"what is said of deliveries, of ack, nak, nak-delay, term, progress, "
+	"none; empty: all are acked",
+	false},
+    {"max-deliver", OPTION_U64, AT(max_deliver), "0", 0, 1000, NULL, "N",
+	"deliveries of a message, then the server gives it up; 0 any number",
+	false},
+    {"backoff", OPTION_STRING, AT(backoff), "", 0, 0, NULL, "TIME,...",
+	"waits for the acks of a message's deliveries, instead of ack-wait",
+	false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
@@ -78,21 +88,47 @@ tell_stream_rules(struct worker *w)
 	child_flush(&w->child);
 }
 
+/* The waits of a consumer, where it has more than one. */
+static void
+tell_waits(
+    struct worker *w, uint32_t consumer, const int64_t *waits, uint32_t n)
+{
+	struct event ev = {.type = MESSAGE_CONSUMER_WAIT};
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		ev.u.consumer_wait.consumer = consumer;
+		ev.u.consumer_wait.delivery = i + 1;
+		ev.u.consumer_wait.wait_ns = (uint64_t)waits[i];
+		child_emit(&w->child, &ev);
+	}
+}
+
 static int
 durable_setup(struct worker *w, uint32_t k)
 {
 	const struct pipe_options *o = w->options;
 	char name[24], deliver[96], suffix[24] = "", filter[96];
+	char why[OPTION_WHY_MAX];
+	int64_t waits[PIPE_WAITS_MAX];
 	jsConsumerConfig cc;
 	uint32_t subject;
-	int err;
+	int err, nwaits;
 
 	pipe_durable(k, name, sizeof(name));
 	session_consumer_config(&cc, name);
 	cc.AckPolicy = js_AckExplicit;
 	cc.AckWait = (int64_t)o->ack_wait_ns;
 	cc.MaxAckPending = (int64_t)o->max_ack_pending;
-	cc.MaxDeliver = -1;
+	cc.MaxDeliver = o->max_deliver != 0 ? (int64_t)o->max_deliver : -1;
+	err = pipe_backoff_read(o, waits, &nwaits, why);
+	if (err < 0)
+		return err;
+	if (nwaits > 0) {
+		cc.AckWait = waits[0];
+		cc.BackOff = waits;
+		cc.BackOffLen = nwaits;
+	}
 	/* Requests of all its processes, also of those that are gone. */
 	if (pipe_kind(o) == PIPE_PULL)
 		cc.MaxWaiting =
@@ -108,8 +144,10 @@ durable_setup(struct worker *w, uint32_t k)
 		cc.FilterSubject = filter;
 	}
 	err = setup_consumer(w, k, 0, PIPE_SUFFIX, &cc);
-	if (err == 0)
+	if (err == 0) {
+		tell_waits(w, k, waits, (uint32_t)nwaits);
 		pipe_tell_rules(w, k, k);
+	}
 	/* A replica that does not know of it drops what it has to take. */
 	if (err == 0 && pipe_retention(o) == js_InterestPolicy)
 		setup_await_replicas(w, k, PIPE_SUFFIX, name);
@@ -151,10 +189,38 @@ refuse(char *why, const char *fmt, ...)
 }
 
 static int
+validate_answers(const struct pipe_options *o, char *why)
+{
+	struct pipe_answers a;
+	int64_t waits[PIPE_WAITS_MAX];
+	int n, err = pipe_answers_read(o, &a, why);
+
+	if (err == 0)
+		err = pipe_backoff_read(o, waits, &n, why);
+	if (err < 0)
+		return err;
+	if ((a.sum != 0 || o->max_deliver != 0 || n > 0) &&
+	    (pipe_kind(o) == PIPE_ORDERED || pipe_is_plain(o)))
+		return refuse(why,
+		    "-o pipeline.answers, max-deliver and backoff do not go "
+		    "with %s, of which nobody hears",
+		    pipe_is_plain(o) ? "plain acks" : "ordered consumers");
+	if (o->max_deliver != 0 && (uint64_t)n >= o->max_deliver)
+		return refuse(why,
+		    "-o pipeline.backoff \"%s\": must have fewer times than "
+		    "max-deliver (%llu)",
+		    o->backoff, (unsigned long long)o->max_deliver);
+	return 0;
+}
+
+static int
 pipeline_validate(const struct run_config *c, const void *options_, char *why)
 {
 	const struct pipe_options *o = options_;
+	int err = validate_answers(o, why);
 
+	if (err < 0)
+		return err;
 	if (pipe_kind(o) == PIPE_ORDERED) {
 		if (pipe_retention(o) != js_LimitsPolicy)
 			return refuse(why,

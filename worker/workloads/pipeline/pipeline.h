@@ -6,11 +6,13 @@
  *	publisher.c  a publisher process
  *	repeat.c     what it sends again after it was acknowledged
  *	consumer.c   a consumer process
+ *	answers.c    how it answers, and how long the server waits for that
  *	pipeline.c   the options, setup, the audit, and who has which role
  */
 #ifndef WORKER_PIPELINE_H
 #define WORKER_PIPELINE_H
 
+#include "proto/base/rng.h"
 #include "worker/internal.h"
 
 #define PIPE_SUFFIX	  "pipe"
@@ -19,14 +21,18 @@
 #define PIPE_BATCH_MAX	  1000
 #define PIPE_DEDUPE_NS	  (600 * CLOCK_S)
 #define PIPE_LAZY_NS	  (5 * CLOCK_MS) /* events that nothing waits for */
+#define PIPE_WAITS_MAX	  16		 /* of a back-off */
+#define PIPE_LIST_MAX	  256
 
 struct pipe_options {
 	uint64_t durables, window, batch;
 	uint64_t size[2]; /* bytes of a payload: least and most */
 	uint64_t ack_wait_ns, churn_ns;
 	uint64_t max_ack_pending, backlog;
-	uint64_t repeat; /* percent of the acknowledged messages */
+	uint64_t repeat;      /* percent of the acknowledged messages */
+	uint64_t max_deliver; /* 0: any number */
 	char consumer[16], ack[8], retention[16];
+	char answers[PIPE_LIST_MAX], backoff[PIPE_LIST_MAX];
 	bool filter;
 };
 
@@ -57,6 +63,61 @@ void pipe_lag_subject(const struct worker *, char *out, size_t size);
 
 /* Tell the rules (CONSUMER_RULES) of a consumer, which durable k is. */
 void pipe_tell_rules(struct worker *, uint32_t consumer, uint32_t k);
+
+/*
+ * answers.c: what a consumer process says of a delivery. nak-delay is
+ * ANSWER_NAK with a delay, and "in progress" is said until the message is
+ * acked.
+ */
+enum pipe_answer_row {
+	PIPE_ACK,
+	PIPE_NAK,
+	PIPE_NAK_DELAY,
+	PIPE_TERM,
+	PIPE_PROGRESS,
+	PIPE_NONE,
+	PIPE_ANSWERS
+};
+
+struct pipe_answers {
+	uint64_t weights[PIPE_ANSWERS], sum; /* sum 0: everything is acked */
+};
+
+/*
+ * Read -o pipeline.answers, "name:weight,...": what is not named is not said.
+ * 0, or -EINVAL and the reason in why (OPTION_WHY_MAX).
+ */
+int pipe_answers_read(
+    const struct pipe_options *, struct pipe_answers *, char *why);
+
+/* Draw one. */
+enum pipe_answer_row pipe_answers_draw(
+    const struct pipe_answers *, struct rng *);
+
+/*
+ * Read -o pipeline.backoff, a list of at most PIPE_WAITS_MAX times in ns; *n is
+ * 0 when there is none. 0, or -EINVAL and the reason in why (OPTION_WHY_MAX).
+ */
+int pipe_backoff_read(const struct pipe_options *,
+    int64_t waits[PIPE_WAITS_MAX], int *n, char *why);
+
+/* The shortest time that the server waits for an ack, likewise. */
+int pipe_wait_read(const struct pipe_options *, uint64_t *ns, char *why);
+
+/* Tell an answer that is no ack (ANSWER_INVOKE): how is ANSWER_... */
+struct pipe_said {
+	struct ack ack;
+	enum message_word how;
+	uint64_t delay_ns; /* of a nak */
+	uint32_t attempt;
+};
+void pipe_tell_answer(struct worker *, const struct pipe_said *);
+
+/* The server has confirmed it. */
+void pipe_tell_answered(struct worker *, const struct pipe_said *);
+
+/* It has not, for the reason in w->session. */
+void pipe_tell_unanswered(struct worker *, const struct pipe_said *);
 
 /* publisher.c */
 struct pipe_publisher;
