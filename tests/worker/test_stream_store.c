@@ -16,8 +16,8 @@ weight_of(const uint64_t *weights, const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < store_rows_count; i++)
-		if (strcmp(store_rows[i].name, name) == 0)
+	for (i = 0; i < store_operate.nrows; i++)
+		if (strcmp(store_operate.rows[i].name, name) == 0)
 			return weights[i];
 	fail_msg("no operation \"%s\"", name);
 	return 0;
@@ -26,19 +26,21 @@ weight_of(const uint64_t *weights, const char *name)
 static void
 test_weights(void **state)
 {
-	uint64_t weights[STORE_OPS_MAX], sum = 0;
+	uint64_t weights[OPERATE_ROWS_MAX], sum = 0;
 	char why[OPTION_WHY_MAX];
 	size_t i;
 
 	(void)state;
-	assert_int_equal(store_weights_read("", weights, why), 0);
-	for (i = 0; i < store_rows_count; i++)
-		assert_int_equal(weights[i], store_rows[i].weight);
 	assert_int_equal(
-	    store_weights_read("publish:60,delete:8,get:0", weights, why), 0);
+	    operate_weights_read(&store_operate, "", weights, why), 0);
+	for (i = 0; i < store_operate.nrows; i++)
+		assert_int_equal(weights[i], store_operate.rows[i].weight);
+	assert_int_equal(operate_weights_read(&store_operate,
+			     "publish:60,delete:8,get:0", weights, why),
+	    0);
 	assert_int_equal(weight_of(weights, "publish"), 60);
 	assert_int_equal(weight_of(weights, "delete"), 8);
-	for (i = 0; i < STORE_OPS_MAX; i++)
+	for (i = 0; i < OPERATE_ROWS_MAX; i++)
 		sum += weights[i];
 	assert_int_equal(sum, 68);
 }
@@ -49,20 +51,22 @@ test_bad_weights(void **state)
 	static const char *const bad[] = {"publish", "publish:", "publish:x",
 	    "publish:1001", "publish:-1", "none:3", "publish:1,,delete:1",
 	    "publish:0", ":1", "publish:1,Delete:2"};
-	uint64_t weights[STORE_OPS_MAX];
+	uint64_t weights[OPERATE_ROWS_MAX];
 	char why[OPTION_WHY_MAX];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		why[0] = '\0';
-		if (store_weights_read(bad[i], weights, why) != -EINVAL)
+		if (operate_weights_read(
+			&store_operate, bad[i], weights, why) != -EINVAL)
 			fail_msg("taken: \"%s\"", bad[i]);
 		assert_non_null(strstr(why, "-o stream-store.weights"));
 		assert_non_null(strstr(why, "purge-keep"));
 	}
-	assert_int_equal(
-	    store_weights_read("publish:1,none:3", weights, why), -EINVAL);
+	assert_int_equal(operate_weights_read(
+			     &store_operate, "publish:1,none:3", weights, why),
+	    -EINVAL);
 	assert_non_null(strstr(why, "\"none:3\""));
 }
 
@@ -70,17 +74,19 @@ test_bad_weights(void **state)
 static void
 test_pick(void **state)
 {
-	uint64_t weights[STORE_OPS_MAX], seen[STORE_OPS_MAX] = {0};
+	uint64_t weights[OPERATE_ROWS_MAX], seen[OPERATE_ROWS_MAX] = {0};
 	char why[OPTION_WHY_MAX];
 	struct rng r;
 	size_t i;
 
 	(void)state;
 	rng_init(&r, support_seed(), "pick");
-	assert_int_equal(
-	    store_weights_read("delete:1,state:3", weights, why), 0);
+	assert_int_equal(operate_weights_read(
+			     &store_operate, "delete:1,state:3", weights, why),
+	    0);
 	for (i = 0; i < 1000; i++)
-		seen[store_weights_pick(&r, weights, 4) - store_rows]++;
+		seen[operate_weights_pick(&store_operate, &r, weights, 4) -
+		     store_operate.rows]++;
 	assert_true(weight_of(seen, "delete") > 100);
 	assert_true(weight_of(seen, "state") > 500);
 	assert_int_equal(
@@ -103,8 +109,8 @@ worker_make(struct worker *w, struct store_options *o)
 static void
 check_config(const struct worker *w, uint32_t i, const struct store_config *c)
 {
-	const struct store_limits *l = &c->limits;
-	char text[STORE_TEXT_MAX];
+	const struct operate_limits *l = &c->limits;
+	char text[OPERATE_TEXT_MAX];
 	cJSON *tree;
 
 	assert_int_equal(c->is_unbounded, i % 4 == 3);
@@ -162,7 +168,7 @@ test_limits(void **state)
 	struct worker *w = calloc(1, sizeof(*w));
 	struct store_options o;
 	struct store_config c;
-	struct store_limits l;
+	struct operate_limits l;
 	struct rng r;
 	unsigned n;
 
@@ -188,7 +194,7 @@ static void
 test_subjects(void **state)
 {
 	struct worker *w = calloc(1, sizeof(*w));
-	char subject[STORE_SUBJECT_MAX];
+	char subject[OPERATE_SUBJECT_MAX];
 	struct store_options o;
 	uint32_t n;
 

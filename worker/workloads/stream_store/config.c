@@ -35,7 +35,7 @@ one_of(struct rng *r, uint64_t n)
  * file store are a quarter of what the stream may hold.
  */
 static void
-draw_limits(struct rng *r, enum kind kind, struct store_limits *l)
+draw_limits(struct rng *r, enum kind kind, struct operate_limits *l)
 {
 	memset(l, 0, sizeof(*l));
 	if (kind == KIND_OLD || kind == KIND_NEW) {
@@ -89,7 +89,7 @@ vary(struct rng *r, uint64_t *limit)
 
 void
 store_limits_draw(
-    struct rng *r, const struct store_config *c, struct store_limits *l)
+    struct rng *r, const struct store_config *c, struct operate_limits *l)
 {
 	*l = c->limits;
 	vary(r, &l->messages);
@@ -110,7 +110,7 @@ store_name(const struct worker *w, uint32_t i, char out[64])
 
 void
 store_subject(const struct worker *w, uint32_t i, uint32_t subject,
-    char out[STORE_SUBJECT_MAX])
+    char out[OPERATE_SUBJECT_MAX])
 {
 	char suffix[32];
 
@@ -118,14 +118,14 @@ store_subject(const struct worker *w, uint32_t i, uint32_t subject,
 		text_format(suffix, sizeof(suffix), "s%u.>", i);
 	else
 		text_format(suffix, sizeof(suffix), "s%u.k%u", i, subject);
-	worker_subject(w, suffix, out, STORE_SUBJECT_MAX);
+	worker_subject(w, suffix, out, OPERATE_SUBJECT_MAX);
 }
 
 uint32_t
 store_subject_read(const struct worker *w, uint32_t i, const char *subject)
 {
 	const struct store_options *o = w->options;
-	char own[STORE_SUBJECT_MAX];
+	char own[OPERATE_SUBJECT_MAX];
 	const char *k = strrchr(subject, 'k');
 	uint64_t n;
 
@@ -144,15 +144,15 @@ limit(uint64_t value)
 
 void
 store_config_write(const struct worker *w, uint32_t i,
-    const struct store_config *c, const struct store_limits *l,
-    char out[STORE_TEXT_MAX])
+    const struct store_config *c, const struct operate_limits *l,
+    char out[OPERATE_TEXT_MAX])
 {
-	char name[64], subject[STORE_SUBJECT_MAX];
+	char name[64], subject[OPERATE_SUBJECT_MAX];
 
 	store_name(w, i, name);
 	store_subject(w, i, 0, subject);
 	out[0] = '\0';
-	text_add(out, STORE_TEXT_MAX,
+	text_add(out, OPERATE_TEXT_MAX,
 	    "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"retention\":\"limits\","
 	    "\"max_consumers\":-1,\"max_msgs\":%lld,\"max_bytes\":%lld,"
 	    "\"max_age\":%llu,\"max_msgs_per_subject\":%lld,"
@@ -165,7 +165,7 @@ store_config_write(const struct worker *w, uint32_t i,
 	    c->is_memory ? "memory" : "file",
 	    (unsigned long long)w->config.replicas,
 	    (unsigned long long)c->dedupe_ns);
-	text_add(out, STORE_TEXT_MAX, "%s%s%s%s%s%s",
+	text_add(out, OPERATE_TEXT_MAX, "%s%s%s%s%s%s",
 	    c->new_per_subject ? ",\"discard_new_per_subject\":true" : "",
 	    c->deny_delete ? ",\"deny_delete\":true" : "",
 	    c->deny_purge ? ",\"deny_purge\":true" : "",
@@ -173,9 +173,9 @@ store_config_write(const struct worker *w, uint32_t i,
 	    c->allow_ttl ? ",\"allow_msg_ttl\":true" : "",
 	    c->is_compressed ? ",\"compression\":\"s2\"" : "");
 	if (c->first_seq != 0)
-		text_add(out, STORE_TEXT_MAX, ",\"first_seq\":%llu",
+		text_add(out, OPERATE_TEXT_MAX, ",\"first_seq\":%llu",
 		    (unsigned long long)c->first_seq);
-	text_add(out, STORE_TEXT_MAX, "}");
+	text_add(out, OPERATE_TEXT_MAX, "}");
 }
 
 void
@@ -215,11 +215,19 @@ tell_contents(struct worker *w, uint32_t i, const struct store_config *c)
 	child_emit(&w->child, &ev);
 }
 
+const struct store_config *
+store_config(const struct worker *w, uint32_t i)
+{
+	const struct store_state *s = w->state;
+
+	return &s->configs[i];
+}
+
 int
 store_config_setup(struct worker *w, uint32_t i)
 {
 	uint64_t deadline = clock_mono_ns() + SETUP_NS, created = 0;
-	char name[64], text[STORE_TEXT_MAX];
+	char name[64], text[OPERATE_TEXT_MAX];
 	struct backoff b = {0};
 	struct store_config c;
 	cJSON *tree = NULL;
@@ -229,7 +237,7 @@ store_config_setup(struct worker *w, uint32_t i)
 	store_config_write(w, i, &c, &c.limits, text);
 	for (;;) {
 		/* Creating it again with the same configuration is no harm. */
-		if (store_ask(w, "STREAM.CREATE", name, text, &tree) ==
+		if (operate_ask(w, "STREAM.CREATE", name, text, &tree) ==
 		    OUTCOME_OK)
 			created =
 			    (uint64_t)request_time(json_text(tree, "created"));

@@ -16,47 +16,47 @@
 /* Where it begins, and what one step does; false: not now. */
 struct program {
 	uint32_t steps;
-	uint64_t (*begin)(const struct store_stream *);
+	uint64_t (*begin)(const struct operate_stream *);
 	bool (*step)(struct worker *, struct store_program *);
 };
 
 static bool
-act(struct worker *w, struct store_op *op,
-    void (*send)(struct worker *, struct store_op *))
+act(struct worker *w, struct operation *op,
+    void (*send)(struct worker *, struct operation *))
 {
 	send(w, op);
 	return true;
 }
 
 static void
-op_init(struct worker *w, const struct store_program *p, struct store_op *op)
+op_init(struct worker *w, const struct store_program *p, struct operation *op)
 {
 	struct store_state *s = w->state;
 
-	*op = (struct store_op){
-	    .at = &s->streams[p->stream], .stream = p->stream};
+	*op = (struct operation){
+	    .at = &s->operate.streams[p->stream], .stream = p->stream};
 }
 
 static uint64_t
-begin_before(const struct store_stream *t, uint64_t n)
+begin_before(const struct operate_stream *t, uint64_t n)
 {
 	return t->last > t->first + n ? t->last - n : t->first;
 }
 
 static uint64_t
-begin_holes(const struct store_stream *t)
+begin_holes(const struct operate_stream *t)
 {
 	return begin_before(t, HOLES);
 }
 
 static uint64_t
-begin_run(const struct store_stream *t)
+begin_run(const struct operate_stream *t)
 {
 	return begin_before(t, 2 * RUN);
 }
 
 static uint64_t
-begin_first(const struct store_stream *t)
+begin_first(const struct operate_stream *t)
 {
 	return t->first;
 }
@@ -64,14 +64,15 @@ begin_first(const struct store_stream *t)
 static bool
 delete_at(struct worker *w, struct store_program *p, uint64_t seq)
 {
-	struct store_op op;
+	struct operation op;
 
 	op_init(w, p, &op);
-	if (seq == 0 || seq > op.at->last || op.at->config.deny_delete)
+	if (seq == 0 || seq > op.at->last ||
+	    store_config(w, p->stream)->deny_delete)
 		return false;
-	store_set_delete(&op, seq);
+	operate_set_delete(&op, seq);
 	op.erases = p->stream % 2 == 0;
-	return act(w, &op, store_remove);
+	return act(w, &op, operate_remove);
 }
 
 static bool
@@ -91,11 +92,11 @@ step_each(struct worker *w, struct store_program *p)
 static bool
 step_publish(struct worker *w, struct store_program *p)
 {
-	struct store_op op;
+	struct operation op;
 
 	op_init(w, p, &op);
 	store_draw_publish(w, &op);
-	return act(w, &op, store_put) && !op.at->is_full;
+	return act(w, &op, operate_put) && !op.at->is_full;
 }
 
 /* One is stored, and goes at once. */
@@ -105,20 +106,20 @@ step_newest(struct worker *w, struct store_program *p)
 	const struct store_state *s = w->state;
 
 	return step_publish(w, p) &&
-	       delete_at(w, p, s->streams[p->stream].last);
+	       delete_at(w, p, s->operate.streams[p->stream].last);
 }
 
 /* All that was there, of which nobody else adds at the moment. */
 static bool
 step_empty(struct worker *w, struct store_program *p)
 {
-	struct store_op op;
+	struct operation op;
 
 	op_init(w, p, &op);
-	if (op.at->last == 0 || op.at->config.deny_purge)
+	if (op.at->last == 0 || store_config(w, p->stream)->deny_purge)
 		return false;
-	store_set_purge(&op, op.at->last + 1);
-	return act(w, &op, store_remove);
+	operate_set_purge(&op, op.at->last + 1);
+	return act(w, &op, operate_remove);
 }
 
 static const struct program programs[] = {
@@ -134,9 +135,9 @@ void
 store_program_begin(struct worker *w, uint32_t stream)
 {
 	struct store_state *s = w->state;
-	const struct store_stream *t = &s->streams[stream];
+	const struct operate_stream *t = &s->operate.streams[stream];
 	uint32_t kind = (uint32_t)rng_below(
-	    &s->rng, sizeof(programs) / sizeof(programs[0]));
+	    &s->operate.rng, sizeof(programs) / sizeof(programs[0]));
 
 	s->program = (struct store_program){.kind = kind,
 	    .stream = stream,

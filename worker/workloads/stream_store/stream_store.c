@@ -27,7 +27,7 @@ static const struct option_spec options[] = {
     {"streams", OPTION_U64, OPTION_AT(struct store_options, streams), "4", 1,
 	STORE_STREAMS_MAX, NULL, "N", "streams", false},
     {"subjects", OPTION_U64, OPTION_AT(struct store_options, subjects), "16", 1,
-	STORE_SUBJECTS_MAX, NULL, "N", "subjects of each stream", false},
+	OPERATE_SUBJECTS_MAX, NULL, "N", "subjects of each stream", false},
     {"size", OPTION_RANGE, OPTION_AT(struct store_options, size), "40..65000",
 	PAYLOAD_MIN, PAYLOAD_MAX - 1024, NULL, "N..N",
 	"bytes of a message; most are near the smaller", false},
@@ -42,10 +42,10 @@ static int
 validate(const struct run_config *c, const void *values, char *why)
 {
 	const struct store_options *o = values;
-	uint64_t weights[STORE_OPS_MAX];
+	uint64_t weights[OPERATE_ROWS_MAX];
 
 	(void)c; /* any run will do */
-	return store_weights_read(o->weights, weights, why);
+	return operate_weights_read(&store_operate, o->weights, weights, why);
 }
 
 static int
@@ -65,46 +65,23 @@ begin(struct worker *w)
 {
 	const struct store_options *o = w->options;
 	struct store_state *s = w->state;
-	char stream[48], why[OPTION_WHY_MAX];
+	struct operate_stream *t;
 	uint32_t i;
-	int err = store_weights_read(o->weights, s->weights, why);
+	int err = operate_init(w, &store_operate, o->weights, o->streams);
 
 	if (err < 0)
 		return err;
-	for (i = 0; i < STORE_OPS_MAX; i++)
-		s->weight += s->weights[i];
-	text_format(stream, sizeof(stream), "stream-store client %u.%u",
-	    w->source, w->incarnation);
-	rng_init(&s->rng, w->config.seed, stream);
-	s->streams = calloc(o->streams, sizeof(*s->streams));
-	s->data = malloc(PAYLOAD_MAX);
-	if (s->streams == NULL || s->data == NULL)
+	s->configs = calloc(o->streams, sizeof(*s->configs));
+	if (s->configs == NULL)
 		return -ENOMEM;
 	for (i = 0; i < o->streams; i++) {
-		store_config_draw(w, i, &s->streams[i].config);
-		store_name(w, i, s->streams[i].name);
+		t = &s->operate.streams[i];
+		store_config_draw(w, i, &s->configs[i]);
+		t->dedupe_ns = s->configs[i].dedupe_ns;
+		t->is_memory = s->configs[i].is_memory;
+		store_name(w, i, t->name);
 	}
 	return 0;
-}
-
-/*
- * A row that suits the stream. One that is full gets room, most of the time:
- * publishes that are refused show little.
- */
-static void
-operate(struct worker *w, uint32_t stream)
-{
-	struct store_state *s = w->state;
-	const struct store_row *row;
-	struct store_op op;
-
-	row = store_weights_pick(&s->rng, s->weights, s->weight);
-	if (!store_draw(w, row, stream, &op))
-		return;
-	if (op.at->is_full && row->send == store_put &&
-	    rng_below(&s->rng, 4) != 0)
-		return;
-	row->send(w, &op);
 }
 
 static int
@@ -112,29 +89,20 @@ step(struct worker *w)
 {
 	const struct store_options *o = w->options;
 	struct store_state *s = w->state;
-	uint32_t stream = (uint32_t)rng_below(&s->rng, o->streams);
-	struct store_op op = {.at = &s->streams[stream], .stream = stream};
+	struct rng *r = &s->operate.rng;
+	uint32_t stream = (uint32_t)rng_below(r, o->streams);
+	struct operation op = {
+	    .at = &s->operate.streams[stream], .stream = stream};
 
 	if (store_program_step(w))
 		return 0;
 	if (!op.at->is_known)
-		store_look_state(w, &op);
-	else if (o->weights[0] == '\0' &&
-		 rng_below(&s->rng, PROGRAM_EVERY) == 0)
+		operate_look_state(w, &op);
+	else if (o->weights[0] == '\0' && rng_below(r, PROGRAM_EVERY) == 0)
 		store_program_begin(w, stream);
 	else
-		operate(w, stream);
+		operate_step(w, stream);
 	return 0;
-}
-
-static void
-command(struct worker *w, const struct event *cmd)
-{
-	struct store_state *s = w->state;
-
-	if (cmd->type == MESSAGE_GIVE_UP && cmd->u.give_up.id != 0 &&
-	    cmd->u.give_up.id == s->at)
-		s->given_up = true;
 }
 
 static void
@@ -142,8 +110,8 @@ end(struct worker *w)
 {
 	struct store_state *s = w->state;
 
-	free(s->streams);
-	free(s->data);
+	operate_fini(w);
+	free(s->configs);
 }
 
 static const struct workload_role roles[] = {
@@ -162,6 +130,6 @@ const struct workload_ops workload_stream_store = {
     .setup = setup,
     .begin = begin,
     .step = step,
-    .command = command,
+    .command = operate_command,
     .end = end,
 };

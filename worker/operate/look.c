@@ -1,172 +1,71 @@
 /* SPDX-License-Identifier: ISC */
-/* Reads; see stream_store.h. */
-#include <openssl/evp.h>
-#include <stdlib.h>
+/* Reads; see operate.h. */
 #include <string.h>
 
 #include "proto/base/text.h"
-#include "worker/workloads/stream_store/stream_store.h"
+#include "worker/operate/operate.h"
 
 #define NO_MESSAGE 10037 /* the leader's word */
 #define NOT_FOUND  404	 /* a direct answer's */
 #define END_BATCH  204
-#define MARKER	   "Nats-Marker-Reason"
 
 /* A read that is going on. */
 struct look {
 	struct worker *w;
-	struct store_op *op;
-	uint64_t number;
-	uint32_t shown;
+	struct operation *op;
+	struct operate_shown shown;
 };
 
-/* A message that was read, by whichever way. */
-struct shown {
-	const char *subject;
-	uint64_t seq;
-	int64_t stamp_ns;
-	const void *data;
-	size_t len;
-	bool is_marker;
-};
-
-void
-store_know(struct store_stream *t, uint32_t subject, uint64_t seq)
-{
-	if (seq > t->last)
-		t->last = seq;
-	if (t->first == 0)
-		t->first = seq;
-	if (seq > t->subject_last[subject])
-		t->subject_last[subject] = seq;
-}
-
 static void
-tell_shown(struct look *l, const struct shown *m)
+name_subject(
+    const struct look *l, uint32_t subject, char out[OPERATE_SUBJECT_MAX])
 {
-	struct event ev = {.type = MESSAGE_LOOK_SHOWN};
-	struct msg_look_shown *e = &ev.u.look_shown;
-	struct payload p;
+	const struct operate *s = l->w->state;
 
-	e->stream = l->op->stream;
-	e->look = l->number;
-	e->subject = store_subject_read(l->w, l->op->stream, m->subject);
-	e->seq = m->seq;
-	e->stamp_ns = m->stamp_ns;
-	e->intact = payload_read(&p, m->data, m->len);
-	e->id = p.id;
-	e->run = p.run;
-	e->sum = p.sum;
-	e->marker = m->is_marker;
-	child_emit(&l->w->child, &ev);
-	l->shown++;
-	store_know(l->op->at, e->subject, m->seq);
-}
-
-/* What is base64 in the leader's answer; the caller frees it. */
-static uint8_t *
-decode(const char *text, size_t *len)
-{
-	size_t n = strlen(text);
-	uint8_t *out = n % 4 == 0 ? malloc(n / 4 * 3 + 1) : NULL;
-
-	*len = 0;
-	if (out == NULL ||
-	    EVP_DecodeBlock(out, (const uint8_t *)text, (int)n) < 0) {
-		free(out);
-		return NULL;
-	}
-	*len = n / 4 * 3;
-	if (n > 0)
-		*len -= (size_t)(text[n - 1] == '=') + (text[n - 2] == '=');
-	out[*len] = '\0';
-	return out;
-}
-
-static void
-show_answer(struct look *l, const cJSON *message)
-{
-	struct shown m = {.subject = json_text(message, "subject"),
-	    .seq = json_count(message, "seq"),
-	    .stamp_ns = request_time(json_text(message, "time"))};
-	uint8_t *data = decode(json_text(message, "data"), &m.len);
-	size_t headers_len;
-	uint8_t *headers = decode(json_text(message, "hdrs"), &headers_len);
-
-	m.data = data;
-	m.is_marker =
-	    headers != NULL && strstr((const char *)headers, MARKER) != NULL;
-	if (data != NULL)
-		tell_shown(l, &m);
-	free(headers);
-	free(data);
-}
-
-static const char *
-header(natsMsg *msg, const char *key)
-{
-	const char *value = "";
-
-	return natsMsgHeader_Get(msg, key, &value) == NATS_OK ? value : "";
-}
-
-/* A reply that a replica sent directly: the message itself. */
-static bool
-show_direct(struct look *l, natsMsg *msg)
-{
-	struct shown m = {.subject = header(msg, "Nats-Subject"),
-	    .stamp_ns = request_time(header(msg, "Nats-Time-Stamp")),
-	    .data = natsMsg_GetData(msg),
-	    .len = (size_t)natsMsg_GetDataLength(msg)};
-
-	m.is_marker = header(msg, MARKER)[0] != '\0';
-	if (text_to_u64(header(msg, "Nats-Sequence"), UINT64_MAX, &m.seq) < 0)
-		return false;
-	tell_shown(l, &m);
-	return true;
+	s->ops->subject(l->w, l->op->stream, subject, out);
 }
 
 static void
 write_multi(const struct look *l, char *text)
 {
-	char subject[STORE_SUBJECT_MAX];
+	char subject[OPERATE_SUBJECT_MAX];
 	uint32_t i;
 
-	text_add(text, STORE_TEXT_MAX, "\"multi_last\":[");
+	text_add(text, OPERATE_TEXT_MAX, "\"multi_last\":[");
 	for (i = 0; i < l->op->batch; i++) {
-		store_subject(l->w, l->op->stream, l->op->subject + i, subject);
-		text_add(text, STORE_TEXT_MAX, "%s\"%s\"", i == 0 ? "" : ",",
+		name_subject(l, l->op->subject + i, subject);
+		text_add(text, OPERATE_TEXT_MAX, "%s\"%s\"", i == 0 ? "" : ",",
 		    subject);
 	}
-	text_add(text, STORE_TEXT_MAX, "]");
+	text_add(text, OPERATE_TEXT_MAX, "]");
 	if (l->op->up_to != 0)
-		text_add(text, STORE_TEXT_MAX, ",\"up_to_seq\":%llu",
+		text_add(text, OPERATE_TEXT_MAX, ",\"up_to_seq\":%llu",
 		    (unsigned long long)l->op->up_to);
 }
 
 static void
 write_request(const struct look *l, char *text)
 {
-	const struct store_op *op = l->op;
-	char subject[STORE_SUBJECT_MAX];
+	const struct operation *op = l->op;
+	char subject[OPERATE_SUBJECT_MAX];
 
-	store_subject(l->w, op->stream, op->subject, subject);
-	text_set(text, STORE_TEXT_MAX, "{");
+	name_subject(l, op->subject, subject);
+	text_set(text, OPERATE_TEXT_MAX, "{");
 	if (op->look == LOOK_MULTI)
 		write_multi(l, text);
 	else if (op->look == LOOK_LAST)
 		text_add(
-		    text, STORE_TEXT_MAX, "\"last_by_subj\":\"%s\"", subject);
+		    text, OPERATE_TEXT_MAX, "\"last_by_subj\":\"%s\"", subject);
 	else
-		text_add(text, STORE_TEXT_MAX, "\"seq\":%llu",
+		text_add(text, OPERATE_TEXT_MAX, "\"seq\":%llu",
 		    (unsigned long long)op->seq);
 	if (op->look == LOOK_NEXT ||
 	    (op->look == LOOK_BATCH && op->subject != 0))
-		text_add(
-		    text, STORE_TEXT_MAX, ",\"next_by_subj\":\"%s\"", subject);
+		text_add(text, OPERATE_TEXT_MAX, ",\"next_by_subj\":\"%s\"",
+		    subject);
 	if (op->look == LOOK_BATCH)
-		text_add(text, STORE_TEXT_MAX, ",\"batch\":%u", op->batch);
-	text_add(text, STORE_TEXT_MAX, "}");
+		text_add(text, OPERATE_TEXT_MAX, ",\"batch\":%u", op->batch);
+	text_add(text, OPERATE_TEXT_MAX, "}");
 }
 
 /* The reads: true when there was an answer. */
@@ -176,12 +75,12 @@ look_leader(struct look *l, const char *text)
 {
 	cJSON *tree;
 
-	if (store_ask(l->w, "STREAM.MSG.GET", l->op->at->name, text, &tree) !=
+	if (operate_ask(l->w, "STREAM.MSG.GET", l->op->at->name, text, &tree) !=
 	    OUTCOME_OK)
 		return l->w->session.code == NO_MESSAGE;
-	show_answer(l, json_get(tree, "message"));
+	operate_show_answer(l->w, &l->shown, json_get(tree, "message"));
 	cJSON_Delete(tree);
-	return l->shown > 0;
+	return l->shown.count > 0;
 }
 
 static void
@@ -212,10 +111,11 @@ look_direct(struct look *l, const char *text)
 
 	name_direct(l, api, sizeof(api));
 	st = natsConnection_RequestString(
-	    &reply, l->w->session.nc, api, text, STORE_ATTEMPT_MS);
+	    &reply, l->w->session.nc, api, text, OPERATE_ATTEMPT_MS);
 	session_note(&l->w->session, st, 0);
 	is_answered =
-	    st == NATS_OK && (show_direct(l, reply) || is_absence(l, reply));
+	    st == NATS_OK && (operate_show_direct(l->w, &l->shown, reply) ||
+				 is_absence(l, reply));
 	natsMsg_Destroy(reply);
 	return is_answered;
 }
@@ -225,7 +125,7 @@ static int
 take_part(struct look *l, natsSubscription *sub, uint64_t deadline_ns)
 {
 	int wait_ms =
-		clock_poll_ms(clock_mono_ns(), deadline_ns, STORE_ATTEMPT_MS),
+		clock_poll_ms(clock_mono_ns(), deadline_ns, OPERATE_ATTEMPT_MS),
 	    over = -1;
 	natsMsg *msg = NULL;
 	natsStatus st = wait_ms == 0
@@ -235,7 +135,7 @@ take_part(struct look *l, natsSubscription *sub, uint64_t deadline_ns)
 	session_note(&l->w->session, st, 0);
 	if (st == NATS_OK && request_status(msg) == END_BATCH)
 		over = 1;
-	else if (st == NATS_OK && show_direct(l, msg))
+	else if (st == NATS_OK && operate_show_direct(l->w, &l->shown, msg))
 		over = 0;
 	else if (st == NATS_OK && is_absence(l, msg))
 		over = 1;
@@ -246,7 +146,7 @@ take_part(struct look *l, natsSubscription *sub, uint64_t deadline_ns)
 static bool
 look_many(struct look *l, const char *text)
 {
-	uint64_t deadline = clock_mono_ns() + STORE_ATTEMPT_MS * CLOCK_MS;
+	uint64_t deadline = clock_mono_ns() + OPERATE_ATTEMPT_MS * CLOCK_MS;
 	char api[128], inbox[SESSION_INBOX_MAX], reply[SESSION_INBOX_MAX + 4];
 	natsSubscription *sub = NULL;
 	int over = -1;
@@ -267,11 +167,11 @@ static void
 tell_look(const struct look *l)
 {
 	struct event ev = {.type = MESSAGE_LOOK};
-	const struct store_op *op = l->op;
+	const struct operation *op = l->op;
 	struct msg_look *m = &ev.u.look;
 
 	m->stream = op->stream;
-	m->look = l->number;
+	m->look = l->shown.look;
 	m->how = (uint8_t)op->look;
 	m->direct = op->is_direct;
 	m->subject = op->subject;
@@ -289,10 +189,10 @@ tell_end_of(const struct look *l, bool is_answered)
 	struct msg_look_end *m = &ev.u.look_end;
 
 	m->stream = l->op->stream;
-	m->look = l->number;
+	m->look = l->shown.look;
 	m->ok = is_answered;
-	m->shown = l->shown;
-	if (!is_answered || l->shown == 0)
+	m->shown = l->shown.count;
+	if (!is_answered || l->shown.count == 0)
 		m->code = s->code;
 	if (!is_answered)
 		text_set(m->why, sizeof(m->why), s->why);
@@ -300,11 +200,12 @@ tell_end_of(const struct look *l, bool is_answered)
 }
 
 void
-store_look(struct worker *w, struct store_op *op)
+operate_look(struct worker *w, struct operation *op)
 {
-	struct store_state *s = w->state;
-	struct look l = {.w = w, .op = op, .number = ++s->looks};
-	char text[STORE_TEXT_MAX];
+	struct operate *s = w->state;
+	struct look l = {
+	    .w = w, .op = op, .shown = {op->stream, ++s->looks, 0, 0}};
+	char text[OPERATE_TEXT_MAX];
 	bool is_answered;
 
 	write_request(&l, text);
@@ -324,19 +225,19 @@ store_look(struct worker *w, struct store_op *op)
 }
 
 void
-store_look_state(struct worker *w, struct store_op *op)
+operate_look_state(struct worker *w, struct operation *op)
 {
 	struct event ev = {.type = MESSAGE_LOOK_STATE};
 	struct msg_look_state *m = &ev.u.look_state;
-	struct store_state *s = w->state;
-	struct store_stream *t = op->at;
+	struct operate *s = w->state;
+	struct operate_stream *t = op->at;
 	const cJSON *state, *config;
 	uint64_t level = 0;
 	cJSON *tree;
 
 	m->asked_ns = clock_mono_ns();
-	if (store_ask(w, "STREAM.INFO", t->name, "{\"subjects_filter\":\">\"}",
-		&tree) != OUTCOME_OK) {
+	if (operate_ask(w, "STREAM.INFO", t->name,
+		"{\"subjects_filter\":\">\"}", &tree) != OUTCOME_OK) {
 		session_backoff(&s->pause, &w->child);
 		return;
 	}
@@ -350,7 +251,7 @@ store_look_state(struct worker *w, struct store_op *op)
 	m->bytes = json_count(state, "bytes");
 	m->subjects = json_count(state, "num_subjects");
 	child_emit(&w->child, &ev);
-	store_config_read(&t->config, config);
+	s->ops->config_read(w, op->stream, config);
 	/* Not of servers before 2.11: level 0. */
 	if (text_to_u64(json_text(json_get(config, "metadata"), "_nats.level"),
 		999, &level) == 0)

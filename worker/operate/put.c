@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* A publish, retried until its outcome stands; see stream_store.h. */
+/* A publish, retried until its outcome stands; see operate.h. */
 #include <string.h>
 
 #include "proto/base/text.h"
 #include "proto/refusal.h"
-#include "worker/workloads/stream_store/stream_store.h"
+#include "worker/operate/operate.h"
 
 #define HEADERS_MAX 6
 #define VALUE_MAX   512
@@ -19,7 +19,7 @@ struct header {
 struct sending {
 	struct header headers[HEADERS_MAX];
 	unsigned n;
-	char subject[STORE_SUBJECT_MAX];
+	char subject[OPERATE_SUBJECT_MAX];
 	uint64_t sum;
 };
 
@@ -37,7 +37,7 @@ add_number(struct sending *s, const char *key, uint64_t value)
 }
 
 static void
-make_headers(struct worker *w, const struct store_op *op, struct sending *s)
+make_headers(struct worker *w, const struct operation *op, struct sending *s)
 {
 	char *fill;
 
@@ -61,7 +61,7 @@ make_headers(struct worker *w, const struct store_op *op, struct sending *s)
 }
 
 static uint32_t
-bytes_stored(const struct store_op *op, const struct sending *s)
+bytes_stored(const struct operation *op, const struct sending *s)
 {
 	size_t headers = strlen("NATS/1.0\r\n\r\n"), all;
 	unsigned i;
@@ -70,11 +70,12 @@ bytes_stored(const struct store_op *op, const struct sending *s)
 		headers += strlen(s->headers[i].key) +
 			   strlen(s->headers[i].value) + strlen(": \r\n");
 	all = strlen(s->subject) + headers + op->size;
-	return (uint32_t)payload_stored(all, true, op->at->config.is_memory);
+	return (uint32_t)payload_stored(all, true, op->at->is_memory);
 }
 
 static void
-tell_terms(struct worker *w, const struct store_op *op, const struct sending *s)
+tell_terms(
+    struct worker *w, const struct operation *op, const struct sending *s)
 {
 	struct event ev = {.type = MESSAGE_PUBLISH_TERMS};
 	struct msg_publish_terms *m = &ev.u.publish_terms;
@@ -93,10 +94,10 @@ tell_terms(struct worker *w, const struct store_op *op, const struct sending *s)
 }
 
 static natsStatus
-make_message(struct worker *w, const struct store_op *op,
+make_message(struct worker *w, const struct operation *op,
     const struct sending *s, natsMsg **msg)
 {
-	const struct store_state *st = w->state;
+	const struct operate *st = w->state;
 	natsStatus status = natsMsg_Create(
 	    msg, s->subject, NULL, (const char *)st->data, (int)op->size);
 	unsigned i;
@@ -108,7 +109,7 @@ make_message(struct worker *w, const struct store_op *op,
 }
 
 static enum outcome
-send_once(struct worker *w, const struct store_op *op, const struct sending *s,
+send_once(struct worker *w, const struct operation *op, const struct sending *s,
     uint64_t *seq, bool *duplicate)
 {
 	natsMsg *msg = NULL, *reply = NULL;
@@ -120,7 +121,7 @@ send_once(struct worker *w, const struct store_op *op, const struct sending *s,
 	st = make_message(w, op, s, &msg);
 	if (st == NATS_OK)
 		st = natsConnection_RequestMsg(
-		    &reply, w->session.nc, msg, STORE_ATTEMPT_MS);
+		    &reply, w->session.nc, msg, OPERATE_ATTEMPT_MS);
 	natsMsg_Destroy(msg);
 	outcome = request_answer(&w->session, st, reply, &tree);
 	if (outcome != OUTCOME_OK)
@@ -138,22 +139,22 @@ send_once(struct worker *w, const struct store_op *op, const struct sending *s,
 
 /* What this client knows after an ack. */
 static void
-learn(struct store_op *op, uint64_t seq, bool duplicate)
+learn(struct operation *op, uint64_t seq, bool duplicate)
 {
-	struct store_stream *t = op->at;
+	struct operate_stream *t = op->at;
 
 	t->is_full = false;
 	if (duplicate)
 		return; /* of a message that may be gone */
-	store_know(t, op->subject, seq);
-	t->past[t->npast++ % STORE_PAST] = (struct store_past){
+	operate_know(t, op->subject, seq);
+	t->past[t->npast++ % OPERATE_PAST] = (struct operate_past){
 	    op->id, seq, op->subject, op->size, op->attempt};
 }
 
 static void
-make_payload(struct worker *w, const struct store_op *op, struct attempt *a)
+make_payload(struct worker *w, const struct operation *op, struct attempt *a)
 {
-	struct store_state *st = w->state;
+	struct operate *st = w->state;
 	struct payload p = {.run = w->config.run,
 	    .id = op->id,
 	    .incarnation = w->incarnation,
@@ -172,22 +173,22 @@ is_final(const struct worker *w, enum outcome outcome)
 }
 
 void
-store_put(struct worker *w, struct store_op *op)
+operate_put(struct worker *w, struct operation *op)
 {
+	struct operate *st = w->state;
 	struct attempt a = {.stream = op->stream, .size = op->size};
 	enum outcome whole = OUTCOME_FAIL, outcome;
 	/* A retry has to lie within the dedupe window of the first attempt. */
-	uint64_t since = clock_mono_ns(),
-		 patience = op->at->config.dedupe_ns / 2, seq;
+	uint64_t since = clock_mono_ns(), patience = op->at->dedupe_ns / 2, seq;
 	struct sending s = {.n = 0};
 	struct backoff b = {0};
 	bool duplicate = false;
 
 	if (op->id == 0)
-		op->id = store_next_id(w);
+		op->id = operate_next_id(w);
 	a.id = op->id;
-	store_at(w->state, op->id);
-	store_subject(w, op->stream, op->subject, s.subject);
+	operate_at(st, op->id);
+	st->ops->subject(w, op->stream, op->subject, s.subject);
 	make_headers(w, op, &s);
 	make_payload(w, op, &a);
 	for (;;) {
@@ -206,11 +207,11 @@ store_put(struct worker *w, struct store_op *op)
 		if (outcome == OUTCOME_UNKNOWN)
 			whole = OUTCOME_UNKNOWN;
 		if (is_final(w, outcome) ||
-		    store_must_give_up(w, since, patience)) {
+		    operate_must_give_up(w, since, patience)) {
 			tell_end(w, &a, whole);
 			break;
 		}
 		session_backoff(&b, &w->child);
 	}
-	store_at(w->state, 0);
+	operate_at(st, 0);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A removal or a change of limits, retried until its outcome stands; see
- * stream_store.h.
+ * operate.h.
  */
 #include <string.h>
 
 #include "proto/base/text.h"
-#include "worker/workloads/stream_store/stream_store.h"
+#include "worker/operate/operate.h"
 
 /* For how long one is tried whose answers don't come. */
 #define REMOVE_NS (30 * CLOCK_S)
@@ -16,15 +16,15 @@
 
 /* One kind of change: how it is told, and how it is asked for. */
 struct change {
-	void (*tell)(struct worker *, const struct store_op *);
+	void (*tell)(struct worker *, const struct operation *);
 	const char *verb;
-	char text[STORE_TEXT_MAX];
+	char text[OPERATE_TEXT_MAX];
 	uint64_t patience_ns;
 	bool insists; /* also when the answer is that it failed */
 };
 
 static void
-tell_remove(struct worker *w, const struct store_op *op)
+tell_remove(struct worker *w, const struct operation *op)
 {
 	struct event ev = {.type = MESSAGE_REMOVE_INVOKE};
 	struct msg_remove_invoke *m = &ev.u.remove_invoke;
@@ -42,7 +42,7 @@ tell_remove(struct worker *w, const struct store_op *op)
 }
 
 static void
-tell_limits(struct worker *w, const struct store_op *op)
+tell_limits(struct worker *w, const struct operation *op)
 {
 	struct event ev = {.type = MESSAGE_LIMITS_INVOKE};
 	struct msg_limits_invoke *m = &ev.u.limits_invoke;
@@ -58,7 +58,7 @@ tell_limits(struct worker *w, const struct store_op *op)
 }
 
 static void
-tell_ok(struct worker *w, const struct store_op *op, const cJSON *answer)
+tell_ok(struct worker *w, const struct operation *op, const cJSON *answer)
 {
 	struct event ev = {.type = MESSAGE_CHANGE_OK};
 	struct msg_change_ok *m = &ev.u.change_ok;
@@ -72,7 +72,7 @@ tell_ok(struct worker *w, const struct store_op *op, const cJSON *answer)
 }
 
 static void
-tell_not(struct worker *w, const struct store_op *op, enum outcome outcome)
+tell_not(struct worker *w, const struct operation *op, enum outcome outcome)
 {
 	struct event ev = {.type = MESSAGE_CHANGE_UNKNOWN};
 	/* FAIL and UNKNOWN have the same fields. */
@@ -89,7 +89,7 @@ tell_not(struct worker *w, const struct store_op *op, enum outcome outcome)
 }
 
 static void
-tell_over(struct worker *w, const struct store_op *op, enum outcome whole)
+tell_over(struct worker *w, const struct operation *op, enum outcome whole)
 {
 	struct event ev = {.type = MESSAGE_CHANGE_END};
 
@@ -113,20 +113,20 @@ is_final(const struct worker *w, const struct change *c, enum outcome outcome)
 
 /* True when JetStream did it. */
 static bool
-change(struct worker *w, struct store_op *op, const struct change *c)
+change(struct worker *w, struct operation *op, const struct change *c)
 {
 	enum outcome whole = OUTCOME_FAIL, outcome;
 	uint64_t since = clock_mono_ns();
 	struct backoff b = {0};
 	cJSON *tree;
 
-	op->id = store_next_id(w);
-	store_at(w->state, op->id);
+	op->id = operate_next_id(w);
+	operate_at(w->state, op->id);
 	for (;;) {
 		op->attempt++;
 		c->tell(w, op);
 		child_flush(&w->child);
-		outcome = store_ask(w, c->verb, op->at->name, c->text, &tree);
+		outcome = operate_ask(w, c->verb, op->at->name, c->text, &tree);
 		if (outcome == OUTCOME_OK) {
 			tell_ok(w, op, tree);
 			cJSON_Delete(tree);
@@ -137,38 +137,39 @@ change(struct worker *w, struct store_op *op, const struct change *c)
 		if (outcome == OUTCOME_UNKNOWN)
 			whole = OUTCOME_UNKNOWN;
 		if (is_final(w, c, outcome) ||
-		    store_must_give_up(w, since, c->patience_ns))
+		    operate_must_give_up(w, since, c->patience_ns))
 			break;
 		session_backoff(&b, &w->child);
 	}
 	tell_over(w, op, whole);
-	store_at(w->state, 0);
+	operate_at(w->state, 0);
 	return whole == OUTCOME_OK;
 }
 
 static void
-write_purge(const struct worker *w, const struct store_op *op, char *text)
+write_purge(const struct worker *w, const struct operation *op, char *text)
 {
-	char subject[STORE_SUBJECT_MAX];
+	const struct operate *s = w->state;
+	char subject[OPERATE_SUBJECT_MAX];
 	const char *comma = "";
 
-	text_set(text, STORE_TEXT_MAX, "{");
+	text_set(text, OPERATE_TEXT_MAX, "{");
 	if (op->subject != 0) {
-		store_subject(w, op->stream, op->subject, subject);
-		text_add(text, STORE_TEXT_MAX, "\"filter\":\"%s\"", subject);
+		s->ops->subject(w, op->stream, op->subject, subject);
+		text_add(text, OPERATE_TEXT_MAX, "\"filter\":\"%s\"", subject);
 		comma = ",";
 	}
 	if (op->remove_last != 0)
-		text_add(text, STORE_TEXT_MAX, "%s\"seq\":%llu", comma,
+		text_add(text, OPERATE_TEXT_MAX, "%s\"seq\":%llu", comma,
 		    (unsigned long long)op->remove_last + 1);
 	else if (op->keep != 0)
-		text_add(text, STORE_TEXT_MAX, "%s\"keep\":%llu", comma,
+		text_add(text, OPERATE_TEXT_MAX, "%s\"keep\":%llu", comma,
 		    (unsigned long long)op->keep);
-	text_add(text, STORE_TEXT_MAX, "}");
+	text_add(text, OPERATE_TEXT_MAX, "}");
 }
 
 void
-store_remove(struct worker *w, struct store_op *op)
+operate_remove(struct worker *w, struct operation *op)
 {
 	struct change c = {.tell = tell_remove, .patience_ns = REMOVE_NS};
 
@@ -186,13 +187,13 @@ store_remove(struct worker *w, struct store_op *op)
 }
 
 void
-store_limit(struct worker *w, struct store_op *op)
+operate_limit(struct worker *w, struct operation *op, const char *text)
 {
 	struct change c = {.tell = tell_limits,
 	    .verb = "STREAM.UPDATE",
 	    .patience_ns = LIMIT_NS,
 	    .insists = true};
 
-	store_config_write(w, op->stream, &op->at->config, &op->limits, c.text);
+	text_set(c.text, sizeof(c.text), text);
 	(void)change(w, op, &c); /* what is in force is told by its events */
 }
