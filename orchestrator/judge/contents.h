@@ -17,7 +17,9 @@
  * - A limit drops the oldest first: gone is what has as many newer ones that
  *   only limits can have touched as the loosest limit in force allows; maybe
  *   gone is what may have as many as the tightest one allows, with all whose
- *   publish is open or unknown.
+ *   publish is open or unknown. When the audit has read the stream and asked
+ *   its leader for the last sequence once more, there are no more unknown ones
+ *   behind a message than sequences which were not acknowledged.
  * - Age: maybe gone from the publish and its age on, less a margin, and less
  *   what clocks of servers on several hosts may differ by.
  *
@@ -55,7 +57,8 @@ struct publishing {
 struct contents {
 	struct stock **stocks; /* by stream; NULL: it is not followed */
 	uint32_t nstocks;
-	struct hashmap publishing; /* struct publishing, by id */
+	struct hashmap publishing;   /* struct publishing, by id */
+	const struct ledger *ledger; /* of the last event */
 	uint64_t swept_ns;
 	uint64_t skew_ns; /* clocks of servers differ by so much at most */
 	bool has_hole;	  /* something was dropped: nothing is sure */
@@ -82,6 +85,13 @@ bool contents_gone_by(
 
 /* The message there that is not certainly gone, or NULL. */
 const struct live *contents_find(
+    const struct contents *, uint32_t stream, uint64_t seq);
+
+/*
+ * The message behind seq (0: the first) that is not certainly gone, or NULL.
+ * seq is that of such a message.
+ */
+const struct live *contents_next(
     const struct contents *, uint32_t stream, uint64_t seq);
 
 /* The stream's, or NULL: for limits_loose() and its like. */
