@@ -11,8 +11,9 @@
  * sequences are outside (guarantees 2e), and when the stream is gone.
  *
  * Of streams whose messages go away it convicts for those only that nothing
- * can have removed (guarantees 18, contents.h). A message that has a lifetime
- * and is gone before its end has expired early.
+ * can have removed (guarantees 18, contents.h). Of some that is known only when
+ * the scan is over. A message that has a lifetime and is gone before its end
+ * has expired early.
  *
  * Why no legal behaviour trips it: other streams of a run have no limits, no
  * TTL and no purge, so nothing removes a message lawfully; the faults kill,
@@ -40,6 +41,7 @@
 struct lost_stream {
 	struct seqmap covered; /* sequences that the scan settled */
 	struct seqmap removed; /* those that are lawfully gone, if acked */
+	struct seqmap absent;  /* likewise, and not told to be lost */
 	struct msg_scan_gone gone;
 	struct msg_scan_begin begun; /* created: 0 when it is ours, or judged */
 	uint64_t gone_ns;  /* when that was told; 0: it was not, or is judged */
@@ -85,7 +87,15 @@ loss_kind(const struct check *c, uint32_t stream, uint64_t seq)
 		   : ANOMALY_LOST;
 }
 
-static void
+static bool
+has_to_be_there(const struct check *c, uint32_t stream, uint64_t seq)
+{
+	return contents_presence(c->contents, stream, seq, c->now_ns) ==
+	       PRESENT;
+}
+
+/* True when it is lost. */
+static bool
 on_absent(struct check *c, const struct msg_scan_absent *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
@@ -94,9 +104,8 @@ on_absent(struct check *c, const struct msg_scan_absent *m)
 	uint64_t id;
 
 	if (s == NULL || !seqmap_find(&s->acked, m->seq, &id) ||
-	    contents_presence(c->contents, m->stream, m->seq, c->now_ns) !=
-		PRESENT)
-		return;
+	    !has_to_be_there(c, m->stream, m->seq))
+		return false;
 	a.kind = loss_kind(c, m->stream, m->seq);
 	a.class = loss_class(c);
 	a.seqs[0] = m->seq;
@@ -113,6 +122,7 @@ on_absent(struct check *c, const struct msg_scan_absent *m)
 	    who, (unsigned long long)m->seq, s->name, m->tries,
 	    m->seq == seqmap_last(&s->acked) ? "last" : "middle",
 	    (unsigned long long)s->acked.count);
+	return true;
 }
 
 /* "message 3:17 at sequence 5", or the sequence alone. */
@@ -128,7 +138,8 @@ name_message(const struct ledger_stream *s, uint64_t seq, char out[64])
 	text_add(out, 64, "sequence %llu", (unsigned long long)seq);
 }
 
-static void
+/* True when messages are lost. */
+static bool
 on_range(struct check *c, const struct msg_scan_absent_range *m)
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
@@ -137,10 +148,10 @@ on_range(struct check *c, const struct msg_scan_absent_range *m)
 	char low[64], high[64];
 
 	if (s == NULL)
-		return;
+		return false;
 	gone = missing_between(c, m->stream, m->first, m->last);
 	if (gone.count == 0)
-		return;
+		return false;
 	a.kind = loss_kind(c, m->stream, gone.low);
 	a.class = loss_class(c);
 	a.seqs[0] = gone.low;
@@ -155,6 +166,39 @@ on_range(struct check *c, const struct msg_scan_absent_range *m)
 	    (unsigned long long)gone.count, (unsigned long long)s->acked.count,
 	    s->name, low, high, (unsigned long long)m->first,
 	    (unsigned long long)m->last, m->tries);
+	return true;
+}
+
+/*
+ * With the last sequence as it is after the scan it is known how many messages
+ * may be stored of which nobody heard.
+ */
+static void
+judge_doubtful(struct check *c, struct lost_stream *t, uint32_t stream)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+	struct anomaly a = {.stream = stream, .class = loss_class(c)};
+	const struct live *e = contents_next(c->contents, stream, 0);
+	char who[64];
+	uint64_t same;
+
+	for (; e != NULL; e = contents_next(c->contents, stream, e->seq)) {
+		if (!seqmap_find(&t->absent, e->seq, &same) ||
+		    !has_to_be_there(c, stream, e->seq))
+			continue;
+		a.kind = loss_kind(c, stream, e->seq);
+		a.ids[0] = e->id;
+		a.seqs[0] = e->seq;
+		name_message(s, e->seq, who);
+		check_raise(c, &a,
+		    "%s of %s was acknowledged and is gone: nothing has "
+		    "removed it, and no limit can have dropped it, with all "
+		    "that may be stored behind it up to %llu, the last "
+		    "sequence after the scan",
+		    who, s->name,
+		    (unsigned long long)contents_stock(c->contents, stream)
+			->end);
+	}
 }
 
 /*
@@ -372,6 +416,8 @@ on_end(struct check *c, struct lost_stream *t, const struct msg_scan_end *m)
 	uint64_t seq;
 
 	judge_anew(c, t, m->stream);
+	if (s != NULL)
+		judge_doubtful(c, t, m->stream);
 	if (s == NULL || !m->complete)
 		return;	  /* the judge already says so */
 	if (!c->has_hole) /* it may have been received there */
@@ -391,10 +437,29 @@ cover(struct lost_stream *t, uint64_t seq)
 
 /* Sequences begin at 1, and what is behind the last one is none. */
 static int
-cover_range(struct lost_stream *t, const struct msg_scan_absent_range *m)
+cover_range(struct seqmap *of, uint64_t first, uint64_t last)
 {
-	return seqmap_cover(&t->covered, m->first > 0 ? m->first : 1,
-	    m->last < UINT64_MAX ? m->last : UINT64_MAX - 1);
+	return seqmap_cover(
+	    of, first > 0 ? first : 1, last < UINT64_MAX ? last : last - 1);
+}
+
+static int
+on_absences(struct check *c, struct lost_stream *t, const struct event *ev)
+{
+	const struct msg_scan_absent_range *m = &ev->u.scan_absent_range;
+	uint64_t last = m->last;
+	bool is_lost;
+	int err;
+
+	if (ev->type == MESSAGE_SCAN_ABSENT) {
+		is_lost = on_absent(c, &ev->u.scan_absent);
+		last = m->first; /* where the sequence stands, too */
+	} else
+		is_lost = on_range(c, m);
+	err = cover_range(&t->covered, m->first, last);
+	if (err == 0 && !is_lost && contents_has(c->contents, m->stream))
+		err = cover_range(&t->absent, m->first, last);
+	return err;
 }
 
 static int
@@ -445,6 +510,7 @@ lost_event(struct check *c, const struct event *ev)
 	switch ((unsigned)ev->type) {
 	case MESSAGE_SCAN_BEGIN:
 		seqmap_fini(&t->removed);
+		seqmap_fini(&t->absent);
 		seqmap_fini(&t->covered); /* another try settles anew */
 		on_begin(c, t, &ev->u.scan_begin);
 		return 0;
@@ -453,11 +519,8 @@ lost_event(struct check *c, const struct event *ev)
 	case MESSAGE_SCAN_REMOVED:
 		return on_removed(c, t, &ev->u.scan_removed);
 	case MESSAGE_SCAN_ABSENT:
-		on_absent(c, &ev->u.scan_absent);
-		return cover(t, ev->u.scan_absent.seq);
 	case MESSAGE_SCAN_ABSENT_RANGE:
-		on_range(c, &ev->u.scan_absent_range);
-		return cover_range(t, &ev->u.scan_absent_range);
+		return on_absences(c, t, ev);
 	case MESSAGE_SCAN_STATE:
 		on_state(c, t, &ev->u.scan_state);
 		return 0;
@@ -485,6 +548,7 @@ lost_fini(struct check *c)
 	for (i = 0; i < st->n; i++) {
 		seqmap_fini(&st->streams[i].covered);
 		seqmap_fini(&st->streams[i].removed);
+		seqmap_fini(&st->streams[i].absent);
 	}
 	free(st->streams);
 }

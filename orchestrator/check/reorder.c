@@ -9,9 +9,9 @@
  * are left out; concurrent publishes may get any order.
  *
  * Publisher (guarantees 2): of two messages that one connection sent one
- * after the other, each acknowledged at its first attempt, the second has
- * the lower sequence. Legal when any attempt failed, the connection was made
- * anew, or the stream's leader changed.
+ * after the other to one stream, each acknowledged at its first attempt, the
+ * second has the lower sequence. Legal when any attempt failed, the connection
+ * was made anew, or the stream's leader changed.
  *
  * Consumer (guarantees 7): among first deliveries, ordered by consumer
  * sequence, the stream sequence goes down. After a change of the consumer's
@@ -53,9 +53,9 @@ struct reorder_stream {
 };
 
 struct reorder_publisher {
-	struct order sent;     /* counter: stream sequence, when acked */
+	struct order *sent; /* by stream; counter: sequence, when acked */
+	uint32_t nsent;
 	uint64_t disturbed_ns; /* what was invoked before is left out */
-	uint32_t stream;       /* to which it has published lately */
 };
 
 struct reorder_state {
@@ -276,26 +276,27 @@ judge_publisher(struct check *c, const struct ledger_entry *e,
 	    m->stream, sizeof(*w), CHECK_SLOTS_MAX);
 	const struct order_item *low, *high;
 	struct order_item *item;
+	struct order *sent;
 	int err;
 
-	if (p == NULL || w == NULL)
+	sent = p == NULL ? NULL
+			 : array_at(&p->sent, &p->nsent, m->stream,
+			       sizeof(*sent), CHECK_SLOTS_MAX);
+	if (sent == NULL || w == NULL)
 		return -ENOMEM;
 	if (e->attempts != 1 || e->is_unknown || m->duplicate ||
 	    e->invoked_ns <= p->disturbed_ns)
 		return 0;
-	if (p->stream != m->stream)
-		order_fini(&p->sent); /* each stream has its own order */
-	p->stream = m->stream;
-	err = order_put(&p->sent, message_id_counter(m->id), &item);
+	err = order_put(sent, message_id_counter(m->id), &item);
 	if (err < 0 || item->value != 0)
 		return err == -ENOMEM ? err : 0;
 	item->value = m->seq;
 	item->time_ns = c->now_ns;
-	low = order_below(&p->sent, item->number);
+	low = order_below(sent, item->number);
 	high = item;
 	if (!is_inverted(low, high)) {
 		low = item;
-		high = order_above(&p->sent, item->number);
+		high = order_above(sent, item->number);
 	}
 	if (!is_inverted(low, high) || w->waits)
 		return 0; /* one that waits is enough */
@@ -364,6 +365,15 @@ streams_judge(struct check *c)
 		stream_judge(c, i);
 }
 
+static void
+publisher_forget(struct reorder_publisher *p)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->nsent; i++)
+		order_fini(&p->sent[i]);
+}
+
 /* An attempt failed, or the connection broke: what is open may overtake. */
 static void
 on_disturbance(struct check *c, uint32_t source)
@@ -377,7 +387,7 @@ on_disturbance(struct check *c, uint32_t source)
 		return;
 	p = &st->publishers[source];
 	p->disturbed_ns = c->now_ns;
-	order_fini(&p->sent);
+	publisher_forget(p);
 	for (i = 0; i < st->nstreams; i++)
 		if (message_id_source(st->streams[i].ids[0]) == source)
 			st->streams[i].waits = false;
@@ -428,8 +438,10 @@ reorder_fini(struct check *c)
 		order_fini(&st->consumers[i].firsts);
 		order_fini(&st->consumers[i].others);
 	}
-	for (i = 0; i < st->npublishers; i++)
-		order_fini(&st->publishers[i].sent);
+	for (i = 0; i < st->npublishers; i++) {
+		publisher_forget(&st->publishers[i]);
+		free(st->publishers[i].sent);
+	}
 	free(st->consumers);
 	free(st->streams);
 	free(st->publishers);

@@ -75,11 +75,63 @@ contents_publishing(const struct contents *ct, uint64_t id)
 	return hashmap_find(&ct->publishing, id);
 }
 
-static bool
-is_present(const struct stock *st, const struct live *e, uint64_t now_ns)
+const struct live *
+contents_next(const struct contents *ct, uint32_t stream, uint64_t seq)
 {
-	return e->open == 0 && (e->touched & ~TOUCHED_AGE) == 0 &&
-	       limits_early_ns(st, e) > now_ns;
+	const struct stock *st = stock_of(ct, stream);
+	const struct live *e;
+
+	if (st == NULL)
+		return NULL;
+	e = lanes_find(&st->lanes, seq);
+	return lanes_find(&st->lanes,
+	    e != NULL ? e->next[LANE_STREAM] : st->lanes.stream.first);
+}
+
+/*
+ * What was stored behind seq and not acknowledged has taken a sequence that
+ * was not acknowledged, nor will be: those that later were are counted.
+ */
+static unsigned
+level_of(const struct contents *ct, const struct stock *st, uint64_t seq)
+{
+	const struct ledger_stream *s =
+	    ledger_stream(ct->ledger, st->terms.stream);
+
+	if (st->end == 0 || s == NULL)
+		return LANE_ALL;
+	if (seq >= st->end)
+		return 0;
+	return lanes_level(st->end - seq -
+			   seqmap_between(&s->acked, seq + 1, st->end).count +
+			   st->recovered);
+}
+
+/* Whether it is there with all that may be stored behind it, unheard. */
+static bool
+is_within(
+    const struct contents *ct, const struct stock *st, const struct live *e)
+{
+	unsigned dropped = e->touched & (TOUCHED_LIMIT | TOUCHED_PER_SUBJECT);
+	unsigned level = level_of(ct, st, e->seq);
+
+	if (level != 0 && (e->touched & TOUCHED_STRAY) != 0)
+		return false;
+	if (level == LANE_ALL)
+		return dropped == 0;
+	return e->drops_at[LANE_STREAM] > level &&
+	       e->drops_at[LANE_SUBJECT] > level;
+}
+
+static bool
+is_present(const struct contents *ct, const struct stock *st,
+    const struct live *e, uint64_t now_ns)
+{
+	unsigned but =
+	    TOUCHED_AGE | TOUCHED_LIMIT | TOUCHED_PER_SUBJECT | TOUCHED_STRAY;
+
+	return e->open == 0 && (e->touched & ~but) == 0 &&
+	       limits_early_ns(st, e) > now_ns && is_within(ct, st, e);
 }
 
 enum presence
@@ -100,7 +152,7 @@ contents_presence(
 		return MAYBE_PRESENT;
 	if (e == NULL)
 		return seqmap_find(&st->aged, seq, &same) ? AGED : GONE;
-	return is_present(st, e, now_ns) ? PRESENT : MAYBE_PRESENT;
+	return is_present(ct, st, e, now_ns) ? PRESENT : MAYBE_PRESENT;
 }
 
 bool
@@ -124,11 +176,12 @@ part_add(struct seqmap_part *p, uint64_t seq)
 }
 
 static bool
-is_asked_for(const struct stock *st, const struct contents_query *q,
+is_asked_for(const struct contents *ct, const struct contents_query *q,
     const struct live *e)
 {
 	return e != NULL && (q->subject == 0 || q->subject == e->subject) &&
-	       e->acked_ns < q->acked_by_ns && is_present(st, e, q->now_ns);
+	       e->acked_ns < q->acked_by_ns &&
+	       is_present(ct, stock_of(ct, q->stream), e, q->now_ns);
 }
 
 struct seqmap_part
@@ -146,7 +199,7 @@ contents_present(const struct contents *ct, const struct contents_query *q)
 	if (q->last - q->first < PROBES) {
 		for (seq = q->first; seq - q->first <= q->last - q->first;
 		     seq++)
-			if (is_asked_for(st, q, lanes_find(&st->lanes, seq)))
+			if (is_asked_for(ct, q, lanes_find(&st->lanes, seq)))
 				part_add(&part, seq);
 		return part;
 	}
@@ -154,7 +207,7 @@ contents_present(const struct contents *ct, const struct contents_query *q)
 	for (seq = lane->last; seq != 0 && seq >= q->first;
 	     seq = e->prev[lane->kind]) {
 		e = lanes_find(&st->lanes, seq);
-		if (seq <= q->last && is_asked_for(st, q, e))
+		if (seq <= q->last && is_asked_for(ct, q, e))
 			part_add(&part, seq);
 	}
 	return part;
@@ -335,31 +388,54 @@ is_single(const struct ledger_stream *s, const struct faults *faults)
 	       faults->servers_ended == 0;
 }
 
+static bool
+may_be_dropped(
+    const struct stock *st, const struct publishing *p, unsigned level)
+{
+	const struct lane *lane = &st->lanes.stream;
+	struct amount strays = lane_strays(lane, level, st->largest);
+	struct limits tight = limits_tight(st);
+	struct amount n = lane->stored;
+
+	amount_sub(&n, p->stored.messages, p->stored.bytes);
+	amount_add(&n, lane->pending.messages, lane->pending.bytes);
+	amount_add(&n, strays.messages, strays.bytes);
+	return st->terms.discard == DISCARD_OLD &&
+	       (n.messages >= tight.messages ||
+		   n.bytes + p->terms.stored > tight.bytes);
+}
+
+static bool
+may_be_dropped_of_subject(
+    const struct stock *st, const struct publishing *p, unsigned level)
+{
+	const struct lane *lane = &st->lanes.subjects[p->terms.subject];
+	uint64_t n = lane->stored.messages - p->of_subject +
+		     lane->pending.messages +
+		     lane_strays(lane, level, st->largest).messages;
+
+	return limits_drop_of_subject(st) && n >= limits_tight(st).per_subject;
+}
+
 /*
  * Until it was known to be there limits may have dropped it, for what has
  * come meanwhile, and may be gone by now.
  */
-static unsigned
-dropped_unseen(const struct stock *st, const struct publishing *p)
+static void
+drop_unseen(const struct stock *st, const struct publishing *p, struct live *e)
 {
-	const struct lane *s = &st->lanes.stream;
-	const struct lane *of = &st->lanes.subjects[p->terms.subject];
-	struct limits tight = limits_tight(st);
-	struct amount n = s->stored;
-	unsigned why = 0;
+	unsigned level = LANE_LEVELS;
 
-	amount_sub(&n, p->stored.messages, p->stored.bytes);
-	amount_add(&n, s->pending.messages, s->pending.bytes);
-	amount_add(&n, s->stray.messages, s->stray.bytes);
-	if (st->terms.discard == DISCARD_OLD &&
-	    (n.messages >= tight.messages ||
-		n.bytes + p->terms.stored > tight.bytes))
-		why |= TOUCHED_LIMIT;
-	n.messages = of->stored.messages - p->of_subject +
-		     of->pending.messages + of->stray.messages;
-	if (limits_drop_of_subject(st) && n.messages >= tight.per_subject)
-		why |= TOUCHED_PER_SUBJECT;
-	return why;
+	if (may_be_dropped(st, p, LANE_ALL))
+		e->touched |= TOUCHED_LIMIT;
+	if (may_be_dropped_of_subject(st, p, LANE_ALL))
+		e->touched |= TOUCHED_PER_SUBJECT;
+	while (level-- > 0) {
+		if (may_be_dropped(st, p, level))
+			e->drops_at[LANE_STREAM] = (uint8_t)level;
+		if (may_be_dropped_of_subject(st, p, level))
+			e->drops_at[LANE_SUBJECT] = (uint8_t)level;
+	}
 }
 
 static void
@@ -373,7 +449,8 @@ enter_stored(struct stock *st, const struct publishing *p,
 	    .acked_ns = ev->time_ns,
 	    .ttl_ns = p->terms.ttl_ns,
 	    .subject = p->terms.subject,
-	    .bytes = p->terms.stored};
+	    .bytes = p->terms.stored,
+	    .drops_at = {LANE_LEVELS, LANE_LEVELS}};
 
 	/*
 	 * An acknowledgement as duplicate names a copy that is as old as the
@@ -385,7 +462,8 @@ enter_stored(struct stock *st, const struct publishing *p,
 	    e.subject == 0)
 		e.touched = TOUCHED_REMOVAL;
 	else
-		e.touched = dropped_unseen(st, p);
+		drop_unseen(st, p, &e);
+	st->recovered += p->was_unknown;
 	limits_enter(st, &e);
 	removals_enter(st, &e);
 	lanes_add(&st->lanes, &e);
@@ -497,6 +575,26 @@ enter_limits(struct contents *ct, const struct event *ev)
 		limits_begin(st, &c);
 }
 
+/*
+ * The leader's numbers after the audit has read the stream: what was read, and
+ * found absent, was so before. Another scan begins anew.
+ */
+static void
+enter_end(struct contents *ct, const struct event *ev)
+{
+	const struct msg_scan_tally *m = &ev->u.scan_tally;
+	const struct ledger_stream *s = ledger_stream(ct->ledger, m->stream);
+	struct stock *st = stock_of(ct, m->stream);
+
+	if (st == NULL || s == NULL)
+		return;
+	st->end = 0;
+	if (ev->type == MESSAGE_SCAN_TALLY)
+		st->end = m->last > seqmap_last(&s->acked)
+			      ? m->last
+			      : seqmap_last(&s->acked);
+}
+
 static void
 enter_change(struct contents *ct, const struct event *ev)
 {
@@ -577,6 +675,7 @@ contents_event(struct contents *ct, const struct event *ev,
 	const struct ledger_stream *s;
 	uint32_t i;
 
+	ct->ledger = ledger;
 	if (ev->type == MESSAGE_CONTENTS)
 		enter_contents(ct, &ev->u.contents,
 		    ledger_stream(ledger, ev->u.contents.stream));
@@ -607,6 +706,9 @@ contents_event(struct contents *ct, const struct event *ev,
 		enter_deliver(ct, &ev->u.deliver);
 	else if (ev->type == MESSAGE_STREAM_RULES)
 		enter_rules(ct, &ev->u.stream_rules);
+	else if (ev->type == MESSAGE_SCAN_BEGIN ||
+		 ev->type == MESSAGE_SCAN_TALLY)
+		enter_end(ct, ev);
 	else if (ev->type == MESSAGE_CHILD_EXIT)
 		enter_exit(ct, ev->u.child_exit.child);
 	else if (ev->type == MESSAGE_DROPPED)

@@ -17,7 +17,9 @@
  * - A limit drops the oldest first: gone is what has as many newer ones that
  *   only limits can have touched as the loosest limit in force allows; maybe
  *   gone is what may have as many as the tightest one allows, with all whose
- *   publish is open or unknown.
+ *   publish is open or unknown. When the audit has read the stream and asked
+ *   its leader for the last sequence once more, there are no more unknown ones
+ *   behind a message than sequences which were not acknowledged.
  * - A work queue drops what its consumer has acked, so maybe gone is what was
  *   delivered; a stream with interest drops also, or never stores, what no
  *   consumer takes, so there everything is.
@@ -58,7 +60,8 @@ struct publishing {
 struct contents {
 	struct stock **stocks; /* by stream; NULL: it is not followed */
 	uint32_t nstocks;
-	struct hashmap publishing; /* struct publishing, by id */
+	struct hashmap publishing;   /* struct publishing, by id */
+	const struct ledger *ledger; /* of the last event */
 	uint64_t swept_ns;
 	uint64_t skew_ns; /* clocks of servers differ by so much at most */
 	bool has_hole;	  /* something was dropped: nothing is sure */
@@ -93,6 +96,13 @@ const struct live *contents_find(
  */
 void contents_settled(
     struct contents *, uint32_t stream, uint64_t seq, uint64_t now_ns);
+
+/*
+ * The message behind seq (0: the first) that is not certainly gone, or NULL.
+ * seq is that of such a message.
+ */
+const struct live *contents_next(
+    const struct contents *, uint32_t stream, uint64_t seq);
 
 /* The stream's, or NULL: for limits_loose() and its like. */
 const struct stock *contents_stock(const struct contents *, uint32_t stream);

@@ -7,6 +7,28 @@
 #include "proto/base/array.h"
 #include "proto/base/ensure.h"
 
+/* LANE_ALL is what was counted. */
+static const uint64_t levels[LANE_LEVELS] = {
+    0, 1, 2, 4, 8, 16, 32, 64, UINT64_MAX};
+
+unsigned
+lanes_level(uint64_t strays)
+{
+	unsigned level = 0;
+
+	while (levels[level] < strays)
+		level++;
+	return level;
+}
+
+struct amount
+lane_strays(const struct lane *lane, unsigned level, uint64_t largest)
+{
+	return level == LANE_ALL
+		   ? lane->stray
+		   : (struct amount){levels[level], levels[level] * largest};
+}
+
 void
 amount_add(struct amount *a, uint64_t messages, uint64_t bytes)
 {
@@ -110,12 +132,21 @@ lanes_open(struct lanes *l, struct live *e, int more)
 	proofs_count(l, e, true);
 }
 
+static void
+drops_at(struct live *e, enum lane_kind k, unsigned level)
+{
+	if (level < e->drops_at[k])
+		e->drops_at[k] = (uint8_t)level;
+}
+
 /* Put a new entry between those with lower and higher sequences. */
 static void
 lane_link(struct lanes *l, struct lane *lane, struct live *e)
 {
 	enum lane_kind k = lane->kind;
 	uint64_t prev = lane->last, next = 0;
+	struct lane_mark *m;
+	unsigned level;
 
 	while (prev > e->seq) { /* acks come nearly in order */
 		next = prev;
@@ -126,11 +157,16 @@ lane_link(struct lanes *l, struct lane *lane, struct live *e)
 	*(prev != 0 ? &lanes_find(l, prev)->next[k] : &lane->first) = e->seq;
 	*(next != 0 ? &lanes_find(l, next)->prev[k] : &lane->last) = e->seq;
 	amount_add(&lane->stored, 1, e->bytes);
-	if (e->seq <= lane->mark)
-		return;
-	amount_add(&lane->above, 1, e->bytes);
-	if (lane->above_first == 0 || e->seq < lane->above_first)
-		lane->above_first = e->seq;
+	for (level = 0; level < LANE_LEVELS; level++) {
+		m = &lane->marks[level];
+		if (e->seq <= m->seq) {
+			drops_at(e, k, level);
+			continue;
+		}
+		amount_add(&m->above, 1, e->bytes);
+		if (m->above_first == 0 || e->seq < m->above_first)
+			m->above_first = e->seq;
+	}
 }
 
 static void
@@ -138,15 +174,18 @@ lane_unlink(struct lanes *l, struct lane *lane, const struct live *e)
 {
 	enum lane_kind k = lane->kind;
 	uint64_t prev = e->prev[k], next = e->next[k];
+	struct lane_mark *m;
 
 	*(prev != 0 ? &lanes_find(l, prev)->next[k] : &lane->first) = next;
 	*(next != 0 ? &lanes_find(l, next)->prev[k] : &lane->last) = prev;
 	lane->removed++;
-	if (e->seq <= lane->mark)
-		return;
-	amount_sub(&lane->above, 1, e->bytes);
-	if (lane->above_first == e->seq)
-		lane->above_first = next;
+	for (m = lane->marks; m < lane->marks + LANE_LEVELS; m++) {
+		if (e->seq <= m->seq)
+			continue;
+		amount_sub(&m->above, 1, e->bytes);
+		if (m->above_first == e->seq)
+			m->above_first = next;
+	}
 }
 
 void
@@ -160,11 +199,11 @@ lanes_add(struct lanes *l, const struct live *m)
 		return;
 	*e = *m;
 	lane_link(l, &l->stream, e);
-	if (e->seq <= l->stream.mark)
+	if (e->seq <= l->stream.marks[LANE_ALL].seq)
 		e->touched |= TOUCHED_LIMIT;
 	if (lane != &l->stream) {
 		lane_link(l, lane, e);
-		if (e->seq <= lane->mark)
+		if (e->seq <= lane->marks[LANE_ALL].seq)
 			e->touched |= TOUCHED_PER_SUBJECT;
 	}
 	proofs_count(l, e, true);
@@ -195,26 +234,54 @@ lanes_left_by(const struct lanes *l, uint64_t seq, uint64_t ns)
 	return n == LANES_GONE_MAX && g->ns <= ns;
 }
 
-void
-lanes_mark(struct lanes *l, struct lane *lane, const struct amount *limit)
+static unsigned
+touched_by(const struct lane *lane)
 {
-	struct amount *a = &lane->above;
+	return lane->kind == LANE_STREAM ? TOUCHED_LIMIT : TOUCHED_PER_SUBJECT;
+}
+
+static void
+mark_at(struct lanes *l, struct lane *lane, unsigned level,
+    const struct amount *room)
+{
+	struct lane_mark *m = &lane->marks[level];
 	struct live *e;
 
-	while (lane->above_first != 0) {
-		if (a->messages + lane->pending.messages +
-			    lane->stray.messages <=
-			limit->messages &&
-		    a->bytes + lane->pending.bytes + lane->stray.bytes <=
-			limit->bytes)
-			return;
-		e = lanes_find(l, lane->above_first);
-		lane->mark = e->seq;
-		lane->above_first = e->next[lane->kind];
-		amount_sub(a, 1, e->bytes);
-		lanes_touch(l, e,
-		    lane->kind == LANE_STREAM ? TOUCHED_LIMIT
-					      : TOUCHED_PER_SUBJECT);
+	while (m->above_first != 0 && (m->above.messages > room->messages ||
+					  m->above.bytes > room->bytes)) {
+		e = lanes_find(l, m->above_first);
+		m->seq = e->seq;
+		m->above_first = e->next[lane->kind];
+		amount_sub(&m->above, 1, e->bytes);
+		drops_at(e, lane->kind, level);
+		if (level == LANE_ALL)
+			lanes_touch(l, e, touched_by(lane));
+	}
+}
+
+/* Without a limit there is room for everything. */
+static uint64_t
+room_beside(uint64_t limit, uint64_t pending, uint64_t strays)
+{
+	if (limit == LANE_NO_LIMIT)
+		return UINT64_MAX;
+	return limit > pending + strays ? limit - pending - strays : 0;
+}
+
+void
+lanes_mark(struct lanes *l, struct lane *lane, const struct amount *limit,
+    uint64_t largest)
+{
+	struct amount strays, room;
+	unsigned level;
+
+	for (level = 0; level < LANE_LEVELS; level++) {
+		strays = lane_strays(lane, level, largest);
+		room.messages = room_beside(
+		    limit->messages, lane->pending.messages, strays.messages);
+		room.bytes = room_beside(
+		    limit->bytes, lane->pending.bytes, strays.bytes);
+		mark_at(l, lane, level, &room);
 	}
 }
 

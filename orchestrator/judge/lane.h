@@ -5,6 +5,11 @@
  * another. A lane counts what limits look at: what is there for certain, what
  * may be there, and what may still come.
  *
+ * How many publishes were stored of which nobody heard (strays) is known
+ * later, if at all: each took a sequence that was not acknowledged. So what a
+ * limit may have dropped is worked out for several numbers of them at a time,
+ * the levels: none, one, a few, and as many as were counted.
+ *
  * Memory: an entry for each message, which leaves when it is gone.
  */
 #ifndef JUDGE_LANE_H
@@ -26,11 +31,14 @@ enum lane_kind {
 #define TOUCHED_AGE	    2u /* it will be old within two seconds */
 #define TOUCHED_PER_SUBJECT 4u
 #define TOUCHED_LIMIT	    8u
+#define TOUCHED_STRAY	    16u /* by a stray that replaces others */
 
 #define LANE_NO_LIMIT  UINT64_MAX
 #define LANES_MAX      65536 /* subjects that have a lane */
 #define LIVE_MAX       (1u << 26)
 #define LANES_GONE_MAX 1024
+#define LANE_LEVELS    9
+#define LANE_ALL       (LANE_LEVELS - 1) /* all strays that were counted */
 
 struct live {
 	uint64_t seq; /* the key */
@@ -39,6 +47,8 @@ struct live {
 	uint32_t subject, bytes;
 	uint32_t open; /* removals that have it in scope and go on */
 	unsigned touched;
+	/* The lowest level at which a limit may have dropped it. */
+	uint8_t drops_at[LANE_KINDS];
 	uint64_t prev[LANE_KINDS], next[LANE_KINDS]; /* sequences, 0: none */
 };
 
@@ -46,12 +56,17 @@ struct amount {
 	uint64_t messages, bytes;
 };
 
+/* What a limit may have dropped, at one level. */
+struct lane_mark {
+	uint64_t seq;	      /* what is not above it may be dropped */
+	uint64_t above_first; /* the lowest one above it, or 0 */
+	struct amount above;  /* those */
+};
+
 struct lane {
 	enum lane_kind kind;
-	uint64_t first, last;  /* sequences; 0: it is empty */
-	uint64_t mark;	       /* what is not above it may be dropped */
-	uint64_t above_first;  /* the lowest one above the mark, or 0 */
-	struct amount above;   /* those */
+	uint64_t first, last; /* sequences; 0: it is empty */
+	struct lane_mark marks[LANE_LEVELS];
 	struct amount proof;   /* only limits can have touched them */
 	struct amount pending; /* publishes whose attempts go on */
 	struct amount stray;   /* publishes that may be stored, unheard */
@@ -83,6 +98,13 @@ struct lane *lanes_of(struct lanes *, uint32_t subject);
 /* The message at a sequence, or NULL. Valid until one is added or leaves. */
 struct live *lanes_find(const struct lanes *, uint64_t seq);
 
+/* The lowest level that has so many strays; LANE_ALL: none has. */
+unsigned lanes_level(uint64_t strays);
+
+/* So many strays there may be in a lane at a level, of so many bytes each. */
+struct amount lane_strays(
+    const struct lane *, unsigned level, uint64_t largest);
+
 /* Enter a message. Its links are ignored. */
 void lanes_add(struct lanes *, const struct live *);
 
@@ -107,9 +129,11 @@ bool lanes_left_by(const struct lanes *, uint64_t seq, uint64_t ns);
 
 /*
  * The lane drops its oldest when it has more than this: mark those that may
- * have been dropped, with all that may be there beside them.
+ * have been dropped, with all that may be there beside them. No message has
+ * more bytes than the largest.
  */
-void lanes_mark(struct lanes *, struct lane *, const struct amount *limit);
+void lanes_mark(struct lanes *, struct lane *, const struct amount *limit,
+    uint64_t largest);
 
 /* The same of those that certainly were: they leave. */
 void lanes_drop(

@@ -206,7 +206,7 @@ weigh_stream(struct stock *st, uint64_t now_ns)
 		least_of.messages = minus(tight.messages, n);
 	if (tight.bytes != LANE_NO_LIMIT)
 		least_of.bytes = minus(tight.bytes, n * MARKER_BYTES);
-	lanes_mark(&st->lanes, &st->lanes.stream, &least_of);
+	lanes_mark(&st->lanes, &st->lanes.stream, &least_of, st->largest);
 	lanes_drop(&st->lanes, &st->lanes.stream, &most_of, now_ns);
 }
 
@@ -242,7 +242,7 @@ weigh_subject(struct stock *st, uint32_t subject, uint64_t now_ns)
 		return;
 	if (has_markers(st) && least_of.messages != LANE_NO_LIMIT)
 		least_of.messages = minus(least_of.messages, 1);
-	lanes_mark(&st->lanes, lane, &least_of);
+	lanes_mark(&st->lanes, lane, &least_of, st->largest);
 	if (!refuses_subject(st))
 		lanes_drop(&st->lanes, lane, &most_of, now_ns);
 }

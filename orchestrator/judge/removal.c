@@ -13,6 +13,7 @@ struct fate {
 	struct stock *stock;
 	uint64_t seq; /* those below it ... */
 	uint64_t now_ns, from_ns;
+	unsigned why;
 };
 
 typedef void fate_of(const struct fate *, struct live *);
@@ -74,7 +75,7 @@ static void
 fate_maybe(const struct fate *f, struct live *e)
 {
 	lanes_open(&f->stock->lanes, e, -1);
-	lanes_touch(&f->stock->lanes, e, TOUCHED_REMOVAL);
+	lanes_touch(&f->stock->lanes, e, f->why);
 }
 
 static void
@@ -114,6 +115,7 @@ ghost_widen(struct ghost *g, const struct ghost *by)
 		g->scope.last = by->scope.last;
 	if (by->before_ns > g->before_ns)
 		g->before_ns = by->before_ns;
+	g->why |= by->why;
 }
 
 /*
@@ -138,16 +140,17 @@ ghosts_fold(struct stock *st)
 static bool
 is_same(const struct ghost *a, const struct ghost *b)
 {
-	return a->before_ns == b->before_ns &&
+	return a->before_ns == b->before_ns && a->why == b->why &&
 	       a->scope.subject == b->scope.subject &&
 	       a->scope.first == b->scope.first &&
 	       a->scope.last == b->scope.last;
 }
 
 static void
-ghosts_add(struct stock *st, const struct scope *s, uint64_t before_ns)
+ghosts_add(
+    struct stock *st, const struct scope *s, uint64_t before_ns, unsigned why)
 {
-	struct ghost g = {*s, before_ns};
+	struct ghost g = {*s, before_ns, why};
 	uint32_t i;
 
 	for (i = 0; i < st->nghosts; i++)
@@ -252,7 +255,7 @@ void
 removals_ok(struct stock *st, uint64_t id, uint32_t attempt, uint64_t now_ns)
 {
 	struct removal r;
-	struct fate f = {.stock = st, .now_ns = now_ns};
+	struct fate f = {.stock = st, .now_ns = now_ns, .why = TOUCHED_REMOVAL};
 
 	if (!removal_take(st, id, attempt, &r))
 		return;
@@ -261,7 +264,7 @@ removals_ok(struct stock *st, uint64_t id, uint32_t attempt, uint64_t now_ns)
 		keep_newest(&r, &f);
 	else
 		scope_each(&r.scope, fate_removed, &f);
-	ghosts_add(st, &r.scope, now_ns);
+	ghosts_add(st, &r.scope, now_ns, TOUCHED_REMOVAL);
 }
 
 void
@@ -274,16 +277,23 @@ removals_fail(struct stock *st, uint64_t id, uint32_t attempt)
 		scope_each(&r.scope, fate_close, &f);
 }
 
-void
-removals_unknown(struct stock *st, uint64_t id, uint32_t attempt)
+static void
+leave_open(struct stock *st, uint64_t id, uint32_t attempt, unsigned why)
 {
-	struct fate f = {.stock = st};
+	struct fate f = {.stock = st, .why = why};
 	struct removal r;
 
 	if (!removal_take(st, id, attempt, &r))
 		return;
 	scope_each(&r.scope, fate_maybe, &f);
-	ghosts_add(st, &r.scope, FOREVER);
+	ghosts_add(st, &r.scope, FOREVER, why);
+}
+
+void
+removals_unknown(struct stock *st, uint64_t id, uint32_t attempt)
+{
+	leave_open(
+	    st, id, attempt, attempt == 0 ? TOUCHED_STRAY : TOUCHED_REMOVAL);
 }
 
 void
@@ -300,11 +310,14 @@ removals_exit(struct stock *st, uint32_t source)
 void
 removals_rolled(struct stock *st, const struct rolled *m)
 {
-	struct fate f = {.stock = st, .seq = m->seq, .now_ns = m->now_ns};
+	struct fate f = {.stock = st,
+	    .seq = m->seq,
+	    .now_ns = m->now_ns,
+	    .why = TOUCHED_REMOVAL};
 	struct removal r;
 
 	if (!m->is_single) {
-		removals_unknown(st, m->id, 0);
+		leave_open(st, m->id, 0, TOUCHED_REMOVAL);
 		return;
 	}
 	if (!removal_take(st, m->id, 0, &r))
@@ -312,7 +325,7 @@ removals_rolled(struct stock *st, const struct rolled *m)
 	scope_each(&r.scope, m->is_exact ? fate_replaced : fate_doubtful, &f);
 	r.scope.last = m->seq - 1;
 	if (r.scope.last > 0)
-		ghosts_add(st, &r.scope, m->now_ns);
+		ghosts_add(st, &r.scope, m->now_ns, TOUCHED_REMOVAL);
 }
 
 void
@@ -325,5 +338,5 @@ removals_enter(struct stock *st, struct live *e)
 	for (i = 0; i < st->nghosts; i++)
 		if (e->invoked_ns <= st->ghosts[i].before_ns &&
 		    is_in_scope(&st->ghosts[i].scope, e))
-			e->touched |= TOUCHED_REMOVAL;
+			e->touched |= st->ghosts[i].why;
 }

@@ -56,6 +56,7 @@ struct removal {
 struct ghost {
 	struct scope scope;
 	uint64_t before_ns;
+	unsigned why;
 };
 
 struct stock {
@@ -70,8 +71,10 @@ struct stock {
 	struct limits loose, tight; /* of those that are unknown */
 	struct limits widest;	    /* of all that ever were */
 	uint64_t largest;	    /* bytes of a message, at most, so far */
-	uint64_t confirmed_ns;	    /* when in_force was */
-	uint64_t tightened_ns;	    /* when the loosest of all were last */
+	uint64_t end;	       /* nothing is stored behind it; 0: not known */
+	uint64_t recovered;    /* acknowledged after they had ended unknown */
+	uint64_t confirmed_ns; /* when in_force was */
+	uint64_t tightened_ns; /* when the loosest of all were last */
 	bool per_subject_changed;
 	struct limits_change changes[STOCK_CHANGES];
 	unsigned nchanges;

@@ -428,6 +428,90 @@ legal_changes(void **state)
 	store_end_with(&s, ANOMALY_LOST, VOWED);
 }
 
+/* Of 20 messages the limit lets 10 be, and of one publish nobody heard. */
+static struct msg_publish_terms
+begin_with_stray(struct store_story *s, unsigned before, bool is_stored)
+{
+	static const struct msg_contents small = {.max_messages = 10};
+	struct msg_publish_terms t;
+
+	store_begin(s, &small);
+	store_publish_many(s, before, 5);
+	t = store_terms(s, 1);
+	store_sent(s, &t);
+	store_unknown(s, t.id, true);
+	s->last += is_stored;
+	store_publish_many(s, 20 - before, 5);
+	s->end = s->last;
+	return t;
+}
+
+/* What was stored, unheard, has taken a sequence. */
+static void
+strays(void **state)
+{
+	struct store_story s;
+
+	(void)state;
+	/* It was not stored, so it dropped nothing. */
+	begin_with_stray(&s, 15, false);
+	store_drop(&s, 1, 11);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+	/* It was. */
+	begin_with_stray(&s, 15, true);
+	store_drop(&s, 1, 11);
+	store_end(&s);
+	/* But it drops one, not two, */
+	begin_with_stray(&s, 15, true);
+	store_drop(&s, 1, 12);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+	/* and none that is newer than itself. */
+	begin_with_stray(&s, 8, true);
+	store_drop(&s, 1, 8);
+	store_drop(&s, 10, 12);
+	store_end_with(&s, ANOMALY_LOST, VOWED);
+}
+
+/* The same of one that replaces its subject's. */
+static void
+stray_rollup(void **state)
+{
+	struct msg_publish_terms t;
+	struct store_story s;
+	uint64_t end;
+
+	(void)state;
+	for (end = 5; end <= 6; end++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, 5, 1);
+		t = store_terms(&s, 1);
+		t.rolls = ROLLS_SUBJECT;
+		store_sent(&s, &t);
+		store_unknown(&s, t.id, true);
+		s.end = end;
+		store_drop(&s, 2, 2);
+		if (end == 5)
+			store_end_with(&s, ANOMALY_LOST, VOWED);
+		else
+			store_end(&s);
+	}
+}
+
+/* Its id came again, and was acknowledged where it had stood all the time. */
+static void
+stray_known_later(void **state)
+{
+	struct msg_publish_terms t;
+	struct store_story s;
+
+	(void)state;
+	t = begin_with_stray(&s, 15, true);
+	store_sent(&s, &t);
+	store_acked(&s, t.id, 16, true);
+	store_drop(&s, 1, 11);
+	store_end(&s);
+}
+
 int
 main(void)
 {
@@ -445,6 +529,9 @@ main(void)
 	    cmocka_unit_test(legal_publishes),
 	    cmocka_unit_test(legal_untold),
 	    cmocka_unit_test(legal_changes),
+	    cmocka_unit_test(strays),
+	    cmocka_unit_test(stray_rollup),
+	    cmocka_unit_test(stray_known_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

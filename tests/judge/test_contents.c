@@ -5,6 +5,7 @@
  * their interval, answers get lost, attempts come late or never, processes
  * die. At any time what the model calls present is there, and what it calls
  * gone is not. Where nothing is open, and nothing was unknown, it knows all.
+ * When an audit tells where the stream ends it knows more.
  *
  * NATSBURN_HISTORIES=N runs so many histories instead of the usual number.
  */
@@ -60,7 +61,9 @@ struct world {
 	bool is_calm; /* every answer arrives, and one client works */
 	bool had_limits;
 	uint64_t asked, unsure; /* of all answers so many were MAYBE */
-	bool is_forgetful;	/* the stream forgets ids soon */
+	/* The same when the end is known, and of these when it is not. */
+	uint64_t audited, audited_unsure, blind;
+	bool is_forgetful; /* the stream forgets ids soon */
 };
 
 static bool
@@ -471,6 +474,11 @@ learn(struct world *w, struct request *r)
 	} else if (!r->is_applied) {
 		apply(w, r);
 		w->had_limits |= has_limits(w);
+	} else if (r->is_refused && !w->is_calm && chance(w, 2)) {
+		/* As a full stream does: nobody knows what it proves. */
+		tell_outcome(
+		    w, r, MESSAGE_PUBLISH_UNKNOWN, MESSAGE_CHANGE_UNKNOWN);
+		tell_end(w, r, ENDED_UNKNOWN);
 	} else if (r->is_refused) {
 		tell_outcome(w, r, MESSAGE_PUBLISH_FAIL, MESSAGE_CHANGE_FAIL);
 		/* Where an attempt is unknown so is the whole. */
@@ -571,6 +579,28 @@ compare(struct world *w, uint64_t seed, bool is_exact)
 	}
 }
 
+/* An audit reads the stream now, and tells its last sequence. */
+static void
+look_at_end(struct world *w, uint64_t seed)
+{
+	struct event ev = {.type = MESSAGE_SCAN_TALLY};
+	uint64_t asked = w->asked, unsure = w->unsure;
+
+	ev.u.scan_tally.stream = STREAM;
+	ev.u.scan_tally.last = w->last;
+	feed(w, &ev);
+	compare(w, seed, false);
+	w->audited += w->asked - asked;
+	w->audited_unsure += w->unsure - unsure;
+	w->asked = asked;
+	w->unsure = unsure;
+	ev = (struct event){.type = MESSAGE_SCAN_BEGIN};
+	ev.u.scan_begin.stream = STREAM;
+	feed(w, &ev);
+	compare(w, seed, false); /* without it */
+	w->blind += w->unsure - unsure;
+}
+
 static void
 world_begin(struct world *w, uint64_t seed, bool is_calm)
 {
@@ -625,6 +655,7 @@ static void
 sound(void **state)
 {
 	struct world *w = malloc(sizeof(*w));
+	uint64_t audited = 0, unsure = 0, blind = 0;
 	unsigned seed, i;
 
 	(void)state;
@@ -633,11 +664,21 @@ sound(void **state)
 		world_begin(w, seed, false);
 		for (i = 0; i < 400; i++) {
 			step(w);
-			compare(w, seed, false);
+			if (i % 8 == 0)
+				look_at_end(w, seed);
+			else
+				compare(w, seed, false);
 			compare_bounds(w, seed);
 		}
+		audited += w->audited;
+		unsure += w->audited_unsure;
+		blind += w->blind;
 		world_end(w);
 	}
+	print_message("of %llu %llu are not known, %llu when the end is\n",
+	    (unsigned long long)audited, (unsigned long long)blind,
+	    (unsigned long long)unsure);
+	assert_true(unsure < blind);
 	free(w);
 }
 

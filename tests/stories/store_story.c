@@ -311,10 +311,30 @@ store_numbers(struct store_story *s, uint64_t messages, uint64_t bytes)
 	store_feed(s, &ev);
 }
 
+/* The leader's numbers, which fit what was read. */
+static void
+tally(struct store_story *s, const struct msg_scan_tally *read)
+{
+	struct event ev = {.type = MESSAGE_SCAN_TALLY};
+	struct msg_scan_tally *m = &ev.u.scan_tally;
+
+	*m = *read;
+	m->stream = STORE_STREAM;
+	m->polls = 3;
+	m->same = 1;
+	m->first = m->read_first;
+	m->last = s->end;
+	m->messages = m->read;
+	m->deleted = m->last - m->first + 1 - m->messages;
+	m->subjects = m->read_subjects = 1;
+	store_feed(s, &ev);
+}
+
 static void
 scan(struct store_story *s)
 {
 	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
+	struct msg_scan_tally read = {0};
 	uint64_t seq;
 
 	ev.u.scan_begin.first = 1;
@@ -335,10 +355,15 @@ scan(struct store_story *s)
 			    .run = STORE_RUN,
 			    .sum = s->ids[seq] * 31,
 			    .intact = 1};
+			if (read.read++ == 0)
+				read.read_first = seq;
+			read.read_last = seq;
 		} else
 			continue;
 		store_feed(s, &ev);
 	}
+	if (s->end != 0)
+		tally(s, &read);
 	ev = (struct event){.type = MESSAGE_SCAN_END};
 	ev.u.scan_end.complete = 1;
 	store_feed(s, &ev);
