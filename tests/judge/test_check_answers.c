@@ -387,6 +387,60 @@ legal_delay_late(struct pipe_story *s)
 	still_led(s);
 }
 
+/* Of an earlier delivery somebody says something else, which counts as well. */
+static void
+delay_beside(struct pipe_story *s, enum message_word how)
+{
+	struct pipe_parcel p, first;
+
+	calm(s);
+	first = p = deliver_new(s);
+	if (how == ANSWER_PROGRESS)
+		answer_confirmed(s, &first, how, 0);
+	pipe_pass(s, WAIT_NS);
+	deliver_again(s, &p);
+	answer_confirmed(s, &p, ANSWER_NAK, 8 * CLOCK_S);
+	answer_confirmed(s, &first, how, 0);
+	pipe_pass(s, how == ANSWER_NAK ? CLOCK_S / 10 : WAIT_NS);
+	deliver_again(s, &p);
+	ack(s, &p);
+	still_led(s);
+}
+
+static void
+legal_delay_nakked(struct pipe_story *s)
+{
+	delay_beside(s, ANSWER_NAK);
+}
+
+static void
+legal_delay_progress(struct pipe_story *s)
+{
+	delay_beside(s, ANSWER_PROGRESS);
+}
+
+/* Each earlier delivery was nakked, or is not answered: that is over. */
+static void
+plant_delay_third(struct pipe_story *s)
+{
+	struct pipe_parcel p;
+
+	calm(s);
+	p = deliver_new(s);
+	answer_confirmed(s, &p, ANSWER_NAK, 0);
+	deliver_again(s, &p);
+	answer(s, &p, ANSWER_NOTHING, 0);
+	pipe_pass(s, WAIT_NS);
+	(void)publish(s); /* so that it is known when the third is sent */
+	pipe_catch_up(s);
+	deliver_again(s, &p);
+	answer_confirmed(s, &p, ANSWER_NAK, 8 * CLOCK_S);
+	pipe_pass(s, 6 * CLOCK_S);
+	deliver_again(s, &p);
+	ack(s, &p);
+	still_led(s);
+}
+
 /* The answer was not confirmed: it may not have come. */
 static void
 legal_delay_unheard(struct pipe_story *s)
@@ -609,6 +663,8 @@ static const struct row {
 	false},
     {"in progress, said again", plant_progress_again, 0, 0, 1, 0,
 	ANOMALY_REDELIVERED_EARLY, false},
+    {"before its third delay", plant_delay_third, 0, 0, 1, 0,
+	ANOMALY_REDELIVERED_EARLY, false},
     {"nakked, never again", plant_nak_lost, 0, 0, 1, 0, ANOMALY_STUCK, false},
     {"delayed, never again", plant_delay_lost, 0, 0, 1, 0, ANOMALY_STUCK,
 	false},
@@ -636,6 +692,9 @@ static const struct row {
     {"legal: a delay", legal_delay, 0, 0, 0, 0, 0, false},
     {"legal: a delay, another leader", legal_delay_unled, 0, 0, 0, 0, 0, false},
     {"legal: a delay, too late", legal_delay_late, 0, 0, 0, 0, 0, false},
+    {"legal: a delay, and a nak", legal_delay_nakked, 0, 0, 0, 0, 0, false},
+    {"legal: a delay, and in progress", legal_delay_progress, 0, 0, 0, 0, 0,
+	false},
     {"legal: a delay, unheard", legal_delay_unheard, 0, 0, 0, 0, 0, false},
     {"legal: in progress", legal_progress, 0, 0, 0, 0, 0, false},
     {"legal: unanswered for long", legal_patience, 0, 0, 0, 0, 0, false},
