@@ -231,13 +231,25 @@ plant_progress_again(struct pipe_story *s)
 	still_led(s);
 }
 
+/* Time passes, in which the same leader is told again and again. */
+static void
+led_for(struct pipe_story *s, uint64_t ns)
+{
+	uint64_t until = s->now_ns + ns;
+
+	while (s->now_ns < until) {
+		pipe_leaders(s, "n1");
+		pipe_pass(s, CLOCK_S);
+	}
+}
+
 static void
 never_again(struct pipe_story *s, enum message_word how, uint64_t delay_ns)
 {
 	struct pipe_parcel p = deliver_new(s);
 
 	answer_confirmed(s, &p, how, delay_ns);
-	pipe_pass(s, delay_ns + 32 * CLOCK_S + FAULTS_LAG_NS);
+	led_for(s, delay_ns + 32 * CLOCK_S + FAULTS_LAG_NS);
 }
 
 static void
@@ -319,6 +331,7 @@ plant_limited_skipped(struct pipe_story *s)
 	calm(s);
 	(void)publish(s); /* whichever sequence */
 	s->durable[0].cursor = s->last;
+	led_for(s, 15 * CLOCK_S);
 }
 
 /* Nothing awaits an ack but what was used up. */
@@ -536,6 +549,16 @@ legal_limited_lost(struct pipe_story *s)
 	pipe_pass(s, 90 * CLOCK_S);
 }
 
+/* The same, with a leader that was replaced by another. */
+static void
+legal_limited_unled(struct pipe_story *s)
+{
+	calm(s);
+	(void)deliver_new(s); /* its reader says nothing of it yet */
+	pipe_leaders(s, "n2");
+	led_for(s, 90 * CLOCK_S);
+}
+
 /* The same, of one that was never received. */
 static void
 legal_limited_unreceived(struct pipe_story *s)
@@ -704,6 +727,8 @@ static const struct row {
     {"legal: used up, perhaps acked", legal_used_up_acked, 1, 3, 0, 0, 0,
 	false},
     {"legal: limited, lost by a fault", legal_limited_lost, 0, 3, 0, 0, 0,
+	false},
+    {"legal: limited, another leader", legal_limited_unled, 0, 3, 0, 0, 0,
 	false},
     {"legal: limited, never received", legal_limited_unreceived, 0, 3, 0, 0, 0,
 	false},
