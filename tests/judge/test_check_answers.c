@@ -71,36 +71,8 @@ static void
 answer(struct pipe_story *s, const struct pipe_parcel *p, enum message_word how,
     uint64_t delay_ns)
 {
-	struct event ev;
-	struct msg_answer_invoke *m = &ev.u.answer_invoke;
-
-	pipe_event(PIPE_READER, MESSAGE_ANSWER_INVOKE, &ev);
-	m->seq = p->seq;
-	m->consumer_seq = p->number;
-	m->id = s->stored[p->seq].id;
-	m->attempt = 1;
-	m->how = (uint8_t)how;
-	m->awaited = how != ANSWER_NOTHING;
-	m->delay_ns = delay_ns;
-	pipe_emit(s, &ev);
+	pipe_answer(s, 0, p, how, delay_ns);
 	pipe_acks_begin(s, 0, 0, 1);
-}
-
-static void
-answer_end(struct pipe_story *s, const struct pipe_parcel *p,
-    enum message_type type, enum message_word how)
-{
-	struct event ev;
-
-	pipe_event(PIPE_READER, type, &ev);
-	/* OK and UNKNOWN have the same fields here. */
-	ev.u.answer_unknown.seq = p->seq;
-	ev.u.answer_unknown.consumer_seq = p->number;
-	ev.u.answer_unknown.id = s->stored[p->seq].id;
-	ev.u.answer_unknown.how = (uint8_t)how;
-	if (type == MESSAGE_ANSWER_UNKNOWN)
-		ev.u.answer_unknown.gave_up = 1;
-	pipe_emit(s, &ev);
 }
 
 static void
@@ -108,7 +80,7 @@ answer_confirmed(struct pipe_story *s, const struct pipe_parcel *p,
     enum message_word how, uint64_t delay_ns)
 {
 	answer(s, p, how, delay_ns);
-	answer_end(s, p, MESSAGE_ANSWER_OK, how);
+	pipe_answer_end(s, 0, p, MESSAGE_ANSWER_OK, how);
 }
 
 static void
@@ -464,7 +436,7 @@ legal_delay_unheard(struct pipe_story *s)
 	p = deliver_new(s);
 	pipe_pass(s, CLOCK_S);
 	answer(s, &p, ANSWER_NAK, 60 * CLOCK_S);
-	answer_end(s, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_NAK);
+	pipe_answer_end(s, 0, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_NAK);
 	pipe_pass(s, WAIT_NS);
 	deliver_again(s, &p);
 	ack(s, &p);
@@ -591,11 +563,11 @@ legal_term_unheard(struct pipe_story *s)
 	struct pipe_parcel p = deliver_new(s);
 
 	answer(s, &p, ANSWER_TERM, 0);
-	answer_end(s, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_TERM);
+	pipe_answer_end(s, 0, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_TERM);
 	pipe_pass(s, 60 * CLOCK_S);
 	p = deliver_new(s);
 	answer(s, &p, ANSWER_TERM, 0);
-	answer_end(s, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_TERM);
+	pipe_answer_end(s, 0, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_TERM);
 	pipe_pass(s, WAIT_NS);
 	deliver_again(s, &p);
 	ack(s, &p);
