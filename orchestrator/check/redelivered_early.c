@@ -14,7 +14,8 @@
  *
  *	the delivery behind one of which a worker said that it is in progress,
  *	or that it wants a delay, sooner than was asked for; if the server
- *	confirmed that before its own wait can have been over
+ *	confirmed that before its own wait can have been over, and nothing
+ *	can be on its way that was said of an earlier delivery
  *
  * Nothing is lost by the first two: a warning for each consumer, when the
  * history is over, with their number. The last one convicts if one leader was
@@ -35,15 +36,20 @@
 #define KEEP	  4096
 #define DELAY_NS  (CLOCK_S / 10) /* so much sooner is fine */
 
-/* A message that its consumer was asked not to deliver again yet. */
+/*
+ * What was said of a message. What a consumer was asked for counts only if no
+ * earlier delivery can still be answered: whatever is said of one counts for
+ * all of them.
+ */
 struct hold {
 	uint64_t id;
-	uint64_t number, count;	   /* of the delivery that was answered */
+	uint64_t number, count;	   /* of the delivery that was answered last */
 	uint64_t sent_ns;	   /* not before this */
 	uint64_t from_ns;	   /* the answer went out */
-	uint64_t until_ns;	   /* not to come before this */
+	uint64_t until_ns;	   /* not to come before this; 0: at any time */
 	uint64_t expires_ns;	   /* the server's own wait, at the earliest */
 	bool is_nak, is_confirmed; /* before that */
+	bool is_over;		   /* nothing more is said of this delivery */
 };
 
 struct early_consumer {
@@ -206,6 +212,20 @@ note_sent(
 	return 0;
 }
 
+/* A message of which something was said before is delivered. */
+static void
+hold_pass(struct check *c, struct early_consumer *k, struct hold *h,
+    const struct msg_deliver *m)
+{
+	bool is_next = m->delivered == h->count + 1;
+
+	if (is_next && h->is_confirmed)
+		judge_hold(c, k, h, m);
+	h->is_confirmed = false;
+	if (!is_next || !h->is_over)
+		hashmap_remove(&k->holds, h);
+}
+
 static int
 on_deliver(struct check *c, const struct msg_deliver *m)
 {
@@ -219,10 +239,8 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	if (!k->has_answers || m->consumer_seq == 0)
 		return 0;
 	h = hashmap_find(&k->holds, m->id);
-	if (h != NULL && h->is_confirmed && m->delivered == h->count + 1)
-		judge_hold(c, k, h, m);
 	if (h != NULL)
-		hashmap_remove(&k->holds, h);
+		hold_pass(c, k, h, m);
 	return note_sent(c, k, m);
 }
 
@@ -233,6 +251,26 @@ comes_again(const struct check *c, uint32_t consumer, uint64_t count)
 	const struct ledger_consumer *l = ledger_consumer(c->ledger, consumer);
 
 	return l != NULL && (l->max_deliver == 0 || count < l->max_deliver);
+}
+
+/*
+ * What is known of a message when this delivery of it is answered; NULL when
+ * that can't be judged: an earlier one may still be answered, or all are kept
+ * that can be.
+ */
+static struct hold *
+hold_at(struct early_consumer *k, const struct msg_answer_invoke *m,
+    const struct order_item *sent)
+{
+	struct hold *h = hashmap_find(&k->holds, m->id);
+
+	if (h == NULL)
+		return sent->value == 1 ? hashmap_add(&k->holds, m->id) : NULL;
+	if (h->number == m->consumer_seq ||
+	    (h->is_over && h->count + 1 == sent->value))
+		return h;
+	hashmap_remove(&k->holds, h);
+	return NULL;
 }
 
 static void
@@ -251,28 +289,27 @@ on_answer(struct check *c, const struct msg_answer_invoke *m)
 		hashmap_init(&k->holds, sizeof(struct hold), HOLDS_MAX);
 	}
 	sent = order_find(&k->sent, m->consumer_seq);
-	if ((m->how != ANSWER_PROGRESS && m->delay_ns <= DELAY_NS) ||
-	    sent == NULL || sent->time_ns == 0 ||
+	if (m->how == ANSWER_TERM || sent == NULL || sent->time_ns == 0 ||
 	    !comes_again(c, m->consumer, sent->value))
 		return;
+	h = hold_at(k, m, sent);
+	if (h == NULL)
+		return;
 	wait_ns = less_a_tenth(wait_of(k, sent->value));
-	h = hashmap_find(&k->holds, m->id);
-	if (h == NULL)
-		h = hashmap_add(&k->holds, m->id);
-	if (h == NULL)
-		return; /* there are many: this one is not judged */
 	/* Said again in time, it counts from then. */
-	h->expires_ns = h->is_confirmed && h->number == m->consumer_seq
-			    ? h->until_ns
-			    : sent->time_ns + wait_ns;
+	h->expires_ns = h->is_confirmed ? h->until_ns : sent->time_ns + wait_ns;
 	h->number = m->consumer_seq;
 	h->count = sent->value;
 	h->sent_ns = sent->time_ns;
 	h->from_ns = c->now_ns;
 	h->is_nak = m->how == ANSWER_NAK;
-	h->until_ns =
-	    c->now_ns + (h->is_nak ? m->delay_ns - DELAY_NS : wait_ns);
+	h->is_over = m->how == ANSWER_NOTHING;
 	h->is_confirmed = false;
+	h->until_ns = 0;
+	if (m->how == ANSWER_PROGRESS)
+		h->until_ns = c->now_ns + wait_ns;
+	else if (m->delay_ns > DELAY_NS)
+		h->until_ns = c->now_ns + m->delay_ns - DELAY_NS;
 }
 
 /* The server has said something of an answer, or of an ack, or nothing. */
@@ -287,12 +324,14 @@ on_end(struct check *c, const struct event *ev)
 	if (k == NULL || !k->has_answers)
 		return;
 	h = hashmap_find(&k->holds, m->id);
-	if (h == NULL || h->number != m->consumer_seq)
+	if (h == NULL)
 		return;
-	if (ev->type == MESSAGE_ANSWER_OK && c->now_ns < h->expires_ns)
-		h->is_confirmed = true;
-	else
+	if (ev->type != MESSAGE_ANSWER_OK || h->number != m->consumer_seq) {
 		hashmap_remove(&k->holds, h);
+		return;
+	}
+	h->is_over = h->is_nak;
+	h->is_confirmed = h->until_ns != 0 && c->now_ns < h->expires_ns;
 }
 
 static void

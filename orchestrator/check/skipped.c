@@ -16,7 +16,8 @@
  * nothing is left; what only the audit saw may have been stored after the
  * consumer was asked, unless it lies before what that had delivered;
  * of a consumer with limited deliveries only that is judged of which none can
- * have been lost, for nothing was disturbed since it was published; and
+ * have been lost, for it had one leader since that was published, and nothing
+ * was disturbed; and
  * nothing convicts when the cluster did not settle.
  *
  * One that comes and goes (lives.h, guarantees 24) is judged when its client
@@ -81,13 +82,13 @@ raise_skipped(struct check *c, const struct ledger_entry *e,
 
 /* None of its deliveries can have been lost on the way. */
 static bool
-was_quiet(const struct check *c, const struct ledger_entry *e)
+was_quiet(const struct check *c, const struct ledger_entry *e,
+    const struct ledger_consumer *k)
 {
 	const struct skipped_state *st = c->state;
 
 	return st->cut_ns < e->invoked_ns &&
-	       faults_quiet_between(
-		   c->faults, faults_before(e->invoked_ns), c->now_ns);
+	       check_drops_none(c, k, e->invoked_ns);
 }
 
 static bool
@@ -142,7 +143,7 @@ judge_consumer(struct check *c, const struct ledger_consumer *k, struct slot *t)
 	while (err == 0 && (e = ledger_next(c->ledger, &i)) != NULL)
 		if (e->stream == k->stream && was_skipped(e, k) &&
 		    was_stored(c, e, t) &&
-		    (k->max_deliver == 0 || was_quiet(c, e)))
+		    (k->max_deliver == 0 || was_quiet(c, e, k)))
 			err = tell_skipped(c, e, k, t);
 	return err;
 }

@@ -15,8 +15,8 @@
  * is connected again nothing is judged. Neither once the consumers were told
  * to end. A worker that answers otherwise than by an ack keeps the message
  * waiting: the count begins anew then, too. With MaxDeliver the last delivery
- * may have been lost: a consumer with it is waited for only if nothing was
- * disturbed since the message was published.
+ * may have been lost: a consumer with it is waited for only if it had one
+ * leader since the message was published, and nothing was disturbed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -63,19 +63,17 @@ without_spent(
 {
 	const struct stuck_state *st = c->state;
 	const struct ledger_consumer *k;
-	uint64_t limited = 0;
 	uint32_t i;
 
 	for (i = 0; i < c->ledger->nconsumers; i++) {
 		k = &c->ledger->consumers[i];
-		if (k->stream == e->stream && k->max_deliver != 0)
-			limited |= missing & k->bit;
+		if (k->stream == e->stream && k->max_deliver != 0 &&
+		    (missing & k->bit) != 0 &&
+		    (st->cut_ns >= e->invoked_ns ||
+			!check_drops_none(c, k, e->invoked_ns)))
+			missing &= ~k->bit;
 	}
-	if (limited == 0 || (st->cut_ns < e->invoked_ns &&
-				faults_quiet_between(c->faults,
-				    faults_before(e->invoked_ns), c->now_ns)))
-		return missing;
-	return missing & ~limited;
+	return missing;
 }
 
 /* When the count of a message begins. */

@@ -205,6 +205,14 @@ void check_consumer_name(const struct check *, uint32_t stream,
     const char *name, char out[CHECK_CONSUMER_MAX]);
 
 /*
+ * True when the server has dropped no delivery of this consumer since a moment:
+ * one leader was steady (check_steady()) until 10 s ago. That nobody died who
+ * was to receive them, or connected anew, the caller knows.
+ */
+bool check_drops_none(
+    const struct check *, const struct ledger_consumer *, uint64_t since_ns);
+
+/*
  * Of a consumer that has lost what it had confirmed, or numbers anew: with one
  * replica it confirms before it writes, so that is CLASS_DOCUMENTED when a
  * server may have ended since that moment, and CLASS_WARNING on an external

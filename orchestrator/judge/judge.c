@@ -20,6 +20,7 @@
 
 /* One that led before the first that was told knows after so long. */
 #define FIRST_LEADER_NS (5 * CLOCK_S)
+#define SETTLED_NS	(10 * CLOCK_S) /* who led then was told again */
 #define SEEN_NS		(10 * CLOCK_S) /* servers are, every 2 to 4 s */
 #define SAYS_MAX	1024
 #define KEPT_MAX	(ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
@@ -453,6 +454,19 @@ check_consumer_name(const struct check *c, uint32_t stream, const char *name,
 
 	text_format(
 	    out, CHECK_CONSUMER_MAX, "%s/%s", s != NULL ? s->name : "?", name);
+}
+
+bool
+check_drops_none(
+    const struct check *c, const struct ledger_consumer *k, uint64_t since_ns)
+{
+	char name[CHECK_CONSUMER_MAX];
+	uint64_t to_ns = c->now_ns > SETTLED_NS ? c->now_ns - SETTLED_NS : 0;
+
+	check_consumer_name(c, k->stream, k->name, name);
+	return to_ns > since_ns && check_steady(c, LEADERS_CONSUMER, name,
+				       ledger_replicas(c->ledger, k->stream),
+				       since_ns, to_ns) == STEADY_YES;
 }
 
 enum anomaly_class

@@ -727,7 +727,7 @@ enter_term(struct ledger *l, const struct event *ev)
 
 	if (ev->type == MESSAGE_ANSWER_OK) {
 		if (ev->u.answer_ok.how == ANSWER_TERM &&
-		    bit_of(l, ev->u.answer_ok.consumer) != 0)
+		    ledger_consumer(l, ev->u.answer_ok.consumer) != NULL)
 			enter_ack(l, ev);
 		return;
 	}

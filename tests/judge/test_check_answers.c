@@ -71,36 +71,8 @@ static void
 answer(struct pipe_story *s, const struct pipe_parcel *p, enum message_word how,
     uint64_t delay_ns)
 {
-	struct event ev;
-	struct msg_answer_invoke *m = &ev.u.answer_invoke;
-
-	pipe_event(PIPE_READER, MESSAGE_ANSWER_INVOKE, &ev);
-	m->seq = p->seq;
-	m->consumer_seq = p->number;
-	m->id = s->stored[p->seq].id;
-	m->attempt = 1;
-	m->how = (uint8_t)how;
-	m->awaited = how != ANSWER_NOTHING;
-	m->delay_ns = delay_ns;
-	pipe_emit(s, &ev);
+	pipe_answer(s, 0, p, how, delay_ns);
 	pipe_acks_begin(s, 0, 0, 1);
-}
-
-static void
-answer_end(struct pipe_story *s, const struct pipe_parcel *p,
-    enum message_type type, enum message_word how)
-{
-	struct event ev;
-
-	pipe_event(PIPE_READER, type, &ev);
-	/* OK and UNKNOWN have the same fields here. */
-	ev.u.answer_unknown.seq = p->seq;
-	ev.u.answer_unknown.consumer_seq = p->number;
-	ev.u.answer_unknown.id = s->stored[p->seq].id;
-	ev.u.answer_unknown.how = (uint8_t)how;
-	if (type == MESSAGE_ANSWER_UNKNOWN)
-		ev.u.answer_unknown.gave_up = 1;
-	pipe_emit(s, &ev);
 }
 
 static void
@@ -108,7 +80,7 @@ answer_confirmed(struct pipe_story *s, const struct pipe_parcel *p,
     enum message_word how, uint64_t delay_ns)
 {
 	answer(s, p, how, delay_ns);
-	answer_end(s, p, MESSAGE_ANSWER_OK, how);
+	pipe_answer_end(s, 0, p, MESSAGE_ANSWER_OK, how);
 }
 
 static void
@@ -231,13 +203,25 @@ plant_progress_again(struct pipe_story *s)
 	still_led(s);
 }
 
+/* Time passes, in which the same leader is told again and again. */
+static void
+led_for(struct pipe_story *s, uint64_t ns)
+{
+	uint64_t until = s->now_ns + ns;
+
+	while (s->now_ns < until) {
+		pipe_leaders(s, "n1");
+		pipe_pass(s, CLOCK_S);
+	}
+}
+
 static void
 never_again(struct pipe_story *s, enum message_word how, uint64_t delay_ns)
 {
 	struct pipe_parcel p = deliver_new(s);
 
 	answer_confirmed(s, &p, how, delay_ns);
-	pipe_pass(s, delay_ns + 32 * CLOCK_S + FAULTS_LAG_NS);
+	led_for(s, delay_ns + 32 * CLOCK_S + FAULTS_LAG_NS);
 }
 
 static void
@@ -319,6 +303,7 @@ plant_limited_skipped(struct pipe_story *s)
 	calm(s);
 	(void)publish(s); /* whichever sequence */
 	s->durable[0].cursor = s->last;
+	led_for(s, 15 * CLOCK_S);
 }
 
 /* Nothing awaits an ack but what was used up. */
@@ -387,6 +372,60 @@ legal_delay_late(struct pipe_story *s)
 	still_led(s);
 }
 
+/* Of an earlier delivery somebody says something else, which counts as well. */
+static void
+delay_beside(struct pipe_story *s, enum message_word how)
+{
+	struct pipe_parcel p, first;
+
+	calm(s);
+	first = p = deliver_new(s);
+	if (how == ANSWER_PROGRESS)
+		answer_confirmed(s, &first, how, 0);
+	pipe_pass(s, WAIT_NS);
+	deliver_again(s, &p);
+	answer_confirmed(s, &p, ANSWER_NAK, 8 * CLOCK_S);
+	answer_confirmed(s, &first, how, 0);
+	pipe_pass(s, how == ANSWER_NAK ? CLOCK_S / 10 : WAIT_NS);
+	deliver_again(s, &p);
+	ack(s, &p);
+	still_led(s);
+}
+
+static void
+legal_delay_nakked(struct pipe_story *s)
+{
+	delay_beside(s, ANSWER_NAK);
+}
+
+static void
+legal_delay_progress(struct pipe_story *s)
+{
+	delay_beside(s, ANSWER_PROGRESS);
+}
+
+/* Each earlier delivery was nakked, or is not answered: that is over. */
+static void
+plant_delay_third(struct pipe_story *s)
+{
+	struct pipe_parcel p;
+
+	calm(s);
+	p = deliver_new(s);
+	answer_confirmed(s, &p, ANSWER_NAK, 0);
+	deliver_again(s, &p);
+	answer(s, &p, ANSWER_NOTHING, 0);
+	pipe_pass(s, WAIT_NS);
+	(void)publish(s); /* so that it is known when the third is sent */
+	pipe_catch_up(s);
+	deliver_again(s, &p);
+	answer_confirmed(s, &p, ANSWER_NAK, 8 * CLOCK_S);
+	pipe_pass(s, 6 * CLOCK_S);
+	deliver_again(s, &p);
+	ack(s, &p);
+	still_led(s);
+}
+
 /* The answer was not confirmed: it may not have come. */
 static void
 legal_delay_unheard(struct pipe_story *s)
@@ -397,7 +436,7 @@ legal_delay_unheard(struct pipe_story *s)
 	p = deliver_new(s);
 	pipe_pass(s, CLOCK_S);
 	answer(s, &p, ANSWER_NAK, 60 * CLOCK_S);
-	answer_end(s, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_NAK);
+	pipe_answer_end(s, 0, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_NAK);
 	pipe_pass(s, WAIT_NS);
 	deliver_again(s, &p);
 	ack(s, &p);
@@ -482,6 +521,16 @@ legal_limited_lost(struct pipe_story *s)
 	pipe_pass(s, 90 * CLOCK_S);
 }
 
+/* The same, with a leader that was replaced by another. */
+static void
+legal_limited_unled(struct pipe_story *s)
+{
+	calm(s);
+	(void)deliver_new(s); /* its reader says nothing of it yet */
+	pipe_leaders(s, "n2");
+	led_for(s, 90 * CLOCK_S);
+}
+
 /* The same, of one that was never received. */
 static void
 legal_limited_unreceived(struct pipe_story *s)
@@ -514,11 +563,11 @@ legal_term_unheard(struct pipe_story *s)
 	struct pipe_parcel p = deliver_new(s);
 
 	answer(s, &p, ANSWER_TERM, 0);
-	answer_end(s, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_TERM);
+	pipe_answer_end(s, 0, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_TERM);
 	pipe_pass(s, 60 * CLOCK_S);
 	p = deliver_new(s);
 	answer(s, &p, ANSWER_TERM, 0);
-	answer_end(s, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_TERM);
+	pipe_answer_end(s, 0, &p, MESSAGE_ANSWER_UNKNOWN, ANSWER_TERM);
 	pipe_pass(s, WAIT_NS);
 	deliver_again(s, &p);
 	ack(s, &p);
@@ -609,6 +658,8 @@ static const struct row {
 	false},
     {"in progress, said again", plant_progress_again, 0, 0, 1, 0,
 	ANOMALY_REDELIVERED_EARLY, false},
+    {"before its third delay", plant_delay_third, 0, 0, 1, 0,
+	ANOMALY_REDELIVERED_EARLY, false},
     {"nakked, never again", plant_nak_lost, 0, 0, 1, 0, ANOMALY_STUCK, false},
     {"delayed, never again", plant_delay_lost, 0, 0, 1, 0, ANOMALY_STUCK,
 	false},
@@ -636,6 +687,9 @@ static const struct row {
     {"legal: a delay", legal_delay, 0, 0, 0, 0, 0, false},
     {"legal: a delay, another leader", legal_delay_unled, 0, 0, 0, 0, 0, false},
     {"legal: a delay, too late", legal_delay_late, 0, 0, 0, 0, 0, false},
+    {"legal: a delay, and a nak", legal_delay_nakked, 0, 0, 0, 0, 0, false},
+    {"legal: a delay, and in progress", legal_delay_progress, 0, 0, 0, 0, 0,
+	false},
     {"legal: a delay, unheard", legal_delay_unheard, 0, 0, 0, 0, 0, false},
     {"legal: in progress", legal_progress, 0, 0, 0, 0, 0, false},
     {"legal: unanswered for long", legal_patience, 0, 0, 0, 0, 0, false},
@@ -645,6 +699,8 @@ static const struct row {
     {"legal: used up, perhaps acked", legal_used_up_acked, 1, 3, 0, 0, 0,
 	false},
     {"legal: limited, lost by a fault", legal_limited_lost, 0, 3, 0, 0, 0,
+	false},
+    {"legal: limited, another leader", legal_limited_unled, 0, 3, 0, 0, 0,
 	false},
     {"legal: limited, never received", legal_limited_unreceived, 0, 3, 0, 0, 0,
 	false},

@@ -801,6 +801,7 @@ test_legal_long(void **state)
 		s.faults = true;
 		s.retention = kinds[i].retention;
 		s.acks = kinds[i].acks;
+		s.answers = i == 0 ? 0 : 50;
 		s.filter = kinds[i].filter;
 		tell(&s, &v);
 		if (v.result.exit_code != EXIT_PASS)
@@ -997,6 +998,7 @@ random_story(struct pipe_story *s, uint64_t seed, struct record *r)
 	s->acks = rng_below(&s->rng, 4) == 0 ? 2 : 1;
 	s->filter = s->retention != 1 && rng_below(&s->rng, 2) == 0;
 	s->faults = rng_below(&s->rng, 2) == 0;
+	s->answers = rng_below(&s->rng, 3) == 0 ? 300 : 0;
 	pipe_story_tell(s);
 }
 
@@ -1175,7 +1177,10 @@ tamper_skipped(struct pipe_story *s, struct record *r)
 			   ev->u.deliver.consumer == consumer &&
 			   ev->u.deliver.seq == seq) ||
 		       ((ev->type == MESSAGE_ACK_OK ||
-			    ev->type == MESSAGE_ACK_UNKNOWN) &&
+			    ev->type == MESSAGE_ACK_UNKNOWN ||
+			    ev->type == MESSAGE_ANSWER_INVOKE ||
+			    ev->type == MESSAGE_ANSWER_OK ||
+			    ev->type == MESSAGE_ANSWER_UNKNOWN) &&
 			   ev->u.ack_ok.consumer == consumer &&
 			   ev->u.ack_ok.seq == seq);
 		if (!gone)

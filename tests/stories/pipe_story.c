@@ -502,6 +502,45 @@ pipe_ack_unknown(struct pipe_story *s, uint32_t durable, uint32_t reader,
 	pipe_emit(s, &ev);
 }
 
+/* Readers are counted through all durables here. */
+void
+pipe_answer(struct pipe_story *s, uint32_t reader, const struct pipe_parcel *p,
+    enum message_word how, uint64_t delay_ns)
+{
+	struct event ev;
+	struct msg_answer_invoke *m = &ev.u.answer_invoke;
+
+	pipe_event(PIPE_READER + reader, MESSAGE_ANSWER_INVOKE, &ev);
+	m->consumer = reader / PIPE_READERS;
+	m->seq = p->seq;
+	m->consumer_seq = p->number;
+	m->id = s->stored[p->seq].id;
+	m->attempt = 1;
+	m->how = (uint8_t)how;
+	m->awaited = how != ANSWER_NOTHING;
+	m->delay_ns = delay_ns;
+	pipe_emit(s, &ev);
+}
+
+void
+pipe_answer_end(struct pipe_story *s, uint32_t reader,
+    const struct pipe_parcel *p, enum message_type type, enum message_word how)
+{
+	struct event ev;
+	/* OK and UNKNOWN have the same fields. */
+	struct msg_answer_unknown *m = &ev.u.answer_unknown;
+
+	pipe_event(PIPE_READER + reader, type, &ev);
+	m->consumer = reader / PIPE_READERS;
+	m->seq = p->seq;
+	m->consumer_seq = p->number;
+	m->id = s->stored[p->seq].id;
+	m->how = (uint8_t)how;
+	if (type == MESSAGE_ANSWER_UNKNOWN)
+		m->gave_up = 1;
+	pipe_emit(s, &ev);
+}
+
 static void
 send_again(
     struct pipe_story *s, struct pipe_durable *d, const struct pipe_parcel *p)
@@ -587,6 +626,31 @@ lose_ack(struct pipe_story *s, uint32_t k, const struct pipe_parcel *p)
 		s->stored[p->seq].acked |= (uint8_t)(1u << k);
 }
 
+/* A nak, a term, or nothing: it comes again, or is over. */
+static bool
+answer_one(struct pipe_story *s, uint32_t k, uint32_t reader,
+    const struct pipe_parcel *p)
+{
+	static const enum message_word hows[] = {
+	    ANSWER_NAK, ANSWER_TERM, ANSWER_NOTHING};
+	enum message_word how;
+
+	if (s->answers == 0 || s->acks != 1 || below(s, 1000) >= s->answers)
+		return false;
+	how = hows[below(s, 3)];
+	reader += k * PIPE_READERS;
+	pipe_answer(s, reader, p, how, 0);
+	if (how != ANSWER_NOTHING)
+		pipe_answer_end(s, reader, p,
+		    goes_wrong(s) ? MESSAGE_ANSWER_UNKNOWN : MESSAGE_ANSWER_OK,
+		    how);
+	if (how == ANSWER_TERM)
+		s->stored[p->seq].acked |= (uint8_t)(1u << k);
+	else
+		send_again(s, &s->durable[k], p);
+	return true;
+}
+
 /* What a reader holds is acked, in order; some of it with trouble. */
 static void
 ack_held(struct pipe_story *s, uint32_t k, uint32_t reader, unsigned keep)
@@ -597,6 +661,8 @@ ack_held(struct pipe_story *s, uint32_t k, uint32_t reader, unsigned keep)
 
 	for (i = 0; i < n; i++) {
 		p = held->at[i];
+		if (answer_one(s, k, reader, &p))
+			continue;
 		if (!goes_wrong(s)) {
 			ack_one(s, k, reader, &p);
 			continue;

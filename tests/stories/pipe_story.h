@@ -78,6 +78,7 @@ struct pipe_story {
 	uint8_t acks;	   /* as in CONSUMER_RULES */
 	uint64_t max_ack_pending;
 	bool filter, faults;
+	unsigned answers; /* of 1000 deliveries that are answered, some */
 	uint64_t max_deliver;
 	bool has_backoff; /* of 1 s, then 3 s */
 	bool is_unknown;  /* that every replica has the durables: not told */
@@ -134,6 +135,12 @@ void pipe_ack_ok(struct pipe_story *, uint32_t durable, uint32_t reader,
     const struct pipe_parcel *);
 void pipe_ack_unknown(struct pipe_story *, uint32_t durable, uint32_t reader,
     const struct pipe_parcel *);
+
+/* An answer that is no ack, and what became of it (ANSWER_OK or _UNKNOWN). */
+void pipe_answer(struct pipe_story *, uint32_t reader,
+    const struct pipe_parcel *, enum message_word how, uint64_t delay_ns);
+void pipe_answer_end(struct pipe_story *, uint32_t reader,
+    const struct pipe_parcel *, enum message_type, enum message_word how);
 
 /* Everything that is stored was delivered and acked, and nothing is open. */
 void pipe_catch_up(struct pipe_story *);

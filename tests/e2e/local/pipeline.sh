@@ -86,7 +86,7 @@ pipe plain "$any" "${short[@]}" -o pipeline.ack=plain \
 	-o pipeline.size=40..2000 -o pipeline.filter=true
 expect '.counts.ack.ok == 0 and .rounds > 100' "plain acks were confirmed" \
 	"$work/plain/report.json"
-answers=(-o pipeline.answers=ack:70,nak:8,nak-delay:5,term:5,progress:5,none:7
+answers=(-o "pipeline.answers=ack:70,nak:8,nak-delay:5,term:5,progress:5,none:7"
 	-o pipeline.ack-wait=1s)
 pipe push "$any" "${short[@]}" --rate 200/s -o pipeline.consumer=push-queue \
 	"${answers[@]}" -o pipeline.max-deliver=8 \
