@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * bit_rot: a random server is killed, a file of its store is damaged, and it
- * is started again. It begins when the cluster is whole, so the others have
- * everything. No text promises that a server repairs its store.
+ * bit_rot: a server is killed, a file of its store is damaged, and it is
+ * started again. It begins when the cluster is whole, so the others have
+ * everything; and it is always the same server, for nobody knows whether
+ * earlier damage is still there. No text promises that a server repairs its
+ * store.
  */
 #include <string.h>
 
@@ -13,6 +15,7 @@
 #include "proto/base/text.h"
 
 #define RECENT_NS (5 * CLOCK_S)
+#define VICTIM	  1
 #define SALT_HOW  1
 #define SALT_FILE 2
 
@@ -57,7 +60,8 @@ index_of(const char *const *words, const char *word)
 static void
 rot_plan(struct mayhem_plan *p, struct fault *f)
 {
-	mayhem_plan_one(p, f);
+	mayhem_plan_next(p, f);
+	f->node = VICTIM;
 	f->hold_ns = mayhem_draw_down(p);
 }
 
@@ -89,7 +93,7 @@ rot_is_applied(struct fault *f)
 
 const struct mayhem_ops mayhem_bit_rot = {
     .name = "bit_rot",
-    .summary = "damage a file of a killed server's store, start it again",
+    .summary = "kill server n1, damage a file of its store, start it again",
     .promise = "none for this server; the others keep what was acknowledged",
     .needs = CLUSTER_CAN_RESTART | CLUSTER_CAN_ROT,
     .touches = TOUCH_SERVER,

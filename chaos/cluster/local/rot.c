@@ -123,19 +123,16 @@ cut_size(uint64_t size, enum disk_rot_how how, struct rng *rng)
 }
 
 static int
-damage_file(const char *path, enum disk_rot_how how, struct rng *rng)
+damage_file(
+    const char *path, uint64_t size, enum disk_rot_how how, struct rng *rng)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW), err = 0;
-	struct stat st;
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0)
-		err = -errno;
-	else if (how == ROT_FLIP || how == ROT_ZERO)
-		err = change(fd, (uint64_t)st.st_size, how == ROT_ZERO, rng);
-	else if (ftruncate(
-		     fd, (off_t)cut_size((uint64_t)st.st_size, how, rng)) < 0)
+	if (how == ROT_FLIP || how == ROT_ZERO)
+		err = change(fd, size, how == ROT_ZERO, rng);
+	else if (ftruncate(fd, (off_t)cut_size(size, how, rng)) < 0)
 		err = -errno;
 	close(fd);
 	return err;
@@ -146,14 +143,17 @@ static int
 damage(const char *path, enum disk_rot_how how, struct rng *rng)
 {
 	size_t len = 0, len_after = 0;
-	char *before = file_read(path, READ_MAX, &len), *after = NULL;
-	int err = before == NULL ? -errno : damage_file(path, how, rng);
+	char *before = file_read(path, READ_MAX, &len), *after;
+	int err;
 
-	if (err == 0) {
-		after = file_read(path, READ_MAX, &len_after);
-		err = after == NULL ? -errno : 0;
-	}
-	if (err == 0 && len == len_after && memcmp(before, after, len) == 0)
+	if (before == NULL)
+		return -errno;
+	err = damage_file(path, len, how, rng);
+	after = file_read(path, READ_MAX, &len_after);
+	if (err == 0 && after == NULL)
+		err = -EIO;
+	else if (err == 0 && len == len_after &&
+		 memcmp(before, after, len) == 0)
 		err = -EAGAIN;
 	free(before);
 	free(after);
