@@ -51,6 +51,7 @@
 	    HAS(disk_set) && HAS(disk_effect) && HAS(disk_cut) &&              \
 		HAS(disk_lost),                                                \
 	    "put these servers' stores on disks of its own")                   \
+	A(ROT, HAS(node_rot), "damage the stores of these servers")            \
 	A(DROP, HAS(drop) && HAS(dropped), "drop packets of these servers")    \
 	A(SHAPE, HAS(link_set) && HAS(link_flow) && HAS(link_reset),           \
 	    "slow or reset the links of these servers")                        \
@@ -123,6 +124,30 @@ struct disk_loss {
 	uint64_t files; /* that lost contents, or were gone altogether */
 	uint64_t names; /* that were gone, came back or were others */
 	uint64_t bytes; /* written and not synced */
+};
+
+/* Damage to a file of a store: which files, and what is done to one. */
+enum disk_rot_of {
+	ROT_OF_MESSAGES, /* of streams */
+	ROT_OF_INDEX,	 /* likewise */
+	ROT_OF_CONSUMER, /* what consumers have delivered */
+	ROT_OF_RAFT,	 /* logs and snapshots, but for the meta group's */
+	ROT_OF_META,
+	ROT_OF_ANY
+};
+
+enum disk_rot_how {
+	ROT_FLIP,     /* up to 8 bits */
+	ROT_ZERO,     /* up to 512 bytes */
+	ROT_TRUNCATE, /* anywhere */
+	ROT_TAIL,     /* its last bytes, up to 512 */
+	ROTS
+};
+
+struct disk_rot {
+	enum disk_rot_of of;
+	enum disk_rot_how how;
+	uint64_t dice; /* which file, and where */
 };
 
 #define LINK_CLIENTS 0 /* as the number of a server: the clients */
@@ -291,6 +316,12 @@ struct cluster_ops {
 	int (*node_fill)(struct cluster *, unsigned node, bool full);
 	/* Bytes that its disk still takes, or -errno. */
 	int64_t (*node_room)(struct cluster *, unsigned node);
+	/*
+	 * Damage a file that a server which does not run has stored; how (size
+	 * bytes) becomes what was done. 0 or -errno.
+	 */
+	int (*node_rot)(struct cluster *, unsigned node,
+	    const struct disk_rot *, char *how, size_t size);
 	/* How its disk behaves from now on. */
 	int (*disk_set)(
 	    struct cluster *, unsigned node, const struct disk_policy *);

@@ -270,7 +270,20 @@ test_moves(void **state)
 	drop(&b);
 	expect(&b, root, "d", NULL);
 	expect(&b, files_find(&b.files, root, "e"), "g", "F");
-	end(&b);
+	/* Into a newer folder, which is never synced: it stays where it was. */
+	e = files_find(&b.files, root, "e");
+	d = make(&b, root, "n", true);
+	assert_int_equal(files_rename(&b.files, (struct file_place){e, "g"},
+			     (struct file_place){d, "h"}, false),
+	    0);
+	drop(&b);
+	expect(&b, root, "n", NULL);
+	expect(&b, files_find(&b.files, root, "e"), "g", "F");
+	d = make(&b, root, "n", true);
+	assert_int_equal(files_rename(&b.files, (struct file_place){e, "g"},
+			     (struct file_place){d, "h"}, false),
+	    0);
+	end(&b); /* with what is moved older than where it is */
 }
 
 /* Whole sectors of what was appended, and never more than that. */

@@ -460,6 +460,17 @@ stub_dropped(struct cluster *c, uint64_t *packets)
 	return true;
 }
 
+/* Only of a server that has ended. */
+static int
+stub_rot(struct cluster *c, unsigned node, const struct disk_rot *rot,
+    char *how, size_t size)
+{
+	assert_false(c->ops->node_runs(c, node));
+	assert_true(rot->of <= ROT_OF_ANY && rot->how < ROTS);
+	text_set(how, size, "damaged");
+	return 0;
+}
+
 static int
 stub_disk_set(struct cluster *c, unsigned node, const struct disk_policy *p)
 {
@@ -517,6 +528,7 @@ static const struct cluster_ops stub = {
     .link_reset = stub_link_reset,
     .link_flow = stub_link_flow,
     .node_clients = stub_clients,
+    .node_rot = stub_rot,
     .disk_set = stub_disk_set,
     .disk_effect = stub_disk_effect,
     .disk_cut = stub_disk_cut,

@@ -13,6 +13,7 @@
 #include "chaos/cluster/local/form.h"
 #include "chaos/cluster/local/local_state.h"
 #include "chaos/cluster/local/profile.h"
+#include "chaos/cluster/local/rot.h"
 #include "chaos/cluster/local/server.h"
 #include "chaos/internal.h"
 #include "chaos/mayhem/mayhem.h"
@@ -176,6 +177,18 @@ local_dropped(struct cluster *c, uint64_t *packets)
 	struct local *l = c->state;
 
 	return loss_dropped(&l->loss, packets);
+}
+
+static int
+local_node_rot(struct cluster *c, unsigned node, const struct disk_rot *rot,
+    char *how, size_t size)
+{
+	char dir[CONFIG_PATH_MAX + 16];
+
+	if (c->nodes[node - 1].pid != 0)
+		return -EBUSY;
+	server_store(c, node, dir, sizeof(dir));
+	return rot_store(dir, rot, how, size);
 }
 
 static int
@@ -711,6 +724,7 @@ const struct cluster_ops cluster_local = {
     .node_renew = local_node_renew,
     .node_fill = local_node_fill,
     .node_room = local_node_room,
+    .node_rot = local_node_rot,
     .disk_set = local_disk_set,
     .disk_effect = local_disk_effect,
     .disk_cut = local_disk_cut,

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -178,13 +177,13 @@ raise_limit(void)
 int
 drive_main(uint32_t source, uint32_t incarnation)
 {
-	struct drive_process *p = calloc(1, sizeof(*p));
+	static struct drive_process process;
 
-	if (p == NULL || sig_open(NULL, 0) < 0)
+	if (sig_open(NULL, 0) < 0)
 		return EXIT_FAILED;
-	child_init(&p->child, "drive", "", source, incarnation);
+	child_init(&process.child, "drive", "", source, incarnation);
 	raise_limit();
-	child_say(&p->child, MESSAGE_READY);
-	serve(p);
+	child_say(&process.child, MESSAGE_READY);
+	serve(&process);
 	return 0;
 }

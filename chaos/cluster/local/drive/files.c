@@ -166,17 +166,17 @@ static int keep_name(struct files *, struct file_node *);
 static int
 drop_name(struct files *f, struct file_node *n)
 {
+	struct file_node *child;
 	struct file_link *l;
 	int err = 0, got;
 
 	while ((l = LIST_FIRST(&n->children[FILE_KEPT])) != NULL) {
-		got = l->node->links[FILE_NOW].parent != NULL
-			  ? keep_name(f, l->node)
-			  : drop_name(f, l->node);
-		if (got < 0) {
-			link_clear(l);
-			err = got;
-		}
+		child = l->node;
+		link_clear(l);
+		got = child->links[FILE_NOW].parent != NULL
+			  ? keep_name(f, child)
+			  : drop_name(f, child);
+		err = got < 0 ? got : err;
 	}
 	link_clear(&n->links[FILE_KEPT]);
 	node_release(f, n);
@@ -238,12 +238,18 @@ files_init(struct files *f, const char *ground, bool is_strict)
 void
 files_fini(struct files *f)
 {
-	struct file_node *n;
+	struct file_node *n, *next;
 
 	if (f->root == NULL)
 		return;
-	while ((n = LIST_FIRST(&f->all)) != NULL) {
+	LIST_FOREACH(n, &f->all, all)
+	{
+		link_clear(&n->links[FILE_NOW]);
+		link_clear(&n->links[FILE_KEPT]);
 		n->data = n->copy = 0; /* they stay */
+	}
+	for (n = LIST_FIRST(&f->all); n != NULL; n = next) {
+		next = LIST_NEXT(n, all);
 		node_free(f, n);
 	}
 	close(f->ground);
@@ -541,47 +547,57 @@ drop_contents(struct files *f, struct file_node *n, struct rng *rng,
 	return err;
 }
 
+/* Forget who uses a node; returns whether its name changes. */
+static bool
+abandon(const struct files *f, struct file_node *n)
+{
+	const struct file_link *now = &n->links[FILE_NOW];
+	const struct file_link *kept = &n->links[FILE_KEPT];
+
+	if (n->fd >= 0)
+		close(n->fd);
+	n->fd = -1;
+	n->opens = 0;
+	n->lookups = 0;
+	if (n == f->root)
+		return false;
+	if (!is_kept(f, n))
+		return now->parent != NULL;
+	return now->parent == NULL || !link_is(now, kept->parent, kept->name);
+}
+
+/* It is as it is kept, if it is. 0 or -errno. */
+static int
+go_back(struct files *f, struct file_node *n, struct rng *rng,
+    struct disk_loss *loss)
+{
+	const struct file_link *kept = &n->links[FILE_KEPT];
+	int err;
+
+	if (n == f->root || !is_kept(f, n))
+		return 0;
+	err = link_set(
+	    f, FILE_NOW, n, (struct file_place){kept->parent, kept->name});
+	return err == 0 && !n->is_dir ? drop_contents(f, n, rng, loss) : err;
+}
+
 int
 files_drop(struct files *f, struct rng *rng, struct disk_loss *loss)
 {
 	struct file_node *n, *next;
-	struct file_link *now, *kept;
 	int err = 0, got;
 
 	memset(loss, 0, sizeof(*loss));
-	/* Who can't be found has no name, and nothing in it has. */
 	LIST_FOREACH(n, &f->all, all)
-	{
-		if (n->fd >= 0)
-			close(n->fd);
-		n->fd = -1;
-		n->opens = 0;
-		n->lookups = 0;
-		now = &n->links[FILE_NOW];
-		kept = &n->links[FILE_KEPT];
-		if (n == f->root)
-			continue;
-		if (is_kept(f, n))
-			loss->names += now->parent == NULL ||
-				       !link_is(now, kept->parent, kept->name);
-		else
-			loss->names += now->parent != NULL;
-	}
+	loss->names += abandon(f, n);
 	LIST_FOREACH(n, &f->all, all)
 	link_clear(&n->links[FILE_NOW]);
-	for (n = LIST_FIRST(&f->all); n != NULL; n = next) {
-		next = LIST_NEXT(n, all);
-		if (n == f->root)
-			continue;
-		kept = &n->links[FILE_KEPT];
-		got = 0;
-		if (is_kept(f, n))
-			got = link_set(f, FILE_NOW, n,
-			    (struct file_place){kept->parent, kept->name});
-		if (got == 0 && !n->is_dir && n->links[FILE_NOW].parent != NULL)
-			got = drop_contents(f, n, rng, loss);
+	LIST_FOREACH(n, &f->all, all)
+	{
+		got = go_back(f, n, rng, loss);
 		err = got < 0 ? got : err;
 	}
+	/* Who has no name is gone, and nothing in it has one. */
 	for (n = LIST_FIRST(&f->all); n != NULL; n = next) {
 		next = LIST_NEXT(n, all);
 		if (n == f->root || n->links[FILE_NOW].parent != NULL)
