@@ -60,7 +60,8 @@ help(FILE *out)
 	option_help(shards_options, "--", out);
 	fputs("  -o NAME.KEY=VALUE            option of a test: see list\n"
 	      "\nexit codes: 0 every exercised check holds, 1 violation, 2 "
-	      "inconclusive, 3 skipped,\n64 usage, 69 cluster, 70 harness\n",
+	      "inconclusive, 3 skipped,\n4 beyond a --limit, 64 usage, 69 "
+	      "cluster, 70 harness\n",
 	    out);
 	return out == stdout ? 0 : EXIT_USAGE;
 }

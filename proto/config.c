@@ -98,6 +98,8 @@ const struct option_spec config_options[] = {
 	"longest end of a run after its load; 0: 60s, 120s with faults"),
     TIME("quiet-time", quiet_ns, "2s", 0, DAY,
 	"load without faults before the first one and between mixes"),
+    TEXT("limit", limit, "", "FIGURE<VALUE",
+	"exit code 4 if a figure is beyond it, as stall<10s; can be repeated"),
     FLAG("strict-availability", strict_availability,
 	"count time in which faults may stop JetStream, too"),
     FLAG("strict-answers", strict_answers,
@@ -200,6 +202,15 @@ config_init_open(struct run_config *c)
 	c->replicas = c->consumers = 0; /* clients is 0 by itself */
 }
 
+static int
+add_limit(struct run_config *c, const char *value, char *why)
+{
+	char all[2 * OPTION_VALUE_MAX];
+
+	text_format(all, sizeof(all), "%s,%s", c->limit, value);
+	return option_set(config_options, c, "--", "limit", all, why);
+}
+
 int
 config_set(struct run_config *c, const char *name, const char *value, char *why)
 {
@@ -219,6 +230,9 @@ config_set(struct run_config *c, const char *name, const char *value, char *why)
 		c->servers_are_hidden = true;
 		return 0;
 	}
+	/* Each is one more. */
+	if (strcmp(name, "limit") == 0 && c->limit[0] != '\0')
+		return add_limit(c, value, why);
 	if (strcmp(name, "o") != 0)
 		return option_set(config_options, c, "--", name, value, why);
 	why[0] = '\0';

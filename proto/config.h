@@ -39,6 +39,7 @@ struct run_config {
 	uint64_t settle_timeout_ns; /* 0: as config_settle_ns() has it */
 	uint64_t quiet_ns;	    /* quiet phase before the first fault */
 	uint64_t limit_memory, limit_goroutines, limit_files; /* 0: none */
+	char limit[CONFIG_LIST_MAX]; /* figures and their bounds */
 	bool strict_availability, strict_answers, stop_on_anomaly;
 	bool json, quiet;
 	char metrics[128];	     /* HOST:PORT, empty: none */

@@ -9,6 +9,7 @@
 #include "orchestrator/command/clusters.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/command/validate.h"
+#include "orchestrator/history/thresholds.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
@@ -292,6 +293,17 @@ validate_status(const struct run_config *c)
 	    "--status-interval \"%s\": must be 0 or from 1s to 1d", value);
 }
 
+static int
+validate_limits(const struct run_config *c)
+{
+	struct threshold limits[THRESHOLDS_MAX];
+	char why[OPTION_WHY_MAX];
+
+	return thresholds_parse(c->limit, limits, why) < 0
+		   ? usage_error("%s", why)
+		   : 0;
+}
+
 int
 validate_config(const struct run_config *c)
 {
@@ -302,6 +314,8 @@ validate_config(const struct run_config *c)
 		bad = validate_storage(c);
 	if (bad == 0)
 		bad = validate_status(c);
+	if (bad == 0)
+		bad = validate_limits(c);
 	if (bad == 0)
 		bad = validate_tolerate(c);
 	if (bad == 0)

@@ -145,6 +145,31 @@ history_look(struct history *h)
 	judge_look(h->judge, &h->result);
 }
 
+/* A pass that is beyond a limit has a code of its own. */
+static void
+look_at_limits(struct history *h)
+{
+	char why[OPTION_WHY_MAX];
+	struct judge_result *r = &h->result;
+	int n = thresholds_parse(judge_config(h->judge)->limit, h->limits, why);
+	char measured[32];
+	unsigned i;
+
+	/* A recorded history may say anything. */
+	h->nlimits = n > 0 ? (unsigned)n : 0;
+	if (thresholds_look(&h->stats, h->limits, h->nlimits) == 0 ||
+	    r->exit_code != EXIT_PASS)
+		return;
+	r->exit_code = EXIT_LIMIT;
+	for (i = 0; i < h->nlimits && r->nreasons < JUDGE_REASONS; i++) {
+		if (h->limits[i].says == THRESHOLD_KEPT)
+			continue;
+		threshold_measured(&h->limits[i], measured, sizeof(measured));
+		text_format(r->reasons[r->nreasons++], sizeof(r->reasons[0]),
+		    "--limit %s: %s", h->limits[i].text, measured);
+	}
+}
+
 void
 history_finish(struct history *h)
 {
@@ -152,6 +177,7 @@ history_finish(struct history *h)
 	if (h->damaged && stats_seen(&h->stats, MESSAGE_CHILD_GAP) == 0)
 		h->stats.seen[MESSAGE_CHILD_GAP][CASE_FIRST] = 1;
 	judge_finish(h->judge, &h->result);
+	look_at_limits(h);
 }
 
 void

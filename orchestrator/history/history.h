@@ -8,6 +8,7 @@
 
 #include "orchestrator/history/sequences.h"
 #include "orchestrator/history/stats.h"
+#include "orchestrator/history/thresholds.h"
 #include "orchestrator/judge/judge.h"
 #include "proto/journal.h"
 
@@ -25,8 +26,10 @@ struct history {
 	struct judge *judge;
 	judge_notice *notice;
 	void *notice_arg;
-	struct journal_writer *journal; /* NULL on replay; borrowed */
-	struct judge_result result;	/* after history_finish */
+	struct journal_writer *journal;		 /* NULL on replay; borrowed */
+	struct judge_result result;		 /* after history_finish */
+	struct threshold limits[THRESHOLDS_MAX]; /* likewise */
+	unsigned nlimits;
 	struct dropped dropped;
 	bool is_lost;	/* history_lose() was called */
 	uint64_t bytes; /* of all frames; a replay's are those it read */

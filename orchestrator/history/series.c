@@ -215,8 +215,10 @@ series_level(
 }
 
 void
-series_stall(struct series *s, uint64_t begin_ns, uint64_t end_ns)
+series_stall(
+    struct series *s, uint64_t begin_ns, uint64_t end_ns, bool is_ack_wait)
 {
+	const struct series_stall stall = {begin_ns, end_ns, is_ack_wait};
 	struct series_stall *least;
 	size_t i;
 
@@ -225,8 +227,7 @@ series_stall(struct series *s, uint64_t begin_ns, uint64_t end_ns)
 	s->stalls_seen++;
 	s->stalled_ns += end_ns - begin_ns;
 	if (s->nstalls < SERIES_STALLS) {
-		s->stalls[s->nstalls].begin_ns = begin_ns;
-		s->stalls[s->nstalls++].end_ns = end_ns;
+		s->stalls[s->nstalls++] = stall;
 		return;
 	}
 	least = &s->stalls[0];
@@ -234,10 +235,8 @@ series_stall(struct series *s, uint64_t begin_ns, uint64_t end_ns)
 		if (s->stalls[i].end_ns - s->stalls[i].begin_ns <
 		    least->end_ns - least->begin_ns)
 			least = &s->stalls[i];
-	if (end_ns - begin_ns > least->end_ns - least->begin_ns) {
-		least->begin_ns = begin_ns;
-		least->end_ns = end_ns;
-	}
+	if (end_ns - begin_ns > least->end_ns - least->begin_ns)
+		*least = stall;
 }
 
 static unsigned

@@ -43,6 +43,7 @@ struct series_bucket {
 
 struct series_stall {
 	uint64_t begin_ns, end_ns;
+	bool is_ack_wait; /* the test waited for what it was to get again */
 };
 
 struct series {
@@ -74,7 +75,8 @@ void series_latency(
 void series_level(
     struct series *, uint64_t now_ns, const struct msg_server_level *);
 void series_anomaly(struct series *, uint64_t now_ns);
-void series_stall(struct series *, uint64_t begin_ns, uint64_t end_ns);
+void series_stall(
+    struct series *, uint64_t begin_ns, uint64_t end_ns, bool is_ack_wait);
 
 /* A fault begins or ends in a lane. */
 void series_fault(struct series *, uint64_t now_ns, const char *mode,

@@ -12,7 +12,8 @@ stats_init(struct stats *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->series = series_create();
-	s->ran_out = s->series == NULL; /* there is no picture then */
+	s->prices = prices_create();
+	s->ran_out = s->series == NULL || s->prices == NULL; /* no picture */
 }
 
 void
@@ -21,6 +22,8 @@ stats_fini(struct stats *s)
 	free(s->faults);
 	free(s->workers);
 	series_destroy(s->series);
+	prices_destroy(s->prices);
+	s->prices = NULL;
 	s->faults = NULL;
 	s->workers = NULL;
 	s->series = NULL;
@@ -73,20 +76,75 @@ stats_hits(const struct stats *s, unsigned i, const char *target)
 	       is_named(target, s->servers[i].name);
 }
 
+static bool
+is_in_load(const struct stats *s)
+{
+	return s->load_ns != 0 && s->load_end_ns == 0;
+}
+
+static struct stats_fault *
+fault_row(struct stats *s, uint32_t fault)
+{
+	size_t i;
+
+	for (i = s->nfaults; i-- > 0;)
+		if (s->faults[i].fault == fault)
+			return &s->faults[i];
+	return NULL;
+}
+
+/* Faults that are over now are charged. */
 static void
-round_done(struct stats *s, uint64_t now)
+charge(struct stats *s, uint64_t now, bool is_end)
+{
+	struct stats_fault *f;
+	struct price_row row;
+	uint32_t fault;
+
+	while (prices_round(s->prices, now, is_end, &fault, &row)) {
+		f = fault_row(s, fault);
+		if (f != NULL)
+			f->price = row;
+	}
+}
+
+/* Nothing was finished since; id is what ended it, 0: nothing. */
+static void
+stalled(struct stats *s, uint64_t since, uint64_t now, uint64_t id)
+{
+	uint64_t *longest = &s->longest_stall_ns;
+	bool is_own = id != 0 && prices_is_ack_wait(s->prices, id, since, now);
+
+	series_stall(s->series, since, now, is_own);
+	if (now - since > *longest)
+		*longest = now - since;
+	longest = is_own ? &s->ack_wait_stall_ns : &s->other_stall_ns;
+	if (now - since > *longest)
+		*longest = now - since;
+}
+
+static void
+round_done(struct stats *s, uint64_t now, uint64_t id)
 {
 	uint64_t since = s->last_round_ns ? s->last_round_ns : s->load_ns;
 
 	s->rounds++;
 	s->last_round_ns = now;
-	if (s->load_ns == 0 || s->load_end_ns != 0)
+	if (!is_in_load(s))
 		return;
 	hist_add(&s->round, now - since);
 	series_round(s->series, now);
-	series_stall(s->series, since, now);
-	if (now - since > s->longest_stall_ns)
-		s->longest_stall_ns = now - since;
+	stalled(s, since, now, id);
+	charge(s, now, false);
+}
+
+/* An operation succeeded, this long after its first attempt. */
+static void
+answered(struct stats *s, uint64_t now, uint64_t ns)
+{
+	series_latency(s->series, SERIES_ASK, now, ns);
+	if (is_in_load(s))
+		prices_latency(s->prices, now, ns);
 }
 
 static void
@@ -98,11 +156,10 @@ on_publish_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 
 	if (e != NULL) {
 		hist_add(&s->publish, ev->time_ns - e->invoked_ns);
-		series_latency(s->series, SERIES_ASK, ev->time_ns,
-		    ev->time_ns - e->invoked_ns);
+		answered(s, ev->time_ns, ev->time_ns - e->invoked_ns);
 	}
 	if (stream == NULL || stream->consumers == 0)
-		round_done(s, ev->time_ns);
+		round_done(s, ev->time_ns, 0);
 }
 
 /* This event completes a message: count it as a round. */
@@ -114,7 +171,7 @@ consumed(struct stats *s, const struct ledger_entry *e, const struct event *ev)
 		series_latency(s->series, SERIES_CONSUME, ev->time_ns,
 		    ev->time_ns - e->acked_ns);
 	}
-	round_done(s, ev->time_ns);
+	round_done(s, ev->time_ns, e->id);
 }
 
 static void
@@ -139,6 +196,11 @@ on_deliver(struct stats *s, const struct ledger *l, const struct event *ev)
 	const struct ledger_consumer *k = ledger_consumer(l, m->consumer);
 	const struct ledger_entry *e;
 
+	if (is_in_load(s))
+		prices_delivery(s->prices,
+		    &(struct price_delivery){m->id, ev->time_ns, m->consumer},
+		    k != NULL ? k->ack_wait_ns : 0,
+		    message_case(ev) == CASE_AGAIN);
 	if (k == NULL || !k->has_rules || k->acks == ACKS_CONFIRMED)
 		return;
 	e = ledger_find(l, m->id);
@@ -146,17 +208,6 @@ on_deliver(struct stats *s, const struct ledger *l, const struct event *ev)
 	    (e->required & ~(e->confirmed | k->bit)) != 0)
 		return;
 	consumed(s, e, ev);
-}
-
-static struct stats_fault *
-fault_row(struct stats *s, uint32_t fault)
-{
-	size_t i;
-
-	for (i = s->nfaults; i-- > 0;)
-		if (s->faults[i].fault == fault)
-			return &s->faults[i];
-	return NULL;
 }
 
 static struct stats_mode *
@@ -188,11 +239,15 @@ open_of(struct stats *s, uint32_t fault)
 }
 
 static void
-open_planned(struct stats *s, const struct msg_fault_planned *m)
+open_planned(
+    struct stats *s, const struct msg_fault_planned *m, uint64_t now_ns)
 {
 	struct stats_open *o = open_of(s, 0);
 
 	mode_of(s, m->mode)->planned++;
+	if (is_in_load(s))
+		prices_planned(s->prices, m->fault,
+		    (unsigned)(mode_of(s, m->mode) - s->modes), now_ns);
 	if (o == NULL)
 		return;
 	memset(o, 0, sizeof(*o));
@@ -237,6 +292,10 @@ open_outcome(struct stats *s, const struct event *ev)
 	struct stats_open *o = fault != 0 ? open_of(s, fault) : NULL;
 	struct stats_mode *m;
 
+	if (is_applied)
+		prices_applied(s->prices, fault, ok, ev->time_ns);
+	else
+		prices_healed(s->prices, fault, ev->time_ns);
 	if (o == NULL)
 		return;
 	m = mode_of(s, o->mode);
@@ -267,7 +326,7 @@ on_fault_planned(struct stats *s, const struct event *ev)
 	const struct msg_fault_planned *m = &ev->u.fault_planned;
 	struct stats_fault *f;
 
-	open_planned(s, m);
+	open_planned(s, m, ev->time_ns);
 
 	text_format(
 	    s->fault_now, sizeof(s->fault_now), "%s %s", m->mode, m->target);
@@ -335,10 +394,9 @@ on_phase(struct stats *s, const struct event *ev)
 		s->load_end_ns = ev->time_ns;
 		if (s->no_load)
 			return;
-		series_stall(s->series, since, ev->time_ns);
 		/* A stall that lasts until the end counts as well. */
-		if (ev->time_ns - since > s->longest_stall_ns)
-			s->longest_stall_ns = ev->time_ns - since;
+		stalled(s, since, ev->time_ns, 0);
+		charge(s, ev->time_ns, true);
 	}
 }
 
@@ -440,11 +498,10 @@ on_round(struct stats *s, const struct event *ev, bool is_invoke,
 		return;
 	if (w != NULL && w->asked_ns != 0) {
 		hist_add(&s->other, ev->time_ns - w->asked_ns);
-		series_latency(s->series, SERIES_ASK, ev->time_ns,
-		    ev->time_ns - w->asked_ns);
+		answered(s, ev->time_ns, ev->time_ns - w->asked_ns);
 		w->asked_ns = 0;
 	}
-	round_done(s, ev->time_ns);
+	round_done(s, ev->time_ns, 0);
 }
 
 static void
@@ -543,6 +600,8 @@ stats_event(struct stats *s, const struct ledger *l, const struct event *ev)
 	s->last_ns = ev->time_ns;
 	s->seen[ev->type][which]++;
 	count_worker(s, ev, class, which);
+	if (class & IS_INVOKE && which == CASE_AGAIN && is_in_load(s))
+		prices_retry(s->prices);
 	if (class & IS_ROUND)
 		on_round(s, ev, class & IS_INVOKE, which);
 	else if (ev->type == MESSAGE_PUBLISH_OK)

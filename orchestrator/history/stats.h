@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "orchestrator/history/logs.h"
+#include "orchestrator/history/prices.h"
 #include "orchestrator/history/series.h"
 #include "orchestrator/judge/ledger.h"
 #include "orchestrator/judge/levels.h"
@@ -29,6 +30,7 @@ struct stats_fault {
 	uint64_t planned_ns;			/* offset in the schedule */
 	uint64_t due_ns, applied_ns, healed_ns; /* times, 0: not yet */
 	bool applied, healed;
+	struct price_row price; /* zero as long as it is not over */
 	char applied_how[160], healed_how[160];
 };
 
@@ -101,6 +103,9 @@ struct stats {
 	struct hist publish, consume, round; /* nanoseconds */
 	struct hist other;		     /* rounds of one operation */
 	struct series *series;		     /* NULL without memory */
+	struct prices *prices;		     /* NULL without memory */
+	/* The longest of those that an AckWait made, and of the others. */
+	uint64_t ack_wait_stall_ns, other_stall_ns;
 	struct stats_worker *workers;
 	uint32_t nworkers;
 	struct stats_phase phases[STATS_PHASES_MAX];

@@ -29,6 +29,7 @@ enum exit_code {
 	EXIT_VIOLATION = 1,
 	EXIT_INCONCLUSIVE = 2,
 	EXIT_SKIPPED = 3,
+	EXIT_LIMIT = 4, /* a pass, beyond a --limit */
 	EXIT_USAGE = 64,
 	EXIT_CLUSTER = 69,
 	EXIT_HARNESS = 70,

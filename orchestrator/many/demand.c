@@ -122,6 +122,7 @@ agrees(const char *verdict, double code)
 		int code;
 	} pairs[] = {
 	    {"pass", EXIT_PASS},
+	    {"pass", EXIT_LIMIT},
 	    {"fail", EXIT_VIOLATION},
 	    {"skipped", EXIT_SKIPPED},
 	    {"inconclusive", EXIT_INCONCLUSIVE},

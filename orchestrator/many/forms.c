@@ -74,6 +74,7 @@ const struct forms_result forms_results[] = {
     {"skipped", EXIT_SKIPPED},
     {"inconclusive", EXIT_INCONCLUSIVE},
     {"not run", EXIT_INCONCLUSIVE},
+    {"limit", EXIT_LIMIT},
     {"pass", EXIT_PASS},
     {NULL, 0},
 };

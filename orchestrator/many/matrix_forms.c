@@ -124,7 +124,7 @@ junit_outcome(const cJSON *cell)
 {
 	if (is_result(cell, "pass"))
 		return NULL;
-	if (is_result(cell, "FAIL"))
+	if (is_result(cell, "FAIL") || is_result(cell, "limit"))
 		return "failure";
 	return is_result(cell, "skipped") ? "skipped" : "error";
 }

@@ -451,10 +451,10 @@ static void
 say_verdict(struct shards *s, int code)
 {
 	json_put_text(s->tree, "verdict",
-	    verdict_name(code == EXIT_PASS	  ? VERDICT_PASS
-			 : code == EXIT_VIOLATION ? VERDICT_FAIL
-			 : code == EXIT_SKIPPED	  ? VERDICT_SKIPPED
-						  : VERDICT_INCONCLUSIVE));
+	    verdict_name(code == EXIT_PASS || code == EXIT_LIMIT ? VERDICT_PASS
+			 : code == EXIT_VIOLATION		 ? VERDICT_FAIL
+			 : code == EXIT_SKIPPED ? VERDICT_SKIPPED
+						: VERDICT_INCONCLUSIVE));
 	json_put_number(s->tree, "exit_code", code);
 }
 

@@ -8,6 +8,8 @@
  *   harness, cluster)                   case "run": error; a check that
  *                                       found nothing: skipped
  *   skipped                             everything skipped
+ *   a --limit was exceeded              case "limit ...": failure, of the type
+ *                                       "limit"
  *
  * A reader that counts failures and errors is then never green when
  * natsburn's exit code is not 0 or 3.
@@ -176,6 +178,31 @@ write_check(const cJSON *tree, const cJSON *check, FILE *out)
 }
 
 static bool
+is_kept(const cJSON *limit)
+{
+	return strcmp(json_text(limit, "says"), "kept") == 0;
+}
+
+/* How well the cluster served; no case of a check is touched by it. */
+static void
+write_limit(const cJSON *tree, const cJSON *limit, FILE *out)
+{
+	char name[96], message[128];
+
+	text_format(name, sizeof(name), "limit %s", json_text(limit, "limit"));
+	begin_case(tree, name, 0, out);
+	if (!is_kept(limit)) {
+		text_format(message, sizeof(message), "%s: %s",
+		    json_text(limit, "says"), json_text(limit, "measured"));
+		fputs("      <failure", out);
+		forms_attribute(out, "message", message);
+		forms_attribute(out, "type", "limit");
+		fputs("/>\n", out);
+	}
+	fputs("    </testcase>\n", out);
+}
+
+static bool
 is_error(const cJSON *tree)
 {
 	return is_verdict(tree, "inconclusive") ||
@@ -214,7 +241,7 @@ struct junit_tally
 junit_count(const cJSON *tree)
 {
 	struct junit_tally t = {.tests = 1};
-	const cJSON *check;
+	const cJSON *check, *limit;
 
 	t.errors = is_error(tree);
 	t.skipped = is_verdict(tree, "skipped");
@@ -222,6 +249,10 @@ junit_count(const cJSON *tree)
 		t.tests++;
 		t.failures += strcmp(json_text(check, "says"), "broken") == 0;
 		t.skipped += is_skipped(check);
+	}
+	cJSON_ArrayForEach (limit, json_get(tree, "limits")) {
+		t.tests++;
+		t.failures += !is_kept(limit);
 	}
 	return t;
 }
@@ -232,7 +263,7 @@ junit_suite(const cJSON *tree, const char *name, FILE *out)
 	struct junit_tally t = junit_count(tree);
 	char local[CLOCK_UTC_MAX];
 	const char *started = json_text(tree, "started");
-	const cJSON *check;
+	const cJSON *check, *limit;
 
 	fputs("  <testsuite", out);
 	forms_attribute(out, "name", name);
@@ -254,6 +285,8 @@ junit_suite(const cJSON *tree, const char *name, FILE *out)
 	write_run(tree, out);
 	cJSON_ArrayForEach (check, json_get(tree, "checks"))
 		write_check(tree, check, out);
+	cJSON_ArrayForEach (limit, json_get(tree, "limits"))
+		write_limit(tree, limit, out);
 	fputs("  </testsuite>\n", out);
 }
 

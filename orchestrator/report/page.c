@@ -266,6 +266,7 @@ page_write(const struct history *h, const cJSON *tree, FILE *out)
 	page_anomalies(&p);
 	write_command(&p);
 	page_checks(&p);
+	page_limits(&p);
 	page_faults(&p);
 	page_servers(&p);
 	page_workers(&p);

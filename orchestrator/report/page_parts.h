@@ -41,6 +41,7 @@ void page_table_end(const struct page *);
 /* Whole sections; without anomalies theirs is left out. */
 void page_anomalies(const struct page *);
 void page_checks(const struct page *);
+void page_limits(const struct page *);
 void page_faults(const struct page *);
 void page_servers(const struct page *);
 void page_workers(const struct page *);

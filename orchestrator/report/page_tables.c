@@ -91,6 +91,75 @@ write_fault_rows(const struct page *p)
 	fputs("</details>\n", p->out);
 }
 
+static void
+write_price(const struct page *p, const cJSON *m)
+{
+	bool has_faults = json_number(m, "faults") > 0;
+
+	fputs("<tr>", p->out);
+	page_cell_text(
+	    p, has_faults ? json_text(m, "mode") : "the time without faults");
+	if (has_faults)
+		fprintf(p->out,
+		    "<td class=n>%.3f s</td><td class=n>%.3f s</td>",
+		    json_number(m, "outage_s"),
+		    json_number(m, "outage_mean_s"));
+	else
+		fputs("<td></td><td></td>", p->out);
+	if (json_number(m, "operations") > 0)
+		fprintf(p->out,
+		    "<td class=n>%.3f ms</td><td class=n>%.3f ms</td>",
+		    json_number(m, "p50_ms"), json_number(m, "p99_ms"));
+	else
+		fputs("<td></td><td></td>", p->out);
+	page_cell_count(p, json_number(m, "retries"));
+	page_cell_count(p, json_number(m, "redeliveries"));
+	if (has_faults)
+		fprintf(p->out, "<td class=n>%.3f s</td>",
+		    json_number(m, "heal_s"));
+	else
+		fputs("<td></td>", p->out);
+	fputs("</tr>\n", p->out);
+}
+
+/* What they cost those who use the cluster. */
+static void
+write_prices(const struct page *p)
+{
+	const cJSON *m, *list = json_get(p->tree, "prices");
+
+	if (cJSON_GetArraySize(list) < 2)
+		return;
+	page_table_head(p, "price of|#longest outage|#mean outage|#p50|#p99|"
+			   "#retries|#redeliveries|#longest to heal");
+	cJSON_ArrayForEach (m, list)
+		write_price(p, m);
+	page_table_end(p);
+}
+
+void
+page_limits(const struct page *p)
+{
+	const cJSON *l, *list = json_get(p->tree, "limits");
+	bool is_kept;
+
+	if (list == NULL)
+		return;
+	fputs("<section id=limits><h2>Limits</h2>\n", p->out);
+	page_table_head(p, "limit|measured|");
+	cJSON_ArrayForEach (l, list) {
+		is_kept = strcmp(json_text(l, "says"), "kept") == 0;
+		fputs("<tr>", p->out);
+		page_cell_text(p, json_text(l, "limit"));
+		page_cell_text(p, json_text(l, "measured"));
+		fprintf(p->out, "<td><span class=\"chip %s\">%s</span></td>",
+		    is_kept ? "holds" : "warning", json_text(l, "says"));
+		fputs("</tr>\n", p->out);
+	}
+	page_table_end(p);
+	fputs("</section>\n", p->out);
+}
+
 void
 page_faults(const struct page *p)
 {
@@ -117,6 +186,7 @@ page_faults(const struct page *p)
 		fputs("</tr>\n", p->out);
 	}
 	page_table_end(p);
+	write_prices(p);
 	write_fault_rows(p);
 	fputs("</section>\n", p->out);
 }

@@ -223,6 +223,8 @@ add_times(cJSON *o, const struct stats *s)
 		    item, "t", stats_since_load(s, e->stalls[i].begin_ns));
 		add_seconds(
 		    item, "s", e->stalls[i].end_ns - e->stalls[i].begin_ns);
+		if (e->stalls[i].is_ack_wait)
+			json_put_bool(item, "ack_wait", true);
 		json_append(list, item);
 	}
 	add_count(o, "stalls_seen", e != NULL ? e->stalls_seen : 0);
@@ -357,15 +359,75 @@ add_counts(cJSON *o, const struct history *h)
 }
 
 static void
+add_ms(cJSON *o, const char *name, uint64_t ns)
+{
+	json_put_number(o, name, (double)(ns / 1000) / 1e3);
+}
+
+static void
 add_latency(cJSON *o, const char *name, const struct hist *h)
 {
 	cJSON *item = json_put_object(o, name);
 
-	json_put_number(
-	    item, "p50", (double)(hist_quantile(h, 0.50) / 1000) / 1e3);
-	json_put_number(
-	    item, "p99", (double)(hist_quantile(h, 0.99) / 1000) / 1e3);
-	json_put_number(item, "max", (double)(h->max / 1000) / 1e3);
+	add_ms(item, "p50", hist_quantile(h, 0.50));
+	add_ms(item, "p99", hist_quantile(h, 0.99));
+	add_ms(item, "max", h->max);
+}
+
+static void
+add_price(cJSON *list, const char *mode, const struct price *p)
+{
+	cJSON *item = cJSON_CreateObject();
+
+	json_put_text(item, "mode", mode);
+	add_count(item, "operations", p->latency.count);
+	add_ms(item, "p50_ms", hist_quantile(&p->latency, 0.50));
+	add_ms(item, "p99_ms", hist_quantile(&p->latency, 0.99));
+	add_count(item, "retries", p->retries);
+	add_count(item, "redeliveries", p->redeliveries);
+	if (p->faults > 0) {
+		add_count(item, "faults", p->faults);
+		add_seconds(item, "outage_s", p->outage_ns);
+		add_seconds(item, "outage_mean_s", p->outages_ns / p->faults);
+		add_seconds(item, "heal_s", p->heal_ns);
+	}
+	json_append(list, item);
+}
+
+/* Nobody is served by a run without a load, or pays without a fault. */
+static void
+add_prices(cJSON *o, const struct stats *s)
+{
+	cJSON *list;
+	unsigned i;
+
+	if (s->prices == NULL || s->no_load || s->nmodes == 0)
+		return;
+	list = json_put_array(o, "prices");
+	add_price(list, "none", &s->prices->none);
+	for (i = 0; i < s->nmodes; i++)
+		if (s->prices->modes[i].faults > 0)
+			add_price(list, s->modes[i].name, &s->prices->modes[i]);
+}
+
+static void
+add_limits(cJSON *o, const struct history *h)
+{
+	cJSON *list, *item;
+	char measured[32];
+	unsigned i;
+
+	if (h->nlimits == 0)
+		return;
+	list = json_put_array(o, "limits");
+	for (i = 0; i < h->nlimits; i++) {
+		item = cJSON_CreateObject();
+		threshold_measured(&h->limits[i], measured, sizeof(measured));
+		json_put_text(item, "limit", h->limits[i].text);
+		json_put_text(item, "measured", measured);
+		json_put_text(item, "says", threshold_word(h->limits[i].says));
+		json_append(list, item);
+	}
 }
 
 static void
@@ -383,6 +445,14 @@ add_fault(cJSON *list, const struct stats *s, const struct stats_fault *f)
 	add_seconds(item, "heal_s",
 	    f->healed && f->applied_ns ? f->healed_ns - f->applied_ns : 0);
 	add_seconds(item, "planned_t", f->planned_ns);
+	if (f->price.operations > 0 || f->price.outage_ns > 0) {
+		add_seconds(item, "outage_s", f->price.outage_ns);
+		add_count(item, "operations", f->price.operations);
+		add_ms(item, "p50_ms", f->price.p50_ns);
+		add_ms(item, "p99_ms", f->price.p99_ns);
+		add_count(item, "retries", f->price.retries);
+		add_count(item, "redeliveries", f->price.redeliveries);
+	}
 	json_put_text(item, "applied_how", f->applied_how);
 	json_put_text(item, "healed_how", f->healed_how);
 	json_append(list, item);
@@ -520,7 +590,11 @@ report_tree(const struct history *h, const char *run_dir)
 	add_latency(item, "operation", &s->other);
 	json_put_number(
 	    o, "longest_stall_ms", (double)(s->longest_stall_ns / CLOCK_MS));
+	json_put_number(o, "longest_ack_wait_stall_ms",
+	    (double)(s->ack_wait_stall_ns / CLOCK_MS));
 	add_faults(o, s);
+	add_prices(o, s);
+	add_limits(o, h);
 	is_whole = add_anomalies(o, h, run_dir);
 	add_checks(o, h);
 	add_times(o, s);

@@ -123,6 +123,66 @@ say_others(const struct stats *s, FILE *out)
 }
 
 static void
+say_price(const char *mode, const struct price *p, FILE *out)
+{
+	char outage[24] = "-", heal[24] = "-", p50[24] = "-", p99[24] = "-";
+
+	if (p->faults > 0) {
+		text_format(
+		    outage, sizeof(outage), "%.2f s", seconds(p->outage_ns));
+		text_format(heal, sizeof(heal), "%.1f s", seconds(p->heal_ns));
+	}
+	if (p->latency.count > 0) {
+		text_format(p50, sizeof(p50), "%.1f ms",
+		    seconds(hist_quantile(&p->latency, 0.50)) * 1e3);
+		text_format(p99, sizeof(p99), "%.1f ms",
+		    seconds(hist_quantile(&p->latency, 0.99)) * 1e3);
+	}
+	fprintf(out, "              %-18.18s %9s %11s %11s %7llu %7llu %8s\n",
+	    mode, outage, p50, p99, (unsigned long long)p->retries,
+	    (unsigned long long)p->redeliveries, heal);
+}
+
+/* What the faults of each mode cost, beside the time without any. */
+static void
+say_prices(const struct stats *s, FILE *out)
+{
+	unsigned i, any = 0;
+
+	for (i = 0; s->prices != NULL && i < s->nmodes; i++)
+		any += s->prices->modes[i].faults > 0;
+	if (any == 0 || s->no_load)
+		return;
+	fprintf(out, "  price       %-18s %9s %11s %11s %7s %7s %8s\n", "of",
+	    "outage", "p50", "p99", "retries", "redeliv", "heal");
+	say_price("no fault", &s->prices->none, out);
+	for (i = 0; i < s->nmodes; i++)
+		if (s->prices->modes[i].faults > 0)
+			say_price(s->modes[i].name, &s->prices->modes[i], out);
+}
+
+static void
+say_limits(const struct history *h, FILE *out)
+{
+	char measured[32];
+	unsigned i;
+
+	for (i = 0; i < h->nlimits; i++) {
+		/* It is a reason of the exit code then. */
+		if (h->limits[i].says != THRESHOLD_KEPT &&
+		    h->result.exit_code == EXIT_LIMIT)
+			continue;
+		threshold_measured(&h->limits[i], measured, sizeof(measured));
+		fprintf(out, "  limit       %s: %s%s%s\n", h->limits[i].text,
+		    h->limits[i].says == THRESHOLD_UNMEASURED
+			? ""
+			: threshold_word(h->limits[i].says),
+		    h->limits[i].says == THRESHOLD_UNMEASURED ? "" : ", ",
+		    measured);
+	}
+}
+
+static void
 say_figures(const struct history *h, FILE *out)
 {
 	const struct stats *s = &h->stats;
@@ -140,9 +200,16 @@ say_figures(const struct history *h, FILE *out)
 		say_messages(h, out);
 		say_others(s, out);
 		fprintf(out, "  stall       longest %.2f s\n",
-		    seconds(s->longest_stall_ns));
+		    seconds(s->other_stall_ns));
+		if (s->ack_wait_stall_ns >= SERIES_LONG_NS)
+			fprintf(out,
+			    "              %.2f s while the test waited for "
+			    "its "
+			    "own AckWait\n",
+			    seconds(s->ack_wait_stall_ns));
 	}
 	say_faults(s, out);
+	say_prices(s, out);
 	if (stats_seen(s, MESSAGE_SCAN_MESSAGE) +
 		stats_seen(s, MESSAGE_SCAN_ABSENT) >
 	    0)
@@ -197,6 +264,7 @@ say_head(const struct history *h, FILE *out)
 		fputc('\n', out);
 	say_figures(h, out);
 	say_checks(h, out);
+	say_limits(h, out);
 	if (h->stats.workers_died > 0 ||
 	    stats_seen(&h->stats, MESSAGE_CHILD_GAP) > 0)
 		fprintf(out, "  harness     %llu children died, %llu gaps\n",
@@ -264,6 +332,11 @@ report_verdict(const struct history *h, char words[REPORT_WORDS_MAX])
 	if (h->result.exit_code == EXIT_HARNESS)
 		text_set(words, REPORT_WORDS_MAX,
 		    "natsburn itself failed: this run proves nothing");
+	if (h->result.exit_code == EXIT_LIMIT) {
+		text_set(words, REPORT_WORDS_MAX,
+		    "no promise was broken, and a --limit is exceeded");
+		return "LIMIT";
+	}
 	if (h->result.exit_code != EXIT_CLUSTER)
 		return names[v];
 	text_set(words, REPORT_WORDS_MAX, "the cluster can't be used");

@@ -40,7 +40,7 @@ test_nothing_before_the_load(void **state)
 	series_destroy(s);
 	/* Without memory: no picture, no crash. */
 	series_round(NULL, START_NS);
-	series_stall(NULL, 0, 9 * CLOCK_S);
+	series_stall(NULL, 0, 9 * CLOCK_S, false);
 	series_fault(NULL, START_NS, "x", 0, true);
 }
 
@@ -137,9 +137,9 @@ test_stalls_are_the_longest(void **state)
 	uint64_t i;
 
 	(void)state;
-	series_stall(s, START_NS, START_NS + CLOCK_S - 1); /* none */
+	series_stall(s, START_NS, START_NS + CLOCK_S - 1, false); /* none */
 	for (i = 1; i <= 1000; i++)
-		series_stall(s, START_NS, START_NS + i * CLOCK_S);
+		series_stall(s, START_NS, START_NS + i * CLOCK_S, false);
 	assert_int_equal(s->nstalls, SERIES_STALLS);
 	assert_true(s->stalls_seen == 1000);
 	assert_true(s->stalled_ns == 500500 * CLOCK_S);

@@ -34,11 +34,11 @@ expect '.command | test("--context hub") and (test("password") | not)' \
 	"the command, which finds the password in the context"
 # shellcheck disable=SC2016 # subjects, no variables
 {
-grep -q 'PUB \$JS\.hub\.API\.' "$work/server/log" || fail "no domain"
-grep -q 'SUB _MINE\.' "$work/server/log" || fail "no prefix for inboxes"
-! grep -q 'PUB \$JS\.API\.\|SUB _INBOX\.' "$work/server/log" ||
-	fail "not with the domain or the prefix: $(grep -m 1 \
-		'PUB \$JS\.API\.\|SUB _INBOX\.' "$work/server/log")"
+	grep -q 'PUB \$JS\.hub\.API\.' "$work/server/log" || fail "no domain"
+	grep -q 'SUB _MINE\.' "$work/server/log" || fail "no prefix"
+	! grep -q 'PUB \$JS\.API\.\|SUB _INBOX\.' "$work/server/log" ||
+		fail "without the domain or the prefix: $(grep -m 1 \
+			'PUB \$JS\.API\.\|SUB _INBOX\.' "$work/server/log")"
 }
 
 NATS_USER=bob NATS_PASSWORD=$secret passes "$secret" --server "$url"

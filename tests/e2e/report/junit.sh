@@ -29,11 +29,14 @@ counts()
 		has "count(//testcase/${what%:*}) = //testsuite/@${what#*:}" "$1"
 	done
 	has "count(//testcase) = //testsuite/@tests" "$1"
-	has "count(//testcase) = $(jq '.checks | length + 1' \
+	has "count(//testcase) = $(jq '(.checks + .limits) | length + 1' \
 		"$work/$1/report.json")" "$1"
 }
 
 all_verdicts
+# A pass that is beyond a limit: no case of a check says so.
+lie limit 4 --limit 'stall<1us' --limit 'publish.max<1h,operation.p50<1h'
+verdicts="$verdicts limit"
 for name in $verdicts; do
 	expect_valid_junit "$work/$name/junit.xml"
 	counts "$name"
@@ -55,6 +58,12 @@ has '//testcase[@name="redelivered_after_ack"]/failure[
 has 'count(//failure) = 1 and not(//error)' fail
 has 'not(//failure | //error) and
 	contains(//testcase[@name="lost"]/system-out, "documented")' remark
+has 'not(//error) and count(//failure) = 2 and
+	count(//failure[@type="limit"]) = 2 and
+	contains(//testcase[@name="limit operation.p50<1h"]/failure/@message,
+		"not measured") and
+	not(//testcase[@name="limit publish.max<1h"]/failure)' limit
+expect_same_check "$work/limit"
 has '//testcase[@name="run"]/error[@type="inconclusive"]' inconclusive
 has '//testcase[@name="run"]/error' harness
 has '//testcase[@name="run"]/error' cluster
