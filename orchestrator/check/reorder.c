@@ -53,7 +53,8 @@ struct reorder_stream {
 };
 
 struct reorder_publisher {
-	struct order sent;     /* counter: stream sequence, when acked */
+	uint32_t stream;       /* it published to last */
+	struct order sent;     /* there; counter: sequence, when acked */
 	uint64_t disturbed_ns; /* what was invoked before is left out */
 };
 
@@ -282,6 +283,9 @@ judge_publisher(struct check *c, const struct ledger_entry *e,
 	if (e->attempts != 1 || e->is_unknown || m->duplicate ||
 	    e->invoked_ns <= p->disturbed_ns)
 		return 0;
+	if (p->stream != m->stream)
+		order_fini(&p->sent); /* another stream counts for itself */
+	p->stream = m->stream;
 	err = order_put(&p->sent, message_id_counter(m->id), &item);
 	if (err < 0 || item->value != 0)
 		return err == -ENOMEM ? err : 0;
