@@ -73,8 +73,12 @@ judge_back(struct check *c, const struct life *f, struct slot *t,
     const struct msg_consumer_seen *m)
 {
 	struct check_span span = check_meta_span(c, f->ended_ns);
+	bool is_same = !m->listed && f->created != 0 &&
+		       m->created == f->created && f->ended_ns != LIVES_NEVER &&
+		       !f->is_vague;
 
-	if (t->told_back || !life_is_over(f) ||
+	/* Its time says which it is, where another one may have been made. */
+	if (t->told_back || !(is_same || life_is_over_for_good(f)) ||
 	    m->asked_ns < f->ended_ns + LIVES_SPREAD_NS)
 		return;
 	t->told_back = true;

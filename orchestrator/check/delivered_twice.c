@@ -111,11 +111,10 @@ consumer_begin(struct check *c, struct twice_consumer *t, uint32_t stream,
 
 /* One that comes and goes numbers anew in each of its lives. */
 static void
-life_begin(struct check *c, struct twice_consumer *t, const struct life *f)
+life_pass(struct check *c, struct twice_consumer *t, const struct life *f)
 {
-	if (t->life == f->number)
-		return;
-	consumer_begin(c, t, f->stream, f->name);
+	if (t->life != f->number)
+		consumer_begin(c, t, f->stream, f->name);
 	t->life = f->number;
 	t->replicas = life_replicas(f, c->ledger);
 	t->is_alone = life_was_alone(f, c->ledger);
@@ -150,7 +149,7 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	if (t == NULL)
 		return -ENOMEM;
 	if (f != NULL)
-		life_begin(c, t, f);
+		life_pass(c, t, f);
 	check_judged(c, 1);
 	keep_more(c, t, m->consumer_seq);
 	err = order_put(&t->numbers, m->consumer_seq, &item);

@@ -65,23 +65,6 @@ life_is_bare(const struct lives *l, uint32_t consumer)
 	return f != NULL && (f->range.is_bare || f->told.headers_only);
 }
 
-uint32_t
-life_replicas(const struct life *f, const struct ledger *ledger)
-{
-	uint32_t as_stream =
-	    f->range.is_as_stream ? ledger_replicas(ledger, f->stream) : 0;
-
-	return f->range.most > as_stream ? f->range.most : as_stream;
-}
-
-bool
-life_was_alone(const struct life *f, const struct ledger *ledger)
-{
-	return f->range.is_memory || f->range.was_single ||
-	       (f->range.is_as_stream &&
-		   ledger_replicas(ledger, f->stream) == 1);
-}
-
 static uint64_t
 subjects_of(const struct msg_consumer_terms *t)
 {
@@ -146,6 +129,25 @@ range_now(const struct life *f)
 	    (f->open.what == EDIT_CREATE || f->open.what == EDIT_UPDATE))
 		range_widen(&r, &f->open.terms);
 	return r;
+}
+
+uint32_t
+life_replicas(const struct life *f, const struct ledger *ledger)
+{
+	const struct life_range r = range_now(f);
+	uint32_t as_stream =
+	    r.is_as_stream ? ledger_replicas(ledger, f->stream) : 0;
+
+	return r.most > as_stream ? r.most : as_stream;
+}
+
+bool
+life_was_alone(const struct life *f, const struct ledger *ledger)
+{
+	const struct life_range r = range_now(f);
+
+	return r.is_memory || r.was_single ||
+	       (r.is_as_stream && ledger_replicas(ledger, f->stream) == 1);
 }
 
 static struct life *
@@ -373,9 +375,10 @@ enter_change(struct lives *l, const struct event *ev, const struct contents *ct)
 			continue;
 		if (ev->type == MESSAGE_CHANGE_OK)
 			change_ok(l, f, ct, ev->time_ns);
-		else if (ev->type == MESSAGE_CHANGE_FAIL)
+		else if (ev->type == MESSAGE_CHANGE_FAIL) {
+			f->refused_makes += f->open.what == EDIT_CREATE;
 			f->open.id = 0;
-		else
+		} else
 			change_lost(f);
 		return;
 	}
@@ -537,6 +540,12 @@ is_begun_by(const struct lives *l, const struct contents *ct,
 		   r->start_ns_high;
 }
 
+bool
+life_is_over_for_good(const struct life *f)
+{
+	return life_is_over(f) && f->refused_makes == 0;
+}
+
 uint64_t
 life_max_deliver(const struct life *f)
 {
@@ -624,7 +633,7 @@ life_flaw(const struct lives *l, const struct contents *ct,
 	if (flaw != FLAW_NONE || k.invoked_ns == 0)
 		return flaw;
 	*since_ns = f->ended_ns;
-	if (life_is_over(f) && k.invoked_ns > f->ended_ns)
+	if (life_is_over_for_good(f) && k.invoked_ns > f->ended_ns)
 		return FLAW_ENDED;
 	if (f->paused_ns != LIVES_NEVER && k.invoked_ns > f->paused_ns &&
 	    now_ns + PAUSE_NS + ct->skew_ns < f->until_ns) {

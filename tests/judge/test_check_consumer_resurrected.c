@@ -369,12 +369,15 @@ resurrected(void **state)
 	unsigned i;
 
 	(void)state;
-	for (i = 0; i < 7; i++) {
+	for (i = 0; i < 10; i++) {
 		churn_begin(&s);
 		if (i == 1)
 			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
 			    churn_ask(&s, EDIT_CREATE));
 		settle(&s);
+		if (i >= 7) /* refused: a late copy makes another one */
+			churn_answer(&s, MESSAGE_CHANGE_FAIL,
+			    churn_ask(&s, EDIT_CREATE));
 		if (i == 2)
 			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
 			    churn_ask(&s, EDIT_DELETE));
@@ -383,13 +386,15 @@ resurrected(void **state)
 		if (i != 3) /* not every server knows */
 			churn_pass(&s, 10 * CLOCK_S);
 		m = churn_look(&s);
-		m.listed = i == 4;
+		m.listed = i == 4 || i == 8;
 		m.found = i != 5;
+		/* Which it is: another one, that was not answered. */
+		m.created += i == 1 || i == 7;
 		if (i == 6)
 			s.meta = "n1";
 		churn_seen(&s, &m);
 		churn_seen(&s, &m);
-		if (i == 0 || i == 4)
+		if (i == 0 || i == 4 || i == 9)
 			s.store.expected[ANOMALY_CONSUMER_RESURRECTED][VOWED] =
 			    1;
 		if (i == 6)
