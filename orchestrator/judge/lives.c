@@ -541,6 +541,14 @@ is_begun_by(const struct lives *l, const struct contents *ct,
 }
 
 bool
+life_ever_takes(const struct life *f, uint32_t subject)
+{
+	uint64_t bit = bit_of(subject);
+
+	return bit == 0 || (range_now(f).ever & bit) != 0;
+}
+
+bool
 life_is_over_for_good(const struct life *f)
 {
 	return life_is_over(f) && f->refused_makes == 0;

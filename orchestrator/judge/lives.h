@@ -129,6 +129,9 @@ bool life_is_over_for_good(const struct life *);
 /* The highest MaxDeliver that it may ever have had; 0: none is known. */
 uint64_t life_max_deliver(const struct life *);
 
+/* True when it may ever have taken a subject; 0: one that is not known. */
+bool life_ever_takes(const struct life *, uint32_t subject);
+
 /* True when all its configurations have this policy of acks. */
 bool life_acks(const struct life *, enum message_word acks);
 
