@@ -127,7 +127,7 @@ is_numbered(struct check *c, uint32_t consumer, const struct life *f)
 	const struct ledger_consumer *k = ledger_consumer(c->ledger, consumer);
 
 	/* An ordered consumer is made anew, and numbers anew, by itself. */
-	return f != NULL ? f->told.kind != KIND_ORDERED && !f->is_vague &&
+	return f != NULL ? !life_is_of(f, KIND_ORDERED) && !f->is_vague &&
 			       !f->is_unclear
 			 : k != NULL && k->kind != KIND_ORDERED;
 }

@@ -622,7 +622,7 @@ line_of(struct check *c, uint32_t consumer, int *err)
 	l->replicas = life_replicas(f, c->ledger);
 	l->is_alone = life_was_alone(f, c->ledger);
 	l->ack_wait_ns = f->range.ack_wait_ns;
-	l->is_pushed = f->told.kind == KIND_PUSH;
+	l->is_pushed = life_is_of(f, KIND_PUSH);
 	return l;
 }
 

@@ -252,7 +252,7 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 		return 0;
 	if (f != NULL)
 		life_pass(c, r, f);
-	if (f != NULL ? f->told.kind == KIND_ORDERED
+	if (f != NULL ? life_is_of(f, KIND_ORDERED)
 		      : k != NULL && k->kind == KIND_ORDERED)
 		judge_ordered(c, r, m);
 	else if (m->delivered == 1)

@@ -57,14 +57,6 @@ life_acks(const struct life *f, enum message_word acks)
 	return f->range.acks == 1u << acks;
 }
 
-bool
-life_is_bare(const struct lives *l, uint32_t consumer)
-{
-	const struct life *f = life_of(l, consumer);
-
-	return f != NULL && (f->range.is_bare || f->told.headers_only);
-}
-
 static uint64_t
 subjects_of(const struct msg_consumer_terms *t)
 {
@@ -131,6 +123,20 @@ range_now(const struct life *f)
 	return r;
 }
 
+bool
+life_is_bare(const struct lives *l, uint32_t consumer)
+{
+	const struct life *f = life_of(l, consumer);
+
+	return f != NULL && range_now(f).is_bare;
+}
+
+bool
+life_is_of(const struct life *f, enum message_word kind)
+{
+	return (range_now(f).kinds & 1u << kind) != 0;
+}
+
 uint32_t
 life_replicas(const struct life *f, const struct ledger *ledger)
 {
@@ -158,6 +164,14 @@ life_at(struct lives *l, uint32_t consumer)
 
 	l->no_memory |= f == NULL && consumer < LIVES_MAX;
 	return f;
+}
+
+/* The life at a place, to be changed, or NULL. */
+static struct life *
+life_find(struct lives *l, uint32_t consumer)
+{
+	return consumer < l->n && l->at[consumer].number != 0 ? &l->at[consumer]
+							      : NULL;
 }
 
 /* What comes next at this place is of another life. */
@@ -258,10 +272,14 @@ begin_create(struct life *f, const struct event *ev, const struct contents *ct)
 {
 	const struct msg_consumer_edit *m = &ev->u.consumer_edit;
 	bool is_same = strcmp(f->name, m->name) == 0;
+	uint64_t floor =
+	    floor_of(contents_stock(ct, f->stream), &f->told, ev->time_ns);
 
 	if (f->asked_ns != LIVES_NEVER) {
 		f->is_vague |= f->ending_ns != LIVES_NEVER;
 		f->is_unclear |= f->made_ns != LIVES_NEVER && f->range.may_go;
+		if (f->made_ns == LIVES_NEVER && floor < f->floor)
+			f->floor = floor;
 		return;
 	}
 	f->asked_ns = ev->time_ns;
@@ -269,8 +287,7 @@ begin_create(struct life *f, const struct event *ev, const struct contents *ct)
 	if (!is_same)
 		f->former = (struct life_former){0, 0};
 	text_set(f->name, sizeof(f->name), m->name);
-	f->floor =
-	    floor_of(contents_stock(ct, f->stream), &f->told, ev->time_ns);
+	f->floor = floor;
 }
 
 /* It was never answered: it may come into force at any time. */
@@ -297,9 +314,9 @@ static void
 enter_edit(struct lives *l, const struct event *ev, const struct contents *ct)
 {
 	const struct msg_consumer_edit *m = &ev->u.consumer_edit;
-	struct life *f = life_at(l, m->consumer);
+	struct life *f = life_find(l, m->consumer);
 
-	if (f == NULL || f->number == 0)
+	if (f == NULL)
 		return;
 	if (f->open.id != 0)
 		change_lost(f);
@@ -335,7 +352,7 @@ confirm_floor(struct life *f, const struct stock *st)
 	const struct live *e =
 	    st != NULL ? lanes_find(&st->lanes, f->floor) : NULL;
 
-	if (f->told.policy == POLICY_LAST &&
+	if (f->open.terms.policy == POLICY_LAST &&
 	    (e == NULL || e->open != 0 || e->touched != 0))
 		f->floor = 0;
 }
@@ -387,9 +404,9 @@ enter_change(struct lives *l, const struct event *ev, const struct contents *ct)
 static void
 enter_made(struct lives *l, const struct msg_consumer_made *m)
 {
-	struct life *f = life_at(l, m->consumer);
+	struct life *f = life_find(l, m->consumer);
 
-	if (f == NULL || f->number == 0)
+	if (f == NULL)
 		return;
 	if (f->created == 0)
 		f->created = m->created;
@@ -401,9 +418,9 @@ static void
 enter_seen(struct lives *l, const struct event *ev)
 {
 	const struct msg_consumer_seen *m = &ev->u.consumer_seen;
-	struct life *f = life_at(l, m->consumer);
+	struct life *f = life_find(l, m->consumer);
 
-	if (f == NULL || f->number == 0 || !m->found || m->listed)
+	if (f == NULL || !m->found || m->listed)
 		return;
 	if (!m->paused || f->open.id != 0 || f->lost_pauses > 0)
 		f->paused_ns = LIVES_NEVER;
@@ -432,9 +449,9 @@ taken_trim(struct life *f, const struct contents *ct)
 static void
 enter_deliver(struct lives *l, const struct msg_deliver *m, struct contents *ct)
 {
-	struct life *f = life_at(l, m->consumer);
+	struct life *f = life_find(l, m->consumer);
 
-	if (f == NULL || f->number == 0)
+	if (f == NULL)
 		return;
 	if (seqmap_add(&f->taken, m->seq, m->seq) == -ENOMEM)
 		l->no_memory = true;
@@ -447,10 +464,10 @@ enter_settled(struct lives *l, const struct event *ev, struct contents *ct)
 {
 	bool is_ack = ev->type == MESSAGE_ACK_OK;
 	uint64_t seq = is_ack ? ev->u.ack_ok.seq : ev->u.answer_ok.seq;
-	struct life *f = life_at(
+	struct life *f = life_find(
 	    l, is_ack ? ev->u.ack_ok.consumer : ev->u.answer_ok.consumer);
 
-	if (f == NULL || f->number == 0)
+	if (f == NULL)
 		return;
 	if (f->firm == 0 || seq < f->firm)
 		f->firm = seq;
@@ -499,7 +516,7 @@ lives_event(struct lives *l, const struct event *ev, struct contents *ct)
 		enter_seen(l, ev);
 		break;
 	case MESSAGE_CONSUMER_OVER:
-		f = life_at(l, ev->u.consumer_over.consumer);
+		f = life_find(l, ev->u.consumer_over.consumer);
 		if (f != NULL)
 			life_clear(f);
 		break;

@@ -135,6 +135,9 @@ bool life_ever_takes(const struct life *, uint32_t subject);
 /* True when all its configurations have this policy of acks. */
 bool life_acks(const struct life *, enum message_word acks);
 
+/* True when it may receive so (KIND_...). */
+bool life_is_of(const struct life *, enum message_word kind);
+
 /* True when what comes there may be headers alone. */
 bool life_is_bare(const struct lives *, uint32_t consumer);
 
