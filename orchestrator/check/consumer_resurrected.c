@@ -5,7 +5,8 @@
  *
  * Rule (guarantees 24): one whose creation was confirmed is there until its
  * end is asked for, and one whose deletion was confirmed is not, nor is it
- * given back to whoever makes one of its name; it is as it was confirmed to be.
+ * given back to whoever makes one of its name; it is as it was confirmed to be,
+ * and counts no messages that are not there.
  *
  * Why no legal behaviour trips it: attempts without an answer may take effect
  * at any time, so what they can explain is not judged; consumers that go when
@@ -22,12 +23,16 @@
 #include "proto/base/array.h"
 #include "proto/base/clock.h"
 
-#define HEARD_NS (2 * CLOCK_S) /* all servers have heard of a consumer */
+#define HEARD_NS (2 * CLOCK_S)	/* all servers have heard of a consumer */
+#define LASTS_NS (20 * CLOCK_S) /* numbers that are not repaired */
+#define POLLS	 3
 
-/* What was raised of a life: once each. */
+/* What was raised of a life, once each, and what it said last. */
 struct slot {
 	uint64_t life;
-	bool told_missing, told_back, told_anew;
+	bool told_missing, told_back, told_anew, told_more;
+	struct msg_consumer_seen said; /* for so often, and first: */
+	unsigned polls;
 };
 
 struct resurrected_state {
@@ -73,8 +78,12 @@ judge_back(struct check *c, const struct life *f, struct slot *t,
     const struct msg_consumer_seen *m)
 {
 	struct check_span span = check_meta_span(c, f->ended_ns);
+	bool is_same = !m->listed && f->created != 0 &&
+		       m->created == f->created && f->ended_ns != LIVES_NEVER &&
+		       !f->is_vague;
 
-	if (t->told_back || !life_is_over(f) ||
+	/* Its time says which it is, where another one may have been made. */
+	if (t->told_back || !(is_same || life_is_over_for_good(f)) ||
 	    m->asked_ns < f->ended_ns + LIVES_SPREAD_NS)
 		return;
 	t->told_back = true;
@@ -127,6 +136,60 @@ judge_terms(
 	    m->server);
 }
 
+/* How many messages it may have left to deliver, at most. */
+static uint64_t
+most_pending(const struct check *c, const struct life *f, uint64_t delivered)
+{
+	const struct stock *st = contents_stock(c->contents, f->stream);
+	const struct lane *all = &st->lanes.stream;
+	uint64_t n = all->stray.messages + all->pending.messages, seq;
+	const struct live *e;
+
+	for (seq = all->last; seq > delivered; seq = e->prev[LANE_STREAM]) {
+		e = lanes_find(&st->lanes, seq);
+		n += life_ever_takes(f, e->subject);
+	}
+	return n;
+}
+
+/*
+ * It counts more than there are, and goes on so. Under load its count may be
+ * wrong for a while: it is repaired when it is asked for.
+ */
+static void
+judge_numbers(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
+	    .class = CLASS_WARNING,
+	    .stream = f->stream};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span = check_life_span(c, f, t->said.asked_ns, name);
+	uint64_t most;
+
+	if (t->polls == 0 || m->delivered != t->said.delivered ||
+	    m->pending != t->said.pending ||
+	    m->delivered_seq != t->said.delivered_seq) {
+		t->said = *m;
+		t->polls = 0;
+	}
+	if (t->told_more || ++t->polls < POLLS ||
+	    m->asked_ns < t->said.asked_ns + LASTS_NS || !life_is_certain(f) ||
+	    !contents_has(c->contents, f->stream))
+		return;
+	most = most_pending(c, f, m->delivered_seq);
+	if (m->pending <= most)
+		return;
+	t->told_more = true;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s counts %llu messages that it has not delivered, and "
+	    "there are %llu at most behind sequence %llu, its last delivery; "
+	    "its leader %s said so %u times in %.1f s",
+	    f->name, (unsigned long long)m->pending, (unsigned long long)most,
+	    (unsigned long long)m->delivered_seq, m->server, t->polls,
+	    (double)(m->asked_ns - t->said.asked_ns) / 1e9);
+}
+
 static void
 on_seen(struct check *c, const struct life *f, struct slot *t,
     const struct msg_consumer_seen *m)
@@ -140,6 +203,7 @@ on_seen(struct check *c, const struct life *f, struct slot *t,
 		return;
 	judge_anew(c, f, t, m);
 	judge_terms(c, f, m);
+	judge_numbers(c, f, t, m);
 }
 
 /* The answer that makes or changes it shows which consumer that is. */

@@ -111,11 +111,10 @@ consumer_begin(struct check *c, struct twice_consumer *t, uint32_t stream,
 
 /* One that comes and goes numbers anew in each of its lives. */
 static void
-life_begin(struct check *c, struct twice_consumer *t, const struct life *f)
+life_pass(struct check *c, struct twice_consumer *t, const struct life *f)
 {
-	if (t->life == f->number)
-		return;
-	consumer_begin(c, t, f->stream, f->name);
+	if (t->life != f->number)
+		consumer_begin(c, t, f->stream, f->name);
 	t->life = f->number;
 	t->replicas = life_replicas(f, c->ledger);
 	t->is_alone = life_was_alone(f, c->ledger);
@@ -128,7 +127,7 @@ is_numbered(struct check *c, uint32_t consumer, const struct life *f)
 	const struct ledger_consumer *k = ledger_consumer(c->ledger, consumer);
 
 	/* An ordered consumer is made anew, and numbers anew, by itself. */
-	return f != NULL ? f->told.kind != KIND_ORDERED && !f->is_vague &&
+	return f != NULL ? !life_is_of(f, KIND_ORDERED) && !f->is_vague &&
 			       !f->is_unclear
 			 : k != NULL && k->kind != KIND_ORDERED;
 }
@@ -150,7 +149,7 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	if (t == NULL)
 		return -ENOMEM;
 	if (f != NULL)
-		life_begin(c, t, f);
+		life_pass(c, t, f);
 	check_judged(c, 1);
 	keep_more(c, t, m->consumer_seq);
 	err = order_put(&t->numbers, m->consumer_seq, &item);

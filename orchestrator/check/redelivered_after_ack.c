@@ -102,8 +102,9 @@ struct reader {
 
 struct line {
 	uint32_t stream, replicas;
-	bool is_alone; /* it may have had one replica */
-	uint64_t life; /* whose it is, if it comes and goes */
+	bool is_alone;	/* it may have had one replica */
+	bool is_pushed; /* what is sent comes whether its client reads or not */
+	uint64_t life;	/* whose it is, if it comes and goes */
 	uint64_t ack_wait_ns, created;
 	uint64_t first_ns;	       /* when it was told */
 	char name[CHECK_CONSUMER_MAX]; /* as LEADER events have it */
@@ -224,7 +225,8 @@ raise_unproven(struct check *c, const struct line *l, const struct suspect *s)
 	char says[256];
 
 	a.class = class_of(c, l, s);
-	if (a.class != CLASS_DOCUMENTED && !came_late(l, s))
+	/* Of what is pushed much is on its way when an ack is confirmed. */
+	if (a.class != CLASS_DOCUMENTED && (!came_late(l, s) || l->is_pushed))
 		return;
 	suspect_says(s, says, sizeof(says));
 	if (a.class == CLASS_VIOLATION)
@@ -302,7 +304,8 @@ raise_back(struct check *c, const struct line *l, const struct suspect *s,
 		return;
 	}
 	suspect_says(s, says, sizeof(says));
-	a.class = came_late(l, s) ? CLASS_WARNING : CLASS_COUNT;
+	a.class =
+	    came_late(l, s) && !l->is_pushed ? CLASS_WARNING : CLASS_COUNT;
 	check_raise_steady(c, &a, &span, "%s; %s", says, why);
 }
 
@@ -623,6 +626,7 @@ line_of(struct check *c, uint32_t consumer, int *err)
 	l->replicas = life_replicas(f, c->ledger);
 	l->is_alone = life_was_alone(f, c->ledger);
 	l->ack_wait_ns = f->range.ack_wait_ns;
+	l->is_pushed = life_is_of(f, KIND_PUSH);
 	return l;
 }
 

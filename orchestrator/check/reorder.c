@@ -222,11 +222,10 @@ consumer_begin(struct check *c, struct reorder_consumer *r, uint32_t stream,
 
 /* One that comes and goes numbers anew in each of its lives. */
 static void
-life_begin(struct check *c, struct reorder_consumer *r, const struct life *f)
+life_pass(struct check *c, struct reorder_consumer *r, const struct life *f)
 {
-	if (r->life == f->number)
-		return;
-	consumer_begin(c, r, f->stream, f->name);
+	if (r->life != f->number)
+		consumer_begin(c, r, f->stream, f->name);
 	r->life = f->number;
 	r->replicas = life_replicas(f, c->ledger);
 }
@@ -252,8 +251,8 @@ on_deliver(struct check *c, const struct msg_deliver *m)
 	if (f != NULL && (f->is_vague || f->is_unclear))
 		return 0;
 	if (f != NULL)
-		life_begin(c, r, f);
-	if (f != NULL ? f->told.kind == KIND_ORDERED
+		life_pass(c, r, f);
+	if (f != NULL ? life_is_of(f, KIND_ORDERED)
 		      : k != NULL && k->kind == KIND_ORDERED)
 		judge_ordered(c, r, m);
 	else if (m->delivered == 1)

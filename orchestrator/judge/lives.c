@@ -57,31 +57,6 @@ life_acks(const struct life *f, enum message_word acks)
 	return f->range.acks == 1u << acks;
 }
 
-bool
-life_is_bare(const struct lives *l, uint32_t consumer)
-{
-	const struct life *f = life_of(l, consumer);
-
-	return f != NULL && (f->range.is_bare || f->told.headers_only);
-}
-
-uint32_t
-life_replicas(const struct life *f, const struct ledger *ledger)
-{
-	uint32_t as_stream =
-	    f->range.is_as_stream ? ledger_replicas(ledger, f->stream) : 0;
-
-	return f->range.most > as_stream ? f->range.most : as_stream;
-}
-
-bool
-life_was_alone(const struct life *f, const struct ledger *ledger)
-{
-	return f->range.is_memory || f->range.was_single ||
-	       (f->range.is_as_stream &&
-		   ledger_replicas(ledger, f->stream) == 1);
-}
-
 static uint64_t
 subjects_of(const struct msg_consumer_terms *t)
 {
@@ -148,6 +123,39 @@ range_now(const struct life *f)
 	return r;
 }
 
+bool
+life_is_bare(const struct lives *l, uint32_t consumer)
+{
+	const struct life *f = life_of(l, consumer);
+
+	return f != NULL && range_now(f).is_bare;
+}
+
+bool
+life_is_of(const struct life *f, enum message_word kind)
+{
+	return (range_now(f).kinds & 1u << kind) != 0;
+}
+
+uint32_t
+life_replicas(const struct life *f, const struct ledger *ledger)
+{
+	const struct life_range r = range_now(f);
+	uint32_t as_stream =
+	    r.is_as_stream ? ledger_replicas(ledger, f->stream) : 0;
+
+	return r.most > as_stream ? r.most : as_stream;
+}
+
+bool
+life_was_alone(const struct life *f, const struct ledger *ledger)
+{
+	const struct life_range r = range_now(f);
+
+	return r.is_memory || r.was_single ||
+	       (r.is_as_stream && ledger_replicas(ledger, f->stream) == 1);
+}
+
 static struct life *
 life_at(struct lives *l, uint32_t consumer)
 {
@@ -156,6 +164,14 @@ life_at(struct lives *l, uint32_t consumer)
 
 	l->no_memory |= f == NULL && consumer < LIVES_MAX;
 	return f;
+}
+
+/* The life at a place, to be changed, or NULL. */
+static struct life *
+life_find(struct lives *l, uint32_t consumer)
+{
+	return consumer < l->n && l->at[consumer].number != 0 ? &l->at[consumer]
+							      : NULL;
 }
 
 /* What comes next at this place is of another life. */
@@ -256,10 +272,14 @@ begin_create(struct life *f, const struct event *ev, const struct contents *ct)
 {
 	const struct msg_consumer_edit *m = &ev->u.consumer_edit;
 	bool is_same = strcmp(f->name, m->name) == 0;
+	uint64_t floor =
+	    floor_of(contents_stock(ct, f->stream), &f->told, ev->time_ns);
 
 	if (f->asked_ns != LIVES_NEVER) {
 		f->is_vague |= f->ending_ns != LIVES_NEVER;
 		f->is_unclear |= f->made_ns != LIVES_NEVER && f->range.may_go;
+		if (f->made_ns == LIVES_NEVER && floor < f->floor)
+			f->floor = floor;
 		return;
 	}
 	f->asked_ns = ev->time_ns;
@@ -267,8 +287,7 @@ begin_create(struct life *f, const struct event *ev, const struct contents *ct)
 	if (!is_same)
 		f->former = (struct life_former){0, 0};
 	text_set(f->name, sizeof(f->name), m->name);
-	f->floor =
-	    floor_of(contents_stock(ct, f->stream), &f->told, ev->time_ns);
+	f->floor = floor;
 }
 
 /* It was never answered: it may come into force at any time. */
@@ -295,9 +314,9 @@ static void
 enter_edit(struct lives *l, const struct event *ev, const struct contents *ct)
 {
 	const struct msg_consumer_edit *m = &ev->u.consumer_edit;
-	struct life *f = life_at(l, m->consumer);
+	struct life *f = life_find(l, m->consumer);
 
-	if (f == NULL || f->number == 0)
+	if (f == NULL)
 		return;
 	if (f->open.id != 0)
 		change_lost(f);
@@ -333,7 +352,7 @@ confirm_floor(struct life *f, const struct stock *st)
 	const struct live *e =
 	    st != NULL ? lanes_find(&st->lanes, f->floor) : NULL;
 
-	if (f->told.policy == POLICY_LAST &&
+	if (f->open.terms.policy == POLICY_LAST &&
 	    (e == NULL || e->open != 0 || e->touched != 0))
 		f->floor = 0;
 }
@@ -373,9 +392,10 @@ enter_change(struct lives *l, const struct event *ev, const struct contents *ct)
 			continue;
 		if (ev->type == MESSAGE_CHANGE_OK)
 			change_ok(l, f, ct, ev->time_ns);
-		else if (ev->type == MESSAGE_CHANGE_FAIL)
+		else if (ev->type == MESSAGE_CHANGE_FAIL) {
+			f->refused_makes += f->open.what == EDIT_CREATE;
 			f->open.id = 0;
-		else
+		} else
 			change_lost(f);
 		return;
 	}
@@ -384,9 +404,9 @@ enter_change(struct lives *l, const struct event *ev, const struct contents *ct)
 static void
 enter_made(struct lives *l, const struct msg_consumer_made *m)
 {
-	struct life *f = life_at(l, m->consumer);
+	struct life *f = life_find(l, m->consumer);
 
-	if (f == NULL || f->number == 0)
+	if (f == NULL)
 		return;
 	if (f->created == 0)
 		f->created = m->created;
@@ -398,9 +418,9 @@ static void
 enter_seen(struct lives *l, const struct event *ev)
 {
 	const struct msg_consumer_seen *m = &ev->u.consumer_seen;
-	struct life *f = life_at(l, m->consumer);
+	struct life *f = life_find(l, m->consumer);
 
-	if (f == NULL || f->number == 0 || !m->found || m->listed)
+	if (f == NULL || !m->found || m->listed)
 		return;
 	if (!m->paused || f->open.id != 0 || f->lost_pauses > 0)
 		f->paused_ns = LIVES_NEVER;
@@ -429,9 +449,9 @@ taken_trim(struct life *f, const struct contents *ct)
 static void
 enter_deliver(struct lives *l, const struct msg_deliver *m, struct contents *ct)
 {
-	struct life *f = life_at(l, m->consumer);
+	struct life *f = life_find(l, m->consumer);
 
-	if (f == NULL || f->number == 0)
+	if (f == NULL)
 		return;
 	if (seqmap_add(&f->taken, m->seq, m->seq) == -ENOMEM)
 		l->no_memory = true;
@@ -444,10 +464,10 @@ enter_settled(struct lives *l, const struct event *ev, struct contents *ct)
 {
 	bool is_ack = ev->type == MESSAGE_ACK_OK;
 	uint64_t seq = is_ack ? ev->u.ack_ok.seq : ev->u.answer_ok.seq;
-	struct life *f = life_at(
+	struct life *f = life_find(
 	    l, is_ack ? ev->u.ack_ok.consumer : ev->u.answer_ok.consumer);
 
-	if (f == NULL || f->number == 0)
+	if (f == NULL)
 		return;
 	if (f->firm == 0 || seq < f->firm)
 		f->firm = seq;
@@ -496,7 +516,7 @@ lives_event(struct lives *l, const struct event *ev, struct contents *ct)
 		enter_seen(l, ev);
 		break;
 	case MESSAGE_CONSUMER_OVER:
-		f = life_at(l, ev->u.consumer_over.consumer);
+		f = life_find(l, ev->u.consumer_over.consumer);
 		if (f != NULL)
 			life_clear(f);
 		break;
@@ -535,6 +555,20 @@ is_begun_by(const struct lives *l, const struct contents *ct,
 	return r->policies == 1u << POLICY_BY_TIME &&
 	       (int64_t)(e->invoked_ns - clocks_ns) + l->wall_ns >
 		   r->start_ns_high;
+}
+
+bool
+life_ever_takes(const struct life *f, uint32_t subject)
+{
+	uint64_t bit = bit_of(subject);
+
+	return bit == 0 || (range_now(f).ever & bit) != 0;
+}
+
+bool
+life_is_over_for_good(const struct life *f)
+{
+	return life_is_over(f) && f->refused_makes == 0;
 }
 
 uint64_t
@@ -624,7 +658,7 @@ life_flaw(const struct lives *l, const struct contents *ct,
 	if (flaw != FLAW_NONE || k.invoked_ns == 0)
 		return flaw;
 	*since_ns = f->ended_ns;
-	if (life_is_over(f) && k.invoked_ns > f->ended_ns)
+	if (life_is_over_for_good(f) && k.invoked_ns > f->ended_ns)
 		return FLAW_ENDED;
 	if (f->paused_ns != LIVES_NEVER && k.invoked_ns > f->paused_ns &&
 	    now_ns + PAUSE_NS + ct->skew_ns < f->until_ns) {

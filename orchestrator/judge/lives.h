@@ -81,6 +81,8 @@ struct life {
 	struct life_former former;
 	/* Attempts that were never answered: to make it, to change it. */
 	unsigned lost_makes, lost_changes, lost_pauses;
+	/* Refused ones, of which a late copy is not when nothing is there. */
+	unsigned refused_makes;
 	struct msg_consumer_terms told; /* for the attempt that follows */
 	struct life_change open;
 	uint64_t stray; /* subjects that such a change would let in */
@@ -117,14 +119,24 @@ const struct life *life_of(const struct lives *, uint32_t consumer);
 /* True while it certainly exists, and nobody has asked for its end. */
 bool life_is_certain(const struct life *);
 
-/* True when its end was confirmed, and nothing can make it again. */
+/*
+ * True when its end was confirmed, and no attempt without an answer can make
+ * it again; the second, when nor can what was refused while it was there.
+ */
 bool life_is_over(const struct life *);
+bool life_is_over_for_good(const struct life *);
 
 /* The highest MaxDeliver that it may ever have had; 0: none is known. */
 uint64_t life_max_deliver(const struct life *);
 
+/* True when it may ever have taken a subject; 0: one that is not known. */
+bool life_ever_takes(const struct life *, uint32_t subject);
+
 /* True when all its configurations have this policy of acks. */
 bool life_acks(const struct life *, enum message_word acks);
+
+/* True when it may receive so (KIND_...). */
+bool life_is_of(const struct life *, enum message_word kind);
 
 /* True when what comes there may be headers alone. */
 bool life_is_bare(const struct lives *, uint32_t consumer);

@@ -369,12 +369,15 @@ resurrected(void **state)
 	unsigned i;
 
 	(void)state;
-	for (i = 0; i < 7; i++) {
+	for (i = 0; i < 10; i++) {
 		churn_begin(&s);
 		if (i == 1)
 			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
 			    churn_ask(&s, EDIT_CREATE));
 		settle(&s);
+		if (i >= 7) /* refused: a late copy makes another one */
+			churn_answer(&s, MESSAGE_CHANGE_FAIL,
+			    churn_ask(&s, EDIT_CREATE));
 		if (i == 2)
 			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
 			    churn_ask(&s, EDIT_DELETE));
@@ -383,13 +386,15 @@ resurrected(void **state)
 		if (i != 3) /* not every server knows */
 			churn_pass(&s, 10 * CLOCK_S);
 		m = churn_look(&s);
-		m.listed = i == 4;
+		m.listed = i == 4 || i == 8;
 		m.found = i != 5;
+		/* Which it is: another one, that was not answered. */
+		m.created += i == 1 || i == 7;
 		if (i == 6)
 			s.meta = "n1";
 		churn_seen(&s, &m);
 		churn_seen(&s, &m);
-		if (i == 0 || i == 4)
+		if (i == 0 || i == 4 || i == 9)
 			s.store.expected[ANOMALY_CONSUMER_RESURRECTED][VOWED] =
 			    1;
 		if (i == 6)
@@ -446,6 +451,49 @@ differs(void **state)
 		if (i == 5)
 			s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] =
 			    1;
+		churn_end(&s);
+	}
+}
+
+/* A publish of subject 1 whose outcome is open. */
+static uint64_t
+put_one(struct churn_story *s)
+{
+	struct msg_publish_terms terms = store_terms(&s->store, 1);
+
+	store_sent(&s->store, &terms);
+	return terms.id;
+}
+
+/* It counts more than there are, for long, from one leader. */
+static void
+counts(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i, k;
+
+	(void)state;
+	for (i = 0; i < 7; i++) {
+		churn_begin(&s);
+		s.terms.subjects = BIT(1);
+		settle(&s);
+		churn_take(&s, 1, 60);
+		if (i == 1) /* a publish that may be stored */
+			store_unknown(&s.store, put_one(&s), true);
+		for (k = 0; k < 3; k++) {
+			m = churn_look(&s);
+			m.delivered_seq = 60;
+			m.pending = i == 2 ? 5 : 6; /* of 20, 5 */
+			m.pending += i == 3 && k == 1;
+			if (i != 4 || k < 2)
+				churn_seen(&s, &m);
+			if (i == 5 && k == 1)
+				s.leader = "n1";
+			churn_pass(&s, (i == 6 ? 8 : 11) * CLOCK_S);
+		}
+		s.store.expected[ANOMALY_WRONG_STATE][VOWED] = i == 0;
+		s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] = i == 5;
 		churn_end(&s);
 	}
 }
@@ -522,6 +570,7 @@ main(void)
 	    cmocka_unit_test(there),
 	    cmocka_unit_test(resurrected),
 	    cmocka_unit_test(differs),
+	    cmocka_unit_test(counts),
 	    cmocka_unit_test(lives),
 	};
 

@@ -631,11 +631,227 @@ sound(void **state)
 	free(w);
 }
 
+/* A fault of the server, planted in a calm history. */
+enum plant {
+	PLANT_SKIP,    /* it never sends what is next */
+	PLANT_SUBJECT, /* it sends what its filters do not take */
+	PLANT_BELOW,   /* it sends what lies before its beginning */
+	PLANT_TWICE,   /* it gives a number twice */
+	PLANT_AFTER,   /* it sends again what was acked */
+	PLANT_ORDER,   /* it sends the last before the next */
+	PLANT_MISSING, /* it forgets the consumer */
+	PLANT_BACK,    /* it forgets that the consumer was deleted */
+	PLANT_LATE,    /* it delivers after that */
+	PLANT_PAUSED,  /* it does not pause */
+	PLANT_ANEW,    /* it makes of a name what was deleted */
+	PLANTS
+};
+
+static const enum anomaly_kind plant_kinds[PLANTS] = {
+    [PLANT_SKIP] = ANOMALY_SKIPPED,
+    [PLANT_SUBJECT] = ANOMALY_MISDELIVERED,
+    [PLANT_BELOW] = ANOMALY_MISDELIVERED,
+    [PLANT_TWICE] = ANOMALY_DELIVERED_TWICE,
+    [PLANT_AFTER] = ANOMALY_REDELIVERED_AFTER_ACK,
+    [PLANT_ORDER] = ANOMALY_REORDER,
+    [PLANT_MISSING] = ANOMALY_CONSUMER_MISSING,
+    [PLANT_BACK] = ANOMALY_CONSUMER_RESURRECTED,
+    [PLANT_LATE] = ANOMALY_MISDELIVERED,
+    [PLANT_PAUSED] = ANOMALY_MISDELIVERED,
+    [PLANT_ANEW] = ANOMALY_CONSUMER_RESURRECTED,
+};
+
+/* Put, stored and answered. */
+static uint64_t
+publish_whole(struct world *w, uint32_t subject)
+{
+	uint64_t seq = w->story.last + 1;
+
+	w->messages[seq] = (struct message){w->story.now, subject, true};
+	return store_publish(&w->story, subject);
+}
+
+/* The whole of a change. */
+static void
+change(struct world *w, unsigned i, uint8_t what)
+{
+	ask(w, i, what);
+	while (w->clients[i].is_open)
+		go_on(w, i);
+}
+
+/* It has delivered n messages at least, and all of it is acked. */
+static void
+take_some(struct world *w, unsigned i, unsigned n)
+{
+	struct served *v = &w->served[i];
+
+	while (v->number < n) {
+		publish_whole(w, 1);
+		while (deliver(w, i))
+			answer(w, i);
+		pass(w, CLOCK_S);
+	}
+	while (waiting(w, i) > 0)
+		answer(w, i);
+	pass(w, 10 * CLOCK_S);
+}
+
+/* A sequence that it has been through, at random. */
+static uint64_t
+some_taken(struct world *w, unsigned i)
+{
+	uint64_t seq;
+
+	do
+		seq = 1 + below(w, w->story.last);
+	while (w->served[i].at[seq].count == 0);
+	return seq;
+}
+
+static void
+plant_delivery(struct world *w, unsigned i, enum plant plant)
+{
+	struct served *v = &w->served[i];
+	uint64_t seq;
+
+	if (plant == PLANT_SUBJECT)
+		tell_deliver(w, i, publish_whole(w, 2), ++v->number, 1);
+	else if (plant == PLANT_BELOW)
+		tell_deliver(w, i, 1, ++v->number, 2);
+	else if (plant == PLANT_TWICE) {
+		seq = publish_whole(w, 1);
+		deliver(w, i);
+		tell_deliver(w, i, seq, v->number, 1);
+	} else if (plant == PLANT_AFTER) {
+		seq = some_taken(w, i);
+		publish_whole(w, 1);
+		deliver(w, i);
+		tell_deliver(w, i, seq, ++v->number, v->at[seq].count + 1);
+	} else {
+		seq = publish_whole(w, 1);
+		publish_whole(w, 1);
+		v->cursor = w->story.last;
+		deliver(w, i);
+		v->cursor = seq;
+		deliver(w, i);
+		v->cursor = w->story.last + 1;
+	}
+}
+
+/* What is wrong with its existence, or its pause. */
+static void
+plant_existence(struct world *w, unsigned i, enum plant plant)
+{
+	struct served *v = &w->served[i];
+	struct served was = *v;
+	struct msg_consumer_terms terms;
+	char name[16];
+
+	if (plant == PLANT_MISSING) {
+		v->exists = false;
+		see(w, i, false);
+		*v = was;
+		return;
+	}
+	change(w, i, plant == PLANT_PAUSED ? EDIT_PAUSE : EDIT_DELETE);
+	if (plant == PLANT_PAUSED) {
+		see(w, i, false);
+		v->until_ns = 0;
+	} else
+		*v = was;
+	if (plant == PLANT_BACK) {
+		pass(w, 10 * CLOCK_S);
+		see(w, i, false);
+	} else if (plant == PLANT_ANEW) {
+		text_set(name, sizeof(name), w->clients[i].name);
+		terms = w->clients[i].terms;
+		over(w, i);
+		text_set(w->clients[i].name, sizeof(name), name);
+		w->clients[i].terms = terms;
+		w->clients[i].is_used = true;
+		*v = was;
+		change(w, i, EDIT_CREATE);
+	} else {
+		publish_whole(w, 1);
+		deliver(w, i);
+		if (plant == PLANT_PAUSED)
+			pass(w, 40 * CLOCK_S);
+	}
+	v->exists = plant == PLANT_PAUSED || plant == PLANT_ANEW;
+}
+
+static void
+plant_one(struct world *w, enum plant plant)
+{
+	struct client *k = &w->clients[0];
+	unsigned n;
+
+	/* It takes subject 1, and has begun. */
+	do {
+		if (k->is_used)
+			over(w, 0);
+		k->name[0] = '\0';
+		k->terms = draw_terms(w, 0);
+		/* What is given back also skips what it has taken before. */
+		k->terms.policy = POLICY_NEW;
+		if (plant == PLANT_BELOW)
+			k->terms.policy = POLICY_BY_SEQ;
+		else if (plant != PLANT_ANEW && below(w, 2) == 0)
+			k->terms.policy = POLICY_ALL;
+		k->terms.start_seq = 2;
+		k->terms.acks = ACK_POLICY_EXPLICIT;
+		k->terms.subjects = 1 + 4 * below(w, 2);
+		k->is_used = true;
+		change(w, 0, EDIT_CREATE);
+	} while (!k->is_made);
+	pass(w, 10 * CLOCK_S);
+	take_some(w, 0, 4 + below(w, 10));
+	if (plant == PLANT_SKIP)
+		w->served[0].cursor = publish_whole(w, 1) + 1;
+	else if (plant < PLANT_MISSING)
+		plant_delivery(w, 0, plant);
+	else
+		plant_existence(w, 0, plant);
+	for (n = 0; n < 6 && w->served[0].exists; n++) {
+		publish_whole(w, 1);
+		while (deliver(w, 0))
+			answer(w, 0);
+		pass(w, CLOCK_S);
+	}
+}
+
+/* Each of them is found, and nothing else. */
+static void
+caught(void **state)
+{
+	struct world *w = malloc(sizeof(*w));
+	unsigned seed, plant, i;
+	enum anomaly_kind kind;
+
+	(void)state;
+	assert_non_null(w);
+	for (seed = 1; seed <= histories(); seed++)
+		for (plant = 0; plant < PLANTS; plant++) {
+			begin(w, seed, true);
+			for (i = below(w, 100); i > 0; i--)
+				step(w);
+			while (w->is_putting)
+				publish(w);
+			plant_one(w, plant);
+			kind = plant_kinds[plant];
+			w->story.expected[kind][CLASS_VIOLATION] = 1;
+			finish(w);
+		}
+	free(w);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(sound),
+	    cmocka_unit_test(caught),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

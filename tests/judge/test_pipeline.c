@@ -854,6 +854,52 @@ test_legal_slow_reader(void **state)
 	pipe_story_fini(&s);
 }
 
+/* Its second message is in another stream, where sequences are higher. */
+static void
+plant_two_streams(struct pipe_story *s)
+{
+	uint64_t a = pipe_new_id(s, 0), b = pipe_new_id(s, 0);
+	struct event ev;
+
+	calm(s);
+	pipe_event(1, MESSAGE_PUBLISH_INVOKE, &ev);
+	ev.u.publish_invoke.stream = 1;
+	ev.u.publish_invoke.id = a;
+	ev.u.publish_invoke.attempt = 1;
+	pipe_emit(s, &ev);
+	pipe_invoke(s, b, 1);
+	pipe_event(1, MESSAGE_PUBLISH_OK, &ev);
+	ev.u.publish_ok.stream = 1;
+	ev.u.publish_ok.id = a;
+	ev.u.publish_ok.attempt = 1;
+	ev.u.publish_ok.seq = 1000000;
+	pipe_emit(s, &ev);
+	pipe_ok(s, b, 1, pipe_store(s, b), false);
+	pipe_pass(s, CLOCK_S);
+	pipe_leaders(s, "n1");
+	pipe_pass(s, CLOCK_S);
+	pipe_leaders(s, "n1");
+}
+
+static void
+test_legal_two_streams(void **state)
+{
+	struct pipe_story s;
+	struct finding v;
+
+	(void)state;
+	pipe_story_init(&s, support_seed());
+	s.messages = 1000;
+	s.plant = plant_two_streams;
+	s.nplants = 1;
+	s.plant_at[0] = 500;
+	tell(&s, &v);
+	if (v.counts[ANOMALY_REORDER][CLASS_VIOLATION] != 0)
+		fail_msg("exit %d: %s\n%s", v.result.exit_code,
+		    v.result.reasons[0], v.says);
+	pipe_story_fini(&s);
+}
+
 /*
  * A message is stored again where the first copy was acked away: a warning
  * each, even more often than the check remembers pairs.
@@ -1366,6 +1412,7 @@ main(void)
 	    cmocka_unit_test(test_legal_long),
 	    cmocka_unit_test(test_legal_unsure),
 	    cmocka_unit_test(test_legal_slow_reader),
+	    cmocka_unit_test(test_legal_two_streams),
 	    cmocka_unit_test(test_legal_twice),
 	    cmocka_unit_test(test_twice_many),
 	    cmocka_unit_test(test_memory),

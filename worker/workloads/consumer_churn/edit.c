@@ -89,11 +89,25 @@ ask(struct worker *w, const struct churn_edit *e, cJSON **tree)
 	const struct churn_life *l = &e->at->life;
 	char where[132], text[REQUEST_MAX];
 	struct request r = {verbs[e->what], where, text, EDIT_MS};
+	enum outcome outcome;
 
 	text_format(where, sizeof(where), "%s.%s",
 	    s->streams[l->terms.stream].name, l->name);
 	write_request(e, s->streams[l->terms.stream].name, text);
-	return request_send(&w->session, &r, tree);
+	outcome = request_send(&w->session, &r, tree);
+	if (outcome != OUTCOME_OK || e->what == EDIT_DELETE ||
+	    e->what == EDIT_PAUSE || json_get(*tree, "config") != NULL)
+		return outcome;
+	/*
+	 * A server whose replica is just leaving (seen with 2.10.27) says that
+	 * it is done, and nothing of the consumer: that promises nothing.
+	 */
+	cJSON_Delete(*tree);
+	*tree = NULL;
+	session_note(&w->session, NATS_ERR, 0);
+	text_set(w->session.why, sizeof(w->session.why),
+	    "an answer without a consumer");
+	return OUTCOME_UNKNOWN;
 }
 
 /*

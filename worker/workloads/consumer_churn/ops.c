@@ -37,6 +37,17 @@ edit_begin(struct worker *w, struct churn_place *p, enum message_word what)
 	return e;
 }
 
+/* Do it. One whose outcome is unknown may be done later. */
+static enum outcome
+edit_end(struct worker *w, struct churn_place *p)
+{
+	enum outcome outcome = churn_edit(w);
+
+	if (outcome == OUTCOME_UNKNOWN)
+		p->life.state = LIFE_DOUBTED;
+	return outcome;
+}
+
 static bool
 always(const struct churn_life *l)
 {
@@ -59,8 +70,9 @@ is_paused(const struct churn_life *l)
 static int
 act_pull(struct worker *w, struct churn_place *p)
 {
-	struct churn_take take = {
-	    .batch = 1 + (uint32_t)below(w, 40), .expires_ns = PULL_NS};
+	struct churn_take take = {.batch = 1 + (uint32_t)below(w, 40),
+	    .expires_ns = PULL_NS,
+	    .is_instant = below(w, 2) == 0};
 	int got = churn_take(w, p, &take);
 
 	return got < 0 ? got : 0;
@@ -101,8 +113,7 @@ static int
 act_again(struct worker *w, struct churn_place *p)
 {
 	edit_begin(w, p, EDIT_CREATE);
-	if (churn_edit(w) == OUTCOME_UNKNOWN)
-		p->life.state = LIFE_DOUBTED;
+	(void)edit_end(w, p); /* its events say how it ended */
 	return 0;
 }
 
@@ -113,9 +124,8 @@ act_refused(struct worker *w, struct churn_place *p)
 	struct churn_edit *e = edit_begin(w, p, EDIT_CREATE);
 
 	churn_terms_spoil(&e->terms);
-	churn_terms_write(w, &p->life, &e->terms, e->id, e->config);
-	if (churn_edit(w) == OUTCOME_UNKNOWN)
-		p->life.state = LIFE_DOUBTED;
+	churn_terms_write(w, &p->life, &e->terms, 0, e->config);
+	(void)edit_end(w, p); /* its events say how it ended */
 	return 0;
 }
 
@@ -127,8 +137,7 @@ act_update(struct worker *w, struct churn_place *p)
 	churn_terms_vary(w, &e->terms);
 	churn_terms_write(
 	    w, &p->life, &e->terms, below(w, UINT32_MAX), e->config);
-	if (churn_edit(w) == OUTCOME_UNKNOWN)
-		p->life.state = LIFE_DOUBTED;
+	(void)edit_end(w, p); /* its events say how it ended */
 	return 0;
 }
 
@@ -140,10 +149,8 @@ act_pause(struct worker *w, struct churn_place *p)
 
 	e->until_ns = clock_wall_ns() / (int64_t)CLOCK_S * (int64_t)CLOCK_S +
 		      (int64_t)((2 + below(w, PAUSE_MAX)) * CLOCK_S);
-	if (churn_edit(w) == OUTCOME_UNKNOWN)
-		p->life.state = LIFE_DOUBTED;
-	/* The answer promises nothing; what it shows does. */
-	else
+	/* The answer promises nothing; what is seen then does. */
+	if (edit_end(w, p) == OUTCOME_OK)
 		(void)churn_see(w, p, false, &seen);
 	return 0;
 }
@@ -152,8 +159,7 @@ static int
 act_resume(struct worker *w, struct churn_place *p)
 {
 	edit_begin(w, p, EDIT_PAUSE);
-	if (churn_edit(w) == OUTCOME_UNKNOWN)
-		p->life.state = LIFE_DOUBTED;
+	(void)edit_end(w, p); /* its events say how it ended */
 	return 0;
 }
 

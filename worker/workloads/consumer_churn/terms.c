@@ -10,6 +10,7 @@
 #define NESTING_MAX 4
 #define WAITS	    3 /* of a list: once, twice, and three times the first */
 #define TIME_MAX    48
+#define NEAR	    300 /* sequences */
 
 static uint64_t
 below(struct worker *w, uint64_t n)
@@ -54,14 +55,16 @@ draw_start(struct worker *w, struct msg_consumer_terms *c)
 	    POLICY_BY_TIME};
 	const struct churn *s = w->state;
 	const struct churn_stream *t = &s->streams[c->stream];
+	uint64_t near;
 
 	c->policy = (uint8_t)policies[below(w, 7)];
-	/* Near what is newest, be it stored already or not. */
-	if (c->policy == POLICY_BY_SEQ) {
-		c->start_seq = t->last + below(w, 30) + 1;
-		c->start_seq -=
-		    below(w, c->start_seq < 300 ? c->start_seq : 300);
-	}
+	/*
+	 * Near what is newest. Not beyond it: servers up to 2.10 begin with
+	 * what comes next, instead of waiting for the sequence.
+	 */
+	near = t->last + 1 < NEAR ? t->last + 1 : NEAR;
+	if (c->policy == POLICY_BY_SEQ)
+		c->start_seq = t->last + 1 - below(w, near);
 	if (c->policy == POLICY_BY_TIME && t->stamp_ns == 0)
 		c->policy = POLICY_ALL;
 	if (c->policy == POLICY_BY_TIME)
