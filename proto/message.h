@@ -112,7 +112,8 @@ enum field_key {
 	KEY_LOOK,
 	KEY_ROLLS,
 	KEY_DISCARD,
-	KEY_CUT
+	KEY_CUT,
+	KEY_WATCH
 };
 
 /* Numbers that have words: KEY_ENDED has ENDED_OK, ENDED_FAILED and so on. */

@@ -387,9 +387,9 @@ session_ack(struct session *s, const char *reply_subject, uint64_t timeout_ns)
 	return session_outcome(s, st, 0);
 }
 
-int
-session_listen(
-    struct session *s, natsSubscription **sub, char inbox[SESSION_INBOX_MAX])
+static int
+listen_below(struct session *s, natsSubscription **sub,
+    char inbox[SESSION_INBOX_MAX], const char *below)
 {
 	char wild[SESSION_INBOX_MAX + 2] = "";
 	natsInbox *made = NULL;
@@ -398,7 +398,7 @@ session_listen(
 	inbox[0] = '\0';
 	if (st == NATS_OK) {
 		text_set(inbox, SESSION_INBOX_MAX, made);
-		text_add(wild, sizeof(wild), "%s.*", inbox);
+		text_add(wild, sizeof(wild), "%s%s", inbox, below);
 		st = natsConnection_SubscribeSync(sub, s->nc, wild);
 	}
 	natsInbox_Destroy(made);
@@ -406,6 +406,20 @@ session_listen(
 		return 0;
 	log_error("cannot listen for answers: %s", natsStatus_GetText(st));
 	return -EIO;
+}
+
+int
+session_listen(
+    struct session *s, natsSubscription **sub, char inbox[SESSION_INBOX_MAX])
+{
+	return listen_below(s, sub, inbox, ".*");
+}
+
+int
+session_listen_at(
+    struct session *s, natsSubscription **sub, char inbox[SESSION_INBOX_MAX])
+{
+	return listen_below(s, sub, inbox, "");
 }
 
 void
