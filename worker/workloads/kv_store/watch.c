@@ -98,8 +98,7 @@ watch_drop(struct watch *t)
 }
 
 static void
-consumer_config(const struct worker *w, const struct watch *t,
-    const char *filter, jsConsumerConfig *cc)
+consumer_config(const struct watch *t, const char *filter, jsConsumerConfig *cc)
 {
 	session_consumer_config(cc, NULL);
 	cc->Name = t->consumer;
@@ -121,7 +120,6 @@ consumer_config(const struct worker *w, const struct watch *t,
 		cc->DeliverPolicy = js_DeliverByStartSequence;
 		cc->OptStartSeq = t->shown.seq + 1;
 	}
-	(void)w; /* buckets have the run's storage, watches never */
 }
 
 static void
@@ -139,7 +137,7 @@ watch_make(struct worker *w, struct watch *t)
 	text_format(t->consumer, sizeof(t->consumer), "natsburn_%u_%u_%llu_%u",
 	    w->source, w->incarnation, (unsigned long long)t->shown.look,
 	    t->times);
-	consumer_config(w, t, filter, &cc);
+	consumer_config(t, filter, &cc);
 	if (session_listen_at(&w->session, &t->sub, inbox) == 0) {
 		cc.DeliverSubject = inbox;
 		if (session_add_consumer(&w->session,
