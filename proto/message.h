@@ -116,6 +116,7 @@ enum field_key {
 	KEY_POLICY,
 	KEY_ACK_POLICY,
 	KEY_ANSWER,
+	KEY_WATCH,
 	KEY_CUT
 };
 

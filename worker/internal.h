@@ -201,7 +201,7 @@ struct publication {
 enum outcome publish_message(struct worker *, struct publication *);
 
 /* The id that servers know message id by, Nats-Msg-Id. */
-#define PUBLISH_ID_MAX 48
+#define PUBLISH_ID_MAX PAYLOAD_ID_MAX
 void publish_id(const struct worker *, uint64_t id, char out[PUBLISH_ID_MAX]);
 
 /* consume.c: one delivery, told before it is acked. */

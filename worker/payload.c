@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* What a message looks like; see payload.h. */
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "proto/base/rng.h"
+#include "proto/base/text.h"
 #include "worker/payload.h"
 
 #define MAGIC	"NBP1"
@@ -68,6 +70,44 @@ payload_read(struct payload *p, const void *data, size_t len)
 	memcpy(&p->incarnation, d + AT_INC, sizeof(p->incarnation));
 	p->sum = sum;
 	return true;
+}
+
+void
+payload_mark(struct payload *p, const char *marks)
+{
+	p->size = 0;
+	p->sum = XXH64(marks, strlen(marks), rng_mix(p->run ^ rng_mix(p->id)));
+}
+
+bool
+payload_read_id(struct payload *p, const char *id)
+{
+	char again[PAYLOAD_ID_MAX], *end;
+
+	memset(p, 0, sizeof(*p));
+	p->run = strtoull(id, &end, 16);
+	if (*end == '-')
+		p->id = strtoull(end + 1, &end, 16);
+	payload_write_id(p->run, p->id, again);
+	return strcmp(again, id) == 0;
+}
+
+bool
+payload_read_parts(struct payload *p, const struct payload_parts *parts)
+{
+	if (parts->len != 0 || parts->marks[0] == '\0')
+		return payload_read(p, parts->data, parts->len);
+	if (!payload_read_id(p, parts->id))
+		return false;
+	payload_mark(p, parts->marks);
+	return true;
+}
+
+void
+payload_write_id(uint64_t run, uint64_t id, char out[PAYLOAD_ID_MAX])
+{
+	text_format(out, PAYLOAD_ID_MAX, "%llx-%llx", (unsigned long long)run,
+	    (unsigned long long)id);
 }
 
 uint64_t

@@ -15,6 +15,9 @@
 #define PAYLOAD_MIN ((size_t)40)
 #define PAYLOAD_MAX ((size_t)1 << 20)
 
+/* The header of a message that marks something: of a bucket DEL or PURGE. */
+#define PAYLOAD_MARKS "KV-Operation"
+
 struct payload {
 	uint64_t run, id;
 	uint32_t incarnation;
@@ -30,6 +33,33 @@ void payload_write(struct payload *, uint8_t *out);
  * the checksum of the bytes as they are.
  */
 bool payload_read(struct payload *, const void *data, size_t len);
+
+/*
+ * A message without a payload, which marks something: it has an id in its
+ * header, as payload_write_id() writes it, and says what it marks. Its size is
+ * 0; fills in p->sum, which stands for all of it.
+ */
+void payload_mark(struct payload *, const char *marks);
+
+/* What there is of a message; id and marks are "" where it has none. */
+struct payload_parts {
+	const void *data;
+	size_t len;
+	const char *id, *marks;
+};
+
+/*
+ * Read one with a payload as payload_read() does, and one without from its
+ * header, if it marks something.
+ */
+bool payload_read_parts(struct payload *, const struct payload_parts *);
+
+/* A message's id in its header, Nats-Msg-Id. */
+#define PAYLOAD_ID_MAX 48
+void payload_write_id(uint64_t run, uint64_t id, char out[PAYLOAD_ID_MAX]);
+
+/* The same read: false when it is none. */
+bool payload_read_id(struct payload *, const char *id);
 
 /*
  * Bytes that a stream counts for a message with so many of subject, header and

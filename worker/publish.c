@@ -15,8 +15,7 @@
 void
 publish_id(const struct worker *w, uint64_t id, char out[PUBLISH_ID_MAX])
 {
-	text_format(out, PUBLISH_ID_MAX, "%llx-%llx",
-	    (unsigned long long)w->config.run, (unsigned long long)id);
+	payload_write_id(w->config.run, id, out);
 }
 
 static bool

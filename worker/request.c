@@ -24,6 +24,14 @@ request_status(natsMsg *msg)
 	return (uint32_t)code;
 }
 
+const char *
+request_header(natsMsg *msg, const char *key)
+{
+	const char *value = "";
+
+	return natsMsgHeader_Get(msg, key, &value) == NATS_OK ? value : "";
+}
+
 int64_t
 request_time(const char *text)
 {

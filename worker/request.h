@@ -33,6 +33,9 @@ enum outcome request_answer(
 /* The status that a reply carries, as the number in its header; 0: none. */
 uint32_t request_status(natsMsg *msg);
 
+/* A header of a message, "" when it has none. Borrowed from it. */
+const char *request_header(natsMsg *msg, const char *key);
+
 /* 2026-01-02T03:04:05.123456789Z in ns since 1970, or 0. */
 int64_t request_time(const char *text);
 

@@ -411,21 +411,35 @@ session_api(const struct session *s, char *out, const char *fmt, ...)
 	va_end(ap);
 }
 
-int
-session_listen(
-    struct session *s, natsSubscription **sub, char inbox[SESSION_INBOX_MAX])
+static int
+listen_below(struct session *s, natsSubscription **sub,
+    char inbox[SESSION_INBOX_MAX], const char *below)
 {
 	char wild[SESSION_INBOX_MAX + 2] = "";
 	natsStatus st = nats_login_inbox(s->config, inbox);
 
 	if (st == NATS_OK) {
-		text_add(wild, sizeof(wild), "%s.*", inbox);
+		text_add(wild, sizeof(wild), "%s%s", inbox, below);
 		st = natsConnection_SubscribeSync(sub, s->nc, wild);
 	}
 	if (st == NATS_OK)
 		return 0;
 	log_error("cannot listen for answers: %s", natsStatus_GetText(st));
 	return -EIO;
+}
+
+int
+session_listen(
+    struct session *s, natsSubscription **sub, char inbox[SESSION_INBOX_MAX])
+{
+	return listen_below(s, sub, inbox, ".*");
+}
+
+int
+session_listen_at(
+    struct session *s, natsSubscription **sub, char inbox[SESSION_INBOX_MAX])
+{
+	return listen_below(s, sub, inbox, "");
 }
 
 void

@@ -104,6 +104,13 @@ int session_listen(
     struct session *, natsSubscription **sub, char inbox[SESSION_INBOX_MAX]);
 
 /*
+ * The same, to the inbox itself: a server sends a push consumer's messages
+ * only where somebody listens to that very subject.
+ */
+int session_listen_at(
+    struct session *, natsSubscription **sub, char inbox[SESSION_INBOX_MAX]);
+
+/*
  * Send without waiting, for what is as good as lost when it can't be sent:
  * its sender notices by the missing answer, or does not mind. reply may be
  * NULL.

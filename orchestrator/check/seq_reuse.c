@@ -166,6 +166,7 @@ seq_reuse_event(struct check *c, const struct event *ev)
 	const struct msg_publish_ok *p = &ev->u.publish_ok;
 	const struct msg_deliver *d = &ev->u.deliver;
 	const struct msg_look_shown *l = &ev->u.look_shown;
+	const struct msg_watch_key *k = &ev->u.watch_key;
 
 	if (ev->type == MESSAGE_PUBLISH_OK)
 		judge_claim(c, p->stream, p->seq, p->id, "acknowledged");
@@ -175,6 +176,9 @@ seq_reuse_event(struct check *c, const struct event *ev)
 	} else if (ev->type == MESSAGE_LOOK_SHOWN) {
 		if (check_is_ours(c, l->run, l->intact))
 			judge_claim(c, l->stream, l->seq, l->id, "shown");
+	} else if (ev->type == MESSAGE_WATCH_KEY) {
+		if (check_is_ours(c, k->run, k->id != 0))
+			judge_claim(c, k->stream, k->seq, k->id, "shown");
 	} else
 		return on_scan(c, ev);
 	return 0;
@@ -192,8 +196,8 @@ seq_reuse_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_PUBLISH_OK, MESSAGE_DELIVER,
-    MESSAGE_LOOK_SHOWN, MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_MESSAGE,
-    MESSAGE_SCAN_END, 0};
+    MESSAGE_LOOK_SHOWN, MESSAGE_WATCH_KEY, MESSAGE_SCAN_BEGIN,
+    MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_PUBLISH_OK, MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};

@@ -91,6 +91,43 @@ test_attempts(void **state)
 	assert_true(a.sum != c.sum);
 }
 
+/* A message that marks something has its id in its header. */
+static void
+test_marks(void **state)
+{
+	static const char *const bad[] = {
+	    "", "7", "7-", "-9", "7-9 ", "07-9", "7-9-1", "7-G", "+7-9"};
+	struct payload marks = {.run = 7, .id = 9, .size = 100}, back, other;
+	struct payload_parts parts = {"", 0, "7-9", "DEL"};
+	size_t i;
+
+	(void)state;
+	payload_mark(&marks, "DEL");
+	assert_int_equal(marks.size, 0);
+	assert_true(payload_read_parts(&back, &parts));
+	assert_int_equal(back.run, 7);
+	assert_int_equal(back.id, 9);
+	assert_true(back.sum == marks.sum);
+	/* Another mark or another id is another content. */
+	parts.marks = "PURGE";
+	assert_true(payload_read_parts(&other, &parts));
+	assert_true(other.sum != marks.sum);
+	parts.marks = "DEL";
+	parts.id = "7-a";
+	assert_true(payload_read_parts(&other, &parts));
+	assert_true(other.sum != marks.sum);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		parts.id = bad[i];
+		if (payload_read_parts(&back, &parts))
+			fail_msg("taken: \"%s\"", bad[i]);
+	}
+	/* One that marks nothing, or has a payload, is read by that. */
+	parts = (struct payload_parts){"", 0, "7-9", ""};
+	assert_false(payload_read_parts(&back, &parts));
+	parts = (struct payload_parts){"x", 1, "7-9", "DEL"};
+	assert_false(payload_read_parts(&back, &parts));
+}
+
 int
 main(void)
 {
@@ -99,6 +136,7 @@ main(void)
 	    cmocka_unit_test(test_any_bit),
 	    cmocka_unit_test(test_any_length),
 	    cmocka_unit_test(test_attempts),
+	    cmocka_unit_test(test_marks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "worker/audit/scan.h"
+#include "worker/request.h"
 
 #define QUIET_POLLS 3 /* equal answers before it is quiet */
 #define FIRST_STEP  4 /* of the back-off: polls lie 160 ms and more apart */
@@ -206,12 +207,14 @@ scan_message(struct scan *s, enum scan_path path, uint64_t seq,
 {
 	struct scan_seen seen = {
 	    .path = path, .seq = seq, .stamp_ns = stamp_ns};
-
+	struct payload_parts parts = {natsMsg_GetData(msg),
+	    (size_t)natsMsg_GetDataLength(msg),
+	    request_header(msg, "Nats-Msg-Id"),
+	    request_header(msg, PAYLOAD_MARKS)};
 	char id[PUBLISH_ID_MAX];
 	bool is_ours;
 
-	seen.intact = payload_read(&seen.payload, natsMsg_GetData(msg),
-	    (size_t)natsMsg_GetDataLength(msg));
+	seen.intact = payload_read_parts(&seen.payload, &parts);
 	is_ours = seen.intact && seen.payload.run == s->w->config.run;
 	publish_id(s->w, seen.payload.id, id);
 	tally_add(s, seq, msg, is_ours ? id : NULL);

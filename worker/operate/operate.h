@@ -8,6 +8,7 @@
  *	operate.c  what goes on at the moment, and for how long it is tried
  *	put.c      a publish, retried until its outcome stands
  *	change.c   a removal or a change of limits, likewise
+ *	make.c     streams
  *	look.c     reads
  *	show.c     what a read shows, as events
  *	draw.c     what is drawn of the messages that a client knows
@@ -98,6 +99,7 @@ struct operation {
 	enum message_word rolls;
 	uint64_t ttl_ns, last, subject_last;
 	bool expects_last, expects_subject;
+	const char *marks; /* DEL or PURGE: it has no payload; or NULL */
 	/* removal */
 	enum message_word how;
 	uint64_t remove_first, remove_last, keep;
@@ -168,12 +170,19 @@ void operate_remove(struct worker *, struct operation *);
 void operate_look(struct worker *, struct operation *);
 void operate_look_state(struct worker *, struct operation *);
 
+/*
+ * make.c: make a stream by this request. 0 with the answer, which is the
+ * caller's to delete, and when it was created; or -ETIMEDOUT, which was logged.
+ */
+int operate_make(struct worker *, const char *name, const char *text,
+    cJSON **answer, uint64_t *created);
+
 /* Ask for other limits with this request for an update. */
 void operate_limit(struct worker *, struct operation *, const char *text);
 
 /*
- * show.c: a message that a read shows, out of the leader's answer, or as it
- * comes from a replica: false when that is none.
+ * show.c: a message that a read shows, out of the leader's answer, as a
+ * replica sends it (false when that is none), or as a consumer delivers it.
  */
 struct operate_shown {
 	uint32_t stream;
@@ -184,9 +193,8 @@ struct operate_shown {
 void operate_show_answer(
     struct worker *, struct operate_shown *, const cJSON *message);
 bool operate_show_direct(struct worker *, struct operate_shown *, natsMsg *);
-
-/* A header of a message, "" when it has none. */
-const char *operate_header(natsMsg *, const char *key);
+void operate_show_delivery(struct worker *, struct operate_shown *, natsMsg *,
+    const struct delivery *);
 
 /* draw.c: a number below n. */
 uint64_t operate_below(struct worker *, uint64_t n);

@@ -6,7 +6,7 @@
 #include "proto/refusal.h"
 #include "worker/operate/operate.h"
 
-#define HEADERS_MAX 6
+#define HEADERS_MAX 7
 #define VALUE_MAX   512
 #define FULL	    10077 /* the store failed: a limit, most of the time */
 
@@ -50,6 +50,8 @@ make_headers(struct worker *w, const struct operation *op, struct sending *s)
 	if (op->rolls != ROLLS_NOTHING)
 		text_set(add(s, "Nats-Rollup"), VALUE_MAX,
 		    op->rolls == ROLLS_ALL ? "all" : "sub");
+	if (op->marks != NULL)
+		text_set(add(s, PAYLOAD_MARKS), VALUE_MAX, op->marks);
 	if (op->ttl_ns != 0)
 		text_format(add(s, "Nats-TTL"), VALUE_MAX, "%llus",
 		    (unsigned long long)(op->ttl_ns / CLOCK_S));
@@ -160,7 +162,10 @@ make_payload(struct worker *w, const struct operation *op, struct attempt *a)
 	    .incarnation = w->incarnation,
 	    .size = op->size};
 
-	payload_write(&p, st->data);
+	if (op->marks != NULL)
+		payload_mark(&p, op->marks);
+	else
+		payload_write(&p, st->data);
 	a->sum = p.sum;
 }
 

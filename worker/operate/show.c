@@ -14,8 +14,7 @@ struct shown {
 	const char *subject;
 	uint64_t seq;
 	int64_t stamp_ns;
-	const void *data;
-	size_t len;
+	struct payload_parts parts;
 	bool is_marker;
 };
 
@@ -32,7 +31,7 @@ tell_shown(struct worker *w, struct operate_shown *s, const struct shown *m)
 	e->subject = op->ops->subject_read(w, s->stream, m->subject);
 	e->seq = m->seq;
 	e->stamp_ns = m->stamp_ns;
-	e->intact = payload_read(&p, m->data, m->len);
+	e->intact = payload_read_parts(&p, &m->parts);
 	e->id = p.id;
 	e->run = p.run;
 	e->sum = p.sum;
@@ -63,6 +62,24 @@ decode(const char *text, size_t *len)
 	return out;
 }
 
+/* The value of a header's line in out, "" when it has none. */
+static const char *
+line_of(const char *headers, const char *key, char out[PAYLOAD_ID_MAX])
+{
+	char begin[32];
+	const char *at;
+
+	text_format(begin, sizeof(begin), "\r\n%s: ", key);
+	at = strstr(headers, begin);
+	out[0] = '\0';
+	if (at != NULL) {
+		at += strlen(begin);
+		text_format(
+		    out, PAYLOAD_ID_MAX, "%.*s", (int)strcspn(at, "\r\n"), at);
+	}
+	return out;
+}
+
 void
 operate_show_answer(
     struct worker *w, struct operate_shown *s, const cJSON *message)
@@ -70,40 +87,52 @@ operate_show_answer(
 	struct shown m = {.subject = json_text(message, "subject"),
 	    .seq = json_count(message, "seq"),
 	    .stamp_ns = request_time(json_text(message, "time"))};
-	uint8_t *data = decode(json_text(message, "data"), &m.len);
+	uint8_t *data = decode(json_text(message, "data"), &m.parts.len);
+	char id[PAYLOAD_ID_MAX], marks[PAYLOAD_ID_MAX];
 	size_t headers_len;
 	uint8_t *headers = decode(json_text(message, "hdrs"), &headers_len);
+	const char *lines = headers != NULL ? (const char *)headers : "";
 
-	m.data = data;
-	m.is_marker =
-	    headers != NULL && strstr((const char *)headers, MARKER) != NULL;
+	m.parts.data = data;
+	m.parts.id = line_of(lines, "Nats-Msg-Id", id);
+	m.parts.marks = line_of(lines, PAYLOAD_MARKS, marks);
+	m.is_marker = strstr(lines, MARKER) != NULL;
 	if (data != NULL)
 		tell_shown(w, s, &m);
 	free(headers);
 	free(data);
 }
 
-const char *
-operate_header(natsMsg *msg, const char *key)
+static struct shown
+shown_of(natsMsg *msg, const char *subject)
 {
-	const char *value = "";
-
-	return natsMsgHeader_Get(msg, key, &value) == NATS_OK ? value : "";
+	return (struct shown){.subject = subject,
+	    .parts = {natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg),
+		request_header(msg, "Nats-Msg-Id"),
+		request_header(msg, PAYLOAD_MARKS)},
+	    .is_marker = request_header(msg, MARKER)[0] != '\0'};
 }
 
-/* A reply that a replica sent directly: the message itself. */
 bool
 operate_show_direct(struct worker *w, struct operate_shown *s, natsMsg *msg)
 {
-	struct shown m = {.subject = operate_header(msg, "Nats-Subject"),
-	    .stamp_ns = request_time(operate_header(msg, "Nats-Time-Stamp")),
-	    .data = natsMsg_GetData(msg),
-	    .len = (size_t)natsMsg_GetDataLength(msg)};
+	struct shown m = shown_of(msg, request_header(msg, "Nats-Subject"));
 
-	m.is_marker = operate_header(msg, MARKER)[0] != '\0';
+	m.stamp_ns = request_time(request_header(msg, "Nats-Time-Stamp"));
 	if (text_to_u64(
-		operate_header(msg, "Nats-Sequence"), UINT64_MAX, &m.seq) < 0)
+		request_header(msg, "Nats-Sequence"), UINT64_MAX, &m.seq) < 0)
 		return false;
 	tell_shown(w, s, &m);
 	return true;
+}
+
+void
+operate_show_delivery(struct worker *w, struct operate_shown *s, natsMsg *msg,
+    const struct delivery *d)
+{
+	struct shown m = shown_of(msg, natsMsg_GetSubject(msg));
+
+	m.stamp_ns = d->stamp_ns;
+	m.seq = d->seq;
+	tell_shown(w, s, &m);
 }

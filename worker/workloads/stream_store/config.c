@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The streams and their configurations; see stream_store.h. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "worker/workloads/stream_store/stream_store.h"
 
-#define SETUP_NS (60 * CLOCK_S)
-#define KINDS	 4
+#define KINDS 4
 
 enum kind {
 	KIND_FREE,
@@ -226,34 +223,20 @@ store_config(const struct worker *w, uint32_t i)
 int
 store_config_setup(struct worker *w, uint32_t i)
 {
-	uint64_t deadline = clock_mono_ns() + SETUP_NS, created = 0;
 	char name[64], text[OPERATE_TEXT_MAX];
-	struct backoff b = {0};
 	struct store_config c;
-	cJSON *tree = NULL;
+	uint64_t created;
+	cJSON *answer;
+	int err;
 
 	store_name(w, i, name);
 	store_config_draw(w, i, &c);
 	store_config_write(w, i, &c, &c.limits, text);
-	for (;;) {
-		/* Creating it again with the same configuration is no harm. */
-		if (operate_ask(w, "STREAM.CREATE", name, text, &tree) ==
-		    OUTCOME_OK)
-			created =
-			    (uint64_t)request_time(json_text(tree, "created"));
-		if (created != 0)
-			break;
-		cJSON_Delete(tree);
-		tree = NULL;
-		if (clock_mono_ns() >= deadline) {
-			log_error("cannot create stream \"%s\": %s", name,
-			    w->session.why);
-			return -ETIMEDOUT;
-		}
-		session_backoff(&b, &w->child);
-	}
-	store_config_read(&c, json_get(tree, "config"));
-	cJSON_Delete(tree);
+	err = operate_make(w, name, text, &answer, &created);
+	if (err < 0)
+		return err;
+	store_config_read(&c, json_get(answer, "config"));
+	cJSON_Delete(answer);
 	tell_stream(w, i, name, created, c.dedupe_ns);
 	tell_contents(w, i, &c);
 	child_flush(&w->child);
