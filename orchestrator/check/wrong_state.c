@@ -41,8 +41,14 @@ struct wrong_state {
 static enum anomaly_class
 class_of(const struct check *c, const struct msg_scan_tally *m)
 {
+	const struct stock *st = contents_stock(c->contents, m->stream);
 	bool is_long =
 	    m->lasted_ns >= NUMBERS_LONG_NS && m->polls >= NUMBERS_POLLS;
+
+	/* What was read may be another replica's: see divergence. */
+	if (st != NULL && limits_are_unordered(st) &&
+	    numbers_own_flaw(m) == NULL)
+		return CLASS_WARNING;
 
 	/* Numbers that changed meanwhile are not those of what was read. */
 	if (c->faults->settled_ns == 0 || !is_long ||

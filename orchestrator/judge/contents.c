@@ -145,6 +145,8 @@ contents_presence(
 	if (ct->has_hole)
 		return MAYBE_PRESENT;
 	e = lanes_find(&st->lanes, seq);
+	if (e == NULL && seq <= st->lifted)
+		return MAYBE_PRESENT;
 	if (e == NULL)
 		return seqmap_find(&st->aged, seq, &same) ? AGED : GONE;
 	return is_present(ct, st, e, now_ns) ? PRESENT : MAYBE_PRESENT;
@@ -211,6 +213,7 @@ contents_present(const struct contents *ct, const struct contents_query *q)
 static void
 enter_contents(struct contents *ct, const struct msg_contents *m)
 {
+	const struct ledger_stream *s = ledger_stream(ct->ledger, m->stream);
 	struct stock **at = array_at(&ct->stocks, &ct->nstocks, m->stream,
 	    sizeof(struct stock *), LEDGER_STREAMS_MAX);
 
@@ -225,6 +228,7 @@ enter_contents(struct contents *ct, const struct msg_contents *m)
 	}
 	(*at)->terms = *m;
 	(*at)->skew_ns = ct->skew_ns;
+	(*at)->is_replicated = s == NULL || s->replicas > 1;
 	lanes_init(&(*at)->lanes);
 	limits_init(*at);
 }

@@ -20,6 +20,9 @@
  *   publish is open or unknown. When the audit has read the stream and asked
  *   its leader for the last sequence once more, there are no more unknown ones
  *   behind a message than sequences which were not acknowledged.
+ * - A change of limits reaches each of several replicas by itself, at any time.
+ *   So the tightest limit that ever was may have dropped a message, and what
+ *   a limit has dropped may still be there when it was made looser later.
  * - Age: maybe gone from the publish and its age on, less a margin, and less
  *   what clocks of servers on several hosts may differ by.
  *

@@ -7,6 +7,8 @@
  */
 #include "tests/stories/store_story.h"
 
+#include "proto/base/text.h"
+
 #define MANY  300
 #define VOWED CLASS_VIOLATION
 
@@ -428,6 +430,81 @@ legal_changes(void **state)
 	store_end_with(&s, ANOMALY_LOST, VOWED);
 }
 
+static void
+tell_copy(struct store_story *s, const char *server, uint64_t seq)
+{
+	struct event ev = {.type = MESSAGE_COPY};
+
+	text_set(ev.u.copy.server, sizeof(ev.u.copy.server), server);
+	ev.u.copy.last = s->last;
+	store_feed(s, &ev);
+	if (seq == 0)
+		return;
+	ev = (struct event){.type = MESSAGE_COPY_MESSAGE};
+	ev.u.copy_message.seq = seq;
+	ev.u.copy_message.sum = 17;
+	text_set(
+	    ev.u.copy_message.server, sizeof(ev.u.copy_message.server), server);
+	store_feed(s, &ev);
+}
+
+/* For a minute one of two servers has a sequence, and the other lacks it. */
+static void
+tell_copies(struct store_story *s, uint64_t seq)
+{
+	struct event ev = {.type = MESSAGE_SETTLED};
+
+	ev.u.settled.ok = 1;
+	store_feed(s, &ev);
+	tell_copy(s, "n1", 0);
+	tell_copy(s, "n2", 0);
+	tell_copy(s, "n1", seq);
+	ev = (struct event){.type = MESSAGE_COPIES_END};
+	ev.u.copies_end.copies = ev.u.copies_end.expected = 2;
+	ev.u.copies_end.differed_ns = 61 * CLOCK_S;
+	store_feed(s, &ev);
+}
+
+/* A replica that hears late of a limit goes by others than its leader. */
+static void
+legal_unordered(void **state)
+{
+	static const struct msg_contents wide = {.max_messages = 100},
+					 small = {.max_messages = 10};
+	struct store_story s;
+
+	(void)state;
+	/* It kept what others dropped until the limit was lifted, */
+	store_begin(&s, &small);
+	store_publish_many(&s, 20, 5);
+	store_limits(&s, 100, 0);
+	store_drop(&s, 1, 4);
+	tell_copies(&s, 5);
+	store_end_with(&s, ANOMALY_DIVERGENCE, CLASS_WARNING);
+	/* or dropped by the old one what was stored after that. */
+	store_begin(&s, &wide);
+	store_limits(&s, 10, 0);
+	store_limits(&s, 100, 0);
+	store_publish_many(&s, 20, 5);
+	store_drop(&s, 1, 10);
+	tell_copies(&s, 10);
+	store_end_with(&s, ANOMALY_DIVERGENCE, CLASS_WARNING);
+	/* But what even the tightest limit lets be is there. */
+	store_begin(&s, &wide);
+	store_limits(&s, 10, 0);
+	store_limits(&s, 100, 0);
+	store_publish_many(&s, 20, 5);
+	store_drop(&s, 1, 10);
+	tell_copies(&s, 12);
+	store_end_with(&s, ANOMALY_DIVERGENCE, VOWED);
+	/* And what is dropped under the last limit is gone. */
+	store_begin(&s, &small);
+	store_limits(&s, 20, 0);
+	store_publish_many(&s, 60, 5);
+	store_drop(&s, 1, 39);
+	store_end_with(&s, ANOMALY_UNDELETED, VOWED);
+}
+
 /* Of 20 messages the limit lets 10 be, and of one publish nobody heard. */
 static struct msg_publish_terms
 begin_with_stray(struct store_story *s, unsigned before, bool is_stored)
@@ -529,6 +606,7 @@ main(void)
 	    cmocka_unit_test(legal_publishes),
 	    cmocka_unit_test(legal_untold),
 	    cmocka_unit_test(legal_changes),
+	    cmocka_unit_test(legal_unordered),
 	    cmocka_unit_test(strays),
 	    cmocka_unit_test(stray_rollup),
 	    cmocka_unit_test(stray_known_later),

@@ -269,7 +269,7 @@ draw_limits(struct worker *w, struct store_op *op)
 
 	store_limits_draw(rng_of(w), &op->at->config, &op->limits);
 	/* Of one client, so that it is clear which change was the last. */
-	return w->index == 0 &&
+	return w->index == 0 && op->at->config.changes_limits &&
 	       memcmp(&op->at->config.limits, &none, sizeof(none)) != 0;
 }
 
