@@ -110,8 +110,21 @@ struct contents_query {
 	uint64_t first, last;
 	uint64_t acked_by_ns; /* acknowledged before this */
 	uint64_t now_ns;
+	uint32_t open; /* so many open removals that have it in scope are left
+			  out of account */
 };
 struct seqmap_part contents_present(
     const struct contents *, const struct contents_query *);
+
+/* The removal that is open, or NULL. */
+const struct removal *contents_removal(
+    const struct contents *, uint32_t stream, uint64_t id, uint32_t attempt);
+
+/* How many messages one that is open has removed, if it is over now. */
+struct contents_bounds {
+	uint64_t least, most;
+};
+struct contents_bounds contents_removable(const struct contents *,
+    uint32_t stream, const struct removal *, uint64_t now_ns);
 
 #endif
