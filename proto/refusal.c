@@ -7,6 +7,7 @@
 
 #define WRONG_LAST	    10071
 #define WRONG_LAST_CONSTANT 10164
+#define NOT_FOUND	    10043 /* no such sequence */
 #define DELETE_FAILED	    10057
 #define PURGE_FAILED	    10110
 
@@ -71,6 +72,14 @@ refusal_class_said(uint32_t code, const char *text)
 		if (said[i].code == code && strstr(text, said[i].text) != NULL)
 			return REFUSAL_CERTAIN;
 	return refusal_class(code);
+}
+
+bool
+refusal_is_not_there(uint32_t code, const char *text)
+{
+	return code == NOT_FOUND ||
+	       (code == DELETE_FAILED &&
+		   strstr(text, "no message found") != NULL);
 }
 
 bool

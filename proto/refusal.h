@@ -36,6 +36,9 @@ enum refusal refusal_class(uint32_t code);
  */
 enum refusal refusal_class_said(uint32_t code, const char *text);
 
+/* True when a removal was refused because nothing is there. */
+bool refusal_is_not_there(uint32_t code, const char *text);
+
 /* True when the code says that an expected last sequence was wrong. */
 bool refusal_is_wrong_last(uint32_t code);
 

@@ -60,7 +60,7 @@ cas_event(struct check *c, const struct event *ev)
 	if (!t->expects_subject)
 		return 0;
 	q = (struct contents_query){m->stream, t->subject, t->subject_last + 1,
-	    m->seq - 1, UINT64_MAX, c->now_ns};
+	    m->seq - 1, UINT64_MAX, c->now_ns, 0};
 	between = contents_present(c->contents, &q);
 	if (t->subject_last >= m->seq)
 		raise(c, m, t->subject_last, m->seq - 1);

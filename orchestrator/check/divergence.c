@@ -13,7 +13,9 @@
  * Why no legal behaviour trips it: a replica that catches up agrees in the
  * end; a copy that could not be read whole is compared with nothing; a
  * fault that is still in force, or servers that did not settle, make it a
- * warning only.
+ * warning only. So does a change of limits, which each replica takes over by
+ * itself (guarantees 19): there it convicts for what certainly is in the
+ * stream, or certainly is not.
  */
 #include <limits.h>
 #include <string.h>
@@ -26,6 +28,9 @@
 #define MESSAGES_MAX 8192 /* told near differences, of one stream */
 #define SERVERS_MAX  CONFIG_NODES_MAX
 #define NAMED_MAX    4 /* sequences that the sentence names */
+#define BY_LIMITS                                                              \
+	"; its limits were changed, which each replica does by itself, and "   \
+	"that may be why"
 
 /* A sequence as the servers told it: 0 where it is missing. */
 struct told {
@@ -179,11 +184,34 @@ class_of(const struct check *c, uint64_t lasted_ns)
 		   : CLASS_WARNING;
 }
 
+/* Limits that were changed may have made the difference. */
+static bool
+is_by_limits(const struct check *c, uint32_t stream)
+{
+	const struct stock *st = contents_stock(c->contents, stream);
+
+	return st != NULL && limits_are_unordered(st);
+}
+
+static bool
+is_all_open(const struct check *c, const struct divergence *d)
+{
+	unsigned i;
+
+	for (i = 0; i < d->ntold; i++)
+		if (differs(d, &d->told[i]) &&
+		    contents_presence(c->contents, d->stream, d->told[i].seq,
+			c->now_ns) != MAYBE_PRESENT)
+			return false;
+	return true;
+}
+
 static void
 on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 {
 	struct anomaly a = {.kind = ANOMALY_DIVERGENCE, .stream = m->stream};
 	char sequences[256], counts[192];
+	const char *by = "";
 
 	turn_to(d, m->stream);
 	check_judged(c, m->copies > 1);
@@ -199,15 +227,19 @@ on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 	name_sequences(d, &a, sequences, sizeof(sequences));
 	name_counts(d, counts, sizeof(counts));
 	a.class = class_of(c, m->differed_ns);
+	if (is_by_limits(c, m->stream) && is_all_open(c, d)) {
+		a.class = CLASS_WARNING;
+		by = BY_LIMITS;
+	}
 	if (m->differed_ns < PERSIST_NS)
 		check_doubt(c,
 		    "the copies of stream %u differed for %.0f s, after which "
 		    "nobody looked: %.120s",
 		    m->stream, (double)m->differed_ns / 1e9, m->why);
 	check_raise(c, &a,
-	    "the copies of stream %u differed for %llu s: %s%s%s", m->stream,
+	    "the copies of stream %u differed for %llu s: %s%s%s%s", m->stream,
 	    (unsigned long long)(m->differed_ns / CLOCK_S), counts,
-	    sequences[0] != '\0' ? "; sequence " : "", sequences);
+	    sequences[0] != '\0' ? "; sequence " : "", sequences, by);
 }
 
 /* What is told of another one begins anew. */
@@ -289,12 +321,18 @@ on_states_differ(
 	struct anomaly a = {.kind = ANOMALY_DIVERGENCE,
 	    .stream = stream_named(c, m->stream),
 	    .class = class_of(c, m->differed_ns)};
+	bool is_consumer = strchr(m->stream, '/') != NULL;
+	const char *by = "";
 
+	if (!is_consumer && is_by_limits(c, a.stream)) {
+		a.class = CLASS_WARNING;
+		by = BY_LIMITS;
+	}
 	check_raise(c, &a,
-	    "for %llu s the servers told different things of %s %s: %s",
+	    "for %llu s the servers told different things of %s %s: %s%s",
 	    (unsigned long long)(m->differed_ns / CLOCK_S),
-	    strchr(m->stream, '/') != NULL ? "consumer" : "stream", m->stream,
-	    strcmp(d->state_of, m->stream) == 0 ? d->states : "");
+	    is_consumer ? "consumer" : "stream", m->stream,
+	    strcmp(d->state_of, m->stream) == 0 ? d->states : "", by);
 	d->state_of[0] = '\0';
 }
 

@@ -68,7 +68,7 @@ missing_between(
 {
 	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
 	struct contents_query q = {
-	    stream, 0, first, last, UINT64_MAX, c->now_ns};
+	    stream, 0, first, last, UINT64_MAX, c->now_ns, 0};
 
 	return contents_has(c->contents, stream)
 		   ? contents_present(c->contents, &q)

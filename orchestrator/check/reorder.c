@@ -283,8 +283,8 @@ judge_publisher(struct check *c, const struct ledger_entry *e,
 			       sizeof(*sent), CHECK_SLOTS_MAX);
 	if (sent == NULL || w == NULL)
 		return -ENOMEM;
-	if (e->attempts != 1 || e->is_unknown || m->duplicate ||
-	    e->invoked_ns <= p->disturbed_ns)
+	if (m->attempt != 1 || e->attempts != 1 || e->is_unknown ||
+	    m->duplicate || e->invoked_ns <= p->disturbed_ns)
 		return 0;
 	err = order_put(sent, message_id_counter(m->id), &item);
 	if (err < 0 || item->value != 0)

@@ -7,7 +7,8 @@
  * although one that was acknowledged before the read began is still there
  * after it; and (undeleted) when it shows one that was gone before. An answer
  * to another question (another subject, beyond the bounds, not ascending) is
- * misanswered, whoever gave it.
+ * misanswered, whoever gave it. So is "no message found" in answer to a
+ * removal of one that is there (guarantees 0).
  *
  * Why no legal behaviour trips it: only what nothing can have removed counts
  * as being there. A leader that was deposed and does not know it reads
@@ -20,6 +21,7 @@
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
 #include "proto/base/text.h"
+#include "proto/refusal.h"
 
 /* The read that a source has open. */
 struct look {
@@ -105,7 +107,7 @@ static struct contents_query
 passed_over(const struct check *c, const struct look *l, bool is_shown)
 {
 	struct contents_query q = {l->asked.stream, l->asked.subject,
-	    l->asked.seq, UINT64_MAX, l->asked_ns, c->now_ns};
+	    l->asked.seq, UINT64_MAX, l->asked_ns, c->now_ns, 0};
 
 	if (l->asked.how == LOOK_LAST)
 		q.first = is_shown ? l->shown + 1 : 1;
@@ -150,6 +152,39 @@ judge_end(struct check *c, const struct look *l, const struct msg_look_end *m)
 	    (unsigned long long)a.seqs[0]);
 }
 
+/*
+ * "No message found", although it is there and nothing else can have removed
+ * it.
+ */
+static void
+judge_refused(struct check *c, const struct msg_change_fail *m)
+{
+	const struct removal *r =
+	    contents_removal(c->contents, m->stream, m->id, m->attempt);
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct anomaly a = {.kind = ANOMALY_MISANSWERED,
+	    .class = CLASS_DOCUMENTED,
+	    .rule = "guarantees 0",
+	    .stream = m->stream,
+	    .ids = {m->id}};
+	struct check_span span = {.what = LEADERS_STREAM, .to_ns = c->now_ns};
+
+	if (r == NULL || s == NULL || !refusal_is_not_there(m->code, m->why) ||
+	    contents_removable(c->contents, m->stream, r, c->now_ns).least == 0)
+		return;
+	a.seqs[0] = r->scope.first;
+	span.name = s->name;
+	span.replicas = s->replicas;
+	span.from_ns = r->from_ns;
+	if (c->config->strict_answers)
+		a.class = CLASS_VIOLATION;
+	check_raise_steady(c, &a, &span,
+	    "the removal of sequence %llu of stream %s was refused (\"%s\"), "
+	    "although its message had been acknowledged before and nothing "
+	    "has removed it",
+	    (unsigned long long)r->scope.first, s->name, m->why);
+}
+
 static int
 stale_event(struct check *c, const struct event *ev)
 {
@@ -159,6 +194,10 @@ stale_event(struct check *c, const struct event *ev)
 
 	if (l == NULL)
 		return -ENOMEM;
+	if (ev->type == MESSAGE_CHANGE_FAIL) {
+		judge_refused(c, &ev->u.change_fail);
+		return 0;
+	}
 	/* The stream is the first field of all of them. */
 	if (ledger_stream(c->ledger, ev->u.look.stream) == NULL)
 		return 0;
@@ -188,7 +227,7 @@ stale_fini(struct check *c)
 }
 
 static const enum message_type types[] = {
-    MESSAGE_LOOK, MESSAGE_LOOK_SHOWN, MESSAGE_LOOK_END, 0};
+    MESSAGE_LOOK, MESSAGE_LOOK_SHOWN, MESSAGE_LOOK_END, MESSAGE_CHANGE_FAIL, 0};
 
 static const enum message_type judges[] = {MESSAGE_LOOK_END, 0};
 

@@ -41,8 +41,14 @@ struct wrong_state {
 static enum anomaly_class
 class_of(const struct check *c, const struct msg_scan_tally *m)
 {
+	const struct stock *st = contents_stock(c->contents, m->stream);
 	bool is_long =
 	    m->lasted_ns >= NUMBERS_LONG_NS && m->polls >= NUMBERS_POLLS;
+
+	/* What was read may be another replica's: see divergence. */
+	if (st != NULL && limits_are_unordered(st) &&
+	    numbers_own_flaw(m) == NULL)
+		return CLASS_WARNING;
 
 	/* Numbers that changed meanwhile are not those of what was read. */
 	if (c->faults->settled_ns == 0 || !is_long ||
@@ -167,6 +173,41 @@ on_config(struct check *c, const struct msg_stream_config *m)
 	return 0;
 }
 
+/* A purge says how many messages it has removed. */
+static void
+on_purged(struct check *c, const struct msg_change_ok *m)
+{
+	const struct removal *r =
+	    contents_removal(c->contents, m->stream, m->id, m->attempt);
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 18",
+	    .stream = m->stream,
+	    .ids = {m->id}};
+	struct check_span span = {.what = LEADERS_STREAM, .to_ns = c->now_ns};
+	struct contents_bounds b;
+	char bounds[64];
+
+	if (r == NULL || s == NULL || !m->counts || r->keep != 0)
+		return;
+	b = contents_removable(c->contents, m->stream, r, c->now_ns);
+	if (m->removed >= b.least && m->removed <= b.most)
+		return;
+	span.name = s->name;
+	span.replicas = s->replicas;
+	span.from_ns = r->from_ns;
+	text_format(bounds, sizeof(bounds), "%llu at least",
+	    (unsigned long long)b.least);
+	if (b.most != UINT64_MAX)
+		text_add(bounds, sizeof(bounds), " and %llu at most",
+		    (unsigned long long)b.most);
+	check_raise_steady(c, &a, &span,
+	    "a purge of stream %s says that it removed %llu messages, and "
+	    "there were %s",
+	    s->name, (unsigned long long)m->removed, bounds);
+}
+
 static int
 wrong_event(struct check *c, const struct event *ev)
 {
@@ -174,6 +215,10 @@ wrong_event(struct check *c, const struct event *ev)
 
 	if (ev->type == MESSAGE_STREAM_CONFIG)
 		return on_config(c, &ev->u.stream_config);
+	if (ev->type == MESSAGE_CHANGE_OK) {
+		on_purged(c, &ev->u.change_ok);
+		return 0;
+	}
 	s = ledger_stream(c->ledger, ev->u.scan_tally.stream);
 	if (s != NULL) {
 		judge_labels(c, s, &ev->u.scan_tally);
@@ -191,7 +236,7 @@ wrong_fini(struct check *c)
 }
 
 static const enum message_type types[] = {
-    MESSAGE_SCAN_TALLY, MESSAGE_STREAM_CONFIG, 0};
+    MESSAGE_SCAN_TALLY, MESSAGE_STREAM_CONFIG, MESSAGE_CHANGE_OK, 0};
 
 static const enum message_type judges[] = {MESSAGE_SCAN_TALLY, 0};
 

@@ -125,12 +125,12 @@ is_within(
 
 static bool
 is_present(const struct contents *ct, const struct stock *st,
-    const struct live *e, uint64_t now_ns)
+    const struct live *e, uint64_t now_ns, uint32_t open)
 {
 	unsigned but =
 	    TOUCHED_AGE | TOUCHED_LIMIT | TOUCHED_PER_SUBJECT | TOUCHED_STRAY;
 
-	return e->open == 0 && (e->touched & ~but) == 0 &&
+	return e->open == open && (e->touched & ~but) == 0 &&
 	       limits_early_ns(st, e) > now_ns && is_within(ct, st, e);
 }
 
@@ -147,12 +147,12 @@ contents_presence(
 	if (ct->has_hole)
 		return MAYBE_PRESENT;
 	e = lanes_find(&st->lanes, seq);
-	if (e == NULL &&
-	    (seq < st->settled_low || seqmap_find(&st->settled, seq, &same)))
+	if (e == NULL && (seq <= st->lifted || seq < st->settled_low ||
+			     seqmap_find(&st->settled, seq, &same)))
 		return MAYBE_PRESENT;
 	if (e == NULL)
 		return seqmap_find(&st->aged, seq, &same) ? AGED : GONE;
-	return is_present(ct, st, e, now_ns) ? PRESENT : MAYBE_PRESENT;
+	return is_present(ct, st, e, now_ns, 0) ? PRESENT : MAYBE_PRESENT;
 }
 
 bool
@@ -181,7 +181,7 @@ is_asked_for(const struct contents *ct, const struct contents_query *q,
 {
 	return e != NULL && (q->subject == 0 || q->subject == e->subject) &&
 	       e->acked_ns < q->acked_by_ns &&
-	       is_present(ct, stock_of(ct, q->stream), e, q->now_ns);
+	       is_present(ct, stock_of(ct, q->stream), e, q->now_ns, q->open);
 }
 
 struct seqmap_part
@@ -230,6 +230,55 @@ contents_settled(
 	lanes_remove(&st->lanes, e, now_ns);
 }
 
+const struct removal *
+contents_removal(
+    const struct contents *ct, uint32_t stream, uint64_t id, uint32_t attempt)
+{
+	const struct stock *st = stock_of(ct, stream);
+	uint32_t i;
+
+	for (i = 0; st != NULL && attempt != 0 && i < st->nremovals; i++)
+		if (st->removals[i].id == id &&
+		    st->removals[i].attempt == attempt)
+			return &st->removals[i];
+	return NULL;
+}
+
+/*
+ * At most all that may be there, what may be stored, unheard, and what has left
+ * since it began.
+ */
+struct contents_bounds
+contents_removable(const struct contents *ct, uint32_t stream,
+    const struct removal *r, uint64_t now_ns)
+{
+	struct contents_query q = {.stream = stream,
+	    .subject = r->scope.subject,
+	    .first = r->scope.first,
+	    .last = r->scope.last,
+	    .acked_by_ns = r->from_ns,
+	    .now_ns = now_ns,
+	    .open = 1};
+	struct contents_bounds b = {contents_present(ct, &q).count, UINT64_MAX};
+	struct stock *st = stock_of(ct, stream);
+	const struct lane *lane;
+	const struct live *e;
+	uint64_t seq;
+
+	lane = st != NULL ? lanes_of(&st->lanes, r->scope.subject) : NULL;
+	if (lane == NULL || ct->has_hole || limits_are_unordered(st))
+		return b;
+	b.most = lane->pending.messages + lane->stray.messages + lane->removed -
+		 r->removed +
+		 seqmap_between(&st->aged, r->scope.first, r->scope.last).count;
+	for (seq = lane->last; seq != 0 && seq >= r->scope.first;
+	     seq = e->prev[lane->kind]) {
+		e = lanes_find(&st->lanes, seq);
+		b.most += seq <= r->scope.last;
+	}
+	return b;
+}
+
 /* Whoever has received it may have acked it since. */
 static void
 enter_deliver(struct contents *ct, const struct msg_deliver *m)
@@ -251,9 +300,9 @@ enter_rules(struct contents *ct, const struct msg_stream_rules *m)
 }
 
 static void
-enter_contents(struct contents *ct, const struct msg_contents *m,
-    const struct ledger_stream *s)
+enter_contents(struct contents *ct, const struct msg_contents *m)
 {
+	const struct ledger_stream *s = ledger_stream(ct->ledger, m->stream);
 	struct stock **at = array_at(&ct->stocks, &ct->nstocks, m->stream,
 	    sizeof(struct stock *), LEDGER_STREAMS_MAX);
 
@@ -269,6 +318,7 @@ enter_contents(struct contents *ct, const struct msg_contents *m,
 	(*at)->terms = *m;
 	(*at)->retention = s != NULL ? s->retention : RETENTION_LIMITS;
 	(*at)->skew_ns = ct->skew_ns;
+	(*at)->is_replicated = s == NULL || s->replicas > 1;
 	lanes_init(&(*at)->lanes);
 	limits_init(*at);
 }
@@ -677,8 +727,7 @@ contents_event(struct contents *ct, const struct event *ev,
 
 	ct->ledger = ledger;
 	if (ev->type == MESSAGE_CONTENTS)
-		enter_contents(ct, &ev->u.contents,
-		    ledger_stream(ledger, ev->u.contents.stream));
+		enter_contents(ct, &ev->u.contents);
 	if (ct->nstocks == 0)
 		return;
 	if (ev->time_ns >= ct->swept_ns + STOCK_SWEEP_NS)

@@ -23,6 +23,9 @@
  * - A work queue drops what its consumer has acked, so maybe gone is what was
  *   delivered; a stream with interest drops also, or never stores, what no
  *   consumer takes, so there everything is.
+ * - A change of limits reaches each of several replicas by itself, at any time.
+ *   So the tightest limit that ever was may have dropped a message, and what
+ *   a limit has dropped may still be there when it was made looser later.
  * - Age: maybe gone from the publish and its age on, less a margin, and less
  *   what clocks of servers on several hosts may differ by.
  *
@@ -117,8 +120,21 @@ struct contents_query {
 	uint64_t first, last;
 	uint64_t acked_by_ns; /* acknowledged before this */
 	uint64_t now_ns;
+	uint32_t open; /* so many open removals that have it in scope are left
+			  out of account */
 };
 struct seqmap_part contents_present(
     const struct contents *, const struct contents_query *);
+
+/* The removal that is open, or NULL. */
+const struct removal *contents_removal(
+    const struct contents *, uint32_t stream, uint64_t id, uint32_t attempt);
+
+/* How many messages one that is open has removed, if it is over now. */
+struct contents_bounds {
+	uint64_t least, most;
+};
+struct contents_bounds contents_removable(const struct contents *,
+    uint32_t stream, const struct removal *, uint64_t now_ns);
 
 #endif

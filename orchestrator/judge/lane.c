@@ -300,6 +300,8 @@ lanes_drop(struct lanes *l, struct lane *lane, const struct amount *limit,
 		    lane->proof.bytes + (is_proof ? 0 : e->bytes) <=
 			limit->bytes)
 			return;
+		if (l->dropped < e->seq)
+			l->dropped = e->seq;
 		lanes_remove(l, e, now_ns);
 	}
 }

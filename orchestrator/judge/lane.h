@@ -86,6 +86,7 @@ struct lanes {
 	uint32_t nsubjects;
 	struct gone gone[LANES_GONE_MAX]; /* a ring */
 	uint64_t ngone;
+	uint64_t dropped; /* the highest that lanes_drop() took away */
 	bool no_memory;
 };
 

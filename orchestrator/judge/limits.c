@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What limits and ages do to the messages of a stream; see stock.h. */
+#include <string.h>
+
 #include "orchestrator/judge/stock.h"
 #include "proto/base/clock.h"
 
@@ -71,7 +73,7 @@ limits_init(struct stock *st)
 	    m->max_messages, m->max_bytes, m->per_subject, m->max_age_ns};
 
 	st->in_force = without_zeros(&told);
-	st->widest = st->in_force;
+	st->widest = st->narrowest = st->in_force;
 	st->loose = (struct limits){0, 0, 0, 0};
 	st->tight = (struct limits){
 	    LANE_NO_LIMIT, LANE_NO_LIMIT, LANE_NO_LIMIT, LANE_NO_LIMIT};
@@ -95,6 +97,8 @@ limits_tight(const struct stock *st)
 	struct limits l = st->in_force;
 	unsigned i;
 
+	if (st->is_replicated)
+		return st->narrowest;
 	narrow(&l, &st->tight);
 	for (i = 0; i < st->nchanges; i++)
 		narrow(&l, &st->changes[i].to);
@@ -108,13 +112,38 @@ make_unknown(struct stock *st, const struct limits *l)
 	narrow(&st->tight, l);
 }
 
+bool
+limits_are_unordered(const struct stock *st)
+{
+	return st->is_replicated &&
+	       memcmp(&st->widest, &st->narrowest, sizeof(st->widest)) != 0;
+}
+
+/*
+ * A replica that hears late of what was in force may keep what others have
+ * dropped when the limits are looser by then.
+ */
+static void
+lift(struct stock *st, const struct limits *to)
+{
+	struct limits loose = limits_loose(st), both = loose;
+	uint64_t aged = seqmap_last(&st->aged);
+
+	widen(&both, to);
+	if (!st->is_replicated || memcmp(&both, &loose, sizeof(both)) == 0)
+		return;
+	st->lifted = most(st->lifted, most(st->lanes.dropped, aged));
+}
+
 void
 limits_begin(struct stock *st, const struct limits_change *change)
 {
 	struct limits_change c = *change;
 
 	c.to = without_zeros(&change->to);
+	lift(st, &c.to);
 	widen(&st->widest, &c.to);
+	narrow(&st->narrowest, &c.to);
 	st->per_subject_changed |= c.to.per_subject != st->in_force.per_subject;
 	if (st->nchanges == STOCK_CHANGES)
 		make_unknown(st, &c.to);

@@ -70,12 +70,15 @@ struct stock {
 	struct limits in_force;	    /* the last that was confirmed */
 	struct limits loose, tight; /* of those that are unknown */
 	struct limits widest;	    /* of all that ever were */
-	uint64_t largest;	    /* bytes of a message, at most, so far */
-	uint64_t end;	       /* nothing is stored behind it; 0: not known */
+	struct limits narrowest;    /* likewise */
+	uint64_t lifted;  /* of what limits dropped up to it some may be kept */
+	uint64_t largest; /* bytes of a message, at most, so far */
+	uint64_t end;	  /* nothing is stored behind it; 0: not known */
 	uint64_t recovered;    /* acknowledged after they had ended unknown */
 	uint64_t confirmed_ns; /* when in_force was */
 	uint64_t tightened_ns; /* when the loosest of all were last */
 	bool per_subject_changed;
+	bool is_replicated; /* several replicas */
 	struct limits_change changes[STOCK_CHANGES];
 	unsigned nchanges;
 	struct seqmap aged; /* sequences that left because of their age */
@@ -119,12 +122,19 @@ void limits_fail(struct stock *, uint64_t id, uint32_t attempt);
 void limits_unknown(struct stock *, uint64_t id, uint32_t attempt);
 void limits_exit(struct stock *, uint32_t source);
 
-/* The loosest and the tightest that may be in force. */
+/*
+ * The loosest and the tightest that may be in force. Each replica takes a
+ * change over when it hears of it, which is not ordered with what it stores: so
+ * of several one may go by the tightest that there ever was.
+ */
 struct limits limits_loose(const struct stock *);
 struct limits limits_tight(const struct stock *);
 
 /* What ages and changes of limits may have done to one that is entered now. */
 void limits_enter(const struct stock *, struct live *);
+
+/* True when limits were ever changed, and each replica did so by itself. */
+bool limits_are_unordered(const struct stock *);
 
 /* True when a subject's oldest may ever have been dropped for newer ones. */
 bool limits_drop_of_subject(const struct stock *);

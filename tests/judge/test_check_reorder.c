@@ -56,12 +56,42 @@ two_streams(void **state)
 	store_end(&s);
 }
 
+/* It is sent again when its id is forgotten: that is later, with an old id. */
+static void
+an_old_id(void **state)
+{
+	struct msg_publish_terms old, lost;
+	struct event ev = {.type = MESSAGE_PUBLISH_INVOKE};
+	struct store_story s;
+
+	(void)state;
+	store_begin(&s, &plain);
+	old = store_terms(&s, 1);
+	store_put(&s, &old);
+	lost = store_terms(&s, 1);
+	store_sent(&s, &lost);
+	store_unknown(&s, lost.id, true);
+	store_publish_many(&s, 3, 1);
+	store_pass(&s, 700 * CLOCK_S);
+	ev.u.publish_invoke.id = old.id;
+	ev.u.publish_invoke.attempt = 2;
+	ev.u.publish_invoke.sum = old.id * 31;
+	store_feed(&s, &ev);
+	ev = (struct event){.type = MESSAGE_PUBLISH_OK};
+	ev.u.publish_ok =
+	    (struct msg_publish_ok){STORE_STREAM, old.id, 2, s.last + 1, 0};
+	store_feed(&s, &ev);
+	store_pass(&s, 40 * CLOCK_S);
+	store_end(&s);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(turned_round),
 	    cmocka_unit_test(two_streams),
+	    cmocka_unit_test(an_old_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
  */
 #include "tests/stories/store_story.h"
 
+#include "proto/base/text.h"
+
 #define MANY  300
 #define VOWED CLASS_VIOLATION
 
@@ -428,6 +430,184 @@ legal_changes(void **state)
 	store_end_with(&s, ANOMALY_LOST, VOWED);
 }
 
+/* A purge that says that it removed so many of the first ten. */
+static void
+purge_that_says(struct store_story *s, uint64_t removed)
+{
+	struct msg_remove_invoke m = {
+	    .how = REMOVER_PURGE, .first = 1, .last = 10};
+
+	store_purged(s, store_remove(s, &m), removed);
+	store_drop(s, 1, 10);
+}
+
+/* What a purge counts, of what is there for certain, and at most. */
+static void
+purged_counts(void **state)
+{
+	static const uint64_t wrong[] = {0, 8, 10};
+	struct msg_publish_terms t;
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, 20, 5);
+		store_delete(&s, 3);
+		purge_that_says(&s, wrong[i]);
+		store_pass(&s, 40 * CLOCK_S);
+		store_end_with(&s, ANOMALY_WRONG_STATE, VOWED);
+	}
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	store_delete(&s, 3);
+	purge_that_says(&s, 9);
+	store_pass(&s, 40 * CLOCK_S);
+	store_end(&s);
+	/* One more or not: nobody heard of it, or it is on its way. */
+	for (i = 9; i <= 11; i++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, 9, 5);
+		t = store_terms(&s, 1);
+		store_sent(&s, &t);
+		if (i == 11) {
+			store_unknown(&s, t.id, true);
+			t = store_terms(&s, 1);
+			store_sent(&s, &t);
+		}
+		purge_that_says(&s, i);
+		store_unknown(&s, t.id, true);
+		store_pass(&s, 40 * CLOCK_S);
+		store_end(&s);
+	}
+	/* Another one removes some of them meanwhile. */
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	t.id =
+	    store_remove(&s, &(struct msg_remove_invoke){
+				 .how = REMOVER_DELETE, .first = 4, .last = 4});
+	purge_that_says(&s, 9);
+	store_changed(&s, MESSAGE_CHANGE_OK, t.id);
+	store_pass(&s, 40 * CLOCK_S);
+	store_end(&s);
+}
+
+/* "Not found", of what is there, and of what is not, or may not be. */
+static void
+not_there(void **state)
+{
+	struct msg_remove_invoke m = {
+	    .how = REMOVER_DELETE, .first = 7, .last = 7};
+	struct store_story s;
+	uint64_t id;
+
+	(void)state;
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	store_not_there(&s, store_remove(&s, &m));
+	store_pass(&s, 40 * CLOCK_S);
+	store_end_with(&s, ANOMALY_MISANSWERED, VOWED);
+
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	store_delete(&s, 7);
+	store_not_there(&s, store_remove(&s, &m));
+	store_pass(&s, 40 * CLOCK_S);
+	store_end(&s);
+
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	id = store_remove(&s, &m);
+	store_not_there(&s, store_remove(&s, &m));
+	store_changed(&s, MESSAGE_CHANGE_UNKNOWN, id);
+	store_pass(&s, 40 * CLOCK_S);
+	store_drop(&s, 7, 7);
+	store_end(&s);
+	/* A leader that was just deposed knows no better. */
+	store_begin(&s, &plain);
+	store_publish_many(&s, 20, 5);
+	store_fault(&s);
+	store_not_there(&s, store_remove(&s, &m));
+	store_pass(&s, 40 * CLOCK_S);
+	store_end_with(&s, ANOMALY_MISANSWERED, CLASS_DOCUMENTED);
+}
+
+static void
+tell_copy(struct store_story *s, const char *server, uint64_t seq)
+{
+	struct event ev = {.type = MESSAGE_COPY};
+
+	text_set(ev.u.copy.server, sizeof(ev.u.copy.server), server);
+	ev.u.copy.last = s->last;
+	store_feed(s, &ev);
+	if (seq == 0)
+		return;
+	ev = (struct event){.type = MESSAGE_COPY_MESSAGE};
+	ev.u.copy_message.seq = seq;
+	ev.u.copy_message.sum = 17;
+	text_set(
+	    ev.u.copy_message.server, sizeof(ev.u.copy_message.server), server);
+	store_feed(s, &ev);
+}
+
+/* For a minute one of two servers has a sequence, and the other lacks it. */
+static void
+tell_copies(struct store_story *s, uint64_t seq)
+{
+	struct event ev = {.type = MESSAGE_SETTLED};
+
+	ev.u.settled.ok = 1;
+	store_feed(s, &ev);
+	tell_copy(s, "n1", 0);
+	tell_copy(s, "n2", 0);
+	tell_copy(s, "n1", seq);
+	ev = (struct event){.type = MESSAGE_COPIES_END};
+	ev.u.copies_end.copies = ev.u.copies_end.expected = 2;
+	ev.u.copies_end.differed_ns = 61 * CLOCK_S;
+	store_feed(s, &ev);
+}
+
+/* A replica that hears late of a limit goes by others than its leader. */
+static void
+legal_unordered(void **state)
+{
+	static const struct msg_contents wide = {.max_messages = 100},
+					 small = {.max_messages = 10};
+	struct store_story s;
+
+	(void)state;
+	/* It kept what others dropped until the limit was lifted, */
+	store_begin(&s, &small);
+	store_publish_many(&s, 20, 5);
+	store_limits(&s, 100, 0);
+	store_drop(&s, 1, 4);
+	tell_copies(&s, 5);
+	store_end_with(&s, ANOMALY_DIVERGENCE, CLASS_WARNING);
+	/* or dropped by the old one what was stored after that. */
+	store_begin(&s, &wide);
+	store_limits(&s, 10, 0);
+	store_limits(&s, 100, 0);
+	store_publish_many(&s, 20, 5);
+	store_drop(&s, 1, 10);
+	tell_copies(&s, 10);
+	store_end_with(&s, ANOMALY_DIVERGENCE, CLASS_WARNING);
+	/* But what even the tightest limit lets be is there. */
+	store_begin(&s, &wide);
+	store_limits(&s, 10, 0);
+	store_limits(&s, 100, 0);
+	store_publish_many(&s, 20, 5);
+	store_drop(&s, 1, 10);
+	tell_copies(&s, 12);
+	store_end_with(&s, ANOMALY_DIVERGENCE, VOWED);
+	/* And what is dropped under the last limit is gone. */
+	store_begin(&s, &small);
+	store_limits(&s, 20, 0);
+	store_publish_many(&s, 60, 5);
+	store_drop(&s, 1, 39);
+	store_end_with(&s, ANOMALY_UNDELETED, VOWED);
+}
+
 /* Of 20 messages the limit lets 10 be, and of one publish nobody heard. */
 static struct msg_publish_terms
 begin_with_stray(struct store_story *s, unsigned before, bool is_stored)
@@ -529,6 +709,9 @@ main(void)
 	    cmocka_unit_test(legal_publishes),
 	    cmocka_unit_test(legal_untold),
 	    cmocka_unit_test(legal_changes),
+	    cmocka_unit_test(purged_counts),
+	    cmocka_unit_test(not_there),
+	    cmocka_unit_test(legal_unordered),
 	    cmocka_unit_test(strays),
 	    cmocka_unit_test(stray_rollup),
 	    cmocka_unit_test(stray_known_later),

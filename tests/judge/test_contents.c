@@ -615,7 +615,8 @@ world_begin(struct world *w, uint64_t seed, bool is_calm)
 	w->is_calm = is_calm;
 	w->is_forgetful = !is_calm && chance(w, 4);
 	ev.u.stream.stream = STREAM;
-	ev.u.stream.replicas = 3;
+	/* The world has one store; of several each is one of these. */
+	ev.u.stream.replicas = is_calm || chance(w, 2) ? 1 : 3;
 	ev.u.stream.dedupe_ns = (w->is_forgetful ? 1 : 600) * CLOCK_S;
 	feed(w, &ev);
 	w->limits = some_limits(w);

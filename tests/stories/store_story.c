@@ -217,6 +217,28 @@ store_changed(struct store_story *s, enum message_type outcome, uint64_t id)
 }
 
 void
+store_purged(struct store_story *s, uint64_t id, uint64_t removed)
+{
+	struct event ev = {.type = MESSAGE_CHANGE_OK};
+
+	ev.u.change_ok =
+	    (struct msg_change_ok){STORE_STREAM, id, 1, 1, removed};
+	store_feed(s, &ev);
+}
+
+void
+store_not_there(struct store_story *s, uint64_t id)
+{
+	struct event ev = {.type = MESSAGE_CHANGE_FAIL};
+
+	ev.u.change_fail.stream = STORE_STREAM;
+	ev.u.change_fail.id = id;
+	ev.u.change_fail.attempt = 1;
+	ev.u.change_fail.code = 10043;
+	store_feed(s, &ev);
+}
+
+void
 store_drop(struct store_story *s, uint64_t first, uint64_t last)
 {
 	for (; first <= last; first++)

@@ -57,6 +57,8 @@ void store_publish_many(struct store_story *, unsigned n, uint32_t subjects);
 /* A removal is asked for, and what becomes of it. */
 uint64_t store_remove(struct store_story *, const struct msg_remove_invoke *);
 void store_changed(struct store_story *, enum message_type, uint64_t id);
+void store_purged(struct store_story *, uint64_t id, uint64_t removed);
+void store_not_there(struct store_story *, uint64_t id);
 
 /* One that is confirmed; the audit finds nothing of those sequences. */
 void store_delete(struct store_story *, uint64_t seq);

@@ -227,7 +227,7 @@ draw_limits(struct worker *w, struct operation *op)
 
 	store_limits_draw(&s->operate.rng, config_of(w, op), &op->limits);
 	/* Of one client, so that it is clear which change was the last. */
-	return w->index == 0 &&
+	return w->index == 0 && config_of(w, op)->changes_limits &&
 	       memcmp(&config_of(w, op)->limits, &none, sizeof(none)) != 0;
 }
 

@@ -26,6 +26,7 @@ struct store_config {
 	bool discard_new, new_per_subject;
 	bool deny_delete, deny_purge, allow_rollup, allow_ttl;
 	bool is_compressed, is_memory;
+	bool changes_limits; /* in the run */
 	/* Removals without a bound may be drawn: see store_config_draw(). */
 	bool is_unbounded;
 };
@@ -46,7 +47,8 @@ struct store_state {
  * config.c: the configuration of stream number i, which the run's seed says.
  * What streams must show is made certain by i: of 0 modulo 4 nothing is
  * limited, 1 has limits and discards old messages, 2 discards new ones, and
- * only on 3 are messages removed without a bound by sequence.
+ * only on 3 are messages removed without a bound by sequence. Where limits are
+ * changed less can be judged, so that is every other stream that has any.
  */
 void store_config_draw(
     const struct worker *, uint32_t i, struct store_config *);
