@@ -8,16 +8,16 @@
  * it asked for all, what was put since it was made if it asked for the last of
  * each key, and of each key in any case the last one, unless another is
  * unknown. It convicts as skipped when it has not; as reorder when it goes
- * back, or shows a sequence twice; as misdelivered when it shows a key or a
- * revision that it did not ask for. It is stuck when it does not come to a
- * value that stays.
+ * back, or shows a sequence twice; as misdelivered when it shows a key that it
+ * did not ask for. It is stuck when it does not come to a value that stays.
  *
  * Why no legal behaviour trips it: nothing is expected before something later
  * was shown, so a replica that is behind may be asked. Only what nothing can
  * have removed counts as being there. A consumer that is made anew, by the
  * client or by a server that was started again, counts from its first delivery
  * on, for it numbers anew and the client sees that; one that goes on behind
- * what was shown has to show all from there.
+ * what was shown has to show all from there. On a replica that is behind it
+ * begins at that one's end, below what it was asked for.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ struct watching {
 	uint64_t made_ns;      /* its consumer; 0: it has none yet */
 	uint64_t from;	       /* where that goes on; 0: as asked for */
 	uint64_t begun, shown; /* sequences that it showed first and last */
-	bool is_under_way;     /* its consumer has shown something */
+	uint64_t latest;       /* by its consumer; 0: nothing yet */
 	uint64_t of_key[KEYS_MAX];
 };
 
@@ -93,7 +93,7 @@ is_owed(const struct watching *w, const struct live *e)
 		return true;
 	if (w->asked.how == WATCH_FROM)
 		return e->seq >= w->asked.from;
-	return w->is_under_way &&
+	return w->latest != 0 &&
 	       (w->asked.how == WATCH_NEW || e->invoked_ns > w->made_ns);
 }
 
@@ -183,10 +183,18 @@ judge_finals(struct check *c, struct watching *w)
 static enum anomaly_kind
 flaw_of(const struct watching *w, const struct showing *m)
 {
-	if (!is_watched(w, m->subject) ||
-	    (w->asked.how == WATCH_FROM && m->seq < w->asked.from))
+	if (!is_watched(w, m->subject))
 		return ANOMALY_MISDELIVERED;
-	return m->seq <= w->shown ? ANOMALY_REORDER : ANOMALY_COUNT;
+	return m->seq <= w->latest ? ANOMALY_REORDER : ANOMALY_COUNT;
+}
+
+/* Where its consumer was told to begin. */
+static uint64_t
+start_of(const struct watching *w)
+{
+	if (w->from != 0)
+		return w->from;
+	return w->asked.how == WATCH_FROM ? w->asked.from : 0;
 }
 
 static int
@@ -225,16 +233,20 @@ on_shown(struct check *c, uint32_t source, const struct showing *m)
 		    name_of(c, w), message_word(KEY_WATCH, w->asked.how),
 		    (unsigned long long)w->asked.from, w->asked.first,
 		    w->asked.last, (unsigned long long)m->seq, m->subject,
-		    (unsigned long long)w->shown);
+		    (unsigned long long)w->latest);
 		if (is_watched(w, m->subject) && w->of_key[m->subject] < m->seq)
 			w->of_key[m->subject] = m->seq;
 		return 0;
 	}
+	if (m->seq < start_of(w)) {
+		w->latest = m->seq;
+		return note_top(c, m->stream, m->subject, m->seq);
+	}
 	judge_gap(c, w, m->seq);
+	w->latest = m->seq;
 	if (w->begun == 0)
 		w->begun = m->seq;
 	w->shown = m->seq;
-	w->is_under_way = true;
 	w->of_key[m->subject] = m->seq;
 	return note_top(c, m->stream, m->subject, m->seq);
 }
@@ -260,7 +272,7 @@ on_made(struct check *c, struct watching *w, const struct msg_watch_made *m)
 {
 	w->made_ns = c->now_ns;
 	w->from = m->from;
-	w->is_under_way = false;
+	w->latest = 0;
 }
 
 /* What was waited for did not come, though it stays. */

@@ -158,7 +158,7 @@ drain(struct worker *w)
 
 	if (end > most)
 		end = most;
-	while (t->shown.seq < last && clock_mono_ns() < end) {
+	while (t->highest < last && clock_mono_ns() < end) {
 		take_all(w);
 		worker_commands(w, AWAIT_MS);
 	}

@@ -39,6 +39,7 @@ struct watch {
 	bool is_brief;	      /* it ends when all that was there is shown */
 	uint64_t end_ns;      /* or then; BUCKET_FOREVER: with the load */
 	struct operate_shown shown;
+	uint64_t highest; /* sequence that it has shown */
 	/* its consumer, which is made anew when something is missing */
 	natsSubscription *sub; /* NULL: there is none now */
 	char consumer[64];

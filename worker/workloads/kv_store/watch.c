@@ -40,7 +40,7 @@ tell_made(struct worker *w, const struct watch *t, const jsConsumerInfo *ci)
 	m->stream = t->shown.stream;
 	m->watch = t->shown.look;
 	m->times = t->times;
-	m->from = t->shown.count > 0 ? t->shown.seq + 1 : 0;
+	m->from = t->shown.count > 0 ? t->highest + 1 : 0;
 	m->pending = ci->NumPending;
 	child_emit(&w->child, &ev);
 }
@@ -76,7 +76,6 @@ tell_key(struct worker *w, struct watch *t, natsMsg *msg, uint64_t seq)
 	m->run = p.run;
 	child_emit(&w->child, &ev);
 	t->shown.count++;
-	t->shown.seq = seq;
 }
 
 void
@@ -118,7 +117,7 @@ consumer_config(const struct watch *t, const char *filter, jsConsumerConfig *cc)
 		cc->OptStartSeq = t->from;
 	if (t->shown.count > 0) {
 		cc->DeliverPolicy = js_DeliverByStartSequence;
-		cc->OptStartSeq = t->shown.seq + 1;
+		cc->OptStartSeq = t->highest + 1;
 	}
 }
 
@@ -187,6 +186,8 @@ take_message(struct worker *w, struct watch *t, natsMsg *msg)
 		tell_key(w, t, msg, d.seq);
 	else
 		operate_show_delivery(w, &t->shown, msg, &d);
+	if (t->highest < d.seq)
+		t->highest = d.seq;
 	if (d.pending == 0)
 		tell_initial(w, t);
 	return true;
@@ -255,7 +256,7 @@ watch_end(
 	watch_drop(t);
 	m->stream = t->shown.stream;
 	m->watch = t->shown.look;
-	m->ok = waited_for == 0 || t->shown.seq >= waited_for;
+	m->ok = waited_for == 0 || t->highest >= waited_for;
 	m->shown = t->shown.count;
 	m->last = waited_for;
 	m->since_ns = since_ns;
