@@ -64,6 +64,21 @@ skipped(void **state)
 	}
 }
 
+/* Other filters: confirmed, and taken back; or never answered. */
+static void
+filter_other(struct churn_story *s, bool is_ok)
+{
+	s->terms.subjects = BIT(1);
+	if (is_ok)
+		churn_update(s);
+	else
+		churn_answer(
+		    s, MESSAGE_CHANGE_UNKNOWN, churn_ask(s, EDIT_UPDATE));
+	s->terms.subjects = 0;
+	if (is_ok)
+		churn_update(s);
+}
+
 /* What nothing obliges it to deliver. */
 static void
 not_owed(void **state)
@@ -88,18 +103,8 @@ not_owed(void **state)
 			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN, id);
 		}
 		settle(&s);
-		if (i == 5) { /* other filters, which were never answered */
-			s.terms.subjects = BIT(1);
-			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
-			    churn_ask(&s, EDIT_UPDATE));
-			s.terms.subjects = 0;
-		}
-		if (i == 6) { /* or were confirmed, and then taken back */
-			s.terms.subjects = BIT(1);
-			churn_update(&s);
-			s.terms.subjects = 0;
-			churn_update(&s);
-		}
+		if (i == 5 || i == 6)
+			filter_other(&s, i == 6);
 		if (i == 7)
 			store_delete(&s.store, 19);
 		churn_take(&s, i == 4 ? 42 : 1, 18);
@@ -498,6 +503,50 @@ counts(void **state)
 	}
 }
 
+/* The next life at the place, which has taken as much as the one before. */
+static void
+live_again(struct churn_story *s, const char *name)
+{
+	churn_delete(s);
+	churn_over(s);
+	s->created++;
+	s->name = name;
+	churn_create(s);
+	churn_pass(s, 30 * CLOCK_S);
+	churn_take(s, 1, 12);
+}
+
+/* What story i has beside what is right. */
+static void
+lives_plant(struct churn_story *s, unsigned i)
+{
+	switch (i) {
+	case 0: /* one number twice */
+	case 4:
+		s->number = 12;
+		churn_deliver(s, i == 0 ? 13 : 14, 1);
+		break;
+	case 1: /* once more than MaxDeliver */
+		churn_deliver(s, 12, 2);
+		churn_deliver(s, 12, 3);
+		break;
+	case 2: /* what was acked, by an ack of what came behind it */
+		churn_deliver(s, 11, 2);
+		break;
+	case 3: /* what was not acked */
+		churn_deliver(s, 13, 2);
+		break;
+	case 7: /* what was acked */
+		churn_deliver(s, 10, 2);
+		break;
+	case 8: /* not in the order of the stream */
+		churn_deliver(s, 20, 1);
+		break;
+	default: /* 5 and 6: a life that begins anew */
+		break;
+	}
+}
+
 /* What is judged of every consumer is judged of each of its lives alone. */
 static void
 lives(void **state)
@@ -519,33 +568,11 @@ lives(void **state)
 			churn_ack(&s, 12);
 		churn_pass(&s, 30 * CLOCK_S);
 		store_publish(&s.store, 1); /* behind that ack */
-		if (i == 5 || i == 6) {
-			churn_delete(&s);
-			churn_over(&s);
-			s.created++;
-			s.name = i == 5 ? "c1" : "c2";
-			churn_create(&s);
-			churn_pass(&s, 30 * CLOCK_S);
-			churn_take(&s, 1, 12);
-		}
+		if (i == 5 || i == 6)
+			live_again(&s, i == 5 ? "c1" : "c2");
 		churn_deliver(&s, 13, 1);
 		churn_deliver(&s, s.store.last, 1); /* M1 */
-		if (i == 0 || i == 4) {		    /* one number twice */
-			s.number = 12;
-			churn_deliver(&s, i == 0 ? 13 : 14, 1);
-		}
-		if (i == 1) {
-			churn_deliver(&s, 12, 2);
-			churn_deliver(&s, 12, 3);
-		}
-		if (i == 2)
-			churn_deliver(&s, 11, 2);
-		if (i == 3)
-			churn_deliver(&s, 13, 2);
-		if (i == 7)
-			churn_deliver(&s, 10, 2);
-		if (i == 8) /* not in the order of the stream */
-			churn_deliver(&s, 20, 1);
+		lives_plant(&s, i);
 		s.store.expected[ANOMALY_DELIVERED_TWICE][VOWED] =
 		    i == 0 || i == 4;
 		s.store.expected[ANOMALY_LIMIT_EXCEEDED][VOWED] = i == 1;
