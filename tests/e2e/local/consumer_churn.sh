@@ -8,17 +8,17 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-refuse 64 'consumer-churn.subjects "1": must be from 2 to 64' \
+refuse 64 'consumer-churn.subjects "1": must be a number from 2 to 64' \
 	run consumer-churn -o consumer-churn.subjects=1
 
 server=$(any_server) || exit
-natsburn run consumer-churn --clients 3 --duration 8s --seed 3 \
+natsburn run consumer-churn --clients 3 --duration 4s --seed 3 \
 	--server-bin "$server" --out "$work/run"
 expect_nothing_survives 5
 expect_known run ''
 expect_code 0
 expect '.harness.gaps == 0 and .harness.workers_died == 0' harness
-expect '.counts.messages | .PUBLISH_OK > 100 and .CONSUMER_EDIT > 20 and
-	.CHANGE_OK > 20 and .CONSUMER_SEEN > 20 and .ACK_OK > 50 and
-	.ANSWER_OK > 5' operations
+expect '.counts.messages | .PUBLISH_OK > 50 and .CONSUMER_EDIT > 10 and
+	.CHANGE_OK > 10 and .CONSUMER_SEEN > 10 and .ACK_OK > 10 and
+	.ANSWER_OK > 0' operations
 expect_same_check "$work/run"
