@@ -343,11 +343,11 @@ tally(struct store_story *s, const struct msg_scan_tally *read)
 	*m = *read;
 	m->stream = STORE_STREAM;
 	m->polls = 3;
-	m->same = 1;
-	m->first = m->read_first;
-	m->last = s->end;
-	m->messages = m->read;
-	m->deleted = m->last - m->first + 1 - m->messages;
+	m->same = s->behind == 0;
+	m->last = s->end != 0 ? s->end : s->last;
+	m->first = m->read != 0 ? m->read_first : m->last + 1;
+	m->messages = m->read - s->behind;
+	m->deleted = m->last + 1 - m->first - m->messages;
 	m->subjects = m->read_subjects = 1;
 	store_feed(s, &ev);
 }
@@ -384,7 +384,7 @@ scan(struct store_story *s)
 			continue;
 		store_feed(s, &ev);
 	}
-	if (s->end != 0)
+	if (!s->is_uncounted)
 		tally(s, &read);
 	ev = (struct event){.type = MESSAGE_SCAN_END};
 	ev.u.scan_end.complete = 1;

@@ -23,7 +23,9 @@ struct store_story {
 	uint64_t ids[STORE_SEQS]; /* by sequence */
 	bool is_gone[STORE_SEQS]; /* the audit finds nothing there */
 	uint64_t look;
-	uint64_t end; /* the last sequence after the scan; 0: not told */
+	uint64_t end;	   /* the last sequence after the scan; 0: as before */
+	uint64_t behind;   /* messages read that the leader does not count */
+	bool is_uncounted; /* it does not say how many there are */
 	uint64_t expected[ANOMALY_COUNT][CLASS_COUNT];
 };
 
