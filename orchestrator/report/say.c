@@ -9,7 +9,11 @@
 #include "proto/base/stream.h"
 #include "proto/base/text.h"
 
-#define SAY_ANOMALIES 3 /* of a kind and class */
+#define PRICES_WIDTH  92  /* columns of the table of prices ... */
+#define PRICES_HEIGHT 30  /* ... and rows that a screen has beside it */
+#define SAY_ANOMALIES 3	  /* of a kind and class */
+#define NAMED_MAX     8	  /* checks that were not exercised */
+#define NAMES_MAX     512 /* bytes of their names */
 
 static double
 seconds(uint64_t ns)
@@ -145,7 +149,7 @@ say_price(const char *mode, const struct price *p, FILE *out)
 
 /* What the faults of each mode cost, beside the time without any. */
 static void
-say_prices(const struct stats *s, FILE *out)
+say_prices(const struct stats *s, const struct term *t, FILE *out)
 {
 	unsigned i, any = 0;
 
@@ -153,6 +157,12 @@ say_prices(const struct stats *s, FILE *out)
 		any += s->prices->modes[i].faults > 0;
 	if (any == 0 || s->no_load)
 		return;
+	/* A small screen is for what was found. */
+	if (t->is_terminal &&
+	    (t->width < PRICES_WIDTH || t->height < PRICES_HEIGHT + any)) {
+		fputs("  price       of faults by mode: in report.html\n", out);
+		return;
+	}
 	fprintf(out, "  price       %-18s %9s %11s %11s %7s %7s %8s\n", "of",
 	    "outage", "p50", "p99", "retries", "redeliv", "heal");
 	say_price("no fault", &s->prices->none, out);
@@ -183,7 +193,7 @@ say_limits(const struct history *h, FILE *out)
 }
 
 static void
-say_figures(const struct history *h, FILE *out)
+say_figures(const struct history *h, const struct term *t, FILE *out)
 {
 	const struct stats *s = &h->stats;
 	double load = seconds(
@@ -209,7 +219,7 @@ say_figures(const struct history *h, FILE *out)
 			    seconds(s->ack_wait_stall_ns));
 	}
 	say_faults(s, out);
-	say_prices(s, out);
+	say_prices(s, t, out);
 	if (stats_seen(s, MESSAGE_SCAN_MESSAGE) +
 		stats_seen(s, MESSAGE_SCAN_ABSENT) >
 	    0)
@@ -221,32 +231,37 @@ say_figures(const struct history *h, FILE *out)
 
 /*
  * Of a run that is not whole nothing is said: no check holds. Without a load
- * most were not exercised, and naming them tells nothing.
+ * most were not exercised, and naming them tells nothing; nor does it where
+ * they are many.
  */
 static void
 say_checks(const struct history *h, FILE *out)
 {
 	const struct check_ops *const *c;
-	unsigned holds = 0;
-	const char *comma = "; not exercised: ";
+	unsigned holds = 0, others = 0;
+	char names[NAMES_MAX] = "";
 
 	if (!h->result.is_whole ||
 	    strcmp(judge_config(h->judge)->test, "none") == 0)
 		return;
-	for (c = check_table; *c != NULL; c++)
-		holds += strcmp(report_check_says(h, *c), "holds") == 0;
-	fprintf(out, "  checks      %u hold", holds);
 	for (c = check_table; *c != NULL; c++) {
-		if (strcmp(report_check_says(h, *c), "not_exercised") != 0)
-			continue;
-		fprintf(out, "%s%s", comma, (*c)->name);
-		comma = ", ";
+		holds += strcmp(report_check_says(h, *c), "holds") == 0;
+		if (strcmp(report_check_says(h, *c), "not_exercised") == 0 &&
+		    others++ < NAMED_MAX)
+			text_add(names, sizeof(names), "%s%s",
+			    names[0] != '\0' ? ", " : "", (*c)->name);
 	}
+	fprintf(out, "  checks      %u hold", holds);
+	if (others > NAMED_MAX)
+		fprintf(
+		    out, "; %u not exercised, which report.html names", others);
+	else if (others > 0)
+		fprintf(out, "; not exercised: %s", names);
 	fputc('\n', out);
 }
 
 static void
-say_head(const struct history *h, FILE *out)
+say_head(const struct history *h, const struct term *t, FILE *out)
 {
 	const struct run_config *c = judge_config(h->judge);
 	unsigned i;
@@ -262,7 +277,7 @@ say_head(const struct history *h, FILE *out)
 			    h->stats.servers[i].version);
 	if (h->stats.servers[0].name[0] != '\0')
 		fputc('\n', out);
-	say_figures(h, out);
+	say_figures(h, t, out);
 	say_checks(h, out);
 	say_limits(h, out);
 	if (h->stats.workers_died > 0 ||
@@ -360,7 +375,7 @@ report_say(const struct history *h, const char *run_dir, FILE *out)
 	    term_style(&t, styles[h->result.verdict]), verdict, words,
 	    term_plain(&t), h->result.exit_code);
 	if (stream_open(&head) != NULL) {
-		say_head(h, head.file);
+		say_head(h, &t, head.file);
 		if (stream_close(&head, &text, &len) == 0)
 			fputs(text, out);
 	}

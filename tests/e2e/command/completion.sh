@@ -34,7 +34,7 @@ offers()
 cd "$work" || exit
 mkdir rundir
 offers "run" natsburn ru
-offers "kv-cas" natsburn run kv
+offers "kv-cas kv-store" natsburn run kv
 offers "--consume-timeout --consumers" natsburn run kv-cas --consum
 offers "external" natsburn run kv-cas --cluster e
 offers "external" natsburn run kv-cas --cluster = e
@@ -111,7 +111,7 @@ typed()
 	grep -q "done $2" "$work/typed" ||
 		fail "zsh makes of \"$1\": $(tail -n 3 "$work/typed")"
 }
-typed 'natsburn run kv' 'natsburn run kv-cas'
+typed 'natsburn run kv-c' 'natsburn run kv-cas'
 typed 'natsburn run --clus' 'natsburn run --cluster'
 typed 'natsburn run --storage=mem' 'natsburn run --storage=memory'
 expect_nothing_survives 5
