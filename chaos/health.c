@@ -11,9 +11,12 @@
 #include "proto/child.h"
 #include "proto/json.h"
 
-#define NESTING_MAX  64	  /* arrays and objects; a server's pages have 8 */
-#define GROUPS_MAX   4096 /* streams and consumers followed, a server */
-#define REFRESH_NS   (5 * CLOCK_S)
+#define NESTING_MAX 64	 /* arrays and objects; a server's pages have 8 */
+#define GROUPS_MAX  4096 /* streams and consumers followed, a server */
+#define REFRESH_NS  (5 * CLOCK_S)
+/* For so long an election can't come and go unseen: it takes 4 s at least. */
+#define BLIND_NS     (3 * CLOCK_S)
+#define GONE_NS	     (30 * CLOCK_S) /* a group that nobody has named since */
 #define PROCESS_NS   (2 * CLOCK_S)
 #define GROUP_NAME   80
 #define LEADERS_SENT 64 /* groups whose leaders go into the history */
@@ -50,11 +53,11 @@ struct watched {
 	uint64_t process, process_ns; /* as told last, and when */
 };
 
-/* The leader of a group as it was emitted last. */
+/* The leader of a group as it was emitted last, and when it was seen last. */
 struct told {
 	uint64_t hash;
 	char leader[CLUSTER_NAME_MAX];
-	uint64_t told_ns;
+	uint64_t told_ns, seen_ns;
 };
 
 struct health {
@@ -95,37 +98,66 @@ hash_name(const char *a, const char *b)
 	return text_hash(text_hash(text_hash(TEXT_HASH, a), "/"), b);
 }
 
+/* The place of a group: its own, a free one, or that of one that is gone. */
+static struct told *
+told_of(struct health *h, uint64_t hash, uint64_t now)
+{
+	struct told *oldest = NULL;
+	bool is_full = h->ntold == LEADERS_SENT;
+	unsigned i;
+
+	for (i = 0; i < h->ntold; i++) {
+		if (h->told[i].hash == hash)
+			return &h->told[i];
+		if (oldest == NULL || h->told[i].seen_ns < oldest->seen_ns)
+			oldest = &h->told[i];
+	}
+	if (!is_full)
+		oldest = &h->told[h->ntold++];
+	else if (now < oldest->seen_ns + GONE_NS)
+		return NULL;
+	/* One that had to go may be back: it was not seen for long. */
+	*oldest = (struct told){.hash = hash, .seen_ns = is_full ? 1 : 0};
+	return oldest;
+}
+
+static void
+emit_leader(const struct health *h, struct msg_leader m)
+{
+	struct event ev = {.type = MESSAGE_LEADER, .u.leader = m};
+
+	child_emit(h->child, &ev);
+}
+
 /*
  * Emit who leads a group when that has changed, or was not said for REFRESH_NS.
+ * One that was not seen for long may have lost it and won it again meanwhile:
+ * then none was known.
  */
 static void
 tell_leader(
     struct health *h, uint8_t what, const char *name, const char *leader)
 {
-	struct event ev = {.type = MESSAGE_LEADER};
 	uint64_t hash = hash_name(what == 1 ? "meta" : "", name);
 	uint64_t now = clock_mono_ns();
-	struct told *t;
-	unsigned i;
+	struct told *t = told_of(h, hash, now);
+	struct msg_leader m = {.what = what};
+	bool is_same, was_blind;
 
-	for (i = 0; i < h->ntold; i++)
-		if (h->told[i].hash == hash)
-			break;
-	if (i == LEADERS_SENT)
+	if (t == NULL)
 		return;
-	t = &h->told[i];
-	if (i == h->ntold)
-		h->ntold++;
-	else if (strcmp(t->leader, leader) == 0 &&
-		 now < t->told_ns + REFRESH_NS)
+	is_same = strcmp(t->leader, leader) == 0;
+	was_blind = t->seen_ns != 0 && now > t->seen_ns + BLIND_NS;
+	t->seen_ns = now;
+	if (is_same && !was_blind && now < t->told_ns + REFRESH_NS)
 		return;
-	t->hash = hash;
+	text_set(m.name, sizeof(m.name), name);
+	if (was_blind)
+		emit_leader(h, m);
 	t->told_ns = now;
 	text_set(t->leader, sizeof(t->leader), leader);
-	ev.u.leader.what = what;
-	text_set(ev.u.leader.name, sizeof(ev.u.leader.name), name);
-	text_set(ev.u.leader.leader, sizeof(ev.u.leader.leader), leader);
-	child_emit(h->child, &ev);
+	text_set(m.leader, sizeof(m.leader), leader);
+	emit_leader(h, m);
 }
 
 /* Bits of those servers of ours that a group's cluster rows name. */

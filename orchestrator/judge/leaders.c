@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* Who led what, and when; see leaders.h. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +26,7 @@ struct leaders_row {
 	struct change changes[LEADERS_CHANGES];
 	uint64_t nchanges;
 	uint64_t first_ns; /* of the very first */
+	uint64_t told_ns;  /* the last time */
 };
 
 void
@@ -67,17 +67,31 @@ row_of(const struct leaders *l, const struct key *k)
 }
 
 static struct leaders_row *
+row_oldest(const struct leaders *l)
+{
+	struct leaders_row *oldest = &l->rows[0];
+	uint32_t i;
+
+	for (i = 1; i < l->n; i++)
+		if (l->rows[i].told_ns < oldest->told_ns)
+			oldest = &l->rows[i];
+	return oldest;
+}
+
+static struct leaders_row *
 row_add(struct leaders *l, const struct key *k)
 {
 	struct leaders_row *r;
-	int err = array_reserve(
-	    &l->rows, &l->room, l->n + 1, sizeof(*l->rows), LEADERS_MAX);
 
-	if (err < 0) {
-		l->no_memory |= err == -ENOMEM;
-		return NULL; /* of further groups nothing will be known */
+	if (l->n == LEADERS_MAX)
+		r = row_oldest(l);
+	else if (array_reserve(&l->rows, &l->room, l->n + 1, sizeof(*l->rows),
+		     LEADERS_MAX) == 0)
+		r = &l->rows[l->n++];
+	else {
+		l->no_memory = true;
+		return NULL;
 	}
-	r = &l->rows[l->n++];
 	memset(r, 0, sizeof(*r));
 	r->key = *k;
 	return r;
@@ -120,6 +134,7 @@ leaders_event(struct leaders *l, const struct event *ev)
 		r = row_add(l, &k);
 	if (r == NULL)
 		return;
+	r->told_ns = ev->time_ns;
 	if (r->nchanges > 0) {
 		c = change_number(r, r->nchanges - 1);
 		if (strcmp(c->leader, m->leader) == 0) {

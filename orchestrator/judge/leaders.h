@@ -5,7 +5,8 @@
  * same leader from one moment to another. What was not told is not known,
  * and a leader that is not known is not steady.
  *
- * Memory: LEADERS_MAX groups with their latest LEADERS_CHANGES changes.
+ * Memory: LEADERS_MAX groups with their latest LEADERS_CHANGES changes. Of more
+ * those are forgotten that were told longest ago; consumers come and go.
  */
 #ifndef JUDGE_LEADERS_H
 #define JUDGE_LEADERS_H
@@ -14,7 +15,7 @@
 
 #include "proto/message.h"
 
-#define LEADERS_MAX	65536
+#define LEADERS_MAX	1024
 #define LEADERS_CHANGES 16
 
 enum leaders_group {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chaos/health.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/child.h"
 
@@ -15,6 +16,8 @@ static struct {
 	struct cluster_ops ops;
 	struct run_config config;
 	unsigned leaders; /* events that told one */
+	unsigned unknown; /* of these, that none is known */
+	uint64_t now;
 	bool is_ready[NODES];
 } world;
 
@@ -26,6 +29,15 @@ __wrap_child_emit(struct child *c, struct event *ev)
 	(void)c;
 	assert_int_equal(ev->type, MESSAGE_LEADER);
 	world.leaders++;
+	world.unknown += ev->u.leader.leader[0] == '\0';
+}
+
+uint64_t __wrap_clock_mono_ns(void);
+
+uint64_t
+__wrap_clock_mono_ns(void)
+{
+	return world.now;
 }
 
 static bool
@@ -45,6 +57,7 @@ begin(void **state)
 	config_init(&world.config);
 	world.config.run = 0xab;
 	text_set(world.config.test, sizeof(world.config.test), "kv-cas");
+	world.now = CLOCK_S;
 	world.ops.node_is_ready = node_is_ready;
 	world.cluster.ops = &world.ops;
 	world.cluster.config = &world.config;
@@ -156,6 +169,59 @@ test_whole(void **state)
 	world.is_ready[1] = true;
 	jsz(2, 1, 500, "true"); /* nobody says that it leads */
 	expect_lack(99, "the meta leader does not see all servers current");
+}
+
+/*
+ * A leader is told when it is another one and every 5 s; one that was not seen
+ * for 3 s may have been another one meanwhile.
+ */
+static void
+test_unseen_leaders(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i <= 5; i++, world.now += CLOCK_S)
+		all_say(3, world.now);
+	assert_int_equal(world.leaders, 4); /* meta and stream, twice */
+	assert_int_equal(world.unknown, 0);
+	world.now += 5 * CLOCK_S / 2;
+	all_say(3, world.now);
+	assert_int_equal(world.unknown, 2);
+	assert_int_equal(world.leaders, 8);
+}
+
+/* A stream of that number, which n1 leads. */
+static void
+one_stream(unsigned number)
+{
+	char text[256];
+
+	text_format(text, sizeof(text),
+	    "{\"account_details\":[{\"stream_detail\":[{\"name\":\"S%u\","
+	    "\"cluster\":{\"leader\":\"n1\",\"replicas\":[]}}]}]}",
+	    number);
+	answer(1, HEALTH_JSZ, world.now, true, text);
+}
+
+/* There is room for 64; who was not seen for long makes place. */
+static void
+test_many_leaders(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 65; i++)
+		one_stream(i);
+	assert_int_equal(world.leaders, 64);
+	world.now += 31 * CLOCK_S;
+	one_stream(64);
+	assert_int_equal(world.leaders, 66);
+	assert_int_equal(world.unknown, 1);
+	/* The first had to go, and comes back. */
+	one_stream(0);
+	assert_int_equal(world.leaders, 68);
+	assert_int_equal(world.unknown, 2);
 }
 
 static void
@@ -303,6 +369,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_whole, begin, end),
 	    cmocka_unit_test_setup_teardown(test_leaders, begin, end),
+	    cmocka_unit_test_setup_teardown(test_unseen_leaders, begin, end),
+	    cmocka_unit_test_setup_teardown(test_many_leaders, begin, end),
 	    cmocka_unit_test_setup_teardown(test_consumers, begin, end),
 	    cmocka_unit_test_setup_teardown(test_levels, begin, end),
 	};

@@ -110,6 +110,28 @@ test_the_latest_changes_are_kept(void **state)
 	leaders_fini(&l);
 }
 
+/* Of too many that is forgotten of which nothing was told for longest. */
+static void
+test_old_groups_go(void **state)
+{
+	struct leaders l;
+	char name[32];
+	unsigned i;
+
+	(void)state;
+	leaders_init(&l);
+	for (i = 0; i <= LEADERS_MAX; i++) {
+		text_format(name, sizeof(name), "S/c%u", i);
+		tell(&l, 10 + i, LEADERS_CONSUMER, name, "n1");
+		tell(&l, 10 + i, LEADERS_STREAM, "S", "n2");
+	}
+	assert_int_equal(l.n, LEADERS_MAX);
+	assert_string_equal(leaders_now(&l, LEADERS_STREAM, "S"), "n2");
+	assert_string_equal(leaders_now(&l, LEADERS_CONSUMER, name), "n1");
+	assert_string_equal(leaders_now(&l, LEADERS_CONSUMER, "S/c0"), "");
+	leaders_fini(&l);
+}
+
 int
 main(void)
 {
@@ -118,6 +140,7 @@ main(void)
 	    cmocka_unit_test(test_no_leader_is_not_steady),
 	    cmocka_unit_test(test_groups_are_apart),
 	    cmocka_unit_test(test_the_latest_changes_are_kept),
+	    cmocka_unit_test(test_old_groups_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
