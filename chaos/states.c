@@ -285,6 +285,9 @@ states_step(struct states *s, const struct cluster *c, struct child *child)
 		}
 		s->asked_ns = now;
 	}
+	/* Whoever was asked just now is not silent. */
+	if (silent != 0 && now < s->asked_ns + STATES_SILENT_NS)
+		return;
 	if (now < s->patient_ns || (silent == 0 && s->nopen > 0 &&
 				       now < s->begin_ns + STATES_GIVE_UP_NS))
 		return;

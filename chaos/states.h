@@ -18,6 +18,7 @@
 
 #define STATES_PERSIST_NS (60 * CLOCK_S) /* guarantees 13 */
 #define STATES_GIVE_UP_NS (100 * CLOCK_S)
+#define STATES_SILENT_NS  (10 * CLOCK_S) /* that do not answer for so long */
 /* streams that are reported with the rows of all servers */
 #define STATES_MAX 16
 

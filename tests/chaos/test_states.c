@@ -195,6 +195,9 @@ pass(struct states *s, struct cluster *c, unsigned seconds, unsigned answer)
 	unsigned i, before = world.compared;
 
 	for (; seconds > 0; seconds--) {
+		states_step(s, c, &child); /* before they have answered */
+		if (world.compared > before)
+			return true;
 		for (i = 0; i < NODES; i++)
 			if ((answer & (1U << i)) != 0)
 				world.asked_ns[i] = world.now_ns + CLOCK_S / 2;
