@@ -80,7 +80,7 @@ add_reasons(cJSON *o, const struct history *h)
 
 	for (i = 0; i < h->result.nreasons; i++)
 		json_append_text(list, h->result.reasons[i]);
-	list = cJSON_AddArrayToObject(o, "notes");
+	list = json_put_array(o, "notes");
 	for (i = 0; i < h->result.nnotes; i++)
 		json_append_text(list, h->result.notes[i]);
 }
@@ -298,7 +298,7 @@ report_open_unknown(const struct ledger *l)
 static void
 add_messages(cJSON *counts, const struct stats *s)
 {
-	cJSON *o = cJSON_AddObjectToObject(counts, "messages");
+	cJSON *o = json_put_object(counts, "messages");
 	enum message_type type;
 
 	for (type = 0; type < MESSAGE_TYPES; type++)
@@ -327,7 +327,7 @@ add_counts(cJSON *o, const struct history *h)
 	add_count(publish, "behind", s->behind);
 	add_count(counts, "deliver", stats_seen(s, MESSAGE_DELIVER));
 	add_count(counts, "redeliver", s->seen[MESSAGE_DELIVER][CASE_AGAIN]);
-	ack = cJSON_AddObjectToObject(counts, "ack");
+	ack = json_put_object(counts, "ack");
 	add_count(ack, "ok", stats_seen(s, MESSAGE_ACK_OK));
 	add_count(ack, "unknown", s->seen[MESSAGE_ACK_UNKNOWN][CASE_FINAL]);
 	add_count(counts, "scanned", stats_seen(s, MESSAGE_SCAN_MESSAGE));

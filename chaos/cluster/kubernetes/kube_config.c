@@ -36,14 +36,14 @@ config_patch(const struct kubernetes *k, const char *text, const char *original)
 	cJSON *o = cJSON_CreateObject(), *meta, *notes, *data;
 	char *out;
 
-	meta = cJSON_AddObjectToObject(o, "metadata");
-	notes = cJSON_AddObjectToObject(meta, "annotations");
+	meta = json_put_object(o, "metadata");
+	notes = json_put_object(meta, "annotations");
 	if (original != NULL)
 		json_put_text(notes, KUBE_ORIGINAL, original);
 	else
 		json_put(notes, KUBE_ORIGINAL, cJSON_CreateNull());
 	if (text != NULL) {
-		data = cJSON_AddObjectToObject(o, "data");
+		data = json_put_object(o, "data");
 		json_put_text(data, k->set.config_key, text);
 	}
 	out = cJSON_PrintUnformatted(o);

@@ -9,7 +9,7 @@
 static void
 add_labels(cJSON *parent, const char *of, const char *name, const char *value)
 {
-	json_put_text(cJSON_AddObjectToObject(parent, of), name, value);
+	json_put_text(json_put_object(parent, of), name, value);
 }
 
 static cJSON *
@@ -29,11 +29,11 @@ add_pods(cJSON *from, const struct kube_policy *p)
 	unsigned i;
 
 	json_put(row, "namespaceSelector", cJSON_CreateObject());
-	pods = cJSON_AddObjectToObject(row, "podSelector");
-	rule = add_row(cJSON_AddArrayToObject(pods, "matchExpressions"));
+	pods = json_put_object(row, "podSelector");
+	rule = add_row(json_put_array(pods, "matchExpressions"));
 	json_put_text(rule, "key", KUBE_SERVER_LABEL);
 	json_put_text(rule, "operator", "NotIn");
-	values = cJSON_AddArrayToObject(rule, "values");
+	values = json_put_array(rule, "values");
 	for (i = 0; i < p->n; i++)
 		json_append(values, cJSON_CreateString(p->from[i]->name));
 }
@@ -53,7 +53,7 @@ except_address(cJSON *list, const char *ip, bool is_v6)
 static void
 add_block(cJSON *from, const struct kube_policy *p, bool is_v6)
 {
-	cJSON *block = cJSON_AddObjectToObject(add_row(from), "ipBlock");
+	cJSON *block = json_put_object(add_row(from), "ipBlock");
 	cJSON *list;
 	unsigned i, k;
 
@@ -76,16 +76,15 @@ kube_policy_text(const struct kube_policy *p)
 
 	json_put_text(o, "apiVersion", "networking.k8s.io/v1");
 	json_put_text(o, "kind", "NetworkPolicy");
-	meta = cJSON_AddObjectToObject(o, "metadata");
+	meta = json_put_object(o, "metadata");
 	json_put_text(meta, "name", p->name);
 	add_labels(meta, "labels", KUBE_SET_LABEL, p->set);
-	spec = cJSON_AddObjectToObject(o, "spec");
-	add_labels(cJSON_AddObjectToObject(spec, "podSelector"), "matchLabels",
+	spec = json_put_object(o, "spec");
+	add_labels(json_put_object(spec, "podSelector"), "matchLabels",
 	    KUBE_SERVER_LABEL, p->pod);
-	list = cJSON_AddArrayToObject(spec, "policyTypes");
+	list = json_put_array(spec, "policyTypes");
 	json_append(list, cJSON_CreateString("Ingress"));
-	list = cJSON_AddArrayToObject(
-	    add_row(cJSON_AddArrayToObject(spec, "ingress")), "from");
+	list = json_put_array(add_row(json_put_array(spec, "ingress")), "from");
 	add_pods(list, p);
 	add_block(list, p, false);
 	add_block(list, p, true);
@@ -100,13 +99,13 @@ kube_policy_label(const struct kube_pod *pod, bool is_given)
 	cJSON *o = cJSON_CreateObject(), *meta, *labels;
 	char *out;
 
-	meta = cJSON_AddObjectToObject(o, "metadata");
+	meta = json_put_object(o, "metadata");
 	/*
 	 * With another uid the API refuses the patch: the pod was replaced
 	 * meanwhile.
 	 */
 	json_put_text(meta, "uid", pod->uid);
-	labels = cJSON_AddObjectToObject(meta, "labels");
+	labels = json_put_object(meta, "labels");
 	if (is_given)
 		json_put_text(labels, KUBE_SERVER_LABEL, pod->name);
 	else

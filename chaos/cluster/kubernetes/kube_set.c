@@ -29,10 +29,10 @@ add_note(cJSON *patch, const char *name, const char *note)
 	cJSON *notes;
 
 	if (meta == NULL)
-		meta = cJSON_AddObjectToObject(patch, "metadata");
+		meta = json_put_object(patch, "metadata");
 	notes = json_get(meta, "annotations");
 	if (notes == NULL)
-		notes = cJSON_AddObjectToObject(meta, "annotations");
+		notes = json_put_object(meta, "annotations");
 	if (note != NULL)
 		json_put_text(notes, name, note);
 	else
@@ -44,7 +44,7 @@ spec_of(cJSON *patch)
 {
 	cJSON *spec = json_get(patch, "spec");
 
-	return spec != NULL ? spec : cJSON_AddObjectToObject(patch, "spec");
+	return spec != NULL ? spec : json_put_object(patch, "spec");
 }
 
 /*
@@ -56,9 +56,9 @@ add_image(const struct kubernetes *k, cJSON *patch, const char *image,
     const char *before)
 {
 	char note[2 * KUBE_IMAGE_MAX] = "";
-	cJSON *template = cJSON_AddObjectToObject(spec_of(patch), "template");
-	cJSON *spec = cJSON_AddObjectToObject(template, "spec");
-	cJSON *list = cJSON_AddArrayToObject(spec, "containers");
+	cJSON *template = json_put_object(spec_of(patch), "template");
+	cJSON *spec = json_put_object(template, "spec");
+	cJSON *list = json_put_array(spec, "containers");
 	cJSON *row = cJSON_CreateObject();
 
 	json_append(list, row);
@@ -84,9 +84,9 @@ add_replicas(cJSON *patch, unsigned count, unsigned before)
 static void
 add_restart(cJSON *patch)
 {
-	cJSON *template = cJSON_AddObjectToObject(spec_of(patch), "template");
-	cJSON *meta = cJSON_AddObjectToObject(template, "metadata");
-	cJSON *notes = cJSON_AddObjectToObject(meta, "annotations");
+	cJSON *template = json_put_object(spec_of(patch), "template");
+	cJSON *meta = json_put_object(template, "metadata");
+	cJSON *notes = json_put_object(meta, "annotations");
 	time_t now = time(NULL);
 	char stamp[40];
 	struct tm tm;
