@@ -586,6 +586,7 @@ begin_session(struct drive *d)
 	    fuse_session_new(&args, &drive_ops, sizeof(drive_ops), d);
 	int err;
 
+	fuse_opt_free_args(&args); /* what the library has added */
 	if (session == NULL)
 		return -ENOMEM;
 	err = mount_here(d, session);
