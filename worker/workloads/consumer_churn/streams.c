@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The streams, and what is published to them; see consumer_churn.h. */
-#include <errno.h>
 #include <string.h>
 
-#include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "worker/operate/operate.h"
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
-#define SETUP_NS  (60 * CLOCK_S)
 #define DEDUPE_NS (120 * CLOCK_S)
-#define TEXT_MAX  1024
 #define LEAST	  400 /* messages of a stream */
 #define MOST	  2000
 
@@ -48,14 +45,14 @@ draw_messages(const struct worker *w, uint32_t i)
 }
 
 static void
-write_config(const struct worker *w, uint32_t i, char text[TEXT_MAX])
+write_config(const struct worker *w, uint32_t i, char text[OPERATE_TEXT_MAX])
 {
 	char name[64], subject[CHURN_SUBJECT_MAX];
 
 	churn_stream_name(w, i, name);
 	churn_subject(w, i, 0, subject);
 	text[0] = '\0';
-	text_add(text, TEXT_MAX,
+	text_add(text, OPERATE_TEXT_MAX,
 	    "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"retention\":\"limits\","
 	    "\"max_consumers\":-1,\"max_msgs\":%llu,\"max_bytes\":-1,"
 	    "\"discard\":\"old\",\"storage\":\"%s\",\"num_replicas\":%llu,"
@@ -80,40 +77,20 @@ tell_contents(struct worker *w, uint32_t i)
 	child_emit(&w->child, &ev);
 }
 
-static enum outcome
-ask(struct worker *w, const char *verb, const char *name, const char *text,
-    cJSON **tree)
-{
-	struct request r = {verb, name, text, CHURN_ATTEMPT_MS};
-
-	return request_send(&w->session, &r, tree);
-}
-
 int
 churn_stream_setup(struct worker *w, uint32_t i)
 {
-	uint64_t deadline = clock_mono_ns() + SETUP_NS, created = 0;
-	char name[64], text[TEXT_MAX];
-	struct backoff b = {0};
-	cJSON *tree;
+	char name[64], text[OPERATE_TEXT_MAX];
+	uint64_t created;
+	cJSON *answer;
+	int err;
 
 	churn_stream_name(w, i, name);
 	write_config(w, i, text);
-	while (created == 0) {
-		/* Creating it again with the same configuration is no harm. */
-		if (ask(w, "STREAM.CREATE", name, text, &tree) == OUTCOME_OK)
-			created =
-			    (uint64_t)request_time(json_text(tree, "created"));
-		cJSON_Delete(tree);
-		if (created != 0)
-			break;
-		if (clock_mono_ns() >= deadline) {
-			log_error("cannot create stream \"%s\": %s", name,
-			    w->session.why);
-			return -ETIMEDOUT;
-		}
-		session_backoff(&b, &w->child);
-	}
+	err = operate_make(w, name, text, &answer, &created);
+	if (err < 0)
+		return err;
+	cJSON_Delete(answer);
 	tell_stream(w, i, name, created, DEDUPE_NS);
 	tell_contents(w, i);
 	child_flush(&w->child);
@@ -129,7 +106,7 @@ churn_stream_learn(struct worker *w, struct churn_stream *t)
 
 	if (t->is_known)
 		return;
-	if (ask(w, "STREAM.INFO", t->name, "", &tree) != OUTCOME_OK)
+	if (operate_ask(w, "STREAM.INFO", t->name, "", &tree) != OUTCOME_OK)
 		return; /* later */
 	config = json_get(tree, "config");
 	t->last = json_count(json_get(tree, "state"), "last_seq");
