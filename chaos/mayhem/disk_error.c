@@ -104,26 +104,6 @@ error_heal(struct fault *f)
 	return f->cluster->ops->disk_set(f->cluster, f->node, &none);
 }
 
-static bool
-is_well(struct fault *f)
-{
-	struct disk_effect e;
-
-	return f->cluster->ops->disk_effect(f->cluster, f->node, &e);
-}
-
-static bool
-error_is_undone(struct fault *f)
-{
-	return is_well(f) && mayhem_is_undone(f);
-}
-
-static bool
-error_is_healed(struct fault *f)
-{
-	return is_well(f) && mayhem_is_recovered(f, f->before);
-}
-
 const struct mayhem_ops mayhem_disk_error = {
     .name = "disk_error",
     .summary = "a random server's writes, syncs or reads fail (EIO)",
@@ -142,6 +122,6 @@ const struct mayhem_ops mayhem_disk_error = {
     .is_applied = error_is_applied,
     .step = mayhem_look_at_disk,
     .heal = error_heal,
-    .is_undone = error_is_undone,
-    .is_healed = error_is_healed,
+    .is_undone = mayhem_disk_is_undone,
+    .is_healed = mayhem_disk_is_healed,
 };

@@ -416,6 +416,27 @@ mayhem_is_recovered(struct fault *f, const char *what)
 	return false;
 }
 
+/* The driver has told it, so the disk does what it was set to. */
+static bool
+disk_is_well(struct fault *f)
+{
+	struct disk_effect e;
+
+	return f->cluster->ops->disk_effect(f->cluster, f->node, &e);
+}
+
+bool
+mayhem_disk_is_undone(struct fault *f)
+{
+	return disk_is_well(f) && mayhem_is_undone(f);
+}
+
+bool
+mayhem_disk_is_healed(struct fault *f)
+{
+	return disk_is_well(f) && mayhem_is_recovered(f, f->before);
+}
+
 const char *const mayhem_leader_names[] = {
     "meta", "stream", "consumer", "any", NULL};
 

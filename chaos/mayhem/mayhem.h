@@ -211,6 +211,13 @@ void mayhem_look_at_disk(struct fault *);
 bool mayhem_is_recovered(struct fault *, const char *what);
 
 /*
+ * is_undone and is_healed of those that set what f->node's disk does: it does
+ * so, and f->before says what it did meanwhile.
+ */
+bool mayhem_disk_is_undone(struct fault *);
+bool mayhem_disk_is_healed(struct fault *);
+
+/*
  * True when all servers that the mode touches run, and all links that it
  * touches are seen to be as heal has set them. A rollout's end only it tells.
  */

@@ -93,26 +93,6 @@ slow_heal(struct fault *f)
 	return f->cluster->ops->disk_set(f->cluster, f->node, &none);
 }
 
-static bool
-is_well(struct fault *f)
-{
-	struct disk_effect e;
-
-	return f->cluster->ops->disk_effect(f->cluster, f->node, &e);
-}
-
-static bool
-slow_is_undone(struct fault *f)
-{
-	return is_well(f) && mayhem_is_undone(f);
-}
-
-static bool
-slow_is_healed(struct fault *f)
-{
-	return is_well(f) && mayhem_is_recovered(f, f->before);
-}
-
 const struct mayhem_ops mayhem_slow_disk = {
     .name = "slow_disk",
     .summary = "a random server's disk writes and syncs slowly, and stalls",
@@ -131,6 +111,6 @@ const struct mayhem_ops mayhem_slow_disk = {
     .is_applied = slow_is_applied,
     .step = mayhem_look_at_disk,
     .heal = slow_heal,
-    .is_undone = slow_is_undone,
-    .is_healed = slow_is_healed,
+    .is_undone = mayhem_disk_is_undone,
+    .is_healed = mayhem_disk_is_healed,
 };

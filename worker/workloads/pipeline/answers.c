@@ -145,33 +145,35 @@ pipe_tell_answer(struct worker *w, const struct pipe_said *s)
 	child_emit(&w->child, &ev);
 }
 
-void
-pipe_tell_answered(struct worker *w, const struct pipe_said *s)
+/* ANSWER_OK has the fields that ANSWER_UNKNOWN begins with. */
+static struct event
+outcome_of(enum message_type type, const struct pipe_said *s)
 {
-	struct event ev;
-	struct msg_answer_ok *m = &ev.u.answer_ok;
+	struct event ev = {.type = type};
+	struct msg_answer_unknown *m = &ev.u.answer_unknown;
 
-	ev.type = MESSAGE_ANSWER_OK;
 	m->consumer = s->ack.consumer;
 	m->seq = s->ack.seq;
 	m->consumer_seq = s->ack.consumer_seq;
 	m->id = s->ack.id;
 	m->how = (uint8_t)s->how;
+	return ev;
+}
+
+void
+pipe_tell_answered(struct worker *w, const struct pipe_said *s)
+{
+	struct event ev = outcome_of(MESSAGE_ANSWER_OK, s);
+
 	child_emit(&w->child, &ev);
 }
 
 void
 pipe_tell_unanswered(struct worker *w, const struct pipe_said *s)
 {
-	struct event ev;
+	struct event ev = outcome_of(MESSAGE_ANSWER_UNKNOWN, s);
 	struct msg_answer_unknown *m = &ev.u.answer_unknown;
 
-	ev.type = MESSAGE_ANSWER_UNKNOWN;
-	m->consumer = s->ack.consumer;
-	m->seq = s->ack.seq;
-	m->consumer_seq = s->ack.consumer_seq;
-	m->id = s->ack.id;
-	m->how = (uint8_t)s->how;
 	m->gave_up = 1;
 	text_set(m->why, sizeof(m->why), w->session.why);
 	child_emit(&w->child, &ev);
