@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Programs that natsburn starts; see binary.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -68,11 +67,11 @@ await_end(pid_t pid, int err)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-int
-binary_version(const char *path, char *out, size_t size)
+/* The first line of all that it writes, or all of its standard output. */
+static int
+listen_to(
+    const char *path, char *const *argv, bool is_line, char *out, size_t size)
 {
-	char *argv[] = {
-	    (char *)(uintptr_t)path, (char *)(uintptr_t) "--version", NULL};
 	struct spawn_request r = {.path = path, .argv = argv};
 	int fds[2], err;
 	pid_t pid;
@@ -81,39 +80,28 @@ binary_version(const char *path, char *out, size_t size)
 	if (spawn_pipe(fds) < 0)
 		return -errno;
 	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 1};
-	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 2};
+	if (is_line)
+		r.fds[r.nfds++] = (struct spawn_fd){fds[1], 2};
 	pid = spawn(&r);
 	close(fds[1]);
-	err = pid > 0 ? read_from(fds[0], true, out, size) : (int)pid;
+	err = pid > 0 ? read_from(fds[0], is_line, out, size) : (int)pid;
 	close(fds[0]);
 	return pid < 0 ? err : await_end(pid, err);
 }
 
 int
+binary_version(const char *path, char *out, size_t size)
+{
+	char *argv[] = {
+	    (char *)(uintptr_t)path, (char *)(uintptr_t) "--version", NULL};
+
+	return listen_to(path, argv, true, out, size);
+}
+
+int
 binary_output(const char *path, const char *const *argv, char *out, size_t size)
 {
-	struct spawn_request r = {
-	    .path = path, .argv = (char **)(uintptr_t)argv};
-	int fds[2], null, err;
-	pid_t pid;
-
-	out[0] = '\0';
-	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (null < 0)
-		return -errno;
-	if (spawn_pipe(fds) < 0) {
-		err = -errno;
-		close(null);
-		return err;
-	}
-	r.fds[r.nfds++] = (struct spawn_fd){fds[1], 1};
-	r.fds[r.nfds++] = (struct spawn_fd){null, 2};
-	pid = spawn(&r);
-	close(fds[1]);
-	close(null);
-	err = pid > 0 ? read_from(fds[0], false, out, size) : (int)pid;
-	close(fds[0]);
-	return pid < 0 ? err : await_end(pid, err);
+	return listen_to(path, (char **)(uintptr_t)argv, false, out, size);
 }
 
 static int

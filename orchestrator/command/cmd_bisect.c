@@ -82,12 +82,11 @@ say_end(const struct bisection *b, unsigned first_bad)
 static int
 search(struct bisection *b, unsigned *first_bad)
 {
-	unsigned most = attempts_needed(&b->bad, (unsigned)b->own.confidence);
+	unsigned most =
+	    attempts_needed(&b->bad, (unsigned)b->own.confidence, b->own.tries);
 	unsigned low = 0, high = *first_bad, mid;
 	int is_bad;
 
-	if (most > b->own.tries)
-		most = (unsigned)b->own.tries;
 	while (low < high) {
 		mid = low + (high - low) / 2;
 		is_bad = try_version(b, mid, 1, most);
@@ -119,15 +118,7 @@ bisect(struct bisection *b)
 	b->bad = b->rates[newest];
 	if (err > 0)
 		err = search(b, &first_bad);
-	if (err == -EINTR) {
-		puts("interrupted");
-		return EXIT_INCONCLUSIVE;
-	}
-	if (err < 0) {
-		usage_say("cannot try: %s", strerror(-err));
-		return EXIT_HARNESS;
-	}
-	return say_end(b, first_bad);
+	return err < 0 ? attempts_conclude(err) : say_end(b, first_bad);
 }
 
 static int

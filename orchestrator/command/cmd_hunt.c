@@ -4,13 +4,10 @@
  * over; then the distinct failures that they met. The same command goes on.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,11 +28,8 @@
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define LOG_NAME "output.log"
-#define LOOK_MS	 500
-/* What a run may take beside its load: to begin, to settle, to be judged. */
-#define BESIDE_NS (600 * CLOCK_S)
-#define KILL_NS	  (60 * CLOCK_S) /* from SIGINT to SIGKILL */
+#define LOOK_MS 500
+#define KILL_NS (60 * CLOCK_S) /* from SIGINT to SIGKILL */
 
 /* A run that goes on. */
 struct job {
@@ -123,26 +117,15 @@ fail_row(cJSON *row, const char *why)
 
 /* 0 or -errno. */
 static int
-start(struct driver *d, struct job *j, const struct run_config *c)
+start(struct job *j, const struct run_config *c)
 {
-	char path[CONFIG_PATH_MAX + 32];
-	int log;
+	pid_t pid = process_begin(c);
 
-	if (mkdir(c->out, 0700) < 0)
-		return -errno;
-	hunt_path(&d->h, j->row, LOG_NAME, path, sizeof(path));
-	log = file_append(path);
-	if (log < 0)
-		return log;
-	j->pid = process_spawn(c, log);
-	close(log);
-	if (j->pid < 0) {
-		log = (int)j->pid;
-		j->pid = 0;
-		return log;
-	}
+	if (pid < 0)
+		return (int)pid;
+	j->pid = pid;
 	j->began_ns = clock_mono_ns();
-	j->limit_ns = c->duration_ns + BESIDE_NS;
+	j->limit_ns = c->duration_ns + PROCESS_BESIDE_NS;
 	return 0;
 }
 
@@ -164,7 +147,7 @@ begin_run(struct driver *d, struct job *j)
 		    &d->h, (unsigned)json_count(j->row, "run"), c, j->row);
 	if (bad == 0)
 		bad = limits_check(c);
-	err = bad == 0 ? start(d, j, c) : 0;
+	err = bad == 0 ? start(j, c) : 0;
 	if (err < 0)
 		fail_row(j->row, strerror(-err));
 	if (bad == 0 && !d->h.base.quiet && err == 0 && d->term.is_terminal)
@@ -370,25 +353,6 @@ take_options(struct driver *d, int argc, char **argv)
 	return bad;
 }
 
-/* Something is done from here on: make the folder and hold it. */
-static int
-lock_dir(struct driver *d)
-{
-	const char *dir = d->h.dir;
-
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return usage_error("--out \"%s\": cannot make this folder: %s",
-		    dir, strerror(errno));
-	d->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->dir_fd < 0 || access(dir, W_OK | X_OK) < 0)
-		return usage_error("--out \"%s\": cannot be written: %s", dir,
-		    strerror(errno));
-	if (flock(d->dir_fd, LOCK_EX | LOCK_NB) < 0)
-		return usage_error(
-		    "--out \"%s\": another natsburn hunt works there", dir);
-	return 0;
-}
-
 static int
 conclude(struct driver *d, int bad)
 {
@@ -418,7 +382,7 @@ drive(struct driver *d)
 	int bad = hunt_init(&d->h);
 
 	if (bad == 0)
-		bad = lock_dir(d);
+		bad = folder_hold(d->h.dir, "hunt", &d->dir_fd);
 	if (bad != 0)
 		return bad;
 	d->signals = sig_open(signals, 4);

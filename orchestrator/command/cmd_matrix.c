@@ -5,13 +5,10 @@
  * again; nothing that a run left is ever deleted.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +27,6 @@
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define LOG_NAME  "output.log"
 #define SHOW_MS	  500
 #define ASIDE_MAX 1000
 
@@ -84,25 +80,6 @@ make_dir(struct driver *d)
 	if (access(path, F_OK) == 0)
 		return usage_error(
 		    "--out \"%s\": is the folder of a single run", m->dir);
-	return 0;
-}
-
-/* From here on something is done: make the folder and hold it. */
-static int
-lock_dir(struct driver *d)
-{
-	const char *dir = d->m->dir;
-
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return usage_error("--out \"%s\": cannot make this folder: %s",
-		    dir, strerror(errno));
-	d->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->dir_fd < 0 || access(dir, W_OK | X_OK) < 0)
-		return usage_error("--out \"%s\": cannot be written: %s", dir,
-		    strerror(errno));
-	if (flock(d->dir_fd, LOCK_EX | LOCK_NB) < 0)
-		return usage_error(
-		    "--out \"%s\": another natsburn matrix works there", dir);
 	return 0;
 }
 
@@ -177,7 +154,7 @@ show_running(const struct driver *d, const struct matrix_cell *cell)
 
 	if (d->is_quiet || !d->term.is_terminal)
 		return;
-	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
+	matrix_path(d->m, cell, PROCESS_LOG, path, sizeof(path));
 	process_last_line(path, said, sizeof(said));
 	text_add(line, sizeof(line), "[%*u/%u] %-12s  %-*s  %s", digits,
 	    (unsigned)(cell - d->m->cells) + 1, d->m->ncells,
@@ -259,7 +236,7 @@ judge_cell(struct driver *d, struct matrix_cell *cell, int status)
 		cell->state = CELL_INTERRUPTED;
 		return;
 	}
-	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
+	matrix_path(d->m, cell, PROCESS_LOG, path, sizeof(path));
 	process_last_line(path, last, sizeof(last));
 	if (WIFSIGNALED(status))
 		text_add(
@@ -274,14 +251,14 @@ judge_cell(struct driver *d, struct matrix_cell *cell, int status)
 }
 
 static pid_t
-spawn_cell(const struct matrix *m, const struct matrix_cell *cell, int log)
+begin_cell(const struct matrix *m, const struct matrix_cell *cell)
 {
 	struct run_config *c = calloc(1, sizeof(*c));
 	pid_t pid = -ENOMEM;
 
 	if (c != NULL) {
 		matrix_config(m, cell, c);
-		pid = process_spawn(c, log);
+		pid = process_begin(c);
 	}
 	free(c);
 	return pid;
@@ -290,25 +267,11 @@ spawn_cell(const struct matrix *m, const struct matrix_cell *cell, int log)
 static void
 run_cell(struct driver *d, struct matrix_cell *cell)
 {
-	char path[CONFIG_PATH_MAX + 32];
-	int err = set_aside(d->m, cell), log = -1;
-	pid_t pid = 0;
+	int err = set_aside(d->m, cell);
+	pid_t pid = err == 0 ? begin_cell(d->m, cell) : err;
 
-	matrix_path(d->m, cell, NULL, path, sizeof(path));
-	if (err == 0 && mkdir(path, 0700) < 0)
-		err = -errno;
-	matrix_path(d->m, cell, LOG_NAME, path, sizeof(path));
-	if (err == 0)
-		log = file_append(path);
-	if (err == 0 && log < 0)
-		err = log;
-	if (err == 0) {
-		pid = spawn_cell(d->m, cell, log);
-		close(log);
-		err = pid < 0 ? (int)pid : 0;
-	}
-	if (err < 0)
-		died(cell, "cannot be started", strerror(-err));
+	if (pid < 0)
+		died(cell, "cannot be started", strerror((int)-pid));
 	else
 		judge_cell(d, cell, follow(d, cell, pid));
 	show_cell(d, cell);
@@ -397,7 +360,7 @@ drive(struct driver *d)
 	if (bad == 0)
 		bad = matrix_init(d->m);
 	if (bad == 0)
-		bad = lock_dir(d);
+		bad = folder_hold(d->m->dir, "matrix", &d->dir_fd);
 	if (bad != 0)
 		return bad;
 	full = realpath(d->m->dir, NULL);

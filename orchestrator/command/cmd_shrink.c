@@ -44,12 +44,10 @@ struct shrinking {
 static int
 try_smaller(struct shrinking *s, const char *what)
 {
-	unsigned most = attempts_needed(&s->rate, SURE_PERCENT);
+	unsigned most = attempts_needed(&s->rate, SURE_PERCENT, s->own.tries);
 	struct attempts_rate rate;
 	int err;
 
-	if (most > s->own.tries)
-		most = (unsigned)s->own.tries;
 	err = attempts_try(&s->t, &s->smaller, 1, most, &rate);
 	if (err < 0)
 		return err;
@@ -127,15 +125,7 @@ shrink(struct shrinking *s)
 		err = shrink_all(s);
 	if (err == 0)
 		err = say_end(s);
-	if (err == -EINTR) {
-		puts("interrupted");
-		return EXIT_INCONCLUSIVE;
-	}
-	if (err < 0) {
-		usage_say("cannot try: %s", strerror(-err));
-		return EXIT_HARNESS;
-	}
-	return EXIT_PASS;
+	return err < 0 ? attempts_conclude(err) : EXIT_PASS;
 }
 
 static int

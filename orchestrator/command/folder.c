@@ -2,7 +2,9 @@
 /* The folder of a run; see folder.h. */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,5 +36,21 @@ folder_name(char *out, size_t size, const char *what)
 	stamp[n] = '\0';
 	text_add(
 	    out, size, "%s/%s-%s-%d", RUNS_DIR, stamp, what, (int)getpid());
+	return 0;
+}
+
+int
+folder_hold(const char *dir, const char *what, int *fd)
+{
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return usage_error("--out \"%s\": cannot make this folder: %s",
+		    dir, strerror(errno));
+	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0 || access(dir, W_OK | X_OK) < 0)
+		return usage_error("--out \"%s\": cannot be written: %s", dir,
+		    strerror(errno));
+	if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
+		return usage_error(
+		    "--out \"%s\": another natsburn %s works there", dir, what);
 	return 0;
 }

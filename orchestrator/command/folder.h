@@ -12,4 +12,12 @@
  */
 int folder_name(char *out, size_t size, const char *what);
 
+/*
+ * From here on something is done there: make the folder of many runs, unless
+ * it is there, and hold it against another natsburn of that command by a lock
+ * on *fd, the caller's to close in any case (-1: it was not opened). 0 or
+ * EXIT_USAGE after the error was printed.
+ */
+int folder_hold(const char *dir, const char *what, int *fd);
+
 #endif

@@ -22,9 +22,8 @@
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define LOOK_MS	  500
-#define BESIDE_NS (600 * CLOCK_S) /* what a run may take beside its load */
-#define ROOM	  64		  /* bytes of names below the folder */
+#define LOOK_MS 500
+#define ROOM	64 /* bytes of names below the folder */
 
 /* Those of tests and modes. 0 or -EINVAL. */
 static int
@@ -152,7 +151,7 @@ attempts_end(struct attempts *t)
 static void
 follow(struct attempts *t, const struct run_config *c, pid_t pid)
 {
-	uint64_t limit = clock_mono_ns() + c->duration_ns + BESIDE_NS;
+	uint64_t limit = clock_mono_ns() + c->duration_ns + PROCESS_BESIDE_NS;
 	struct pollfd p = {.fd = t->signals, .events = POLLIN};
 	int status, sig;
 
@@ -193,20 +192,11 @@ met(struct attempts *t, const char *dir)
 static int
 run_once(struct attempts *t, struct run_config *c)
 {
-	char log_path[CONFIG_PATH_MAX + ROOM];
-	int log;
 	pid_t pid;
 
 	text_format(c->out, sizeof(c->out), "%s/try-%04u", t->dir, ++t->made);
 	c->seed = t->seed++;
-	if (mkdir(c->out, 0700) < 0)
-		return -errno;
-	text_format(log_path, sizeof(log_path), "%s/output.log", c->out);
-	log = file_append(log_path);
-	if (log < 0)
-		return log;
-	pid = process_spawn(c, log);
-	close(log);
+	pid = process_begin(c);
 	if (pid < 0)
 		return (int)pid;
 	follow(t, c, pid);
@@ -232,13 +222,15 @@ attempts_try(struct attempts *t, const struct run_config *c, unsigned want,
 }
 
 unsigned
-attempts_needed(const struct attempts_rate *rate, unsigned percent)
+attempts_needed(
+    const struct attempts_rate *rate, unsigned percent, uint64_t most)
 {
-	double p;
+	double p, n;
 
 	/* One more that misses it is possible however often it was met. */
 	p = ((double)rate->met + 0.5) / ((double)rate->of + 1);
-	return (unsigned)ceil(log(1 - (double)percent / 100) / log(1 - p));
+	n = ceil(log(1 - (double)percent / 100) / log(1 - p));
+	return n < (double)most ? (unsigned)n : (unsigned)most;
 }
 
 double
@@ -247,4 +239,15 @@ attempts_chance(const struct attempts_rate *rate, unsigned runs)
 	double p = ((double)rate->met + 0.5) / ((double)rate->of + 1);
 
 	return 100 * pow(1 - p, (double)runs);
+}
+
+int
+attempts_conclude(int err)
+{
+	if (err == -EINTR) {
+		puts("interrupted");
+		return EXIT_INCONCLUSIVE;
+	}
+	usage_say("cannot try: %s", strerror(-err));
+	return EXIT_HARNESS;
 }

@@ -45,11 +45,16 @@ int attempts_try(struct attempts *, const struct run_config *, unsigned want,
 
 /*
  * How many runs without it show that something else is tried, with so many
- * percent of confidence, where it is met at this rate otherwise.
+ * percent of confidence, where it is met at this rate otherwise; no more than
+ * most.
  */
-unsigned attempts_needed(const struct attempts_rate *, unsigned percent);
+unsigned attempts_needed(
+    const struct attempts_rate *, unsigned percent, uint64_t most);
 
 /* How likely it is, in percent, that so many runs miss it at that rate. */
 double attempts_chance(const struct attempts_rate *, unsigned runs);
+
+/* Say that attempts_try() gave -errno, and return the exit code of that. */
+int attempts_conclude(int err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "orchestrator/command/cli.h"
@@ -80,7 +81,7 @@ run_command(const struct run_config *c, struct words *w)
 	config_each(c, true, add_option, w);
 }
 
-pid_t
+static pid_t
 process_spawn(const struct run_config *c, int log)
 {
 	struct spawn_request r = {.path = "/proc/self/exe"};
@@ -93,6 +94,24 @@ process_spawn(const struct run_config *c, int log)
 	r.fds[r.nfds++] = (struct spawn_fd){log, 2};
 	pid = w.is_short_of_memory ? -ENOMEM : spawn(&r);
 	free_words(&w);
+	return pid;
+}
+
+pid_t
+process_begin(const struct run_config *c)
+{
+	char path[CONFIG_PATH_MAX + sizeof(PROCESS_LOG)];
+	pid_t pid;
+	int log;
+
+	if (mkdir(c->out, 0700) < 0)
+		return -errno;
+	text_format(path, sizeof(path), "%s/" PROCESS_LOG, c->out);
+	log = file_append(path);
+	if (log < 0)
+		return log;
+	pid = process_spawn(c, log);
+	close(log);
 	return pid;
 }
 

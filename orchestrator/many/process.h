@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "proto/base/clock.h"
 #include "proto/config.h"
 
 /*
@@ -14,8 +15,15 @@
  */
 int process_environment(const struct run_config *);
 
-/* Start one, with its output to log, a descriptor. Its pid or -errno. */
-pid_t process_spawn(const struct run_config *, int log);
+#define PROCESS_LOG "output.log" /* what a run said, in its folder */
+/* What it may take beside its load: to begin, to settle, to be judged. */
+#define PROCESS_BESIDE_NS (600 * CLOCK_S)
+
+/*
+ * Make the folder of one, which must not be there, and start it. Its pid or
+ * -errno.
+ */
+pid_t process_begin(const struct run_config *);
 
 /* The last whole line of a file's end, made printable; "" without one. */
 void process_last_line(const char *path, char *out, size_t size);
