@@ -113,6 +113,7 @@ void
 chaos_take_log(struct chaos *c, unsigned node, const char *line)
 {
 	signs_line(&c->signs[node - 1], line, clock_mono_ns());
+	schedule_line(&c->schedule, line);
 }
 
 static void
@@ -151,6 +152,10 @@ take_command(struct chaos *c, const struct event *cmd)
 	case MESSAGE_MAYHEM_STOP:
 		schedule_stop(&c->schedule);
 		c->healing = true;
+		break;
+	case MESSAGE_MOMENT:
+		schedule_moment(
+		    &c->schedule, cmd->u.moment.moments, cmd->u.moment.at_ns);
 		break;
 	case MESSAGE_SETTLE:
 		begin_settling(c);
@@ -413,7 +418,7 @@ static void
 serve(struct chaos *c)
 {
 	while (!chaos_is_stopping(c)) {
-		chaos_wait(c, LOOP_MS);
+		chaos_wait(c, schedule_wait_ms(&c->schedule, LOOP_MS));
 		schedule_step(&c->schedule);
 		if (c->cluster.monitor != NULL)
 			monitor_hurry(c->cluster.monitor,

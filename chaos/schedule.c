@@ -11,6 +11,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/moment.h"
 
 static unsigned
 slots(const struct schedule *s)
@@ -27,6 +28,7 @@ plan_next(struct schedule *s, struct schedule_mode *m)
 	m->fault.cluster = s->cluster;
 	m->stage = STAGE_NONE;
 	m->applied = m->undone = false;
+	aim_draw(&s->aim, &m->aim_rng, &m->shot);
 	if (m->plan.ops->plan != NULL)
 		m->plan.ops->plan(&m->plan, &m->fault);
 }
@@ -48,6 +50,8 @@ begin_mode(struct schedule *s, struct schedule_mode *m)
 	text_format(stream, sizeof(stream), "%s#%u", m->plan.ops->name,
 	    (unsigned)s->mix);
 	rng_init(&m->plan.rng, config->seed, stream);
+	text_add(stream, sizeof(stream), "#aim");
+	rng_init(&m->aim_rng, config->seed, stream);
 	m->plan.nodes = s->cluster->n;
 	m->plan.tolerated = s->tolerated;
 	m->plan.rolls = s->cluster->ops->roll != NULL;
@@ -72,8 +76,10 @@ deal_mix(struct schedule *s)
 {
 	unsigned i;
 
-	for (i = 0; i < s->n; i++)
+	for (i = 0; i < s->n; i++) {
 		s->modes[i].in_mix = false;
+		s->modes[i].shot.asked_ns = 0;
+	}
 	for (i = 0; i < s->at_once; i++)
 		begin_mode(s, &s->modes[deck_next(&s->deck, is_in_mix, s)]);
 }
@@ -152,6 +158,7 @@ schedule_init(
 	s->cluster = cluster;
 	s->child = child;
 	s->all_ok = true;
+	aim_init(&s->aim, child, cluster->config->aim);
 	while (text_next_item(&list, name, sizeof(name))) {
 		ops = mayhem_find(name);
 		/* The command line would have refused it. */
@@ -230,7 +237,11 @@ schedule_start(struct schedule *s)
 void
 schedule_stop(struct schedule *s)
 {
+	unsigned i;
+
 	s->is_stopping = true;
+	for (i = 0; i < s->n; i++)
+		s->modes[i].shot.asked_ns = 0;
 }
 
 bool
@@ -458,6 +469,7 @@ begin_fault(struct schedule *s, struct schedule_mode *m)
 	m->since_ns = clock_mono_ns();
 	s->cluster->refused_nodes &= ~fault_nodes(f);
 	err = f->ops->inject(f);
+	aim_tell(&s->aim, &m->shot, f->number);
 	if (err == 0)
 		return;
 	if (f->how[0] == '\0')
@@ -577,11 +589,14 @@ begin_due(struct schedule *s, uint64_t elapsed)
 		    (alone == NULL || !are_apart(alone, ops)) &&
 		    (ops->aim == NULL || ops->aim(&m->fault))) {
 			if (has_room(s, m)) {
-				begin_fault(s, m);
+				if (aim_is_due(
+					&s->aim, &m->shot, clock_mono_ns()))
+					begin_fault(s, m);
 				continue;
 			}
 			outage_waits |= nodes_out(&m->fault) != 0;
 		}
+		m->shot.asked_ns = 0; /* a moment that comes now is no use */
 		if (ops->stands_alone)
 			alone = ops;
 	}
@@ -638,6 +653,75 @@ step_crashes(struct schedule *s)
 }
 
 void
+schedule_moment(struct schedule *s, unsigned bits, uint64_t at_ns)
+{
+	unsigned i;
+
+	s->aim.told &= ~bits; /* it tells each once */
+	for (i = 0; i < s->n; i++)
+		aim_take(&s->modes[i].shot, bits, at_ns);
+}
+
+/* The moments that faults wait for, as bits. */
+static unsigned
+awaited(const struct schedule *s)
+{
+	unsigned i, bits = 0;
+
+	for (i = 0; i < s->n; i++)
+		bits |= aim_waits_for(&s->modes[i].shot);
+	return bits;
+}
+
+void
+schedule_line(struct schedule *s, const char *line)
+{
+	unsigned bits = awaited(s), i;
+
+	/* One that was missed comes by itself: it can be drawn again. */
+	if (s->aim.missed != 0)
+		s->aim.missed &= ~moment_of_line(s->aim.missed, line);
+	bits = bits != 0 ? moment_of_line(bits, line) : 0;
+	for (i = 0; bits != 0 && i < s->n; i++)
+		aim_take(&s->modes[i].shot, bits, clock_mono_ns());
+}
+
+int
+schedule_wait_ms(const struct schedule *s, int most_ms)
+{
+	unsigned i;
+
+	for (i = 0; i < s->n; i++)
+		most_ms =
+		    aim_wait_ms(&s->modes[i].shot, clock_mono_ns(), most_ms);
+	return most_ms;
+}
+
+static bool
+is_healing(const struct schedule *s)
+{
+	unsigned i;
+
+	for (i = 0; i < slots(s); i++)
+		if (s->modes[i].stage == STAGE_HEALING)
+			return true;
+	return false;
+}
+
+/* Look for the moments that are chaos's own, and ask for the others. */
+static void
+step_aim(struct schedule *s)
+{
+	unsigned bits = awaited(s), heal = moment_bits_of(MOMENT_OF_HEAL);
+
+	s->cluster->is_listened_to =
+	    (bits & moment_bits_of(MOMENT_OF_SERVER)) != 0;
+	if ((bits & heal) != 0 && is_healing(s))
+		schedule_moment(s, heal, clock_mono_ns());
+	aim_ask(&s->aim, bits & moment_bits_of(MOMENT_OF_WORKER));
+}
+
+void
 schedule_step(struct schedule *s)
 {
 	unsigned i;
@@ -649,4 +733,6 @@ schedule_step(struct schedule *s)
 	for (i = 0; i < s->n; i++)
 		step_mode(s, &s->modes[i], clock_mono_ns());
 	step_mix(s, clock_mono_ns());
+	if (s->aim.bits != 0)
+		step_aim(s);
 }

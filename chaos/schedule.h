@@ -14,6 +14,7 @@
 #ifndef CHAOS_SCHEDULE_H
 #define CHAOS_SCHEDULE_H
 
+#include "chaos/aim.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/deck.h"
 #include "chaos/mayhem/mayhem.h"
@@ -34,7 +35,9 @@ struct schedule_mode {
 	struct mayhem_plan plan;
 	struct fault fault; /* due next, or in force */
 	enum fault_stage stage;
-	uint64_t since_ns; /* when the stage began */
+	uint64_t since_ns;    /* when the stage began */
+	struct aim_shot shot; /* the moment that the fault waits for */
+	struct rng aim_rng;
 	bool applied, undone;
 	bool in_mix;
 	void *options;
@@ -47,9 +50,10 @@ struct schedule {
 	   for the case that it ends by itself. */
 	struct schedule_mode modes[SCHEDULE_MODES_MAX + CONFIG_NODES_MAX];
 	unsigned n;
-	unsigned at_once;  /* modes of a mix */
-	uint32_t mix;	   /* number of the present one, from 0 */
-	struct deck deck;  /* of the modes */
+	unsigned at_once; /* modes of a mix */
+	uint32_t mix;	  /* number of the present one, from 0 */
+	struct deck deck; /* of the modes */
+	struct aim aim;
 	uint32_t faults;   /* numbered so far */
 	uint64_t start_ns; /* of the present mix; 0: not started */
 	/* since when the mix is over and healed; 0: it is not */
@@ -83,6 +87,18 @@ void schedule_stop(struct schedule *);
 
 /* Do what is due. */
 void schedule_step(struct schedule *);
+
+/*
+ * How long the loop may wait before the next step: at most most_ms, less while
+ * a fault waits for its moment.
+ */
+int schedule_wait_ms(const struct schedule *, int most_ms);
+
+/* The orchestrator says that these moments (bits) have come, at at_ns. */
+void schedule_moment(struct schedule *, unsigned moments, uint64_t at_ns);
+
+/* A server has logged this line. */
+void schedule_line(struct schedule *, const char *line);
 
 /* True when no fault is in force and none is being undone. */
 bool schedule_is_idle(const struct schedule *);

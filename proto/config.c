@@ -81,6 +81,8 @@ const struct option_spec config_options[] = {
 	"between faults of a mode"),
     RANGE("fault-duration", fault_duration, "0", 0, DAY,
 	"how long a fault lasts; 0 is what suits its mode"),
+    TEXT("aim", aim, "", "MOMENT[,MOMENT]",
+	"faults wait for these moments, or all; default they don't wait"),
     TEXT("tolerate", tolerate, "minority", "BOUND",
 	"servers out of service at once: minority, a number, or none (no "
 	"bound)"),

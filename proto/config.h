@@ -32,6 +32,7 @@ struct run_config {
 	uint64_t rate; /* of all publishers, a second; 0: no limit */
 	struct option_times fault_interval; /* one time: the mean */
 	struct option_times fault_duration; /* 0: each mode's own */
+	char aim[CONFIG_LIST_MAX];	    /* moments, or all; empty: none */
 	char tolerate[16];
 	uint64_t mix; /* modes at once; 0: all, or 2 of many */
 	uint64_t mix_time_ns;

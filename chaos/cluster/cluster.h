@@ -217,6 +217,7 @@ struct cluster {
 	 */
 	unsigned refused_nodes;
 	char refused[CLUSTER_REFUSED_MAX];
+	bool is_listened_to; /* lines of the servers' logs are wanted at once */
 };
 
 /* Whose servers they are. */

@@ -10,6 +10,7 @@
 #include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
+#include "proto/moment.h"
 #include "worker/worker.h"
 
 struct item {
@@ -56,12 +57,19 @@ item_cluster(size_t i)
 	return (struct item){c->name, c->summary, NULL};
 }
 
+static struct item
+item_moment(size_t i)
+{
+	return (struct item){moments[i].name, moments[i].summary, NULL};
+}
+
 static const struct section {
 	const char *name;
 	struct item (*get)(size_t);
 } sections[] = {
     {"tests", item_test},
     {"mayhem", item_mayhem},
+    {"moments", item_moment},
     {"checks", item_check},
     {"clusters", item_cluster},
 };
@@ -136,7 +144,7 @@ list_sections(const char *only, bool json)
 	cJSON_Delete(o);
 	if (shown == 0)
 		return usage_error("list \"%s\": must be one of tests, mayhem, "
-				   "checks, clusters",
+				   "moments, checks, clusters",
 		    only);
 	return 0;
 }

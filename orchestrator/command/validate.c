@@ -12,6 +12,7 @@
 #include "orchestrator/history/thresholds.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/moment.h"
 #include "worker/worker.h"
 
 #define NAMES_MAX 64
@@ -64,6 +65,25 @@ validate_test(const struct run_config *c)
 				   "flight and no rate; pipeline has one",
 		    (unsigned long long)c->rate, c->test);
 	return 0;
+}
+
+static int
+validate_aim(const struct run_config *c)
+{
+	const char *names[MOMENTS_MAX];
+	char unknown[64];
+	size_t n;
+
+	if (c->aim[0] != '\0' && strcmp(c->mayhem, "none") == 0)
+		return usage_error("--aim \"%s\": there is no fault to aim; "
+				   "--mayhem names some",
+		    c->aim);
+	if (c->aim[0] == '\0' ||
+	    moment_bits(c->aim, unknown, sizeof(unknown)) != 0)
+		return 0;
+	for (n = 0; moments[n].name != NULL; n++)
+		names[n] = moments[n].name;
+	return unknown_name("moment", unknown, names, n);
 }
 
 static int
@@ -320,6 +340,8 @@ validate_config(const struct run_config *c)
 		bad = validate_tolerate(c);
 	if (bad == 0)
 		bad = validate_mayhem(c);
+	if (bad == 0)
+		bad = validate_aim(c);
 	if (bad == 0)
 		bad = validate_extras(c);
 	if (bad == 0)

@@ -257,6 +257,45 @@ open_planned(
 	text_set(o->target, sizeof(o->target), m->target);
 }
 
+static struct stats_moment *
+moment_of(struct stats *s, const char *name)
+{
+	struct stats_moment *m;
+	unsigned i;
+
+	for (i = 0; i < s->nmoments; i++)
+		if (strcmp(s->moments[i].name, name) == 0)
+			return &s->moments[i];
+	if (s->nmoments == STATS_MOMENTS_MAX)
+		return NULL; /* damaged: there are no more */
+	m = &s->moments[s->nmoments++];
+	text_set(m->name, sizeof(m->name), name);
+	return m;
+}
+
+static void
+on_fault_aimed(struct stats *s, const struct msg_fault_aimed *a)
+{
+	struct stats_open *o = a->fault != 0 ? open_of(s, a->fault) : NULL;
+	struct stats_fault *f = fault_row(s, a->fault);
+	struct stats_moment *m = moment_of(s, a->moment);
+
+	if (f != NULL) {
+		text_set(f->moment, sizeof(f->moment), a->moment);
+		f->distance_ns = a->distance_ns;
+	}
+	if (m == NULL)
+		return;
+	if (!a->came) {
+		m->missed++;
+		return;
+	}
+	m->came++;
+	hist_add(&m->distance, a->distance_ns);
+	if (o != NULL)
+		m->modes[mode_of(s, o->mode) - s->modes]++;
+}
+
 /* A fault begins or ends on the servers that its target names. */
 static void
 open_lanes(struct stats *s, const struct stats_open *o, uint64_t now)
@@ -536,6 +575,9 @@ on_rare(struct stats *s, const struct event *ev)
 	case MESSAGE_FAULT_APPLIED:
 	case MESSAGE_FAULT_HEALED:
 		on_fault_outcome(s, ev);
+		break;
+	case MESSAGE_FAULT_AIMED:
+		on_fault_aimed(s, &ev->u.fault_aimed);
 		break;
 	case MESSAGE_CHILD_START:
 	case MESSAGE_CHILD_EXIT:

@@ -23,6 +23,7 @@
 #define STATS_PHASES_MAX  16
 #define STATS_MODES_MAX	  SERIES_MODES
 #define STATS_WORKERS_MAX 8192
+#define STATS_MOMENTS_MAX 32
 
 struct stats_fault {
 	uint32_t fault;
@@ -30,6 +31,8 @@ struct stats_fault {
 	uint64_t planned_ns;			/* offset in the schedule */
 	uint64_t due_ns, applied_ns, healed_ns; /* times, 0: not yet */
 	bool applied, healed;
+	char moment[32];	/* that it was aimed at; empty: at none */
+	uint64_t distance_ns;	/* behind it; 0: it did not come */
 	struct price_row price; /* zero as long as it is not over */
 	char applied_how[160], healed_how[160];
 };
@@ -46,6 +49,14 @@ struct stats_open {
 struct stats_mode {
 	char name[32];
 	uint64_t planned, applied, failed, healed, unhealed;
+};
+
+/* What faults were aimed at. */
+struct stats_moment {
+	char name[32];
+	uint64_t came, missed;		 /* faults, by whether it came */
+	uint64_t modes[STATS_MODES_MAX]; /* of those: of each mode */
+	struct hist distance;		 /* of faults behind it, nanoseconds */
 };
 
 #define STATS_VERSIONS_MAX 32 /* of a server: the first and the latest 31 */
@@ -113,6 +124,8 @@ struct stats {
 	struct stats_open open[STATS_OPEN_MAX];
 	struct stats_mode modes[STATS_MODES_MAX];
 	unsigned nmodes;
+	struct stats_moment moments[STATS_MOMENTS_MAX];
+	unsigned nmoments;
 	uint64_t in_force;
 	struct stats_fault *faults;
 	size_t nfaults;

@@ -11,6 +11,7 @@
 #include "orchestrator/live/servers.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/moment.h"
 
 #define ANOMALIES_SAID 3 /* of a kind and class */
 
@@ -217,12 +218,29 @@ ack_settled(struct run *r, const struct child_slot *s, uint64_t id)
 		tell_publisher(r, MESSAGE_DONE, id);
 }
 
+/* What chaos waits for has come: it is told once, at once. */
+static void
+tell_moment(struct run *r, const struct event *ev)
+{
+	struct event say = {.type = MESSAGE_MOMENT};
+	unsigned found = moment_of_event(r->moments, ev->type);
+
+	if (found == 0 || ev->time_ns < r->aimed_ns)
+		return;
+	r->moments &= ~found;
+	say.u.moment.moments = found;
+	say.u.moment.at_ns = ev->time_ns;
+	children_send(r->children, r->chaos, &say);
+}
+
 /* Steering: raw arrivals, before the merge. Judges nothing. */
 static void
 steer(struct run *r, struct child_slot *s, const struct event *ev)
 {
 	if (message_class(ev->type) & IS_INVOKE)
 		note_counter(r, s, message_id_of(ev));
+	if (r->moments != 0)
+		tell_moment(r, ev);
 	switch ((unsigned)ev->type) {
 	case MESSAGE_PUBLISH_INVOKE:
 		r->published_bytes += ev->u.publish_invoke.size;
@@ -236,6 +254,10 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 	case MESSAGE_ACK_UNKNOWN:
 		if (ev->u.ack_unknown.gave_up)
 			ack_settled(r, s, ev->u.ack_unknown.id);
+		break;
+	case MESSAGE_AIM:
+		r->moments = ev->u.aim.moments;
+		r->aimed_ns = ev->time_ns;
 		break;
 	case MESSAGE_READY:
 		on_ready(r, s);

@@ -60,8 +60,10 @@ struct run {
 	bool is_up, all_healed, settled, is_unsettled, compared, dumped;
 	bool interrupted, stopped, doomed, killed, concluding;
 	bool has_journal, journal_failed;
-	bool is_deaf;	  /* children can't be heard for good */
-	uint64_t deaf_ns; /* since when; 0: they are heard */
+	unsigned moments;  /* that chaos waits for, as bits */
+	uint64_t aimed_ns; /* since when */
+	bool is_deaf;	   /* children can't be heard for good */
+	uint64_t deaf_ns;  /* since when; 0: they are heard */
 };
 
 /*

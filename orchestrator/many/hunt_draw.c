@@ -200,6 +200,8 @@ draw_mayhem(struct drawing *d)
 	}
 	text_set(d->c->mayhem, sizeof(d->c->mayhem),
 	    drawn[0] != '\0' ? drawn : "none");
+	if (drawn[0] == '\0')
+		set(d, "aim", "");
 }
 
 static void
@@ -209,6 +211,9 @@ draw_times(struct drawing *d)
 	    "1s", "2s..4s", "5s", "2s..12s", NULL};
 	static const char *const holds[] = {
 	    "0", "0", "300ms..2s", "2s..8s", NULL};
+	/* Half of the runs that have faults aim them. */
+	static const char *const aims[] = {
+	    "", "", "", "all", "all", "publish,acked", NULL};
 	const struct option_times *t = &d->hunt->own.run_time;
 
 	d->c->duration_ns =
@@ -217,6 +222,8 @@ draw_times(struct drawing *d)
 		d->c->duration_ns = t->low;
 	set(d, "fault-interval", one_of(d, intervals));
 	set(d, "fault-duration", one_of(d, holds));
+	if (strcmp(d->c->mayhem, "none") != 0)
+		set(d, "aim", one_of(d, aims));
 }
 
 /* Another value for an option, near its default; false when there is none. */

@@ -53,6 +53,8 @@ without_mode(struct run_config *c, unsigned at, char *what)
 			text_add(rest, sizeof(rest), "%s%s",
 			    rest[0] != '\0' ? "," : "", mode);
 	text_set(c->mayhem, sizeof(c->mayhem), rest[0] != '\0' ? rest : "none");
+	if (rest[0] == '\0')
+		c->aim[0] = '\0';
 	drop_extras(c, out);
 	text_format(what, SHRINK_WHAT_MAX, "mayhem without %s", out);
 	return true;
@@ -77,8 +79,8 @@ static bool
 with_default(struct run_config *c, unsigned at, char *what)
 {
 	static const char *const names[] = {"encryption", "storage-compression",
-	    "sync", "server-conf", "rate", "mix", "mix-time", "fault-duration",
-	    "fault-interval", "quiet-time"};
+	    "sync", "server-conf", "rate", "aim", "mix", "mix-time",
+	    "fault-duration", "fault-interval", "quiet-time"};
 	const struct option_spec *row;
 	char why[OPTION_WHY_MAX];
 	size_t i;

@@ -137,6 +137,37 @@ write_prices(const struct page *p)
 	page_table_end(p);
 }
 
+/* Which moments were met by which modes: what was tried, and what was not. */
+static void
+write_moments(const struct page *p)
+{
+	const cJSON *m, *distance, *mode, *list = json_get(p->tree, "moments");
+	char modes[512];
+
+	if (list == NULL)
+		return;
+	page_table_head(p, "aimed at|#faults that met it|#it did not come|"
+			   "#p50 behind it|#p99|faults by mode");
+	cJSON_ArrayForEach (m, list) {
+		fputs("<tr>", p->out);
+		page_cell_text(p, json_text(m, "moment"));
+		page_cell_count(p, json_number(m, "came"));
+		page_cell_count(p, json_number(m, "missed"));
+		distance = json_get(m, "distance_ms");
+		fprintf(p->out,
+		    "<td class=n>%.3f ms</td><td class=n>%.3f ms</td>",
+		    json_number(distance, "p50"), json_number(distance, "p99"));
+		modes[0] = '\0';
+		cJSON_ArrayForEach (mode, json_get(m, "modes"))
+			text_add(modes, sizeof(modes), "%s%s %.0f",
+			    modes[0] != '\0' ? ", " : "", mode->string,
+			    mode->valuedouble);
+		page_cell_text(p, modes);
+		fputs("</tr>\n", p->out);
+	}
+	page_table_end(p);
+}
+
 void
 page_limits(const struct page *p)
 {
@@ -186,6 +217,7 @@ page_faults(const struct page *p)
 		fputs("</tr>\n", p->out);
 	}
 	page_table_end(p);
+	write_moments(p);
 	write_prices(p);
 	write_fault_rows(p);
 	fputs("</section>\n", p->out);

@@ -410,6 +410,33 @@ add_prices(cJSON *o, const struct stats *s)
 			add_price(list, s->modes[i].name, &s->prices->modes[i]);
 }
 
+/* Which moments the faults met: by moment, and of each mode. */
+static void
+add_moments(cJSON *o, const struct stats *s)
+{
+	const struct stats_moment *m;
+	cJSON *list, *item, *modes;
+	unsigned i, j;
+
+	if (s->nmoments == 0)
+		return;
+	list = json_put_array(o, "moments");
+	for (i = 0; i < s->nmoments; i++) {
+		m = &s->moments[i];
+		item = cJSON_CreateObject();
+		json_put_text(item, "moment", m->name);
+		add_count(item, "came", m->came);
+		add_count(item, "missed", m->missed);
+		if (m->came > 0)
+			add_latency(item, "distance_ms", &m->distance);
+		modes = json_put_object(item, "modes");
+		for (j = 0; j < s->nmodes; j++)
+			if (m->modes[j] > 0)
+				add_count(modes, s->modes[j].name, m->modes[j]);
+		json_append(list, item);
+	}
+}
+
 static void
 add_limits(cJSON *o, const struct history *h)
 {
@@ -445,6 +472,11 @@ add_fault(cJSON *list, const struct stats *s, const struct stats_fault *f)
 	add_seconds(item, "heal_s",
 	    f->healed && f->applied_ns ? f->healed_ns - f->applied_ns : 0);
 	add_seconds(item, "planned_t", f->planned_ns);
+	if (f->moment[0] != '\0') {
+		json_put_text(item, "moment", f->moment);
+		if (f->distance_ns > 0)
+			add_ms(item, "distance_ms", f->distance_ns);
+	}
 	if (f->price.operations > 0 || f->price.outage_ns > 0) {
 		add_seconds(item, "outage_s", f->price.outage_ns);
 		add_count(item, "operations", f->price.operations);
@@ -593,6 +625,7 @@ report_tree(const struct history *h, const char *run_dir)
 	json_put_number(o, "longest_ack_wait_stall_ms",
 	    (double)(s->ack_wait_stall_ns / CLOCK_MS));
 	add_faults(o, s);
+	add_moments(o, s);
 	add_prices(o, s);
 	add_limits(o, h);
 	is_whole = add_anomalies(o, h, run_dir);

@@ -54,6 +54,8 @@ static struct world {
 	unsigned whole; /* times that it was told to be so again */
 	struct found found[FOUND_MAX + 1];
 	unsigned nfound;
+	unsigned asked;	      /* moments that it waits for, as bits */
+	unsigned met, missed; /* aimed faults, by whether theirs came */
 } * world;
 
 /* The time, and what goes up the pipe */
@@ -79,6 +81,19 @@ found_of(uint32_t number)
 	return &world->found[FOUND_MAX]; /* nobody's */
 }
 
+/* A step late at most: what it waited for while it had no room is none. */
+static void
+look_at_aimed(const struct msg_fault_aimed *a)
+{
+	if (!a->came) {
+		world->missed++;
+		return;
+	}
+	world->met++;
+	assert_true(a->distance_ns >= a->delay_ns);
+	assert_true(a->distance_ns <= a->delay_ns + 2 * STEP_NS);
+}
+
 void
 __wrap_child_emit(struct child *c, struct event *ev)
 {
@@ -97,6 +112,12 @@ __wrap_child_emit(struct child *c, struct event *ev)
 		f->stops_clock = ev->u.fault_planned.stops_clock;
 		return;
 	}
+	if (ev->type == MESSAGE_AIM)
+		world->asked = ev->u.aim.moments;
+	if (ev->type == MESSAGE_FAULT_AIMED)
+		look_at_aimed(&ev->u.fault_aimed);
+	if (ev->type == MESSAGE_AIM || ev->type == MESSAGE_FAULT_AIMED)
+		return;
 	world->whole += ev->type == MESSAGE_CLUSTER_WHOLE;
 	/* The number of a fault is the first field of all these. */
 	f = found_of(ev->u.fault_healed.fault);
@@ -600,10 +621,26 @@ count_out(void)
 	return out;
 }
 
+/* The load and the servers do what is waited for, one time in two. */
+static void
+happen(struct schedule *s)
+{
+	unsigned bits = world->asked;
+
+	if (some_time(1) == 0)
+		return;
+	schedule_line(s, "JetStream cluster new stream leader for 'A > B'");
+	world->asked = 0; /* it is told once */
+	if (bits != 0)
+		schedule_moment(s, bits, now_ns);
+}
+
 static void
 step(struct schedule *s)
 {
 	now_ns += STEP_NS / 2 + some_time(STEP_NS);
+	if (world->config.aim[0] != '\0')
+		happen(s);
 	schedule_step(s);
 }
 
@@ -635,6 +672,8 @@ static void
 draw_config(struct rng *rng, struct run_config *c)
 {
 	static const char *const bounds[] = {"minority", "none", "1", "2"};
+	static const char *const aims[] = {
+	    "", "", "all", "acked,healing", "elected,catchup,publish"};
 
 	config_init(c);
 	c->run = 1;
@@ -651,6 +690,7 @@ draw_config(struct rng *rng, struct run_config *c)
 		c->fault_duration.low = (1 + rng_below(rng, 30)) * CLOCK_S / 10;
 		c->fault_duration.high = c->fault_duration.low * 3;
 	}
+	text_set(c->aim, sizeof(c->aim), aims[rng_below(rng, 5)]);
 	c->mix = rng_below(rng, 6);
 	c->mix_time_ns = (5 + rng_below(rng, 30)) * CLOCK_S;
 	c->quiet_ns = rng_below(rng, 5) * CLOCK_S;
@@ -724,6 +764,41 @@ test_bound_is_never_exceeded(void **state)
 	/* The bounds were put to the test. */
 	assert_true(reached > 1000);
 	assert_true(faults > 10000);
+}
+
+/* Faults wait for their moments; and for 5 s, where they never come. */
+static void
+test_faults_meet_their_moments(void **state)
+{
+	static struct schedule s;
+	struct run_config c;
+	unsigned met;
+	uint64_t end;
+
+	(void)state;
+	config_init(&c);
+	c.run = c.seed = 1;
+	text_set(c.mayhem, sizeof(c.mayhem), "pause,client_disconnect");
+	text_set(c.aim, sizeof(c.aim), "acked,elected,healing");
+	schedule_begin(&s, &c, 1);
+	for (end = now_ns + 300 * CLOCK_S; now_ns < end;)
+		step(&s);
+	met = world->met;
+	assert_true(met > 30);
+	assert_true(world->missed < met / 4); /* nothing heals */
+	expect_all_undone(&s);
+	assert_int_equal(world->asked, 0);
+	assert_false(world->cluster.is_listened_to);
+
+	text_set(c.aim, sizeof(c.aim), "catchup,created");
+	schedule_begin(&s, &c, 1);
+	for (end = now_ns + 300 * CLOCK_S; now_ns < end;) {
+		now_ns += STEP_NS;
+		schedule_step(&s);
+	}
+	assert_int_equal(world->met, 0);
+	assert_true(world->missed > 30);
+	expect_all_undone(&s);
 }
 
 /* A fault is in force that stops the clock, or that leaves no service. */
@@ -1292,6 +1367,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_bound_is_never_exceeded),
+	    cmocka_unit_test(test_faults_meet_their_moments),
 	    cmocka_unit_test(test_quorum_is_never_taken_unsaid),
 	    cmocka_unit_test(test_same_seed_same_schedule),
 	    cmocka_unit_test(test_mixes),

@@ -11,6 +11,7 @@
 #include "proto/base/text.h"
 
 #define LOOK_NS	 CLOCK_S
+#define SOON_NS	 CLOCK_MS	    /* when the lines are waited for */
 #define LOOK_MAX ((size_t)1 << 20)  /* bytes in a second */
 #define END_MAX	 ((size_t)64 << 20) /* of stacks of all goroutines */
 
@@ -131,7 +132,8 @@ output_look(struct cluster *c, unsigned node)
 	struct output *o = &l->nodes[node - 1].output;
 	uint64_t now = clock_mono_ns();
 
-	if (c->nodes[node - 1].pid == 0 || now < o->looked_ns + LOOK_NS)
+	if (c->nodes[node - 1].pid == 0 ||
+	    now < o->looked_ns + (c->is_listened_to ? SOON_NS : LOOK_NS))
 		return;
 	o->looked_ns = now;
 	o->error.looks++;

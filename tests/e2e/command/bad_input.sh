@@ -31,6 +31,10 @@ usage()
 		$job --mayhem kill_all
 	refuse 64 '--mayhem kill_majority: puts 2 of 3 .*--tolerate 1;' \
 		$job --mayhem pause,kill_majority --tolerate 1
+	refuse 64 'unknown moment "ackd"; did you mean acked\?' \
+		$job --mayhem pause --aim publish,ackd
+	refuse 64 '--aim "acked": there is no fault to aim; --mayhem' \
+		$job --aim acked
 	refuse 64 '--limit "stal<10s": must be .*; did you mean stall\?' \
 		$job --limit 'stal<10s'
 	for bad in most 0 10 -1 ""; do

@@ -37,8 +37,12 @@ tested=0
 for version in 2.9.10 2.15.1; do
 	server=$(server_of "$version") || continue
 	tested=$((tested + 1))
-	kv "$server" --clients 1 -o kv-cas.read=leader
+	kv "$server" --clients 1 -o kv-cas.read=leader --aim publish
 	expect_code 0
+	expect '(.moments | length == 1 and .[0].moment == "publish" and
+		.[0].came > 0) and
+		([.faults[] | select(.distance_ms != null)] | length) ==
+		.moments[0].came' "faults that met an update on its way"
 	expect '.notes | any(contains("no update was ever contended"))' \
 		"one client contends with nobody"
 	expect '.checks | any(.name == "kv" and .says == "holds" and
