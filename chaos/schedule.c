@@ -19,8 +19,17 @@ slots(const struct schedule *s)
 	return s->n + s->cluster->n;
 }
 
+/* When the mix would have begun if healing took no time. */
+static uint64_t
+mix_offset(const struct schedule *s)
+{
+	const struct run_config *c = s->cluster->config;
+
+	return s->mix * (c->mix_time_ns + c->quiet_ns);
+}
+
 static void
-plan_next(struct schedule *s, struct schedule_mode *m)
+draw_next(struct schedule *s, struct schedule_mode *m)
 {
 	memset(&m->fault, 0, sizeof(m->fault));
 	m->fault.ops = m->plan.ops;
@@ -31,6 +40,37 @@ plan_next(struct schedule *s, struct schedule_mode *m)
 	aim_draw(&s->aim, &m->aim_rng, &m->shot);
 	if (m->plan.ops->plan != NULL)
 		m->plan.ops->plan(&m->plan, &m->fault);
+	m->due_ns = m->fault.planned_ns;
+}
+
+/* The next fault that is recorded; when there is no further one it never is. */
+static void
+find_recorded(struct schedule *s, struct schedule_mode *m)
+{
+	const char *mode = m->plan.ops->name;
+	const struct recorded_fault *f;
+	uint64_t planned, late = s->start_ns - s->first_ns;
+
+	for (;; draw_next(s, m)) {
+		planned = mix_offset(s) + m->fault.planned_ns;
+		f = recorded_find(&s->recorded, mode, planned);
+		if (f != NULL) {
+			m->due_ns = f->begin_ns > late ? f->begin_ns - late : 0;
+			return;
+		}
+		if (!recorded_goes_on(&s->recorded, mode, planned)) {
+			m->due_ns = UINT64_MAX;
+			return;
+		}
+	}
+}
+
+static void
+plan_next(struct schedule *s, struct schedule_mode *m)
+{
+	draw_next(s, m);
+	if (s->recorded.faults != NULL && m->plan.ops->plan != NULL)
+		find_recorded(s, m);
 }
 
 /*
@@ -151,7 +191,7 @@ schedule_init(
 {
 	const char *list = cluster->config->mayhem;
 	const struct mayhem_ops *ops;
-	char name[64];
+	char name[64], unread[OPTION_WHY_MAX];
 	int err;
 
 	memset(s, 0, sizeof(*s));
@@ -169,6 +209,12 @@ schedule_init(
 			err = look_at_needs(cluster, ops, why);
 		if (err < 0)
 			return err;
+	}
+	if (cluster->config->schedule[0] != '\0' &&
+	    recorded_load(&s->recorded, cluster->config->schedule, unread) <
+		0) {
+		text_set(why, CLUSTER_WHY_MAX, unread);
+		return -ENOTSUP;
 	}
 	s->at_once = (unsigned)cluster->config->mix;
 	if (s->at_once == 0)
@@ -207,6 +253,7 @@ schedule_fini(struct schedule *s)
 
 	for (i = 0; i < s->n; i++)
 		free(s->modes[i].options);
+	recorded_free(&s->recorded);
 }
 
 /*
@@ -229,7 +276,7 @@ void
 schedule_start(struct schedule *s)
 {
 	s->tolerated = tolerated(s->cluster);
-	s->start_ns = clock_mono_ns();
+	s->start_ns = s->first_ns = clock_mono_ns();
 	deck_init(&s->deck, s->n, s->cluster->config->seed);
 	deal_mix(s);
 }
@@ -270,15 +317,6 @@ target_name(const struct schedule *s, struct fault *f)
 	if (nodes == 0)
 		text_set(f->target, sizeof(f->target), "cluster");
 	return f->target;
-}
-
-/* When the mix would have begun if healing took no time. */
-static uint64_t
-mix_offset(const struct schedule *s)
-{
-	const struct run_config *c = s->cluster->config;
-
-	return s->mix * (c->mix_time_ns + c->quiet_ns);
 }
 
 /* The servers that a fault puts out of service, as bits. */
@@ -561,10 +599,9 @@ longest_due(struct schedule *s, uint64_t elapsed, const bool *looked_at)
 	for (i = 0; i < s->n; i++) {
 		m = &s->modes[i];
 		if (!m->in_mix || looked_at[i] || m->stage != STAGE_NONE ||
-		    m->fault.planned_ns > elapsed)
+		    m->due_ns > elapsed)
 			continue;
-		if (best == NULL ||
-		    m->fault.planned_ns < best->fault.planned_ns)
+		if (best == NULL || m->due_ns < best->due_ns)
 			best = m;
 	}
 	return best;

@@ -19,6 +19,7 @@
 #include "chaos/deck.h"
 #include "chaos/mayhem/mayhem.h"
 #include "proto/child.h"
+#include "proto/recorded.h"
 
 #define SCHEDULE_MODES_MAX  DECK_MAX
 #define SCHEDULE_MIX_ALL    3 /* up to so many modes run all together */
@@ -36,6 +37,7 @@ struct schedule_mode {
 	struct fault fault; /* due next, or in force */
 	enum fault_stage stage;
 	uint64_t since_ns;    /* when the stage began */
+	uint64_t due_ns;      /* offset in the mix at which it is due */
 	struct aim_shot shot; /* the moment that the fault waits for */
 	struct rng aim_rng;
 	bool applied, undone;
@@ -50,9 +52,11 @@ struct schedule {
 	   for the case that it ends by itself. */
 	struct schedule_mode modes[SCHEDULE_MODES_MAX + CONFIG_NODES_MAX];
 	unsigned n;
-	unsigned at_once; /* modes of a mix */
-	uint32_t mix;	  /* number of the present one, from 0 */
-	struct deck deck; /* of the modes */
+	unsigned at_once;	  /* modes of a mix */
+	uint32_t mix;		  /* number of the present one, from 0 */
+	uint64_t first_ns;	  /* of the first mix */
+	struct recorded recorded; /* --schedule; none: what is drawn */
+	struct deck deck;	  /* of the modes */
 	struct aim aim;
 	uint32_t faults;   /* numbered so far */
 	uint64_t start_ns; /* of the present mix; 0: not started */

@@ -29,6 +29,8 @@ const struct cli_command cli_commands[] = {
 	cmd_matrix},
     {"hunt", "drawn runs for --duration, and the distinct failures they met",
 	cmd_hunt},
+    {"replay", "run RUN_DIR again, with its faults when they began",
+	cmd_replay},
     {"shrink", "the smallest run that still fails like RUN_DIR", cmd_shrink},
     {"bisect", "the first of --server-bin OLD,...,NEW to fail like RUN_DIR",
 	cmd_bisect},

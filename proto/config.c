@@ -83,6 +83,9 @@ const struct option_spec config_options[] = {
 	"how long a fault lasts; 0 is what suits its mode"),
     TEXT("aim", aim, "", "MOMENT[,MOMENT]",
 	"faults wait for these moments, or all; default they don't wait"),
+    TEXT("schedule", schedule, "", "FILE",
+	"faults of this report.json begin as they did, and no others; needs "
+	"its seed"),
     TEXT("tolerate", tolerate, "minority", "BOUND",
 	"servers out of service at once: minority, a number, or none (no "
 	"bound)"),

@@ -33,6 +33,7 @@ struct run_config {
 	struct option_times fault_interval; /* one time: the mean */
 	struct option_times fault_duration; /* 0: each mode's own */
 	char aim[CONFIG_LIST_MAX];	    /* moments, or all; empty: none */
+	char schedule[CONFIG_PATH_MAX];	    /* faults as recorded there */
 	char tolerate[16];
 	uint64_t mix; /* modes at once; 0: all, or 2 of many */
 	uint64_t mix_time_ns;

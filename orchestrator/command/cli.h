@@ -22,6 +22,7 @@ int cmd_matrix(int argc, char **argv);
 int cmd_hunt(int argc, char **argv);
 int cmd_shrink(int argc, char **argv);
 int cmd_bisect(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 
 /* natsburn --completion bash|zsh. */
 int cmd_completion(int argc, char **argv);

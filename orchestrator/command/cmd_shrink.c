@@ -14,6 +14,7 @@
 #include "orchestrator/command/validate.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/attempts.h"
+#include "orchestrator/many/past.h"
 #include "orchestrator/many/shrink.h"
 #include "orchestrator/report/command_line.h"
 #include "proto/base/clock.h"
@@ -21,6 +22,8 @@
 
 #define SURE_PERCENT 90 /* that a step without the failure has lost it */
 #define ENOUGH	     3	/* times it was met: its rate is known */
+/* What a name below it leaves of a path. */
+#define SCHEDULE_DIR_MAX (CONFIG_PATH_MAX - 32)
 
 struct shrink_options {
 	uint64_t tries;
@@ -60,16 +63,15 @@ try_smaller(struct shrinking *s, const char *what)
 	return rate.met > 0;
 }
 
-/* All steps, each as long as it helps. 0 or -errno. */
+/* All of these steps, each as long as it helps. 0 or -errno. */
 static int
-shrink_all(struct shrinking *s)
+shrink_by(struct shrinking *s, const struct shrink_step *step)
 {
-	const struct shrink_step *step;
 	char what[SHRINK_WHAT_MAX];
 	unsigned at;
 	int got;
 
-	for (step = shrink_steps; step->make != NULL; step++) {
+	for (; step->make != NULL; step++) {
 		for (at = 0;;) {
 			s->smaller = s->c;
 			if (!step->make(&s->smaller, at, what))
@@ -87,6 +89,33 @@ shrink_all(struct shrinking *s)
 	return 0;
 }
 
+/*
+ * Are the faults of the last run that failed enough, at the times at which they
+ * began? Then some of them are taken away. 0 or -errno.
+ */
+static int
+shrink_faults(struct shrinking *s)
+{
+	cJSON *report;
+	uint64_t seed;
+	int err;
+
+	if (s->t.failed[0] == '\0')
+		return 0;
+	report = past_load(s->t.failed, &s->smaller);
+	seed = s->smaller.seed;
+	s->smaller = s->c;
+	s->smaller.seed = seed;
+	text_format(s->smaller.schedule, sizeof(s->smaller.schedule),
+	    "%.*s/faults.json", SCHEDULE_DIR_MAX, s->t.dir);
+	err = shrink_save_faults(report, s->smaller.schedule);
+	cJSON_Delete(report);
+	if (err < 0)
+		return err == -ENOENT ? 0 : err;
+	err = try_smaller(s, "faults when they began");
+	return err > 0 ? shrink_by(s, shrink_fault_steps) : err;
+}
+
 static int
 say_end(struct shrinking *s)
 {
@@ -99,7 +128,8 @@ say_end(struct shrinking *s)
 	if (err < 0)
 		return err;
 	s->c.out[0] = '\0';
-	s->c.seed = 0;
+	if (s->c.schedule[0] == '\0')
+		s->c.seed = 0;
 	text_format(command, sizeof(command), "natsburn run %s", s->c.test);
 	command_line_options(command, &s->c);
 	printf("%s\n%u of %u runs have it; evidence %s\n", command, rate.met,
@@ -122,7 +152,9 @@ shrink(struct shrinking *s)
 		return EXIT_INCONCLUSIVE;
 	}
 	if (err == 0)
-		err = shrink_all(s);
+		err = shrink_by(s, shrink_steps);
+	if (err == 0)
+		err = shrink_faults(s);
 	if (err == 0)
 		err = say_end(s);
 	return err < 0 ? attempts_conclude(err) : EXIT_PASS;

@@ -13,6 +13,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/moment.h"
+#include "proto/recorded.h"
 #include "worker/worker.h"
 
 #define NAMES_MAX 64
@@ -84,6 +85,25 @@ validate_aim(const struct run_config *c)
 	for (n = 0; moments[n].name != NULL; n++)
 		names[n] = moments[n].name;
 	return unknown_name("moment", unknown, names, n);
+}
+
+static int
+validate_schedule(const struct run_config *c)
+{
+	struct recorded r = {0};
+	char why[OPTION_WHY_MAX];
+	int bad = 0;
+
+	if (c->schedule[0] == '\0')
+		return 0;
+	if (recorded_load(&r, c->schedule, why) < 0)
+		bad = usage_error("--schedule %s", why);
+	else if (c->seed == 0)
+		bad = usage_error("--schedule \"%s\": needs the --seed that "
+				  "its faults were drawn from",
+		    c->schedule);
+	recorded_free(&r);
+	return bad;
 }
 
 static int
@@ -342,6 +362,8 @@ validate_config(const struct run_config *c)
 		bad = validate_mayhem(c);
 	if (bad == 0)
 		bad = validate_aim(c);
+	if (bad == 0)
+		bad = validate_schedule(c);
 	if (bad == 0)
 		bad = validate_extras(c);
 	if (bad == 0)

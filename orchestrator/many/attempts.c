@@ -15,6 +15,7 @@
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
+#include "orchestrator/many/past.h"
 #include "orchestrator/many/process.h"
 #include "proto/base/clock.h"
 #include "proto/base/file.h"
@@ -24,43 +25,6 @@
 
 #define LOOK_MS 500
 #define ROOM	64 /* bytes of names below the folder */
-
-/* Those of tests and modes. 0 or -EINVAL. */
-static int
-read_extras(const cJSON *list, struct run_config *c)
-{
-	char why[OPTION_WHY_MAX];
-	const cJSON *o;
-	int err = 0;
-
-	cJSON_ArrayForEach (o, list) {
-		if (err == 0 && cJSON_IsString(o))
-			err = config_set(c, "o", o->valuestring, why);
-	}
-	return err;
-}
-
-/* The options of a report: all of them, by name. 0 or -EINVAL. */
-static int
-read_options(const cJSON *report, struct run_config *c)
-{
-	const cJSON *options = json_get(report, "options"), *o;
-	char why[OPTION_WHY_MAX];
-	int err;
-
-	config_init(c);
-	err = read_extras(json_get(options, "o"), c);
-	cJSON_ArrayForEach (o, options) {
-		if (err == 0 && cJSON_IsString(o))
-			err = config_set(c, o->string, o->valuestring, why);
-	}
-	if (err == 0 && c->test[0] == '\0')
-		err = -EINVAL;
-	c->json = c->quiet = false;
-	c->metrics[0] = '\0';
-	c->rounds = 0;
-	return err;
-}
 
 /* The signature of the first violation: false when there is none. */
 static bool
@@ -95,16 +59,13 @@ has_signature(const struct attempts *t, const cJSON *report)
 static int
 take_report(struct attempts *t, const char *run_dir, struct run_config *c)
 {
-	char path[CONFIG_PATH_MAX + ROOM];
-	cJSON *report;
+	cJSON *report = past_load(run_dir, c);
 	int bad = 0;
 
-	text_format(path, sizeof(path), "%s/report.json", run_dir);
-	report = forms_load(path);
-	if (report == NULL || read_options(report, c) < 0)
-		bad =
-		    usage_error("\"%s\": has no report.json of a run", run_dir);
-	else if (!first_signature(report, c->test, t->signature))
+	if (report == NULL)
+		return EXIT_USAGE;
+	c->rounds = 0;
+	if (!first_signature(report, c->test, t->signature))
 		bad = usage_error(
 		    "\"%s\": has no violation to look for", run_dir);
 	text_set(t->test, sizeof(t->test), c->test);
@@ -195,7 +156,9 @@ run_once(struct attempts *t, struct run_config *c)
 	pid_t pid;
 
 	text_format(c->out, sizeof(c->out), "%s/try-%04u", t->dir, ++t->made);
-	c->seed = t->seed++;
+	/* Recorded faults are those of their seed. */
+	if (c->schedule[0] == '\0')
+		c->seed = t->seed++;
 	pid = process_begin(c);
 	if (pid < 0)
 		return (int)pid;

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* What can be taken away from a run; see shrink.h. */
+#include <errno.h>
 #include <string.h>
 
 #include "orchestrator/command/validate.h"
 #include "orchestrator/many/shrink.h"
 #include "proto/base/clock.h"
+#include "proto/base/file.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
-#define SHORTEST_NS (5 * CLOCK_S) /* of a load */
+#define SHORTEST_NS	 (5 * CLOCK_S) /* of a load */
+#define FAULTS_MAX_BYTES ((size_t)1 << 26)
 
 /* An item of a list, by its place. */
 static bool
@@ -160,6 +164,81 @@ shorter(struct run_config *c, unsigned at, char *what)
 	text_format(what, SHRINK_WHAT_MAX, "--duration %s", time);
 	return true;
 }
+
+static int
+save(const cJSON *tree, const char *path)
+{
+	char *text = cJSON_Print(tree);
+	int err =
+	    text != NULL ? file_replace(path, text, strlen(text)) : -ENOMEM;
+
+	cJSON_free(text);
+	return err;
+}
+
+int
+shrink_save_faults(const cJSON *report, const char *path)
+{
+	cJSON *o = cJSON_CreateObject();
+	int err = -ENOENT;
+
+	json_put_copy(o, report, "phases");
+	json_put_copy(o, report, "faults");
+	if (cJSON_GetArraySize(json_get(o, "faults")) > 0)
+		err = save(o, path);
+	cJSON_Delete(o);
+	return err;
+}
+
+/*
+ * Parts of n things, from halves to single ones: first, and how many, of part
+ * number at. False when there are no so many.
+ */
+static bool
+part_of(int n, unsigned at, int *first, int *count)
+{
+	int size, parts;
+
+	for (size = (n + 1) / 2; size > 0;
+	     size = size > 1 ? (size + 1) / 2 : 0) {
+		parts = (n + size - 1) / size;
+		if ((int)at < parts) {
+			*first = (int)at * size;
+			*count = *first + size > n ? n - *first : size;
+			return n > *count;
+		}
+		at -= (unsigned)parts;
+	}
+	return false;
+}
+
+/* The other file has the number of its faults in its name. */
+static bool
+without_faults(struct run_config *c, unsigned at, char *what)
+{
+	cJSON *o = json_load(c->schedule, FAULTS_MAX_BYTES);
+	cJSON *faults = cJSON_GetObjectItem(o, "faults");
+	int n = cJSON_GetArraySize(faults), first, count, i;
+	char path[sizeof(c->schedule)];
+	const char *slash = strrchr(c->schedule, '/');
+	bool ok;
+
+	if (o == NULL || slash == NULL || !part_of(n, at, &first, &count)) {
+		cJSON_Delete(o);
+		return false;
+	}
+	for (i = 0; i < count; i++)
+		cJSON_DeleteItemFromArray(faults, first);
+	text_format(path, sizeof(path), "%.*s/faults-%d-%u.json",
+	    (int)(slash - c->schedule), c->schedule, n, at);
+	ok = save(o, path) == 0;
+	cJSON_Delete(o);
+	text_set(c->schedule, sizeof(c->schedule), path);
+	text_format(what, SHRINK_WHAT_MAX, "%d of %d faults", n - count, n);
+	return ok;
+}
+
+const struct shrink_step shrink_fault_steps[] = {{without_faults}, {NULL}};
 
 const struct shrink_step shrink_steps[] = {{without_mode}, {fewer_servers},
     {one_replica}, {shorter}, {without_extra}, {with_default}, {fewer_clients},

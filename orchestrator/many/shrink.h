@@ -3,6 +3,8 @@
 #ifndef ORCHESTRATOR_SHRINK_H
 #define ORCHESTRATOR_SHRINK_H
 
+#include <cjson/cJSON.h>
+
 #include "proto/config.h"
 
 #define SHRINK_WHAT_MAX 256
@@ -19,5 +21,17 @@ struct shrink_step {
 
 /* From what takes most away to what takes least; a NULL ends them. */
 extern const struct shrink_step shrink_steps[];
+
+/*
+ * Likewise of a run whose faults are those of a file (c->schedule): another
+ * file, beside it, has some of them less.
+ */
+extern const struct shrink_step shrink_fault_steps[];
+
+/*
+ * Save the faults of a run's report in a file that --schedule takes. 0, or
+ * -errno; -ENOENT when it had none.
+ */
+int shrink_save_faults(const cJSON *report, const char *path);
 
 #endif

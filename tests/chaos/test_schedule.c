@@ -958,6 +958,82 @@ test_same_seed_same_schedule(void **state)
 	assert_true(differ > 100);
 }
 
+/* As report.json has them, but for every third fault. */
+static void
+save_faults(const char *path)
+{
+	FILE *f = fopen(path, "w");
+	const struct found *x;
+	const char *between = "";
+	unsigned i;
+
+	assert_non_null(f);
+	fputs("{\"phases\": [{\"name\": \"mayhem\", \"t\": 2}], \"faults\": [",
+	    f);
+	for (i = 0; i < world->nfound; i++) {
+		x = &world->found[i];
+		if (i % 3 == 2)
+			continue;
+		fprintf(f,
+		    "%s{\"mode\": \"%s\", \"planned_t\": %.3f, \"t\": %.3f}",
+		    between, x->mode, (double)(x->planned_ns / CLOCK_MS) / 1e3,
+		    2 + (double)(x->begun_ns - 1000 * CLOCK_S) / 1e9);
+		between = ",";
+	}
+	fputs("]}", f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/*
+ * Recorded faults come again when they began, and no others, however long the
+ * servers take to heal: the noise is another one.
+ */
+static void
+test_recorded_faults_come_again(void **state)
+{
+	static struct found kept[FOUND_MAX];
+	static struct schedule s;
+	struct run_config c;
+	unsigned i, n, nkept, same = 0;
+	char dir[SUPPORT_PATH_MAX], path[SUPPORT_PATH_MAX + 16];
+	uint64_t end;
+
+	(void)state;
+	support_dir_make(dir);
+	text_format(path, sizeof(path), "%s/faults.json", dir);
+	config_init(&c);
+	c.run = c.seed = 7;
+	c.servers = 5;
+	text_set(
+	    c.mayhem, sizeof(c.mayhem), "pause,client_disconnect,pause_leader");
+	schedule_begin(&s, &c, 1);
+	for (end = now_ns + 200 * CLOCK_S; now_ns < end;)
+		step(&s);
+	expect_all_undone(&s);
+	nkept = world->nfound;
+	memcpy(kept, world->found, sizeof(kept));
+	save_faults(path);
+
+	text_set(c.schedule, sizeof(c.schedule), path);
+	schedule_begin(&s, &c, 2);
+	for (end = now_ns + 400 * CLOCK_S; now_ns < end;)
+		step(&s);
+	expect_all_undone(&s);
+	assert_int_equal(world->nfound, nkept - nkept / 3);
+	for (i = n = 0; i < nkept; i++) {
+		if (i % 3 == 2)
+			continue;
+		for (n = 0; n < world->nfound; n++)
+			same +=
+			    kept[i].planned_ns == world->found[n].planned_ns &&
+			    strcmp(kept[i].mode, world->found[n].mode) == 0 &&
+			    world->found[n].begun_ns + CLOCK_MS >=
+				kept[i].begun_ns;
+	}
+	assert_int_equal(same, world->nfound);
+	support_dir_remove(dir);
+}
+
 /* A new mix: each mode has come once before any comes again. */
 static void
 expect_fair_deal(const struct schedule *s, unsigned *dealt)
@@ -1370,6 +1446,7 @@ main(void)
 	    cmocka_unit_test(test_faults_meet_their_moments),
 	    cmocka_unit_test(test_quorum_is_never_taken_unsaid),
 	    cmocka_unit_test(test_same_seed_same_schedule),
+	    cmocka_unit_test(test_recorded_faults_come_again),
 	    cmocka_unit_test(test_mixes),
 	    cmocka_unit_test(test_waiting_outage_is_not_starved),
 	    cmocka_unit_test(test_nothing_goes_down_beside_what_is_unhealed),

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* Findings that are the same have one signature, others have another. */
+/*
+ * Findings that are the same have one signature, others have another; and what
+ * shrink takes away of recorded faults.
+ */
 #include "tests/support.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "orchestrator/many/hunt.h"
+#include "orchestrator/many/shrink.h"
+#include "proto/base/text.h"
 #include "proto/json.h"
 
 static void
@@ -94,10 +100,53 @@ test_odd(void **state)
 	assert_string_equal(out, "pipeline: lost (guarantees 1):");
 }
 
+/* Of five faults: halves, quarters, then each alone; never all of them. */
+static void
+test_faults_are_taken_away(void **state)
+{
+	static const char five[] =
+	    "{\"phases\": [{\"name\": \"mayhem\", \"t\": 2}], \"faults\": ["
+	    "{\"fault\": 1}, {\"fault\": 2}, {\"fault\": 3}, "
+	    "{\"fault\": 4}, {\"fault\": 5}]}";
+	char dir[SUPPORT_PATH_MAX], path[SUPPORT_PATH_MAX + 16],
+	    what[SHRINK_WHAT_MAX];
+	cJSON *report = json_parse(five, strlen(five), 8), *left;
+	struct run_config given, c;
+	unsigned at, single = 0;
+
+	(void)state;
+	support_dir_make(dir);
+	text_format(path, sizeof(path), "%s/faults.json", dir);
+	assert_non_null(report);
+	assert_int_equal(shrink_save_faults(report, path), 0);
+	cJSON_Delete(report);
+	config_init(&given);
+	text_set(given.schedule, sizeof(given.schedule), path);
+	for (at = 0;; at++) {
+		c = given;
+		if (!shrink_fault_steps[0].make(&c, at, what))
+			break;
+		left = json_load(c.schedule, 4096);
+		assert_between(
+		    cJSON_GetArraySize(json_get(left, "faults")), 1, 4);
+		assert_int_equal(
+		    cJSON_GetArraySize(json_get(left, "phases")), 1);
+		single += cJSON_GetArraySize(json_get(left, "faults")) == 4;
+		cJSON_Delete(left);
+	}
+	/* Of halves and quarters the last one is a single fault, too. */
+	assert_int_equal(single, 5 + 1);
+	report = json_parse("{\"faults\": []}", 14, 8);
+	assert_int_equal(shrink_save_faults(report, path), -ENOENT);
+	cJSON_Delete(report);
+	support_dir_remove(dir);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_faults_are_taken_away),
 	    cmocka_unit_test(test_text),
 	    cmocka_unit_test(test_same),
 	    cmocka_unit_test(test_other),

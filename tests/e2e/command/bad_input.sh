@@ -31,6 +31,10 @@ usage()
 		$job --mayhem kill_all
 	refuse 64 '--mayhem kill_majority: puts 2 of 3 .*--tolerate 1;' \
 		$job --mayhem pause,kill_majority --tolerate 1
+	refuse 64 '--schedule "plain": must be the report.json of a run' \
+		$job --mayhem pause --seed 1 --schedule plain
+	refuse 64 'replay: which run' replay
+	refuse 64 '"empty": has no report.json of a run' replay empty
 	refuse 64 'unknown moment "ackd"; did you mean acked\?' \
 		$job --mayhem pause --aim publish,ackd
 	refuse 64 '--aim "acked": there is no fault to aim; --mayhem' \

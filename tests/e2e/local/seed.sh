@@ -57,3 +57,14 @@ n=$(reloads_of "$work/a")
 [ "$(faults_of "$work/a" 3 | jq -c '.[0]')" != \
 	"$(faults_of "$work/b" 3 | jq -c '.[0]')" ] ||
 	fail "two seeds, one schedule"
+
+# A replay has the faults of its run, at the times at which they began: none
+# earlier, and no others.
+start replay "$work/a" --out "$work/d"
+finished 120
+expect_code 0
+jq -e -n --slurpfile a "$work/a/report.json" --slurpfile d \
+	"$work/d/report.json" '[$a[0].faults[] | {mode, planned_t, t}] as $had |
+	($d[0].faults | length > 0) and ($d[0].faults | all(. as $f |
+	$had | any(.mode == $f.mode and .planned_t == $f.planned_t and
+	.t < $f.t + 0.5)))' >/dev/null || fail "another schedule"
