@@ -23,6 +23,7 @@ int cmd_hunt(int argc, char **argv);
 int cmd_shrink(int argc, char **argv);
 int cmd_bisect(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 
 /* natsburn --completion bash|zsh. */
 int cmd_completion(int argc, char **argv);

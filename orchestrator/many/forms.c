@@ -10,6 +10,7 @@
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report_files.h"
 #include "proto/base/stream.h"
+#include "proto/base/text.h"
 #include "proto/json.h"
 
 extern const char page_style[];
@@ -190,11 +191,8 @@ forms_tone(const char *word)
 }
 
 void
-forms_page_begin(
-    const cJSON *tree, const cJSON *rows, const char *name, FILE *out)
+forms_page_head(const cJSON *tree, const char *title, FILE *out)
 {
-	const char *word = forms_worst(rows);
-
 	fprintf(out,
 	    "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
 	    "<meta name=viewport content=\"width=device-width, "
@@ -202,9 +200,20 @@ forms_page_begin(
 	    "<meta http-equiv=Content-Security-Policy content=\"default-src "
 	    "'none'; style-src 'unsafe-inline'\">\n"
 	    "<meta name=generator content=\"natsburn %s\">\n"
-	    "<title>%s: %s – natsburn</title>\n<style>\n%s</style>\n"
+	    "<title>%s – natsburn</title>\n<style>\n%s</style>\n"
 	    "</head>\n<body>\n",
-	    json_text(tree, "natsburn"), word, name, page_style);
+	    json_text(tree, "natsburn"), title, page_style);
+}
+
+void
+forms_page_begin(
+    const cJSON *tree, const cJSON *rows, const char *name, FILE *out)
+{
+	const char *word = forms_worst(rows);
+	char title[128];
+
+	text_format(title, sizeof(title), "%s: %.64s", word, name);
+	forms_page_head(tree, title, out);
 	fprintf(out,
 	    "<header class=%s><div>\n<h1 class=verdict><span class=badge>%s"
 	    "</span>%s</h1>\n<p class=what>",

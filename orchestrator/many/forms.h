@@ -55,6 +55,9 @@ enum term_style forms_style(const char *word);
 /* A page in the look of the report page. A class for a result: */
 const char *forms_tone(const char *word);
 
+/* All up to the body. */
+void forms_page_head(const cJSON *tree, const char *title, FILE *);
+
 /* All up to the line that says what this is, which the caller writes. */
 void forms_page_begin(
     const cJSON *tree, const cJSON *rows, const char *name, FILE *);

@@ -34,6 +34,9 @@ usage()
 	refuse 64 '--schedule "plain": must be the report.json of a run' \
 		$job --mayhem pause --seed 1 --schedule plain
 	refuse 64 'replay: which run' replay
+	refuse 64 'compare: two folders or more' compare empty
+	refuse 64 '"empty": has no report.json of a run, no matrix' \
+		compare empty empty
 	refuse 64 '"empty": has no report.json of a run' replay empty
 	refuse 64 'unknown moment "ackd"; did you mean acked\?' \
 		$job --mayhem pause --aim publish,ackd
