@@ -619,18 +619,16 @@ known_of(const struct contents *ct, const struct msg_deliver *m)
 	return (struct known){0, 0};
 }
 
-/* It takes nothing of the kind since a moment; 0: whoever leads. */
+/* It lies before where it begins, on a replica that was not behind then. */
 static enum life_flaw
 flaw_of_place(const struct life *f, const struct life_range *r,
-    const struct msg_deliver *m, uint64_t *since_ns)
+    const struct msg_deliver *m)
 {
-	*since_ns = 0;
 	if (r->policies == 1u << POLICY_BY_SEQ && m->seq < r->start_low)
 		return FLAW_BELOW;
 	if (r->policies == 1u << POLICY_BY_TIME && m->stamp_ns != 0 &&
 	    m->stamp_ns < r->start_ns_low)
 		return FLAW_EARLY;
-	*since_ns = f->asked_ns;
 	if ((r->policies == 1u << POLICY_NEW ||
 		r->policies == 1u << POLICY_LAST) &&
 	    f->made_ns != LIVES_NEVER && m->seq < f->floor)
@@ -654,7 +652,8 @@ life_flaw(const struct lives *l, const struct contents *ct,
 	r = range_now(f);
 	if (bit != 0 && (r.ever & bit) == 0)
 		return FLAW_SUBJECT;
-	flaw = flaw_of_place(f, &r, m, since_ns);
+	*since_ns = f->asked_ns;
+	flaw = flaw_of_place(f, &r, m);
 	if (flaw != FLAW_NONE || k.invoked_ns == 0)
 		return flaw;
 	*since_ns = f->ended_ns;

@@ -157,30 +157,40 @@ unsteady(void **state)
 #define SUBJECT_1 4
 #define SUBJECT_4 5
 
-/* What it can't deliver whoever leads. */
+/*
+ * What it can't deliver: of other subjects whoever leads; what lies before its
+ * beginning unless a replica may have been behind.
+ */
 static void
 misplaced(void **state)
 {
+	enum anomaly_class class;
 	struct churn_story s;
-	unsigned i;
+	unsigned i, k;
 
 	(void)state;
-	for (i = 0; i < 6; i++) {
+	for (i = 0; i < 18; i++) {
+		k = i / 6; /* 1: another meta leader; 2: a fault before */
 		churn_begin(&s);
-		if (i < 2)
+		if (k == 2)
+			store_fault(&s.store);
+		if (i % 6 < 2)
 			s.terms.subjects = BIT(1);
-		if (i == 2 || i == 3) {
+		if (i % 6 == 2 || i % 6 == 3) {
 			s.terms.policy = POLICY_BY_SEQ;
-			s.terms.start_seq = SUBJECT_1 + (i == 2);
+			s.terms.start_seq = SUBJECT_1 + (i % 6 == 2);
 		}
-		if (i > 3) {
+		if (i % 6 > 3) {
 			s.terms.policy = POLICY_BY_TIME;
-			s.terms.start_ns = 1 + SUBJECT_1 + (i == 4);
+			s.terms.start_ns = 1 + SUBJECT_1 + (i % 6 == 4);
 		}
 		settle(&s);
-		churn_deliver(&s, i == 1 ? SUBJECT_4 : SUBJECT_1, 1);
-		s.store.expected[ANOMALY_MISDELIVERED][VOWED] =
-		    i == 1 || i == 2 || i == 4;
+		if (k == 1)
+			s.meta = "n1";
+		churn_deliver(&s, i % 6 == 1 ? SUBJECT_4 : SUBJECT_1, 1);
+		class = k > 0 && i % 6 > 1 ? CLASS_WARNING : VOWED;
+		s.store.expected[ANOMALY_MISDELIVERED][class] =
+		    i % 6 == 1 || i % 6 == 2 || i % 6 == 4;
 		churn_end(&s);
 	}
 }
