@@ -46,6 +46,14 @@ life_is_certain(const struct life *f)
 }
 
 bool
+life_was_there(const struct life *f)
+{
+	return f->open.id != 0 && f->made_ns != LIVES_NEVER &&
+	       f->ending_ns >= f->open.asked_ns && !f->is_vague &&
+	       !f->is_unclear;
+}
+
+bool
 life_is_over(const struct life *f)
 {
 	return f->ended_ns != LIVES_NEVER && f->lost_makes == 0 && !f->is_vague;
@@ -320,7 +328,8 @@ enter_edit(struct lives *l, const struct event *ev, const struct contents *ct)
 		return;
 	if (f->open.id != 0)
 		change_lost(f);
-	f->open = (struct life_change){m->id, m->what, m->until_ns, f->told};
+	f->open = (struct life_change){
+	    m->id, ev->time_ns, m->what, m->until_ns, f->told};
 	if (m->what == EDIT_CREATE)
 		begin_create(f, ev, ct);
 	else if (m->what == EDIT_DELETE && f->ending_ns == LIVES_NEVER)
@@ -377,28 +386,41 @@ change_ok(const struct lives *l, struct life *f, const struct contents *ct,
 	f->open.id = 0;
 }
 
+/* Where a change is open; l->n: nowhere. */
+static uint32_t
+place_of(const struct lives *l, uint64_t id)
+{
+	uint32_t i = 0;
+
+	while (i < l->n && (l->at[i].number == 0 || l->at[i].open.id != id))
+		i++;
+	return id != 0 ? i : l->n;
+}
+
+const struct life *
+life_changing(const struct lives *l, uint64_t id)
+{
+	return life_of(l, place_of(l, id));
+}
+
 static void
 enter_change(struct lives *l, const struct event *ev, const struct contents *ct)
 {
 	/* All of them have their id in one place. */
 	uint64_t id = ev->type == MESSAGE_CHANGE_END ? ev->u.change_end.id
 						     : ev->u.change_ok.id;
-	struct life *f;
-	uint32_t i;
+	uint32_t i = place_of(l, id);
+	struct life *f = i < l->n ? &l->at[i] : NULL;
 
-	for (i = 0; i < l->n; i++) {
-		f = &l->at[i];
-		if (f->number == 0 || f->open.id != id || id == 0)
-			continue;
-		if (ev->type == MESSAGE_CHANGE_OK)
-			change_ok(l, f, ct, ev->time_ns);
-		else if (ev->type == MESSAGE_CHANGE_FAIL) {
-			f->refused_makes += f->open.what == EDIT_CREATE;
-			f->open.id = 0;
-		} else
-			change_lost(f);
+	if (f == NULL)
 		return;
-	}
+	if (ev->type == MESSAGE_CHANGE_OK)
+		change_ok(l, f, ct, ev->time_ns);
+	else if (ev->type == MESSAGE_CHANGE_FAIL) {
+		f->refused_makes += f->open.what == EDIT_CREATE;
+		f->open.id = 0;
+	} else
+		change_lost(f);
 }
 
 static void

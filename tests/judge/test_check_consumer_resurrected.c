@@ -470,6 +470,53 @@ differs(void **state)
 	}
 }
 
+/* "There is none", in answer to an update, or to a first delete. */
+static void
+refused(void **state)
+{
+	struct event ev = {.type = MESSAGE_CHANGE_UNKNOWN};
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 10; i++) {
+		churn_begin(&s);
+		s.terms.inactive_ns = i == 3 ? 5 * CLOCK_S : 0;
+		s.terms.replicas = i == 4;
+		if (i == 5)
+			churn_create(&s);
+		else
+			settle(&s);
+		if (i == 2) /* that one may have done it */
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_DELETE));
+		if (i == 4 || i == 6)
+			store_fault(&s.store);
+		if (i == 4)
+			churn_pass(&s, 60 * CLOCK_S);
+		ev.u.change_unknown = (struct msg_change_unknown){
+		    .id = churn_ask(
+			&s, i == 1 || i == 2 ? EDIT_DELETE : EDIT_UPDATE),
+		    .attempt = 1,
+		    .code = i == 7   ? 10008
+			    : i == 1 ? 10014
+				     : 10149};
+		ev.type = i == 8 ? MESSAGE_CHANGE_FAIL : MESSAGE_CHANGE_UNKNOWN;
+		if (i == 9)
+			s.meta = "n1";
+		if (i == 9)
+			churn_pass(&s, 2 * CLOCK_S);
+		store_feed(&s.store, &ev);
+		if (i < 2 || i == 8)
+			s.store.expected[ANOMALY_MISANSWERED][VOWED] = 1;
+		if (i == 4 || i == 6 || i == 9)
+			s.store
+			    .expected[ANOMALY_MISANSWERED][CLASS_DOCUMENTED] =
+			    1;
+		churn_end(&s);
+	}
+}
+
 /* A publish of subject 1 whose outcome is open. */
 static uint64_t
 put_one(struct churn_story *s)
@@ -607,6 +654,7 @@ main(void)
 	    cmocka_unit_test(there),
 	    cmocka_unit_test(resurrected),
 	    cmocka_unit_test(differs),
+	    cmocka_unit_test(refused),
 	    cmocka_unit_test(counts),
 	    cmocka_unit_test(lives),
 	};
