@@ -247,8 +247,9 @@ newest(const struct stock *st, uint32_t subject, uint64_t now_ns)
 }
 
 /*
- * What was in the stream before a life began that takes the new, or the last
- * and the new: nothing below this may come. Of the last the newest itself may.
+ * What every server had when a life was asked for that does not begin with all:
+ * nothing below this may come that lies before its beginning, which is at the
+ * end of a replica that is behind. Of the last the newest itself may.
  */
 static uint64_t
 floor_of(
@@ -259,12 +260,10 @@ floor_of(
 
 	if (st == NULL)
 		return 0;
-	if (t->policy == POLICY_NEW) {
+	if (t->policy != POLICY_LAST) {
 		seq = newest(st, 0, now_ns);
 		return seq != 0 ? seq + 1 : 0;
 	}
-	if (t->policy != POLICY_LAST)
-		return 0;
 	if (t->subjects == 0)
 		return newest(st, 0, now_ns);
 	for (i = 1; i <= LIVES_SUBJECTS; i++)
@@ -618,8 +617,14 @@ life_must(const struct lives *l, const struct contents *ct,
 		return DEBT_SURE;
 	if ((r.policies & ~begins_late) != 0 || e->invoked_ns <= f->made_ns)
 		return DEBT_NONE;
-	/* Until a quorum knows where it has begun a new leader begins anew. */
-	return f->firm != 0 && e->seq > f->firm ? DEBT_SURE : DEBT_STEADY;
+	/*
+	 * Until a quorum knows where it has begun a new leader begins anew: of
+	 * each subject with another message, so one does not tell of others.
+	 */
+	return f->firm != 0 && e->seq > f->firm &&
+		       (r.policies & 1u << POLICY_LAST_PER_SUBJECT) == 0
+		   ? DEBT_SURE
+		   : DEBT_STEADY;
 }
 
 /* What is known of a message that was delivered. */
@@ -641,21 +646,22 @@ known_of(const struct contents *ct, const struct msg_deliver *m)
 	return (struct known){0, 0};
 }
 
-/* It lies before where it begins, on a replica that was not behind then. */
+/* It lies before where it begins, and each server had it then. */
 static enum life_flaw
 flaw_of_place(const struct life *f, const struct life_range *r,
     const struct msg_deliver *m)
 {
+	if (f->made_ns == LIVES_NEVER || m->seq >= f->floor)
+		return FLAW_NONE;
 	if (r->policies == 1u << POLICY_BY_SEQ && m->seq < r->start_low)
 		return FLAW_BELOW;
 	if (r->policies == 1u << POLICY_BY_TIME && m->stamp_ns != 0 &&
 	    m->stamp_ns < r->start_ns_low)
 		return FLAW_EARLY;
-	if ((r->policies == 1u << POLICY_NEW ||
-		r->policies == 1u << POLICY_LAST) &&
-	    f->made_ns != LIVES_NEVER && m->seq < f->floor)
-		return FLAW_OLD;
-	return FLAW_NONE;
+	return r->policies == 1u << POLICY_NEW ||
+		       r->policies == 1u << POLICY_LAST
+		   ? FLAW_OLD
+		   : FLAW_NONE;
 }
 
 enum life_flaw

@@ -195,6 +195,45 @@ misplaced(void **state)
 	}
 }
 
+/* It begins at the end of a replica that has not the newest message yet. */
+static void
+behind(void **state)
+{
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		churn_begin(&s);
+		store_publish(&s.store, 1);
+		s.terms.policy = i == 0 ? POLICY_BY_SEQ : POLICY_BY_TIME;
+		s.terms.start_seq = s.store.last + 1;
+		s.terms.start_ns = (int64_t)s.store.last + 2;
+		settle(&s);
+		churn_deliver(&s, 41, 1);
+		churn_end(&s);
+	}
+}
+
+/* Where each subject begins another leader chooses anew before the first. */
+static void
+chosen_anew(void **state)
+{
+	struct churn_story s;
+
+	(void)state;
+	churn_begin(&s);
+	s.terms.policy = POLICY_LAST_PER_SUBJECT;
+	settle(&s);
+	s.leader = "n1"; /* of subjects 1 to 4 the last are 80, 79, 78, 77 */
+	store_publish(&s.store, 1);
+	churn_take(&s, 77, 79);
+	churn_take(&s, 81, 81);
+	churn_pass(&s, 11 * CLOCK_S);
+	churn_drained(&s);
+	churn_end(&s);
+}
+
 /* What begins with the new or the last does not go back. */
 static void
 too_old(void **state)
@@ -648,6 +687,8 @@ main(void)
 	    cmocka_unit_test(not_owed),
 	    cmocka_unit_test(unsteady),
 	    cmocka_unit_test(misplaced),
+	    cmocka_unit_test(behind),
+	    cmocka_unit_test(chosen_anew),
 	    cmocka_unit_test(too_old),
 	    cmocka_unit_test(filters),
 	    cmocka_unit_test(paused),
