@@ -818,6 +818,26 @@ judge_tally(struct judge *j, enum message_type type)
 	}
 }
 
+/*
+ * Whether an attempt that was refused for what it expects may be stored all the
+ * same, for whoever refused it may have been deposed (guarantees 0).
+ */
+static bool
+is_doubted(const struct judge *j, const struct event *ev)
+{
+	const struct msg_publish_fail *m = &ev->u.publish_fail;
+	const struct publishing *p;
+	const struct ledger_stream *s;
+
+	if (ev->type != MESSAGE_PUBLISH_FAIL)
+		return false;
+	p = contents_publishing(&j->contents, m->id);
+	s = ledger_stream(&j->ledger, m->stream);
+	return p != NULL && s != NULL && publishing_is_refused(p, m->code) &&
+	       check_steady(&j->checks[0], LEADERS_STREAM, s->name, s->replicas,
+		   p->sent_ns, ev->time_ns) == STEADY_NO;
+}
+
 int
 judge_event(struct judge *j, const struct event *ev)
 {
@@ -841,6 +861,7 @@ judge_event(struct judge *j, const struct event *ev)
 	faults_event(&j->faults, ev);
 	j->last_ns = ev->time_ns;
 	leaders_event(&j->leaders, ev);
+	j->contents.is_doubted = is_doubted(j, ev);
 	contents_event(&j->contents, ev, &j->ledger, &j->faults);
 	lives_event(&j->lives, ev, &j->contents);
 	ledger_event(&j->ledger, ev);
