@@ -29,7 +29,8 @@ raise_subject(struct check *c, const struct ledger_consumer *k,
 	struct anomaly a = {.kind = ANOMALY_MISDELIVERED,
 	    .stream = m->stream,
 	    .ids = {m->id, 0},
-	    .seqs = {m->seq, 0}};
+	    .seqs = {m->seq, 0},
+	    .is_no_loss = true};
 
 	check_raise(c, &a,
 	    "consumer %s delivered message %u:%llu at sequence %llu (delivery "
@@ -49,7 +50,8 @@ raise_stream(struct check *c, const struct ledger_consumer *k,
 	struct anomaly a = {.kind = ANOMALY_MISDELIVERED,
 	    .stream = m->stream,
 	    .ids = {m->id, 0},
-	    .seqs = {m->seq, 0}};
+	    .seqs = {m->seq, 0},
+	    .is_no_loss = true};
 	const struct ledger_stream *of = ledger_stream(c->ledger, stream);
 
 	check_raise(c, &a,
@@ -112,6 +114,7 @@ judge_life(struct check *c, const struct life *f, const struct msg_deliver *m)
 	    (unsigned long long)message_id_counter(m->id),
 	    (unsigned long long)m->seq, (unsigned long long)m->delivered,
 	    (unsigned long long)m->consumer_seq, w->what);
+	a.is_no_loss = flaw == FLAW_SUBJECT;
 	if (w->steady == 0) {
 		check_raise(c, &a, "%s", says);
 		return;

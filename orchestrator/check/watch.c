@@ -226,6 +226,7 @@ on_shown(struct check *c, uint32_t source, const struct showing *m)
 		return note_top(c, m->stream, m->subject, m->seq);
 	check_judged(c, 1);
 	a.kind = flaw_of(w, m);
+	a.is_no_loss = a.kind == ANOMALY_MISDELIVERED;
 	if (a.kind != ANOMALY_COUNT) {
 		check_raise(c, &a,
 		    "a watch of %s (%s %llu, keys %u to %u) shows sequence "

@@ -299,12 +299,15 @@ static bool
 is_lost_with_power(const struct check *c, const struct anomaly *a)
 {
 	const struct power *p = &c->judge->power;
+	const struct ledger_stream *s = ledger_stream(c->ledger, a->stream);
 	uint64_t seq = a->lowest != 0 ? a->lowest : a->seqs[0];
 
 	if (!power_was_cut(p))
 		return false;
-	if (a->kind == ANOMALY_LOST || a->kind == ANOMALY_EXPIRED_EARLY ||
-	    a->kind == ANOMALY_SEQ_REUSE)
+	/* Of keys, and of what streams count, no sequences are known. */
+	if (s != NULL && s->acked.count > 0 &&
+	    (a->kind == ANOMALY_LOST || a->kind == ANOMALY_EXPIRED_EARLY ||
+		a->kind == ANOMALY_SEQ_REUSE))
 		return power_may_lack(p, a->stream, seq);
 	return a->kind != ANOMALY_OP_TIMEOUT || power_took_all(p);
 }
@@ -314,8 +317,8 @@ static void
 excuse(const struct check *c, struct anomaly *a, char says[SAYS_MAX])
 {
 	if (a->class != CLASS_VIOLATION || c->ops->is_of_servers ||
-	    a->kind == ANOMALY_CORRUPT || a->kind == ANOMALY_DIVERGENCE ||
-	    a->kind == ANOMALY_NOT_RECOVERED)
+	    a->is_no_loss || a->kind == ANOMALY_CORRUPT ||
+	    a->kind == ANOMALY_DIVERGENCE || a->kind == ANOMALY_NOT_RECOVERED)
 		return;
 	if (a->kind != ANOMALY_OP_TIMEOUT)
 		a->class = memory_class(c, a->stream);
