@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * cas_violated, misanswered: a message was stored although what it expected
- * was not so, or although the answer was that it was not.
+ * was not so, or although the answer was that it was not; or it was refused
+ * although what it expected was so.
  *
  * Rule (guarantees 10): a publish that expects a last sequence, of the stream
  * or of its subject, is stored only if that is the last one. Sequences are
@@ -13,7 +14,8 @@
  * can have removed. Of a stream a removed message counts as well, for its last
  * sequence never goes down. Of a refused one it counts that every attempt was
  * refused; a leader that was deposed refuses what its successor stores, so that
- * convicts if one leader was steady (guarantees 0).
+ * convicts if one leader was steady (guarantees 0). That a refusal was wrong is
+ * said where nothing else was under way that it may have been for.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -92,6 +94,38 @@ on_end(struct check *c, const struct msg_publish_end *m)
 	return 0;
 }
 
+/* What it expects is so: it may not be refused for that. */
+static void
+on_fail(struct check *c, const struct msg_publish_fail *m)
+{
+	const struct publishing *p = contents_publishing(c->contents, m->id);
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	struct anomaly a = {.kind = ANOMALY_MISANSWERED,
+	    .class = CLASS_COUNT,
+	    .rule = "guarantees 0",
+	    .stream = m->stream,
+	    .ids = {m->id}};
+	struct check_span span = {.what = LEADERS_STREAM, .to_ns = c->now_ns};
+
+	if (p == NULL || s == NULL || m->code == 0 ||
+	    !publishing_is_refused(p, m->code) ||
+	    !contents_meet(c->contents, p, c->now_ns))
+		return;
+	a.seqs[0] =
+	    p->terms.expects_subject ? p->terms.subject_last : p->terms.last;
+	span.name = s->name;
+	span.replicas = s->replicas;
+	span.from_ns = p->invoked_ns;
+	check_raise_steady(c, &a, &span,
+	    "message %u:%llu was refused (%u), for it expected %llu as the "
+	    "last sequence of %s%s, and it was: acknowledged before, nothing "
+	    "has removed it, and nobody published anything else there",
+	    message_id_source(m->id),
+	    (unsigned long long)message_id_counter(m->id), m->code,
+	    (unsigned long long)a.seqs[0],
+	    p->terms.expects_subject ? "its subject in " : "", s->name);
+}
+
 /* A message is there. */
 static void
 on_shown(struct check *c, uint64_t run, uint64_t id, uint64_t seq)
@@ -167,6 +201,9 @@ cas_event(struct check *c, const struct event *ev)
 	switch ((unsigned)ev->type) {
 	case MESSAGE_PUBLISH_OK:
 		return on_ok(c, &ev->u.publish_ok);
+	case MESSAGE_PUBLISH_FAIL:
+		on_fail(c, &ev->u.publish_fail);
+		return 0;
 	case MESSAGE_PUBLISH_END:
 		return on_end(c, &ev->u.publish_end);
 	case MESSAGE_PUBLISH_INVOKE: /* it is tried once more */
@@ -203,8 +240,8 @@ cas_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_PUBLISH_OK,
-    MESSAGE_PUBLISH_END, MESSAGE_PUBLISH_INVOKE, MESSAGE_LOOK_SHOWN,
-    MESSAGE_SCAN_MESSAGE, MESSAGE_WATCH_KEY, 0};
+    MESSAGE_PUBLISH_FAIL, MESSAGE_PUBLISH_END, MESSAGE_PUBLISH_INVOKE,
+    MESSAGE_LOOK_SHOWN, MESSAGE_SCAN_MESSAGE, MESSAGE_WATCH_KEY, 0};
 
 const struct check_ops check_cas_violated = {
     .name = "cas_violated",

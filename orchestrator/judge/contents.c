@@ -163,6 +163,50 @@ contents_presence(
 	return is_present(ct, st, e, now_ns, 0) ? PRESENT : MAYBE_PRESENT;
 }
 
+/* Of its attempts so many may have been stored, unheard. */
+static uint64_t
+unsure_of(const struct publishing *p)
+{
+	return (uint64_t)p->unknowns + p->doubted;
+}
+
+/* It is the one attempt, and no other publish of the lane was open since. */
+static bool
+was_alone(const struct publishing *p, const struct lane *lane)
+{
+	return p->sent_ns == p->invoked_ns && unsure_of(p) == 0 &&
+	       !p->was_unknown && p->alone[lane->kind] != 0 &&
+	       p->alone[lane->kind] == lane->begun;
+}
+
+bool
+contents_meet(
+    const struct contents *ct, const struct publishing *p, uint64_t now_ns)
+{
+	const struct msg_publish_terms *t = &p->terms;
+	struct stock *st = stock_of(ct, p->stream);
+	const struct ledger_stream *s = ledger_stream(ct->ledger, p->stream);
+	const struct lane *lane;
+	const struct live *e;
+
+	/* Markers of the server's may stand anywhere. */
+	if (st == NULL || s == NULL || ct->has_hole ||
+	    st->terms.marker_ttl_ns != 0)
+		return false;
+	if (t->expects_last &&
+	    (!was_alone(p, &st->lanes.stream) || t->last != s->max_acked))
+		return false;
+	if (!t->expects_subject)
+		return t->expects_last;
+	lane = t->subject != 0 ? lanes_of(&st->lanes, t->subject) : NULL;
+	if (lane == NULL || !was_alone(p, lane) ||
+	    lane->last != t->subject_last)
+		return false;
+	e = lanes_find(&st->lanes, lane->last);
+	return e != NULL && e->acked_ns < p->invoked_ns &&
+	       is_present(ct, st, e, now_ns, t->rolls != ROLLS_NOTHING);
+}
+
 bool
 contents_gone_by(
     const struct contents *ct, uint32_t stream, uint64_t seq, uint64_t ns)
@@ -357,6 +401,7 @@ pend(struct stock *st, const struct publishing *p, bool begins)
 		lane = lanes_of(&st->lanes, subjects[i]);
 		if (lane == NULL)
 			return;
+		lane->begun += begins;
 		if (begins)
 			amount_add(&lane->pending, 1, p->terms.stored);
 		else
@@ -401,6 +446,15 @@ enter_terms(struct contents *ct, const struct msg_publish_terms *m)
 	p->has_terms = true;
 }
 
+/* With the one that just began; 0: others are open, or their outcome is. */
+static uint64_t
+alone_in(const struct lane *lane)
+{
+	return lane->pending.messages == 1 && lane->stray.messages == 0
+		   ? lane->begun
+		   : 0;
+}
+
 static void
 enter_invoke(struct contents *ct, const struct event *ev)
 {
@@ -429,6 +483,9 @@ enter_invoke(struct contents *ct, const struct event *ev)
 	}
 	p->is_pending = true;
 	pend(st, p, true);
+	lane = lanes_of(&st->lanes, p->terms.subject);
+	p->alone[LANE_STREAM] = alone_in(&st->lanes.stream);
+	p->alone[LANE_SUBJECT] = alone_in(lane);
 	if (p->terms.rolls != ROLLS_NOTHING) {
 		if (p->terms.rolls == ROLLS_SUBJECT)
 			rolls.scope.subject = p->terms.subject;
@@ -496,13 +553,6 @@ drop_unseen(const struct stock *st, const struct publishing *p, struct live *e)
 		if (may_be_dropped_of_subject(st, p, level))
 			e->drops_at[LANE_SUBJECT] = (uint8_t)level;
 	}
-}
-
-/* Of its attempts so many may have been stored, unheard. */
-static uint64_t
-unsure_of(const struct publishing *p)
-{
-	return (uint64_t)p->unknowns + p->doubted;
 }
 
 static void

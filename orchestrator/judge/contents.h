@@ -56,6 +56,9 @@ struct publishing {
 	struct amount stored; /* in the stream when it began ... */
 	uint64_t of_subject;  /* ... and messages of its subject */
 	uint64_t strays;      /* that are counted in its lanes */
+	/* Publishes that had begun in its lanes with it; 0: others were open.
+	 */
+	uint64_t alone[LANE_KINDS];
 	uint32_t stream, unknowns;
 	uint32_t doubted; /* attempts whose refusal proves nothing */
 	bool has_terms, is_pending;
@@ -126,6 +129,14 @@ const struct publishing *contents_publishing(
  * is not so. (By no code leaders of 2.10 refuse what they can't compare yet.)
  */
 bool publishing_is_refused(const struct publishing *, uint32_t code);
+
+/*
+ * True when the sequence that an open publish expects was certainly the last
+ * one all the time since it began, and nothing else was under way that may
+ * have been stored.
+ */
+bool contents_meet(
+    const struct contents *, const struct publishing *, uint64_t now_ns);
 
 /* A question for what is PRESENT among some sequences. */
 struct contents_query {

@@ -158,12 +158,93 @@ refused_and_dropped(void **state)
 	}
 }
 
+/* What happens beside a publish that expects what is so, and is refused. */
+enum beside {
+	NOTHING,
+	OTHER_OPEN,    /* another one of its subject */
+	OTHER_BEGAN,   /* and was refused itself */
+	OTHER_UNKNOWN, /* before it */
+	OTHER_SUBJECT, /* one of another subject is open */
+	LAST_DELETED,  /* or will be */
+	DISTURBED,
+	SECOND_ATTEMPT, /* the first may be what it was refused for */
+	BESIDES
+};
+
+static void
+happen(struct store_story *s, enum beside what, uint64_t last)
+{
+	struct msg_publish_terms t =
+	    store_terms(s, what == OTHER_SUBJECT ? 2 : 1);
+	struct msg_remove_invoke del = {
+	    .how = REMOVER_DELETE, .first = last, .last = last};
+
+	if (what == DISTURBED)
+		store_fault(s);
+	if (what == LAST_DELETED)
+		store_changed(s, MESSAGE_CHANGE_UNKNOWN, store_remove(s, &del));
+	if (what < OTHER_OPEN || what > OTHER_SUBJECT)
+		return;
+	store_sent(s, &t);
+	if (what == OTHER_UNKNOWN)
+		store_unknown(s, t.id, true);
+}
+
+static void
+refused_wrongly(void **state)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_FAIL}, more;
+	struct store_story s;
+	struct msg_publish_terms t;
+	bool of_subject, is_told;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2 * BESIDES; i++) {
+		of_subject = i < BESIDES;
+		begin(&s);
+		store_pass(&s, 30 * CLOCK_S);
+		t = store_terms(&s, 1);
+		t.expects_subject = of_subject;
+		t.expects_last = !of_subject;
+		t.subject_last = 56;
+		t.last = MANY;
+		if (i % BESIDES != OTHER_BEGAN)
+			happen(&s, (enum beside)(i % BESIDES), 56);
+		store_sent(&s, &t);
+		if (i % BESIDES == SECOND_ATTEMPT) {
+			more = (struct event){.type = MESSAGE_PUBLISH_INVOKE};
+			more.u.publish_invoke.id = t.id;
+			more.u.publish_invoke.attempt = 2;
+			store_feed(&s, &more);
+		}
+		if (i % BESIDES == OTHER_BEGAN)
+			refuse(&s, MESSAGE_PUBLISH_FAIL, 10071);
+		ev.u.publish_fail = (struct msg_publish_fail){
+		    .id = t.id, .attempt = 1, .code = 10164};
+		store_feed(&s, &ev);
+		more = (struct event){.type = MESSAGE_PUBLISH_END};
+		more.u.publish_end =
+		    (struct msg_publish_end){STORE_STREAM, t.id, ENDED_FAILED};
+		store_feed(&s, &more);
+		if (i % BESIDES == OTHER_OPEN || i % BESIDES == OTHER_SUBJECT)
+			store_unknown(&s, message_id(5, s.counter), true);
+		store_pass(&s, 20 * CLOCK_S);
+		is_told =
+		    i % BESIDES == NOTHING ||
+		    i % BESIDES == (of_subject ? OTHER_SUBJECT : LAST_DELETED);
+		s.expected[ANOMALY_MISANSWERED][VOWED] = is_told;
+		store_end(&s);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(expected),
 	    cmocka_unit_test(refused),
+	    cmocka_unit_test(refused_wrongly),
 	    cmocka_unit_test(refused_and_dropped),
 	};
 
