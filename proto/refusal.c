@@ -10,6 +10,8 @@
 #define NOT_FOUND	    10043 /* no such sequence */
 #define DELETE_FAILED	    10057
 #define PURGE_FAILED	    10110
+#define NO_CONSUMER	    10014
+#define NO_CONSUMER_YET	    10149 /* to one that must not make it */
 
 /*
  * By the message or the configuration alone, or by a committed decision. Not
@@ -27,9 +29,9 @@ static const uint32_t certain[] = {10003, 10025, 10043, 10054, 10060, 10070,
  * ("store failed") is not among them: each replica decides when it applies
  * (up to 2.12), and the texts that mean a limit came with 2.14.
  */
-static const uint32_t steady[] = {10002, 10014, 10023, 10028, 10047, WRONG_LAST,
-    10148, 10149, 10158, 10163, WRONG_LAST_CONSTANT, 10167, 10172, 10176, 10201,
-    10208, 10210, 10211, 10212};
+static const uint32_t steady[] = {10002, NO_CONSUMER, 10023, 10028, 10047,
+    WRONG_LAST, 10148, NO_CONSUMER_YET, 10158, 10163, WRONG_LAST_CONSTANT,
+    10167, 10172, 10176, 10201, 10208, 10210, 10211, 10212};
 
 static bool
 has(const uint32_t *codes, size_t n, uint32_t code)
@@ -80,6 +82,12 @@ refusal_is_not_there(uint32_t code, const char *text)
 	return code == NOT_FOUND ||
 	       (code == DELETE_FAILED &&
 		   strstr(text, "no message found") != NULL);
+}
+
+bool
+refusal_is_no_consumer(uint32_t code)
+{
+	return code == NO_CONSUMER || code == NO_CONSUMER_YET;
 }
 
 bool

@@ -39,6 +39,9 @@ enum refusal refusal_class_said(uint32_t code, const char *text);
 /* True when a removal was refused because nothing is there. */
 bool refusal_is_not_there(uint32_t code, const char *text);
 
+/* True when a consumer that is to be changed, or shown, is not known. */
+bool refusal_is_no_consumer(uint32_t code);
+
 /* True when the code says that an expected last sequence was wrong. */
 bool refusal_is_wrong_last(uint32_t code);
 

@@ -318,6 +318,10 @@ judge_acks(
 
 	/* A confirmed ack may not have been written yet. */
 	a.class = check_lone_class(c, s->replicas, 0);
+	/* It may await that of a second copy (guarantees 3), which comes. */
+	if (a.class == CLASS_VIOLATION && s->retention != RETENTION_LIMITS &&
+	    t->info.lasted_ns < WAITS * k->longest_ns)
+		a.class = CLASS_WARNING;
 	/* With limited deliveries nothing may be left of one to deliver. */
 	if (k->max_deliver == 0 && was_tried(k, t) &&
 	    (!is_more || a.class != CLASS_VIOLATION)) {

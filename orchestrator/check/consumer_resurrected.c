@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * consumer_resurrected, consumer_missing, wrong_state: what is said of
- * consumers that come, change and go.
+ * consumer_resurrected, consumer_missing, wrong_state, misanswered: what is
+ * said of consumers that come, change and go.
  *
  * Rule (guarantees 24): one whose creation was confirmed is there until its
  * end is asked for, and one whose deletion was confirmed is not, nor is it
@@ -22,6 +22,7 @@
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
 #include "proto/base/clock.h"
+#include "proto/refusal.h"
 
 #define HEARD_NS (2 * CLOCK_S)	/* all servers have heard of a consumer */
 #define LASTS_NS (20 * CLOCK_S) /* numbers that are not repaired */
@@ -231,6 +232,33 @@ on_made(
 	    "deletion had been confirmed");
 }
 
+/* "There is none", in answer to who would change or end one that is there. */
+static void
+judge_refused(struct check *c, const struct msg_change_unknown *m)
+{
+	const struct life *f = life_changing(c->lives, m->id);
+	struct anomaly a = {.kind = ANOMALY_MISANSWERED,
+	    .class = CLASS_DOCUMENTED,
+	    .rule = "guarantees 0",
+	    .stream = m->stream,
+	    .ids = {m->id}};
+	struct check_span span;
+
+	if (f == NULL || c->lives->has_hole ||
+	    !refusal_is_no_consumer(m->code) || !life_was_there(f) ||
+	    f->range.may_go || f->open.asked_ns < f->made_ns + HEARD_NS)
+		return;
+	span = check_meta_span(c, f->open.asked_ns);
+	span.is_no_proof = check_life_class(c, f) != CLASS_VIOLATION;
+	if (c->config->strict_answers && !span.is_no_proof)
+		a.class = CLASS_VIOLATION;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s was to be changed or ended, and the answer was that "
+	    "there is none (\"%s\"): it was made %.3f s before, and nobody "
+	    "had asked for its end",
+	    f->name, m->why, (double)(f->open.asked_ns - f->made_ns) / 1e9);
+}
+
 static int
 resurrected_event(struct check *c, const struct event *ev)
 {
@@ -238,10 +266,16 @@ resurrected_event(struct check *c, const struct event *ev)
 	uint32_t consumer = ev->type == MESSAGE_CONSUMER_SEEN
 				? ev->u.consumer_seen.consumer
 				: ev->u.consumer_made.consumer;
-	const struct life *f = life_of(c->lives, consumer);
-	struct slot *t =
-	    array_at(&st->slots, &st->n, consumer, sizeof(*t), CHECK_SLOTS_MAX);
+	const struct life *f;
+	struct slot *t;
 
+	if (ev->type == MESSAGE_CHANGE_FAIL ||
+	    ev->type == MESSAGE_CHANGE_UNKNOWN) { /* they are alike */
+		judge_refused(c, &ev->u.change_unknown);
+		return 0;
+	}
+	f = life_of(c->lives, consumer);
+	t = array_at(&st->slots, &st->n, consumer, sizeof(*t), CHECK_SLOTS_MAX);
 	if (t == NULL)
 		return -ENOMEM;
 	if (f == NULL || c->lives->has_hole)
@@ -263,7 +297,10 @@ resurrected_fini(struct check *c)
 	free(st->slots);
 }
 
-static const enum message_type types[] = {
+static const enum message_type types[] = {MESSAGE_CONSUMER_SEEN,
+    MESSAGE_CONSUMER_MADE, MESSAGE_CHANGE_FAIL, MESSAGE_CHANGE_UNKNOWN, 0};
+
+static const enum message_type judges[] = {
     MESSAGE_CONSUMER_SEEN, MESSAGE_CONSUMER_MADE, 0};
 
 const struct check_ops check_consumer_resurrected = {
@@ -272,7 +309,7 @@ const struct check_ops check_consumer_resurrected = {
     .rule = "guarantees 24",
     .types = types,
     .unit = "answers about consumers",
-    .judges = types,
+    .judges = judges,
     .state_size = sizeof(struct resurrected_state),
     .event = resurrected_event,
     .fini = resurrected_fini,

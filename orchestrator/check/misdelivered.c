@@ -15,7 +15,9 @@
  * run, each attempt to publish a message goes to the same subject, and the
  * payload passes its checksum. What was never answered may be in force; what
  * was published before an end, a change or a pause may have been on its way;
- * and what a server has to know that leads convicts if one was steady.
+ * one that is made on a replica that is behind begins at that one's end, before
+ * the sequence or the time that it was asked for; and what a server has to know
+ * that leads convicts if one was steady.
  */
 #include "orchestrator/judge/check.h"
 #include "proto/base/text.h"
@@ -27,7 +29,8 @@ raise_subject(struct check *c, const struct ledger_consumer *k,
 	struct anomaly a = {.kind = ANOMALY_MISDELIVERED,
 	    .stream = m->stream,
 	    .ids = {m->id, 0},
-	    .seqs = {m->seq, 0}};
+	    .seqs = {m->seq, 0},
+	    .is_no_loss = true};
 
 	check_raise(c, &a,
 	    "consumer %s delivered message %u:%llu at sequence %llu (delivery "
@@ -47,7 +50,8 @@ raise_stream(struct check *c, const struct ledger_consumer *k,
 	struct anomaly a = {.kind = ANOMALY_MISDELIVERED,
 	    .stream = m->stream,
 	    .ids = {m->id, 0},
-	    .seqs = {m->seq, 0}};
+	    .seqs = {m->seq, 0},
+	    .is_no_loss = true};
 	const struct ledger_stream *of = ledger_stream(c->ledger, stream);
 
 	check_raise(c, &a,
@@ -70,8 +74,10 @@ static const struct wrong wrongs[] = {
     [FLAW_LEFT] = {"was published after its filters had been changed, and they "
 		   "do not take its subject",
 	LEADERS_CONSUMER, CLASS_WARNING},
-    [FLAW_BELOW] = {"lies before the sequence at which it begins", 0, 0},
-    [FLAW_EARLY] = {"is older than the time at which it begins", 0, 0},
+    [FLAW_BELOW] = {"lies before the sequence at which it begins", LEADERS_META,
+	CLASS_WARNING},
+    [FLAW_EARLY] = {"is older than the time at which it begins", LEADERS_META,
+	CLASS_WARNING},
     [FLAW_OLD] = {"was stored long before the consumer was asked for, which "
 		  "begins later",
 	LEADERS_META, CLASS_WARNING},
@@ -108,6 +114,7 @@ judge_life(struct check *c, const struct life *f, const struct msg_deliver *m)
 	    (unsigned long long)message_id_counter(m->id),
 	    (unsigned long long)m->seq, (unsigned long long)m->delivered,
 	    (unsigned long long)m->consumer_seq, w->what);
+	a.is_no_loss = flaw == FLAW_SUBJECT;
 	if (w->steady == 0) {
 		check_raise(c, &a, "%s", says);
 		return;

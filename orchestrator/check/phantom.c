@@ -19,7 +19,8 @@ static void
 judge_message(
     struct check *c, uint32_t stream, uint64_t seq, uint64_t id, uint64_t run)
 {
-	struct anomaly a = {.kind = ANOMALY_PHANTOM, .stream = stream};
+	struct anomaly a = {
+	    .kind = ANOMALY_PHANTOM, .stream = stream, .is_no_loss = true};
 
 	if (c->ledger->run == 0)
 		return; /* without a head nothing is known; the judge says so */

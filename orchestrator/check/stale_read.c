@@ -27,6 +27,7 @@
 struct look {
 	struct msg_look asked;
 	uint64_t asked_ns, shown; /* the last sequence that it shows */
+	uint64_t subjects;	  /* bits of those that one of several showed */
 	bool is_open;
 };
 
@@ -48,6 +49,17 @@ span_of(const struct check *c, const struct look *l)
 	    .to_ns = c->now_ns};
 }
 
+/* The bit of a subject, of several that were asked for; 0: of no such one. */
+static uint64_t
+bit_of(const struct msg_look *q, uint32_t subject)
+{
+	uint32_t at = subject - q->subject;
+
+	return subject >= q->subject && at < q->batch && at < 64
+		   ? UINT64_C(1) << at
+		   : 0;
+}
+
 /* What is wrong with an answer, whatever is stored; NULL: nothing. */
 static const char *
 flaw_of(const struct look *l, const struct msg_look_shown *m)
@@ -57,6 +69,12 @@ flaw_of(const struct look *l, const struct msg_look_shown *m)
 	if (q->subject != 0 && m->subject != 0 && m->subject != q->subject &&
 	    q->how != LOOK_MULTI)
 		return "another subject's";
+	if (q->how == LOOK_MULTI && m->subject != 0 && q->batch <= 64) {
+		if (bit_of(q, m->subject) == 0)
+			return "of a subject that was not asked for";
+		if ((l->subjects & bit_of(q, m->subject)) != 0)
+			return "of a subject of which it showed another";
+	}
 	if (q->how == LOOK_SEQ ? m->seq != q->seq : m->seq < q->seq)
 		return "at a sequence that was not asked for";
 	if (q->up_to != 0 && m->seq > q->up_to)
@@ -202,7 +220,9 @@ stale_event(struct check *c, const struct event *ev)
 	if (ledger_stream(c->ledger, ev->u.look.stream) == NULL)
 		return 0;
 	if (ev->type == MESSAGE_LOOK) {
-		*l = (struct look){ev->u.look, c->now_ns, 0, true};
+		*l = (struct look){.asked = ev->u.look,
+		    .asked_ns = c->now_ns,
+		    .is_open = true};
 		return 0;
 	}
 	/* An event is missing: that alone spoils the run. */
@@ -211,6 +231,7 @@ stale_event(struct check *c, const struct event *ev)
 	if (ev->type == MESSAGE_LOOK_SHOWN) {
 		judge_shown(c, l, &ev->u.look_shown);
 		l->shown = ev->u.look_shown.seq;
+		l->subjects |= bit_of(&l->asked, ev->u.look_shown.subject);
 		return 0;
 	}
 	judge_end(c, l, &ev->u.look_end);

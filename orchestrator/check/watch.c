@@ -15,7 +15,8 @@
  * was shown, so a replica that is behind may be asked. Only what nothing can
  * have removed counts as being there. A consumer that is made anew, by the
  * client or by a server that was started again, counts from its first delivery
- * on, for it numbers anew and the client sees that; one that goes on behind
+ * on (if no server has ended, from when it was made), for it numbers anew and
+ * the client sees that; one that goes on behind
  * what was shown has to show all from there. On a replica that is behind it
  * begins at that one's end, below what it was asked for.
  */
@@ -87,14 +88,18 @@ is_watched(const struct watching *w, uint32_t subject)
  * what was shown before.
  */
 static bool
-is_owed(const struct watching *w, const struct live *e)
+is_owed(const struct check *c, const struct watching *w, const struct live *e)
 {
 	if (w->from != 0 || w->asked.how == WATCH_ALL)
 		return true;
 	if (w->asked.how == WATCH_FROM)
 		return e->seq >= w->asked.from;
-	return w->latest != 0 &&
-	       (w->asked.how == WATCH_NEW || e->invoked_ns > w->made_ns);
+	/* A server that was started again may have begun it anew. */
+	if (w->latest == 0 &&
+	    check_lone_class(c, 1, w->made_ns) != CLASS_VIOLATION)
+		return false;
+	return (w->latest != 0 && w->asked.how == WATCH_NEW) ||
+	       e->invoked_ns > w->made_ns;
 }
 
 static void
@@ -136,8 +141,8 @@ judge_gap(struct check *c, struct watching *w, uint64_t shown)
 		seq = shown - PROBES;
 	for (; seq < shown; seq++) {
 		e = contents_find(c->contents, w->asked.stream, seq);
-		if (e == NULL || !is_watched(w, e->subject) || !is_owed(w, e) ||
-		    !is_present(c, w, seq))
+		if (e == NULL || !is_watched(w, e->subject) ||
+		    !is_owed(c, w, e) || !is_present(c, w, seq))
 			continue;
 		raise_skipped(c, w, seq, shown);
 		return; /* one tells of all of them */
@@ -226,6 +231,7 @@ on_shown(struct check *c, uint32_t source, const struct showing *m)
 		return note_top(c, m->stream, m->subject, m->seq);
 	check_judged(c, 1);
 	a.kind = flaw_of(w, m);
+	a.is_no_loss = a.kind == ANOMALY_MISDELIVERED;
 	if (a.kind != ANOMALY_COUNT) {
 		check_raise(c, &a,
 		    "a watch of %s (%s %llu, keys %u to %u) shows sequence "

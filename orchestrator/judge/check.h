@@ -87,7 +87,9 @@ struct anomaly {
 	uint64_t lowest;	  /* sequence that it is about; 0: seqs[0] */
 	uint32_t fault;
 	uint64_t more; /* so many further ones are told by this one */
-	char *says;    /* one sentence with the numbers; the judge's own */
+	/* It convicts also where what was stored may be lost: check_raise(). */
+	bool is_no_loss;
+	char *says; /* one sentence with the numbers; the judge's own */
 };
 
 struct check;

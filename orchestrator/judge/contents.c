@@ -7,6 +7,7 @@
 #include "orchestrator/judge/contents.h"
 #include "proto/base/array.h"
 #include "proto/base/clock.h"
+#include "proto/refusal.h"
 
 #define PUBLISHING_MAX (1u << 26)
 #define PROBES	       256
@@ -67,6 +68,13 @@ contents_find(const struct contents *ct, uint32_t stream, uint64_t seq)
 	const struct stock *st = stock_of(ct, stream);
 
 	return st != NULL ? lanes_find(&st->lanes, seq) : NULL;
+}
+
+bool
+publishing_is_refused(const struct publishing *p, uint32_t code)
+{
+	return (p->terms.expects_last || p->terms.expects_subject) &&
+	       (code == 0 || refusal_is_wrong_last(code));
 }
 
 const struct publishing *
@@ -153,6 +161,50 @@ contents_presence(
 	if (e == NULL)
 		return seqmap_find(&st->aged, seq, &same) ? AGED : GONE;
 	return is_present(ct, st, e, now_ns, 0) ? PRESENT : MAYBE_PRESENT;
+}
+
+/* Of its attempts so many may have been stored, unheard. */
+static uint64_t
+unsure_of(const struct publishing *p)
+{
+	return (uint64_t)p->unknowns + p->doubted;
+}
+
+/* It is the one attempt, and no other publish of the lane was open since. */
+static bool
+was_alone(const struct publishing *p, const struct lane *lane)
+{
+	return p->sent_ns == p->invoked_ns && unsure_of(p) == 0 &&
+	       !p->was_unknown && p->alone[lane->kind] != 0 &&
+	       p->alone[lane->kind] == lane->begun;
+}
+
+bool
+contents_meet(
+    const struct contents *ct, const struct publishing *p, uint64_t now_ns)
+{
+	const struct msg_publish_terms *t = &p->terms;
+	struct stock *st = stock_of(ct, p->stream);
+	const struct ledger_stream *s = ledger_stream(ct->ledger, p->stream);
+	const struct lane *lane;
+	const struct live *e;
+
+	/* Markers of the server's may stand anywhere. */
+	if (st == NULL || s == NULL || ct->has_hole ||
+	    st->terms.marker_ttl_ns != 0)
+		return false;
+	if (t->expects_last &&
+	    (!was_alone(p, &st->lanes.stream) || t->last != s->max_acked))
+		return false;
+	if (!t->expects_subject)
+		return t->expects_last;
+	lane = t->subject != 0 ? lanes_of(&st->lanes, t->subject) : NULL;
+	if (lane == NULL || !was_alone(p, lane) ||
+	    lane->last != t->subject_last)
+		return false;
+	e = lanes_find(&st->lanes, lane->last);
+	return e != NULL && e->acked_ns < p->invoked_ns &&
+	       is_present(ct, st, e, now_ns, t->rolls != ROLLS_NOTHING);
 }
 
 bool
@@ -349,6 +401,7 @@ pend(struct stock *st, const struct publishing *p, bool begins)
 		lane = lanes_of(&st->lanes, subjects[i]);
 		if (lane == NULL)
 			return;
+		lane->begun += begins;
 		if (begins)
 			amount_add(&lane->pending, 1, p->terms.stored);
 		else
@@ -393,6 +446,15 @@ enter_terms(struct contents *ct, const struct msg_publish_terms *m)
 	p->has_terms = true;
 }
 
+/* With the one that just began; 0: others are open, or their outcome is. */
+static uint64_t
+alone_in(const struct lane *lane)
+{
+	return lane->pending.messages == 1 && lane->stray.messages == 0
+		   ? lane->begun
+		   : 0;
+}
+
 static void
 enter_invoke(struct contents *ct, const struct event *ev)
 {
@@ -405,6 +467,8 @@ enter_invoke(struct contents *ct, const struct event *ev)
 	if (st == NULL)
 		return;
 	p = publishing_at(ct, m->id, m->stream);
+	if (p != NULL)
+		p->sent_ns = ev->time_ns;
 	if (p == NULL || p->is_pending || p->stream != m->stream)
 		return;
 	lane = lanes_of(&st->lanes, p->terms.subject);
@@ -419,6 +483,9 @@ enter_invoke(struct contents *ct, const struct event *ev)
 	}
 	p->is_pending = true;
 	pend(st, p, true);
+	lane = lanes_of(&st->lanes, p->terms.subject);
+	p->alone[LANE_STREAM] = alone_in(&st->lanes.stream);
+	p->alone[LANE_SUBJECT] = alone_in(lane);
 	if (p->terms.rolls != ROLLS_NOTHING) {
 		if (p->terms.rolls == ROLLS_SUBJECT)
 			rolls.scope.subject = p->terms.subject;
@@ -508,7 +575,7 @@ enter_stored(struct stock *st, const struct publishing *p,
 	 */
 	if (!p->has_terms || p->was_unknown ||
 	    st->retention == RETENTION_INTEREST ||
-	    (m->duplicate && (p->unknowns == 0 || !is_single)) ||
+	    (m->duplicate && (unsure_of(p) == 0 || !is_single)) ||
 	    e.subject == 0)
 		e.touched = TOUCHED_REMOVAL;
 	else
@@ -544,10 +611,10 @@ enter_ok(struct contents *ct, const struct event *ev, bool is_single,
 		return;
 	is_known = seqmap_find(&s->acked, m->seq, &same) ||
 		   lanes_find(&st->lanes, m->seq) != NULL;
-	r.is_single = is_single || (p->unknowns == 0 && !p->was_unknown);
+	r.is_single = is_single || (unsure_of(p) == 0 && !p->was_unknown);
 	pend(st, p, false);
 	if (!is_single)
-		stray_upto(st, p, p->unknowns);
+		stray_upto(st, p, unsure_of(p));
 	if (p->terms.rolls != ROLLS_NOTHING)
 		removals_rolled(st, &r);
 	if (!is_known)
@@ -566,10 +633,10 @@ publishing_end(struct contents *ct, struct publishing *p, bool is_unknown)
 		return;
 	p->is_pending = false;
 	pend(st, p, false);
-	if (p->unknowns > 0 || is_unknown) {
+	if (unsure_of(p) > 0 || is_unknown) {
 		removals_unknown(st, p->id, 0);
 		/* Another one may have been open. */
-		stray_upto(st, p, p->unknowns + UINT64_C(1));
+		stray_upto(st, p, unsure_of(p) + is_unknown);
 		p->was_unknown = true;
 		return;
 	}
@@ -586,15 +653,18 @@ enter_outcome(struct contents *ct, const struct event *ev, bool is_single)
 
 	if (st == NULL)
 		return;
-	if (ev->type != MESSAGE_PUBLISH_UNKNOWN) {
+	if (ev->type == MESSAGE_PUBLISH_END) {
 		publishing_end(
 		    ct, p, ev->u.publish_end.outcome == ENDED_UNKNOWN);
 		return;
 	}
-	p->unknowns++;
+	if (ev->type == MESSAGE_PUBLISH_FAIL && !ct->is_doubted)
+		return;
+	p->unknowns += ev->type == MESSAGE_PUBLISH_UNKNOWN;
+	p->doubted += ev->type == MESSAGE_PUBLISH_FAIL;
 	if (is_single) /* what is pending stands for it */
 		return;
-	stray_upto(st, p, p->unknowns);
+	stray_upto(st, p, unsure_of(p));
 	limits_weigh(st, p->terms.subject, ev->time_ns);
 }
 
@@ -741,6 +811,7 @@ contents_event(struct contents *ct, const struct event *ev,
 	else if (ev->type == MESSAGE_PUBLISH_OK)
 		enter_ok(ct, ev, is_single(s, faults), s);
 	else if (ev->type == MESSAGE_PUBLISH_UNKNOWN ||
+		 ev->type == MESSAGE_PUBLISH_FAIL ||
 		 ev->type == MESSAGE_PUBLISH_END)
 		enter_outcome(ct, ev, is_single(s, faults));
 	else if (ev->type == MESSAGE_REMOVE_INVOKE)

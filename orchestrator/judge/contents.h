@@ -52,10 +52,15 @@ struct publishing {
 	uint64_t id; /* the key */
 	struct msg_publish_terms terms;
 	uint64_t invoked_ns;  /* the first attempt */
+	uint64_t sent_ns;     /* the last one */
 	struct amount stored; /* in the stream when it began ... */
 	uint64_t of_subject;  /* ... and messages of its subject */
 	uint64_t strays;      /* that are counted in its lanes */
+	/* Publishes that had begun in its lanes with it; 0: others were open.
+	 */
+	uint64_t alone[LANE_KINDS];
 	uint32_t stream, unknowns;
+	uint32_t doubted; /* attempts whose refusal proves nothing */
 	bool has_terms, is_pending;
 	bool was_unknown; /* it had ended so */
 };
@@ -68,6 +73,11 @@ struct contents {
 	uint64_t swept_ns;
 	uint64_t skew_ns; /* clocks of servers differ by so much at most */
 	bool has_hole;	  /* something was dropped: nothing is sure */
+	/*
+	 * Set before a PUBLISH_FAIL is entered that proves nothing: whoever
+	 * refused it may have been deposed, and another leader store it.
+	 */
+	bool is_doubted;
 	bool no_memory;
 };
 
@@ -113,6 +123,20 @@ const struct stock *contents_stock(const struct contents *, uint32_t stream);
 /* The publish, open or unknown, or NULL. */
 const struct publishing *contents_publishing(
     const struct contents *, uint64_t id);
+
+/*
+ * True when an error code says of a publish, or may say, that what it expects
+ * is not so. (By no code leaders of 2.10 refuse what they can't compare yet.)
+ */
+bool publishing_is_refused(const struct publishing *, uint32_t code);
+
+/*
+ * True when the sequence that an open publish expects was certainly the last
+ * one all the time since it began, and nothing else was under way that may
+ * have been stored.
+ */
+bool contents_meet(
+    const struct contents *, const struct publishing *, uint64_t now_ns);
 
 /* A question for what is PRESENT among some sequences. */
 struct contents_query {

@@ -299,12 +299,15 @@ static bool
 is_lost_with_power(const struct check *c, const struct anomaly *a)
 {
 	const struct power *p = &c->judge->power;
+	const struct ledger_stream *s = ledger_stream(c->ledger, a->stream);
 	uint64_t seq = a->lowest != 0 ? a->lowest : a->seqs[0];
 
 	if (!power_was_cut(p))
 		return false;
-	if (a->kind == ANOMALY_LOST || a->kind == ANOMALY_EXPIRED_EARLY ||
-	    a->kind == ANOMALY_SEQ_REUSE)
+	/* Of keys, and of what streams count, no sequences are known. */
+	if (s != NULL && s->acked.count > 0 &&
+	    (a->kind == ANOMALY_LOST || a->kind == ANOMALY_EXPIRED_EARLY ||
+		a->kind == ANOMALY_SEQ_REUSE))
 		return power_may_lack(p, a->stream, seq);
 	return a->kind != ANOMALY_OP_TIMEOUT || power_took_all(p);
 }
@@ -314,8 +317,8 @@ static void
 excuse(const struct check *c, struct anomaly *a, char says[SAYS_MAX])
 {
 	if (a->class != CLASS_VIOLATION || c->ops->is_of_servers ||
-	    a->kind == ANOMALY_CORRUPT || a->kind == ANOMALY_DIVERGENCE ||
-	    a->kind == ANOMALY_NOT_RECOVERED)
+	    a->is_no_loss || a->kind == ANOMALY_CORRUPT ||
+	    a->kind == ANOMALY_DIVERGENCE || a->kind == ANOMALY_NOT_RECOVERED)
 		return;
 	if (a->kind != ANOMALY_OP_TIMEOUT)
 		a->class = memory_class(c, a->stream);
@@ -818,6 +821,26 @@ judge_tally(struct judge *j, enum message_type type)
 	}
 }
 
+/*
+ * Whether an attempt that was refused for what it expects may be stored all the
+ * same, for whoever refused it may have been deposed (guarantees 0).
+ */
+static bool
+is_doubted(const struct judge *j, const struct event *ev)
+{
+	const struct msg_publish_fail *m = &ev->u.publish_fail;
+	const struct publishing *p;
+	const struct ledger_stream *s;
+
+	if (ev->type != MESSAGE_PUBLISH_FAIL)
+		return false;
+	p = contents_publishing(&j->contents, m->id);
+	s = ledger_stream(&j->ledger, m->stream);
+	return p != NULL && s != NULL && publishing_is_refused(p, m->code) &&
+	       check_steady(&j->checks[0], LEADERS_STREAM, s->name, s->replicas,
+		   p->sent_ns, ev->time_ns) == STEADY_NO;
+}
+
 int
 judge_event(struct judge *j, const struct event *ev)
 {
@@ -841,6 +864,7 @@ judge_event(struct judge *j, const struct event *ev)
 	faults_event(&j->faults, ev);
 	j->last_ns = ev->time_ns;
 	leaders_event(&j->leaders, ev);
+	j->contents.is_doubted = is_doubted(j, ev);
 	contents_event(&j->contents, ev, &j->ledger, &j->faults);
 	lives_event(&j->lives, ev, &j->contents);
 	ledger_event(&j->ledger, ev);

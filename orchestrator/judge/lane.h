@@ -72,6 +72,7 @@ struct lane {
 	struct amount stray;   /* publishes that may be stored, unheard */
 	struct amount stored;  /* messages that were entered so far */
 	uint64_t removed;      /* messages that have left so far */
+	uint64_t begun;	       /* publishes that began so far */
 };
 
 /* A message that left lately, and when. */

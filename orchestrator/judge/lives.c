@@ -46,6 +46,14 @@ life_is_certain(const struct life *f)
 }
 
 bool
+life_was_there(const struct life *f)
+{
+	return f->open.id != 0 && f->made_ns != LIVES_NEVER &&
+	       f->ending_ns >= f->open.asked_ns && !f->is_vague &&
+	       !f->is_unclear;
+}
+
+bool
 life_is_over(const struct life *f)
 {
 	return f->ended_ns != LIVES_NEVER && f->lost_makes == 0 && !f->is_vague;
@@ -239,8 +247,9 @@ newest(const struct stock *st, uint32_t subject, uint64_t now_ns)
 }
 
 /*
- * What was in the stream before a life began that takes the new, or the last
- * and the new: nothing below this may come. Of the last the newest itself may.
+ * What every server had when a life was asked for that does not begin with all:
+ * nothing below this may come that lies before its beginning, which is at the
+ * end of a replica that is behind. Of the last the newest itself may.
  */
 static uint64_t
 floor_of(
@@ -251,12 +260,10 @@ floor_of(
 
 	if (st == NULL)
 		return 0;
-	if (t->policy == POLICY_NEW) {
+	if (t->policy != POLICY_LAST) {
 		seq = newest(st, 0, now_ns);
 		return seq != 0 ? seq + 1 : 0;
 	}
-	if (t->policy != POLICY_LAST)
-		return 0;
 	if (t->subjects == 0)
 		return newest(st, 0, now_ns);
 	for (i = 1; i <= LIVES_SUBJECTS; i++)
@@ -320,7 +327,8 @@ enter_edit(struct lives *l, const struct event *ev, const struct contents *ct)
 		return;
 	if (f->open.id != 0)
 		change_lost(f);
-	f->open = (struct life_change){m->id, m->what, m->until_ns, f->told};
+	f->open = (struct life_change){
+	    m->id, ev->time_ns, m->what, m->until_ns, f->told};
 	if (m->what == EDIT_CREATE)
 		begin_create(f, ev, ct);
 	else if (m->what == EDIT_DELETE && f->ending_ns == LIVES_NEVER)
@@ -377,28 +385,41 @@ change_ok(const struct lives *l, struct life *f, const struct contents *ct,
 	f->open.id = 0;
 }
 
+/* Where a change is open; l->n: nowhere. */
+static uint32_t
+place_of(const struct lives *l, uint64_t id)
+{
+	uint32_t i = 0;
+
+	while (i < l->n && (l->at[i].number == 0 || l->at[i].open.id != id))
+		i++;
+	return id != 0 ? i : l->n;
+}
+
+const struct life *
+life_changing(const struct lives *l, uint64_t id)
+{
+	return life_of(l, place_of(l, id));
+}
+
 static void
 enter_change(struct lives *l, const struct event *ev, const struct contents *ct)
 {
 	/* All of them have their id in one place. */
 	uint64_t id = ev->type == MESSAGE_CHANGE_END ? ev->u.change_end.id
 						     : ev->u.change_ok.id;
-	struct life *f;
-	uint32_t i;
+	uint32_t i = place_of(l, id);
+	struct life *f = i < l->n ? &l->at[i] : NULL;
 
-	for (i = 0; i < l->n; i++) {
-		f = &l->at[i];
-		if (f->number == 0 || f->open.id != id || id == 0)
-			continue;
-		if (ev->type == MESSAGE_CHANGE_OK)
-			change_ok(l, f, ct, ev->time_ns);
-		else if (ev->type == MESSAGE_CHANGE_FAIL) {
-			f->refused_makes += f->open.what == EDIT_CREATE;
-			f->open.id = 0;
-		} else
-			change_lost(f);
+	if (f == NULL)
 		return;
-	}
+	if (ev->type == MESSAGE_CHANGE_OK)
+		change_ok(l, f, ct, ev->time_ns);
+	else if (ev->type == MESSAGE_CHANGE_FAIL) {
+		f->refused_makes += f->open.what == EDIT_CREATE;
+		f->open.id = 0;
+	} else
+		change_lost(f);
 }
 
 static void
@@ -596,8 +617,14 @@ life_must(const struct lives *l, const struct contents *ct,
 		return DEBT_SURE;
 	if ((r.policies & ~begins_late) != 0 || e->invoked_ns <= f->made_ns)
 		return DEBT_NONE;
-	/* Until a quorum knows where it has begun a new leader begins anew. */
-	return f->firm != 0 && e->seq > f->firm ? DEBT_SURE : DEBT_STEADY;
+	/*
+	 * Until a quorum knows where it has begun a new leader begins anew: of
+	 * each subject with another message, so one does not tell of others.
+	 */
+	return f->firm != 0 && e->seq > f->firm &&
+		       (r.policies & 1u << POLICY_LAST_PER_SUBJECT) == 0
+		   ? DEBT_SURE
+		   : DEBT_STEADY;
 }
 
 /* What is known of a message that was delivered. */
@@ -619,23 +646,22 @@ known_of(const struct contents *ct, const struct msg_deliver *m)
 	return (struct known){0, 0};
 }
 
-/* It takes nothing of the kind since a moment; 0: whoever leads. */
+/* It lies before where it begins, and each server had it then. */
 static enum life_flaw
 flaw_of_place(const struct life *f, const struct life_range *r,
-    const struct msg_deliver *m, uint64_t *since_ns)
+    const struct msg_deliver *m)
 {
-	*since_ns = 0;
+	if (f->made_ns == LIVES_NEVER || m->seq >= f->floor)
+		return FLAW_NONE;
 	if (r->policies == 1u << POLICY_BY_SEQ && m->seq < r->start_low)
 		return FLAW_BELOW;
 	if (r->policies == 1u << POLICY_BY_TIME && m->stamp_ns != 0 &&
 	    m->stamp_ns < r->start_ns_low)
 		return FLAW_EARLY;
-	*since_ns = f->asked_ns;
-	if ((r->policies == 1u << POLICY_NEW ||
-		r->policies == 1u << POLICY_LAST) &&
-	    f->made_ns != LIVES_NEVER && m->seq < f->floor)
-		return FLAW_OLD;
-	return FLAW_NONE;
+	return r->policies == 1u << POLICY_NEW ||
+		       r->policies == 1u << POLICY_LAST
+		   ? FLAW_OLD
+		   : FLAW_NONE;
 }
 
 enum life_flaw
@@ -654,7 +680,8 @@ life_flaw(const struct lives *l, const struct contents *ct,
 	r = range_now(f);
 	if (bit != 0 && (r.ever & bit) == 0)
 		return FLAW_SUBJECT;
-	flaw = flaw_of_place(f, &r, m, since_ns);
+	*since_ns = f->asked_ns;
+	flaw = flaw_of_place(f, &r, m);
 	if (flaw != FLAW_NONE || k.invoked_ns == 0)
 		return flaw;
 	*since_ns = f->ended_ns;

@@ -53,6 +53,7 @@ struct life_range {
 /* What is asked for and not answered yet. */
 struct life_change {
 	uint64_t id; /* 0: nothing is */
+	uint64_t asked_ns;
 	uint8_t what;
 	int64_t until_ns;
 	struct msg_consumer_terms terms;
@@ -116,8 +117,14 @@ void lives_event(struct lives *, const struct event *, struct contents *);
 /* The life at a place, or NULL. Valid until the next event. */
 const struct life *life_of(const struct lives *, uint32_t consumer);
 
+/* The one of which a change is open, or NULL. */
+const struct life *life_changing(const struct lives *, uint64_t id);
+
 /* True while it certainly exists, and nobody has asked for its end. */
 bool life_is_certain(const struct life *);
+
+/* True when it certainly existed when the change that is open was asked for. */
+bool life_was_there(const struct life *);
 
 /*
  * True when its end was confirmed, and no attempt without an answer can make

@@ -397,6 +397,15 @@ server_ends(struct story *s)
 	story_healed(s, story_fault(s, true), true);
 }
 
+/* There a second copy of a message may be stored, and await its ack. */
+static void
+drops_acked(struct story *s)
+{
+	struct event *ev = story_add(s, STORY_SETUP, MESSAGE_STREAM_RULES);
+
+	ev->u.stream_rules.retention = RETENTION_WORKQUEUE;
+}
+
 static const struct lone {
 	const char *name;
 	void (*load)(struct story *);
@@ -426,6 +435,8 @@ static const struct lone {
 	ANOMALY_WRONG_STATE, 0, EXIT_PASS, 1},
     {"acks pending after a kill", server_ends, awaits_one, ANOMALY_WRONG_STATE,
 	1, EXIT_VIOLATION, 3},
+    {"acks pending of a work queue, for one wait", drops_acked, awaits_one,
+	ANOMALY_WRONG_STATE, 0, EXIT_PASS, 3},
 };
 
 #define LONES (sizeof(lones) / sizeof(lones[0]))

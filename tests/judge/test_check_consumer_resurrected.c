@@ -157,32 +157,81 @@ unsteady(void **state)
 #define SUBJECT_1 4
 #define SUBJECT_4 5
 
-/* What it can't deliver whoever leads. */
+/*
+ * What it can't deliver: of other subjects whoever leads; what lies before its
+ * beginning unless a replica may have been behind.
+ */
 static void
 misplaced(void **state)
+{
+	enum anomaly_class class;
+	struct churn_story s;
+	unsigned i, k;
+
+	(void)state;
+	for (i = 0; i < 18; i++) {
+		k = i / 6; /* 1: another meta leader; 2: a fault before */
+		churn_begin(&s);
+		if (k == 2)
+			store_fault(&s.store);
+		if (i % 6 < 2)
+			s.terms.subjects = BIT(1);
+		if (i % 6 == 2 || i % 6 == 3) {
+			s.terms.policy = POLICY_BY_SEQ;
+			s.terms.start_seq = SUBJECT_1 + (i % 6 == 2);
+		}
+		if (i % 6 > 3) {
+			s.terms.policy = POLICY_BY_TIME;
+			s.terms.start_ns = 1 + SUBJECT_1 + (i % 6 == 4);
+		}
+		settle(&s);
+		if (k == 1)
+			s.meta = "n1";
+		churn_deliver(&s, i % 6 == 1 ? SUBJECT_4 : SUBJECT_1, 1);
+		class = k > 0 && i % 6 > 1 ? CLASS_WARNING : VOWED;
+		s.store.expected[ANOMALY_MISDELIVERED][class] =
+		    i % 6 == 1 || i % 6 == 2 || i % 6 == 4;
+		churn_end(&s);
+	}
+}
+
+/* It begins at the end of a replica that has not the newest message yet. */
+static void
+behind(void **state)
 {
 	struct churn_story s;
 	unsigned i;
 
 	(void)state;
-	for (i = 0; i < 6; i++) {
+	for (i = 0; i < 2; i++) {
 		churn_begin(&s);
-		if (i < 2)
-			s.terms.subjects = BIT(1);
-		if (i == 2 || i == 3) {
-			s.terms.policy = POLICY_BY_SEQ;
-			s.terms.start_seq = SUBJECT_1 + (i == 2);
-		}
-		if (i > 3) {
-			s.terms.policy = POLICY_BY_TIME;
-			s.terms.start_ns = 1 + SUBJECT_1 + (i == 4);
-		}
+		store_publish(&s.store, 1);
+		s.terms.policy = i == 0 ? POLICY_BY_SEQ : POLICY_BY_TIME;
+		s.terms.start_seq = s.store.last + 1;
+		s.terms.start_ns = (int64_t)s.store.last + 2;
 		settle(&s);
-		churn_deliver(&s, i == 1 ? SUBJECT_4 : SUBJECT_1, 1);
-		s.store.expected[ANOMALY_MISDELIVERED][VOWED] =
-		    i == 1 || i == 2 || i == 4;
+		churn_deliver(&s, 41, 1);
 		churn_end(&s);
 	}
+}
+
+/* Where each subject begins another leader chooses anew before the first. */
+static void
+chosen_anew(void **state)
+{
+	struct churn_story s;
+
+	(void)state;
+	churn_begin(&s);
+	s.terms.policy = POLICY_LAST_PER_SUBJECT;
+	settle(&s);
+	s.leader = "n1"; /* of subjects 1 to 4 the last are 80, 79, 78, 77 */
+	store_publish(&s.store, 1);
+	churn_take(&s, 77, 79);
+	churn_take(&s, 81, 81);
+	churn_pass(&s, 11 * CLOCK_S);
+	churn_drained(&s);
+	churn_end(&s);
 }
 
 /* What begins with the new or the last does not go back. */
@@ -460,6 +509,53 @@ differs(void **state)
 	}
 }
 
+/* "There is none", in answer to an update, or to a first delete. */
+static void
+refused(void **state)
+{
+	struct event ev = {.type = MESSAGE_CHANGE_UNKNOWN};
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 10; i++) {
+		churn_begin(&s);
+		s.terms.inactive_ns = i == 3 ? 5 * CLOCK_S : 0;
+		s.terms.replicas = i == 4;
+		if (i == 5)
+			churn_create(&s);
+		else
+			settle(&s);
+		if (i == 2) /* that one may have done it */
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_DELETE));
+		if (i == 4 || i == 6)
+			store_fault(&s.store);
+		if (i == 4)
+			churn_pass(&s, 60 * CLOCK_S);
+		ev.u.change_unknown = (struct msg_change_unknown){
+		    .id = churn_ask(
+			&s, i == 1 || i == 2 ? EDIT_DELETE : EDIT_UPDATE),
+		    .attempt = 1,
+		    .code = i == 7   ? 10008
+			    : i == 1 ? 10014
+				     : 10149};
+		ev.type = i == 8 ? MESSAGE_CHANGE_FAIL : MESSAGE_CHANGE_UNKNOWN;
+		if (i == 9)
+			s.meta = "n1";
+		if (i == 9)
+			churn_pass(&s, 2 * CLOCK_S);
+		store_feed(&s.store, &ev);
+		if (i < 2 || i == 8)
+			s.store.expected[ANOMALY_MISANSWERED][VOWED] = 1;
+		if (i == 4 || i == 6 || i == 9)
+			s.store
+			    .expected[ANOMALY_MISANSWERED][CLASS_DOCUMENTED] =
+			    1;
+		churn_end(&s);
+	}
+}
+
 /* A publish of subject 1 whose outcome is open. */
 static uint64_t
 put_one(struct churn_story *s)
@@ -591,12 +687,15 @@ main(void)
 	    cmocka_unit_test(not_owed),
 	    cmocka_unit_test(unsteady),
 	    cmocka_unit_test(misplaced),
+	    cmocka_unit_test(behind),
+	    cmocka_unit_test(chosen_anew),
 	    cmocka_unit_test(too_old),
 	    cmocka_unit_test(filters),
 	    cmocka_unit_test(paused),
 	    cmocka_unit_test(there),
 	    cmocka_unit_test(resurrected),
 	    cmocka_unit_test(differs),
+	    cmocka_unit_test(refused),
 	    cmocka_unit_test(counts),
 	    cmocka_unit_test(lives),
 	};

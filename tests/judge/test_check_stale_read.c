@@ -148,6 +148,36 @@ misanswered(void **state)
 	}
 }
 
+/* The last of each of subjects 2 to 4: once each, and of no other. */
+static void
+several(void **state)
+{
+	struct msg_look q = question(LOOK_MULTI, 2, 0);
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	q.direct = 1;
+	q.batch = 3;
+	for (i = 0; i < 4; i++) {
+		begin(&s);
+		store_look(&s, &q);
+		store_shown(&s, 2, 57);
+		store_shown(&s, 3, 53); /* by a replica that is behind */
+		if (i == 1)
+			store_shown(&s, 2, 52);
+		else if (i == 2)
+			store_shown(&s, 5, 60);
+		else if (i == 3)
+			store_shown(&s, 1, 56);
+		else
+			store_shown(&s, 4, 59);
+		store_looked(&s, 3);
+		s.expected[ANOMALY_MISANSWERED][VOWED] = i > 0;
+		store_end(&s);
+	}
+}
+
 int
 main(void)
 {
@@ -155,6 +185,7 @@ main(void)
 	    cmocka_unit_test(stale),
 	    cmocka_unit_test(removed),
 	    cmocka_unit_test(misanswered),
+	    cmocka_unit_test(several),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

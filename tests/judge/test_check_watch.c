@@ -172,6 +172,31 @@ updates(void **state)
 	}
 }
 
+/* The first update is not shown; a server may have made it anew. */
+static void
+first_update(void **state)
+{
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		begin(&s);
+		if (i == 2) /* while it is made */
+			store_publish(&s, 1);
+		watch(&s, WATCH_NEW, 4, 0);
+		if (i == 1)
+			store_fault(&s);
+		if (i != 2)
+			store_publish(&s, 1);
+		store_publish(&s, 2);
+		store_shown(&s, 2, 22);
+		s.expected[ANOMALY_SKIPPED][VOWED] = i == 0;
+		ends(&s, 0, 0);
+		finish(&s);
+	}
+}
+
 /* A consumer that is made anew goes on behind what was shown. */
 static void
 made_anew(void **state)
@@ -327,6 +352,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(beginnings),
 	    cmocka_unit_test(updates),
+	    cmocka_unit_test(first_update),
 	    cmocka_unit_test(made_anew),
 	    cmocka_unit_test(removed),
 	    cmocka_unit_test(waits),

@@ -4,6 +4,8 @@
  * replica, or on every disk. And what may be gone: documented (power.h).
  */
 #include "proto/base/text.h"
+#include "tests/stories/bucket_story.h"
+#include "tests/stories/lists_story.h"
 #include "tests/stories/story.h"
 
 #include <stdio.h>
@@ -103,6 +105,9 @@ test_outage(void **state)
 		never_stored(&s);
 	else if (o->kind == ANOMALY_SEQ_REUSE)
 		reuse(&s, seq);
+	else if (o->kind == ANOMALY_PHANTOM)
+		story_consume(
+		    &s, story_store(&s, message_id(STORY_PUBLISHER, 9999)));
 	else
 		story_mark(&s, seq,
 		    o->kind == ANOMALY_LOST ? STORY_GONE : STORY_DAMAGED);
@@ -161,6 +166,44 @@ test_late_ack(void **state)
 	}
 }
 
+/* What a server lost, when that is not known by sequences. */
+static struct event
+lost_power(void)
+{
+	struct event ev = {.type = MESSAGE_POWER_LOST};
+
+	ev.u.power_lost.node = 1;
+	ev.u.power_lost.bytes = 1;
+	return ev;
+}
+
+/* One revision for two keys, and a stream that lacks messages. */
+static void
+test_without_sequences(void **state)
+{
+	struct lists_row r = lists_row_of(ID1, NAME);
+	struct event ev = lost_power();
+	struct bucket_story b = bucket_begin();
+	struct lists_story t;
+
+	(void)state;
+	bucket_option(&b, "mayhem", "power_loss");
+	bucket_put(&b, A, 1, 0, 0, 1);
+	bucket_feed(&b, 1, &ev);
+	bucket_update(&b, B, 1, 1, 0);
+	bucket_accept(&b, B, 1, 1, 1);
+	b.expected[ANOMALY_CAS_VIOLATED][CLASS_DOCUMENTED] = 1;
+	bucket_end_with(&b, ANOMALY_SEQ_REUSE, CLASS_DOCUMENTED);
+
+	lists_begin(&t);
+	lists_have(&t, ID1, NAME);
+	ev = lost_power();
+	lists_feed(&t, 1, &ev);
+	r.messages = 2;
+	lists_list_for(&t, 32, &r, 1);
+	lists_expect_legal(&t, 0, 1);
+}
+
 #define S CLOCK_S
 static const struct outage outages[] = {
     {"old, a minority", 1, 3, true, false, 0, 6 * S, ANOMALY_LOST,
@@ -200,6 +243,8 @@ static const struct outage outages[] = {
 	ANOMALY_OP_TIMEOUT, CLASS_DOCUMENTED},
     {"no service, all, that sync always", 3, 3, true, true, 0, 0,
 	ANOMALY_OP_TIMEOUT, CLASS_VIOLATION},
+    {"never published", 3, 3, true, false, 0, 0, ANOMALY_PHANTOM,
+	CLASS_VIOLATION},
     {"damaged", 3, 3, true, false, 0, 0, ANOMALY_CORRUPT, CLASS_VIOLATION},
 };
 
@@ -208,12 +253,12 @@ static const struct outage outages[] = {
 int
 main(void)
 {
-	struct CMUnitTest tests[OUTAGES + 1] = {
-	    cmocka_unit_test(test_late_ack)};
+	struct CMUnitTest tests[OUTAGES + 2] = {cmocka_unit_test(test_late_ack),
+	    cmocka_unit_test(test_without_sequences)};
 	size_t i;
 
 	for (i = 0; i < OUTAGES; i++)
-		tests[i + 1] = (struct CMUnitTest){.name = outages[i].name,
+		tests[i + 2] = (struct CMUnitTest){.name = outages[i].name,
 		    .test_func = test_outage,
 		    .initial_state = (void *)(uintptr_t)&outages[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,9 @@ test_classes(void **state)
 	assert_true(refusal_is_wrong_last(10071));
 	assert_true(refusal_is_wrong_last(10164));
 	assert_false(refusal_is_wrong_last(10059));
+	assert_true(refusal_is_no_consumer(10014));
+	assert_true(refusal_is_no_consumer(10149));
+	assert_false(refusal_is_no_consumer(10148));
 }
 
 /* Codes that mean it with some texts only. */

@@ -112,8 +112,9 @@ ask(struct worker *w, const struct churn_edit *e, cJSON **tree)
 
 /*
  * A refusal that follows from what there is proves nothing while two leaders
- * may hear of it. A consumer that was confirmed is known to each of them: they
- * refuse alike.
+ * may hear of it. That a consumer is there which was confirmed both of them
+ * say, and refuse alike; that there is none only one that was deposed before
+ * it was made, while the other may do what it is asked for.
  */
 static enum outcome
 read_outcome(
@@ -121,6 +122,7 @@ read_outcome(
 {
 	if (outcome == OUTCOME_UNKNOWN && e->at->life.state == LIFE_SURE &&
 	    e->what != EDIT_DELETE &&
+	    !refusal_is_no_consumer(w->session.code) &&
 	    refusal_class(w->session.code) == REFUSAL_STEADY)
 		return OUTCOME_FAIL;
 	return outcome;
