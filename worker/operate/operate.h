@@ -6,7 +6,7 @@
  * depend on what the client library knows.
  *
  *	operate.c  what goes on at the moment, and for how long it is tried
- *	put.c      a publish, retried until its outcome stands
+ *	put.c      a publish, retried until its outcome stands; put.h its parts
  *	change.c   a removal or a change of limits, likewise
  *	make.c     streams
  *	look.c     reads
@@ -171,11 +171,27 @@ void operate_look(struct worker *, struct operation *);
 void operate_look_state(struct worker *, struct operation *);
 
 /*
- * make.c: make a stream by this request. 0 with the answer, which is the
+ * make.c: the name of stream number i, a subject of it (from 1; 0 is the filter
+ * of all of them), and a subject's number, or 0 when it is none of so many.
+ */
+void operate_name(const struct worker *, uint32_t i, char out[64]);
+void operate_subject(const struct worker *, uint32_t i, uint32_t subject,
+    char out[OPERATE_SUBJECT_MAX]);
+uint32_t operate_subject_read(
+    const struct worker *, uint32_t i, uint64_t subjects, const char *subject);
+
+/*
+ * Make a stream by this request. 0 with the answer, which is the
  * caller's to delete, and when it was created; or -ETIMEDOUT, which was logged.
  */
 int operate_make(struct worker *, const char *name, const char *text,
     cJSON **answer, uint64_t *created);
+
+/*
+ * Do the servers know what came with this level of JetStream's API? 0; or
+ * -ENOTSUP, and the session has what is lacking, in words; or -ETIMEDOUT.
+ */
+int operate_require(struct worker *, uint64_t level, const char *what);
 
 /* Ask for other limits with this request for an update. */
 void operate_limit(struct worker *, struct operation *, const char *text);

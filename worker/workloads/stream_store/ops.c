@@ -342,7 +342,7 @@ const struct operate_ops store_operate = {
     .option = "stream-store.weights",
     .rows = rows,
     .nrows = sizeof(rows) / sizeof(rows[0]),
-    .subject = store_subject,
+    .subject = operate_subject,
     .subject_read = store_subject_read,
     .config_read = config_read,
 };
