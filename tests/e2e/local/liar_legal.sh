@@ -22,6 +22,8 @@ for at in start middle end; do
 		copy_after_window -
 		dup_ack -
 		sent_again -
+		batch_unknown -
+		batch_absent -
 		redelivery_before_ack -
 		late_delivery -
 		unknown_ack -

@@ -115,6 +115,16 @@ attempt_of(const struct worker *w, const struct act *a)
 }
 
 static void
+play_batch(struct worker *w, const struct act *a)
+{
+	struct event ev = {.type = MESSAGE_BATCH};
+
+	ev.u.batch.id = id_of(a->counter);
+	ev.u.batch.count = a->count;
+	child_emit(&w->child, &ev);
+}
+
+static void
 play_invoke(struct worker *w, const struct act *a)
 {
 	struct attempt at = attempt_of(w, a);
@@ -309,6 +319,7 @@ play_break(struct worker *w, const struct act *a)
 }
 
 static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
+    [ACT_BATCH] = play_batch,
     [ACT_INVOKE] = play_invoke,
     [ACT_OK] = play_ok,
     [ACT_FAIL] = play_failure,
