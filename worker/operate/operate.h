@@ -8,7 +8,8 @@
  *	operate.c  what goes on at the moment, and for how long it is tried
  *	put.c      a publish, retried until its outcome stands; put.h its parts
  *	change.c   a removal or a change of limits, likewise
- *	make.c     streams
+ *	make.c     streams, and their names
+ *	plain.c    streams from which nothing is removed
  *	look.c     reads
  *	show.c     what a read shows, as events
  *	draw.c     what is drawn of the messages that a client knows
@@ -100,6 +101,7 @@ struct operation {
 	uint64_t ttl_ns, last, subject_last;
 	bool expects_last, expects_subject;
 	const char *marks; /* DEL or PURGE: it has no payload; or NULL */
+	bool adds;	   /* to a counter, what its id says */
 	/* removal */
 	enum message_word how;
 	uint64_t remove_first, remove_last, keep;
@@ -212,8 +214,29 @@ bool operate_show_direct(struct worker *, struct operate_shown *, natsMsg *);
 void operate_show_delivery(struct worker *, struct operate_shown *, natsMsg *,
     const struct delivery *);
 
+/*
+ * plain.c: make so many streams without limits, whose configuration has what
+ * is in the text as well ("\"allow_atomic\":true"); begin with them; and one
+ * operation on one of them.
+ */
+int plain_setup(
+    struct worker *, uint64_t n, uint64_t subjects, const char *text);
+int plain_begin(struct worker *, const struct operate_ops *,
+    const char *weights, uint64_t n);
+int plain_step(struct worker *, uint64_t n);
+
+/* What rows of such a workload draw: a read by sequence, a state. */
+bool plain_draw_get(struct worker *, struct operation *);
+bool plain_draw_state(struct worker *, struct operation *);
+
+/* Nothing of a configuration is of use to a client. */
+void plain_config_read(struct worker *, uint32_t stream, const cJSON *);
+
 /* draw.c: a number below n. */
 uint64_t operate_below(struct worker *, uint64_t n);
+
+/* A publish of this client that was acked, to be sent again. */
+bool operate_draw_repeat(struct worker *, struct operation *);
 
 /* A publish of this client, of which it keeps the latest, or NULL. */
 const struct operate_past *operate_draw_past(

@@ -42,6 +42,9 @@ put_begin(struct worker *w, const struct operation *op, struct sending *s)
 	if (op->marks != NULL)
 		text_set(
 		    put_header(s, PAYLOAD_MARKS), PUT_VALUE_MAX, op->marks);
+	if (op->adds)
+		payload_increment(
+		    w->config.run, op->id, put_header(s, PAYLOAD_ADDS));
 	if (op->ttl_ns != 0)
 		text_format(put_header(s, "Nats-TTL"), PUT_VALUE_MAX, "%llus",
 		    (unsigned long long)(op->ttl_ns / CLOCK_S));
@@ -100,6 +103,19 @@ put_message(struct worker *w, const struct operation *op,
 	return status;
 }
 
+/* What an answer says of a counter. */
+static void
+tell_value(struct worker *w, const struct operation *op, const char *subject,
+    uint64_t seq, const char *value)
+{
+	char adds[PAYLOAD_ADDS_MAX];
+	struct counted c = {
+	    op->stream, op->id, seq, COUNTED_ANSWER, subject, adds, value};
+
+	payload_increment(w->config.run, op->id, adds);
+	tell_count(w, &c);
+}
+
 static enum outcome
 send_once(struct worker *w, const struct operation *op, const struct sending *s,
     uint64_t *seq, bool *duplicate)
@@ -120,6 +136,8 @@ send_once(struct worker *w, const struct operation *op, const struct sending *s,
 		return outcome;
 	*seq = json_count(tree, "seq");
 	*duplicate = json_is_true(tree, "duplicate");
+	if (op->adds && *seq != 0 && !*duplicate)
+		tell_value(w, op, s->subject, *seq, json_text(tree, "val"));
 	cJSON_Delete(tree);
 	if (*seq != 0)
 		return OUTCOME_OK;
@@ -150,8 +168,12 @@ put_payload(struct worker *w, const struct operation *op, struct attempt *a)
 	    .id = op->id,
 	    .incarnation = w->incarnation,
 	    .size = op->size};
+	char adds[PAYLOAD_ADDS_MAX];
 
-	if (op->marks != NULL)
+	if (op->adds) {
+		payload_increment(p.run, p.id, adds);
+		payload_mark(&p, adds);
+	} else if (op->marks != NULL)
 		payload_mark(&p, op->marks);
 	else
 		payload_write(&p, st->data);

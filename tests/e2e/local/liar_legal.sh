@@ -24,6 +24,7 @@ for at in start middle end; do
 		sent_again -
 		batch_unknown -
 		batch_absent -
+		count_unknown -
 		redelivery_before_ack -
 		late_delivery -
 		unknown_ack -

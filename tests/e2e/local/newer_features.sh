@@ -8,10 +8,10 @@
 . "$(dirname "$0")/../lib.sh"
 
 old=$(server_of 2.10.27) && {
-	natsburn run atomic-batch --servers 1 --server-bin "$old" \
-		--out "$work/old"
+	natsburn run counter --servers 1 --server-bin "$old" --out "$work/old"
 	expect_code 3
-	forget_run old
+	expect '.reasons[0] | contains("2.12")' "what it lacks" \
+		"$work/old/report.json"
 }
 new=$(server_of 2.15.1) || skip "no server 2.15.1 in NATSBURN_SERVERS_DIR"
 
@@ -30,3 +30,5 @@ burn()
 
 burn atomic-batch '.counts.messages | .BATCH > 100 and .BATCH_OK > 50 and
 	.PUBLISH_OK > .BATCH_OK and .LOOK_END > 20'
+burn counter '(.counts.messages | .PUBLISH_OK > 100 and .LOOK_END > 20) and
+	([.checks[] | select(.name == "wrong_count").judged][0] > 200)'

@@ -7,13 +7,9 @@
  *
  * Nothing is removed, so that what is absent in the end was never stored.
  */
-#include <string.h>
-
-#include "proto/base/text.h"
 #include "worker/workloads/atomic_batch/atomic_batch.h"
 
 #define STREAMS_MAX 64
-#define DEDUPE_NS   (120 * CLOCK_S)
 #define LEVEL_2_12  2 /* of the API */
 
 static const struct option_spec options[] = {
@@ -40,92 +36,32 @@ validate(const struct run_config *c, const void *values, char *why)
 	return operate_weights_read(&batch_operate, o->weights, weights, why);
 }
 
-static void
-tell_contents(struct worker *w, uint32_t i)
-{
-	const struct batch_options *o = w->options;
-	struct event ev = {.type = MESSAGE_CONTENTS};
-
-	ev.u.contents.stream = i;
-	ev.u.contents.subjects = (uint32_t)o->subjects;
-	ev.u.contents.first_seq = 1;
-	child_emit(&w->child, &ev);
-}
-
-static int
-setup_one(struct worker *w, uint32_t i)
-{
-	char name[64], text[OPERATE_TEXT_MAX], subject[OPERATE_SUBJECT_MAX];
-	uint64_t created;
-	cJSON *answer;
-	int err;
-
-	operate_name(w, i, name);
-	operate_subject(w, i, 0, subject);
-	text_format(text, sizeof(text),
-	    "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"storage\":\"%s\","
-	    "\"num_replicas\":%llu,\"duplicate_window\":%llu,"
-	    "\"allow_direct\":true,\"allow_atomic\":true%s}",
-	    name, subject, w->config.storage,
-	    (unsigned long long)w->config.replicas,
-	    (unsigned long long)DEDUPE_NS,
-	    strcmp(w->config.storage_compression, "s2") == 0
-		? ",\"compression\":\"s2\""
-		: "");
-	err = operate_make(w, name, text, &answer, &created);
-	if (err < 0)
-		return err;
-	cJSON_Delete(answer);
-	tell_stream(w, i, name, created, DEDUPE_NS);
-	tell_contents(w, i);
-	child_flush(&w->child);
-	return 0;
-}
-
 static int
 setup(struct worker *w)
 {
 	const struct batch_options *o = w->options;
 	int err = operate_require(
 	    w, LEVEL_2_12, "atomic batches came with nats-server 2.12");
-	uint32_t i;
 
-	for (i = 0; i < o->streams && err == 0; i++)
-		err = setup_one(w, i);
-	return err;
+	return err < 0 ? err
+		       : plain_setup(w, o->streams, o->subjects,
+			     "\"allow_atomic\":true");
 }
 
 static int
 begin(struct worker *w)
 {
 	const struct batch_options *o = w->options;
-	struct batch_state *s = w->state;
-	int err = operate_init(w, &batch_operate, o->weights, o->streams);
-	struct operate_stream *t;
-	uint32_t i;
 
-	for (i = 0; i < o->streams && err == 0; i++) {
-		t = &s->operate.streams[i];
-		t->dedupe_ns = DEDUPE_NS;
-		t->is_memory = strcmp(w->config.storage, "memory") == 0;
-		operate_name(w, i, t->name);
-	}
-	return err;
+	return plain_begin(w, &batch_operate, o->weights, o->streams);
 }
 
 static int
 step(struct worker *w)
 {
 	const struct batch_options *o = w->options;
-	struct batch_state *s = w->state;
-	uint32_t i = (uint32_t)operate_below(w, o->streams);
-	struct operation op = {.at = &s->operate.streams[i], .stream = i};
 
-	if (op.at->is_known)
-		operate_step(w, i);
-	else
-		operate_look_state(w, &op);
-	return 0;
+	return plain_step(w, o->streams);
 }
 
 static const struct workload_role roles[] = {

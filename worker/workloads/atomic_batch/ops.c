@@ -28,20 +28,6 @@ draw_publish(struct worker *w, struct operation *op)
 	return true;
 }
 
-static bool
-draw_repeat(struct worker *w, struct operation *op)
-{
-	const struct operate_past *p = operate_draw_past(w, op->at);
-
-	if (p == NULL)
-		return false;
-	op->id = p->id;
-	op->subject = p->subject;
-	op->size = p->size;
-	op->attempt = p->attempts;
-	return true;
-}
-
 /* What a publish expects, or the first message of a batch. */
 static void
 draw_expectation(struct worker *w, struct operation *op)
@@ -106,14 +92,6 @@ draw_too_many(struct worker *w, struct operation *op)
 }
 
 static bool
-draw_get(struct worker *w, struct operation *op)
-{
-	op->look = LOOK_SEQ;
-	op->is_direct = operate_below(w, 4) == 0;
-	return operate_draw_seq(w, op->at, &op->seq);
-}
-
-static bool
 draw_last(struct worker *w, struct operation *op)
 {
 	op->look = LOOK_LAST;
@@ -121,25 +99,17 @@ draw_last(struct worker *w, struct operation *op)
 	return true;
 }
 
-static bool
-draw_state(struct worker *w, struct operation *op)
-{
-	(void)w; /* nothing is drawn */
-	(void)op;
-	return true;
-}
-
 static const struct operate_row rows[] = {
     {"publish", 20, 0, draw_publish, operate_put},
-    {"repeat", 2, 0, draw_repeat, operate_put},
+    {"repeat", 2, 0, operate_draw_repeat, operate_put},
     {"expect", 3, 0, draw_expect, operate_put},
     {"batch", 20, LEVEL_2_12, draw_batch, batch_send},
     {"two", 4, LEVEL_2_12, draw_two, batch_send_two},
     {"give-up", 3, LEVEL_2_12, draw_give_up, batch_give_up},
     {"too-many", 1, LEVEL_2_12, draw_too_many, batch_send},
-    {"get", 6, 0, draw_get, operate_look},
+    {"get", 6, 0, plain_draw_get, operate_look},
     {"last", 4, 0, draw_last, operate_look},
-    {"state", 2, 0, draw_state, operate_look_state},
+    {"state", 2, 0, plain_draw_state, operate_look_state},
 };
 
 static uint32_t
@@ -150,20 +120,11 @@ subject_read(const struct worker *w, uint32_t stream, const char *subject)
 	return operate_subject_read(w, stream, o->subjects, subject);
 }
 
-/* Nothing of it is of use to a client. */
-static void
-config_read(struct worker *w, uint32_t stream, const cJSON *config)
-{
-	(void)w;
-	(void)stream;
-	(void)config;
-}
-
 const struct operate_ops batch_operate = {
     .option = "atomic-batch.weights",
     .rows = rows,
     .nrows = sizeof(rows) / sizeof(rows[0]),
     .subject = operate_subject,
     .subject_read = subject_read,
-    .config_read = config_read,
+    .config_read = plain_config_read,
 };

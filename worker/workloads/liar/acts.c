@@ -70,6 +70,17 @@ act_repeat(struct story *st, const struct copy *c, uint64_t seq, bool duplicate)
 	a->flag = duplicate;
 }
 
+void
+act_count(struct story *st, const struct copy *c, enum message_word how,
+    uint64_t value)
+{
+	struct act *a = act_add(st, ACT_COUNT, c->counter);
+
+	a->seq = c->seq;
+	a->count = (uint32_t)how;
+	a->number = value;
+}
+
 static struct act *
 add_delivery(struct story *st, const struct copy *c, uint32_t delivered)
 {

@@ -25,6 +25,7 @@ enum act_type {
 	ACT_UNKNOWN,
 	ACT_END,
 	ACT_REPEAT, /* sent again, and answered */
+	ACT_COUNT,  /* a counter's value is told with it */
 	ACT_STORE,  /* the pretended server stores: for the audit */
 	ACT_DELIVER,
 	ACT_ACK_INVOKE,
@@ -106,6 +107,10 @@ uint64_t act_batch(struct story *, uint32_t n);
 /* Its commit is not answered; and so many of its messages are stored. */
 void act_batch_commit(struct story *, uint64_t first, uint32_t n);
 void act_batch_store(struct story *, uint64_t first, uint32_t n);
+
+/* It adds 1 to a counter: the answer (COUNTED_...), or a read, has a value. */
+void act_count(
+    struct story *, const struct copy *, enum message_word how, uint64_t value);
 
 /* It was acknowledged; it is sent again, and that is the answer. */
 void act_repeat(

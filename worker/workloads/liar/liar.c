@@ -141,6 +141,18 @@ play_ok(struct worker *w, const struct act *a)
 }
 
 static void
+play_count(struct worker *w, const struct act *a)
+{
+	char value[PAYLOAD_ADDS_MAX];
+	struct counted c = {0, id_of(a->counter), a->seq,
+	    (enum message_word)a->count, SUFFIX, "+1", value};
+
+	text_format(
+	    value, sizeof(value), "%llu", (unsigned long long)a->number);
+	tell_count(w, &c);
+}
+
+static void
 play_repeat(struct worker *w, const struct act *a)
 {
 	struct attempt at = attempt_of(w, a);
@@ -326,6 +338,7 @@ static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
     [ACT_UNKNOWN] = play_failure,
     [ACT_END] = play_end,
     [ACT_REPEAT] = play_repeat,
+    [ACT_COUNT] = play_count,
     [ACT_DELIVER] = play_deliver,
     [ACT_ACK_INVOKE] = play_ack,
     [ACT_ACK_OK] = play_ack,

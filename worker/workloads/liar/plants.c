@@ -221,6 +221,17 @@ plant_uncommitted(struct story *st)
 	act_round(st);
 }
 
+/* Who reads it sees another value than its publisher was told. */
+static void
+plant_wrong_count(struct story *st)
+{
+	struct copy c = act_publish(st, ODD_NOT);
+
+	act_count(st, &c, COUNTED_ANSWER, 7);
+	act_count(st, &c, COUNTED_READ, 8);
+	act_consume(st, &c);
+}
+
 /* Break the harness in the middle of a publish. */
 static void
 publish_and_break(struct story *st, void (*how)(struct worker *))
@@ -310,6 +321,7 @@ plant_exit_acking(struct story *st)
 	    plant_redelivered_after_ack)                                       \
 	X(torn_batch, 1, plant_torn_batch)                                     \
 	X(uncommitted, 1, plant_uncommitted)                                   \
+	X(wrong_count, 1, plant_wrong_count)                                   \
 	X(stuck, 1, plant_stuck)                                               \
 	X(op_timeout, 1, plant_op_timeout)                                     \
 	X(not_recovered, 1, plant_not_recovered)                               \
