@@ -117,6 +117,7 @@ enum field_key {
 	KEY_ACK_POLICY,
 	KEY_ANSWER,
 	KEY_WATCH,
+	KEY_COUNTED,
 	KEY_CUT
 };
 

@@ -86,6 +86,15 @@ void tell_failure(struct worker *, const struct attempt *, enum outcome);
 /* No attempt follows: FAIL or UNKNOWN is the outcome of the message. */
 void tell_end(struct worker *, const struct attempt *, enum outcome);
 
+/* The value of a counter with a message of it, as somebody says. */
+struct counted {
+	uint32_t stream;
+	uint64_t id, seq;
+	enum message_word how; /* COUNTED_... */
+	const char *subject, *adds, *value;
+};
+void tell_count(struct worker *, const struct counted *);
+
 struct consumption;
 void tell_delivery(struct worker *, const struct consumption *);
 

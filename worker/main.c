@@ -88,12 +88,17 @@ prepare(struct worker *w)
 	    &w->session, &w->child, &w->config, clock_mono_ns() + CONNECT_NS);
 }
 
-/* Setup, which connects first, says that nobody gets in: that ends the run. */
+/*
+ * Setup, which connects first, says that nobody gets in, or that these servers
+ * lack what the test is about (-ENOTSUP): either ends the run.
+ */
 static void
-emit_refused(struct worker *w)
+emit_refused(struct worker *w, int err)
 {
-	struct event ev = {.type = MESSAGE_CLUSTER_FAILED};
+	struct event ev = {
+	    .type = err == -ENOTSUP ? MESSAGE_SKIPPED : MESSAGE_CLUSTER_FAILED};
 
+	/* Both have the same field. */
 	text_set(ev.u.cluster_failed.why, sizeof(ev.u.cluster_failed.why),
 	    w->session.refusal);
 	child_emit(&w->child, &ev);
@@ -197,8 +202,8 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	err = prepare(w);
 	if (err == 0)
 		err = play_role(w);
-	if (err == -EACCES && w->session.gives_up) {
-		emit_refused(w);
+	if ((err == -EACCES || err == -ENOTSUP) && w->session.gives_up) {
+		emit_refused(w, err);
 		err = 0; /* said; that is no fault of this process */
 	}
 	if (err < 0)

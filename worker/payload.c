@@ -92,9 +92,57 @@ payload_read_id(struct payload *p, const char *id)
 	return strcmp(again, id) == 0;
 }
 
+void
+payload_increment(uint64_t run, uint64_t id, char out[PAYLOAD_ADDS_MAX])
+{
+	uint64_t drawn = rng_mix(run ^ rng_mix(id + 1)), most = 100;
+
+	if (drawn >> 60 == 0) /* one of sixteen */
+		most = UINT64_MAX;
+	else if (drawn >> 60 == 1)
+		most = UINT64_C(1000000000000);
+	text_format(out, PAYLOAD_ADDS_MAX, "%c%llu", drawn & 1 ? '+' : '-',
+	    (unsigned long long)(rng_mix(drawn) % most));
+	if (most == UINT64_MAX)
+		text_add(out, PAYLOAD_ADDS_MAX, "%llu",
+		    (unsigned long long)(drawn >> 8) % 1000000);
+}
+
+void
+payload_value(const void *data, size_t len, char out[PAYLOAD_ADDS_MAX])
+{
+	static const char begin[] = "{\"val\":\"";
+	size_t head = sizeof(begin) - 1;
+
+	out[0] = '\0';
+	if (len <= head + 2 || len - head - 2 >= PAYLOAD_ADDS_MAX ||
+	    memcmp(data, begin, head) != 0 ||
+	    memcmp((const char *)data + len - 2, "\"}", 2) != 0)
+		return;
+	text_format(out, PAYLOAD_ADDS_MAX, "%.*s", (int)(len - head - 2),
+	    (const char *)data + head);
+}
+
+static bool
+read_counter(struct payload *p, const struct payload_parts *parts)
+{
+	char text[PAYLOAD_ADDS_MAX];
+
+	if (!payload_read_id(p, parts->id))
+		return false;
+	payload_value(parts->data, parts->len, text);
+	if (text[0] == '\0')
+		return false;
+	payload_increment(p->run, p->id, text);
+	payload_mark(p, text);
+	return strcmp(text, parts->adds) == 0;
+}
+
 bool
 payload_read_parts(struct payload *p, const struct payload_parts *parts)
 {
+	if (parts->adds[0] != '\0')
+		return read_counter(p, parts);
 	if (parts->len != 0 || parts->marks[0] == '\0')
 		return payload_read(p, parts->data, parts->len);
 	if (!payload_read_id(p, parts->id))

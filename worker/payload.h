@@ -41,16 +41,27 @@ bool payload_read(struct payload *, const void *data, size_t len);
  */
 void payload_mark(struct payload *, const char *marks);
 
-/* What there is of a message; id and marks are "" where it has none. */
+/* The header of a message that adds to a counter, and its value there. */
+#define PAYLOAD_ADDS	 "Nats-Incr"
+#define PAYLOAD_ADDS_MAX 48
+
+/* What a message of this id adds: +1, -70; some have more than 20 digits. */
+void payload_increment(uint64_t run, uint64_t id, char out[PAYLOAD_ADDS_MAX]);
+
+/* The value that the server has put into it; "" when there is none. */
+void payload_value(const void *data, size_t len, char out[PAYLOAD_ADDS_MAX]);
+
+/* What there is of a message; what it has not is "". */
 struct payload_parts {
 	const void *data;
 	size_t len;
-	const char *id, *marks;
+	const char *id, *marks, *adds;
 };
 
 /*
  * Read one with a payload as payload_read() does, and one without from its
- * header, if it marks something.
+ * header, if it marks something. One that adds to a counter is whole when it
+ * adds what its id says, and has a value.
  */
 bool payload_read_parts(struct payload *, const struct payload_parts *);
 

@@ -90,6 +90,22 @@ tell_end(struct worker *w, const struct attempt *a, enum outcome outcome)
 }
 
 void
+tell_count(struct worker *w, const struct counted *c)
+{
+	struct event ev = {.type = MESSAGE_COUNTED};
+	struct msg_counted *m = &ev.u.counted;
+
+	m->stream = c->stream;
+	m->id = c->id;
+	m->seq = c->seq;
+	m->how = (uint8_t)c->how;
+	text_set(m->subject, sizeof(m->subject), c->subject);
+	text_set(m->adds, sizeof(m->adds), c->adds);
+	text_set(m->value, sizeof(m->value), c->value);
+	child_emit(&w->child, &ev);
+}
+
+void
 tell_delivery(struct worker *w, const struct consumption *c)
 {
 	struct event ev;

@@ -58,7 +58,9 @@
 	X(LIMIT_BROKEN, limit_broken, 0)                                       \
 	X(EXPIRED_EARLY, expired_early, 0)                                     \
 	X(EXPIRED_LATE, expired_late, 0)                                       \
-	X(CONSUMER_RESURRECTED, consumer_resurrected, 0)
+	X(CONSUMER_RESURRECTED, consumer_resurrected, 0)                       \
+	X(TORN_BATCH, torn_batch, 0)                                           \
+	X(WRONG_COUNT, wrong_count, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,

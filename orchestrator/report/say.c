@@ -335,8 +335,8 @@ report_verdict(const struct history *h, char words[REPORT_WORDS_MAX])
 	static const char *const says[VERDICT_COUNT] = {
 	    [VERDICT_FAIL] = "JetStream broke a promise",
 	    [VERDICT_INCONCLUSIVE] = "this run proves nothing",
-	    [VERDICT_SKIPPED] =
-		"nothing was run: the driver can't do what was asked",
+	    [VERDICT_SKIPPED] = "nothing was run: the driver, or the servers, "
+				"can't do what was asked",
 	};
 	enum verdict v = h->result.verdict;
 

@@ -93,6 +93,16 @@ store_fault(struct store_story *s)
 	store_feed(s, &ev);
 }
 
+void
+store_dies(struct store_story *s)
+{
+	struct event ev = {.type = MESSAGE_CHILD_EXIT};
+
+	ev.u.child_exit.child = CLIENT;
+	ev.u.child_exit.expected = 1;
+	store_feed(s, &ev);
+}
+
 struct msg_publish_terms
 store_terms(struct store_story *s, uint32_t subject)
 {
@@ -182,6 +192,72 @@ store_publish_many(struct store_story *s, unsigned n, uint32_t subjects)
 {
 	while (n-- > 0)
 		store_publish(s, 1 + n % subjects);
+}
+
+void
+store_batch_begun(struct store_story *s, uint64_t last_id, uint32_t n)
+{
+	struct event ev = {.type = MESSAGE_BATCH};
+
+	ev.u.batch = (struct msg_batch){STORE_STREAM, last_id, n};
+	store_feed(s, &ev);
+}
+
+uint64_t
+store_batch(struct store_story *s, uint32_t n)
+{
+	uint64_t first = message_id(CLIENT, s->counter + 1);
+
+	s->counter += n;
+	store_batch_begun(s, first + n - 1, n);
+	return first;
+}
+
+void
+store_batch_sent(struct store_story *s, uint64_t first, uint32_t n)
+{
+	struct msg_publish_terms terms = store_terms(s, 1);
+
+	s->counter--; /* they have their ids */
+	for (; n > 0; n--) {
+		terms.id = first++;
+		store_sent(s, &terms);
+	}
+}
+
+void
+store_batch_told(struct store_story *s, uint64_t last_id, uint32_t n, bool same)
+{
+	struct event ev = {.type = MESSAGE_BATCH_OK};
+
+	ev.u.batch_ok =
+	    (struct msg_batch_ok){STORE_STREAM, last_id, s->last + n, n, same};
+	store_feed(s, &ev);
+}
+
+void
+store_batch_ok(struct store_story *s, uint64_t first, uint32_t n)
+{
+	store_batch_told(s, first + n - 1, n, true);
+	for (; n > 0; n--)
+		store_acked(s, first++, s->last + 1, false);
+}
+
+void
+store_batch_not(
+    struct store_story *s, enum message_type how, uint64_t first, uint32_t n)
+{
+	struct event ev;
+
+	for (; n > 0; n--) {
+		ev = (struct event){.type = how};
+		ev.u.publish_fail.stream = STORE_STREAM;
+		ev.u.publish_fail.id = first;
+		ev.u.publish_fail.attempt = 1;
+		store_feed(s, &ev);
+		publish_over(s, first++,
+		    how == MESSAGE_PUBLISH_FAIL ? ENDED_FAILED : ENDED_UNKNOWN);
+	}
 }
 
 uint64_t

@@ -45,6 +45,9 @@ void store_begin_on(
 /* A server is killed, and healed a second later. */
 void store_fault(struct store_story *);
 
+/* The client dies, and another process goes on as the same. */
+void store_dies(struct store_story *);
+
 /* Terms of a publish; publish it: sent, confirmed and over. */
 struct msg_publish_terms store_terms(struct store_story *, uint32_t subject);
 void store_told(struct store_story *, const struct msg_publish_terms *);
@@ -55,6 +58,21 @@ void store_unknown(struct store_story *, uint64_t id, bool ends);
 uint64_t store_put(struct store_story *, const struct msg_publish_terms *);
 uint64_t store_publish(struct store_story *, uint32_t subject);
 void store_publish_many(struct store_story *, unsigned n, uint32_t subjects);
+
+/*
+ * A batch of so many messages begins: the id of its first; its commit is sent;
+ * it is stored and acknowledged; or it was refused or not answered.
+ */
+uint64_t store_batch(struct store_story *, uint32_t n);
+void store_batch_begun(struct store_story *, uint64_t last_id, uint32_t n);
+void store_batch_sent(struct store_story *, uint64_t first, uint32_t n);
+void store_batch_ok(struct store_story *, uint64_t first, uint32_t n);
+void store_batch_not(
+    struct store_story *, enum message_type, uint64_t first, uint32_t n);
+
+/* The answer to a commit says so many, and names the batch. */
+void store_batch_told(
+    struct store_story *, uint64_t last_id, uint32_t n, bool same);
 
 /* A removal is asked for, and what becomes of it. */
 uint64_t store_remove(struct store_story *, const struct msg_remove_invoke *);

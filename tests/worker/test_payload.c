@@ -98,7 +98,7 @@ test_marks(void **state)
 	static const char *const bad[] = {
 	    "", "7", "7-", "-9", "7-9 ", "07-9", "7-9-1", "7-G", "+7-9"};
 	struct payload marks = {.run = 7, .id = 9, .size = 100}, back, other;
-	struct payload_parts parts = {"", 0, "7-9", "DEL"};
+	struct payload_parts parts = {"", 0, "7-9", "DEL", ""};
 	size_t i;
 
 	(void)state;
@@ -122,10 +122,64 @@ test_marks(void **state)
 			fail_msg("taken: \"%s\"", bad[i]);
 	}
 	/* One that marks nothing, or has a payload, is read by that. */
-	parts = (struct payload_parts){"", 0, "7-9", ""};
+	parts = (struct payload_parts){"", 0, "7-9", "", ""};
 	assert_false(payload_read_parts(&back, &parts));
-	parts = (struct payload_parts){"x", 1, "7-9", "DEL"};
+	parts = (struct payload_parts){"x", 1, "7-9", "DEL", ""};
 	assert_false(payload_read_parts(&back, &parts));
+}
+
+/* One that adds to a counter adds what its id says, and has a value. */
+static void
+test_counters(void **state)
+{
+	static const struct {
+		const char *data, *value; /* value: NULL for none */
+	} rows[] = {
+	    {"{\"val\":\"0\"}", "0"},
+	    {"{\"val\":\"-17\"}", "-17"},
+	    {"{\"val\":\"12345678901234567890123456\"}",
+		"12345678901234567890123456"},
+	    {"", NULL},
+	    {"{\"val\":\"\"}", NULL},
+	    {"{\"val\":17}", NULL},
+	    {"{\"val\":\"1\"", NULL},
+	    {"x", NULL},
+	    {"{\"val\":\"}", NULL},
+	    {"{\"val\":\"123456789012345678901234567890123456789012345678\"}",
+		NULL},
+	};
+	char adds[PAYLOAD_ADDS_MAX], value[PAYLOAD_ADDS_MAX];
+	struct payload mark = {.run = 7, .id = 9}, back;
+	struct payload_parts parts = {"", 0, "7-9", "", adds};
+	size_t i, digits = 0;
+
+	(void)state;
+	payload_increment(7, 9, adds);
+	payload_mark(&mark, adds);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		parts.data = rows[i].data;
+		parts.len = strlen(rows[i].data);
+		payload_value(parts.data, parts.len, value);
+		assert_string_equal(
+		    value, rows[i].value != NULL ? rows[i].value : "");
+		assert_int_equal(
+		    payload_read_parts(&back, &parts), rows[i].value != NULL);
+		if (rows[i].value != NULL)
+			assert_true(back.id == 9 && back.sum == mark.sum);
+	}
+	parts.data = rows[0].data;
+	parts.len = strlen(rows[0].data);
+	parts.id = "7-a"; /* which adds something else */
+	assert_false(payload_read_parts(&back, &parts));
+	for (i = 1; i < 1000; i++) {
+		payload_increment(7, i, adds);
+		assert_true(adds[0] == '+' || adds[0] == '-');
+		assert_int_equal(
+		    strspn(adds + 1, "0123456789"), strlen(adds + 1));
+		if (strlen(adds) - 1 > digits)
+			digits = strlen(adds) - 1;
+	}
+	assert_in_range(digits, 21, 26);
 }
 
 int
@@ -137,6 +191,7 @@ main(void)
 	    cmocka_unit_test(test_any_length),
 	    cmocka_unit_test(test_attempts),
 	    cmocka_unit_test(test_marks),
+	    cmocka_unit_test(test_counters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,11 +202,11 @@ test_subjects(void **state)
 	assert_non_null(w);
 	worker_make(w, &o);
 	for (n = 1; n <= 16; n++) {
-		store_subject(w, 3, n, subject);
+		operate_subject(w, 3, n, subject);
 		assert_int_equal(store_subject_read(w, 3, subject), n);
 		assert_int_equal(store_subject_read(w, 4, subject), 0);
 	}
-	store_subject(w, 3, 17, subject);
+	operate_subject(w, 3, 17, subject);
 	assert_int_equal(store_subject_read(w, 3, subject), 0);
 	assert_int_equal(store_subject_read(w, 3, "k"), 0);
 	assert_int_equal(store_subject_read(w, 3, ""), 0);

@@ -201,6 +201,18 @@ scan_tell(struct scan *s, const struct scan_seen *seen)
 	s->read++;
 }
 
+static void
+tell_value(struct scan *s, const struct scan_seen *seen,
+    const struct payload_parts *parts, const char *subject)
+{
+	char value[PAYLOAD_ADDS_MAX];
+	struct counted c = {s->target->stream, seen->payload.id, seen->seq,
+	    COUNTED_SCAN, subject, parts->adds, value};
+
+	payload_value(parts->data, parts->len, value);
+	tell_count(s->w, &c);
+}
+
 void
 scan_message(struct scan *s, enum scan_path path, uint64_t seq,
     int64_t stamp_ns, natsMsg *msg)
@@ -210,7 +222,8 @@ scan_message(struct scan *s, enum scan_path path, uint64_t seq,
 	struct payload_parts parts = {natsMsg_GetData(msg),
 	    (size_t)natsMsg_GetDataLength(msg),
 	    request_header(msg, "Nats-Msg-Id"),
-	    request_header(msg, PAYLOAD_MARKS)};
+	    request_header(msg, PAYLOAD_MARKS),
+	    request_header(msg, PAYLOAD_ADDS)};
 	char id[PUBLISH_ID_MAX];
 	bool is_ours;
 
@@ -219,6 +232,8 @@ scan_message(struct scan *s, enum scan_path path, uint64_t seq,
 	publish_id(s->w, seen.payload.id, id);
 	tally_add(s, seq, msg, is_ours ? id : NULL);
 	scan_tell(s, &seen);
+	if (is_ours && parts.adds[0] != '\0')
+		tell_value(s, &seen, &parts, natsMsg_GetSubject(msg));
 }
 
 void

@@ -32,6 +32,20 @@ operate_draw_past(struct worker *w, const struct operate_stream *t)
 }
 
 bool
+operate_draw_repeat(struct worker *w, struct operation *op)
+{
+	const struct operate_past *p = operate_draw_past(w, op->at);
+
+	if (p == NULL)
+		return false;
+	op->id = p->id;
+	op->subject = p->subject;
+	op->size = p->size;
+	op->attempt = p->attempts;
+	return true;
+}
+
+bool
 operate_draw_seq(
     struct worker *w, const struct operate_stream *t, uint64_t *seq)
 {

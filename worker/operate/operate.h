@@ -6,9 +6,10 @@
  * depend on what the client library knows.
  *
  *	operate.c  what goes on at the moment, and for how long it is tried
- *	put.c      a publish, retried until its outcome stands
+ *	put.c      a publish, retried until its outcome stands; put.h its parts
  *	change.c   a removal or a change of limits, likewise
- *	make.c     streams
+ *	make.c     streams, and their names
+ *	plain.c    streams from which nothing is removed
  *	look.c     reads
  *	show.c     what a read shows, as events
  *	draw.c     what is drawn of the messages that a client knows
@@ -100,6 +101,7 @@ struct operation {
 	uint64_t ttl_ns, last, subject_last;
 	bool expects_last, expects_subject;
 	const char *marks; /* DEL or PURGE: it has no payload; or NULL */
+	bool adds;	   /* to a counter, what its id says */
 	/* removal */
 	enum message_word how;
 	uint64_t remove_first, remove_last, keep;
@@ -171,11 +173,27 @@ void operate_look(struct worker *, struct operation *);
 void operate_look_state(struct worker *, struct operation *);
 
 /*
- * make.c: make a stream by this request. 0 with the answer, which is the
+ * make.c: the name of stream number i, a subject of it (from 1; 0 is the filter
+ * of all of them), and a subject's number, or 0 when it is none of so many.
+ */
+void operate_name(const struct worker *, uint32_t i, char out[64]);
+void operate_subject(const struct worker *, uint32_t i, uint32_t subject,
+    char out[OPERATE_SUBJECT_MAX]);
+uint32_t operate_subject_read(
+    const struct worker *, uint32_t i, uint64_t subjects, const char *subject);
+
+/*
+ * Make a stream by this request. 0 with the answer, which is the
  * caller's to delete, and when it was created; or -ETIMEDOUT, which was logged.
  */
 int operate_make(struct worker *, const char *name, const char *text,
     cJSON **answer, uint64_t *created);
+
+/*
+ * Do the servers know what came with this level of JetStream's API? 0; or
+ * -ENOTSUP, and the session has what is lacking, in words; or -ETIMEDOUT.
+ */
+int operate_require(struct worker *, uint64_t level, const char *what);
 
 /* Ask for other limits with this request for an update. */
 void operate_limit(struct worker *, struct operation *, const char *text);
@@ -196,8 +214,29 @@ bool operate_show_direct(struct worker *, struct operate_shown *, natsMsg *);
 void operate_show_delivery(struct worker *, struct operate_shown *, natsMsg *,
     const struct delivery *);
 
+/*
+ * plain.c: make so many streams without limits, whose configuration has what
+ * is in the text as well ("\"allow_atomic\":true"); begin with them; and one
+ * operation on one of them.
+ */
+int plain_setup(
+    struct worker *, uint64_t n, uint64_t subjects, const char *text);
+int plain_begin(struct worker *, const struct operate_ops *,
+    const char *weights, uint64_t n);
+int plain_step(struct worker *, uint64_t n);
+
+/* What rows of such a workload draw: a read by sequence, a state. */
+bool plain_draw_get(struct worker *, struct operation *);
+bool plain_draw_state(struct worker *, struct operation *);
+
+/* Nothing of a configuration is of use to a client. */
+void plain_config_read(struct worker *, uint32_t stream, const cJSON *);
+
 /* draw.c: a number below n. */
 uint64_t operate_below(struct worker *, uint64_t n);
+
+/* A publish of this client that was acked, to be sent again. */
+bool operate_draw_repeat(struct worker *, struct operation *);
 
 /* A publish of this client, of which it keeps the latest, or NULL. */
 const struct operate_past *operate_draw_past(

@@ -4,27 +4,12 @@
 
 #include "proto/base/text.h"
 #include "proto/refusal.h"
-#include "worker/operate/operate.h"
+#include "worker/operate/put.h"
 
-#define HEADERS_MAX 7
-#define VALUE_MAX   512
-#define FULL	    10077 /* the store failed: a limit, most of the time */
+#define FULL 10077 /* the store failed: a limit, most of the time */
 
-struct header {
-	const char *key;
-	char value[VALUE_MAX];
-};
-
-/* A publish as it goes out. */
-struct sending {
-	struct header headers[HEADERS_MAX];
-	unsigned n;
-	char subject[OPERATE_SUBJECT_MAX];
-	uint64_t sum;
-};
-
-static char *
-add(struct sending *s, const char *key)
+char *
+put_header(struct sending *s, const char *key)
 {
 	s->headers[s->n].key = key;
 	return s->headers[s->n++].value;
@@ -33,30 +18,38 @@ add(struct sending *s, const char *key)
 static void
 add_number(struct sending *s, const char *key, uint64_t value)
 {
-	text_format(add(s, key), VALUE_MAX, "%llu", (unsigned long long)value);
+	text_format(put_header(s, key), PUT_VALUE_MAX, "%llu",
+	    (unsigned long long)value);
 }
 
-static void
-make_headers(struct worker *w, const struct operation *op, struct sending *s)
+void
+put_begin(struct worker *w, const struct operation *op, struct sending *s)
 {
+	const struct operate *st = w->state;
 	char *fill;
 
-	publish_id(w, op->id, add(s, "Nats-Msg-Id"));
+	s->n = 0;
+	st->ops->subject(w, op->stream, op->subject, s->subject);
+	publish_id(w, op->id, put_header(s, "Nats-Msg-Id"));
 	if (op->expects_last)
 		add_number(s, "Nats-Expected-Last-Sequence", op->last);
 	if (op->expects_subject)
 		add_number(
 		    s, "Nats-Expected-Last-Subject-Sequence", op->subject_last);
 	if (op->rolls != ROLLS_NOTHING)
-		text_set(add(s, "Nats-Rollup"), VALUE_MAX,
+		text_set(put_header(s, "Nats-Rollup"), PUT_VALUE_MAX,
 		    op->rolls == ROLLS_ALL ? "all" : "sub");
 	if (op->marks != NULL)
-		text_set(add(s, PAYLOAD_MARKS), VALUE_MAX, op->marks);
+		text_set(
+		    put_header(s, PAYLOAD_MARKS), PUT_VALUE_MAX, op->marks);
+	if (op->adds)
+		payload_increment(
+		    w->config.run, op->id, put_header(s, PAYLOAD_ADDS));
 	if (op->ttl_ns != 0)
-		text_format(add(s, "Nats-TTL"), VALUE_MAX, "%llus",
+		text_format(put_header(s, "Nats-TTL"), PUT_VALUE_MAX, "%llus",
 		    (unsigned long long)(op->ttl_ns / CLOCK_S));
 	if (op->extra != 0) {
-		fill = add(s, "X-Fill");
+		fill = put_header(s, "X-Fill");
 		memset(fill, 'f', op->extra);
 		fill[op->extra] = '\0';
 	}
@@ -75,8 +68,8 @@ bytes_stored(const struct operation *op, const struct sending *s)
 	return (uint32_t)payload_stored(all, true, op->at->is_memory);
 }
 
-static void
-tell_terms(
+void
+put_tell_terms(
     struct worker *w, const struct operation *op, const struct sending *s)
 {
 	struct event ev = {.type = MESSAGE_PUBLISH_TERMS};
@@ -95,8 +88,8 @@ tell_terms(
 	child_emit(&w->child, &ev);
 }
 
-static natsStatus
-make_message(struct worker *w, const struct operation *op,
+natsStatus
+put_message(struct worker *w, const struct operation *op,
     const struct sending *s, natsMsg **msg)
 {
 	const struct operate *st = w->state;
@@ -110,6 +103,19 @@ make_message(struct worker *w, const struct operation *op,
 	return status;
 }
 
+/* What an answer says of a counter. */
+static void
+tell_value(struct worker *w, const struct operation *op, const char *subject,
+    uint64_t seq, const char *value)
+{
+	char adds[PAYLOAD_ADDS_MAX];
+	struct counted c = {
+	    op->stream, op->id, seq, COUNTED_ANSWER, subject, adds, value};
+
+	payload_increment(w->config.run, op->id, adds);
+	tell_count(w, &c);
+}
+
 static enum outcome
 send_once(struct worker *w, const struct operation *op, const struct sending *s,
     uint64_t *seq, bool *duplicate)
@@ -120,7 +126,7 @@ send_once(struct worker *w, const struct operation *op, const struct sending *s,
 	cJSON *tree;
 
 	*seq = 0;
-	st = make_message(w, op, s, &msg);
+	st = put_message(w, op, s, &msg);
 	if (st == NATS_OK)
 		st = natsConnection_RequestMsg(
 		    &reply, w->session.nc, msg, OPERATE_ATTEMPT_MS);
@@ -130,6 +136,8 @@ send_once(struct worker *w, const struct operation *op, const struct sending *s,
 		return outcome;
 	*seq = json_count(tree, "seq");
 	*duplicate = json_is_true(tree, "duplicate");
+	if (op->adds && *seq != 0 && !*duplicate)
+		tell_value(w, op, s->subject, *seq, json_text(tree, "val"));
 	cJSON_Delete(tree);
 	if (*seq != 0)
 		return OUTCOME_OK;
@@ -139,9 +147,8 @@ send_once(struct worker *w, const struct operation *op, const struct sending *s,
 	return OUTCOME_UNKNOWN;
 }
 
-/* What this client knows after an ack. */
-static void
-learn(struct operation *op, uint64_t seq, bool duplicate)
+void
+put_learn(struct operation *op, uint64_t seq, bool duplicate)
 {
 	struct operate_stream *t = op->at;
 
@@ -153,16 +160,20 @@ learn(struct operation *op, uint64_t seq, bool duplicate)
 	    op->id, seq, op->subject, op->size, op->attempt};
 }
 
-static void
-make_payload(struct worker *w, const struct operation *op, struct attempt *a)
+void
+put_payload(struct worker *w, const struct operation *op, struct attempt *a)
 {
 	struct operate *st = w->state;
 	struct payload p = {.run = w->config.run,
 	    .id = op->id,
 	    .incarnation = w->incarnation,
 	    .size = op->size};
+	char adds[PAYLOAD_ADDS_MAX];
 
-	if (op->marks != NULL)
+	if (op->adds) {
+		payload_increment(p.run, p.id, adds);
+		payload_mark(&p, adds);
+	} else if (op->marks != NULL)
 		payload_mark(&p, op->marks);
 	else
 		payload_write(&p, st->data);
@@ -185,7 +196,7 @@ operate_put(struct worker *w, struct operation *op)
 	enum outcome whole = OUTCOME_FAIL, outcome;
 	/* A retry has to lie within the dedupe window of the first attempt. */
 	uint64_t since = clock_mono_ns(), patience = op->at->dedupe_ns / 2, seq;
-	struct sending s = {.n = 0};
+	struct sending s;
 	struct backoff b = {0};
 	bool duplicate = false;
 
@@ -193,18 +204,17 @@ operate_put(struct worker *w, struct operation *op)
 		op->id = operate_next_id(w);
 	a.id = op->id;
 	operate_at(st, op->id);
-	st->ops->subject(w, op->stream, op->subject, s.subject);
-	make_headers(w, op, &s);
-	make_payload(w, op, &a);
+	put_begin(w, op, &s);
+	put_payload(w, op, &a);
 	for (;;) {
 		a.number = ++op->attempt;
-		tell_terms(w, op, &s);
+		put_tell_terms(w, op, &s);
 		tell_invoke(w, &a);
 		child_flush(&w->child);
 		outcome = send_once(w, op, &s, &seq, &duplicate);
 		if (outcome == OUTCOME_OK) {
 			tell_published(w, &a, seq, duplicate);
-			learn(op, seq, duplicate);
+			put_learn(op, seq, duplicate);
 			break;
 		}
 		tell_failure(w, &a, outcome);

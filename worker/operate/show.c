@@ -19,6 +19,18 @@ struct shown {
 };
 
 static void
+tell_value(
+    struct worker *w, const struct msg_look_shown *e, const struct shown *m)
+{
+	char value[PAYLOAD_ADDS_MAX];
+	struct counted c = {e->stream, e->id, m->seq, COUNTED_READ, m->subject,
+	    m->parts.adds, value};
+
+	payload_value(m->parts.data, m->parts.len, value);
+	tell_count(w, &c);
+}
+
+static void
 tell_shown(struct worker *w, struct operate_shown *s, const struct shown *m)
 {
 	struct event ev = {.type = MESSAGE_LOOK_SHOWN};
@@ -37,6 +49,8 @@ tell_shown(struct worker *w, struct operate_shown *s, const struct shown *m)
 	e->sum = p.sum;
 	e->marker = m->is_marker;
 	child_emit(&w->child, &ev);
+	if (e->intact && m->parts.adds[0] != '\0')
+		tell_value(w, e, m);
 	s->count++;
 	s->seq = m->seq;
 	operate_know(&op->streams[s->stream], e->subject, m->seq);
@@ -88,7 +102,7 @@ operate_show_answer(
 	    .seq = json_count(message, "seq"),
 	    .stamp_ns = request_time(json_text(message, "time"))};
 	uint8_t *data = decode(json_text(message, "data"), &m.parts.len);
-	char id[PAYLOAD_ID_MAX], marks[PAYLOAD_ID_MAX];
+	char id[PAYLOAD_ID_MAX], marks[PAYLOAD_ID_MAX], adds[PAYLOAD_ID_MAX];
 	size_t headers_len;
 	uint8_t *headers = decode(json_text(message, "hdrs"), &headers_len);
 	const char *lines = headers != NULL ? (const char *)headers : "";
@@ -96,6 +110,7 @@ operate_show_answer(
 	m.parts.data = data;
 	m.parts.id = line_of(lines, "Nats-Msg-Id", id);
 	m.parts.marks = line_of(lines, PAYLOAD_MARKS, marks);
+	m.parts.adds = line_of(lines, PAYLOAD_ADDS, adds);
 	m.is_marker = strstr(lines, MARKER) != NULL;
 	if (data != NULL)
 		tell_shown(w, s, &m);
@@ -109,7 +124,8 @@ shown_of(natsMsg *msg, const char *subject)
 	return (struct shown){.subject = subject,
 	    .parts = {natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg),
 		request_header(msg, "Nats-Msg-Id"),
-		request_header(msg, PAYLOAD_MARKS)},
+		request_header(msg, PAYLOAD_MARKS),
+		request_header(msg, PAYLOAD_ADDS)},
 	    .is_marker = request_header(msg, MARKER)[0] != '\0'};
 }
 

@@ -22,6 +22,9 @@ for at in start middle end; do
 		copy_after_window -
 		dup_ack -
 		sent_again -
+		batch_unknown -
+		batch_absent -
+		count_unknown -
 		redelivery_before_ack -
 		late_delivery -
 		unknown_ack -

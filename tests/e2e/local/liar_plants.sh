@@ -29,6 +29,9 @@ for at in start middle end seed; do
 		seq_reuse seq_reuse
 		overwritten seq_reuse
 		redelivered_after_ack redelivered_after_ack
+		torn_batch torn_batch
+		uncommitted torn_batch
+		wrong_count wrong_count
 		stuck stuck
 		op_timeout op_timeout
 		not_recovered not_recovered

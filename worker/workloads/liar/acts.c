@@ -52,6 +52,14 @@ act_ok(struct story *st, uint64_t counter, uint32_t attempt, uint64_t seq)
 	a->seq = seq;
 }
 
+uint64_t
+act_batch(struct story *st, uint32_t n)
+{
+	st->counter += n;
+	act_add(st, ACT_BATCH, st->counter)->count = n;
+	return st->counter - n + 1;
+}
+
 void
 act_repeat(struct story *st, const struct copy *c, uint64_t seq, bool duplicate)
 {
@@ -60,6 +68,17 @@ act_repeat(struct story *st, const struct copy *c, uint64_t seq, bool duplicate)
 	a->seq = seq;
 	a->number = c->seq;
 	a->flag = duplicate;
+}
+
+void
+act_count(struct story *st, const struct copy *c, enum message_word how,
+    uint64_t value)
+{
+	struct act *a = act_add(st, ACT_COUNT, c->counter);
+
+	a->seq = c->seq;
+	a->count = (uint32_t)how;
+	a->number = value;
 }
 
 static struct act *
@@ -232,6 +251,23 @@ act_time_out(struct story *st)
 	act_unknown(st, counter, 1);
 	act_end(st, counter, OUTCOME_UNKNOWN);
 	return counter;
+}
+
+void
+act_batch_commit(struct story *st, uint64_t first, uint32_t n)
+{
+	for (; n > 0; n--, first++) {
+		act_invoke(st, first, 1);
+		act_unknown(st, first, 1);
+		act_end(st, first, OUTCOME_UNKNOWN);
+	}
+}
+
+void
+act_batch_store(struct story *st, uint64_t first, uint32_t n)
+{
+	for (; n > 0; n--)
+		(void)act_store(st, first++, ODD_NOT); /* the audit reads it */
 }
 
 void

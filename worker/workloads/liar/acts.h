@@ -18,12 +18,14 @@
 #define LIAR_ACK_WAIT_NS (CLOCK_S / 5)
 
 enum act_type {
+	ACT_BATCH, /* it begins */
 	ACT_INVOKE,
 	ACT_OK,
 	ACT_FAIL,
 	ACT_UNKNOWN,
 	ACT_END,
 	ACT_REPEAT, /* sent again, and answered */
+	ACT_COUNT,  /* a counter's value is told with it */
 	ACT_STORE,  /* the pretended server stores: for the audit */
 	ACT_DELIVER,
 	ACT_ACK_INVOKE,
@@ -59,7 +61,7 @@ struct act {
 	uint64_t counter, seq;
 	/* Consumer sequence; or how long it takes, ns; or the first answer. */
 	uint64_t number;
-	uint32_t count; /* attempt, delivery count, outcome */
+	uint32_t count; /* attempt, delivery count, outcome, messages */
 	bool flag; /* duplicate; the fault stops the clock; was not healed */
 	int64_t stamp_ns;
 	const char *text;
@@ -98,6 +100,17 @@ void act_ok(struct story *, uint64_t counter, uint32_t attempt, uint64_t seq);
 void act_fail(struct story *, uint64_t counter, uint32_t attempt);
 void act_unknown(struct story *, uint64_t counter, uint32_t attempt);
 void act_end(struct story *, uint64_t counter, enum outcome);
+
+/* So many messages of a batch begin: the counter of the first. */
+uint64_t act_batch(struct story *, uint32_t n);
+
+/* Its commit is not answered; and so many of its messages are stored. */
+void act_batch_commit(struct story *, uint64_t first, uint32_t n);
+void act_batch_store(struct story *, uint64_t first, uint32_t n);
+
+/* It adds 1 to a counter: the answer (COUNTED_...), or a read, has a value. */
+void act_count(
+    struct story *, const struct copy *, enum message_word how, uint64_t value);
 
 /* It was acknowledged; it is sent again, and that is the answer. */
 void act_repeat(

@@ -102,6 +102,40 @@ legal_sent_again(struct story *st)
 	act_repeat(st, &c, c.seq, true);
 }
 
+/* Nobody hears of it, and all of it is stored. */
+static void
+legal_batch_unknown(struct story *st)
+{
+	uint64_t first = act_batch(st, 3);
+
+	act_batch_commit(st, first, 3);
+	act_batch_store(st, first, 3);
+	act_round(st);
+}
+
+/* One that is never committed, and one whose commit does nothing. */
+static void
+legal_batch_absent(struct story *st)
+{
+	(void)act_batch(st, 3); /* it is given up */
+	act_batch_commit(st, act_batch(st, 2), 2);
+	act_round(st);
+}
+
+/* One that was never answered counts. */
+static void
+legal_count_unknown(struct story *st)
+{
+	struct copy c = act_publish(st, ODD_NOT), d;
+
+	act_count(st, &c, COUNTED_ANSWER, 7);
+	act_count(st, &c, COUNTED_READ, 7);
+	act_consume(st, &c);
+	d = act_store(st, act_time_out(st), ODD_NOT);
+	act_count(st, &d, COUNTED_READ, 8);
+	act_consume(st, &d);
+}
+
 static void
 legal_redelivery_before_ack(struct story *st)
 {
@@ -262,6 +296,9 @@ legal_memory_loss(struct story *st)
 	X(copy_after_window, 1, legal_copy_after_window)                       \
 	X(dup_ack, 1, legal_dup_ack)                                           \
 	X(sent_again, 1, legal_sent_again)                                     \
+	X(batch_unknown, 1, legal_batch_unknown)                               \
+	X(batch_absent, 1, legal_batch_absent)                                 \
+	X(count_unknown, 2, legal_count_unknown)                               \
 	X(redelivery_before_ack, 1, legal_redelivery_before_ack)               \
 	X(late_delivery, 3, legal_late_delivery)                               \
 	X(unknown_ack, 3, legal_unknown_ack)                                   \

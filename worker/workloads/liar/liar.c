@@ -115,6 +115,16 @@ attempt_of(const struct worker *w, const struct act *a)
 }
 
 static void
+play_batch(struct worker *w, const struct act *a)
+{
+	struct event ev = {.type = MESSAGE_BATCH};
+
+	ev.u.batch.id = id_of(a->counter);
+	ev.u.batch.count = a->count;
+	child_emit(&w->child, &ev);
+}
+
+static void
 play_invoke(struct worker *w, const struct act *a)
 {
 	struct attempt at = attempt_of(w, a);
@@ -128,6 +138,18 @@ play_ok(struct worker *w, const struct act *a)
 	struct attempt at = attempt_of(w, a);
 
 	tell_published(w, &at, a->seq, a->flag);
+}
+
+static void
+play_count(struct worker *w, const struct act *a)
+{
+	char value[PAYLOAD_ADDS_MAX];
+	struct counted c = {0, id_of(a->counter), a->seq,
+	    (enum message_word)a->count, SUFFIX, "+1", value};
+
+	text_format(
+	    value, sizeof(value), "%llu", (unsigned long long)a->number);
+	tell_count(w, &c);
 }
 
 static void
@@ -309,12 +331,14 @@ play_break(struct worker *w, const struct act *a)
 }
 
 static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
+    [ACT_BATCH] = play_batch,
     [ACT_INVOKE] = play_invoke,
     [ACT_OK] = play_ok,
     [ACT_FAIL] = play_failure,
     [ACT_UNKNOWN] = play_failure,
     [ACT_END] = play_end,
     [ACT_REPEAT] = play_repeat,
+    [ACT_COUNT] = play_count,
     [ACT_DELIVER] = play_deliver,
     [ACT_ACK_INVOKE] = play_ack,
     [ACT_ACK_OK] = play_ack,

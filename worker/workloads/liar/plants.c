@@ -200,6 +200,38 @@ plant_op_timeout(struct story *st)
 	act_consume(st, &c);
 }
 
+/* Its commit is not answered, and the last message is not stored. */
+static void
+plant_torn_batch(struct story *st)
+{
+	uint64_t first = act_batch(st, 3);
+
+	act_batch_commit(st, first, 3);
+	act_batch_store(st, first, 2);
+	act_round(st);
+}
+
+/* It was given up. */
+static void
+plant_uncommitted(struct story *st)
+{
+	uint64_t first = act_batch(st, 3);
+
+	act_batch_store(st, first, 3);
+	act_round(st);
+}
+
+/* Who reads it sees another value than its publisher was told. */
+static void
+plant_wrong_count(struct story *st)
+{
+	struct copy c = act_publish(st, ODD_NOT);
+
+	act_count(st, &c, COUNTED_ANSWER, 7);
+	act_count(st, &c, COUNTED_READ, 8);
+	act_consume(st, &c);
+}
+
 /* Break the harness in the middle of a publish. */
 static void
 publish_and_break(struct story *st, void (*how)(struct worker *))
@@ -287,6 +319,9 @@ plant_exit_acking(struct story *st)
 	X(overwritten, 1, plant_overwritten)                                   \
 	X(redelivered_after_ack, PROOF_ROUNDS + 2,                             \
 	    plant_redelivered_after_ack)                                       \
+	X(torn_batch, 1, plant_torn_batch)                                     \
+	X(uncommitted, 1, plant_uncommitted)                                   \
+	X(wrong_count, 1, plant_wrong_count)                                   \
 	X(stuck, 1, plant_stuck)                                               \
 	X(op_timeout, 1, plant_op_timeout)                                     \
 	X(not_recovered, 1, plant_not_recovered)                               \

@@ -97,40 +97,12 @@ store_limits_draw(
 		l->age_ns = between(r, 8, 20) * CLOCK_S;
 }
 
-void
-store_name(const struct worker *w, uint32_t i, char out[64])
-{
-	char suffix[16];
-
-	text_format(suffix, sizeof(suffix), "s%u", i);
-	worker_stream_name(w, suffix, out, 64);
-}
-
-void
-store_subject(const struct worker *w, uint32_t i, uint32_t subject,
-    char out[OPERATE_SUBJECT_MAX])
-{
-	char suffix[32];
-
-	if (subject == 0)
-		text_format(suffix, sizeof(suffix), "s%u.>", i);
-	else
-		text_format(suffix, sizeof(suffix), "s%u.k%u", i, subject);
-	worker_subject(w, suffix, out, OPERATE_SUBJECT_MAX);
-}
-
 uint32_t
 store_subject_read(const struct worker *w, uint32_t i, const char *subject)
 {
 	const struct store_options *o = w->options;
-	char own[OPERATE_SUBJECT_MAX];
-	const char *k = strrchr(subject, 'k');
-	uint64_t n;
 
-	if (k == NULL || text_to_u64(k + 1, o->subjects, &n) < 0)
-		return 0;
-	store_subject(w, i, (uint32_t)n, own);
-	return n != 0 && strcmp(own, subject) == 0 ? (uint32_t)n : 0;
+	return operate_subject_read(w, i, o->subjects, subject);
 }
 
 /* A limit as servers have it, where -1 is none. */
@@ -147,8 +119,8 @@ store_config_write(const struct worker *w, uint32_t i,
 {
 	char name[64], subject[OPERATE_SUBJECT_MAX];
 
-	store_name(w, i, name);
-	store_subject(w, i, 0, subject);
+	operate_name(w, i, name);
+	operate_subject(w, i, 0, subject);
 	out[0] = '\0';
 	text_add(out, OPERATE_TEXT_MAX,
 	    "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"retention\":\"limits\","
@@ -230,7 +202,7 @@ store_config_setup(struct worker *w, uint32_t i)
 	cJSON *answer;
 	int err;
 
-	store_name(w, i, name);
+	operate_name(w, i, name);
 	store_config_draw(w, i, &c);
 	store_config_write(w, i, &c, &c.limits, text);
 	err = operate_make(w, name, text, &answer, &created);

@@ -68,20 +68,6 @@ draw_publish(struct worker *w, struct operation *op)
 }
 
 static bool
-draw_repeat(struct worker *w, struct operation *op)
-{
-	const struct operate_past *p = operate_draw_past(w, op->at);
-
-	if (p == NULL)
-		return false;
-	op->id = p->id;
-	op->subject = p->subject;
-	op->size = p->size;
-	op->attempt = p->attempts;
-	return true;
-}
-
-static bool
 draw_expect(struct worker *w, struct operation *op)
 {
 	store_draw_publish(w, op);
@@ -303,7 +289,7 @@ draw_state(struct worker *w, struct operation *op)
 
 static const struct operate_row rows[] = {
     {"publish", 40, 0, draw_publish, operate_put},
-    {"repeat", 4, 0, draw_repeat, operate_put},
+    {"repeat", 4, 0, operate_draw_repeat, operate_put},
     {"expect", 3, 0, draw_expect, operate_put},
     {"expect-subject", 3, 0, draw_expect_subject, operate_put},
     {"rollup", 2, 0, draw_rollup, operate_put},
@@ -342,7 +328,7 @@ const struct operate_ops store_operate = {
     .option = "stream-store.weights",
     .rows = rows,
     .nrows = sizeof(rows) / sizeof(rows[0]),
-    .subject = store_subject,
+    .subject = operate_subject,
     .subject_read = store_subject_read,
     .config_read = config_read,
 };

@@ -79,7 +79,7 @@ begin(struct worker *w)
 		store_config_draw(w, i, &s->configs[i]);
 		t->dedupe_ns = s->configs[i].dedupe_ns;
 		t->is_memory = s->configs[i].is_memory;
-		store_name(w, i, t->name);
+		operate_name(w, i, t->name);
 	}
 	return 0;
 }

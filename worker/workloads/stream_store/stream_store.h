@@ -57,11 +57,6 @@ void store_config_draw(
 void store_limits_draw(
     struct rng *, const struct store_config *, struct operate_limits *);
 
-/* Its name, and a subject (from 1; 0 is the filter of all of them). */
-void store_name(const struct worker *, uint32_t i, char out[64]);
-void store_subject(const struct worker *, uint32_t i, uint32_t subject,
-    char out[OPERATE_SUBJECT_MAX]);
-
 /* The number of a subject's name, or 0 when it is none of the stream's. */
 uint32_t store_subject_read(
     const struct worker *, uint32_t i, const char *subject);

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * torn_batch: a batch is stored in part, or otherwise than as a whole.
+ *
+ * Rule (guarantees 28): the messages of a batch are stored when it is
+ * committed, with sequences that follow each other, or none of them is. It
+ * convicts when the audit's whole scan read some messages of a batch and not
+ * all; when a message was seen of a batch whose commit was never sent; when two
+ * messages of one stand apart otherwise than in the batch; and when an answer
+ * says that another number of them was stored. Of a batch that was acknowledged
+ * lost and seq_reuse judge each message.
+ *
+ * Why no legal behaviour trips it: a commit without an answer leaves both
+ * states open, for ever, but no third one; whoever shows a message has
+ * applied the commit; what was read is never forgotten for another try of the
+ * scan, but counted anew. Streams from which messages may go away are left
+ * out. Where the cluster did not settle an absence is a warning only.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
+
+#define GROUPS_MAX (1u << 20)
+#define BITS	   1024 /* messages of a batch; servers take 1000 */
+
+/* A batch that was not acknowledged as a whole. */
+struct group {
+	uint64_t id;  /* of its last message */
+	uint64_t low; /* where its first message stands; 0: not known */
+	uint64_t begun_ns, ended_ns; /* the commit, and its answer; 0: none */
+	uint32_t stream, count;
+	uint32_t seen; /* in this scan */
+	bool is_refused, is_told;
+	uint64_t bits[BITS / 64];
+};
+
+/* Those of one process, by their ids. */
+struct source {
+	struct group *groups;
+	uint32_t n, room;
+};
+
+struct torn_state {
+	struct source *sources;
+	uint32_t n;
+	bool *lets_go; /* by stream: messages may go away */
+	uint32_t nstreams;
+};
+
+static uint64_t
+first_of(const struct group *g)
+{
+	return g->id - g->count + 1;
+}
+
+/* The batch of a message, or NULL. */
+static struct group *
+group_find(const struct torn_state *st, uint64_t id)
+{
+	uint32_t source = message_id_source(id), low = 0, high, mid;
+	struct group *g;
+
+	if (source >= st->n)
+		return NULL;
+	g = st->sources[source].groups;
+	high = st->sources[source].n;
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (g[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < st->sources[source].n && first_of(&g[low]) <= id ? &g[low]
+								      : NULL;
+}
+
+static int
+on_batch(struct check *c, const struct msg_batch *m)
+{
+	struct torn_state *st = c->state;
+	struct source *s = array_at(&st->sources, &st->n,
+	    message_id_source(m->id), sizeof(*s), CHECK_SLOTS_MAX);
+	struct group *g;
+
+	if (s == NULL)
+		return -ENOMEM;
+	/* Ids only grow, and what can't be a batch is none. */
+	if (m->count == 0 || m->count > BITS ||
+	    m->count > message_id_counter(m->id) ||
+	    (s->n > 0 && s->groups[s->n - 1].id > m->id - m->count))
+		return 0;
+	if (array_reserve(
+		&s->groups, &s->room, s->n + 1, sizeof(*g), GROUPS_MAX) < 0)
+		return -ENOMEM;
+	g = &s->groups[s->n++];
+	memset(g, 0, sizeof(*g));
+	g->id = m->id;
+	g->stream = m->stream;
+	g->count = m->count;
+	return 0;
+}
+
+/* All of its messages were acknowledged. */
+static void
+group_forget(struct torn_state *st, struct group *g)
+{
+	struct source *s = &st->sources[message_id_source(g->id)];
+	size_t behind = (size_t)(&s->groups[s->n] - (g + 1));
+
+	memmove(g, g + 1, behind * sizeof(*g));
+	s->n--;
+}
+
+static void
+on_ok(struct check *c, const struct msg_batch_ok *m)
+{
+	struct anomaly a = {.kind = ANOMALY_TORN_BATCH,
+	    .stream = m->stream,
+	    .ids = {m->id},
+	    .seqs = {m->seq}};
+	const struct group *g = group_find(c->state, m->id);
+
+	if (g == NULL)
+		return;
+	check_judged(c, 1);
+	if (m->count != g->count || !m->same || m->seq < m->count)
+		check_raise(c, &a,
+		    "the answer to the commit of a batch of %u messages, of "
+		    "which %u:%llu is the last, says that %u are stored up to "
+		    "sequence %llu%s",
+		    g->count, message_id_source(m->id),
+		    (unsigned long long)message_id_counter(m->id), m->count,
+		    (unsigned long long)m->seq,
+		    m->same ? "" : ", and names another batch");
+}
+
+/* One message of it is shown by somebody. */
+static void
+on_seen(struct check *c, uint64_t id, uint64_t seq)
+{
+	struct group *g = group_find(c->state, id);
+	struct anomaly a = {
+	    .kind = ANOMALY_TORN_BATCH, .ids = {id}, .seqs = {seq}};
+	uint64_t low;
+
+	if (g == NULL || g->is_told)
+		return;
+	a.stream = g->stream;
+	a.ids[1] = g->id;
+	low = seq - (id - first_of(g));
+	if (g->begun_ns == 0) {
+		g->is_told = true;
+		if (!ledger_was_invoked(c->ledger, id))
+			return; /* a phantom */
+		check_raise(c, &a,
+		    "sequence %llu holds message %u:%llu, of a batch of %u "
+		    "whose commit was never sent",
+		    (unsigned long long)seq, message_id_source(id),
+		    (unsigned long long)message_id_counter(id), g->count);
+	} else if (g->low != 0 && g->low != low) {
+		g->is_told = true;
+		a.seqs[1] = g->low;
+		check_raise(c, &a,
+		    "message %u:%llu, number %llu of a batch of %u, is at "
+		    "sequence %llu, but another one shows that the batch "
+		    "begins at %llu",
+		    message_id_source(id),
+		    (unsigned long long)message_id_counter(id),
+		    (unsigned long long)(id - first_of(g) + 1), g->count,
+		    (unsigned long long)seq, (unsigned long long)g->low);
+	}
+	g->low = low;
+}
+
+static void
+on_scan(struct check *c, const struct msg_scan_message *m)
+{
+	struct group *g;
+	uint64_t at, bit;
+
+	if (!check_is_ours(c, m->run, m->intact))
+		return;
+	on_seen(c, m->id, m->seq);
+	g = group_find(c->state, m->id);
+	if (g == NULL)
+		return;
+	at = m->id - first_of(g);
+	bit = UINT64_C(1) << at % 64;
+	g->seen += (g->bits[at / 64] & bit) == 0;
+	g->bits[at / 64] |= bit;
+}
+
+/* A commit was refused, and done. */
+static void
+raise_refused(struct check *c, const struct group *g)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, g->stream);
+	struct anomaly a = {.kind = ANOMALY_MISANSWERED,
+	    .class =
+		c->config->strict_answers ? CLASS_VIOLATION : CLASS_DOCUMENTED,
+	    .rule = "guarantees 0",
+	    .stream = g->stream,
+	    .ids = {g->id},
+	    .seqs = {g->low}};
+	struct check_span span = {.what = LEADERS_STREAM,
+	    .from_ns = g->begun_ns,
+	    .to_ns = g->ended_ns};
+
+	if (s == NULL)
+		return;
+	span.name = s->name;
+	span.replicas = s->replicas;
+	check_raise_steady(c, &a, &span,
+	    "the commit of a batch of %u messages was refused, and all of them "
+	    "are stored in %s from sequence %llu on",
+	    g->count, s->name, (unsigned long long)g->low);
+}
+
+static void
+raise_torn(struct check *c, const struct group *g)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, g->stream);
+	struct anomaly a = {.kind = ANOMALY_TORN_BATCH,
+	    .class = c->faults->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION,
+	    .stream = g->stream,
+	    .ids = {g->id},
+	    .seqs = {g->low}};
+	uint32_t i = 0;
+
+	while (i < g->count && (g->bits[i / 64] >> i % 64 & 1) != 0)
+		i++;
+	a.seqs[1] = g->low + i;
+	check_raise(c, &a,
+	    "%u of the %u messages of a batch, of which %u:%llu is the last, "
+	    "are stored in %s, from sequence %llu on; number %u is the first "
+	    "that is not%s",
+	    g->seen, g->count, message_id_source(g->id),
+	    (unsigned long long)message_id_counter(g->id),
+	    s != NULL ? s->name : "", (unsigned long long)g->low, i + 1,
+	    g->is_refused ? "; its commit was refused"
+			  : "; its commit was not answered");
+}
+
+static bool
+lets_go(const struct check *c, uint32_t stream)
+{
+	const struct torn_state *st = c->state;
+	const struct ledger_stream *s = ledger_stream(c->ledger, stream);
+
+	return (s != NULL && s->retention != RETENTION_LIMITS) ||
+	       (stream < st->nstreams && st->lets_go[stream]);
+}
+
+/* A whole scan is over, or (is_begin) one begins. */
+static void
+scan_step(struct check *c, uint32_t stream, bool is_begin)
+{
+	const struct torn_state *st = c->state;
+	struct group *g;
+	uint32_t i, j;
+
+	for (i = 0; i < st->n; i++)
+		for (j = 0; j < st->sources[i].n; j++) {
+			g = &st->sources[i].groups[j];
+			if (g->stream != stream)
+				continue;
+			if (is_begin) {
+				g->seen = 0;
+				memset(g->bits, 0, sizeof(g->bits));
+				continue;
+			}
+			check_judged(c, 1);
+			if (g->is_told || (g->seen == 0 && g->low == 0) ||
+			    lets_go(c, stream))
+				continue;
+			g->is_told = true;
+			if (g->seen < g->count)
+				raise_torn(c, g);
+			else if (g->is_refused)
+				raise_refused(c, g);
+		}
+}
+
+/* What may remove messages of a stream. */
+static int
+on_rules(struct check *c, const struct event *ev)
+{
+	struct torn_state *st = c->state;
+	const struct msg_contents *m = &ev->u.contents;
+	const struct msg_publish_terms *t = &ev->u.publish_terms;
+	bool *at;
+
+	if (ev->type == MESSAGE_CONTENTS &&
+	    (m->max_messages | m->max_bytes | m->max_age_ns | m->per_subject) ==
+		0)
+		return 0;
+	if (ev->type == MESSAGE_PUBLISH_TERMS && t->rolls == ROLLS_NOTHING &&
+	    t->ttl_ns == 0)
+		return 0;
+	/* The stream is the first field of all of them. */
+	at = array_at(&st->lets_go, &st->nstreams, m->stream, sizeof(*at),
+	    CHECK_SLOTS_MAX);
+	if (at == NULL)
+		return -ENOMEM;
+	*at = true;
+	return 0;
+}
+
+/* What a publish that is in a batch has come to. */
+static void
+on_publish(struct check *c, const struct event *ev)
+{
+	struct group *g = group_find(c->state, message_id_of(ev));
+
+	if (g == NULL)
+		return;
+	if (ev->type == MESSAGE_PUBLISH_OK) {
+		on_seen(c, ev->u.publish_ok.id, ev->u.publish_ok.seq);
+		if (ev->u.publish_ok.id == g->id)
+			group_forget(c->state, g);
+	} else if (ev->type == MESSAGE_PUBLISH_INVOKE && g->begun_ns == 0)
+		g->begun_ns = c->now_ns;
+	else if (ev->type == MESSAGE_PUBLISH_END && g->ended_ns == 0) {
+		g->ended_ns = c->now_ns;
+		g->is_refused = ev->u.publish_end.outcome == ENDED_FAILED;
+	}
+}
+
+static int
+torn_event(struct check *c, const struct event *ev)
+{
+	const struct msg_deliver *d = &ev->u.deliver;
+	const struct msg_look_shown *l = &ev->u.look_shown;
+
+	switch ((unsigned)ev->type) {
+	case MESSAGE_BATCH:
+		return on_batch(c, &ev->u.batch);
+	case MESSAGE_BATCH_OK:
+		on_ok(c, &ev->u.batch_ok);
+		return 0;
+	case MESSAGE_PUBLISH_INVOKE:
+	case MESSAGE_PUBLISH_OK:
+	case MESSAGE_PUBLISH_END:
+		on_publish(c, ev);
+		return 0;
+	case MESSAGE_DELIVER:
+		if (check_is_ours(c, d->run, d->intact))
+			on_seen(c, d->id, d->seq);
+		return 0;
+	case MESSAGE_LOOK_SHOWN:
+		if (check_is_ours(c, l->run, l->intact))
+			on_seen(c, l->id, l->seq);
+		return 0;
+	case MESSAGE_SCAN_MESSAGE:
+		on_scan(c, &ev->u.scan_message);
+		return 0;
+	case MESSAGE_SCAN_BEGIN:
+		scan_step(c, ev->u.scan_begin.stream, true);
+		return 0;
+	case MESSAGE_SCAN_END:
+		if (ev->u.scan_end.complete)
+			scan_step(c, ev->u.scan_end.stream, false);
+		return 0;
+	default:
+		return on_rules(c, ev);
+	}
+}
+
+static void
+torn_fini(struct check *c)
+{
+	struct torn_state *st = c->state;
+	uint32_t i;
+
+	for (i = 0; i < st->n; i++)
+		free(st->sources[i].groups);
+	free(st->sources);
+	free(st->lets_go);
+}
+
+static const enum message_type types[] = {MESSAGE_BATCH, MESSAGE_BATCH_OK,
+    MESSAGE_PUBLISH_INVOKE, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_END,
+    MESSAGE_DELIVER, MESSAGE_LOOK_SHOWN, MESSAGE_SCAN_BEGIN,
+    MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END, MESSAGE_CONTENTS,
+    MESSAGE_PUBLISH_TERMS, MESSAGE_REMOVE_INVOKE, MESSAGE_LIMITS_INVOKE, 0};
+
+const struct check_ops check_torn_batch = {
+    .name = "torn_batch",
+    .summary = "a batch is stored as a whole, in its order, or not at all",
+    .rule = "guarantees 28",
+    .types = types,
+    .unit = "batches",
+    .state_size = sizeof(struct torn_state),
+    .event = torn_event,
+    .fini = torn_fini,
+};

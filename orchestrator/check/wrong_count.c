@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wrong_count: a counter has a value that its messages do not add up to.
+ *
+ * Rule (guarantees 29): each message of a counter holds the sum of what all up
+ * to it add, in the order of their sequences; the answer to a publish, and
+ * whoever reads, shows the same value with it. The audit reads all of them, so
+ * it convicts when one is not the value of the one before it and what it adds;
+ * and when a sequence has two values. That what was acknowledged is there,
+ * once, and in the order of time, is for the other checks of publishes.
+ *
+ * Why no legal behaviour trips it: what is in the stream is there for ever, and
+ * a message that was never answered counts if it is there. Behind a gap in
+ * the sequences (something is lost) each counter begins anew.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
+
+#define VALUES_MAX (1u << 20) /* that were told before the audit */
+#define TOTALS_MAX (1u << 20)
+#define DIGITS	   38 /* fit into 128 bits with a sign */
+#define SEQ_BITS   48
+
+typedef __int128 count_value;
+
+/* What was told of a sequence. */
+struct told {
+	uint64_t at; /* the key: stream and sequence */
+	count_value value;
+};
+
+/* Of a counter, as far as it was read. */
+struct total {
+	uint64_t counter; /* the key: stream and subject */
+	uint64_t part, seq;
+	count_value value;
+};
+
+struct reading {
+	uint64_t part; /* of the stream, between two gaps; from 0 */
+	uint64_t at;   /* the last sequence that was read */
+};
+
+struct count_state {
+	struct hashmap told, totals;
+	struct reading *readings; /* by stream */
+	uint32_t n;
+};
+
+static bool
+value_read(const char *text, count_value *value)
+{
+	bool is_negative = *text == '-';
+	unsigned n = 0;
+
+	*value = 0;
+	text += *text == '-' || *text == '+';
+	for (; *text >= '0' && *text <= '9' && n < DIGITS; text++, n++)
+		*value = *value * 10 + (*text - '0');
+	if (is_negative)
+		*value = -*value;
+	return n > 0 && *text == '\0';
+}
+
+static uint64_t
+key_of(uint32_t stream, uint64_t number)
+{
+	return (uint64_t)(stream + 1) << SEQ_BITS |
+	       (number & ((UINT64_C(1) << SEQ_BITS) - 1));
+}
+
+/* FNV-1a, with the stream. */
+static uint64_t
+counter_of(const struct msg_counted *m)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+	const char *p;
+
+	for (p = m->subject; *p != '\0'; p++)
+		h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
+	return key_of(m->stream, h);
+}
+
+static struct anomaly
+anomaly_of(const struct msg_counted *m)
+{
+	return (struct anomaly){.kind = ANOMALY_WRONG_COUNT,
+	    .stream = m->stream,
+	    .ids = {m->id},
+	    .seqs = {m->seq}};
+}
+
+/* Compare with what was told of the same sequence before. */
+static int
+judge_same(struct check *c, const struct msg_counted *m, count_value value)
+{
+	struct count_state *st = c->state;
+	uint64_t key = key_of(m->stream, m->seq);
+	struct told *t = hashmap_find(&st->told, key);
+	struct anomaly a = anomaly_of(m);
+
+	check_judged(c, 1);
+	if (t == NULL && m->how != COUNTED_SCAN && st->told.n < VALUES_MAX) {
+		t = hashmap_add(&st->told, key);
+		if (t == NULL)
+			return -ENOMEM;
+		t->value = value;
+	}
+	if (t != NULL && t->value != value)
+		check_raise(c, &a,
+		    "the %s of sequence %llu, message %u:%llu, which adds %s "
+		    "to %s, has the value %s, and another value was told of it "
+		    "before",
+		    message_word(KEY_COUNTED, m->how),
+		    (unsigned long long)m->seq, message_id_source(m->id),
+		    (unsigned long long)message_id_counter(m->id), m->adds,
+		    m->subject, m->value);
+	return 0;
+}
+
+/* Compare with the message of the counter that stands before it. */
+static int
+judge_sum(struct check *c, const struct msg_counted *m, count_value adds,
+    count_value value)
+{
+	struct count_state *st = c->state;
+	struct reading *r = &st->readings[m->stream];
+	struct anomaly a = anomaly_of(m);
+	struct total *t = hashmap_find(&st->totals, counter_of(m));
+	count_value before;
+	bool is_known;
+
+	if (m->seq <= r->at)
+		return 0; /* a second look at some */
+	if (m->seq != r->at + 1)
+		r->part++;
+	r->at = m->seq;
+	is_known = t != NULL ? t->part == r->part : r->part == 0;
+	if (t == NULL)
+		t = hashmap_add(&st->totals, counter_of(m));
+	if (t == NULL)
+		return -ENOMEM;
+	before = t->value;
+	a.seqs[1] = t->seq;
+	t->part = r->part;
+	t->seq = m->seq;
+	t->value = value;
+	if (is_known && before + adds != value)
+		check_raise(c, &a,
+		    "sequence %llu, message %u:%llu, adds %s to %s and holds "
+		    "%s: that is not the sum with the value before it, at "
+		    "sequence %llu",
+		    (unsigned long long)m->seq, message_id_source(m->id),
+		    (unsigned long long)message_id_counter(m->id), m->adds,
+		    m->subject, m->value, (unsigned long long)a.seqs[1]);
+	return 0;
+}
+
+static int
+on_counted(struct check *c, const struct msg_counted *m)
+{
+	struct anomaly a = anomaly_of(m);
+	count_value adds, value;
+	int err;
+
+	if (!value_read(m->value, &value) || !value_read(m->adds, &adds)) {
+		check_raise(c, &a,
+		    "the %s of sequence %llu, which adds \"%s\" to %s, has the "
+		    "value \"%s\", which is none",
+		    message_word(KEY_COUNTED, m->how),
+		    (unsigned long long)m->seq, m->adds, m->subject, m->value);
+		return 0;
+	}
+	err = judge_same(c, m, value);
+	if (err == 0 && m->how == COUNTED_SCAN)
+		err = judge_sum(c, m, adds, value);
+	return err;
+}
+
+/* Another try of the audit begins with the first sequence again. */
+static void
+read_anew(struct count_state *st, struct reading *r, uint32_t stream)
+{
+	struct total *t;
+	size_t at = 0;
+
+	while ((t = hashmap_next(&st->totals, &at)) != NULL)
+		if (t->counter >> SEQ_BITS == stream + UINT64_C(1)) {
+			hashmap_remove(&st->totals, t);
+			at--;
+		}
+	*r = (struct reading){0};
+}
+
+static int
+count_init(struct check *c)
+{
+	struct count_state *st = c->state;
+
+	hashmap_init(&st->told, sizeof(struct told), VALUES_MAX);
+	hashmap_init(&st->totals, sizeof(struct total), TOTALS_MAX);
+	return 0;
+}
+
+static int
+count_event(struct check *c, const struct event *ev)
+{
+	struct count_state *st = c->state;
+	uint32_t stream = ev->u.counted.stream; /* the first field of both */
+	struct reading *r = array_at(
+	    &st->readings, &st->n, stream, sizeof(*r), LEDGER_STREAMS_MAX - 1);
+
+	if (r == NULL)
+		return -ENOMEM;
+	if (ev->type == MESSAGE_COUNTED)
+		return on_counted(c, &ev->u.counted);
+	read_anew(st, r, stream);
+	return 0;
+}
+
+static void
+count_fini(struct check *c)
+{
+	struct count_state *st = c->state;
+
+	hashmap_fini(&st->told);
+	hashmap_fini(&st->totals);
+	free(st->readings);
+}
+
+static const enum message_type types[] = {
+    MESSAGE_COUNTED, MESSAGE_SCAN_BEGIN, 0};
+
+const struct check_ops check_wrong_count = {
+    .name = "wrong_count",
+    .summary = "a counter is the sum of what was added, in every answer",
+    .rule = "guarantees 29",
+    .types = types,
+    .unit = "values of counters",
+    .state_size = sizeof(struct count_state),
+    .init = count_init,
+    .event = count_event,
+    .fini = count_fini,
+};

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC */
+/* Counters whose values are not the sums of what was added. */
+#include "tests/stories/store_story.h"
+
+#include "proto/base/text.h"
+
+#define MANY  60
+#define VOWED CLASS_VIOLATION
+#define HUGE  "100000000000000000000000000000"
+
+static const struct msg_contents plain = {.allow_rollup = 1};
+static const uint64_t places[] = {1, MANY / 2, MANY};
+
+static void
+counted(struct store_story *s, uint64_t seq, enum message_word how,
+    const char *subject, const char *value)
+{
+	struct event ev = {.type = MESSAGE_COUNTED};
+	struct msg_counted *m = &ev.u.counted;
+
+	m->stream = STORE_STREAM;
+	m->id = s->ids[seq];
+	m->seq = seq;
+	m->how = (uint8_t)how;
+	text_set(m->adds, sizeof(m->adds), seq % 2 == 0 ? "+3" : "-1");
+	text_set(m->subject, sizeof(m->subject), subject);
+	text_set(m->value, sizeof(m->value), value);
+	store_feed(s, &ev);
+}
+
+static void
+count(struct store_story *s, uint64_t seq, enum message_word how,
+    const char *subject, long long value)
+{
+	char text[24];
+
+	text_format(text, sizeof(text), "%lld", value);
+	counted(s, seq, how, subject, text);
+}
+
+/* Two counters in turn, a pair of messages each. */
+static const char *
+subject_of(uint64_t seq)
+{
+	return (seq - 1) / 2 % 2 == 0 ? "a" : "b";
+}
+
+/* What a message holds: -1, 2, -1, 2, 1, 4, 1, 4 ... */
+static long long
+value_of(uint64_t seq)
+{
+	return (long long)((seq - 1) / 4 * 2) + (seq % 2 == 0 ? 2 : -1);
+}
+
+static void
+begin(struct store_story *s)
+{
+	uint64_t seq;
+
+	store_begin(s, &plain);
+	for (seq = 1; seq <= MANY; seq++) {
+		store_publish(s, 1);
+		count(s, seq, COUNTED_ANSWER, subject_of(seq), value_of(seq));
+	}
+}
+
+/* The audit reads them; that at a place has so much more than it should. */
+static void
+read_all(struct store_story *s, uint64_t place, long long more)
+{
+	struct event ev = {.type = MESSAGE_SCAN_BEGIN};
+	uint64_t seq;
+
+	store_feed(s, &ev);
+	for (seq = 1; seq <= MANY; seq++)
+		if (!s->is_gone[seq])
+			count(s, seq, COUNTED_SCAN, subject_of(seq),
+			    value_of(seq) + (seq >= place ? more : 0));
+}
+
+static void
+true_values(void **state)
+{
+	struct store_story s;
+	unsigned tries;
+
+	(void)state;
+	for (tries = 1; tries <= 2; tries++) {
+		begin(&s);
+		count(&s, 7, COUNTED_READ, subject_of(7), value_of(7));
+		read_all(&s, MANY + 1, 0);
+		if (tries == 2)
+			read_all(&s, MANY + 1, 0);
+		store_end(&s);
+	}
+}
+
+/* All from there on: the first of each counter is no sum any more. */
+static void
+wrong_sums(void **state)
+{
+	struct store_story s;
+	uint64_t seq;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		store_begin(&s, &plain);
+		for (seq = 1; seq <= MANY; seq++)
+			store_publish(&s, 1); /* no answer had a value */
+		read_all(&s, places[i], 7);
+		s.expected[ANOMALY_WRONG_COUNT][VOWED] =
+		    places[i] == MANY ? 1 : 2;
+		store_end(&s);
+	}
+}
+
+/* The stored ones are right, and an answer or a read was not. */
+static void
+wrong_answers(void **state)
+{
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		begin(&s);
+		count(&s, places[i], COUNTED_READ, subject_of(places[i]),
+		    value_of(places[i]) + 1);
+		read_all(&s, MANY + 1, 0);
+		store_end_with(&s, ANOMALY_WRONG_COUNT, VOWED);
+		store_begin(&s, &plain);
+		for (; s.last < MANY;)
+			store_publish(&s, 1);
+		count(&s, places[i], COUNTED_ANSWER, subject_of(places[i]), -9);
+		read_all(&s, MANY + 1, 0);
+		store_end_with(&s, ANOMALY_WRONG_COUNT, VOWED);
+	}
+}
+
+/* What is lost is told once, and no sum behind it is wrong for that. */
+static void
+lost(void **state)
+{
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		begin(&s);
+		store_drop(&s, places[i], places[i]);
+		read_all(&s, MANY + 1, 0);
+		store_end_with(&s, ANOMALY_LOST, VOWED);
+	}
+}
+
+/* Beyond 64 bits, and what is no number. */
+static void
+numbers(void **state)
+{
+	static const struct {
+		const char *value;
+		bool is_wrong;
+	} rows[] = {
+	    {"-1", false},
+	    {"-01", false},
+	    {"", true},
+	    {"-", true},
+	    {"-1x", true},
+	    {"1", true},
+	    {HUGE, true},
+	    {HUGE HUGE, true},
+	    {"18446744073709551615", true},
+	    {" -1", true},
+	    {"+-1", true},
+	};
+	struct store_story s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		store_begin(&s, &plain);
+		store_publish(&s, 1);
+		counted(&s, 1, COUNTED_SCAN, "a", rows[i].value);
+		s.expected[ANOMALY_WRONG_COUNT][VOWED] = rows[i].is_wrong;
+		store_end(&s);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(true_values),
+	    cmocka_unit_test(wrong_sums),
+	    cmocka_unit_test(wrong_answers),
+	    cmocka_unit_test(lost),
+	    cmocka_unit_test(numbers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * atomic-batch: messages that are stored together or not at all, of several
+ * clients on the same streams, with plain publishes beside them:
+ *
+ *	for i in 1..N { one of { batch, two at once, give up, publish, read } }
+ *
+ * Nothing is removed, so that what is absent in the end was never stored.
+ */
+#include "worker/workloads/atomic_batch/atomic_batch.h"
+
+#define STREAMS_MAX 64
+#define LEVEL_2_12  2 /* of the API */
+
+static const struct option_spec options[] = {
+    {"streams", OPTION_U64, OPTION_AT(struct batch_options, streams), "2", 1,
+	STREAMS_MAX, NULL, "N", "streams", false},
+    {"subjects", OPTION_U64, OPTION_AT(struct batch_options, subjects), "8", 1,
+	OPERATE_SUBJECTS_MAX, NULL, "N", "subjects of each stream", false},
+    {"size", OPTION_RANGE, OPTION_AT(struct batch_options, size), "40..400",
+	PAYLOAD_MIN, BATCH_SIZE_MAX, NULL, "N..N", "bytes of a message", false},
+    {"weights", OPTION_STRING, OPTION_AT(struct batch_options, weights), "", 0,
+	0, NULL, "LIST",
+	"operations and how often: batch:20,publish:5; others are not done",
+	false},
+    {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
+};
+
+static int
+validate(const struct run_config *c, const void *values, char *why)
+{
+	const struct batch_options *o = values;
+	uint64_t weights[OPERATE_ROWS_MAX];
+
+	(void)c; /* any run will do */
+	return operate_weights_read(&batch_operate, o->weights, weights, why);
+}
+
+static int
+setup(struct worker *w)
+{
+	const struct batch_options *o = w->options;
+	int err = operate_require(
+	    w, LEVEL_2_12, "atomic batches came with nats-server 2.12");
+
+	return err < 0 ? err
+		       : plain_setup(w, o->streams, o->subjects,
+			     "\"allow_atomic\":true");
+}
+
+static int
+begin(struct worker *w)
+{
+	const struct batch_options *o = w->options;
+
+	return plain_begin(w, &batch_operate, o->weights, o->streams);
+}
+
+static int
+step(struct worker *w)
+{
+	const struct batch_options *o = w->options;
+
+	return plain_step(w, o->streams);
+}
+
+static const struct workload_role roles[] = {
+    {"client", WORKLOAD_CLIENTS, true},
+    {NULL, WORKLOAD_ONE, false},
+};
+
+const struct workload_ops workload_atomic_batch = {
+    .name = "atomic-batch",
+    .summary = "batches of messages are stored as a whole or not at all",
+    .roles = roles,
+    .options = options,
+    .options_size = sizeof(struct batch_options),
+    .state_size = sizeof(struct batch_state),
+    .clients = 3,
+    .validate = validate,
+    .setup = setup,
+    .begin = begin,
+    .step = step,
+    .command = operate_command,
+    .end = operate_fini,
+};
