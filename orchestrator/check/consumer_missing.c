@@ -317,7 +317,7 @@ judge_acks(
 	bool is_more = t->info.ack_pending > unconfirmed(c, k);
 
 	/* A confirmed ack may not have been written yet. */
-	a.class = check_lone_class(c, s->replicas, 0);
+	a.class = check_lone_class(c, k->stream, s->replicas == 1, 0);
 	/* With limited deliveries nothing may be left of one to deliver. */
 	if (k->max_deliver == 0 && was_tried(k, t) &&
 	    (!is_more || a.class != CLASS_VIOLATION)) {
