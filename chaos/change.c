@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /* Changes of streams' configurations; see change.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "chaos/admin.h"
 #include "chaos/change.h"
+#include "chaos/health.h"
 #include "chaos/internal.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/child.h"
 #include "proto/json.h"
 
-#define ANSWER_MAX  65536
-#define NESTING_MAX 32
-#define ANSWER_NS   (5 * CLOCK_S)  /* then it is asked again */
-#define LOOK_NS	    (CLOCK_S / 4)  /* between two looks */
-#define RESEND_NS   (10 * CLOCK_S) /* of an update whose effect isn't seen */
+#define MESSAGES_MAX 1e12
+#define AGE_MAX_NS  (86400 * 10 * CLOCK_S) /* cJSON writes 15 digits */
+#define ANSWER_MAX   65536
+#define NESTING_MAX  32
+#define ANSWER_NS    (5 * CLOCK_S)  /* then it is asked again */
+#define LOOK_NS	     (CLOCK_S / 4)  /* between two looks */
+#define RESEND_NS    (10 * CLOCK_S) /* of an update whose effect isn't seen */
 
 enum stage {
 	STAGE_READ, /* the configuration is not known yet */
@@ -46,16 +50,86 @@ edit_replicas(cJSON *config, uint64_t value)
 	json_set_number(config, "num_replicas", (double)value);
 }
 
+static void
+edit_subject(cJSON *config, uint64_t value)
+{
+	char subject[128];
+
+	text_format(subject, sizeof(subject), "unused.%.64s.%llu",
+	    json_text(config, "name"), (unsigned long long)value);
+	json_append_text(json_get(config, "subjects"), subject);
+}
+
+static void
+edit_description(cJSON *config, uint64_t value)
+{
+	char text[64];
+
+	text_format(text, sizeof(text), "edit %llu", (unsigned long long)value);
+	json_set_text(config, "description", text);
+}
+
+static void
+edit_metadata(cJSON *config, uint64_t value)
+{
+	cJSON *all = json_get(config, "metadata");
+	char text[32];
+
+	if (all == NULL)
+		all = json_put_object(config, "metadata");
+	text_format(text, sizeof(text), "%llu", (unsigned long long)value);
+	json_set_text(all, "natsburn", text);
+}
+
+static void
+edit_limits(cJSON *config, uint64_t value)
+{
+	(void)value; /* there is but one */
+	if (json_number(config, "max_msgs") <= 0)
+		json_set_number(config, "max_msgs", MESSAGES_MAX);
+	if (json_number(config, "max_age") <= 0)
+		json_set_number(config, "max_age", (double)AGE_MAX_NS);
+}
+
+static void
+edit_compression(cJSON *config, uint64_t value)
+{
+	bool is_s2 = strcmp(json_text(config, "compression"), "s2") == 0;
+
+	(void)value; /* there are but two */
+	json_set_text(config, "compression", is_s2 ? "none" : "s2");
+}
+
 /*
- * What is done to a configuration, and the members of it that tell whether a
- * server has it.
+ * What is done to a configuration, the members of it that tell whether a
+ * server has it, and since which version servers know it (2010 is 2.10).
  */
 static const struct edit {
 	void (*make)(cJSON *config, uint64_t value);
-	const char *members[4];
+	const char *members[2];
+	unsigned since;
 } edits[CHANGE_EDITS] = {
-    [CHANGE_REPLICAS] = {edit_replicas, {"num_replicas"}},
+    [CHANGE_REPLICAS] = {edit_replicas, {"num_replicas"}, 0},
+    [CHANGE_SUBJECT] = {edit_subject, {"subjects"}, 0},
+    [CHANGE_DESCRIPTION] = {edit_description, {"description"}, 0},
+    [CHANGE_METADATA] = {edit_metadata, {"metadata/natsburn"}, 2010},
+    [CHANGE_LIMITS] = {edit_limits, {"max_msgs", "max_age"}, 0},
+    [CHANGE_COMPRESSION] = {edit_compression, {"compression"}, 2010},
 };
+
+bool
+change_is_known(const struct cluster *c, enum change_edit edit)
+{
+	struct health_varz v;
+	unsigned i, major, minor;
+
+	for (i = 1; i <= c->n && edits[edit].since != 0; i++)
+		if (health_varz(c->health, i, &v) &&
+		    sscanf(v.version, "%3u.%3u", &major, &minor) == 2 &&
+		    major * 1000 + minor < edits[edit].since)
+			return false;
+	return true;
+}
 
 static void
 forget(struct change *ch)
@@ -167,6 +241,19 @@ send_wanted(struct cluster *c)
 		ch->stage = STAGE_LOOK;
 }
 
+/* A member, or one of an object that is one: "metadata/natsburn". */
+static const cJSON *
+member_of(const cJSON *config, const char *path)
+{
+	const char *slash = strchr(path, '/');
+	char outer[32];
+
+	if (slash == NULL)
+		return json_get(config, path);
+	text_format(outer, sizeof(outer), "%.*s", (int)(slash - path), path);
+	return json_get(json_get(config, outer), slash + 1);
+}
+
 static bool
 is_as_wanted(const struct change *ch, const cJSON *config)
 {
@@ -174,9 +261,9 @@ is_as_wanted(const struct change *ch, const cJSON *config)
 	const cJSON *has, *wants;
 	unsigned i;
 
-	for (i = 0; i < 4 && m[i] != NULL; i++) {
-		has = json_get(config, m[i]);
-		wants = json_get(ch->wanted, m[i]);
+	for (i = 0; i < 2 && m[i] != NULL; i++) {
+		has = member_of(config, m[i]);
+		wants = member_of(ch->wanted, m[i]);
 		if (has != wants && !cJSON_Compare(has, wants, true))
 			return false;
 	}

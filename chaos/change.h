@@ -21,11 +21,19 @@
 #define CHANGE_WHY_MAX 160
 
 enum change_edit {
-	CHANGE_REPLICAS, /* value: how many */
+	CHANGE_REPLICAS,    /* value: how many */
+	CHANGE_SUBJECT,	    /* one more, which nobody uses */
+	CHANGE_DESCRIPTION, /* value: a number in it */
+	CHANGE_METADATA,    /* likewise */
+	CHANGE_LIMITS,	    /* where there are none, some that don't bite */
+	CHANGE_COMPRESSION, /* the other one */
 	CHANGE_EDITS
 };
 
 struct change;
+
+/* False when a server tells a version that does not know it. */
+bool change_is_known(const struct cluster *, enum change_edit);
 
 /*
  * Begin a change of this stream; the one before is forgotten, and may not be

@@ -344,7 +344,8 @@ config_js_prefix(const struct run_config *c, char out[static CONFIG_PREFIX_MAX])
 bool
 config_edits_streams(const struct run_config *c)
 {
-	return config_list_has(c->mayhem, "scale_stream");
+	return config_list_has(c->mayhem, "scale_stream") ||
+	       config_list_has(c->mayhem, "edit_stream");
 }
 
 uint64_t

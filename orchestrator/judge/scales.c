@@ -28,8 +28,12 @@ span_open(struct scales *s, uint64_t now_ns, uint32_t base)
 void
 scales_ask(struct scales *s, uint64_t now_ns, uint32_t base, uint32_t replicas)
 {
-	struct scale_span *a = span_open(s, now_ns, base);
+	struct scale_span *a;
 
+	/* Something else of it is changed. */
+	if (replicas == base && !scales_cover(s, UINT64_MAX))
+		return;
+	a = span_open(s, now_ns, base);
 	if (replicas < a->fewest)
 		a->fewest = replicas;
 	if (replicas > a->most)

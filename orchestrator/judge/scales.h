@@ -25,7 +25,8 @@ struct scales {
 	uint32_t n;
 };
 
-/* A server is asked for so many replicas, of a stream that has base. */
+/* A server is asked for so many replicas, of a stream that has base, or still
+ * has: then nothing changes. */
 void scales_ask(
     struct scales *, uint64_t now_ns, uint32_t base, uint32_t replicas);
 

@@ -622,6 +622,10 @@ world_begin(const struct run_config *config, uint64_t noise)
 	world->stream = cJSON_CreateObject();
 	json_put_number(
 	    world->stream, "num_replicas", (double)config->replicas);
+	json_put_number(world->stream, "max_msgs", -1);
+	json_put_number(world->stream, "max_age", 0);
+	json_put_text(world->stream, "compression", "none");
+	json_append_text(json_put_array(world->stream, "subjects"), "a");
 	world->config = *config;
 	text_set(
 	    world->config.cluster, sizeof(world->config.cluster), driver->name);
@@ -762,6 +766,11 @@ expect_all_undone(struct schedule *s)
 	/* Nor is anything of the stream's configuration. */
 	assert_int_equal(
 	    json_count(world->stream, "num_replicas"), world->config.replicas);
+	assert_int_equal(cJSON_GetArraySize(world->stream), 5);
+	assert_int_equal(
+	    cJSON_GetArraySize(json_get(world->stream, "subjects")), 1);
+	assert_string_equal(json_text(world->stream, "compression"), "none");
+	assert_true(json_number(world->stream, "max_msgs") < 0);
 	for (i = 0; i < world->nfound; i++) {
 		assert_true(world->found[i].healed_ns > 0);
 		assert_true(world->found[i].undone_ns > 0);

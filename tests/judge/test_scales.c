@@ -203,6 +203,8 @@ test_spans(void **state)
 	(void)state;
 	assert_int_equal(scales_fewest(&s, 3, 0), 3);
 	assert_false(scales_cover(&s, 5));
+	scales_ask(&s, 8, 3, 3); /* another field is changed */
+	assert_int_equal(s.n, 0);
 	scales_ask(&s, 10, 3, 5);
 	scales_ask(&s, 12, 3, 1);
 	assert_int_equal(scales_fewest(&s, 3, 100), 1);
