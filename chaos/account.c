@@ -65,7 +65,7 @@ account_try(struct cluster *c)
 	const struct run_config *o = c->config;
 	unsigned i;
 
-	if (c->admin == NULL)
+	if (c->admin == NULL || !account_is_given(o))
 		return 0;
 	for (i = 1; i <= c->n; i++)
 		if (answers_system(c, i))

@@ -28,8 +28,9 @@ int account_open(struct cluster *);
 
 /*
  * Wait until some server takes the login of the system account, 2 s a server at
- * most. 0 (also without an admin), or -EACCES with why. A wrong login is said
- * at the start, for later it would only be seen as faults that don't happen.
+ * most. 0 (also without such a login), or -EACCES with why. A wrong login is
+ * said at the start, for later it would only be seen as faults that don't
+ * happen.
  */
 int account_try(struct cluster *);
 

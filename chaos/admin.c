@@ -50,6 +50,13 @@ admin_create(struct cluster *cluster, const struct config_login *system,
 	return a;
 }
 
+struct admin *
+admin_copy(const struct admin *a)
+{
+	return admin_create(
+	    a->cluster, &a->logins[ADMIN_SYSTEM], &a->logins[ADMIN_USER]);
+}
+
 static void
 disconnect(struct admin *a)
 {

@@ -31,6 +31,9 @@ struct admin *admin_create(struct cluster *, const struct config_login *system,
     const struct config_login *user);
 void admin_destroy(struct admin *);
 
+/* Another one with the same logins and a connection of its own, or NULL. */
+struct admin *admin_copy(const struct admin *);
+
 /*
  * Send a request through a server (from 1), or through any that is healthy
  * (0). 0; -EBUSY while another one is open, -ENOTCONN when the server can't

@@ -327,10 +327,17 @@ nodes_out(const struct fault *f)
 							    : 0;
 }
 
+/* The fewest replicas that a stream has with this fault. */
+static unsigned
+fewest_with(const struct fault *f, unsigned replicas)
+{
+	return f->fewest != 0 && f->fewest < replicas ? f->fewest : replicas;
+}
+
 /*
- * With what is in force already, can this fault take so many servers that a
- * stream's replicas have no quorum? A rollout takes one of its servers at a
- * time, whichever.
+ * With what is in force already, can this fault take so many servers, or
+ * leave so few replicas, that a stream's replicas have no quorum? A rollout
+ * takes one of its servers at a time, whichever.
  */
 static bool
 may_take_quorum(const struct schedule *s, const struct fault *f)
@@ -339,12 +346,13 @@ may_take_quorum(const struct schedule *s, const struct fault *f)
 	unsigned i, out = 0, rollouts = 0;
 	const struct fault *g;
 
-	if (nodes_out(f) == 0)
+	if (nodes_out(f) == 0 && f->fewest == 0)
 		return false;
 	for (i = 0; i < slots(s); i++) {
 		g = &s->modes[i].fault;
 		if (g != f && s->modes[i].stage == STAGE_NONE)
 			continue;
+		replicas = fewest_with(g, replicas);
 		if (g->is_rollout)
 			rollouts++;
 		else
@@ -438,13 +446,13 @@ may_disrupt(struct schedule *s, const struct fault *f)
 }
 
 /*
- * False when one of the two stands alone and the other touches servers or their
- * links.
+ * False when one of the two stands alone and the other touches servers, their
+ * links, or streams.
  */
 static bool
 are_apart(const struct mayhem_ops *a, const struct mayhem_ops *b)
 {
-	const unsigned where = TOUCH_SERVER | TOUCH_LINKS;
+	const unsigned where = TOUCH_SERVER | TOUCH_LINKS | TOUCH_STREAMS;
 
 	return (a->stands_alone && (b->touches & where) != 0) ||
 	       (b->stands_alone && (a->touches & where) != 0);
@@ -455,7 +463,7 @@ static bool
 has_room(struct schedule *s, const struct schedule_mode *m)
 {
 	const struct mayhem_ops *mine = m->fault.ops, *ops;
-	unsigned i, nodes = fault_nodes(&m->fault), out = 0, theirs;
+	unsigned i, nodes = fault_nodes(&m->fault), out = 0, theirs, shared;
 	const struct schedule_mode *o;
 
 	for (i = 0; i < slots(s); i++) {
@@ -466,8 +474,9 @@ has_room(struct schedule *s, const struct schedule_mode *m)
 		if (are_apart(ops, mine))
 			return false;
 		theirs = fault_nodes(&o->fault);
-		if ((nodes & theirs) != 0 &&
-		    (ops->touches & mine->touches) != 0)
+		shared = ops->touches & mine->touches;
+		if (((nodes & theirs) != 0 && shared != 0) ||
+		    (shared & TOUCH_STREAMS) != 0)
 			return false;
 		if ((nodes_out(&o->fault) & nodes_out(&m->fault)) != 0)
 			return false;

@@ -346,6 +346,13 @@ config_js_prefix(const struct run_config *c, char out[static CONFIG_PREFIX_MAX])
 		    c->js_prefix[0] != '\0' ? c->js_prefix : "$JS.API");
 }
 
+bool
+config_edits_streams(const struct run_config *c)
+{
+	return config_list_has(c->mayhem, "scale_stream") ||
+	       config_list_has(c->mayhem, "edit_stream");
+}
+
 uint64_t
 config_settle_ns(const struct run_config *c)
 {

@@ -160,6 +160,12 @@ void config_hide_password(char *urls);
  */
 uint64_t config_settle_ns(const struct run_config *);
 
+/*
+ * Does a mode of --mayhem send whole configurations of streams? It would put
+ * back what somebody else changes meanwhile.
+ */
+bool config_edits_streams(const struct run_config *);
+
 /* True when name is one of the comma-separated items of list. */
 bool config_list_has(const char *list, const char *name);
 

@@ -178,7 +178,7 @@ struct worker_stream {
 /* Make the stream of a subject and all below it, and tell of it. */
 int setup_stream(struct worker *, const struct worker_stream *);
 
-/* Make a consumer with the run's replicas, and tell of it. */
+/* Make a consumer with its stream's replicas, and tell of it. */
 int setup_consumer(struct worker *, uint32_t index, uint32_t stream_index,
     const char *stream_suffix, jsConsumerConfig *);
 

@@ -218,7 +218,9 @@ setup_consumer(struct worker *w, uint32_t index, uint32_t stream_index,
 	char stream[64], what[128];
 
 	worker_stream_name(w, stream_suffix, stream, sizeof(stream));
-	cc->Replicas = (int64_t)w->config.replicas;
+	/* Those of its stream are followed only by who has no number. */
+	cc->Replicas =
+	    config_edits_streams(&w->config) ? 0 : (int64_t)w->config.replicas;
 	if (setup_add_consumer(w, stream, cc, clock_mono_ns() + SETUP_NS, &ci) <
 	    0) {
 		text_format(what, sizeof(what),

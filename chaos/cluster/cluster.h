@@ -177,6 +177,7 @@ struct cluster_node {
 };
 
 struct admin;
+struct change;
 struct chaos;
 struct health;
 struct mayhem_ops;
@@ -190,7 +191,8 @@ struct cluster {
 	struct health *health; /* what the monitor knows */
 	/* Unix socket that monitors are reached through, or NULL. */
 	const char *monitor_socket;
-	struct admin *admin; /* NULL unless CLUSTER_CAN_ADMIN is needed */
+	struct admin *admin;   /* NULL unless CLUSTER_CAN_ADMIN is needed */
+	struct change *change; /* of a stream of the run; NULL: none yet */
 	/*
 	 * What the run's faults need of it, from the schedule, before
 	 * prepare: CLUSTER_CAN_*; the first mode that needs each of these;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chaos/account.h"
+#include "chaos/change.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
 #include "chaos/health.h"
@@ -36,6 +38,7 @@ enum salt {
 	SALT_LEADER, /* and 1 */
 	SALT_RETURN = 100,
 	SALT_LATE,
+	SALT_STREAM,
 	SALT_APART /* and by server */
 };
 
@@ -475,6 +478,66 @@ mayhem_aim_leader(struct fault *f, enum mayhem_leader of)
 	text_add(f->target, sizeof(f->target), "%s, %s leader%s%s",
 	    f->cluster->nodes[f->node - 1].name, mayhem_leader_names[of],
 	    f->before[0] != '\0' ? " of " : "", f->before);
+	return true;
+}
+
+int
+mayhem_check_streams(const struct run_config *c, const char *mode, char *why)
+{
+	const struct cluster_ops *driver = cluster_find(c->cluster);
+
+	if (strcmp(c->test, "none") == 0 ||
+	    strcmp(c->test, "add-remove-streams") == 0) {
+		text_format(why, OPTION_WHY_MAX,
+		    "test %s has no streams that stay", c->test);
+		return -EINVAL;
+	}
+	if (driver->owner == OWNER_US ||
+	    (driver->needs_monitor ? c->monitor[0] != '\0'
+				   : account_is_given(c)))
+		return 0;
+	text_format(why, OPTION_WHY_MAX,
+	    "mayhem %s on a cluster that isn't natsburn's needs %s", mode,
+	    driver->needs_monitor
+		? "--monitor"
+		: "the system account: --sys-user, --sys-nkey or --sys-creds");
+	return -ENOTSUP;
+}
+
+bool
+mayhem_aim_stream(struct fault *f)
+{
+	return health_pick_group(f->cluster->health, false,
+		   fault_dice(f, SALT_STREAM), f->before,
+		   sizeof(f->before)) != 0;
+}
+
+int
+mayhem_restore_stream(struct fault *f)
+{
+	f->mark = clock_mono_ns();
+	change_undo(f->cluster);
+	return 0;
+}
+
+bool
+mayhem_stream_is_restored(struct fault *f)
+{
+	return change_step(f->cluster);
+}
+
+bool
+mayhem_stream_is_healed(struct fault *f)
+{
+	if (!change_step(f->cluster) || !change_is_whole(f->cluster)) {
+		text_set(f->how, sizeof(f->how), change_why(f->cluster));
+		return false;
+	}
+	if (!mayhem_is_whole(f,
+		"INFO shows it as it was; all servers healthy, all streams "
+		"current"))
+		return false;
+	change_tell_restored(f->cluster);
 	return true;
 }
 

@@ -43,6 +43,7 @@ enum mayhem_touch {
 	TOUCH_LINKS = 1 << 1,	/* its routes to other servers */
 	TOUCH_CLIENTS = 1 << 2, /* its clients' connections */
 	TOUCH_LEADERS = 1 << 3, /* who leads what */
+	TOUCH_STREAMS = 1 << 4, /* a stream's configuration, on all servers */
 };
 
 /* Servers that a fault puts out of service at once. */
@@ -64,6 +65,7 @@ struct fault {
 	unsigned nodes;	     /* targets as bits: bit i - 1 is server i */
 	bool is_mild;	     /* it puts no target out of service */
 	bool is_rollout;     /* its targets are out of service one by one */
+	unsigned fewest;     /* replicas a stream has then; 0: as configured */
 	uint64_t planned_ns; /* offset from the start of its mix */
 	uint64_t hold_ns;
 	uint64_t dice;	   /* drawn by plan, for choices that aim makes */
@@ -105,7 +107,7 @@ struct mayhem_ops {
 	bool ends_server; /* a server's process ends */
 	/* three replicas serve all the time: the availability clock runs on */
 	bool is_graceful;
-	bool stands_alone; /* no other fault on servers or links beside it */
+	bool stands_alone; /* no fault on servers, links, streams beside it */
 	bool is_on_demand; /* not one of --mayhem all */
 	const struct option_spec *options; /* -o name.key=value, or NULL */
 	size_t options_size;
@@ -269,5 +271,18 @@ bool mayhem_aim_leader(struct fault *, enum mayhem_leader);
  */
 extern const char *const mayhem_leader_names[];
 enum mayhem_leader mayhem_leader_of(const struct fault *, const char *of);
+
+/*
+ * For modes that change the configuration of a stream of the run (change.h).
+ * The check: there are such streams, which stay as long as the run; on servers
+ * of others there is what they are seen by, and a login. Then aim: a stream
+ * whose leader is known becomes before; and the hooks that put back what was.
+ */
+int mayhem_check_streams(
+    const struct run_config *, const char *mode, char *why);
+bool mayhem_aim_stream(struct fault *);
+int mayhem_restore_stream(struct fault *);
+bool mayhem_stream_is_restored(struct fault *);
+bool mayhem_stream_is_healed(struct fault *);
 
 #endif

@@ -317,7 +317,7 @@ judge_acks(
 	bool is_more = t->info.ack_pending > unconfirmed(c, k);
 
 	/* A confirmed ack may not have been written yet. */
-	a.class = check_lone_class(c, s->replicas, 0);
+	a.class = check_lone_class(c, k->stream, s->replicas == 1, 0);
 	/* It may await that of a second copy (guarantees 3), which comes. */
 	if (a.class == CLASS_VIOLATION && s->retention != RETENTION_LIMITS &&
 	    t->info.lasted_ns < WAITS * k->longest_ns)

@@ -116,6 +116,20 @@ judge_anew(struct check *c, const struct life *f, struct slot *t,
 	    (unsigned long long)m->created);
 }
 
+/*
+ * What differs is how many replicas it has, and its stream had other numbers:
+ * a consumer loses its replicas with those of its stream, and one that has a
+ * number of its own does not get them back.
+ */
+static bool
+is_scaled(const struct check *c, const struct life *f, const char *differs)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, f->stream);
+
+	return s != NULL && s->scales.n > 0 &&
+	       strcmp(differs, "num_replicas") == 0;
+}
+
 /* It is not as it was confirmed to be. */
 static void
 judge_terms(
@@ -128,7 +142,8 @@ judge_terms(
 	struct check_span span = check_life_span(c, f, m->asked_ns, name);
 
 	if (m->differs[0] == '\0' || !life_is_certain(f) || f->open.id != 0 ||
-	    f->lost_changes > 0 || m->asked_ns <= f->changed_ns)
+	    f->lost_changes > 0 || m->asked_ns <= f->changed_ns ||
+	    is_scaled(c, f, m->differs))
 		return;
 	check_raise_steady(c, &a, &span,
 	    "consumer %s is not as it was confirmed to be %.3f s before, in: "
@@ -218,7 +233,8 @@ on_made(
 	    .class = CLASS_WARNING,
 	    .stream = f->stream};
 
-	if (m->is_other && !f->is_vague && f->lost_changes == 0)
+	if (m->is_other && !f->is_vague && f->lost_changes == 0 &&
+	    !is_scaled(c, f, m->differs))
 		check_raise_steady(c, &a, &span,
 		    "consumer %s was confirmed, but not as it was asked for, "
 		    "in: %s",

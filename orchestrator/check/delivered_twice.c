@@ -49,7 +49,7 @@ judge_copy(struct check *c, const struct twice_consumer *t,
     const struct order_item *first, const struct msg_deliver *m)
 {
 	const enum anomaly_class lone =
-	    check_lone_class(c, t->is_alone ? 1 : 0, first->time_ns);
+	    check_lone_class(c, t->stream, t->is_alone, first->time_ns);
 	struct anomaly a = {.kind = ANOMALY_DELIVERED_TWICE,
 	    .class = lone != CLASS_VIOLATION ? lone : CLASS_WARNING,
 	    .stream = t->stream,

@@ -98,7 +98,8 @@ judge_numbers(struct check *c, const struct numbers *n)
 	}
 	span.name = s->name;
 	span.replicas = s->replicas;
-	if (st->terms.discard == DISCARD_NEW && s->replicas > 1)
+	if (st->terms.discard == DISCARD_NEW &&
+	    (s->replicas > 1 || s->scales.n > 0))
 		span.from_ns = let_in_since(c, s, n->asked_ns);
 	a.class = CLASS_WARNING;
 	check_raise_steady(c, &a, &span, "stream %s holds %s", s->name, excess);

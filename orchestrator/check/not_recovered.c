@@ -96,17 +96,7 @@ was_told(struct not_recovered_state *st, const struct msg_group_sick *m)
 static bool
 is_lasting(const struct check *c, const struct msg_group_sick *m)
 {
-	size_t len = strcspn(m->name, "/");
-	const struct ledger_stream *s;
-	uint32_t i;
-
-	for (i = 0; i < c->ledger->nstreams; i++) {
-		s = ledger_stream(c->ledger, i);
-		if (s != NULL && strncmp(s->name, m->name, len) == 0 &&
-		    s->name[len] == '\0')
-			return true;
-	}
-	return m->what == 1;
+	return m->what == 1 || ledger_stream_named(c->ledger, m->name) != NULL;
 }
 
 static enum anomaly_class

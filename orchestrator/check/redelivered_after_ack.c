@@ -163,7 +163,7 @@ static enum anomaly_class
 class_of(const struct check *c, const struct line *l, const struct suspect *s)
 {
 	enum anomaly_class class =
-	    check_lone_class(c, l->is_alone ? 1 : 0, s->confirmed_ns);
+	    check_lone_class(c, l->stream, l->is_alone, s->confirmed_ns);
 	uint64_t end_ns;
 
 	if (class != CLASS_DOCUMENTED)
@@ -774,7 +774,7 @@ consumer_judge(
 		return;
 	l = &st->lines[consumer];
 	a.stream = l->stream;
-	a.class = check_lone_class(c, l->is_alone ? 1 : 0, l->first_ns);
+	a.class = check_lone_class(c, l->stream, l->is_alone, l->first_ns);
 	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
 	    l->back > 0) {
 		is_back = l->is_back || came_back_steady(c, l);

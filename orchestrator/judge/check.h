@@ -224,7 +224,7 @@ bool check_drops_none(
  * kind excuses it.
  */
 enum anomaly_class check_lone_class(
-    const struct check *, uint32_t replicas, uint64_t since_ns);
+    const struct check *, uint32_t stream, bool was_alone, uint64_t since_ns);
 
 /*
  * Before 2.11 each replica of a consumer has a creation time of its own, 24 ms

@@ -496,13 +496,13 @@ enter_invoke(struct contents *ct, const struct event *ev)
 
 /*
  * Within the window a message that was acknowledged is stored once, whatever
- * became of its other attempts, as long as no server forgot its id.
+ * became of its other attempts, as long as no server forgot its id, or is new.
  */
 static bool
 is_single(const struct ledger_stream *s, const struct faults *faults)
 {
 	return s != NULL && s->dedupe_ns >= WINDOW_NS &&
-	       faults->servers_ended == 0;
+	       faults->servers_ended == 0 && s->scales.n == 0;
 }
 
 static bool
@@ -788,6 +788,21 @@ sweep(struct contents *ct, uint64_t now_ns, const struct faults *faults)
 	ct->swept_ns = now_ns;
 }
 
+/* What several replicas may do it does from now on. */
+static void
+enter_scale(struct contents *ct, const struct msg_stream_change *m)
+{
+	const struct ledger_stream *s;
+	uint32_t i;
+
+	for (i = 0; i < ct->nstocks; i++) {
+		s = ledger_stream(ct->ledger, i);
+		if (ct->stocks[i] != NULL && s != NULL && m->replicas > 1 &&
+		    strcmp(s->name, m->name) == 0)
+			ct->stocks[i]->is_replicated = true;
+	}
+}
+
 void
 contents_event(struct contents *ct, const struct event *ev,
     const struct ledger *ledger, const struct faults *faults)
@@ -829,6 +844,8 @@ contents_event(struct contents *ct, const struct event *ev,
 	else if (ev->type == MESSAGE_SCAN_BEGIN ||
 		 ev->type == MESSAGE_SCAN_TALLY)
 		enter_end(ct, ev);
+	else if (ev->type == MESSAGE_STREAM_CHANGE)
+		enter_scale(ct, &ev->u.stream_change);
 	else if (ev->type == MESSAGE_CHILD_EXIT)
 		enter_exit(ct, ev->u.child_exit.child);
 	else if (ev->type == MESSAGE_DROPPED)

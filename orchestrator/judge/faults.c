@@ -369,6 +369,11 @@ faults_event(struct faults *f, const struct event *ev)
 			f->servers.was_missed =
 			    faults_servers_seen(f, false) == 0;
 		break;
+	case MESSAGE_STREAM_CHANGE:
+		if (!f->strict)
+			stood_add(f,
+			    (struct fault_span){now, now + FAULTS_CHANGE_NS});
+		break;
 	case MESSAGE_NO_SERVICE:
 		on_no_service(f, ev->u.no_service.fault);
 		break;

@@ -23,7 +23,9 @@
 #include "proto/message.h"
 
 #define FAULTS_ELECTION_NS UINT64_C(20000000000)
-#define FAULTS_SLEPT_NS	   UINT64_C(5000000000) /* without a tick */
+/* A stream may be out of service so long when its replicas are changed. */
+#define FAULTS_CHANGE_NS UINT64_C(30000000000)
+#define FAULTS_SLEPT_NS	 UINT64_C(5000000000) /* without a tick */
 /* CHILD_SILENT comes after 6 s, with the next tick; the rest is sooner. */
 #define FAULTS_LAG_NS	UINT64_C(8000000000)
 #define FAULTS_OPEN_MAX 64

@@ -431,6 +431,15 @@ check_raise_steady(struct check *c, const struct anomaly *proto,
 	proofs_add(&c->judge->proofs, c, proto, span, says);
 }
 
+/* A stream of one replica that may have got more has leaders as others do. */
+static bool
+got_more(const struct check *c, const char *name, uint64_t since_ns)
+{
+	const struct ledger_stream *s = ledger_stream_named(c->ledger, name);
+
+	return s != NULL && scales_most(&s->scales, 1, since_ns) > 1;
+}
+
 enum steadiness
 check_steady(const struct check *c, enum leaders_group what, const char *name,
     uint32_t replicas, uint64_t from_ns, uint64_t to_ns)
@@ -439,7 +448,7 @@ check_steady(const struct check *c, enum leaders_group what, const char *name,
 
 	if (!faults_quiet_between(c->faults, begin_ns, to_ns))
 		return STEADY_NO;
-	if (replicas == 1)
+	if (replicas == 1 && !got_more(c, name, from_ns))
 		return lone_steady(c, to_ns);
 	first_ns = leaders_first(c->leaders, what, name);
 	/* Of a group that the run made then; it did not make the meta group. */
@@ -473,9 +482,12 @@ check_drops_none(
 }
 
 enum anomaly_class
-check_lone_class(const struct check *c, uint32_t replicas, uint64_t since_ns)
+check_lone_class(
+    const struct check *c, uint32_t stream, bool was_alone, uint64_t since_ns)
 {
-	return replicas == 1 ? ended_class(c, since_ns) : CLASS_VIOLATION;
+	return was_alone || ledger_fewest(c->ledger, stream, since_ns) == 1
+		   ? ended_class(c, since_ns)
+		   : CLASS_VIOLATION;
 }
 
 struct check_span
@@ -504,7 +516,7 @@ enum anomaly_class
 check_life_class(const struct check *c, const struct life *f)
 {
 	return check_lone_class(
-	    c, life_was_alone(f, c->ledger) ? 1 : 0, f->asked_ns);
+	    c, f->stream, life_was_alone(f, c->ledger), f->asked_ns);
 }
 
 static void

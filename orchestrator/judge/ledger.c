@@ -158,7 +158,31 @@ ledger_replicas(const struct ledger *l, uint32_t stream)
 {
 	const struct ledger_stream *s = ledger_stream(l, stream);
 
-	return s != NULL ? s->replicas : 0;
+	return s != NULL ? scales_most(&s->scales, s->replicas, UINT64_MAX) : 0;
+}
+
+uint32_t
+ledger_fewest(const struct ledger *l, uint32_t stream, uint64_t since_ns)
+{
+	const struct ledger_stream *s = ledger_stream(l, stream);
+
+	return s != NULL ? scales_fewest(&s->scales, s->replicas, since_ns) : 0;
+}
+
+const struct ledger_stream *
+ledger_stream_named(const struct ledger *l, const char *name)
+{
+	size_t len = strcspn(name, "/");
+	const struct ledger_stream *s;
+	uint32_t i;
+
+	for (i = 0; i < l->nstreams; i++) {
+		s = ledger_stream(l, i);
+		if (s != NULL && strncmp(s->name, name, len) == 0 &&
+		    s->name[len] == '\0')
+			return s;
+	}
+	return NULL;
 }
 
 uint64_t
@@ -213,7 +237,12 @@ ledger_is_kept_for(
 	const struct ledger_consumer *c;
 	uint32_t i;
 
-	if (s == NULL || s->retention != RETENTION_INTEREST || s->replicas == 1)
+	if (s == NULL || s->retention != RETENTION_INTEREST)
+		return bits != 0;
+	/* A replica that was new then may not have known the consumers. */
+	if (scales_cover(&s->scales, e->invoked_ns))
+		return false;
+	if (s->replicas == 1)
 		return bits != 0;
 	for (i = 0; i < l->nconsumers; i++) {
 		c = &l->consumers[i];
@@ -305,6 +334,25 @@ enter_stream(struct ledger *l, const struct msg_stream *m)
 	s->replicas = m->replicas;
 	text_set(s->name, sizeof(s->name), m->name);
 	text_set(s->storage, sizeof(s->storage), m->storage);
+}
+
+static void
+enter_scale(struct ledger *l, const struct event *ev)
+{
+	const struct msg_stream_change *asked = &ev->u.stream_change;
+	const struct msg_stream_restored *m = &ev->u.stream_restored;
+	bool is_asked = ev->type == MESSAGE_STREAM_CHANGE;
+	const struct ledger_stream *s =
+	    ledger_stream_named(l, is_asked ? asked->name : m->name);
+	struct scales *scales;
+
+	if (s == NULL)
+		return;
+	scales = &l->streams[s - l->streams].scales;
+	if (is_asked)
+		scales_ask(scales, ev->time_ns, s->replicas, asked->replicas);
+	else
+		scales_restore(scales, ev->time_ns, m->unsure);
 }
 
 static void
@@ -897,6 +945,9 @@ ledger_event(struct ledger *l, const struct event *ev)
 		enter_consumer_known(l, ev);
 	else if (ev->type == MESSAGE_CONSUMER_WAIT)
 		enter_consumer_wait(l, &ev->u.consumer_wait);
+	else if (ev->type == MESSAGE_STREAM_CHANGE ||
+		 ev->type == MESSAGE_STREAM_RESTORED)
+		enter_scale(l, ev);
 	else if (ev->type == MESSAGE_ADVISORY)
 		enter_advisory(l, &ev->u.advisory);
 }

@@ -18,6 +18,7 @@
 
 #include "orchestrator/judge/hashmap.h"
 #include "orchestrator/judge/parked.h"
+#include "orchestrator/judge/scales.h"
 #include "orchestrator/judge/seqlog.h"
 #include "orchestrator/judge/seqmap.h"
 #include "proto/message.h"
@@ -79,6 +80,7 @@ struct ledger_stream {
 	char name[64], storage[16];
 	uint64_t created, dedupe_ns;
 	uint32_t replicas, consumers;
+	struct scales scales;	     /* faults that change replicas */
 	enum message_word retention; /* RETENTION_... */
 	uint32_t subjects;	     /* message n is of subject n % this */
 	uint32_t bits;		     /* given to consumers with rules */
@@ -146,8 +148,16 @@ const struct ledger_answer *ledger_answer(const struct ledger *, uint64_t id);
  */
 bool ledger_is_parked(const struct ledger *, uint64_t id, uint64_t *confirmed);
 
-/* Replicas of a stream; 0 when that is not known. */
+/* Replicas of a stream, the most it may have; 0 when that is not known. */
 uint32_t ledger_replicas(const struct ledger *, uint32_t stream);
+
+/* The fewest that it may have had since a moment; 0 when it is not known. */
+uint32_t ledger_fewest(
+    const struct ledger *, uint32_t stream, uint64_t since_ns);
+
+/* The stream of that name, or of a consumer "stream/consumer", or NULL. */
+const struct ledger_stream *ledger_stream_named(
+    const struct ledger *, const char *name);
 
 /*
  * A limit for operations on a stream, in ns: one delivery that is lost, or

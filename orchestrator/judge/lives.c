@@ -161,7 +161,8 @@ life_was_alone(const struct life *f, const struct ledger *ledger)
 	const struct life_range r = range_now(f);
 
 	return r.is_memory || r.was_single ||
-	       (r.is_as_stream && ledger_replicas(ledger, f->stream) == 1);
+	       ledger_fewest(ledger, f->stream,
+		   r.is_as_stream ? UINT64_MAX : f->asked_ns) == 1;
 }
 
 static struct life *

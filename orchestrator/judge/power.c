@@ -112,7 +112,7 @@ static void
 doubt(struct power *p, uint32_t stream, uint64_t now_ns, const struct ledger *l)
 {
 	struct power_stream *s = stream_at(p, stream);
-	uint32_t replicas = ledger_replicas(l, stream);
+	uint32_t replicas = ledger_fewest(l, stream, now_ns);
 	uint64_t back_ns = 2 * p->interval_ns, safe;
 
 	if (s == NULL)

@@ -16,10 +16,13 @@
 #include "chaos/account.h"
 #include "chaos/admin.h"
 #include "chaos/cluster/cluster.h"
+#include "chaos/change.h"
 #include "chaos/health.h"
+#include "chaos/internal.h"
 #include "chaos/schedule.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 #define STEP_NS	  (50 * CLOCK_MS)
 #define FOUND_MAX 4096
@@ -41,6 +44,7 @@ struct found {
 };
 
 static uint64_t now_ns;
+static unsigned updates; /* of the stream, in all worlds */
 static struct world {
 	struct cluster cluster;
 	struct run_config config;
@@ -50,6 +54,8 @@ static struct world {
 	struct rng noise;
 	uint64_t quiet_until_ns; /* nothing is healthy before */
 	unsigned meta_size;
+	cJSON *stream;	/* configuration of the one there is */
+	bool is_info;	/* that is what was asked for last */
 	bool refuses;	/* to end servers */
 	unsigned whole; /* times that it was told to be so again */
 	struct found found[FOUND_MAX + 1];
@@ -242,17 +248,67 @@ admin_request(struct admin *a, enum admin_account account, unsigned node,
 	(void)a;
 	(void)account;
 	(void)node;
-	(void)body;
 	if (strcmp(subject, "$JS.API.SERVER.REMOVE") == 0)
 		world->meta_size = world->cluster.n - 1;
+	world->is_info = strcmp(subject, "$JS.API.STREAM.INFO.NB_1_s") == 0;
+	if (strcmp(subject, "$JS.API.STREAM.UPDATE.NB_1_s") == 0 &&
+	    some_time(4) != 0) {
+		cJSON_Delete(world->stream);
+		world->stream = json_parse(body, strlen(body), 8);
+		assert_non_null(world->stream);
+		updates++;
+	}
 	return 0;
 }
 
+/* A stream whose replicas are current most of the time. */
+static int
+print_info(char *out, size_t size)
+{
+	uint64_t i, n = json_count(world->stream, "num_replicas");
+	char *config = cJSON_PrintUnformatted(world->stream);
+
+	text_format(
+	    out, size, "{\"config\":%s,\"cluster\":{\"replicas\":[", config);
+	for (i = 1; i < n; i++)
+		text_add(out, size, "%s{\"current\":%s}", i > 1 ? "," : "",
+		    some_time(9) != 0 ? "true" : "false");
+	text_add(out, size, "]}}");
+	cJSON_free(config);
+	return (int)strlen(out);
+}
+
+/* Some requests are never answered. */
 int
 admin_poll(struct admin *a, char *out, size_t size)
 {
 	(void)a;
-	return snprintf(out, size, "{}");
+	if (some_time(9) == 0)
+		return -EAGAIN;
+	return world->is_info ? print_info(out, size)
+			      : snprintf(out, size, "{}");
+}
+
+struct admin *
+admin_copy(const struct admin *a)
+{
+	static char one;
+
+	(void)a;
+	return (struct admin *)&one;
+}
+
+void
+admin_destroy(struct admin *a)
+{
+	(void)a;
+}
+
+struct child *
+chaos_child(struct chaos *c)
+{
+	(void)c;
+	return NULL;
 }
 
 bool
@@ -566,13 +622,31 @@ const struct cluster_ops *const cluster_table[] = {&stub, &plain, NULL};
 /* One run in the stub */
 
 static void
+world_end(void)
+{
+	if (world != NULL) {
+		change_end(&world->cluster);
+		cJSON_Delete(world->stream);
+	}
+	free(world);
+	world = NULL;
+}
+
+static void
 world_begin(const struct run_config *config, uint64_t noise)
 {
 	unsigned i;
 
-	free(world);
+	world_end();
 	world = calloc(1, sizeof(*world));
 	assert_non_null(world);
+	world->stream = cJSON_CreateObject();
+	json_put_number(
+	    world->stream, "num_replicas", (double)config->replicas);
+	json_put_number(world->stream, "max_msgs", -1);
+	json_put_number(world->stream, "max_age", 0);
+	json_put_text(world->stream, "compression", "none");
+	json_append_text(json_put_array(world->stream, "subjects"), "a");
 	world->config = *config;
 	text_set(
 	    world->config.cluster, sizeof(world->config.cluster), driver->name);
@@ -729,6 +803,14 @@ expect_all_undone(struct schedule *s)
 			assert_int_equal(world->links[i][k].delay_ns, 0);
 		}
 	}
+	/* Nor is anything of the stream's configuration. */
+	assert_int_equal(
+	    json_count(world->stream, "num_replicas"), world->config.replicas);
+	assert_int_equal(cJSON_GetArraySize(world->stream), 5);
+	assert_int_equal(
+	    cJSON_GetArraySize(json_get(world->stream, "subjects")), 1);
+	assert_string_equal(json_text(world->stream, "compression"), "none");
+	assert_true(json_number(world->stream, "max_msgs") < 0);
 	for (i = 0; i < world->nfound; i++) {
 		assert_true(world->found[i].healed_ns > 0);
 		assert_true(world->found[i].undone_ns > 0);
@@ -764,6 +846,7 @@ test_bound_is_never_exceeded(void **state)
 	/* The bounds were put to the test. */
 	assert_true(reached > 1000);
 	assert_true(faults > 10000);
+	assert_true(updates > 1000);
 }
 
 /* Faults wait for their moments; and for 5 s, where they never come. */
@@ -1433,7 +1516,7 @@ static int
 end_world(void **state)
 {
 	(void)state;
-	free(world);
+	world_end();
 	world = NULL;
 	return 0;
 }

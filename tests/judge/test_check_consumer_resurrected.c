@@ -474,16 +474,32 @@ resurrected(void **state)
 }
 
 static void
+scale(struct churn_story *s)
+{
+	struct event ev = {.type = MESSAGE_STREAM_CHANGE};
+
+	ev.u.stream_change.replicas = 1;
+	text_set(
+	    ev.u.stream_change.name, sizeof(ev.u.stream_change.name), "s0");
+	store_feed(&s->store, &ev);
+}
+
+static void
 differs(void **state)
 {
+	static const char *const says[] = {"max_deliver", "max_deliver",
+	    "max_deliver", "max_deliver", "max_deliver", "max_deliver", "",
+	    "num_replicas", "num_replicas", "num_replicas max_deliver"};
 	struct msg_consumer_seen m;
 	struct churn_story s;
 	unsigned i;
 
 	(void)state;
-	for (i = 0; i < 7; i++) {
+	for (i = 0; i < 10; i++) {
 		churn_begin(&s);
 		settle(&s);
+		if (i >= 8) /* its stream has fewer replicas, or had */
+			scale(&s);
 		if (i == 1)
 			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
 			    churn_ask(&s, EDIT_UPDATE));
@@ -497,10 +513,9 @@ differs(void **state)
 			(void)churn_ask(&s, EDIT_UPDATE);
 		if (i == 5)
 			s.leader = "n1";
-		text_set(
-		    m.differs, sizeof(m.differs), i == 6 ? "" : "max_deliver");
+		text_set(m.differs, sizeof(m.differs), says[i]);
 		churn_seen(&s, &m);
-		if (i == 0 || i == 2)
+		if (i == 0 || i == 2 || i == 7 || i == 9)
 			s.store.expected[ANOMALY_WRONG_STATE][VOWED] = 1;
 		if (i == 5)
 			s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] =

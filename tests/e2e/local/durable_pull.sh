@@ -62,10 +62,13 @@ for version in 2.9.10 2.15.1; do
 	server=$(server_of "$version") || continue
 	hurt=1
 	lanes "hurt-$version" "$server" --consumers 3 --duration 15s \
-		--mayhem rolling_restart,random_reload --fault-interval 2s
+		--mayhem rolling_restart,random_reload,edit_stream \
+		--fault-interval 2s
 	judge_lanes "hurt-$version"
 	expect 'any(.faults[]; .applied and .mode == "rolling_restart")' \
 		"no restart took effect" "$work/hurt-$version/report.json"
+	expect 'any(.faults[]; .mode == "edit_stream" and .applied and .healed)' \
+		"no stream was edited, and back" "$work/hurt-$version/report.json"
 	expect '.harness.workers_died == 0' "lanes died" \
 		"$work/hurt-$version/report.json"
 done

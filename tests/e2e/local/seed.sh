@@ -25,7 +25,8 @@ reloads_of()
 run_with()
 {
 	start run queue-group-consumer --servers 3 --replicas 1 --consumers 1 \
-		--mayhem rolling_restart,random_reload --fault-interval 500ms \
+		--mayhem rolling_restart,random_reload,scale_stream \
+		--fault-interval 500ms \
 		--quiet-time 0 --duration 6s --seed "$2" \
 		--server-bin "$server" --out "$work/$1"
 	finished 120
@@ -35,6 +36,10 @@ run_with()
 
 run_with a 4711
 run_with b 4712
+report=$work/a/report.json
+jq -e '[.faults[] | select(.mode == "scale_stream" and .applied and .healed and
+	(.target | test(" to R3$")))] | length >= 1' "$report" >/dev/null ||
+	fail "no stream was scaled and scaled back: $(jq -c .faults "$report")"
 
 command=$(jq -r .command "$work/a/report.json")
 case $command in

@@ -74,7 +74,7 @@ store_config_draw(const struct worker *w, uint32_t i, struct store_config *c)
 	c->is_compressed = one_of(&r, 2);
 	c->is_memory = strcmp(w->config.storage, "memory") == 0;
 	c->is_unbounded = kind == KIND_UNBOUNDED;
-	c->changes_limits = one_of(&r, 2);
+	c->changes_limits = one_of(&r, 2) && !config_edits_streams(&w->config);
 }
 
 /* A limit that there is becomes half as large, up to twice. */
