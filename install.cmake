@@ -5,11 +5,13 @@
 # of Debian has elsewhere or in another form is scripts/debian/finish.cmake's.
 install(TARGETS natsburn RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES docs/natsburn.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-# Where bash-completion, and zsh itself, look below any prefix.
+# Where bash-completion, zsh and fish look below any prefix.
 install(FILES ${CMAKE_BINARY_DIR}/completion.bash RENAME natsburn
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES ${CMAKE_BINARY_DIR}/completion.zsh RENAME _natsburn
   DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${CMAKE_BINARY_DIR}/completion.fish RENAME natsburn.fish
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 install(FILES scripts/grafana-dashboard.json docs/report.schema.json
   docs/matrix.schema.json docs/hunt.schema.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/natsburn)

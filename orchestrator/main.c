@@ -11,65 +11,11 @@
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
-#include "orchestrator/many/hunt.h"
-#include "orchestrator/many/matrix.h"
-#include "orchestrator/many/shards.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/sig.h"
 #include "proto/base/template.h"
 #include "proto/base/text.h"
 #include "worker/worker.h"
-
-const struct cli_command cli_commands[] = {
-    {"run", "run a test: natsburn run TEST [options]", cmd_run},
-    {"check", "judge a recorded run again: natsburn check RUN_DIR", cmd_check},
-    {"report", "judge it again and write its reports anew", cmd_report},
-    {"dump", "put it into one file to attach to an issue", cmd_dump},
-    {"matrix", "all of --tests, --mayhem, --server-bin, each with each",
-	cmd_matrix},
-    {"hunt", "drawn runs for --duration, and the distinct failures they met",
-	cmd_hunt},
-    {"replay", "run RUN_DIR again, with its faults when they began",
-	cmd_replay},
-    {"compare",
-	"runs, matrices or hunts side by side: what is new, gone, worse",
-	cmd_compare},
-    {"shrink", "the smallest run that still fails like RUN_DIR", cmd_shrink},
-    {"bisect", "the first of --server-bin OLD,...,NEW to fail like RUN_DIR",
-	cmd_bisect},
-    {"list", "tests, mayhem modes, checks, cluster drivers", cmd_list},
-    {"mayhem", "faults alone, beside a load of your own", cmd_mayhem},
-    {"cluster", "servers alone: cluster up, status DIR, down DIR", cmd_cluster},
-    {"doctor", "is this host ready for a run?", cmd_doctor},
-    {NULL, NULL, NULL},
-};
-
-#define COMMANDS (sizeof(cli_commands) / sizeof(cli_commands[0]) - 1)
-
-static int
-help(FILE *out)
-{
-	size_t i;
-
-	fprintf(out,
-	    "natsburn %s: burn-in and soak tester for NATS JetStream\n\n",
-	    NATSBURN_VERSION);
-	for (i = 0; i < COMMANDS; i++)
-		fprintf(out, "  natsburn %-8s %s\n", cli_commands[i].name,
-		    cli_commands[i].summary);
-	fputs("\noptions [default]\n", out);
-	option_help(config_options, "--", out);
-	option_help(matrix_options, "--", out);
-	option_help(hunt_options + 1, "--", out); /* --tests is told above */
-	option_help(bisect_options, "--", out);
-	option_help(shards_options, "--", out);
-	fputs("  -o NAME.KEY=VALUE            option of a test: see list\n"
-	      "\nexit codes: 0 every exercised check holds, 1 violation, 2 "
-	      "inconclusive, 3 skipped,\n4 beyond a --limit, 64 usage, 69 "
-	      "cluster, 70 harness\n",
-	    out);
-	return out == stdout ? 0 : EXIT_USAGE;
-}
 
 /* A child process: --child=PROGRAM ROLE SOURCE INCARNATION. */
 static int
@@ -125,12 +71,94 @@ fill_standard(void)
 	return 0;
 }
 
+/* A test is often given in place of a command. */
+static int
+unknown(const char *word)
+{
+	const char *names[64], *near;
+	size_t n = 0;
+
+	if (workload_find(word) != NULL)
+		return usage_error("unknown command \"%s\": it is a test; did "
+				   "you mean natsburn run %s?",
+		    word, word);
+	for (; cli_commands[n].name != NULL; n++)
+		names[n] = cli_commands[n].name;
+	near = text_nearest(word, names, n);
+	if (near != NULL)
+		return usage_error(
+		    "unknown command \"%s\"; did you mean %s?", word, near);
+	return usage_error(
+	    "unknown command \"%s\"; natsburn help names them", word);
+}
+
+static int
+print_version(void)
+{
+	printf("natsburn %s\n", NATSBURN_VERSION);
+	return 0;
+}
+
+/* natsburn help [COMMAND] */
+static int
+help(const char *word)
+{
+	const struct cli_command *c;
+
+	if (word == NULL) {
+		help_short(stdout);
+		return 0;
+	}
+	for (c = cli_commands; c->name != NULL; c++)
+		if (strcmp(word, c->name) == 0) {
+			help_command(c, stdout);
+			return 0;
+		}
+	return unknown(word);
+}
+
+static bool
+asks_for_help(int argc, char **argv)
+{
+	int i;
+
+	for (i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int
+command_main(int argc, char **argv)
+{
+	const struct cli_command *c;
+	const char *word = argv[0];
+
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ||
+	    strcmp(word, "version") == 0)
+		return print_version();
+	if (strcmp(word, "help") == 0)
+		return help(argc > 1 ? argv[1] : NULL);
+	if (strcmp(word, "--completion") == 0)
+		return cmd_completion(argc - 1, argv + 1);
+	for (c = cli_commands; c->name != NULL; c++) {
+		if (strcmp(word, c->name) != 0)
+			continue;
+		if (!asks_for_help(argc - 1, argv + 1))
+			return c->main(argc - 1, argv + 1);
+		help_command(c, stdout);
+		return 0;
+	}
+	if (!asks_for_help(argc, argv))
+		return unknown(word);
+	help_all(stdout);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
-	const char *names[COMMANDS], *near;
-	size_t i;
-
 	sig_ignore_writes();
 	if (fill_standard() < 0) {
 		(void)usage_error(
@@ -138,29 +166,11 @@ main(int argc, char **argv)
 		    "and there is no /dev/null to stand for it");
 		return EXIT_HARNESS;
 	}
-	if (argc < 2)
-		return help(stderr);
+	if (argc < 2) {
+		help_short(stderr);
+		return EXIT_USAGE;
+	}
 	if (strncmp(argv[1], "--child=", 8) == 0)
 		return child_main(argc, argv);
-	for (i = 1; i < (size_t)argc; i++)
-		if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0)
-			return help(stdout);
-	if (strcmp(argv[1], "--version") == 0) {
-		printf("natsburn %s\n", NATSBURN_VERSION);
-		return 0;
-	}
-	if (strcmp(argv[1], "--completion") == 0)
-		return cmd_completion(argc - 2, argv + 2);
-	for (i = 0; i < COMMANDS; i++) {
-		if (strcmp(argv[1], cli_commands[i].name) == 0)
-			return cli_commands[i].main(argc - 2, argv + 2);
-		names[i] = cli_commands[i].name;
-	}
-	near = text_nearest(argv[1], names, COMMANDS);
-	if (near != NULL)
-		return usage_error(
-		    "unknown command \"%s\"; did you mean %s?", argv[1], near);
-	return usage_error(
-	    "unknown command \"%s\"; natsburn --help names them", argv[1]);
+	return command_main(argc - 1, argv + 1);
 }

@@ -118,7 +118,7 @@ const struct option_spec config_options[] = {
 	"local: likewise with more open files"),
     FLAG("stop-on-anomaly", stop_on_anomaly,
 	"end the load at the first violation"),
-    FLAG("json", json, "print report.json on stdout at the end"),
+    FLAG("json", json, "print the result as JSON on stdout"),
     FLAG("quiet", quiet, "no progress; errors and the exit code only"),
     TEXT("metrics", metrics, "", "HOST:PORT",
 	"serve metrics for Prometheus here during the run"),

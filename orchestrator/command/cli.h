@@ -24,19 +24,35 @@ int cmd_shrink(int argc, char **argv);
 int cmd_bisect(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_events(int argc, char **argv);
 
-/* natsburn --completion bash|zsh. */
+/* natsburn --completion bash|zsh|fish. */
 int cmd_completion(int argc, char **argv);
 
 /* Options of bisect, some of which shrink has, too. */
 extern const struct option_spec bisect_options[];
 
+/* Options of events, and the tables of all options; NULL ends them. */
+extern const struct option_spec events_options[];
+extern const struct option_spec *const cli_tables[];
+
 /* The commands; a NULL name ends the table. */
 struct cli_command {
 	const char *name, *summary;
 	int (*main)(int argc, char **argv);
+	const char *group;   /* under which a list of commands has it */
+	const char *words;   /* what stands behind it */
+	const char *options; /* those of run that it takes; NULL: all */
+	const struct option_spec *own; /* its own options, or NULL */
+	const char *examples;	       /* lines */
 };
 extern const struct cli_command cli_commands[];
+
+/* Print what there is in a screenful, all of it, or a command's part. */
+void help_short(FILE *);
+void help_all(FILE *);
+void help_command(const struct cli_command *, FILE *);
 
 /*
  * Read options into config, from the environment (NATSBURN_<NAME>) and

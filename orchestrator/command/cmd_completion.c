@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * natsburn --completion bash|zsh: the shell's completion of natsburn, made
+ * natsburn --completion bash|zsh|fish: the shell's completion of natsburn, made
  * from the tables of options, tests, modes and commands. The build writes
- * both for cmake --install; see CMakeLists.txt.
+ * all for cmake --install; see CMakeLists.txt.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +10,6 @@
 #include "chaos/chaos.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/usage.h"
-#include "orchestrator/many/hunt.h"
-#include "orchestrator/many/matrix.h"
-#include "orchestrator/many/shards.h"
 #include "worker/worker.h"
 
 static bool
@@ -26,6 +23,17 @@ is_file(const struct option_spec *row)
 		if (strcmp(row->arg, args[i]) == 0)
 			return true;
 	return false;
+}
+
+static void
+each_option(void (*put)(const struct option_spec *))
+{
+	const struct option_spec *row;
+	size_t i;
+
+	for (i = 0; cli_tables[i] != NULL; i++)
+		for (row = cli_tables[i]; row->name != NULL; row++)
+			put(row);
 }
 
 static void
@@ -159,14 +167,18 @@ static const char bash_end[] =
     "complete -F _natsburn natsburn";
 
 static void
+bash_word(const struct option_spec *row)
+{
+	printf(" --%s", row->name);
+}
+
+static void
 bash_words(void)
 {
-	const struct option_spec *row;
-
 	fputs("	-o)\n		words=\"", stdout);
 	put_extras();
 	puts("\" ;;\n"
-	     "	check | report | dump)\n"
+	     "	check | report | dump | events)\n"
 	     "		COMPREPLY=($(compgen -d -- \"$cur\"))\n"
 	     "		compopt -o filenames 2>/dev/null\n"
 	     "		return ;;\n"
@@ -176,24 +188,15 @@ bash_words(void)
 	     "		words=\"tests mayhem moments checks clusters --json\" "
 	     ";;\n"
 	     "	--completion)\n"
-	     "		words=\"bash zsh\" ;;\n"
+	     "		words=\"bash zsh fish\" ;;\n"
 	     "	*)\n"
 	     "		if [ \"$COMP_CWORD\" -eq 1 ]; then");
 	fputs("			words=\"", stdout);
 	put_commands();
-	puts(" --help --version\"\n"
+	puts(" help version --help --version --completion\"\n"
 	     "		else");
 	fputs("			words=\"-o --help", stdout);
-	for (row = config_options; row->name != NULL; row++)
-		printf(" --%s", row->name);
-	for (row = matrix_options; row->name != NULL; row++)
-		printf(" --%s", row->name);
-	for (row = hunt_options + 1; row->name != NULL; row++)
-		printf(" --%s", row->name);
-	for (row = bisect_options; row->name != NULL; row++)
-		printf(" --%s", row->name);
-	for (row = shards_options; row->name != NULL; row++)
-		printf(" --%s", row->name);
+	each_option(bash_word);
 	puts("\"\n"
 	     "		fi");
 	fputs("		[ \"$prev\" = run ] && words=\"$words ", stdout);
@@ -206,22 +209,11 @@ bash_words(void)
 static void
 bash(void)
 {
-	const struct option_spec *row;
-
 	fputs(bash_begin, stdout);
 	fputs("	local modes=\"all ", stdout);
 	put_modes();
 	puts("\"\n	case $prev in");
-	for (row = config_options; row->name != NULL; row++)
-		bash_values(row);
-	for (row = matrix_options; row->name != NULL; row++)
-		bash_values(row);
-	for (row = hunt_options + 1; row->name != NULL; row++)
-		bash_values(row);
-	for (row = bisect_options; row->name != NULL; row++)
-		bash_values(row);
-	for (row = shards_options; row->name != NULL; row++)
-		bash_values(row);
+	each_option(bash_values);
 	bash_words();
 	puts(bash_end);
 }
@@ -279,7 +271,6 @@ zsh_option(const struct option_spec *row)
 static void
 zsh(void)
 {
-	const struct option_spec *row;
 	size_t i;
 
 	puts("#compdef natsburn\n"
@@ -288,16 +279,7 @@ zsh(void)
 	     "local context state state_descr line\n"
 	     "typeset -A opt_args\n"
 	     "_arguments \\");
-	for (row = config_options; row->name != NULL; row++)
-		zsh_option(row);
-	for (row = matrix_options; row->name != NULL; row++)
-		zsh_option(row);
-	for (row = hunt_options + 1; row->name != NULL; row++)
-		zsh_option(row);
-	for (row = bisect_options; row->name != NULL; row++)
-		zsh_option(row);
-	for (row = shards_options; row->name != NULL; row++)
-		zsh_option(row);
+	each_option(zsh_option);
 	fputs("	'*-o[option of a test]:NAME.KEY=VALUE:compadd -S \"\" - ",
 	    stdout);
 	put_extras();
@@ -318,13 +300,91 @@ zsh(void)
 	fputs(" ;;\n	mayhem) _sequence compadd - all ", stdout);
 	put_modes();
 	puts(" ;;\n"
-	     "	check|report|dump) _files -/ ;;\n"
+	     "	check|report|dump|events) _files -/ ;;\n"
 	     "	cluster) compadd - up status down ;;\n"
 	     "	list) compadd - tests mayhem moments checks clusters ;;\n"
 	     "	esac ;;\n"
 	     "esac\n"
 	     "}\n"
 	     "_natsburn \"$@\"");
+}
+
+/* fish */
+
+/* A text in quotes. */
+static void
+fish_text(const char *text)
+{
+	putchar('\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '\'' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('\'');
+}
+
+static void
+fish_option(const struct option_spec *row)
+{
+	printf("complete -c natsburn -l %s -d ", row->name);
+	fish_text(row->help);
+	if (row->type != OPTION_FLAG)
+		fputs(is_file(row) ? " -r -F" : " -x -a '", stdout);
+	if (row->type == OPTION_FLAG || is_file(row)) {
+		putchar('\n');
+		return;
+	}
+	if (row->type == OPTION_CHOICE)
+		put_choices(row);
+	else if (strcmp(row->name, "mayhem") == 0)
+		put_modes();
+	else if (strncmp(row->name, "test", 4) == 0)
+		put_tests();
+	else if (strcmp(row->name, "cluster") == 0)
+		put_clusters();
+	puts("'");
+}
+
+/* What stands behind one of these commands. */
+static void
+fish_words(const char *commands, void (*put)(void), const char *more)
+{
+	printf("complete -c natsburn -n '__fish_seen_subcommand_from %s' -a '",
+	    commands);
+	if (put != NULL)
+		put();
+	printf("%s'\n", more);
+}
+
+static void
+fish(void)
+{
+	size_t i;
+
+	puts("# fish completion of natsburn; made by natsburn --completion "
+	     "fish\n"
+	     "complete -c natsburn -f");
+	for (i = 0; cli_commands[i].name != NULL; i++) {
+		printf(
+		    "complete -c natsburn -n __fish_use_subcommand -a %s -d ",
+		    cli_commands[i].name);
+		fish_text(cli_commands[i].summary);
+		putchar('\n');
+	}
+	fish_words("run doctor", put_tests, "");
+	fish_words("mayhem", put_modes, " all");
+	fish_words("help", put_commands, "");
+	fish_words("cluster", NULL, "up status down");
+	fish_words("list", NULL, "tests mayhem checks clusters");
+	fish_words(
+	    "check report dump events", NULL, "(__fish_complete_directories)");
+	each_option(fish_option);
+	fputs("complete -c natsburn -s o -x -d 'option of a test or a mode' "
+	      "-a '",
+	    stdout);
+	put_extras();
+	puts("'");
 }
 
 int
@@ -334,7 +394,9 @@ cmd_completion(int argc, char **argv)
 		bash();
 	else if (argc == 1 && strcmp(argv[0], "zsh") == 0)
 		zsh();
+	else if (argc == 1 && strcmp(argv[0], "fish") == 0)
+		fish();
 	else
-		return usage_error("--completion: must be bash or zsh");
+		return usage_error("--completion: must be bash, zsh or fish");
 	return fflush(stdout) == 0 ? 0 : usage_error("cannot write to stdout");
 }

@@ -15,6 +15,7 @@
 
 struct item {
 	const char *name, *summary, *more;
+	const struct option_spec *options;
 };
 
 static struct item
@@ -23,8 +24,8 @@ item_test(size_t i)
 	const struct workload_ops *w = workload_table[i];
 
 	if (w == NULL)
-		return (struct item){NULL, NULL, NULL};
-	return (struct item){w->name, w->summary, NULL};
+		return (struct item){.name = NULL};
+	return (struct item){w->name, w->summary, NULL, w->options};
 }
 
 static struct item
@@ -33,8 +34,8 @@ item_mayhem(size_t i)
 	const struct mayhem_ops *m = mayhem_table[i];
 
 	if (m == NULL)
-		return (struct item){NULL, NULL, NULL};
-	return (struct item){m->name, m->summary, m->promise};
+		return (struct item){.name = NULL};
+	return (struct item){m->name, m->summary, m->promise, m->options};
 }
 
 static struct item
@@ -43,8 +44,8 @@ item_check(size_t i)
 	const struct check_ops *c = check_table[i];
 
 	if (c == NULL)
-		return (struct item){NULL, NULL, NULL};
-	return (struct item){c->name, c->summary, c->rule};
+		return (struct item){.name = NULL};
+	return (struct item){c->name, c->summary, c->rule, NULL};
 }
 
 static struct item
@@ -53,8 +54,8 @@ item_cluster(size_t i)
 	const struct cluster_ops *c = cluster_table[i];
 
 	if (c == NULL)
-		return (struct item){NULL, NULL, NULL};
-	return (struct item){c->name, c->summary, NULL};
+		return (struct item){.name = NULL};
+	return (struct item){c->name, c->summary, NULL, NULL};
 }
 
 static struct item
@@ -100,10 +101,27 @@ list_text(const struct section *s)
 		if (it.more != NULL)
 			printf(" (%s)", it.more);
 		putchar('\n');
-		if (s->get == item_test)
-			list_options(it.name, workload_table[i]->options);
-		else if (s->get == item_mayhem)
-			list_options(it.name, mayhem_table[i]->options);
+		list_options(it.name, it.options);
+	}
+}
+
+static void
+options_json(cJSON *item, const struct option_spec *row)
+{
+	cJSON *list = json_put_array(item, "options"), *o, *choices;
+	size_t i;
+
+	for (; row->name != NULL; row++) {
+		o = cJSON_CreateObject();
+		json_put_text(o, "name", row->name);
+		json_put_text(o, "help", row->help);
+		json_put_text(o, "default", row->def);
+		json_append(list, o);
+		if (row->type != OPTION_CHOICE)
+			continue;
+		choices = json_put_array(o, "choices");
+		for (i = 0; row->choices[i] != NULL; i++)
+			json_append_text(choices, row->choices[i]);
 	}
 }
 
@@ -120,6 +138,8 @@ list_json(cJSON *o, const struct section *s)
 		json_put_text(item, "summary", it.summary);
 		if (it.more != NULL)
 			json_put_text(item, "more", it.more);
+		if (it.options != NULL)
+			options_json(item, it.options);
 		json_append(list, item);
 	}
 }

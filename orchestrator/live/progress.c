@@ -64,7 +64,37 @@ load_seconds(const struct stats *s, uint64_t now)
 	return start != 0 && now > start ? (double)(now - start) / 1e9 : 0.0;
 }
 
-/* For logs: the same fields in every line. */
+/* What this test counts, besides rounds; nothing before it has any. */
+static void
+add_counts(char *line, size_t size, const struct stats *s)
+{
+	static const struct {
+		const char *name;
+		enum message_type type;
+	} counts[] = {
+	    {"deliver", MESSAGE_DELIVER},
+	    {"updates", MESSAGE_KV_UPDATE_OK},
+	    {"rejected", MESSAGE_KV_UPDATE_REJECTED},
+	    {"added", MESSAGE_STREAM_ADD_OK},
+	    {"deleted", MESSAGE_STREAM_REMOVE_OK},
+	    {"listings", MESSAGE_STREAM_LIST_END},
+	};
+	uint64_t n;
+	size_t i;
+
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		n = stats_seen(s, counts[i].type);
+		if (n > 0)
+			text_add(line, size, "  %s %llu", counts[i].name,
+			    (unsigned long long)n);
+		if (n > 0 && counts[i].type == MESSAGE_DELIVER)
+			text_add(line, size, "  redeliver %llu",
+			    (unsigned long long)
+				s->seen[MESSAGE_DELIVER][CASE_AGAIN]);
+	}
+}
+
+/* For logs: the same fields in every line of a test. */
 static void
 compose_plain(char *line, size_t size, struct progress *p, const struct run *r,
     uint64_t now)
@@ -72,13 +102,11 @@ compose_plain(char *line, size_t size, struct progress *p, const struct run *r,
 	const struct stats *s = &r->history.stats;
 
 	line[0] = '\0';
-	text_add(line, size,
-	    "%-6s %5.1fs  %llu rounds (%.0f/s)  deliver %llu  redeliver %llu"
-	    "  stall %.2fs  anomalies %llu",
+	text_add(line, size, "%-6s %5.1fs  %llu rounds (%.0f/s)",
 	    phase_name(r->phase), load_seconds(s, now),
-	    (unsigned long long)s->rounds, rate_since(p, s, now),
-	    (unsigned long long)stats_seen(s, MESSAGE_DELIVER),
-	    (unsigned long long)s->seen[MESSAGE_DELIVER][CASE_AGAIN],
+	    (unsigned long long)s->rounds, rate_since(p, s, now));
+	add_counts(line, size, s);
+	text_add(line, size, "  stall %.2fs  anomalies %llu",
 	    (double)s->longest_stall_ns / 1e9,
 	    (unsigned long long)p->anomalies);
 	if (s->fault_now[0] != '\0')

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "orchestrator/report/chart.h"
+#include "orchestrator/report/manual.h"
 #include "orchestrator/report/page.h"
 #include "orchestrator/report/page_parts.h"
 #include "orchestrator/report/report.h"
@@ -52,6 +53,7 @@ static void
 write_list(const struct page *p, const char *name)
 {
 	const cJSON *item, *list = json_get(p->tree, name);
+	char remedy[MANUAL_TEXT_MAX / 4];
 
 	if (cJSON_GetArraySize(list) == 0)
 		return;
@@ -59,6 +61,12 @@ write_list(const struct page *p, const char *name)
 	cJSON_ArrayForEach (item, list) {
 		fputs("<li>", p->out);
 		page_put(p, cJSON_GetStringValue(item));
+		if (manual_remedy(
+			cJSON_GetStringValue(item), remedy, sizeof(remedy))) {
+			fputs("<br><span class=todo>What to do: ", p->out);
+			page_put(p, remedy);
+			fputs("</span>", p->out);
+		}
 		fputs("</li>\n", p->out);
 	}
 	fputs("</ul>\n", p->out);

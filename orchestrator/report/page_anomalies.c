@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestrator/report/manual.h"
 #include "orchestrator/report/page_parts.h"
 #include "proto/json.h"
 
@@ -17,7 +18,7 @@ struct moment {
 	double t; /* since the load began */
 	const cJSON *event, *fault;
 	const char *what;
-	bool is_after; /* when the evidence was complete */
+	bool is_after; /* when the evidence was complete: it is not needed */
 };
 
 static int
@@ -39,32 +40,34 @@ fault_by_number(const struct page *p, double number)
 	return NULL;
 }
 
-/*
- * What came after the evidence was complete is not needed to show it. Times
- * are in whole milliseconds in the one and in nanoseconds in the other.
- */
-static bool
-is_after(const cJSON *a, double t)
-{
-	return t > json_number(a, "t") + 0.001;
-}
+/* An anomaly: as the tree has it, as the judge does, and its number. */
+struct card {
+	const cJSON *a;
+	const struct anomaly *known;
+	unsigned number, nth; /* in the page; of its kind and class */
+};
 
 static size_t
-gather(const struct page *p, const cJSON *a, struct moment *m)
+gather(const struct page *p, const struct card *c, struct moment *m)
 {
 	const struct stats *s = &p->h->stats;
+	const cJSON *a = c->a;
 	double before = ((double)s->load_ns - (double)s->first_ns) / 1e9;
+	/* The tree has nanoseconds of events, and milliseconds of anomalies. */
+	double complete =
+	    ((double)c->known->time_ns - (double)s->first_ns) / 1e9 + 5e-10;
 	const cJSON *item, *f, *events = json_get(a, "events");
 	size_t n = 0;
 
 	if (s->load_ns == 0)
 		before = 0;
+	complete -= before;
 	cJSON_ArrayForEach (item, events) {
 		if (n == MOMENTS_MAX - 18)
 			break;
 		m[n] = (struct moment){
 		    .t = json_number(item, "t") - before, .event = item};
-		m[n].is_after = is_after(a, m[n].t);
+		m[n].is_after = m[n].t > complete;
 		n++;
 	}
 	cJSON_ArrayForEach (item, json_get(a, "faults")) {
@@ -79,7 +82,7 @@ gather(const struct page *p, const cJSON *a, struct moment *m)
 		    .t = json_number(f, "t") + json_number(f, "heal_s"),
 		    .fault = f,
 		    .what = "is healed"};
-		m[n].is_after = is_after(a, m[n].t);
+		m[n].is_after = m[n].t > complete;
 		n++;
 	}
 	qsort(m, n, sizeof(*m), moment_compare);
@@ -189,11 +192,12 @@ write_moments(const struct page *p, const struct moment *m, size_t n,
 }
 
 static void
-write_story(const struct page *p, const cJSON *a)
+write_story(const struct page *p, const struct card *c)
 {
+	const cJSON *a = c->a;
 	bool all = strcmp(json_text(a, "kind"), "corrupt") == 0;
 	struct moment moments[MOMENTS_MAX];
-	size_t i, n = gather(p, a, moments), after = 0;
+	size_t i, n = gather(p, c, moments), after = 0;
 
 	for (i = 0; i < n; i++)
 		after += moments[i].is_after;
@@ -211,25 +215,67 @@ write_story(const struct page *p, const cJSON *a)
 }
 
 static void
-write_card(const struct page *p, const cJSON *a, unsigned number, unsigned nth)
+write_section(const struct page *p, const char *name)
 {
+	struct manual_text section;
+	struct manual_block b;
+	bool is_first = true;
+
+	if (!manual_section(MANUAL_GUARANTEES, name, &section))
+		return;
+	for (; manual_block(&section, &b); is_first = false) {
+		fputs(is_first	     ? "<p><b>"
+		      : b.is_example ? "<pre>"
+		      : b.is_item    ? "<p>– "
+				     : "<p>",
+		    p->out);
+		page_put(p, b.text);
+		fputs(is_first	     ? "</b></p>\n"
+		      : b.is_example ? "</pre>\n"
+				     : "</p>\n",
+		    p->out);
+	}
+}
+
+/* What was promised, and what the check takes for a proof. */
+static void
+write_rule(const struct page *p, const struct anomaly *a)
+{
+	static const char word[] = "guarantees ";
+
+	fputs("<details><summary>what is promised, and what proves that it was "
+	      "broken</summary><div class=rule>\n",
+	    p->out);
+	if (strncmp(a->rule, word, strlen(word)) == 0)
+		write_section(p, a->rule + strlen(word));
+	write_section(p, a->check);
+	fputs("</div></details>\n", p->out);
+}
+
+static void
+write_card(const struct page *p, const struct card *c)
+{
+	const cJSON *a = c->a;
+
 	fprintf(p->out, "<article id=anomaly-%u class=%s><div class=head><b>",
-	    number, json_text(a, "class"));
+	    c->number, json_text(a, "class"));
 	page_put(p, json_text(a, "kind"));
 	fprintf(p->out, "</b><span class=\"chip %s\">%s</span><span>",
 	    json_text(a, "class"), json_text(a, "class"));
 	page_put(p, json_text(a, "rule"));
-	fprintf(p->out, "</span><span>%u of ", nth);
+	fprintf(p->out, "</span><span>%u of ", c->nth);
 	page_count(p, json_number(a, "count"));
 	fprintf(p->out, "</span><span>at %.3f s</span></div>\n<p class=says>",
 	    json_number(a, "t"));
 	page_put(p, json_text(a, "says"));
 	fputs("</p>\n", p->out);
-	if (nth > OPEN_MAX)
+	if (c->nth > OPEN_MAX)
 		fputs("<details><summary>its events</summary>\n", p->out);
-	write_story(p, a);
-	if (nth > OPEN_MAX)
+	write_story(p, c);
+	if (c->nth > OPEN_MAX)
 		fputs("</details>\n", p->out);
+	if (c->nth == 1)
+		write_rule(p, c->known);
 	fputs("</article>\n", p->out);
 }
 
@@ -237,8 +283,8 @@ void
 page_anomalies(const struct page *p)
 {
 	unsigned seen[ANOMALY_COUNT][CLASS_COUNT] = {{0}}, i = 0;
-	const struct anomaly *known;
-	const cJSON *a, *list = json_get(p->tree, "anomalies");
+	const cJSON *list = json_get(p->tree, "anomalies");
+	struct card c;
 	int n = cJSON_GetArraySize(list);
 
 	if (n == 0)
@@ -246,11 +292,13 @@ page_anomalies(const struct page *p)
 	fputs("<section id=anomalies><h2>Anomalies<small>each with the events "
 	      "that bear on it, and the faults around them</small></h2>\n",
 	    p->out);
-	cJSON_ArrayForEach (a, list) {
-		known = judge_anomaly(p->h->judge, i);
-		if (known == NULL || ++i > CARDS_MAX)
+	cJSON_ArrayForEach (c.a, list) {
+		c.known = judge_anomaly(p->h->judge, i);
+		if (c.known == NULL || ++i > CARDS_MAX)
 			break;
-		write_card(p, a, i, ++seen[known->kind][known->class]);
+		c.number = i;
+		c.nth = ++seen[c.known->kind][c.known->class];
+		write_card(p, &c);
 	}
 	if (n > CARDS_MAX)
 		fprintf(p->out,

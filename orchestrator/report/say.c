@@ -3,14 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestrator/report/manual.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/clock.h"
+#include "proto/base/file.h"
 #include "proto/base/stream.h"
 #include "proto/base/text.h"
 
 #define PRICES_WIDTH  92  /* columns of the table of prices ... */
 #define PRICES_HEIGHT 30  /* ... and rows that a screen has beside it */
+#define SMALL_HEIGHT  30  /* rows of a screen that has no room for all */
 #define SAY_ANOMALIES 3	  /* of a kind and class */
 #define NAMED_MAX     8	  /* checks that were not exercised */
 #define NAMES_MAX     512 /* bytes of their names */
@@ -264,10 +267,14 @@ static void
 say_head(const struct history *h, const struct term *t, FILE *out)
 {
 	const struct run_config *c = judge_config(h->judge);
+	char remedy[512];
 	unsigned i;
 
-	for (i = 0; i < h->result.nreasons; i++)
+	for (i = 0; i < h->result.nreasons; i++) {
 		fprintf(out, "  %s\n", h->result.reasons[i]);
+		if (manual_remedy(h->result.reasons[i], remedy, sizeof(remedy)))
+			fprintf(out, "              what to do: %s\n", remedy);
+	}
 	fprintf(out, "  test        %s, mayhem %s, seed %llu\n", c->test,
 	    c->mayhem, (unsigned long long)c->seed);
 	for (i = 0; i < CONFIG_NODES_MAX; i++)
@@ -298,6 +305,8 @@ room_left(const struct term *t, const char *text, const char *run_dir)
 	size_t used = rows_of(text, t->width) + 3 +
 		      2 * ((strlen(run_dir) + 32) / t->width + 1);
 
+	if (t->height >= SMALL_HEIGHT)
+		used += 2;
 	return used < t->height ? t->height - used : 0;
 }
 
@@ -358,6 +367,26 @@ report_verdict(const struct history *h, char words[REPORT_WORDS_MAX])
 	return "ERROR";
 }
 
+/* What explains it, and where the rest is. The page leads to all of it. */
+static void
+say_where(const struct history *h, const struct term *t, const char *run_dir,
+    FILE *out)
+{
+	bool is_small = t->is_terminal && t->height < SMALL_HEIGHT, has_page;
+	const struct anomaly *a = judge_anomaly(h->judge, 0);
+	char page[CONFIG_PATH_MAX + 16];
+
+	text_format(page, sizeof(page), "%s/report.html", run_dir);
+	has_page = file_exists(page);
+	if (a != NULL && !is_small)
+		fprintf(out, "  to explain  natsburn explain %s\n",
+		    anomaly_kind_name(a->kind));
+	if (!is_small || !has_page)
+		fprintf(out, "  evidence    %s\n", run_dir);
+	if (has_page)
+		fprintf(out, "  page        %s\n", page);
+}
+
 void
 report_say(const struct history *h, const char *run_dir, FILE *out)
 {
@@ -382,5 +411,5 @@ report_say(const struct history *h, const char *run_dir, FILE *out)
 	say_anomalies(
 	    h, &t, text != NULL ? room_left(&t, text, run_dir) : 0, out);
 	free(text);
-	fprintf(out, "  evidence    %s\n", run_dir);
+	say_where(h, &t, run_dir, out);
 }

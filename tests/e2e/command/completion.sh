@@ -10,6 +10,7 @@ natsburn --completion tcsh
 expect_code 64
 "$NATSBURN" --completion bash >"$work/bash" || fail "bash"
 "$NATSBURN" --completion zsh >"$work/zsh" || fail "zsh"
+"$NATSBURN" --completion fish >"$work/fish" || fail "fish"
 
 # complete WORD...: what bash offers for the last one
 complete_bash()
@@ -49,17 +50,31 @@ offers "partition.shape=" natsburn run -o partition.sh
 offers "checks" natsburn list ch
 offers "rundir" natsburn check run
 offers "liar.plant=" natsburn run liar -o liar.pl
-offers "bash zsh" natsburn --completion ''
+offers "bash fish zsh" natsburn --completion ''
 offers "" natsburn run --duration 1
 for option in $("$NATSBURN" --help | sed -n 's/^  --\([a-z0-9-]*\).*/\1/p'); do
 	complete_bash natsburn run "--$option" | grep -qx -- "--$option" ||
 		fail "bash does not offer --$option"
 	grep -q -- "'--${option}[=[]" "$work/zsh" ||
 		fail "zsh does not offer --$option"
+	grep -q "^complete -c natsburn -l $option -d '" "$work/fish" ||
+		fail "fish does not offer --$option"
 done
 for test in $("$NATSBURN" list tests --json | jq -r '.tests[].name'); do
 	offers "$test" natsburn run "$test"
 done
+
+offers "help" natsburn hel
+offers "explain" natsburn exp
+[ "$(grep -c -- '-n __fish_use_subcommand' "$work/fish")" -eq \
+	"$("$NATSBURN" --help | grep -c '^  natsburn ')" ] ||
+	fail "fish does not offer every command"
+# Each line has its quotes in pairs.
+awk '{ gsub(/\\./, ""); if (gsub(/\047/, "") % 2) exit 1 }' "$work/fish" ||
+	fail "fish: quotes"
+if command -v fish >/dev/null; then
+	fish -n "$work/fish" || fail "fish can't read it"
+fi
 
 command -v zsh >/dev/null || skip "no zsh (bash was tested)"
 zsh -n "$work/zsh" || fail "zsh can't read it"

@@ -57,6 +57,7 @@ DESTDIR=$work/dest cmake --install "$build" --prefix /opt/nb \
 has "$work/dest/opt/nb" bin/natsburn share/man/man1/natsburn.1 \
 	share/bash-completion/completions/natsburn \
 	share/zsh/site-functions/_natsburn \
+	share/fish/vendor_completions.d/natsburn.fish \
 	share/natsburn/grafana-dashboard.json \
 	share/natsburn/report.schema.json share/natsburn/matrix.schema.json \
 	share/natsburn/hunt.schema.json \

@@ -17,7 +17,8 @@
 pods=3
 
 [ "${NATSBURN_K8S_LONG:-}" ] || [ "${is_short:-}" ] ||
-	skip "takes minutes; NATSBURN_K8S_LONG=1 runs it"
+	skip "takes minutes; NATSBURN_K8S_LONG=1 runs it, with a Kubernetes:" \
+		"docs/kubernetes.md#tests"
 
 # A cluster of somebody's, with consent: NATSBURN_K8S_TEST=1 and KUBECONFIG.
 # Everything is in a namespace of its own, which is deleted at the end.
@@ -38,7 +39,8 @@ use_kit()
 	kit=${NATSBURN_K8S_KIT:-$root/../shared/k8s}
 	[ -x "$kit/cluster.sh" ] || skip "no Kubernetes: NATSBURN_K8S_KIT names" \
 		"no kit, ../shared/k8s has none, and KUBECONFIG is not used" \
-		"without NATSBURN_K8S_TEST=1"
+		"without NATSBURN_K8S_TEST=1; scripts/k3d-up makes a cluster" \
+		"in Docker: docs/kubernetes.md#tests"
 	[ "$(id -u)" -eq 0 ] || skip "the Kubernetes of the kit needs root"
 	for tool in unshare nsenter openssl zstd gcc apt-get; do
 		command -v "$tool" >/dev/null || skip "the kit needs $tool"
