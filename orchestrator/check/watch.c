@@ -95,8 +95,8 @@ is_owed(const struct check *c, const struct watching *w, const struct live *e)
 	if (w->asked.how == WATCH_FROM)
 		return e->seq >= w->asked.from;
 	/* A server that was started again may have begun it anew. */
-	if (w->latest == 0 &&
-	    check_lone_class(c, 1, w->made_ns) != CLASS_VIOLATION)
+	if (w->latest == 0 && check_lone_class(c, w->asked.stream, true,
+				  w->made_ns) != CLASS_VIOLATION)
 		return false;
 	return (w->latest != 0 && w->asked.how == WATCH_NEW) ||
 	       e->invoked_ns > w->made_ns;

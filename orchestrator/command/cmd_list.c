@@ -61,7 +61,7 @@ item_cluster(size_t i)
 static struct item
 item_moment(size_t i)
 {
-	return (struct item){moments[i].name, moments[i].summary, NULL};
+	return (struct item){moments[i].name, moments[i].summary, NULL, NULL};
 }
 
 static const struct section {
