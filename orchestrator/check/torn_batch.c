@@ -25,6 +25,7 @@
 
 #define GROUPS_MAX (1u << 20)
 #define BITS	   1024 /* messages of a batch; servers take 1000 */
+#define WORD	   64
 
 /* A batch that was not acknowledged as a whole. */
 struct group {
@@ -34,7 +35,7 @@ struct group {
 	uint32_t stream, count;
 	uint32_t seen; /* in this scan */
 	bool is_refused, is_told;
-	uint64_t bits[BITS / 64];
+	uint64_t *bits; /* of those; NULL: none was */
 };
 
 /* Those of one process, by their ids. */
@@ -111,6 +112,7 @@ group_forget(struct torn_state *st, struct group *g)
 	struct source *s = &st->sources[message_id_source(g->id)];
 	size_t behind = (size_t)(&s->groups[s->n] - (g + 1));
 
+	free(g->bits);
 	memmove(g, g + 1, behind * sizeof(*g));
 	s->n--;
 }
@@ -176,22 +178,33 @@ on_seen(struct check *c, uint64_t id, uint64_t seq)
 	g->low = low;
 }
 
-static void
+static int
 on_scan(struct check *c, const struct msg_scan_message *m)
 {
 	struct group *g;
 	uint64_t at, bit;
 
 	if (!check_is_ours(c, m->run, m->intact))
-		return;
+		return 0;
 	on_seen(c, m->id, m->seq);
 	g = group_find(c->state, m->id);
 	if (g == NULL)
-		return;
+		return 0;
+	if (g->bits == NULL)
+		g->bits = calloc(BITS / WORD, sizeof(*g->bits));
+	if (g->bits == NULL)
+		return -ENOMEM;
 	at = m->id - first_of(g);
-	bit = UINT64_C(1) << at % 64;
-	g->seen += (g->bits[at / 64] & bit) == 0;
-	g->bits[at / 64] |= bit;
+	bit = UINT64_C(1) << at % WORD;
+	g->seen += (g->bits[at / WORD] & bit) == 0;
+	g->bits[at / WORD] |= bit;
+	return 0;
+}
+
+static bool
+was_seen(const struct group *g, uint32_t i)
+{
+	return g->bits != NULL && (g->bits[i / WORD] >> i % WORD & 1) != 0;
 }
 
 /* A commit was refused, and done. */
@@ -231,7 +244,7 @@ raise_torn(struct check *c, const struct group *g)
 	    .seqs = {g->low}};
 	uint32_t i = 0;
 
-	while (i < g->count && (g->bits[i / 64] >> i % 64 & 1) != 0)
+	while (i < g->count && was_seen(g, i))
 		i++;
 	a.seqs[1] = g->low + i;
 	check_raise(c, &a,
@@ -270,7 +283,8 @@ scan_step(struct check *c, uint32_t stream, bool is_begin)
 				continue;
 			if (is_begin) {
 				g->seen = 0;
-				memset(g->bits, 0, sizeof(g->bits));
+				free(g->bits);
+				g->bits = NULL;
 				continue;
 			}
 			check_judged(c, 1);
@@ -356,8 +370,7 @@ torn_event(struct check *c, const struct event *ev)
 			on_seen(c, l->id, l->seq);
 		return 0;
 	case MESSAGE_SCAN_MESSAGE:
-		on_scan(c, &ev->u.scan_message);
-		return 0;
+		return on_scan(c, &ev->u.scan_message);
 	case MESSAGE_SCAN_BEGIN:
 		scan_step(c, ev->u.scan_begin.stream, true);
 		return 0;
@@ -374,10 +387,13 @@ static void
 torn_fini(struct check *c)
 {
 	struct torn_state *st = c->state;
-	uint32_t i;
+	uint32_t i, j;
 
-	for (i = 0; i < st->n; i++)
+	for (i = 0; i < st->n; i++) {
+		for (j = 0; j < st->sources[i].n; j++)
+			free(st->sources[i].groups[j].bits);
 		free(st->sources[i].groups);
+	}
 	free(st->sources);
 	free(st->lets_go);
 }

@@ -210,15 +210,16 @@ count_event(struct check *c, const struct event *ev)
 {
 	struct count_state *st = c->state;
 	uint32_t stream = ev->u.counted.stream; /* the first field of both */
-	struct reading *r = array_at(
-	    &st->readings, &st->n, stream, sizeof(*r), LEDGER_STREAMS_MAX - 1);
 
-	if (r == NULL)
+	if (ev->type == MESSAGE_SCAN_BEGIN) {
+		if (stream < st->n) /* it was read before */
+			read_anew(st, &st->readings[stream], stream);
+		return 0;
+	}
+	if (array_at(&st->readings, &st->n, stream, sizeof(*st->readings),
+		LEDGER_STREAMS_MAX - 1) == NULL)
 		return -ENOMEM;
-	if (ev->type == MESSAGE_COUNTED)
-		return on_counted(c, &ev->u.counted);
-	read_anew(st, r, stream);
-	return 0;
+	return on_counted(c, &ev->u.counted);
 }
 
 static void

@@ -73,8 +73,7 @@ operate_make(struct worker *w, const char *name, const char *text,
 	}
 }
 
-/* The account's information says the level of whoever answers; older ones: 0.
- */
+/* The level of whoever answers; 0 of servers that don't say it. */
 static enum outcome
 ask_level(struct worker *w, uint64_t *level)
 {

@@ -24,12 +24,21 @@ struct batch {
 	char name[64];
 };
 
+/* A message of it, as it goes out and as it is told. */
+struct member {
+	struct operation op;
+	struct attempt told;
+	struct sending sending;
+};
+
 /* Message number i from 0 is the same each time that it is made. */
 static void
-member_make(struct worker *w, const struct batch *b, uint32_t i,
-    struct operation *op, struct attempt *a, struct sending *s)
+member_make(
+    struct worker *w, const struct batch *b, uint32_t i, struct member *m)
 {
 	const struct batch_options *o = w->options;
+	struct sending *s = &m->sending;
+	struct operation *op = &m->op;
 	uint64_t drawn;
 
 	*op = b->op;
@@ -49,9 +58,9 @@ member_make(struct worker *w, const struct batch *b, uint32_t i,
 	if (i + 1 == b->n)
 		text_set(
 		    put_header(s, "Nats-Batch-Commit"), PUT_VALUE_MAX, "1");
-	*a = (struct attempt){
+	m->told = (struct attempt){
 	    .stream = op->stream, .number = 1, .id = op->id, .size = op->size};
-	put_payload(w, op, a);
+	put_payload(w, op, &m->told);
 }
 
 static void
@@ -89,13 +98,11 @@ static bool
 stage(struct worker *w, struct batch *b, bool asks)
 {
 	natsMsg *msg = NULL, *reply = NULL;
-	struct operation op;
-	struct attempt a;
-	struct sending s;
+	struct member m;
 	natsStatus st;
 
-	member_make(w, b, b->staged++, &op, &a, &s);
-	st = put_message(w, &op, &s, &msg);
+	member_make(w, b, b->staged++, &m);
+	st = put_message(w, &m.op, &m.sending, &msg);
 	if (st == NATS_OK && asks)
 		st = natsConnection_RequestMsg(
 		    &reply, w->session.nc, msg, OPERATE_ATTEMPT_MS);
@@ -113,15 +120,13 @@ stage(struct worker *w, struct batch *b, bool asks)
 static void
 tell_begun(struct worker *w, const struct batch *b)
 {
-	struct operation op;
-	struct attempt a;
-	struct sending s;
+	struct member m;
 	uint32_t i;
 
 	for (i = 0; i < b->n; i++) {
-		member_make(w, b, i, &op, &a, &s);
-		put_tell_terms(w, &op, &s);
-		tell_invoke(w, &a);
+		member_make(w, b, i, &m);
+		put_tell_terms(w, &m.op, &m.sending);
+		tell_invoke(w, &m.told);
 	}
 	child_flush(&w->child);
 }
@@ -147,22 +152,20 @@ static void
 tell_outcomes(struct worker *w, const struct batch *b, enum outcome outcome,
     uint64_t last)
 {
-	struct operation op;
-	struct attempt a;
-	struct sending s;
+	struct member m;
 	uint64_t seq;
 	uint32_t i;
 
 	for (i = 0; i < b->n; i++) {
-		member_make(w, b, i, &op, &a, &s);
+		member_make(w, b, i, &m);
 		seq = last - b->n + 1 + i;
 		if (outcome == OUTCOME_OK) {
-			tell_published(w, &a, seq, false);
-			put_learn(&op, seq, false);
+			tell_published(w, &m.told, seq, false);
+			put_learn(&m.op, seq, false);
 			continue;
 		}
-		tell_failure(w, &a, outcome);
-		tell_end(w, &a, outcome);
+		tell_failure(w, &m.told, outcome);
+		tell_end(w, &m.told, outcome);
 	}
 }
 
@@ -171,17 +174,15 @@ static void
 commit(struct worker *w, struct batch *b)
 {
 	natsMsg *msg = NULL, *reply = NULL;
-	struct operation op;
 	enum outcome outcome;
 	uint64_t last = 0;
-	struct attempt a;
-	struct sending s;
+	struct member m;
 	natsStatus st;
 	cJSON *tree;
 
 	tell_begun(w, b);
-	member_make(w, b, b->n - 1, &op, &a, &s);
-	st = put_message(w, &op, &s, &msg);
+	member_make(w, b, b->n - 1, &m);
+	st = put_message(w, &m.op, &m.sending, &msg);
 	if (st == NATS_OK)
 		st = natsConnection_RequestMsg(
 		    &reply, w->session.nc, msg, COMMIT_MS);
