@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "orchestrator/history/stats.h"
+#include "orchestrator/judge/faults.h"
 #include "proto/base/array.h"
 #include "proto/base/text.h"
 
@@ -486,6 +487,24 @@ on_node_settings(struct stats *s, const struct msg_node_settings *m)
 }
 
 static void
+on_host_load(struct stats_host *h, const struct msg_host_load *m)
+{
+	h->span_ns += m->span_ns;
+	h->tasks = m->tasks;
+	h->pressure = m->pressure;
+	if (m->pressure <= 1000) {
+		h->known_ns += m->span_ns;
+		h->pressure_ns += m->span_ns / 1000 * m->pressure;
+	}
+	if (faults_is_busy(m))
+		h->busy_ns += m->span_ns;
+	if (m->tasks > h->most)
+		h->most = m->tasks;
+	if (m->late_ns > h->late_ns)
+		h->late_ns = m->late_ns;
+}
+
+static void
 on_leader(struct stats *s, const struct msg_leader *m)
 {
 	unsigned i;
@@ -591,6 +610,9 @@ on_rare(struct stats *s, const struct event *ev)
 		break;
 	case MESSAGE_SERVER_LEVEL:
 		series_level(s->series, ev->time_ns, &ev->u.server_level);
+		break;
+	case MESSAGE_HOST_LOAD:
+		on_host_load(&s->host, &ev->u.host_load);
 		break;
 	case MESSAGE_TICK:
 		series_pass(s->series, ev->time_ns);

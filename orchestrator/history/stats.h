@@ -98,7 +98,19 @@ struct stats_totals {
 	uint64_t planned, applied, healed;
 };
 
+/* What HOST_LOAD told. */
+struct stats_host {
+	uint64_t span_ns;     /* of all that was told */
+	uint64_t pressure_ns; /* of it, in which a task waited (PSI) */
+	uint64_t known_ns;    /* of it, in which PSI is known */
+	uint64_t busy_ns;     /* of it, on an overloaded host */
+	uint32_t tasks, most; /* for each processor, x100: last, highest */
+	uint32_t pressure;    /* last, in thousandths; above: not known */
+	uint64_t late_ns;     /* the longest */
+};
+
 struct stats {
+	struct stats_host host;
 	uint64_t first_ns, last_ns;    /* of the history */
 	uint64_t load_ns, load_end_ns; /* phases quiet and drain begin */
 	uint64_t mayhem_ns;	       /* phase mayhem begins */

@@ -11,35 +11,41 @@ faults_init(struct faults *f)
 	memset(f, 0, sizeof(*f));
 }
 
-/* The clock stood in this time, too; spans that touch become one. */
+/* One more span; those that touch become one, and the oldest is forgotten. */
 static void
-stood_add(struct faults *f, struct fault_span s)
+span_add(struct fault_spans *all, struct fault_span s)
 {
-	unsigned first = f->nstood, last;
+	struct fault_span *at = all->at;
+	unsigned first = all->n, last;
 
-	while (first > 0 && f->stood[first - 1].to_ns >= s.from_ns)
+	while (first > 0 && at[first - 1].to_ns >= s.from_ns)
 		first--;
-	for (last = first;
-	     last < f->nstood && f->stood[last].from_ns <= s.to_ns; last++) {
-		if (f->stood[last].from_ns < s.from_ns)
-			s.from_ns = f->stood[last].from_ns;
-		if (f->stood[last].to_ns > s.to_ns)
-			s.to_ns = f->stood[last].to_ns;
+	for (last = first; last < all->n && at[last].from_ns <= s.to_ns;
+	     last++) {
+		if (at[last].from_ns < s.from_ns)
+			s.from_ns = at[last].from_ns;
+		if (at[last].to_ns > s.to_ns)
+			s.to_ns = at[last].to_ns;
 	}
-	if (first == last && f->nstood == FAULTS_PAST) {
-		f->stood_from_ns = f->stood[0].to_ns;
-		memmove(f->stood, f->stood + 1,
-		    (FAULTS_PAST - 1) * sizeof(f->stood[0]));
-		f->nstood--;
+	if (first == last && all->n == FAULTS_PAST) {
+		all->from_ns = at[0].to_ns;
+		memmove(at, at + 1, (FAULTS_PAST - 1) * sizeof(at[0]));
+		all->n--;
 		if (first == 0)
 			return; /* it is older than all of them */
 		first--;
 		last--;
 	}
-	memmove(f->stood + first + 1, f->stood + last,
-	    (f->nstood - last) * sizeof(f->stood[0]));
-	f->nstood = f->nstood + 1 - (last - first);
-	f->stood[first] = s;
+	memmove(at + first + 1, at + last, (all->n - last) * sizeof(at[0]));
+	all->n = all->n + 1 - (last - first);
+	at[first] = s;
+}
+
+/* The clock stood in this time, too. */
+static void
+stood_add(struct faults *f, struct fault_span s)
+{
+	span_add(&f->stood, s);
 }
 
 /* Something disturbed JetStream. What overlaps the one before is one. */
@@ -327,6 +333,20 @@ on_whole(struct faults *f, uint64_t now_ns)
 			fault_close(f, i, now_ns);
 }
 
+static void
+on_host_load(struct faults *f, const struct event *ev)
+{
+	uint64_t span_ns = ev->u.host_load.span_ns;
+
+	if (!faults_is_busy(&ev->u.host_load) || span_ns > ev->time_ns)
+		return;
+	f->busy_ns += span_ns;
+	if (ev->u.host_load.tasks > f->busy_tasks)
+		f->busy_tasks = ev->u.host_load.tasks;
+	span_add(
+	    &f->busy, (struct fault_span){ev->time_ns - span_ns, ev->time_ns});
+}
+
 void
 faults_event(struct faults *f, const struct event *ev)
 {
@@ -376,6 +396,9 @@ faults_event(struct faults *f, const struct event *ev)
 		break;
 	case MESSAGE_NO_SERVICE:
 		on_no_service(f, ev->u.no_service.fault);
+		break;
+	case MESSAGE_HOST_LOAD:
+		on_host_load(f, ev);
 		break;
 	case MESSAGE_CHILD_SILENT:
 	case MESSAGE_OURS_SILENT:
@@ -491,20 +514,52 @@ uint64_t
 faults_stood(const struct faults *f, uint64_t from_ns, uint64_t to_ns)
 {
 	struct fault_span asked = {from_ns, to_ns}, open = open_span(f), both;
+	const struct fault_spans *all = &f->stood;
 	uint64_t stood = 0;
-	unsigned i = f->nstood;
+	unsigned i = all->n;
 
-	if (from_ns < f->stood_from_ns) {
-		stood =
-		    overlap(asked, (struct fault_span){0, f->stood_from_ns});
-		asked.from_ns = f->stood_from_ns;
+	if (from_ns < all->from_ns) {
+		stood = overlap(asked, (struct fault_span){0, all->from_ns});
+		asked.from_ns = all->from_ns;
 	}
 	both.from_ns =
 	    open.from_ns > asked.from_ns ? open.from_ns : asked.from_ns;
 	both.to_ns = open.to_ns < asked.to_ns ? open.to_ns : asked.to_ns;
 	stood += overlap(open, asked);
-	while (i-- > 0 && f->stood[i].to_ns > asked.from_ns)
-		stood +=
-		    overlap(f->stood[i], asked) - overlap(f->stood[i], both);
+	while (i-- > 0 && all->at[i].to_ns > asked.from_ns)
+		stood += overlap(all->at[i], asked) - overlap(all->at[i], both);
 	return stood;
+}
+
+/* How much of a span the clock ran that is asked for. */
+static uint64_t
+ran_in(const struct faults *f, struct fault_span asked, struct fault_span s)
+{
+	s.from_ns = s.from_ns > asked.from_ns ? s.from_ns : asked.from_ns;
+	s.to_ns = s.to_ns < asked.to_ns ? s.to_ns : asked.to_ns;
+	return s.to_ns > s.from_ns
+		   ? s.to_ns - s.from_ns - faults_stood(f, s.from_ns, s.to_ns)
+		   : 0;
+}
+
+uint64_t
+faults_busy(const struct faults *f, uint64_t from_ns, uint64_t to_ns)
+{
+	struct fault_span asked = {from_ns, to_ns};
+	uint64_t busy =
+	    ran_in(f, asked, (struct fault_span){0, f->busy.from_ns});
+	unsigned i = f->busy.n;
+
+	if (asked.from_ns < f->busy.from_ns)
+		asked.from_ns = f->busy.from_ns;
+	while (i-- > 0 && f->busy.at[i].to_ns > asked.from_ns)
+		busy += ran_in(f, asked, f->busy.at[i]);
+	return busy;
+}
+
+bool
+faults_is_busy(const struct msg_host_load *m)
+{
+	return m->tasks >= FAULTS_BUSY_TASKS ||
+	       m->late_ns >= FAULTS_BUSY_LATE_NS;
 }

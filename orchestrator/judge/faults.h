@@ -33,6 +33,16 @@
 #define FAULTS_ENDS	64  /* ends of servers that are remembered */
 #define FAULTS_END_NS	UINT64_C(60000000000) /* from its plan to the end */
 
+/*
+ * A host is overloaded when so many tasks share each of its processors (in
+ * hundredths, on average over some seconds), or when a process that had
+ * nothing to do but wake up did so late by so much. A limit of 30 s is then
+ * worth less than 2 s of a processor, half of the shortest election: JetStream
+ * can't be asked to do in it what it needs on a host that has time.
+ */
+#define FAULTS_BUSY_TASKS   1600
+#define FAULTS_BUSY_LATE_NS UINT64_C(1000000000)
+
 /* A fault that is not over. */
 struct fault_open {
 	uint32_t fault;
@@ -46,6 +56,13 @@ struct fault_open {
 
 struct fault_span {
 	uint64_t from_ns, to_ns;
+};
+
+/* Spans in order, apart; what was before from_ns is not known. */
+struct fault_spans {
+	struct fault_span at[FAULTS_PAST];
+	unsigned n;
+	uint64_t from_ns;
 };
 
 /* Silences of ours. Those at one time are one, whoever stood still. */
@@ -92,12 +109,12 @@ struct faults {
 	bool is_unsettled;
 	struct fault_span past[FAULTS_PAST]; /* a ring of the latest */
 	uint64_t npast;
-	uint64_t forgotten_ns; /* what was before this is not known */
-	/* When the clock stood: in order, apart, without what is open. */
-	struct fault_span stood[FAULTS_PAST];
-	unsigned nstood;
-	uint64_t stood_from_ns; /* what was before this is not known */
-	uint64_t tick_ns;	/* the last tick */
+	uint64_t forgotten_ns;	  /* what was before this is not known */
+	struct fault_spans stood; /* when the clock did, but for what is open */
+	struct fault_spans busy;  /* when the host was overloaded */
+	uint64_t busy_ns;	  /* in all */
+	uint32_t busy_tasks;	  /* the most that shared a processor then */
+	uint64_t tick_ns;	  /* the last tick */
 	struct fault_silences silences;
 };
 
@@ -162,5 +179,15 @@ uint64_t faults_calm_since(const struct faults *);
  * remembered counts as if it had.
  */
 uint64_t faults_stood(const struct faults *, uint64_t from_ns, uint64_t to_ns);
+
+/*
+ * For how long from from_ns to to_ns the host was overloaded while the clock
+ * ran. What is no longer remembered counts as if it had been. It is told
+ * FAULTS_LAG_NS late at the most, as silences are.
+ */
+uint64_t faults_busy(const struct faults *, uint64_t from_ns, uint64_t to_ns);
+
+/* True when HOST_LOAD tells of an overloaded host. */
+bool faults_is_busy(const struct msg_host_load *);
 
 #endif

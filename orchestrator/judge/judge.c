@@ -44,6 +44,7 @@ struct facts {
 	char harness[256], cluster[256], skipped[256], scan_why[160];
 	char settle_why[200];
 	char doubt[256];
+	bool was_overloaded; /* the host was, or something had been late */
 };
 
 struct judge {
@@ -380,18 +381,35 @@ check_is_ours(const struct check *c, uint64_t run, unsigned intact)
 	return intact && run == c->ledger->run;
 }
 
-/* Time of the availability clock that an operation used for certain. */
+/*
+ * Time of the availability clock that an operation used for certain, on a host
+ * that had time for it. One that is late but for that can't be judged.
+ */
 static uint64_t
 time_used(const struct check *c, const struct check_time *t)
 {
-	uint64_t lag = t->is_over ? 0 : FAULTS_LAG_NS;
+	uint64_t to_ns = c->now_ns - (t->is_over ? 0 : FAULTS_LAG_NS), used;
 
 	/* Most have not even passed so much time, whatever stood still. */
-	if (c->now_ns < t->start_ns + lag ||
-	    c->now_ns - lag - t->start_ns <= t->limit_ns)
+	if (to_ns > c->now_ns || to_ns < t->start_ns ||
+	    to_ns - t->start_ns <= t->limit_ns)
 		return 0;
-	return c->now_ns - lag - t->start_ns -
-	       faults_stood(c->faults, t->start_ns, c->now_ns - lag);
+	used =
+	    to_ns - t->start_ns - faults_stood(c->faults, t->start_ns, to_ns);
+	if (used <= t->limit_ns || t->is_over)
+		return used; /* of what is over it is known later: late.h */
+	return judge_used(c, t, used, to_ns);
+}
+
+uint64_t
+judge_used(const struct check *c, const struct check_time *t, uint64_t used,
+    uint64_t to_ns)
+{
+	uint64_t busy_ns = faults_busy(c->faults, t->start_ns, to_ns);
+
+	if (used - busy_ns <= t->limit_ns)
+		c->judge->facts.was_overloaded = true;
+	return used - busy_ns;
 }
 
 bool
@@ -1074,6 +1092,11 @@ reasons_inconclusive(
 		reason(r, "the cluster did not settle: %.190s", f->settle_why);
 	if (f->doubt[0] != '\0')
 		reason(r, "%.250s", f->doubt);
+	if (f->was_overloaded)
+		reason(r,
+		    "the host was overloaded for %.0f s, and an operation took "
+		    "longer than its limit",
+		    (double)j->faults.busy_ns / 1e9);
 	if (!has_load) {
 		if (j->faults.unhealed > 0)
 			reason(r, "faults that could not be undone: %llu",
@@ -1135,6 +1158,12 @@ judge_annotate(const struct judge *j, struct judge_result *r)
 		    "the availability clock stood for %.0f of the %.0f s of "
 		    "the load: stuck and op_timeout judged the rest",
 		    (double)stood_ns / 1e9, load);
+	if (f->busy_ns > 0)
+		note(r,
+		    "the host was overloaded for %.0f s: up to %.1f tasks "
+		    "shared a processor; that time does not count for stuck "
+		    "and op_timeout",
+		    (double)f->busy_ns / 1e9, (double)f->busy_tasks / 100);
 	if (held_ns > load_lasted(j) / 2)
 		note(r,
 		    "for %.0f of the %.0f s of the load no server was taken "

@@ -11,7 +11,7 @@
 
 #define JUDGE_KEEP    16 /* anomalies of one kind and class kept whole */
 #define JUDGE_REASONS 16
-#define JUDGE_NOTES   5
+#define JUDGE_NOTES   6
 /* Time for reading in the audit that is worth a line. */
 #define JUDGE_READING_NS UINT64_C(10000000000)
 
@@ -85,6 +85,13 @@ void judge_look(const struct judge *, struct judge_result *);
 
 /* True when an open or UNKNOWN operation needs this earlier event. */
 bool judge_needs(const struct judge *, const struct event *);
+
+/*
+ * Of the time that an operation used until to_ns, what the host had time for.
+ * If it is late but for that, the run is inconclusive.
+ */
+uint64_t judge_used(const struct check *, const struct check_time *,
+    uint64_t used_ns, uint64_t to_ns);
 
 /* True when the history says that the run came to its end. */
 bool judge_saw_end(const struct judge *);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestrator/judge/judge.h"
 #include "orchestrator/judge/late.h"
 #include "proto/base/array.h"
 
@@ -54,6 +55,8 @@ late_judge(struct late *w, bool is_known)
 	    faults_stood(w->check->faults, w->time.start_ns, w->end_ns);
 	uint64_t used = w->end_ns - w->time.start_ns - stood;
 
+	if (used > w->time.limit_ns)
+		used = judge_used(w->check, &w->time, used, w->end_ns);
 	if (used > w->time.limit_ns) {
 		w->a.time_ns = w->end_ns;
 		if (!is_known)

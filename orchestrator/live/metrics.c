@@ -125,6 +125,22 @@ write_run(const struct run *r, uint64_t now, FILE *out)
 }
 
 static void
+write_host(const struct stats_host *h, FILE *out)
+{
+	if (h->span_ns == 0)
+		return;
+	one(out, "host_tasks", "gauge",
+	    "Tasks that run or wait for a processor, for each one, lately.",
+	    (double)h->tasks / 100);
+	if (h->pressure <= 1000)
+		one(out, "host_pressure", "gauge",
+		    "Share of the time in which one waits for a processor.",
+		    (double)h->pressure / 1000);
+	one(out, "host_overloaded_seconds", "gauge",
+	    "For how long the host was overloaded.", (double)h->busy_ns / 1e9);
+}
+
+static void
 write_work(const struct stats *s, uint64_t now, FILE *out)
 {
 	uint64_t last = s->last_round_ns ? s->last_round_ns : s->load_ns;
@@ -297,6 +313,7 @@ metrics_write(const struct run *r, uint64_t now_ns, FILE *out)
 	const struct stats *s = &r->history.stats;
 
 	write_run(r, now_ns, out);
+	write_host(&s->host, out);
 	write_work(s, now_ns, out);
 	write_messages(s, out);
 	write_anomalies(&r->history, out);

@@ -8,6 +8,7 @@
 
 #include "orchestrator/history/history.h"
 #include "orchestrator/live/children.h"
+#include "orchestrator/live/host.h"
 #include "orchestrator/live/merge.h"
 #include "orchestrator/live/metrics.h"
 #include "orchestrator/live/phase_name.h"
@@ -55,6 +56,7 @@ struct run {
 	unsigned step;	      /* within the phase */
 
 	struct channel_out own; /* stamps our own events; never written */
+	struct host host;
 	uint64_t tick_ns, flush_ns, status_ns;
 	struct msg_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	bool is_up, all_healed, settled, is_unsettled, compared, dumped;

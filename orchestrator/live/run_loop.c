@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chaos/cluster/cluster.h"
 #include "orchestrator/live/reserve.h"
 #include "orchestrator/live/run.h"
 #include "orchestrator/live/servers.h"
@@ -147,6 +148,9 @@ run_prepare(struct run *r)
 	char path[CONFIG_PATH_MAX + 16] = "";
 	int fd, err;
 
+	/* Without servers nobody is starved. */
+	if (cluster_find(r->config.cluster)->owner != OWNER_NONE)
+		host_init(&r->host);
 	text_add(path, sizeof(path), "%s/stderr.log", r->dir);
 	fd = file_create(path);
 	if (fd < 0)
@@ -238,7 +242,7 @@ end_holder(struct run *r)
 static void
 loop_once(struct run *r)
 {
-	struct event tick = {.type = MESSAGE_TICK};
+	struct event tick = {.type = MESSAGE_TICK}, load;
 	uint64_t now;
 	int err;
 
@@ -253,6 +257,8 @@ loop_once(struct run *r)
 	now = clock_mono_ns();
 	look_for_deafness(r, err, now);
 	if (now >= r->tick_ns) {
+		if (r->tick_ns != 0)
+			host_late(&r->host, now - r->tick_ns);
 		r->tick_ns = now + TICK_NS;
 		if (r->phase >= PHASE_QUIET)
 			note_silence(r);
@@ -260,6 +266,8 @@ loop_once(struct run *r)
 		look_at_disk(r);
 		run_note(r, &tick);
 	}
+	if (host_poll(&r->host, now, &load))
+		run_note(r, &load);
 	merge_mark(r->merge, 0, now);
 	release(r);
 	flush_journal(r, now);

@@ -197,12 +197,29 @@ tiles_load(const struct page *p)
 }
 
 static void
+tile_host(const struct page *p)
+{
+	const cJSON *h = json_get(p->tree, "host");
+
+	if (h == NULL)
+		return;
+	tile_begin(p, "tasks a processor", json_number(h, "overloaded_s") > 0);
+	fprintf(p->out, "%.1f", json_number(h, "tasks_most"));
+	fputs("</b><small>at most", p->out);
+	if (json_get(h, "pressure_percent") != NULL)
+		fprintf(p->out, " · pressure %.0f %%",
+		    json_number(h, "pressure_percent"));
+	fputs("</small></div>\n", p->out);
+}
+
+static void
 write_tiles(const struct page *p)
 {
 	fputs("<div class=tiles>\n", p->out);
 	if (strcmp(json_text(p->tree, "test"), "none") != 0)
 		tiles_load(p);
 	tile_faults(p);
+	tile_host(p);
 	tile_begin(p, "anomalies", p->h->result.verdict == VERDICT_FAIL);
 	page_count(p, (double)p->h->stats.anomalies);
 	fprintf(p->out,

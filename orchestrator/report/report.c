@@ -394,6 +394,24 @@ add_price(cJSON *list, const char *mode, const struct price *p)
 	json_append(list, item);
 }
 
+/* How busy the host was; histories without servers don't tell. */
+static void
+add_host(cJSON *o, const struct stats_host *h)
+{
+	cJSON *item;
+
+	if (h->span_ns == 0)
+		return;
+	item = json_put_object(o, "host");
+	json_put_number(item, "tasks_most", (double)h->most / 100);
+	json_put_number(item, "late_ms", (double)(h->late_ns / CLOCK_MS));
+	json_put_number(
+	    item, "overloaded_s", (double)(h->busy_ns / CLOCK_MS) / 1e3);
+	if (h->known_ns > 0)
+		json_put_number(item, "pressure_percent",
+		    (double)(h->pressure_ns * 100 / h->known_ns));
+}
+
 /* Nobody is served by a run without a load, or pays without a fault. */
 static void
 add_prices(cJSON *o, const struct stats *s)
@@ -624,6 +642,7 @@ report_tree(const struct history *h, const char *run_dir)
 	    o, "longest_stall_ms", (double)(s->longest_stall_ns / CLOCK_MS));
 	json_put_number(o, "longest_ack_wait_stall_ms",
 	    (double)(s->ack_wait_stall_ns / CLOCK_MS));
+	add_host(o, &s->host);
 	add_faults(o, s);
 	add_moments(o, s);
 	add_prices(o, s);

@@ -196,6 +196,19 @@ say_limits(const struct history *h, FILE *out)
 }
 
 static void
+say_host(const struct stats_host *h, FILE *out)
+{
+	if (h->span_ns == 0)
+		return;
+	fprintf(out, "  host        up to %.1f tasks shared a processor",
+	    (double)h->most / 100);
+	if (h->known_ns > 0)
+		fprintf(out, "; pressure %u %%",
+		    (unsigned)(h->pressure_ns * 100 / h->known_ns));
+	fputc('\n', out);
+}
+
+static void
 say_figures(const struct history *h, const struct term *t, FILE *out)
 {
 	const struct stats *s = &h->stats;
@@ -285,6 +298,7 @@ say_head(const struct history *h, const struct term *t, FILE *out)
 	if (h->stats.servers[0].name[0] != '\0')
 		fputc('\n', out);
 	say_figures(h, t, out);
+	say_host(&h->stats.host, out);
 	say_checks(h, out);
 	say_limits(h, out);
 	if (h->stats.workers_died > 0 ||

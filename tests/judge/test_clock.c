@@ -249,7 +249,122 @@ host_stands_still(struct story *s)
 	slow_delivery(s, 59 * CLOCK_S);
 }
 
+/* The host is as busy for so long as HOST_LOAD says every five seconds. */
+static void
+busy_for(struct story *s, unsigned seconds, uint32_t tasks, uint64_t late_ns)
+{
+	struct event *ev;
+	unsigned t;
+
+	for (t = 0; t < seconds; t += 5) {
+		story_pass(s, 5 * CLOCK_S);
+		ev = story_add(s, 0, MESSAGE_HOST_LOAD);
+		ev->u.host_load.span_ns = 5 * CLOCK_S;
+		ev->u.host_load.tasks = tasks;
+		ev->u.host_load.pressure = 1000;
+		ev->u.host_load.late_ns = late_ns;
+	}
+}
+
+/* A publish and a delivery, each on a host as busy for so long. */
+static void
+busy_operations(
+    struct story *s, unsigned seconds, uint32_t tasks, uint64_t late_ns)
+{
+	uint64_t id = story_new_id(s), seq;
+
+	story_invoke(s, id, 1);
+	busy_for(s, seconds, tasks, late_ns);
+	seq = story_store(s, id);
+	story_ok(s, id, seq, false);
+	story_consume(s, seq);
+	seq = story_publish(s);
+	busy_for(s, seconds, tasks, late_ns);
+	story_consume(s, seq);
+	story_rounds(s, 20);
+}
+
+/* Whatever the pressure, fewer tasks a processor are no excuse. */
+static void
+busy_a_little(struct story *s)
+{
+	busy_operations(s, 60, FAULTS_BUSY_TASKS - 1, 999 * CLOCK_MS);
+}
+
+static void
+host_overloaded(struct story *s)
+{
+	busy_operations(s, 60, FAULTS_BUSY_TASKS, 0);
+}
+
+static void
+host_late(struct story *s)
+{
+	busy_operations(s, 60, 0, CLOCK_S);
+}
+
+/* Nobody ends it: it is late while it is open, too. */
+static void
+overloaded_then_slow(struct story *s)
+{
+	busy_for(s, 60, 2000, 0);
+	slow_publish(s, 60 * CLOCK_S);
+	slow_delivery(s, 60 * CLOCK_S);
+}
+
+/* Of 100 s the host had 60: a limit of 30 s is over in them. */
+static void
+overloaded_in_part(struct story *s)
+{
+	uint64_t id = story_new_id(s), seq;
+
+	story_invoke(s, id, 1);
+	busy_for(s, 40, 2000, 0);
+	story_pass(s, 60 * CLOCK_S);
+	seq = story_store(s, id);
+	story_ok(s, id, seq, false);
+	story_consume(s, seq);
+	seq = story_publish(s);
+	story_pass(s, 60 * CLOCK_S);
+	busy_for(s, 40, 2000, 0);
+	story_consume(s, seq);
+}
+
+/* Overloaded for long, but not when it was needed: in time all the same. */
+static void
+overloaded_in_time(struct story *s)
+{
+	busy_for(s, 300, 2000, 0);
+	slow_publish(s, 20 * CLOCK_S);
+	slow_delivery(s, 20 * CLOCK_S);
+}
+
+/* The clock stands for a fault, and the host is overloaded: once is enough. */
+static void
+overloaded_under_a_fault(struct story *s)
+{
+	uint64_t id = story_new_id(s), seq;
+	uint32_t fault;
+
+	story_invoke(s, id, 1);
+	fault = story_fault(s, true);
+	busy_for(s, 30, 2000, 0);
+	story_healed(s, fault, true);
+	busy_for(s, 10, 2000, 0); /* the clock goes on after 20 s */
+	story_pass(s, 60 * CLOCK_S);
+	seq = story_store(s, id);
+	story_ok(s, id, seq, false);
+	story_consume(s, seq);
+}
+
 static const struct tale tales[] = {
+    {"busy a little", busy_a_little, 1, 1},
+    {"overloaded", host_overloaded, 0, 0},
+    {"late", host_late, 0, 0},
+    {"overloaded, then slow", overloaded_then_slow, 1, 1},
+    {"overloaded in part", overloaded_in_part, 1, 1},
+    {"overloaded, and in time", overloaded_in_time, 0, 0},
+    {"overloaded under a fault", overloaded_under_a_fault, 1, 0},
     {"whole, then slow", whole_then_slow, 1, 1},
     {"undone, then slow", undone_then_slow, 1, 1},
     {"never serves", never_serves, 1, 0},

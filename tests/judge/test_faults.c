@@ -317,9 +317,9 @@ test_silence(void **state)
 	assert_int_equal(faults_stood(&f, 90 * S, 999 * S), (7 + ELECTION) * S);
 	/* Before a span, over two, and inside of one. */
 	silent(&f, 200, 90);
-	assert_int_equal(f.nstood, 2);
+	assert_int_equal(f.stood.n, 2);
 	silent(&f, 300, 20);
-	assert_int_equal(f.nstood, 1);
+	assert_int_equal(f.stood.n, 1);
 	silent(&f, 120, 110);
 	assert_int_equal(faults_stood(&f, 0, 999 * S), (290 + ELECTION) * S);
 }
@@ -549,6 +549,48 @@ test_random(void **state)
 	}
 }
 
+/* Overloaded for the second before t. */
+static void
+busy(struct faults *f, uint64_t t, uint32_t tasks)
+{
+	struct event ev = {.type = MESSAGE_HOST_LOAD, .time_ns = t * S};
+
+	ev.u.host_load.span_ns = S;
+	ev.u.host_load.tasks = tasks;
+	faults_event(f, &ev);
+}
+
+/*
+ * Only what the clock ran counts, only an overloaded host, and what is no
+ * longer remembered counts as if it had been.
+ */
+static void
+test_busy(void **state)
+{
+	struct faults f;
+	uint64_t t;
+
+	(void)state;
+	faults_init(&f);
+	busy(&f, 10, FAULTS_BUSY_TASKS);
+	busy(&f, 11, FAULTS_BUSY_TASKS - 1);
+	busy(&f, 12, FAULTS_BUSY_TASKS);
+	busy(&f, 13, FAULTS_BUSY_TASKS);
+	assert_int_equal(f.busy.n, 2);
+	assert_int_equal(faults_busy(&f, 0, 100 * S), 3 * S);
+	assert_int_equal(faults_busy(&f, 12 * S, 100 * S), S);
+	assert_int_equal(faults_busy(&f, 10 * S, 11 * S), 0);
+	assert_true(faults_quiet_between(&f, 0, 100 * S));
+	silent(&f, 15, 12);
+	assert_int_equal(faults_busy(&f, 0, 100 * S), 2 * S);
+	for (t = 0; t < FAULTS_PAST; t++)
+		busy(&f, 1000 + 2 * t, FAULTS_BUSY_TASKS);
+	assert_int_equal(f.busy.n, FAULTS_PAST);
+	assert_int_equal(faults_busy(&f, 500 * S, 5000 * S), FAULTS_PAST * S);
+	assert_int_equal(f.busy.from_ns, 13 * S);
+	assert_int_equal(faults_busy(&f, 5 * S, 100 * S), 7 * S);
+}
+
 int
 main(void)
 {
@@ -565,6 +607,7 @@ main(void)
 	    cmocka_unit_test(test_silence),
 	    cmocka_unit_test(test_forgotten),
 	    cmocka_unit_test(test_quiet_between),
+	    cmocka_unit_test(test_busy),
 	    cmocka_unit_test(test_random),
 	};
 

@@ -450,6 +450,62 @@ tell_unwatched(struct story *s)
 }
 
 static void
+host_load(struct story *s, uint32_t tasks)
+{
+	struct event *ev;
+	unsigned t;
+
+	for (t = 0; t < 40; t += 5) {
+		story_pass(s, 5 * CLOCK_S);
+		ev = story_add(s, 0, MESSAGE_HOST_LOAD);
+		ev->u.host_load.span_ns = 5 * CLOCK_S;
+		ev->u.host_load.tasks = tasks;
+	}
+}
+
+/* An operation that is open for so long on such a host, and then succeeds. */
+static void
+host_operation(struct story *s, uint32_t tasks)
+{
+	uint64_t id = story_new_id(s), seq;
+
+	story_invoke(s, id, 1);
+	host_load(s, tasks);
+	seq = story_store(s, id);
+	story_ok(s, id, seq, false);
+	story_consume(s, seq);
+}
+
+static void
+tell_overloaded(struct story *s)
+{
+	story_open(s);
+	load(s, 5);
+	host_operation(s, 2345);
+	story_pass(s, 60 * CLOCK_S);
+	story_close(s);
+}
+
+static void
+tell_overloaded_in_time(struct story *s)
+{
+	story_open(s);
+	load(s, 5);
+	host_load(s, 2345);
+	load(s, 5);
+	story_close(s);
+}
+
+static void
+tell_busy_host(struct story *s)
+{
+	story_open(s);
+	load(s, 5);
+	host_load(s, FAULTS_BUSY_TASKS - 1);
+	story_close(s);
+}
+
+static void
 tell_mostly_silent(struct story *s)
 {
 	story_open(s);
@@ -586,6 +642,13 @@ static const struct rule rules[] = {
 	tell_kill_all_first_then_another, VERDICT_PASS, 0, NULL},
     {"nobody watched", tell_unwatched, VERDICT_INCONCLUSIVE, 2,
 	"the cluster did not settle: give --monitor"},
+    {"the host decided", tell_overloaded, VERDICT_INCONCLUSIVE, 2,
+	"the host was overloaded for 40 s, and an operation took longer than "
+	"its limit"},
+    {"the host did not decide", tell_overloaded_in_time, VERDICT_PASS, 0,
+	"note: the host was overloaded for 40 s: up to 23.4 tasks shared a "
+	"processor"},
+    {"the host was busy", tell_busy_host, VERDICT_PASS, 0, ""},
     {"we stood still for most of it", tell_mostly_silent, VERDICT_INCONCLUSIVE,
 	2, "stood still for 40 of the 70 s of the load"},
     {"we stood still for a while", tell_short_silence, VERDICT_PASS, 0,
