@@ -15,7 +15,7 @@
 #include "proto/json.h"
 
 #define MESSAGES_MAX 1e12
-#define AGE_MAX_NS  (86400 * 10 * CLOCK_S) /* cJSON writes 15 digits */
+#define AGE_MAX_NS   (86400 * 10 * CLOCK_S) /* cJSON writes 15 digits */
 #define ANSWER_MAX   65536
 #define NESTING_MAX  32
 #define ANSWER_NS    (5 * CLOCK_S)  /* then it is asked again */
