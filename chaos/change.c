@@ -15,7 +15,7 @@
 #include "proto/json.h"
 
 #define MESSAGES_MAX 1e12
-#define AGE_MAX_NS  (86400 * 10 * CLOCK_S) /* cJSON writes 15 digits */
+#define AGE_MAX_NS   (86400 * 10 * CLOCK_S) /* cJSON writes 15 digits */
 #define ANSWER_MAX   65536
 #define NESTING_MAX  32
 #define ANSWER_NS    (5 * CLOCK_S)  /* then it is asked again */
@@ -369,14 +369,16 @@ change_step(struct cluster *c)
 {
 	struct change *ch = c->change;
 
+	/* Nothing has to be undone if nothing was read. */
+	if (ch->is_undone && ch->original == NULL)
+		return true;
 	if (ch->is_asked)
 		take_answer(ch);
 	else if (ch->stage == STAGE_SEND)
 		send_wanted(c);
 	else if (clock_mono_ns() >= ch->asked_ns + LOOK_NS)
 		ask(c, "STREAM.INFO", "");
-	/* Nothing has to be undone if nothing was read. */
-	return ch->shows || (ch->is_undone && ch->original == NULL);
+	return ch->shows;
 }
 
 bool
@@ -395,9 +397,9 @@ change_undo(struct cluster *c)
 	if (ch == NULL || ch->is_undone)
 		return;
 	ch->is_undone = true;
+	/* What was sent and not seen may still be done. */
+	ch->is_unsure |= ch->sent_ns != 0 && !ch->shows;
 	ch->shows = ch->is_whole = false;
-	if (ch->is_asked && ch->stage == STAGE_SEND)
-		ch->is_unsure = true;
 	admin_done(ch->admin);
 	ch->is_asked = false;
 	if (ch->original == NULL)

@@ -60,6 +60,7 @@ const char *change_why(const struct cluster *);
 /* Tell the judge that the stream is whole again as it was. */
 void change_tell_restored(struct cluster *);
 
+/* Forget it, and close its connection; what was sent stays in force. */
 void change_end(struct cluster *);
 
 #endif

@@ -45,6 +45,7 @@
 	A(UPGRADE, HAS(check_upgrade) && (HAS(node_binary) || HAS(roll)),      \
 	    "change the version of these servers")                             \
 	A(WIPE, HAS(node_renew), "replace these servers by new ones")          \
+	A(EMPTY, HAS(node_empty), "take away what these servers have stored")  \
 	A(FILL, HAS(node_fill) && HAS(node_room),                              \
 	    "fill the disks of these servers")                                 \
 	A(DISK,                                                                \
@@ -315,6 +316,11 @@ struct cluster_ops {
 	 * store, and a name that no server had before.
 	 */
 	int (*node_renew)(struct cluster *, unsigned node);
+	/*
+	 * Take away all that a server which does not run has stored. 0 when
+	 * nothing of it is left, or -errno.
+	 */
+	int (*node_empty)(struct cluster *, unsigned node);
 	/* Take all of its disk's free space, or give it back. */
 	int (*node_fill)(struct cluster *, unsigned node, bool full);
 	/* Bytes that its disk still takes, or -errno. */

@@ -327,8 +327,10 @@ excuse(const struct check *c, struct anomaly *a, char says[SAYS_MAX])
 		return;
 	a->class = CLASS_DOCUMENTED;
 	text_add(says, SAYS_MAX,
-	    "; a server had lost its power, and with it what it had not "
-	    "synced to disk");
+	    c->judge->power.is_wiped
+		? "; a server had lost all that it had stored"
+		: "; a server had lost its power, and with it what it had not "
+		  "synced to disk");
 }
 
 void

@@ -121,6 +121,8 @@ doubt(struct power *p, uint32_t stream, uint64_t now_ns, const struct ledger *l)
 	if (p->whole_ns != 0 && 2 * p->together < replicas)
 		safe = acked_at(
 		    p->recent_ns, s->recent, POWER_RECENT, p->whole_ns);
+	else if (p->is_wiped)
+		safe = 0;
 	else
 		safe = acked_at(p->old_ns, s->old, POWER_OLD,
 		    now_ns > back_ns ? now_ns - back_ns : 0);
@@ -140,24 +142,33 @@ doubt_late(struct power *p, uint64_t now_ns, const struct ledger *l)
 		p->late_ns = 0;
 }
 
+/* Another server has lost something, since all were known to be current. */
 static void
-on_lost(struct power *p, const struct event *ev, const struct ledger *l)
+lose(struct power *p, const struct event *ev, uint64_t whole_ns,
+    const struct ledger *l)
 {
-	const struct msg_power_lost *m = &ev->u.power_lost;
 	uint32_t i;
 
-	if (m->node < 1 || m->node > CONFIG_NODES_MAX ||
-	    (p->always & (UINT32_C(1) << (m->node - 1))) != 0)
-		return;
 	p->cuts++;
-	if (m->whole_ns != p->whole_ns)
+	p->is_wiped = ev->type == MESSAGE_STORE_WIPED;
+	if (whole_ns != p->whole_ns)
 		p->together = 0;
-	p->whole_ns = m->whole_ns;
+	p->whole_ns = whole_ns;
 	p->together++;
 	p->late_ns = ev->time_ns + LATE_NS;
 	for (i = 0; i < l->nstreams; i++)
 		if (l->streams[i].exists)
 			doubt(p, i, ev->time_ns, l);
+}
+
+static void
+on_lost(struct power *p, const struct event *ev, const struct ledger *l)
+{
+	const struct msg_power_lost *m = &ev->u.power_lost;
+
+	if (m->node >= 1 && m->node <= CONFIG_NODES_MAX &&
+	    (p->always & (UINT32_C(1) << (m->node - 1))) == 0)
+		lose(p, ev, m->whole_ns, l);
 }
 
 void
@@ -169,7 +180,8 @@ power_event(struct power *p, const struct event *ev, const struct ledger *l,
 		on_settings(p, &ev->u.node_settings);
 		break;
 	case MESSAGE_TICK:
-		if (strstr(config->mayhem, "power_loss") == NULL)
+		if (!config_list_has(config->mayhem, "power_loss") &&
+		    !config_list_has(config->mayhem, "wipe_store"))
 			break;
 		on_tick(p, ev->time_ns, l);
 		if (!p->no_memory)
@@ -177,6 +189,9 @@ power_event(struct power *p, const struct event *ev, const struct ledger *l,
 		break;
 	case MESSAGE_POWER_LOST:
 		on_lost(p, ev, l);
+		break;
+	case MESSAGE_STORE_WIPED:
+		lose(p, ev, ev->u.store_wiped.whole_ns, l);
 		break;
 	default:
 		break;

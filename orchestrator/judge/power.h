@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What losses of power excuse. A server that does not sync every write loses
- * what it wrote since its last sync (guarantees 1), so some of what was
- * acknowledged is in doubt:
+ * What losses of power excuse, and of whole stores. A server that does not
+ * sync every write loses with its power what it wrote since its last sync
+ * (guarantees 1), so some of what was acknowledged is in doubt:
  *
- *	a minority of a stream's replicas lost their power: what was
- *acknowledged since every replica was seen to be current. What is older was on
- *all of them, and the majority still has it
- *
- *	more of them: what was acknowledged in the last two sync intervals. What
- *	is older is on every disk
+ * - A minority of a stream's replicas lost their power: what was acknowledged
+ *   since every replica was seen to be current. What is older was on all of
+ *   them, and the majority still has it.
+ * - More of them: what was acknowledged in the last two sync intervals. What is
+ *   older is on every disk.
  *
  * And what was acknowledged, or read, in the 10 s behind that: it may have been
  * on its way. Nothing is in doubt of servers that sync always.
+ *
+ * A server whose store is wiped has lost all, synced or not: of a minority the
+ * same is in doubt; of more replicas, which is the only one, everything.
  */
 #ifndef CHECK_POWER_H
 #define CHECK_POWER_H
@@ -38,6 +40,7 @@ struct power {
 	/* Those of the last fault: since then all were known to be current. */
 	uint64_t whole_ns;
 	unsigned together;
+	bool is_wiped;	  /* the last of them lost all that it had */
 	bool took_all;	  /* once more than a minority lost something */
 	uint64_t late_ns; /* what comes until then is in doubt; 0: nothing */
 	uint64_t recent_ns[POWER_RECENT], old_ns[POWER_OLD];

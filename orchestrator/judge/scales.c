@@ -4,6 +4,16 @@
 
 #include "orchestrator/judge/scales.h"
 
+/* The end of a span in which a request was never answered. */
+#define NEVER (UINT64_MAX - 1)
+
+/* Was it in force at that moment or later? */
+static bool
+lasts_until(const struct scale_span *a, uint64_t ns)
+{
+	return a->to_ns >= ns || a->to_ns == NEVER;
+}
+
 /* The open span, or a new one. */
 static struct scale_span *
 span_open(struct scales *s, uint64_t now_ns, uint32_t base)
@@ -18,6 +28,8 @@ span_open(struct scales *s, uint64_t now_ns, uint32_t base)
 			a[1].fewest = a[0].fewest;
 		if (a[0].most > a[1].most)
 			a[1].most = a[0].most;
+		if (a[0].to_ns == NEVER)
+			a[1].to_ns = NEVER;
 		memmove(a, a + 1, (SCALES_MAX - 1) * sizeof(*a));
 		s->n--;
 	}
@@ -31,7 +43,8 @@ scales_ask(struct scales *s, uint64_t now_ns, uint32_t base, uint32_t replicas)
 	struct scale_span *a;
 
 	/* Something else of it is changed. */
-	if (replicas == base && !scales_cover(s, UINT64_MAX))
+	if (replicas == base &&
+	    (s->n == 0 || s->at[s->n - 1].to_ns != UINT64_MAX))
 		return;
 	a = span_open(s, now_ns, base);
 	if (replicas < a->fewest)
@@ -43,8 +56,8 @@ scales_ask(struct scales *s, uint64_t now_ns, uint32_t base, uint32_t replicas)
 void
 scales_restore(struct scales *s, uint64_t now_ns, bool unsure)
 {
-	if (s->n > 0 && !unsure && s->at[s->n - 1].to_ns == UINT64_MAX)
-		s->at[s->n - 1].to_ns = now_ns;
+	if (s->n > 0 && s->at[s->n - 1].to_ns == UINT64_MAX)
+		s->at[s->n - 1].to_ns = unsure ? NEVER : now_ns;
 }
 
 uint32_t
@@ -53,7 +66,7 @@ scales_fewest(const struct scales *s, uint32_t base, uint64_t since_ns)
 	uint32_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->at[i].to_ns >= since_ns && s->at[i].fewest < base)
+		if (lasts_until(&s->at[i], since_ns) && s->at[i].fewest < base)
 			base = s->at[i].fewest;
 	return base;
 }
@@ -64,7 +77,7 @@ scales_most(const struct scales *s, uint32_t base, uint64_t since_ns)
 	uint32_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->at[i].to_ns >= since_ns && s->at[i].most > base)
+		if (lasts_until(&s->at[i], since_ns) && s->at[i].most > base)
 			base = s->at[i].most;
 	return base;
 }
@@ -75,7 +88,7 @@ scales_cover(const struct scales *s, uint64_t ns)
 	uint32_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->at[i].from_ns <= ns && ns <= s->at[i].to_ns)
+		if (s->at[i].from_ns <= ns && lasts_until(&s->at[i], ns))
 			return true;
 	return false;
 }

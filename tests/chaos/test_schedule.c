@@ -463,6 +463,14 @@ stub_renew(struct cluster *c, unsigned node)
 	return 0;
 }
 
+/* Only of a server that has ended. */
+static int
+stub_empty(struct cluster *c, unsigned node)
+{
+	assert_false(c->ops->node_runs(c, node));
+	return 0;
+}
+
 static int
 stub_fill(struct cluster *c, unsigned node, bool full)
 {
@@ -599,6 +607,7 @@ static const struct cluster_ops stub = {
     .node_is_paused = stub_is_paused,
     .node_binary = stub_binary,
     .node_renew = stub_renew,
+    .node_empty = stub_empty,
     .node_fill = stub_fill,
     .node_room = stub_room,
     .link_set = stub_link_set,

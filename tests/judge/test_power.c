@@ -20,6 +20,7 @@ struct outage {
 	uint64_t interval_ns, age_ns; /* of syncs; of what is gone */
 	enum anomaly_kind kind;	      /* LOST, SEQ_REUSE, CORRUPT, OP_TIMEOUT */
 	enum anomaly_class class;
+	bool is_wiped; /* all that they have stored is gone */
 };
 
 static void
@@ -43,9 +44,16 @@ cut(struct story *s, const struct outage *o)
 	uint64_t whole_ns = o->is_whole ? s->now_ns - 2 * CLOCK_S : 0;
 	uint32_t fault = story_fault(s, true);
 	struct msg_power_lost *m;
+	struct msg_store_wiped *wiped;
 	unsigned i;
 
-	for (i = 1; i <= o->servers; i++) {
+	for (i = 1; i <= o->servers && o->is_wiped; i++) {
+		wiped = &story_add(s, STORY_CHAOS, MESSAGE_STORE_WIPED)
+			     ->u.store_wiped;
+		wiped->node = i;
+		wiped->whole_ns = whole_ns;
+	}
+	for (i = 1; i <= o->servers && !o->is_wiped; i++) {
 		m = &story_add(s, STORY_CHAOS, MESSAGE_POWER_LOST)
 			 ->u.power_lost;
 		m->node = i;
@@ -89,7 +97,7 @@ test_outage(void **state)
 	uint64_t seq;
 
 	story_init(&s, 1);
-	s.mayhem = "power_loss";
+	s.mayhem = o->is_wiped ? "wipe_store" : "power_loss";
 	s.replicas = o->replicas;
 	story_open(&s);
 	settings(&s, o);
@@ -206,46 +214,60 @@ test_without_sequences(void **state)
 
 #define S CLOCK_S
 static const struct outage outages[] = {
+    {"wiped: old, a minority", 1, 3, true, false, 0, 6 * S, ANOMALY_LOST,
+	CLASS_VIOLATION, true},
+    {"wiped: an old sequence taken again", 1, 3, true, false, 0, 6 * S,
+	ANOMALY_SEQ_REUSE, CLASS_VIOLATION, true},
+    {"wiped: young", 1, 3, true, false, 0, 0, ANOMALY_LOST, CLASS_DOCUMENTED,
+	true},
+    {"wiped: young, whoever syncs", 1, 3, true, true, 0, 0, ANOMALY_LOST,
+	CLASS_DOCUMENTED, true},
+    {"wiped: old, of two", 1, 2, true, false, 10 * S, 40 * S, ANOMALY_LOST,
+	CLASS_DOCUMENTED, true},
+    {"wiped: the one replica, however old", 1, 1, true, true, 10 * S, 100 * S,
+	ANOMALY_LOST, CLASS_DOCUMENTED, true},
     {"old, a minority", 1, 3, true, false, 0, 6 * S, ANOMALY_LOST,
-	CLASS_VIOLATION},
+	CLASS_VIOLATION, false},
     {"young, a minority", 1, 3, true, false, 0, 0, ANOMALY_LOST,
-	CLASS_DOCUMENTED},
+	CLASS_DOCUMENTED, false},
     {"young, a minority that syncs always", 1, 3, true, true, 0, 0,
-	ANOMALY_LOST, CLASS_VIOLATION},
+	ANOMALY_LOST, CLASS_VIOLATION, false},
     {"old, but nobody knows who had it", 1, 3, false, false, 0, 6 * S,
-	ANOMALY_LOST, CLASS_DOCUMENTED},
+	ANOMALY_LOST, CLASS_DOCUMENTED, false},
     {"old, a minority of five", 2, 5, true, false, 0, 6 * S, ANOMALY_LOST,
-	CLASS_VIOLATION},
+	CLASS_VIOLATION, false},
     {"old, a majority", 2, 3, true, false, 0, 6 * S, ANOMALY_LOST,
-	CLASS_DOCUMENTED},
-    {"old, all", 3, 3, true, false, 0, 100 * S, ANOMALY_LOST, CLASS_DOCUMENTED},
+	CLASS_DOCUMENTED, false},
+    {"old, all", 3, 3, true, false, 0, 100 * S, ANOMALY_LOST, CLASS_DOCUMENTED,
+	false},
     {"older than two intervals, all", 3, 3, true, false, 10 * S, 40 * S,
-	ANOMALY_LOST, CLASS_VIOLATION},
+	ANOMALY_LOST, CLASS_VIOLATION, false},
     {"as old as one interval, all", 3, 3, true, false, 10 * S, 10 * S,
-	ANOMALY_LOST, CLASS_DOCUMENTED},
+	ANOMALY_LOST, CLASS_DOCUMENTED, false},
     {"all, that sync always", 3, 3, true, true, 0, 0, ANOMALY_LOST,
-	CLASS_VIOLATION},
-    {"one replica", 1, 1, true, false, 0, 6 * S, ANOMALY_LOST,
-	CLASS_DOCUMENTED},
+	CLASS_VIOLATION, false},
+    {"one replica", 1, 1, true, false, 0, 6 * S, ANOMALY_LOST, CLASS_DOCUMENTED,
+	false},
     {"one replica, older than two intervals", 1, 1, true, false, 10 * S, 40 * S,
-	ANOMALY_LOST, CLASS_VIOLATION},
+	ANOMALY_LOST, CLASS_VIOLATION, false},
     {"one replica that syncs always", 1, 1, true, true, 0, 0, ANOMALY_LOST,
-	CLASS_VIOLATION},
+	CLASS_VIOLATION, false},
     {"an old sequence taken again, a minority", 1, 3, true, false, 0, 6 * S,
-	ANOMALY_SEQ_REUSE, CLASS_VIOLATION},
+	ANOMALY_SEQ_REUSE, CLASS_VIOLATION, false},
     {"a young sequence taken again", 1, 3, true, false, 0, 0, ANOMALY_SEQ_REUSE,
-	CLASS_DOCUMENTED},
+	CLASS_DOCUMENTED, false},
     {"a young sequence taken again, always", 1, 3, true, true, 0, 0,
-	ANOMALY_SEQ_REUSE, CLASS_VIOLATION},
+	ANOMALY_SEQ_REUSE, CLASS_VIOLATION, false},
     {"no service, a minority", 1, 3, true, false, 0, 0, ANOMALY_OP_TIMEOUT,
-	CLASS_VIOLATION},
+	CLASS_VIOLATION, false},
     {"no service, all: the stream may be gone", 3, 3, true, false, 0, 0,
-	ANOMALY_OP_TIMEOUT, CLASS_DOCUMENTED},
+	ANOMALY_OP_TIMEOUT, CLASS_DOCUMENTED, false},
     {"no service, all, that sync always", 3, 3, true, true, 0, 0,
-	ANOMALY_OP_TIMEOUT, CLASS_VIOLATION},
+	ANOMALY_OP_TIMEOUT, CLASS_VIOLATION, false},
     {"never published", 3, 3, true, false, 0, 0, ANOMALY_PHANTOM,
-	CLASS_VIOLATION},
-    {"damaged", 3, 3, true, false, 0, 0, ANOMALY_CORRUPT, CLASS_VIOLATION},
+	CLASS_VIOLATION, false},
+    {"damaged", 3, 3, true, false, 0, 0, ANOMALY_CORRUPT, CLASS_VIOLATION,
+	false},
 };
 
 #define OUTAGES (sizeof(outages) / sizeof(outages[0]))

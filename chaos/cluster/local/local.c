@@ -453,6 +453,18 @@ local_node_renew(struct cluster *c, unsigned node)
 	return err;
 }
 
+static int
+local_node_empty(struct cluster *c, unsigned node)
+{
+	char store[CONFIG_PATH_MAX + 16];
+	int err = clear_disk(c, node);
+
+	server_store(c, node, store, sizeof(store));
+	if (err == 0 && file_exists(store))
+		err = -ENOTEMPTY;
+	return err == 0 ? make_dirs(c, node) : err;
+}
+
 static void
 make_base(struct cluster *c)
 {
@@ -722,6 +734,7 @@ const struct cluster_ops cluster_local = {
     .check_upgrade = local_check_upgrade,
     .node_binary = local_node_binary,
     .node_renew = local_node_renew,
+    .node_empty = local_node_empty,
     .node_fill = local_node_fill,
     .node_room = local_node_room,
     .node_rot = local_node_rot,
