@@ -30,6 +30,8 @@ struct worker_asked {
 	char name[64];
 };
 
+struct scan_seen;
+
 struct worker {
 	struct child child;
 	struct run_config config;
@@ -46,7 +48,10 @@ struct worker {
 	uint32_t ntargets, targets_room;
 	struct worker_asked *asked; /* audit only */
 	uint32_t nasked, asked_room;
-	struct limit limit;    /* audit only */
+	struct limit limit; /* audit only */
+	/* Tells of a message that a scan read, in place of SCAN_MESSAGE. */
+	bool (*scanned)(struct worker *, uint32_t stream,
+	    const struct scan_seen *, natsMsg *);
 	natsStatistics *stats; /* of the connection */
 	uint64_t reconnects;   /* as told last */
 };

@@ -676,6 +676,15 @@ enter_deliver(struct ledger *l, const struct event *ev)
 }
 
 static void
+enter_copy(struct ledger *l, const struct msg_copy_terms *m)
+{
+	struct ledger_stream *s = stream_at(l, m->origin);
+
+	if (s != NULL)
+		s->copies++;
+}
+
+static void
 enter_scan(struct ledger *l, const struct msg_scan_message *m)
 {
 	struct ledger_stream *s = stream_at(l, m->stream);
@@ -937,6 +946,8 @@ ledger_event(struct ledger *l, const struct event *ev)
 		enter_consumer(l, &ev->u.consumer);
 	else if (ev->type == MESSAGE_CONSUMER_RULES)
 		enter_consumer_rules(l, &ev->u.consumer_rules);
+	else if (ev->type == MESSAGE_COPY_TERMS)
+		enter_copy(l, &ev->u.copy_terms);
 	else if (ev->type == MESSAGE_STREAM_RULES)
 		enter_stream_rules(l, &ev->u.stream_rules);
 	else if (ev->type == MESSAGE_ACKS_BEGIN)

@@ -81,6 +81,7 @@ struct ledger_stream {
 	uint64_t created, dedupe_ns;
 	uint32_t replicas, consumers;
 	struct scales scales;	     /* faults that change replicas */
+	uint32_t copies;	     /* streams that copy it */
 	enum message_word retention; /* RETENTION_... */
 	uint32_t subjects;	     /* message n is of subject n % this */
 	uint32_t bits;		     /* given to consumers with rules */

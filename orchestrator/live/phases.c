@@ -480,19 +480,25 @@ start_audit(struct run *r)
 	r->audit = add_child(r, "worker", "audit", false);
 }
 
-/* Of streams whose messages stay: what was acknowledged. */
+/*
+ * Of streams whose messages stay: what was acknowledged, and as much of each of
+ * their copies. *own is without these.
+ */
 static uint64_t
-messages_to_read(const struct run *r)
+messages_to_read(const struct run *r, uint64_t *own)
 {
 	const struct ledger *l = judge_ledger(r->history.judge);
 	const struct ledger_stream *s;
 	uint64_t n = 0;
 	uint32_t i;
 
+	*own = 0;
 	for (i = 0; i < l->nstreams; i++) {
 		s = ledger_stream(l, i);
-		if (s != NULL && s->retention == RETENTION_LIMITS)
-			n += s->acked.count;
+		if (s == NULL || s->retention != RETENTION_LIMITS)
+			continue;
+		*own += s->acked.count;
+		n += s->acked.count * (UINT64_C(1) + s->copies);
 	}
 	return n;
 }
@@ -510,10 +516,11 @@ note_reading(struct run *r)
 {
 	struct event ev = {.type = MESSAGE_AUDIT_READING};
 	struct msg_audit_reading *m = &ev.u.audit_reading;
-	uint64_t ns;
+	uint64_t ns, own;
 
-	m->messages = messages_to_read(r);
-	m->bytes = m->messages > 0 ? r->published_bytes : 0;
+	m->messages = messages_to_read(r, &own);
+	m->bytes =
+	    own > 0 ? r->published_bytes * ((m->messages - 1) / own + 1) : 0;
 	m->times = reading_times(r);
 	ns =
 	    m->messages / READ_RATE * CLOCK_S + m->bytes / READ_BYTES * CLOCK_S;

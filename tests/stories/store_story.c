@@ -471,15 +471,16 @@ void
 store_end(struct store_story *s)
 {
 	struct event over = {.type = MESSAGE_PHASE};
-	struct judge_result r;
 	unsigned kind, class;
 	uint64_t n;
 	size_t i;
 
 	scan(s);
+	if (s->more != NULL)
+		s->more(s);
 	text_set(over.u.phase.name, sizeof(over.u.phase.name), "end");
 	store_feed(s, &over);
-	judge_finish(s->judge, &r);
+	judge_finish(s->judge, &s->result);
 	for (kind = 0; kind < ANOMALY_COUNT; kind++)
 		for (class = 0; class < CLASS_COUNT; class ++) {
 			n = judge_count(s->judge, kind, class);

@@ -26,6 +26,8 @@ struct store_story {
 	uint64_t end;	   /* the last sequence after the scan; 0: as before */
 	uint64_t behind;   /* messages read that the leader does not count */
 	bool is_uncounted; /* it does not say how many there are */
+	void (*more)(struct store_story *); /* of the audit; or NULL */
+	struct judge_result result;
 	uint64_t expected[ANOMALY_COUNT][CLASS_COUNT];
 };
 

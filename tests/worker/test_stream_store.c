@@ -97,6 +97,7 @@ static void
 worker_make(struct worker *w, struct store_options *o)
 {
 	memset(w, 0, sizeof(*w));
+	memset(o, 0, sizeof(*o));
 	config_init(&w->config);
 	w->config.run = 0xabc;
 	o->streams = 8;

@@ -59,7 +59,7 @@ make_consumer(struct audit *a, const char *name)
 	int err;
 
 	reader_config(&cc, name);
-	cc.Replicas = (int64_t)w->config.replicas;
+	cc.Replicas = a->scan.replicas;
 	if (a->next > 1) {
 		cc.DeliverPolicy = js_DeliverByStartSequence;
 		cc.OptStartSeq = a->next;

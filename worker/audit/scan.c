@@ -50,6 +50,7 @@ scan_state(struct scan *s)
 	s->subjects = (uint64_t)si->State.NumSubjects;
 	s->deleted = (uint64_t)si->State.NumDeleted;
 	s->consumers = (uint64_t)si->State.Consumers;
+	s->replicas = si->Config->Replicas;
 	text_set(s->server, sizeof(s->server),
 	    si->Cluster != NULL && si->Cluster->Leader != NULL
 		? si->Cluster->Leader
@@ -231,7 +232,11 @@ scan_message(struct scan *s, enum scan_path path, uint64_t seq,
 	is_ours = seen.intact && seen.payload.run == s->w->config.run;
 	publish_id(s->w, seen.payload.id, id);
 	tally_add(s, seq, msg, is_ours ? id : NULL);
-	scan_tell(s, &seen);
+	if (s->w->scanned != NULL &&
+	    s->w->scanned(s->w, s->target->stream, &seen, msg))
+		s->read++;
+	else
+		scan_tell(s, &seen);
 	if (is_ours && parts.adds[0] != '\0')
 		tell_value(s, &seen, &parts, natsMsg_GetSubject(msg));
 }

@@ -18,6 +18,7 @@ struct scan {
 	const struct worker_target *target;
 	uint64_t first, last, messages, created; /* as the leader said */
 	uint64_t bytes, subjects, deleted, consumers;
+	int64_t replicas;
 	char server[64]; /* the leader, where there are several */
 	/* Equal answers up to the latest. */
 	unsigned polls, config_polls;

@@ -8,6 +8,28 @@
 #include "worker/operate/operate.h"
 
 #define MAKE_NS (60 * CLOCK_S)
+/* 2.10 says so of a stream with sources that is created again as it is. */
+#define IN_USE 10058
+
+/*
+ * It may be there after an attempt that was not answered; to create it again
+ * with the same configuration is no harm, but some servers begin anew then.
+ */
+static bool
+make_once(struct worker *w, const char *name, const char *text, cJSON **answer)
+{
+	char why[sizeof(w->session.why)];
+
+	if (operate_ask(w, "STREAM.CREATE", name, text, answer) == OUTCOME_OK)
+		return true;
+	if (w->session.code != 0 && w->session.code != IN_USE)
+		return false;
+	text_set(why, sizeof(why), w->session.why);
+	if (operate_ask(w, "STREAM.INFO", name, "", answer) == OUTCOME_OK)
+		return true;
+	text_set(w->session.why, sizeof(w->session.why), why);
+	return false;
+}
 
 void
 operate_name(const struct worker *w, uint32_t i, char out[64])
@@ -55,9 +77,7 @@ operate_make(struct worker *w, const char *name, const char *text,
 	*answer = NULL;
 	*created = 0;
 	for (;;) {
-		/* Creating it again with the same configuration is no harm. */
-		if (operate_ask(w, "STREAM.CREATE", name, text, answer) ==
-		    OUTCOME_OK)
+		if (make_once(w, name, text, answer))
 			*created = (uint64_t)request_time(
 			    json_text(*answer, "created"));
 		if (*created != 0)

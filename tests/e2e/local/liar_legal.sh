@@ -20,6 +20,7 @@ for at in start middle end; do
 		failed -
 		failed_for_good -
 		copy_after_window -
+		copied_once -
 		dup_ack -
 		sent_again -
 		batch_unknown -

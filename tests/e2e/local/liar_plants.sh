@@ -36,6 +36,8 @@ for at in start middle end seed; do
 		op_timeout op_timeout
 		not_recovered not_recovered
 		crashed crashed
+		not_copied not_copied
+		miscopied seq_reuse
 	END
 done
 run_case recreated 1 lost/violation 0/0 -o liar.plant=recreated

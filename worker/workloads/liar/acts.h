@@ -48,11 +48,13 @@ enum act_type {
 /* What is odd about a message as it is read. */
 enum odd {
 	ODD_NOT,
-	ODD_ABSENT,  /* it is gone */
-	ODD_SILENT,  /* the scan does not say */
-	ODD_BROKEN,  /* does not pass its checksum */
-	ODD_CHANGED, /* passes, but is not what was published */
-	ODD_FOREIGN  /* of another run */
+	ODD_ABSENT,   /* it is gone */
+	ODD_SILENT,   /* the scan does not say */
+	ODD_BROKEN,   /* does not pass its checksum */
+	ODD_CHANGED,  /* passes, but is not what was published */
+	ODD_FOREIGN,  /* of another run */
+	ODD_UNCOPIED, /* the mirror of the stream lacks it */
+	ODD_MISCOPIED /* or has another one in its place */
 };
 
 struct act {

@@ -60,7 +60,7 @@ legal_failed_for_good(struct story *st)
 }
 
 static void
-legal_copy_after_window(struct story *st)
+store_twice(struct story *st, enum odd odd)
 {
 	uint64_t counter = ++st->counter;
 	struct copy a, b;
@@ -70,11 +70,24 @@ legal_copy_after_window(struct story *st)
 	act_unknown(st, counter, 1);
 	st->skew_ns += (int64_t)WINDOW_NS;
 	act_invoke(st, counter, 2);
-	b = act_store(st, counter, ODD_NOT);
+	b = act_store(st, counter, odd);
 	act_ok(st, counter, 2, b.seq);
 	act_consume(st, &a);
 	act_deliver(st, &b, 1);
 	act_ack_again(st, &b);
+}
+
+static void
+legal_copy_after_window(struct story *st)
+{
+	store_twice(st, ODD_NOT);
+}
+
+/* The mirror of the stream knows the id by then. */
+static void
+legal_copied_once(struct story *st)
+{
+	store_twice(st, ODD_UNCOPIED);
 }
 
 /* Consumed before its publisher knows: the retry gets a duplicate's ack. */
@@ -294,6 +307,7 @@ legal_memory_loss(struct story *st)
 	X(failed, 1, legal_failed)                                             \
 	X(failed_for_good, 1, legal_failed_for_good)                           \
 	X(copy_after_window, 1, legal_copy_after_window)                       \
+	X(copied_once, 1, legal_copied_once)                                   \
 	X(dup_ack, 1, legal_dup_ack)                                           \
 	X(sent_again, 1, legal_sent_again)                                     \
 	X(batch_unknown, 1, legal_batch_unknown)                               \

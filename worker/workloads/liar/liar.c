@@ -457,9 +457,33 @@ scan_stored(struct scan *s, const struct act *a)
 		scan_tell(s, &seen);
 }
 
+#define MIRROR 1 /* index of the stream that mirrors the other */
+
+/* What the mirror has of a message. */
+static void
+copy_stored(struct scan *s, const struct act *a)
+{
+	struct payload p = read_oddly(s->w, a);
+	struct event ev = {.type = MESSAGE_COPIED};
+
+	if (a->odd == ODD_UNCOPIED)
+		return;
+	ev.u.copied = (struct msg_copied){.stream = MIRROR,
+	    .seq = a->seq,
+	    .stamp_ns = a->stamp_ns,
+	    .subject = 1,
+	    .id = p.id,
+	    .run = p.run,
+	    .sum = p.sum,
+	    .intact = 1};
+	if (a->odd == ODD_MISCOPIED)
+		ev.u.copied.id = id_of(a->counter == 1 ? 2 : 1);
+	child_emit(&s->w->child, &ev);
+}
+
 /* Tell the story again, as far as it was told, and read its stream. */
 static void
-scan_story(struct scan *s)
+scan_story(struct scan *s, void (*read)(struct scan *, const struct act *))
 {
 	struct liar_state *l = s->w->state;
 	unsigned i;
@@ -468,7 +492,27 @@ scan_story(struct scan *s)
 	while (l->story.seq < s->last && story_tell_next(&l->story))
 		for (i = 0; i < l->story.n; i++)
 			if (l->story.acts[i].type == ACT_STORE)
-				scan_stored(s, &l->story.acts[i]);
+				read(s, &l->story.acts[i]);
+}
+
+/* It has got nothing for 150 s. */
+static void
+scan_mirror(struct scan *s)
+{
+	struct event ev = {.type = MESSAGE_COPY_TERMS};
+
+	ev.u.copy_terms.stream = MIRROR;
+	ev.u.copy_terms.mirrors = 1;
+	child_emit(&s->w->child, &ev);
+	ev = (struct event){.type = MESSAGE_COPY_LAG};
+	ev.u.copy_lag.stream = MIRROR;
+	ev.u.copy_lag.waited_ns = ev.u.copy_lag.stalled_ns = 150 * CLOCK_S;
+	child_emit(&s->w->child, &ev);
+	scan_story(s, copy_stored);
+	ev = (struct event){.type = MESSAGE_SCAN_END};
+	ev.u.scan_end.stream = MIRROR;
+	ev.u.scan_end.complete = 1;
+	child_emit(&s->w->child, &ev);
 }
 
 static void
@@ -550,10 +594,13 @@ liar_audit(struct worker *w)
 	scan_tell_begin(&s);
 	if (is_anew)
 		tell_anew(&s);
-	scan_story(&s);
+	scan_story(&s, scan_stored);
 	s.read = s.last;
 	tell_planted(&s, o->plant);
 	scan_end(&s, is_incomplete ? -EIO : 0);
+	if (strstr(o->plant, "copied") != NULL ||
+	    strcmp(o->legal, "copied_once") == 0)
+		scan_mirror(&s);
 	return 0;
 }
 

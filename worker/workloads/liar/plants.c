@@ -32,6 +32,23 @@ plant_crashed(struct story *st)
 	act_round(st);
 }
 
+/* Of these the audit tells what a mirror of the stream holds. */
+static void
+plant_not_copied(struct story *st)
+{
+	struct copy c = act_publish(st, ODD_UNCOPIED);
+
+	act_consume(st, &c);
+}
+
+static void
+plant_miscopied(struct story *st)
+{
+	struct copy c = act_publish(st, ODD_MISCOPIED);
+
+	act_consume(st, &c);
+}
+
 static void
 plant_unsettled(struct story *st)
 {
@@ -329,6 +346,8 @@ plant_exit_acking(struct story *st)
 	X(miscounted, 0, act_nothing)                                          \
 	X(mislabelled, 0, act_nothing)                                         \
 	X(reconfigured, 0, act_nothing)                                        \
+	X(not_copied, 1, plant_not_copied)                                     \
+	X(miscopied, 1, plant_miscopied)                                       \
 	X(unsettled, 1, plant_unsettled)                                       \
 	X(incomplete, 0, act_nothing)                                          \
 	X(unaudited, 0, act_nothing)                                           \

@@ -51,6 +51,7 @@ void
 store_config_draw(const struct worker *w, uint32_t i, struct store_config *c)
 {
 	static const uint64_t windows_s[] = {4, 120, 300};
+	const struct store_options *o = w->options;
 	enum kind kind = (enum kind)(i % KINDS);
 	char stream[32];
 	struct rng r;
@@ -67,6 +68,8 @@ store_config_draw(const struct worker *w, uint32_t i, struct store_config *c)
 	if (c->limits.age_ns != 0)
 		c->dedupe_ns = windows_s[0] * CLOCK_S; /* not above the age */
 	c->first_seq = one_of(&r, 3) ? between(&r, 2, UINT32_MAX) : 0;
+	if (o->from_one)
+		c->first_seq = 0;
 	c->deny_delete = kind != KIND_UNBOUNDED && one_of(&r, 8);
 	c->deny_purge = kind != KIND_UNBOUNDED && one_of(&r, 8);
 	c->allow_rollup = !c->deny_purge && !one_of(&r, 4);

@@ -60,14 +60,14 @@ setup(struct worker *w)
 	return err;
 }
 
-static int
-begin(struct worker *w)
+int
+store_begin(struct worker *w, const char *weights)
 {
 	const struct store_options *o = w->options;
 	struct store_state *s = w->state;
 	struct operate_stream *t;
 	uint32_t i;
-	int err = operate_init(w, &store_operate, o->weights, o->streams);
+	int err = operate_init(w, &store_operate, weights, o->streams);
 
 	if (err < 0)
 		return err;
@@ -85,7 +85,15 @@ begin(struct worker *w)
 }
 
 static int
-step(struct worker *w)
+begin(struct worker *w)
+{
+	const struct store_options *o = w->options;
+
+	return store_begin(w, o->weights);
+}
+
+int
+store_step(struct worker *w)
 {
 	const struct store_options *o = w->options;
 	struct store_state *s = w->state;
@@ -105,8 +113,8 @@ step(struct worker *w)
 	return 0;
 }
 
-static void
-end(struct worker *w)
+void
+store_end(struct worker *w)
 {
 	struct store_state *s = w->state;
 
@@ -129,7 +137,7 @@ const struct workload_ops workload_stream_store = {
     .validate = validate,
     .setup = setup,
     .begin = begin,
-    .step = step,
+    .step = store_step,
     .command = operate_command,
-    .end = end,
+    .end = store_end,
 };

@@ -18,6 +18,7 @@
 struct store_options {
 	uint64_t streams, subjects, size[2];
 	char weights[OPERATE_WEIGHTS_MAX];
+	bool from_one; /* the first sequence of all is 1; no option */
 };
 
 struct store_config {
@@ -87,5 +88,14 @@ void store_draw_publish(struct worker *, struct operation *);
  */
 void store_program_begin(struct worker *, uint32_t stream);
 bool store_program_step(struct worker *);
+
+/*
+ * stream_store.c: the load, for other tests whose options and state begin with
+ * these. Begin with weights as operate_weights_read() takes them: 0 or -errno,
+ * store_end() in either case. One step never fails.
+ */
+int store_begin(struct worker *, const char *weights);
+int store_step(struct worker *);
+void store_end(struct worker *);
 
 #endif
