@@ -156,7 +156,7 @@ stream_name(const struct worker *w, uint32_t index, char out[64])
 	char suffix[16];
 
 	if (index < o->store.streams) {
-		store_name(w, index, out);
+		operate_name(w, index, out);
 		return;
 	}
 	text_format(
