@@ -58,7 +58,8 @@
 	X(LIMIT_BROKEN, limit_broken, 0)                                       \
 	X(EXPIRED_EARLY, expired_early, 0)                                     \
 	X(EXPIRED_LATE, expired_late, 0)                                       \
-	X(CONSUMER_RESURRECTED, consumer_resurrected, 0)
+	X(CONSUMER_RESURRECTED, consumer_resurrected, 0)                       \
+	X(REMOVED_EARLY, removed_early, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,

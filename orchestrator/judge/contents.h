@@ -21,8 +21,9 @@
  *   its leader for the last sequence once more, there are no more unknown ones
  *   behind a message than sequences which were not acknowledged.
  * - A work queue drops what its consumer has acked, so maybe gone is what was
- *   delivered; a stream with interest drops also, or never stores, what no
- *   consumer takes, so there everything is.
+ *   delivered, or where each ack is told (lives.h), what one was asked to end;
+ *   a stream with interest drops also, or never stores, what no consumer takes:
+ *   there everything is, and lives.h says which of it a consumer keeps.
  * - A change of limits reaches each of several replicas by itself, at any time.
  *   So the tightest limit that ever was may have dropped a message, and what
  *   a limit has dropped may still be there when it was made looser later.
@@ -93,11 +94,29 @@ bool contents_gone_by(
 const struct live *contents_find(
     const struct contents *, uint32_t stream, uint64_t seq);
 
-/*
- * A consumer is done with a message. Where that may remove it, it may be gone
- * (as it may since it was delivered), and leaves.
+/* True when it is PRESENT unless consumers, or that none takes it, removed it.
  */
+bool contents_is_whole(const struct contents *, uint32_t stream,
+    const struct live *, uint64_t now_ns);
+
+/*
+ * Consumers of streams that drop what these have ended: the subjects that one
+ * may take, by bits; that one has been changed, or may be later (UINT64_MAX),
+ * to take some that it did not take always; who has received a message may end
+ * it from now on; a work queue's was asked to, or has confirmed that, with
+ * which the message leaves.
+ */
+void contents_wanted(struct contents *, uint32_t stream, uint64_t subjects);
+void contents_regained(
+    struct contents *, uint32_t stream, uint64_t subjects, uint64_t now_ns);
+bool contents_is_regained(const struct stock *, const struct live *);
+void contents_taken(struct contents *, uint32_t stream, uint64_t seq);
+void contents_ended(struct contents *, uint32_t stream, uint64_t seq);
 void contents_settled(
+    struct contents *, uint32_t stream, uint64_t seq, uint64_t now_ns);
+
+/* Nothing will be known of it any more: it leaves, and may be there. */
+void contents_forget(
     struct contents *, uint32_t stream, uint64_t seq, uint64_t now_ns);
 
 /*
