@@ -277,8 +277,7 @@ judge_all_ordered(struct check *c)
 	return err;
 }
 
-/* Tell once that a life has nothing left, and did not deliver this, or not
- * again. */
+/* Tell once that a life has nothing left, and this did not come (again). */
 static void
 tell_life(struct check *c, const struct life *f, const struct live *e,
     enum life_debt debt, uint64_t asked_ns)

@@ -94,23 +94,26 @@ bool contents_gone_by(
 const struct live *contents_find(
     const struct contents *, uint32_t stream, uint64_t seq);
 
-/* True when it is PRESENT unless consumers, or that none takes it, removed it.
- */
+/* True when it is PRESENT, unless consumers are why it is not. */
 bool contents_is_whole(const struct contents *, uint32_t stream,
     const struct live *, uint64_t now_ns);
 
-/*
- * Consumers of streams that drop what these have ended: the subjects that one
- * may take, by bits; that one has been changed, or may be later (UINT64_MAX),
- * to take some that it did not take always; who has received a message may end
- * it from now on; a work queue's was asked to, or has confirmed that, with
- * which the message leaves.
- */
+/* A consumer of the stream may take these subjects (bit n - 1: subject n). */
 void contents_wanted(struct contents *, uint32_t stream, uint64_t subjects);
+
+/*
+ * A consumer was changed at now_ns (UINT64_MAX: may be so at any time) to take
+ * subjects that it did not take always; and whether such a change may have
+ * put a message behind it.
+ */
 void contents_regained(
     struct contents *, uint32_t stream, uint64_t subjects, uint64_t now_ns);
 bool contents_is_regained(const struct stock *, const struct live *);
+
+/* Whoever received a message may end it, and will not tell of that. */
 void contents_taken(struct contents *, uint32_t stream, uint64_t seq);
+
+/* Of a work queue: a consumer is asked to end a message; it has ended it. */
 void contents_ended(struct contents *, uint32_t stream, uint64_t seq);
 void contents_settled(
     struct contents *, uint32_t stream, uint64_t seq, uint64_t now_ns);

@@ -502,7 +502,8 @@ enter_settled(struct lives *l, const struct event *ev, struct contents *ct)
 	struct life *f = life_find(
 	    l, is_ack ? ev->u.ack_ok.consumer : ev->u.answer_ok.consumer);
 
-	if (f == NULL)
+	/* A refusal that was confirmed is in the leader's memory alone. */
+	if (f == NULL || (!is_ack && ev->u.answer_ok.how != ANSWER_TERM))
 		return;
 	if (f->firm == 0 || seq < f->firm)
 		f->firm = seq;

@@ -57,6 +57,10 @@ tell_answer(struct churn_story *s, uint8_t how)
 		.attempt = 1,
 		.how = how};
 	store_feed(&s->store, &ev);
+	ev = (struct event){.type = MESSAGE_ANSWER_OK};
+	ev.u.answer_ok = (struct msg_answer_ok){
+	    CHURN_CONSUMER, TOLD, s->numbers[TOLD], s->store.ids[TOLD], how};
+	store_feed(&s->store, &ev);
 }
 
 static void
