@@ -15,7 +15,10 @@
  * fault that is still in force, or servers that did not settle, make it a
  * warning only. So does a change of limits, which each replica takes over by
  * itself (guarantees 19): there it convicts for what certainly is in the
- * stream, or certainly is not.
+ * stream, or certainly is not. So do replicas of a stream with interest, by
+ * the consumers that each of them knows of, where these come and go, and of a
+ * work queue whose consumers are changed to take more (guarantees 31): what one
+ * keeps for nobody it drops some minutes later.
  */
 #include <limits.h>
 #include <string.h>
@@ -32,6 +35,10 @@
 	"; its limits were changed, which each replica does by itself, and "   \
 	"that may be why"
 
+#define BY_CONSUMERS                                                           \
+	"; what no consumer takes any more each replica drops by itself, "     \
+	"within minutes, and that may be why"
+
 /* A sequence as the servers told it: 0 where it is missing. */
 struct told {
 	uint64_t seq;
@@ -47,7 +54,8 @@ struct divergence {
 	unsigned ntold;
 	char states[512]; /* what the servers tell of one stream or consumer */
 	char state_of[80];
-	bool has_size; /* the server told last has the stream */
+	bool has_size;	 /* the server told last has the stream */
+	uint64_t fewest; /* messages that a replica has */
 };
 
 /* What is told of another stream begins anew. */
@@ -193,6 +201,44 @@ is_by_limits(const struct check *c, uint32_t stream)
 	return st != NULL && limits_are_unordered(st);
 }
 
+/* Consumers that came and went, or were changed, may have made it. */
+static bool
+is_by_consumers(const struct check *c, uint32_t stream)
+{
+	const struct stock *st = contents_stock(c->contents, stream);
+	bool is_regained = false;
+	unsigned i;
+
+	for (i = 0; st != NULL && i < LIVES_SUBJECTS; i++)
+		is_regained |= st->regained_ns[i] != 0;
+	return st != NULL &&
+	       (st->retention == RETENTION_INTEREST ||
+		   (st->retention == RETENTION_WORKQUEUE && is_regained));
+}
+
+/* Messages that consumers have not ended: each replica has to have them. */
+static uint64_t
+messages_kept(const struct check *c, uint32_t stream)
+{
+	const struct stock *st = contents_stock(c->contents, stream);
+	const struct live *e = contents_next(c->contents, stream, 0);
+	enum life_debt debt;
+	uint64_t n = 0;
+
+	for (; e != NULL; e = contents_next(c->contents, stream, e->seq)) {
+		debt = DEBT_NONE;
+		if (contents_presence(c->contents, stream, e->seq, c->now_ns) ==
+		    PRESENT)
+			debt =
+			    contents_is_regained(st, e) ? DEBT_NONE : DEBT_SURE;
+		else if (contents_is_whole(c->contents, stream, e, c->now_ns))
+			(void)lives_keeper(/* its debt is what counts */
+			    c->lives, c->contents, stream, e, &debt);
+		n += debt == DEBT_SURE;
+	}
+	return n;
+}
+
 static bool
 is_all_open(const struct check *c, const struct divergence *d)
 {
@@ -230,6 +276,9 @@ on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 	if (is_by_limits(c, m->stream) && is_all_open(c, d)) {
 		a.class = CLASS_WARNING;
 		by = BY_LIMITS;
+	} else if (is_by_consumers(c, m->stream)) {
+		a.class = CLASS_WARNING;
+		by = BY_CONSUMERS;
 	}
 	if (m->differed_ns < PERSIST_NS)
 		check_doubt(c,
@@ -250,6 +299,7 @@ turn_state(struct divergence *d, const char *name)
 		return;
 	text_set(d->state_of, sizeof(d->state_of), name);
 	d->states[0] = '\0';
+	d->fewest = UINT64_MAX;
 }
 
 /* Name a server that has it, or has to. True when it does: what follows. */
@@ -289,6 +339,8 @@ on_state(struct divergence *d, const struct msg_state *m)
 {
 	turn_state(d, m->stream);
 	d->has_size = m->has_it;
+	if (m->is_replica && m->has_it && m->messages < d->fewest)
+		d->fewest = m->messages;
 	if (add_server(d, m->server, m->has_it, m->is_replica))
 		text_add(d->states, sizeof(d->states),
 		    " %llu..%llu, %llu messages%s",
@@ -322,11 +374,23 @@ on_states_differ(
 	    .stream = stream_named(c, m->stream),
 	    .class = class_of(c, m->differed_ns)};
 	bool is_consumer = strchr(m->stream, '/') != NULL;
-	const char *by = "";
+	char by[160] = "";
+	uint64_t kept;
 
 	if (!is_consumer && is_by_limits(c, a.stream)) {
 		a.class = CLASS_WARNING;
-		by = BY_LIMITS;
+		text_set(by, sizeof(by), BY_LIMITS);
+	} else if (!is_consumer && is_by_consumers(c, a.stream)) {
+		kept = messages_kept(c, a.stream);
+		if (kept > d->fewest) {
+			text_format(by, sizeof(by),
+			    "; %llu have to be there, which consumers that "
+			    "take them have not ended",
+			    (unsigned long long)kept);
+		} else {
+			a.class = CLASS_WARNING;
+			text_set(by, sizeof(by), BY_CONSUMERS);
+		}
 	}
 	check_raise(c, &a,
 	    "for %llu s the servers told different things of %s %s: %s%s",

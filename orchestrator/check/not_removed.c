@@ -7,6 +7,10 @@
  * audit still reads a message of which each of these acks was confirmed, and
  * those consumers say that nothing is pending and nothing awaits an ack.
  *
+ * An interest stream stores nothing that no consumer takes: it convicts when
+ * the audit reads a message of a subject that no consumer of the run was ever
+ * asked to take (guarantees 31).
+ *
  * Why no legal behaviour trips it: removal lags, so only what the audit
  * reads counts; acks that were not confirmed (plain, unknown) leave either
  * state open; a second copy that a restart let in is with the consumers
@@ -54,6 +58,19 @@ was_confirmed(
 	return ledger_was_invoked(c->ledger, m->id);
 }
 
+/* Of a subject that no consumer was ever asked to take; consumers come, go. */
+static bool
+was_unwanted(const struct check *c, const struct msg_scan_message *m)
+{
+	const struct stock *st = contents_stock(c->contents, m->stream);
+	const struct live *e = contents_find(c->contents, m->stream, m->seq);
+
+	return e != NULL && st->retention == RETENTION_INTEREST &&
+	       !c->has_hole && st->wanted != 0 && e->subject >= 1 &&
+	       e->subject <= LIVES_SUBJECTS &&
+	       (st->wanted >> (e->subject - 1) & 1) == 0;
+}
+
 static void
 on_scan(struct check *c, const struct msg_scan_message *m)
 {
@@ -66,6 +83,20 @@ on_scan(struct check *c, const struct msg_scan_message *m)
 	    !check_is_ours(c, m->run, m->intact))
 		return;
 	check_judged(c, 1);
+	if (was_unwanted(c, m)) {
+		a.ids[0] = m->id;
+		a.seqs[0] = m->seq;
+		a.rule = "guarantees 31";
+		if (c->faults->is_unsettled)
+			a.class = CLASS_WARNING;
+		check_raise(c, &a,
+		    "message %u:%llu is stored at sequence %llu of %s, which "
+		    "has interest, and no consumer ever took its subject",
+		    message_id_source(m->id),
+		    (unsigned long long)message_id_counter(m->id),
+		    (unsigned long long)m->seq, s->name);
+		return;
+	}
 	required = ledger_required(c->ledger, m->stream, m->id);
 	if (required == 0 || !was_confirmed(c, m, required))
 		return;

@@ -24,7 +24,9 @@
  * has taken what it had, and it says that nothing is left. Only what it must
  * deliver counts, and what was acknowledged 10 s before it was asked: the
  * server of its leader has that by then. It convicts when the leader was
- * steady.
+ * steady. What was delivered, and whose client never acked or ended it, awaits
+ * its ack: a consumer that counts none of these will not deliver it again
+ * (guarantees 5).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -275,12 +277,16 @@ judge_all_ordered(struct check *c)
 	return err;
 }
 
-/* Tell once that a life has nothing left and never delivered this. */
+/* Tell once that a life has nothing left, and this did not come (again). */
 static void
 tell_life(struct check *c, const struct life *f, const struct live *e,
     enum life_debt debt, uint64_t asked_ns)
 {
-	struct anomaly a = {.kind = ANOMALY_SKIPPED,
+	uint64_t same;
+	bool is_taken = seqmap_find(&f->taken, e->seq, &same);
+	struct anomaly a = {
+	    .kind = is_taken ? ANOMALY_NOT_REDELIVERED : ANOMALY_SKIPPED,
+	    .rule = is_taken ? "guarantees 5" : NULL,
 	    .stream = f->stream,
 	    .ids = {e->id, 0},
 	    .seqs = {e->seq, 0}};
@@ -294,11 +300,25 @@ tell_life(struct check *c, const struct life *f, const struct live *e,
 		  : debt == DEBT_SURE	   ? CLASS_WARNING
 					   : CLASS_COUNT;
 	check_raise_steady(c, &a, &span,
-	    "message %u:%llu at sequence %llu was never delivered by consumer "
-	    "%s, which has nothing left to deliver",
+	    "message %u:%llu at sequence %llu was %s by consumer %s, which has "
+	    "nothing left to deliver",
 	    message_id_source(e->id),
 	    (unsigned long long)message_id_counter(e->id),
-	    (unsigned long long)e->seq, f->name);
+	    (unsigned long long)e->seq,
+	    is_taken ? "delivered, not acked, and not delivered again"
+		     : "never delivered",
+	    f->name);
+}
+
+/* Is it there, as far as this consumer has not ended it? */
+static bool
+is_there(const struct check *c, const struct life *f, const struct live *e)
+{
+	if (contents_presence(c->contents, f->stream, e->seq, c->now_ns) ==
+	    PRESENT)
+		return true;
+	return life_keeps(c->lives, c->contents, f, e) != DEBT_NONE &&
+	       contents_is_whole(c->contents, f->stream, e, c->now_ns);
 }
 
 /* Its client has taken all that there is, as it says itself. */
@@ -311,7 +331,7 @@ on_seen(struct check *c, const struct msg_consumer_seen *m)
 	struct slot *t = slot_at(c, m->consumer);
 	const struct live *e;
 	enum life_debt debt;
-	uint64_t seq, same;
+	uint64_t seq;
 	int err = 0;
 
 	if (t == NULL)
@@ -329,9 +349,7 @@ on_seen(struct check *c, const struct msg_consumer_seen *m)
 		debt = life_must(c->lives, c->contents, f, e);
 		if (debt == DEBT_NONE ||
 		    e->acked_ns + LIVES_SPREAD_NS >= m->asked_ns ||
-		    seqmap_find(&f->taken, seq, &same) ||
-		    contents_presence(c->contents, f->stream, seq, c->now_ns) !=
-			PRESENT)
+		    life_has_ended(f, seq) || !is_there(c, f, e))
 			continue;
 		err = seqmap_add(&t->told, e->id, e->id);
 		if (err == 0)

@@ -61,7 +61,8 @@
 	X(CONSUMER_RESURRECTED, consumer_resurrected, 0)                       \
 	X(TORN_BATCH, torn_batch, 0)                                           \
 	X(WRONG_COUNT, wrong_count, 0)                                         \
-	X(NOT_COPIED, not_copied, 0)
+	X(NOT_COPIED, not_copied, 0)                                           \
+	X(REMOVED_EARLY, removed_early, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,

@@ -142,6 +142,15 @@ is_present(const struct contents *ct, const struct stock *st,
 	       limits_early_ns(st, e) > now_ns && is_within(ct, st, e);
 }
 
+/* A consumer ended it, or was asked to before its publish was confirmed. */
+static bool
+was_ended(const struct stock *st, uint64_t seq)
+{
+	uint64_t same;
+
+	return seq < st->settled_low || seqmap_find(&st->settled, seq, &same);
+}
+
 enum presence
 contents_presence(
     const struct contents *ct, uint32_t stream, uint64_t seq, uint64_t now_ns)
@@ -155,8 +164,7 @@ contents_presence(
 	if (ct->has_hole)
 		return MAYBE_PRESENT;
 	e = lanes_find(&st->lanes, seq);
-	if (e == NULL && (seq <= st->lifted || seq < st->settled_low ||
-			     seqmap_find(&st->settled, seq, &same)))
+	if (e == NULL && (seq <= st->lifted || was_ended(st, seq)))
 		return MAYBE_PRESENT;
 	if (e == NULL)
 		return seqmap_find(&st->aged, seq, &same) ? AGED : GONE;
@@ -265,20 +273,105 @@ contents_present(const struct contents *ct, const struct contents_query *q)
 	return part;
 }
 
+bool
+contents_is_whole(const struct contents *ct, uint32_t stream,
+    const struct live *e, uint64_t now_ns)
+{
+	struct live untaken = *e;
+
+	untaken.touched &= ~TOUCHED_TAKEN;
+	return !ct->has_hole &&
+	       is_present(ct, stock_of(ct, stream), &untaken, now_ns, 0);
+}
+
+void
+contents_wanted(struct contents *ct, uint32_t stream, uint64_t subjects)
+{
+	struct stock *st = stock_of(ct, stream);
+
+	if (st != NULL)
+		st->wanted |= subjects;
+}
+
+void
+contents_regained(
+    struct contents *ct, uint32_t stream, uint64_t subjects, uint64_t now_ns)
+{
+	struct stock *st = stock_of(ct, stream);
+	unsigned i;
+
+	for (i = 0; st != NULL && i < 64; i++)
+		if ((subjects >> i & 1) != 0)
+			st->regained_ns[i] = now_ns;
+}
+
+bool
+contents_is_regained(const struct stock *st, const struct live *e)
+{
+	return e->subject >= 1 && e->subject <= 64 &&
+	       st->regained_ns[e->subject - 1] >= e->invoked_ns;
+}
+
+void
+contents_taken(struct contents *ct, uint32_t stream, uint64_t seq)
+{
+	struct stock *st = stock_of(ct, stream);
+	struct live *e = st != NULL ? lanes_find(&st->lanes, seq) : NULL;
+
+	if (e != NULL && st->retention != RETENTION_LIMITS)
+		lanes_touch(&st->lanes, e, TOUCHED_TAKEN);
+}
+
+static void
+note_settled(struct contents *ct, struct stock *st, uint64_t seq)
+{
+	uint64_t low;
+
+	ct->no_memory |= seqmap_add(&st->settled, seq, seq) == -ENOMEM;
+	low = seqmap_trim(&st->settled, STOCK_AGED_RUNS);
+	if (low != 0)
+		st->settled_low = low + 1;
+}
+
+void
+contents_ended(struct contents *ct, uint32_t stream, uint64_t seq)
+{
+	struct stock *st = stock_of(ct, stream);
+
+	if (st == NULL || st->retention != RETENTION_WORKQUEUE)
+		return;
+	if (lanes_find(&st->lanes, seq) != NULL)
+		contents_taken(ct, stream, seq);
+	else
+		note_settled(ct, st, seq);
+}
+
 void
 contents_settled(
     struct contents *ct, uint32_t stream, uint64_t seq, uint64_t now_ns)
 {
 	struct stock *st = stock_of(ct, stream);
 	struct live *e = st != NULL ? lanes_find(&st->lanes, seq) : NULL;
-	uint64_t low;
 
-	if (e == NULL || st->retention == RETENTION_LIMITS || e->open != 0)
+	if (e == NULL || st->retention != RETENTION_WORKQUEUE || e->open != 0)
 		return;
-	ct->no_memory |= seqmap_add(&st->settled, seq, seq) == -ENOMEM;
-	low = seqmap_trim(&st->settled, STOCK_AGED_RUNS);
-	if (low != 0)
-		st->settled_low = low + 1;
+	note_settled(ct, st, seq);
+	lanes_remove(&st->lanes, e, now_ns);
+}
+
+void
+contents_forget(
+    struct contents *ct, uint32_t stream, uint64_t seq, uint64_t now_ns)
+{
+	struct stock *st = stock_of(ct, stream);
+	struct live *e = st != NULL ? lanes_find(&st->lanes, seq) : NULL;
+
+	if (e == NULL || e->open != 0)
+		return;
+	note_settled(ct, st, seq);
+	amount_add(&st->lanes.stream.stray, 1, e->bytes);
+	if (e->subject != 0)
+		amount_add(&st->lanes.subjects[e->subject].stray, 1, e->bytes);
 	lanes_remove(&st->lanes, e, now_ns);
 }
 
@@ -329,17 +422,6 @@ contents_removable(const struct contents *ct, uint32_t stream,
 		b.most += seq <= r->scope.last;
 	}
 	return b;
-}
-
-/* Whoever has received it may have acked it since. */
-static void
-enter_deliver(struct contents *ct, const struct msg_deliver *m)
-{
-	struct stock *st = stock_of(ct, m->stream);
-	struct live *e = st != NULL ? lanes_find(&st->lanes, m->seq) : NULL;
-
-	if (e != NULL && st->retention != RETENTION_LIMITS)
-		lanes_touch(&st->lanes, e, TOUCHED_REMOVAL);
 }
 
 static void
@@ -574,12 +656,13 @@ enter_stored(struct stock *st, const struct publishing *p,
 	 * first attempt, if that is the one.
 	 */
 	if (!p->has_terms || p->was_unknown ||
-	    st->retention == RETENTION_INTEREST ||
 	    (m->duplicate && (unsure_of(p) == 0 || !is_single)) ||
 	    e.subject == 0)
 		e.touched = TOUCHED_REMOVAL;
 	else
 		drop_unseen(st, p, &e);
+	if (st->retention == RETENTION_INTEREST || was_ended(st, m->seq))
+		e.touched |= TOUCHED_TAKEN;
 	st->recovered += p->was_unknown;
 	limits_enter(st, &e);
 	removals_enter(st, &e);
@@ -837,8 +920,6 @@ contents_event(struct contents *ct, const struct event *ev,
 		 ev->type == MESSAGE_CHANGE_FAIL ||
 		 ev->type == MESSAGE_CHANGE_UNKNOWN)
 		enter_change(ct, ev);
-	else if (ev->type == MESSAGE_DELIVER)
-		enter_deliver(ct, &ev->u.deliver);
 	else if (ev->type == MESSAGE_STREAM_RULES)
 		enter_rules(ct, &ev->u.stream_rules);
 	else if (ev->type == MESSAGE_SCAN_BEGIN ||

@@ -21,8 +21,9 @@
  *   its leader for the last sequence once more, there are no more unknown ones
  *   behind a message than sequences which were not acknowledged.
  * - A work queue drops what its consumer has acked, so maybe gone is what was
- *   delivered; a stream with interest drops also, or never stores, what no
- *   consumer takes, so there everything is.
+ *   delivered, or where each ack is told (lives.h), what one was asked to end;
+ *   a stream with interest drops also, or never stores, what no consumer takes:
+ *   there everything is, and lives.h says which of it a consumer keeps.
  * - A change of limits reaches each of several replicas by itself, at any time.
  *   So the tightest limit that ever was may have dropped a message, and what
  *   a limit has dropped may still be there when it was made looser later.
@@ -103,11 +104,32 @@ bool contents_gone_by(
 const struct live *contents_find(
     const struct contents *, uint32_t stream, uint64_t seq);
 
+/* True when it is PRESENT, unless consumers are why it is not. */
+bool contents_is_whole(const struct contents *, uint32_t stream,
+    const struct live *, uint64_t now_ns);
+
+/* A consumer of the stream may take these subjects (bit n - 1: subject n). */
+void contents_wanted(struct contents *, uint32_t stream, uint64_t subjects);
+
 /*
- * A consumer is done with a message. Where that may remove it, it may be gone
- * (as it may since it was delivered), and leaves.
+ * A consumer was changed at now_ns (UINT64_MAX: may be so at any time) to take
+ * subjects that it did not take always; and whether such a change may have
+ * put a message behind it.
  */
+void contents_regained(
+    struct contents *, uint32_t stream, uint64_t subjects, uint64_t now_ns);
+bool contents_is_regained(const struct stock *, const struct live *);
+
+/* Whoever received a message may end it, and will not tell of that. */
+void contents_taken(struct contents *, uint32_t stream, uint64_t seq);
+
+/* Of a work queue: a consumer is asked to end a message; it has ended it. */
+void contents_ended(struct contents *, uint32_t stream, uint64_t seq);
 void contents_settled(
+    struct contents *, uint32_t stream, uint64_t seq, uint64_t now_ns);
+
+/* Nothing will be known of it any more: it leaves, and may be there. */
+void contents_forget(
     struct contents *, uint32_t stream, uint64_t seq, uint64_t now_ns);
 
 /*

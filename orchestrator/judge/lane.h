@@ -32,6 +32,7 @@ enum lane_kind {
 #define TOUCHED_PER_SUBJECT 4u
 #define TOUCHED_LIMIT	    8u
 #define TOUCHED_STRAY	    16u /* by a stray that replaces others */
+#define TOUCHED_TAKEN	    32u /* consumers ended it, or none takes it */
 
 #define LANE_NO_LIMIT  UINT64_MAX
 #define LANES_MAX      65536 /* subjects that have a lane */

@@ -25,8 +25,10 @@ lives_fini(struct lives *l)
 {
 	uint32_t i;
 
-	for (i = 0; i < l->n; i++)
+	for (i = 0; i < l->n; i++) {
 		seqmap_fini(&l->at[i].taken);
+		seqmap_fini(&l->at[i].ended);
+	}
 	free(l->at);
 	lives_init(l);
 }
@@ -197,6 +199,7 @@ life_clear(struct life *f)
 		former.ended_ns = LIVES_NEVER;
 	text_set(name, sizeof(name), f->name);
 	seqmap_fini(&f->taken);
+	seqmap_fini(&f->ended);
 	memset(f, 0, sizeof(*f));
 	text_set(f->name, sizeof(f->name), name);
 	f->former = former;
@@ -210,10 +213,11 @@ life_begin(struct lives *l, struct life *f, const struct event *ev)
 	f->stream = ev->u.consumer_terms.stream;
 	f->asked_ns = f->made_ns = f->ending_ns = LIVES_NEVER;
 	f->ended_ns = f->changed_ns = f->paused_ns = LIVES_NEVER;
+	f->held_ns = LIVES_NEVER;
 }
 
 static void
-enter_terms(struct lives *l, const struct event *ev)
+enter_terms(struct lives *l, const struct event *ev, struct contents *ct)
 {
 	struct life *f = life_at(l, ev->u.consumer_terms.consumer);
 
@@ -222,6 +226,7 @@ enter_terms(struct lives *l, const struct event *ev)
 	if (f->number == 0)
 		life_begin(l, f, ev);
 	f->told = ev->u.consumer_terms;
+	contents_wanted(ct, f->stream, subjects_of(&f->told));
 }
 
 /*
@@ -319,7 +324,7 @@ change_lost(struct life *f)
 }
 
 static void
-enter_edit(struct lives *l, const struct event *ev, const struct contents *ct)
+enter_edit(struct lives *l, const struct event *ev, struct contents *ct)
 {
 	const struct msg_consumer_edit *m = &ev->u.consumer_edit;
 	struct life *f = life_find(l, m->consumer);
@@ -328,8 +333,14 @@ enter_edit(struct lives *l, const struct event *ev, const struct contents *ct)
 		return;
 	if (f->open.id != 0)
 		change_lost(f);
-	f->open = (struct life_change){
-	    m->id, ev->time_ns, m->what, m->until_ns, f->told};
+	f->open = (struct life_change){.id = m->id,
+	    .asked_ns = ev->time_ns,
+	    .what = m->what,
+	    .until_ns = m->until_ns,
+	    .terms = f->told};
+	if (m->what == EDIT_UPDATE)
+		f->open.regained = subjects_of(&f->told) & ~f->range.always;
+	contents_regained(ct, f->stream, f->open.regained, UINT64_MAX);
 	if (m->what == EDIT_CREATE)
 		begin_create(f, ev, ct);
 	else if (m->what == EDIT_DELETE && f->ending_ns == LIVES_NEVER)
@@ -404,7 +415,7 @@ life_changing(const struct lives *l, uint64_t id)
 }
 
 static void
-enter_change(struct lives *l, const struct event *ev, const struct contents *ct)
+enter_change(struct lives *l, const struct event *ev, struct contents *ct)
 {
 	/* All of them have their id in one place. */
 	uint64_t id = ev->type == MESSAGE_CHANGE_END ? ev->u.change_end.id
@@ -414,6 +425,8 @@ enter_change(struct lives *l, const struct event *ev, const struct contents *ct)
 
 	if (f == NULL)
 		return;
+	if (ev->type == MESSAGE_CHANGE_OK || ev->type == MESSAGE_CHANGE_FAIL)
+		contents_regained(ct, f->stream, f->open.regained, ev->time_ns);
 	if (ev->type == MESSAGE_CHANGE_OK)
 		change_ok(l, f, ct, ev->time_ns);
 	else if (ev->type == MESSAGE_CHANGE_FAIL) {
@@ -473,11 +486,31 @@ enter_deliver(struct lives *l, const struct msg_deliver *m, struct contents *ct)
 {
 	struct life *f = life_find(l, m->consumer);
 
+	if (f == NULL || !life_acks(f, ACK_POLICY_EXPLICIT))
+		contents_taken(ct, m->stream, m->seq);
 	if (f == NULL)
 		return;
 	if (seqmap_add(&f->taken, m->seq, m->seq) == -ENOMEM)
 		l->no_memory = true;
 	taken_trim(f, ct);
+}
+
+/* Its client is about to ack or term it. */
+static void
+enter_ending(
+    struct lives *l, uint32_t consumer, uint64_t seq, struct contents *ct)
+{
+	struct life *f = life_find(l, consumer);
+	uint64_t low;
+
+	if (f == NULL)
+		return;
+	if (seqmap_add(&f->ended, seq, seq) == -ENOMEM)
+		l->no_memory = true;
+	low = seqmap_trim(&f->ended, TAKEN_RUNS);
+	if (low != 0)
+		f->ended_low = low + 1;
+	contents_ended(ct, f->stream, seq);
 }
 
 /* Its stream need not keep it any longer. */
@@ -489,7 +522,8 @@ enter_settled(struct lives *l, const struct event *ev, struct contents *ct)
 	struct life *f = life_find(
 	    l, is_ack ? ev->u.ack_ok.consumer : ev->u.answer_ok.consumer);
 
-	if (f == NULL)
+	/* A refusal that was confirmed is in the leader's memory alone. */
+	if (f == NULL || (!is_ack && ev->u.answer_ok.how != ANSWER_TERM))
 		return;
 	if (f->firm == 0 || seq < f->firm)
 		f->firm = seq;
@@ -510,56 +544,6 @@ enter_exit(struct lives *l, uint32_t source)
 		if (f->open.id != 0)
 			change_lost(f);
 		f->is_vague = true;
-	}
-}
-
-void
-lives_event(struct lives *l, const struct event *ev, struct contents *ct)
-{
-	struct life *f;
-
-	switch ((unsigned)ev->type) {
-	case MESSAGE_RUN:
-		l->wall_ns = ev->u.run.wall_ns - (int64_t)ev->time_ns;
-		break;
-	case MESSAGE_DROPPED:
-		l->has_hole = true;
-		break;
-	case MESSAGE_CONSUMER_TERMS:
-		enter_terms(l, ev);
-		break;
-	case MESSAGE_CONSUMER_EDIT:
-		enter_edit(l, ev, ct);
-		break;
-	case MESSAGE_CONSUMER_MADE:
-		enter_made(l, &ev->u.consumer_made);
-		break;
-	case MESSAGE_CONSUMER_SEEN:
-		enter_seen(l, ev);
-		break;
-	case MESSAGE_CONSUMER_OVER:
-		f = life_find(l, ev->u.consumer_over.consumer);
-		if (f != NULL)
-			life_clear(f);
-		break;
-	case MESSAGE_CHANGE_OK:
-	case MESSAGE_CHANGE_FAIL:
-	case MESSAGE_CHANGE_UNKNOWN:
-	case MESSAGE_CHANGE_END:
-		enter_change(l, ev, ct);
-		break;
-	case MESSAGE_DELIVER:
-		enter_deliver(l, &ev->u.deliver, ct);
-		break;
-	case MESSAGE_ACK_OK:
-	case MESSAGE_ANSWER_OK:
-		enter_settled(l, ev, ct);
-		break;
-	case MESSAGE_CHILD_EXIT:
-		enter_exit(l, ev->u.child_exit.child);
-		break;
-	default:
-		break;
 	}
 }
 
@@ -599,9 +583,10 @@ life_max_deliver(const struct life *f)
 	return f->is_vague || f->is_unclear ? 0 : range_now(f).max_deliver;
 }
 
-enum life_debt
-life_must(const struct lives *l, const struct contents *ct,
-    const struct life *f, const struct live *e)
+/* As life_must(), of one that may also have given it up (MaxDeliver). */
+static enum life_debt
+debt_of(const struct lives *l, const struct contents *ct, const struct life *f,
+    const struct live *e)
 {
 	const struct life_range r = range_now(f);
 	const unsigned begins_late = 1u << POLICY_NEW | 1u << POLICY_LAST |
@@ -609,7 +594,7 @@ life_must(const struct lives *l, const struct contents *ct,
 
 	if (l->has_hole || !life_is_certain(f) ||
 	    r.acks != 1u << ACK_POLICY_EXPLICIT ||
-	    (r.kinds & 1u << KIND_ORDERED) != 0 || r.is_bounded ||
+	    (r.kinds & 1u << KIND_ORDERED) != 0 ||
 	    (r.always & bit_of(e->subject)) == 0)
 		return DEBT_NONE;
 	if (e->invoked_ns <= f->made_ns && e->acked_ns >= f->asked_ns)
@@ -626,6 +611,166 @@ life_must(const struct lives *l, const struct contents *ct,
 		       (r.policies & 1u << POLICY_LAST_PER_SUBJECT) == 0
 		   ? DEBT_SURE
 		   : DEBT_STEADY;
+}
+
+enum life_debt
+life_must(const struct lives *l, const struct contents *ct,
+    const struct life *f, const struct live *e)
+{
+	return range_now(f).is_bounded ? DEBT_NONE : debt_of(l, ct, f, e);
+}
+
+bool
+life_has_ended(const struct life *f, uint64_t seq)
+{
+	uint64_t same;
+
+	return seq < f->ended_low || seqmap_find(&f->ended, seq, &same);
+}
+
+enum life_debt
+life_keeps(const struct lives *l, const struct contents *ct,
+    const struct life *f, const struct live *e)
+{
+	const struct stock *st = contents_stock(ct, f->stream);
+	const struct life_range r = range_now(f);
+
+	if (st == NULL || st->retention != RETENTION_INTEREST || r.may_go ||
+	    r.is_memory || e->invoked_ns <= f->made_ns ||
+	    life_has_ended(f, e->seq))
+		return DEBT_NONE;
+	if (st->is_replicated &&
+	    (f->held_ns == LIVES_NEVER ||
+		e->invoked_ns < f->held_ns + LIVES_HELD_NS))
+		return DEBT_NONE;
+	return debt_of(l, ct, f, e);
+}
+
+const struct life *
+lives_keeper(const struct lives *l, const struct contents *ct, uint32_t stream,
+    const struct live *e, enum life_debt *debt)
+{
+	const struct life *keeper = NULL, *f;
+	enum life_debt of_it;
+	uint32_t i;
+
+	*debt = DEBT_NONE;
+	for (i = 0; i < l->n && *debt != DEBT_SURE; i++) {
+		f = &l->at[i];
+		if (f->number == 0 || f->stream != stream)
+			continue;
+		of_it = life_keeps(l, ct, f, e);
+		if (of_it <= *debt)
+			continue;
+		*debt = of_it;
+		keeper = f;
+	}
+	return keeper;
+}
+
+/* Is nothing known for certain of it, and will not be? */
+static bool
+is_lost_sight_of(const struct lives *l, const struct contents *ct,
+    const struct stock *st, const struct live *e)
+{
+	enum life_debt debt;
+
+	if (st->retention == RETENTION_WORKQUEUE)
+		return (e->touched & TOUCHED_TAKEN) != 0;
+	return lives_keeper(l, ct, st->terms.stream, e, &debt) == NULL;
+}
+
+/* Of streams that drop what was ended, now and then. */
+static void
+sweep(struct lives *l, struct contents *ct, uint64_t now_ns)
+{
+	const struct stock *st;
+	const struct live *e;
+	uint64_t seq, next;
+	uint32_t i;
+
+	if (l->n == 0 || now_ns < l->swept_ns + LIVES_SWEEP_NS)
+		return;
+	l->swept_ns = now_ns;
+	for (i = 0; i < ct->nstocks; i++) {
+		st = contents_stock(ct, i);
+		if (st == NULL || st->retention == RETENTION_LIMITS)
+			continue;
+		for (seq = st->lanes.stream.first; seq != 0; seq = next) {
+			e = lanes_find(&st->lanes, seq);
+			next = e->next[LANE_STREAM];
+			if (e->acked_ns + LIVES_SWEEP_NS < now_ns &&
+			    is_lost_sight_of(l, ct, st, e))
+				contents_forget(ct, i, seq, now_ns);
+		}
+	}
+}
+
+void
+lives_event(struct lives *l, const struct event *ev, struct contents *ct)
+{
+	struct life *f;
+
+	switch ((unsigned)ev->type) {
+	case MESSAGE_RUN:
+		l->wall_ns = ev->u.run.wall_ns - (int64_t)ev->time_ns;
+		break;
+	case MESSAGE_DROPPED:
+		l->has_hole = true;
+		break;
+	case MESSAGE_CONSUMER_TERMS:
+		enter_terms(l, ev, ct);
+		break;
+	case MESSAGE_CONSUMER_EDIT:
+		enter_edit(l, ev, ct);
+		break;
+	case MESSAGE_CONSUMER_MADE:
+		enter_made(l, &ev->u.consumer_made);
+		break;
+	case MESSAGE_CONSUMER_SEEN:
+		enter_seen(l, ev);
+		break;
+	case MESSAGE_CONSUMER_OVER:
+		f = life_find(l, ev->u.consumer_over.consumer);
+		if (f != NULL)
+			life_clear(f);
+		break;
+	case MESSAGE_CHANGE_OK:
+	case MESSAGE_CHANGE_FAIL:
+	case MESSAGE_CHANGE_UNKNOWN:
+	case MESSAGE_CHANGE_END:
+		enter_change(l, ev, ct);
+		break;
+	case MESSAGE_DELIVER:
+		enter_deliver(l, &ev->u.deliver, ct);
+		break;
+	case MESSAGE_CONSUMER_HELD:
+		f = life_find(l, ev->u.consumer_held.consumer);
+		if (f != NULL && f->held_ns == LIVES_NEVER)
+			f->held_ns = ev->time_ns;
+		break;
+	case MESSAGE_ACK_INVOKE:
+		enter_ending(
+		    l, ev->u.ack_invoke.consumer, ev->u.ack_invoke.seq, ct);
+		break;
+	case MESSAGE_ANSWER_INVOKE:
+		if (ev->u.answer_invoke.how == ANSWER_TERM)
+			enter_ending(l, ev->u.answer_invoke.consumer,
+			    ev->u.answer_invoke.seq, ct);
+		break;
+	case MESSAGE_TICK:
+		sweep(l, ct, ev->time_ns);
+		break;
+	case MESSAGE_ACK_OK:
+	case MESSAGE_ANSWER_OK:
+		enter_settled(l, ev, ct);
+		break;
+	case MESSAGE_CHILD_EXIT:
+		enter_exit(l, ev->u.child_exit.child);
+		break;
+	default:
+		break;
+	}
 }
 
 /* What is known of a message that was delivered. */

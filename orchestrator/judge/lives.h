@@ -22,8 +22,21 @@
  * Everything between is neither. A consumer that awaits no ack of its own for
  * each message owes nothing: what is lost on the way is lost.
  *
- * Memory: a life for each place, the sequences that it has delivered and that
- * its stream still has, and the changes that are open.
+ * Its client tells of each ack and term before it sends it. So what it told of
+ * none is not ended, whatever else happened:
+ *
+ * - A work queue, whose servers take consumers with explicit acks only, keeps
+ *   what no life has ended. But servers take for acked what lies behind where
+ *   a consumer has come when it is changed to take it: stock.h has since when
+ *   that is.
+ * - An interest stream keeps what one life has to deliver and has not ended.
+ *   Each replica goes by the consumers that it knows of, so that counts from
+ *   when every one was seen to have the consumer. One that goes by itself, or
+ *   that is in memory, keeps nothing for certain.
+ *
+ * Memory: a life for each place, the sequences that it has delivered and ended
+ * and that its stream still has, and the changes that are open. What lies in
+ * such a stream for long, kept by none for certain, is forgotten.
  */
 #ifndef JUDGE_LIVES_H
 #define JUDGE_LIVES_H
@@ -33,6 +46,8 @@
 #define LIVES_MAX      65536
 #define LIVES_SUBJECTS 64 /* that a life's filters can tell apart */
 #define LIVES_NEVER    UINT64_MAX
+#define LIVES_HELD_NS  UINT64_C(1000000000) /* a replica begins with it */
+#define LIVES_SWEEP_NS UINT64_C(30000000000)
 /* What was acknowledged so long ago is on every server, without a fault. */
 #define LIVES_SPREAD_NS UINT64_C(10000000000)
 
@@ -54,6 +69,7 @@ struct life_range {
 struct life_change {
 	uint64_t id; /* 0: nothing is */
 	uint64_t asked_ns;
+	uint64_t regained; /* subjects that it did not take always */
 	uint8_t what;
 	int64_t until_ns;
 	struct msg_consumer_terms terms;
@@ -94,6 +110,9 @@ struct life {
 	uint64_t until_ns;   /* the pause ends, of CLOCK_MONOTONIC */
 	struct seqmap taken; /* sequences that it has delivered */
 	uint64_t firm;	     /* the lowest whose ack was confirmed; 0: none */
+	uint64_t held_ns;    /* every replica was seen to have it */
+	struct seqmap ended; /* sequences that it was asked to end */
+	uint64_t ended_low;  /* below it some of them are forgotten */
 };
 
 struct lives {
@@ -101,6 +120,7 @@ struct lives {
 	uint32_t n;
 	uint64_t born;	 /* lives so far */
 	int64_t wall_ns; /* wall clock less CLOCK_MONOTONIC */
+	uint64_t swept_ns;
 	bool has_hole;
 	bool no_memory;
 };
@@ -163,6 +183,20 @@ enum life_debt {
 /* Has it to deliver a message of its stream, which is there? */
 enum life_debt life_must(const struct lives *, const struct contents *,
     const struct life *, const struct live *);
+
+/* True when its client may have acked or ended it. */
+bool life_has_ended(const struct life *, uint64_t seq);
+
+/*
+ * Must its stream, which has interest, keep a message for it? Only what
+ * consumers can't have removed otherwise: contents_is_whole().
+ */
+enum life_debt life_keeps(const struct lives *, const struct contents *,
+    const struct life *, const struct live *);
+
+/* A life for which it must do so, the surest, or NULL. */
+const struct life *lives_keeper(const struct lives *, const struct contents *,
+    uint32_t stream, const struct live *, enum life_debt *);
 
 enum life_flaw {
 	FLAW_NONE,

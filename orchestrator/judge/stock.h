@@ -86,6 +86,12 @@ struct stock {
 	enum message_word retention; /* RETENTION_... */
 	struct seqmap settled;	     /* that left since a consumer was done */
 	uint64_t settled_low;	     /* below it some of them are forgotten */
+	uint64_t wanted; /* bits of subjects that a consumer may ever take */
+	/*
+	 * By subject - 1: what was published by then may lie behind where a
+	 * consumer has come that was changed to take it; UINT64_MAX: anything.
+	 */
+	uint64_t regained_ns[64];
 };
 
 /* Removals. Its scope is as it was asked for; last 0 becomes no bound. */

@@ -113,6 +113,7 @@ not_owed(void **state)
 		if (i == 8) { /* not on every server yet */
 			store_publish(&s.store, 1);
 			churn_deliver(&s, 19, 2);
+			churn_ack(&s, 19);
 		}
 		if (i == 9)
 			(void)churn_ask(&s, EDIT_DELETE);

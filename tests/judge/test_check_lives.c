@@ -4,9 +4,10 @@
  * they are made, changed, paused and ended while messages are published,
  * removed and dropped by a limit, requests take effect at any moment of their
  * interval, answers are lost, attempts come late or never, deliveries get lost
- * and come again, replicas are behind, leaders change, and clients die. The
- * whole judge has nothing to say of that; and each single fault that is
- * planted when all that is over it finds, and nothing else.
+ * and come again, replicas are behind, leaders change, and clients die. Its
+ * stream keeps all, or is a work queue, or has interest. The whole judge has
+ * nothing to say of that; and each single fault that is planted when all that
+ * is over it finds, and nothing else.
  *
  * NATSBURN_HISTORIES=N runs so many histories instead of the usual number.
  */
@@ -68,6 +69,7 @@ struct world {
 	struct store_story story;
 	struct rng rng;
 	bool is_calm, is_limited;
+	uint8_t retention; /* RETENTION_... */
 	struct message messages[MESSAGES];
 	struct served served[PLACES];
 	struct client clients[PLACES];
@@ -129,6 +131,40 @@ static bool
 takes(const struct msg_consumer_terms *t, uint32_t subject)
 {
 	return t->subjects == 0 || (t->subjects >> (subject - 1) & 1) != 0;
+}
+
+/* A message leaves, or is not stored at all. */
+static void
+drop(struct world *w, uint64_t seq)
+{
+	w->messages[seq].is_here = false;
+	store_drop(&w->story, seq, seq);
+}
+
+/* Has a consumer still to deliver a message, or to hear of it? */
+static bool
+is_needed(const struct world *w, uint64_t seq)
+{
+	const struct served *v = w->served;
+
+	for (; v < w->served + PLACES; v++)
+		if (v->exists && takes(&v->terms, w->messages[seq].subject) &&
+		    (seq >= v->cursor || v->lasts[seq] ||
+			v->at[seq].due_ns != 0))
+			return true;
+	return false;
+}
+
+/* With interest what none needs goes, sooner or later. */
+static void
+reap(struct world *w)
+{
+	uint64_t seq;
+
+	for (seq = 1; seq <= w->story.last; seq++)
+		if (w->retention == RETENTION_INTEREST &&
+		    w->messages[seq].is_here && !is_needed(w, seq))
+			drop(w, seq);
 }
 
 /* The last message of a replica, which may be behind. */
@@ -312,13 +348,15 @@ deliver(struct world *w, unsigned i)
 
 /* The server settles an ack: of one, or of all before it. */
 static void
-settle(struct served *v, uint64_t seq)
+settle(struct world *w, struct served *v, uint64_t seq)
 {
 	uint64_t s;
 
 	for (s = 1; s < seq && v->terms.acks == ACK_POLICY_ALL; s++)
 		v->at[s].due_ns = 0;
 	v->at[seq].due_ns = 0;
+	if (w->retention == RETENTION_WORKQUEUE && v->exists)
+		drop(w, seq);
 }
 
 static void
@@ -367,7 +405,7 @@ answer(struct world *w, unsigned i)
 		return;
 	}
 	if (!is_lost || chance(w, 2))
-		settle(v, seq);
+		settle(w, v, seq);
 	/* Whether a consumer that ended confirms it nobody promises. */
 	tell_ack(w, i, seq, !is_lost && v->exists);
 	k->got[seq] = 0;
@@ -390,10 +428,14 @@ over(struct world *w, unsigned i)
 		text_set(k->name, sizeof(k->name), name);
 }
 
+/* Those of a work queue must not overlap. */
 static void
 draw_filters(struct world *w, struct msg_consumer_terms *t)
 {
-	t->subjects = below(w, 1u << SUBJECTS);
+	if (w->retention == RETENTION_WORKQUEUE)
+		t->subjects = UINT64_C(1) << t->consumer;
+	else
+		t->subjects = below(w, 1u << SUBJECTS);
 }
 
 static struct msg_consumer_terms
@@ -412,9 +454,15 @@ draw_terms(struct world *w, unsigned i)
 		t.start_ns = (int64_t)(w->story.now - below(w, 60) * CLOCK_S);
 	if (chance(w, 4))
 		t.acks = (uint8_t)below(w, 3);
-	if (chance(w, 6))
+	if (w->retention == RETENTION_LIMITS && chance(w, 6))
 		t.max_deliver = 2 + below(w, 3);
-	if (chance(w, 2))
+	if (w->retention == RETENTION_WORKQUEUE) {
+		t.policy = POLICY_ALL;
+		t.start_seq = 0;
+		t.start_ns = 0;
+		t.acks = ACK_POLICY_EXPLICIT;
+	}
+	if (w->retention == RETENTION_WORKQUEUE || chance(w, 2))
 		draw_filters(w, &t);
 	return t;
 }
@@ -489,6 +537,10 @@ go_on(struct world *w, unsigned i)
 		ev.u.consumer_made.id = m->id;
 		ev.u.consumer_made.created = w->served[i].created;
 		store_feed(&w->story, &ev);
+		ev = (struct event){.type = MESSAGE_CONSUMER_HELD};
+		ev.u.consumer_held.consumer = i;
+		if (m->what == EDIT_CREATE && w->served[i].exists)
+			store_feed(&w->story, &ev);
 		return;
 	}
 	store_changed(&w->story, MESSAGE_CHANGE_UNKNOWN, m->id);
@@ -533,16 +585,14 @@ see(struct world *w, unsigned i, bool is_drained)
 
 /* What is beyond the limit goes, the oldest first. */
 static void
-drop(struct world *w)
+enforce_limit(struct world *w)
 {
 	uint64_t n = 0, seq;
 
 	for (seq = w->story.last; w->is_limited && seq > 0; seq--) {
 		n += w->messages[seq].is_here;
-		if (n > LIMIT && w->messages[seq].is_here) {
-			w->messages[seq].is_here = false;
-			store_drop(&w->story, seq, seq);
-		}
+		if (n > LIMIT && w->messages[seq].is_here)
+			drop(w, seq);
 	}
 }
 
@@ -568,7 +618,9 @@ publish(struct world *w)
 		    (struct message){w->story.now, w->put.subject, true};
 		w->story.ids[seq] = w->put.id;
 		w->is_put = true;
-		drop(w);
+		enforce_limit(w);
+		if (chance(w, 2))
+			reap(w);
 		return;
 	}
 	w->is_putting = false;
@@ -696,7 +748,7 @@ step(struct world *w)
 }
 
 static void
-begin(struct world *w, uint64_t seed, bool is_calm)
+begin(struct world *w, uint64_t seed, bool is_calm, uint8_t retention)
 {
 	struct msg_contents terms = {
 	    .subjects = SUBJECTS, .discard = DISCARD_OLD};
@@ -704,9 +756,12 @@ begin(struct world *w, uint64_t seed, bool is_calm)
 	memset(w, 0, sizeof(*w));
 	rng_init(&w->rng, seed, is_calm ? "calm" : "rough");
 	w->is_calm = is_calm;
-	w->is_limited = !is_calm && seed % 3 == 0;
+	w->retention = retention;
+	w->is_limited =
+	    !is_calm && retention == RETENTION_LIMITS && seed % 2 == 0;
 	terms.max_messages = w->is_limited ? LIMIT : 0;
 	store_begin(&w->story, &terms);
+	store_retain(&w->story, retention);
 	pass(w, 30 * CLOCK_S);
 	while (w->story.last < 8 || w->is_putting)
 		publish(w);
@@ -723,6 +778,7 @@ finish(struct world *w)
 		if (w->clients[i].is_used && !w->clients[i].is_open)
 			drain(w, i);
 	pass(w, 20 * CLOCK_S);
+	reap(w);
 	store_end(&w->story);
 }
 
@@ -743,7 +799,7 @@ sound(void **state)
 	(void)state;
 	assert_non_null(w);
 	for (seed = 1; seed <= histories(); seed++) {
-		begin(w, seed, false);
+		begin(w, seed, false, (uint8_t)(seed % 3));
 		for (i = 0; i < STEPS; i++)
 			step(w);
 		finish(w);
@@ -770,6 +826,8 @@ enum plant {
 	PLANT_LATE,    /* it delivers after that */
 	PLANT_PAUSED,  /* it does not pause */
 	PLANT_ANEW,    /* it makes of a name what was deleted */
+	PLANT_UNQUEUE, /* a work queue drops what is not acked ... */
+	PLANT_UNKEPT,  /* ... a stream with interest does */
 	PLANTS
 };
 
@@ -791,6 +849,8 @@ static const enum anomaly_kind plant_kinds[PLANTS] = {
     [PLANT_LATE] = ANOMALY_MISDELIVERED,
     [PLANT_PAUSED] = ANOMALY_MISDELIVERED,
     [PLANT_ANEW] = ANOMALY_CONSUMER_RESURRECTED,
+    [PLANT_UNQUEUE] = ANOMALY_REMOVED_EARLY,
+    [PLANT_UNKEPT] = ANOMALY_REMOVED_EARLY,
 };
 
 /* Put, stored and answered. */
@@ -979,7 +1039,9 @@ plant_one(struct world *w, enum plant plant)
 		k->terms.start_ns = (int64_t)w->story.now;
 		k->terms.max_deliver = plant == PLANT_COUNT ? 2 : 0;
 		k->terms.acks = ACK_POLICY_EXPLICIT;
-		k->terms.subjects = 1 + 4 * below(w, 2);
+		k->terms.subjects = 1;
+		if (w->retention != RETENTION_WORKQUEUE)
+			k->terms.subjects += 4 * below(w, 2);
 		k->is_used = true;
 		change(w, 0, EDIT_CREATE);
 	} while (!k->is_made);
@@ -989,7 +1051,14 @@ plant_one(struct world *w, enum plant plant)
 		w->served[0].cursor = publish_whole(w, 1) + 1;
 	else if (plant < PLANT_MORE)
 		plant_delivery(w, 0, plant);
-	else
+	else if (plant >= PLANT_UNQUEUE) {
+		/* Of others it would be missed, too. */
+		for (n = 1; n < PLACES; n++)
+			if (w->clients[n].is_used)
+				over(w, n);
+		drop(w, publish_whole(w, 1));
+		w->story.expected[ANOMALY_SKIPPED][CLASS_VIOLATION] = 1;
+	} else
 		plant_existence(w, 0, plant);
 	for (n = 0; n < 6 && w->served[0].exists; n++) {
 		publish_whole(w, 1);
@@ -1027,7 +1096,12 @@ caught(void **state)
 	assert_non_null(w);
 	for (seed = 1; seed <= histories(); seed++)
 		for (plant = 0; plant < PLANTS; plant++) {
-			begin(w, seed, seed % 2 == 0);
+			begin(w, seed,
+			    seed % 2 == 0 || plant == PLANT_UNQUEUE ||
+				plant == PLANT_UNKEPT,
+			    plant == PLANT_UNQUEUE  ? RETENTION_WORKQUEUE
+			    : plant == PLANT_UNKEPT ? RETENTION_INTEREST
+						    : RETENTION_LIMITS);
 			for (i = below(w, 100); i > 0; i--)
 				step(w);
 			calm(w);

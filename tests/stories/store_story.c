@@ -75,6 +75,16 @@ store_begin_on(struct store_story *s, const struct msg_contents *terms,
 }
 
 void
+store_retain(struct store_story *s, uint8_t retention)
+{
+	struct event ev = {.type = MESSAGE_STREAM_RULES};
+
+	s->retention = retention;
+	ev.u.stream_rules.retention = retention;
+	store_feed(s, &ev);
+}
+
+void
 store_fault(struct store_story *s)
 {
 	struct event ev = {.type = MESSAGE_FAULT_PLANNED};
@@ -440,7 +450,10 @@ scan(struct store_story *s)
 	store_feed(s, &ev);
 	for (seq = 1; seq <= s->last; seq++) {
 		ev = (struct event){.type = MESSAGE_SCAN_ABSENT};
-		if (s->is_gone[seq]) {
+		if (s->is_gone[seq] && s->retention != RETENTION_LIMITS) {
+			ev.type = MESSAGE_SCAN_REMOVED;
+			ev.u.scan_removed.first = ev.u.scan_removed.last = seq;
+		} else if (s->is_gone[seq]) {
 			ev.u.scan_absent.seq = seq;
 			ev.u.scan_absent.tries = 5;
 		} else if (s->ids[seq] != 0) {

@@ -24,6 +24,7 @@ struct store_story {
 	bool is_gone[STORE_SEQS]; /* the audit finds nothing there */
 	uint64_t look;
 	uint64_t end;	   /* the last sequence after the scan; 0: as before */
+	uint8_t retention; /* RETENTION_... */
 	uint64_t behind;   /* messages read that the leader does not count */
 	bool is_uncounted; /* it does not say how many there are */
 	void (*more)(struct store_story *); /* of the audit; or NULL */
@@ -43,6 +44,9 @@ void store_begin(struct store_story *, const struct msg_contents *);
 /* The same, with another --cluster. */
 void store_begin_on(
     struct store_story *, const struct msg_contents *, const char *cluster);
+
+/* The stream drops what consumers have ended (RETENTION_...). */
+void store_retain(struct store_story *, uint8_t retention);
 
 /* A server is killed, and healed a second later. */
 void store_fault(struct store_story *);

@@ -29,6 +29,7 @@ bench_init(struct bench *b, enum churn_level level)
 	assert_non_null(b->w);
 	b->options.streams = 1;
 	b->options.subjects = 10;
+	b->options.refilter = true;
 	b->w->state = s;
 	b->w->options = &b->options;
 	b->w->config.replicas = 3;
@@ -133,7 +134,8 @@ test_terms(void **state)
 	for (k = 0; k < 3; k++) {
 		bench_init(&b, levels[k]);
 		for (i = 0; i < DRAWS; i++) {
-			churn_terms_draw(b.w, 0, &c);
+			memset(&c, 0, sizeof(c));
+			churn_terms_draw(b.w, &c);
 			check_terms(&b, &c);
 			check_change(&b, &c);
 			policies |= 1U << c.policy;
@@ -158,7 +160,8 @@ test_alike(void **state)
 	(void)state;
 	bench_init(&b, CHURN_2_11);
 	for (i = 0; i < DRAWS; i++) {
-		churn_terms_draw(b.w, 0, &c);
+		memset(&c, 0, sizeof(c));
+		churn_terms_draw(b.w, &c);
 		said = written(&b, &c);
 		json_put_number(said, "max_waiting", 512);
 		json_put_text(json_get(said, "metadata"), "_nats.level", "1");

@@ -136,7 +136,7 @@ scan_by_consumer(struct audit *a)
 		   : err;
 }
 
-static void
+void
 audit_stream(struct worker *w, const struct worker_target *target)
 {
 	struct audit a = {.scan = {.w = w, .target = target}, .next = 1};

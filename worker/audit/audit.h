@@ -15,11 +15,13 @@
  */
 void consumers_ask(struct worker *);
 
-/* The scan that suits all streams whose messages stay. */
+/* The scan that suits all streams whose messages stay; of one. 0. */
 int audit_streams(struct worker *);
+void audit_stream(struct worker *, const struct worker_target *);
 
-/* The scan of streams that drop what was acked. */
+/* The scan of streams that drop what was acked; of one. 0. */
 int remains_streams(struct worker *);
+void remains_stream(struct worker *, const struct worker_target *);
 
 /* Compare every replica of the streams with the others. */
 int copies_streams(struct worker *);

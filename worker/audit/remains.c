@@ -74,21 +74,25 @@ walk(struct scan *s, uint64_t last)
 	return -E2BIG;
 }
 
+void
+remains_stream(struct worker *w, const struct worker_target *target)
+{
+	struct scan s = {.w = w, .target = target};
+	int err = scan_begin(&s);
+
+	if (err == 0)
+		err = walk(&s, scan_last(&s));
+	if (err == 0)
+		err = tally_tell(&s);
+	scan_end(&s, err);
+}
+
 int
 remains_streams(struct worker *w)
 {
-	struct scan s;
 	unsigned i;
-	int err;
 
-	for (i = 0; i < w->ntargets; i++) {
-		s = (struct scan){.w = w, .target = &w->targets[i]};
-		err = scan_begin(&s);
-		if (err == 0)
-			err = walk(&s, scan_last(&s));
-		if (err == 0)
-			err = tally_tell(&s);
-		scan_end(&s, err);
-	}
+	for (i = 0; i < w->ntargets; i++)
+		remains_stream(w, &w->targets[i]);
 	return 0;
 }

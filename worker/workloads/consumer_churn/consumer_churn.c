@@ -15,12 +15,16 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "worker/audit/audit.h"
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
 #define SIZE_LOW PAYLOAD_MIN
 #define LAST_NS	 (15 * CLOCK_S) /* to drain a consumer at the end */
 #define END_NS	 (50 * CLOCK_S) /* and all of them */
 #define WAIT_MS	 100
+
+static const char *const retentions[] = {
+    "mixed", "limits", "workqueue", "interest", NULL};
 
 static const struct option_spec options[] = {
     {"streams", OPTION_U64, OPTION_AT(struct churn_options, streams), "3", 1,
@@ -35,6 +39,11 @@ static const struct option_spec options[] = {
     {"pause", OPTION_DURATION, OPTION_AT(struct churn_options, pause_ns), "2ms",
 	0, 10 * CLOCK_S, NULL, "TIME",
 	"between two messages that are published", false},
+    {"retention", OPTION_CHOICE, OPTION_AT(struct churn_options, retention),
+	"mixed", 0, 0, retentions, "KIND",
+	"of the streams: limits, workqueue, interest, or mixed", false},
+    {"refilter", OPTION_FLAG, OPTION_AT(struct churn_options, refilter), "true",
+	0, 0, NULL, NULL, "the filters of consumers are changed, too", false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
@@ -67,8 +76,10 @@ begin(struct worker *w)
 	text_format(stream, sizeof(stream), "consumer-churn %u.%u", w->source,
 	    w->incarnation);
 	rng_init(&s->rng, w->config.seed, stream);
-	for (i = 0; i < o->streams; i++)
+	for (i = 0; i < o->streams; i++) {
 		churn_stream_name(w, i, s->streams[i].name);
+		s->streams[i].kind = churn_stream_kind(w, i);
+	}
 	if (is_publisher(w))
 		return 0;
 	s->places = calloc(o->places, sizeof(*s->places));
@@ -161,6 +172,20 @@ drain(struct worker *w)
 	return err;
 }
 
+static int
+audit(struct worker *w)
+{
+	unsigned i;
+
+	for (i = 0; i < w->ntargets; i++)
+		if (churn_stream_kind(w, w->targets[i].stream).retention ==
+		    RETENTION_LIMITS)
+			audit_stream(w, &w->targets[i]);
+		else
+			remains_stream(w, &w->targets[i]);
+	return 0;
+}
+
 static void
 end(struct worker *w)
 {
@@ -193,5 +218,6 @@ const struct workload_ops workload_consumer_churn = {
     .step = step,
     .command = command,
     .drain = drain,
+    .audit = audit,
     .end = end,
 };

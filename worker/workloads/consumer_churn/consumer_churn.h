@@ -41,6 +41,16 @@ enum churn_level {
 
 struct churn_options {
 	uint64_t streams, subjects, places, size[2], pause_ns;
+	char retention[16];
+	bool refilter;
+};
+
+/* What a stream is: drawn by the seed and its number. */
+struct churn_kind {
+	enum message_word retention; /* RETENTION_... */
+	uint64_t messages;	     /* it keeps; 0: any number */
+	/* With interest none may take the last subject. */
+	bool has_unwanted;
 };
 
 /* A stream as this client knows it. */
@@ -50,6 +60,9 @@ struct churn_stream {
 	enum churn_level level;
 	uint64_t last;	  /* a sequence that is or was there; 0: none seen */
 	int64_t stamp_ns; /* a time of the servers, of a message; likewise */
+	struct churn_kind kind;
+	uint64_t counted_ns; /* a publisher asked how many it has ... */
+	bool is_full;	     /* ... and they are enough */
 };
 
 enum churn_state {
@@ -158,6 +171,15 @@ void churn_subject(const struct worker *, uint32_t i, uint32_t subject,
 /* Make stream i, and tell of it. 0 or -ETIMEDOUT, which was logged. */
 int churn_stream_setup(struct worker *, uint32_t i);
 
+struct churn_kind churn_stream_kind(const struct worker *, uint32_t i);
+
+/*
+ * The subjects (bits) of stream i that the consumer of a place may take. Those
+ * of a work queue must not overlap: every other place has some of its own.
+ */
+uint64_t churn_subjects_of(
+    const struct worker *, uint32_t i, uint32_t consumer);
+
 /* Learn what a stream's server knows, unless it is known. */
 void churn_stream_learn(struct worker *, struct churn_stream *);
 
@@ -167,9 +189,11 @@ void churn_publish(struct worker *);
 /* The next id of this process. */
 uint64_t churn_next_id(struct worker *);
 
-/* terms.c: what a new consumer in a place is, and what a change makes of it. */
-void churn_terms_draw(
-    struct worker *, uint32_t stream, struct msg_consumer_terms *);
+/*
+ * terms.c: what a new consumer of a place (stream and consumer say which) is,
+ * and what a change makes of it.
+ */
+void churn_terms_draw(struct worker *, struct msg_consumer_terms *);
 void churn_terms_vary(struct worker *, struct msg_consumer_terms *);
 
 /* Where a consumer begins is another: what an existing one can't become. */
@@ -226,6 +250,12 @@ int churn_drain(struct worker *, struct churn_place *, uint64_t ns);
  */
 bool churn_see(struct worker *, struct churn_place *, bool is_drained,
     struct churn_seen *);
+
+/*
+ * Look at a new one until each replica of its stream is seen to have it, for
+ * a while, and tell of that; where each goes by what it knows.
+ */
+void churn_hold(struct worker *, const struct churn_place *);
 
 /* Ask for all names of a stream, and tell which of this client's are there. */
 void churn_list(struct worker *, uint32_t stream);

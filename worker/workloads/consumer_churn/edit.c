@@ -275,7 +275,7 @@ churn_begin(struct worker *w, struct churn_place *p)
 	int err;
 
 	churn_stream_learn(w, t);
-	if (!t->is_known) {
+	if (!t->is_known || churn_subjects_of(w, stream, p->consumer) == 0) {
 		session_backoff(&s->pause, &w->child);
 		return 0;
 	}
@@ -286,7 +286,9 @@ churn_begin(struct worker *w, struct churn_place *p)
 	e->at = p;
 	e->what = EDIT_CREATE;
 	e->is_strict = t->level >= CHURN_2_10;
-	churn_terms_draw(w, stream, &e->terms);
+	e->terms.stream = stream;
+	e->terms.consumer = p->consumer;
+	churn_terms_draw(w, &e->terms);
 	p->life.terms = e->terms;
 	name_life(w, p);
 	err = open_intake(w, &p->life);
@@ -297,6 +299,9 @@ churn_begin(struct worker *w, struct churn_place *p)
 	p->life.state = outcome == OUTCOME_OK ? LIFE_SURE : LIFE_DOUBTED;
 	if (outcome == OUTCOME_FAIL)
 		churn_over(w, p);
+	else if (outcome == OUTCOME_OK &&
+		 t->kind.retention == RETENTION_INTEREST)
+		churn_hold(w, p);
 	return 0;
 }
 

@@ -5,8 +5,9 @@
 #include "proto/base/text.h"
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
-#define NOT_FOUND 10014
-#define PAGE_MAX  1024 /* names of an answer */
+#define NOT_FOUND  10014
+#define PAGE_MAX   1024 /* names of an answer */
+#define HOLD_TIMES 6
 
 static void
 read_info(
@@ -60,6 +61,48 @@ churn_see(struct worker *w, struct churn_place *p, bool is_drained,
 	cJSON_Delete(tree);
 	*seen = (struct churn_seen){m->found, m->pending, m->ack_pending};
 	return true;
+}
+
+/* Where there is one replica nothing tells of others. */
+static bool
+is_everywhere(const cJSON *info, uint64_t replicas)
+{
+	const cJSON *cluster = json_get(info, "cluster"), *one;
+	uint64_t n = 1;
+
+	cJSON_ArrayForEach (one, json_get(cluster, "replicas"))
+		n += json_is_true(one, "current");
+	return n >= replicas &&
+	       (replicas == 1 || json_text(cluster, "leader")[0] != '\0');
+}
+
+void
+churn_hold(struct worker *w, const struct churn_place *p)
+{
+	const struct churn *s = w->state;
+	struct event ev = {.type = MESSAGE_CONSUMER_HELD};
+	char where[132];
+	struct request r = {"CONSUMER.INFO", where, "", CHURN_ATTEMPT_MS};
+	struct backoff b = {.step = 2};
+	bool is_held = false;
+	unsigned n;
+	cJSON *tree;
+
+	text_format(where, sizeof(where), "%s.%s",
+	    s->streams[p->life.terms.stream].name, p->life.name);
+	for (n = 0; n < HOLD_TIMES && !is_held; n++) {
+		if (request_send(&w->session, &r, &tree) == OUTCOME_OK)
+			is_held = is_everywhere(tree, w->config.replicas);
+		cJSON_Delete(tree);
+		if (!is_held)
+			session_backoff(&b, &w->child);
+	}
+	if (!is_held)
+		return;
+	ev.u.consumer_held.stream = p->life.terms.stream;
+	ev.u.consumer_held.consumer = p->consumer;
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
 }
 
 /* A page of names from one on, the caller's to delete, or NULL. */

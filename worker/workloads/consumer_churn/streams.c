@@ -9,6 +9,9 @@
 #define DEDUPE_NS (120 * CLOCK_S)
 #define LEAST	  400 /* messages of a stream */
 #define MOST	  2000
+#define BACKLOG	  1500 /* of one that drops what was acked */
+#define FULL_MS	  10
+#define COUNT_NS  (CLOCK_S / 2)
 
 void
 churn_stream_name(const struct worker *w, uint32_t i, char out[64])
@@ -32,32 +35,71 @@ churn_subject(const struct worker *w, uint32_t i, uint32_t subject,
 	worker_subject(w, suffix, out, CHURN_SUBJECT_MAX);
 }
 
-/* How many messages it keeps: what a consumer that begins has to read. */
-static uint64_t
-draw_messages(const struct worker *w, uint32_t i)
+/*
+ * How many messages it keeps is what a consumer that begins has to read. What
+ * drops what was acked has no limit: then nothing else removes a message.
+ */
+struct churn_kind
+churn_stream_kind(const struct worker *w, uint32_t i)
 {
+	static const enum message_word kinds[] = {
+	    RETENTION_LIMITS, RETENTION_WORKQUEUE, RETENTION_INTEREST};
+	const struct churn_options *o = w->options;
+	struct churn_kind k = {RETENTION_LIMITS, 0, false};
 	char stream[32];
 	struct rng r;
 
 	text_format(stream, sizeof(stream), "consumer-churn %u", i);
 	rng_init(&r, w->config.seed, stream);
-	return LEAST + rng_below(&r, MOST - LEAST);
+	k.messages = LEAST + rng_below(&r, MOST - LEAST);
+	k.has_unwanted = rng_below(&r, 2) == 0;
+	if (strcmp(o->retention, "mixed") == 0)
+		k.retention = kinds[(i + rng_below(&r, 2)) % 3];
+	else if (strcmp(o->retention, "workqueue") == 0)
+		k.retention = RETENTION_WORKQUEUE;
+	else if (strcmp(o->retention, "interest") == 0)
+		k.retention = RETENTION_INTEREST;
+	k.has_unwanted &= k.retention == RETENTION_INTEREST;
+	if (k.retention != RETENTION_LIMITS)
+		k.messages = 0;
+	return k;
+}
+
+uint64_t
+churn_subjects_of(const struct worker *w, uint32_t i, uint32_t consumer)
+{
+	const struct churn_options *o = w->options;
+	struct churn_kind kind = churn_stream_kind(w, i);
+	uint64_t all = UINT64_MAX >> (64 - o->subjects), mine = 0, n, k;
+
+	if (kind.has_unwanted)
+		return all >> 1;
+	if (kind.retention != RETENTION_WORKQUEUE)
+		return all;
+	n = (w->config.clients * o->places + 1) / 2;
+	for (k = 0; consumer % 2 == 0 && k < o->subjects; k++)
+		if ((k + i * o->subjects) % n == consumer / 2)
+			mine |= UINT64_C(1) << k;
+	return mine;
 }
 
 static void
 write_config(const struct worker *w, uint32_t i, char text[OPERATE_TEXT_MAX])
 {
+	static const char *const words[] = {"limits", "workqueue", "interest"};
+	struct churn_kind kind = churn_stream_kind(w, i);
 	char name[64], subject[CHURN_SUBJECT_MAX];
 
 	churn_stream_name(w, i, name);
 	churn_subject(w, i, 0, subject);
 	text[0] = '\0';
 	text_add(text, OPERATE_TEXT_MAX,
-	    "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"retention\":\"limits\","
-	    "\"max_consumers\":-1,\"max_msgs\":%llu,\"max_bytes\":-1,"
+	    "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"retention\":\"%s\","
+	    "\"max_consumers\":-1,\"max_msgs\":%lld,\"max_bytes\":-1,"
 	    "\"discard\":\"old\",\"storage\":\"%s\",\"num_replicas\":%llu,"
 	    "\"duplicate_window\":%llu,\"allow_direct\":true}",
-	    name, subject, (unsigned long long)draw_messages(w, i),
+	    name, subject, words[kind.retention],
+	    kind.messages != 0 ? (long long)kind.messages : -1,
 	    w->config.storage, (unsigned long long)w->config.replicas,
 	    (unsigned long long)DEDUPE_NS);
 }
@@ -66,12 +108,18 @@ static void
 tell_contents(struct worker *w, uint32_t i)
 {
 	const struct churn_options *o = w->options;
-	struct event ev = {.type = MESSAGE_CONTENTS};
+	struct churn_kind kind = churn_stream_kind(w, i);
+	struct event ev = {.type = MESSAGE_STREAM_RULES};
 	struct msg_contents *m = &ev.u.contents;
 
+	ev.u.stream_rules.stream = i;
+	ev.u.stream_rules.retention = (uint8_t)kind.retention;
+	if (kind.retention != RETENTION_LIMITS)
+		child_emit(&w->child, &ev);
+	ev = (struct event){.type = MESSAGE_CONTENTS};
 	m->stream = i;
 	m->subjects = (uint32_t)o->subjects;
-	m->max_messages = draw_messages(w, i);
+	m->max_messages = kind.messages;
 	m->discard = DISCARD_OLD;
 	m->first_seq = 1;
 	child_emit(&w->child, &ev);
@@ -147,6 +195,23 @@ tell_terms(struct worker *w, const struct publication *p, uint32_t subject)
 	child_emit(&w->child, &ev);
 }
 
+/* Without a limit it is left alone while consumers are behind. */
+static bool
+is_full(struct worker *w, struct churn_stream *t)
+{
+	uint64_t now = clock_mono_ns();
+	cJSON *tree;
+
+	if (t->kind.messages != 0 || now < t->counted_ns + COUNT_NS)
+		return t->is_full;
+	t->counted_ns = now;
+	if (operate_ask(w, "STREAM.INFO", t->name, "", &tree) != OUTCOME_OK)
+		return t->is_full;
+	t->is_full = json_count(json_get(tree, "state"), "messages") > BACKLOG;
+	cJSON_Delete(tree);
+	return t->is_full;
+}
+
 void
 churn_publish(struct worker *w)
 {
@@ -156,6 +221,10 @@ churn_publish(struct worker *w)
 	uint32_t subject = 1 + (uint32_t)rng_below(&s->rng, o->subjects);
 	char name[CHURN_SUBJECT_MAX];
 
+	if (is_full(w, &s->streams[stream])) {
+		worker_commands(w, FULL_MS);
+		return;
+	}
 	churn_subject(w, stream, subject, name);
 	s->now = (struct publication){.stream = stream,
 	    .subject = name,

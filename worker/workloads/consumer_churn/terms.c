@@ -20,30 +20,41 @@ below(struct worker *w, uint64_t n)
 	return rng_below(&s->rng, n);
 }
 
+/* One of some bits, of which there is one at least. */
+static uint64_t
+one_of(struct worker *w, uint64_t bits)
+{
+	uint64_t n = below(w, (uint64_t)__builtin_popcountll(bits));
+
+	while (n-- > 0)
+		bits &= bits - 1;
+	return bits & -bits;
+}
+
 static void
 draw_filters(struct worker *w, struct msg_consumer_terms *c)
 {
 	const struct churn_options *o = w->options;
 	const struct churn *s = w->state;
 	bool is_old = s->streams[c->stream].level < CHURN_2_10;
+	uint64_t mine = churn_subjects_of(w, c->stream, c->consumer);
+	bool has_all = mine == UINT64_MAX >> (64 - o->subjects);
 	uint64_t n = below(w, 4); /* none, one, or some */
 
 	c->subjects = 0;
 	c->filters = 0;
-	if (n == 0 && c->policy != POLICY_LAST_PER_SUBJECT)
+	if (has_all && n == 0 && c->policy != POLICY_LAST_PER_SUBJECT)
 		return;
-	if (n <= 1) {
-		c->filters = 1; /* of all subjects, or of one */
-		if (n == 1)
-			c->subjects = UINT64_C(1) << below(w, o->subjects);
+	if (has_all && n == 0) {
+		c->filters = 1; /* of all subjects */
 		return;
 	}
-	if (is_old || n == 2)
+	if (is_old || n <= 2)
 		n = 1;
 	else
 		n = 2 + below(w, o->subjects / 2);
 	while (n-- > 0)
-		c->subjects |= UINT64_C(1) << below(w, o->subjects);
+		c->subjects |= one_of(w, mine);
 	c->filters = (uint32_t)__builtin_popcountll(c->subjects);
 }
 
@@ -58,6 +69,8 @@ draw_start(struct worker *w, struct msg_consumer_terms *c)
 	uint64_t near;
 
 	c->policy = (uint8_t)policies[below(w, 7)];
+	if (t->kind.retention == RETENTION_WORKQUEUE)
+		c->policy = POLICY_ALL; /* servers refuse others */
 	/*
 	 * Near what is newest. Not beyond it: servers up to 2.10 begin with
 	 * what comes next, instead of waiting for the sequence.
@@ -92,6 +105,7 @@ draw_waits(struct worker *w, struct msg_consumer_terms *c)
 static void
 draw_kind(struct worker *w, struct msg_consumer_terms *c)
 {
+	const struct churn *s = w->state;
 	uint64_t acks = below(w, 6);
 
 	c->kind = (uint8_t)(below(w, 2) == 0 ? KIND_PULL : KIND_PUSH);
@@ -100,16 +114,26 @@ draw_kind(struct worker *w, struct msg_consumer_terms *c)
 		c->acks = ACK_POLICY_ALL;
 	else if (acks == 1 && c->kind == KIND_PUSH)
 		c->acks = ACK_POLICY_NONE;
+	if (s->streams[c->stream].kind.retention == RETENTION_WORKQUEUE)
+		c->acks = ACK_POLICY_EXPLICIT; /* servers refuse others */
 	if (c->kind == KIND_PUSH && below(w, 2) == 0)
 		text_set(c->group, sizeof(c->group), "queue");
 }
 
-void
-churn_terms_draw(
-    struct worker *w, uint32_t stream, struct msg_consumer_terms *c)
+/* Others must have as many replicas as their stream. */
+static bool
+is_free(const struct churn_stream *t)
 {
-	memset(c, 0, sizeof(*c));
-	c->stream = stream;
+	return t->kind.retention == RETENTION_LIMITS;
+}
+
+void
+churn_terms_draw(struct worker *w, struct msg_consumer_terms *c)
+{
+	const struct churn *s = w->state;
+
+	*c = (struct msg_consumer_terms){
+	    .stream = c->stream, .consumer = c->consumer};
 	draw_kind(w, c);
 	draw_start(w, c);
 	draw_filters(w, c);
@@ -117,7 +141,9 @@ churn_terms_draw(
 	c->is_durable = below(w, 2) == 0;
 	if (!c->is_durable)
 		c->inactive_ns = (below(w, 2) == 0 ? 10 : 120) * CLOCK_S;
-	c->replicas = below(w, 4) == 0 ? 1 : (uint32_t)w->config.replicas;
+	c->replicas = (uint32_t)w->config.replicas;
+	if (below(w, 4) == 0 && is_free(&s->streams[c->stream]))
+		c->replicas = 1;
 	c->is_memory = below(w, 8) == 0;
 	c->headers_only = below(w, 12) == 0;
 }
@@ -125,8 +151,12 @@ churn_terms_draw(
 void
 churn_terms_vary(struct worker *w, struct msg_consumer_terms *c)
 {
-	uint64_t what = below(w, 5);
+	const struct churn *s = w->state;
+	const struct churn_options *o = w->options;
+	uint64_t what = below(w, is_free(&s->streams[c->stream]) ? 5 : 4);
 
+	if (what < 2 && !o->refilter)
+		what += 2;
 	if (what < 2)
 		draw_filters(w, c);
 	else if (what < 4)
