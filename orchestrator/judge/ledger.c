@@ -336,16 +336,19 @@ enter_stream(struct ledger *l, const struct msg_stream *m)
 	text_set(s->storage, sizeof(s->storage), m->storage);
 }
 
+/* Of other events nothing. */
 static void
 enter_scale(struct ledger *l, const struct event *ev)
 {
 	const struct msg_stream_change *asked = &ev->u.stream_change;
 	const struct msg_stream_restored *m = &ev->u.stream_restored;
 	bool is_asked = ev->type == MESSAGE_STREAM_CHANGE;
-	const struct ledger_stream *s =
-	    ledger_stream_named(l, is_asked ? asked->name : m->name);
+	const struct ledger_stream *s;
 	struct scales *scales;
 
+	if (!is_asked && ev->type != MESSAGE_STREAM_RESTORED)
+		return;
+	s = ledger_stream_named(l, is_asked ? asked->name : m->name);
 	if (s == NULL)
 		return;
 	scales = &l->streams[s - l->streams].scales;
@@ -956,9 +959,8 @@ ledger_event(struct ledger *l, const struct event *ev)
 		enter_consumer_known(l, ev);
 	else if (ev->type == MESSAGE_CONSUMER_WAIT)
 		enter_consumer_wait(l, &ev->u.consumer_wait);
-	else if (ev->type == MESSAGE_STREAM_CHANGE ||
-		 ev->type == MESSAGE_STREAM_RESTORED)
-		enter_scale(l, ev);
 	else if (ev->type == MESSAGE_ADVISORY)
 		enter_advisory(l, &ev->u.advisory);
+	else
+		enter_scale(l, ev);
 }
