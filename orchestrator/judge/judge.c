@@ -16,7 +16,7 @@
 #include "proto/base/text.h"
 #include "proto/refusal.h"
 
-#define CHECKS_MAX 32
+#define CHECKS_MAX 64
 
 /* One that led before the first that was told knows after so long. */
 #define FIRST_LEADER_NS (5 * CLOCK_S)
@@ -62,7 +62,7 @@ struct judge {
 	/* by message type: indices of the checks that want it */
 	uint8_t wants[MESSAGE_TYPES][CHECKS_MAX];
 	uint8_t nwants[MESSAGE_TYPES];
-	uint32_t judges[MESSAGE_TYPES]; /* bits of those that count it */
+	uint64_t judges[MESSAGE_TYPES]; /* bits of those that count it */
 	uint64_t counts[ANOMALY_COUNT][CLASS_COUNT];
 	uint64_t check_counts[CHECKS_MAX][CLASS_COUNT];
 	uint64_t judged[CHECKS_MAX];
@@ -139,7 +139,7 @@ check_add(struct judge *j, const struct check_ops *ops)
 	for (t = ops->types; *t != 0; t++)
 		j->wants[*t][j->nwants[*t]++] = (uint8_t)(j->nchecks - 1);
 	for (t = ops->judges; t != NULL && *t != 0; t++)
-		j->judges[*t] |= UINT32_C(1) << (j->nchecks - 1);
+		j->judges[*t] |= UINT64_C(1) << (j->nchecks - 1);
 	return ops->init != NULL ? ops->init(c) : 0;
 }
 
@@ -843,11 +843,11 @@ judge_prove(struct judge *j, const struct event *ev)
 static void
 judge_tally(struct judge *j, enum message_type type)
 {
-	uint32_t left;
+	uint64_t left;
 	unsigned i;
 
 	for (left = j->judges[type]; left != 0; left &= left - 1) {
-		i = (unsigned)__builtin_ctz(left);
+		i = (unsigned)__builtin_ctzll(left);
 		if (!is_off(&j->checks[i]))
 			j->judged[i]++;
 	}

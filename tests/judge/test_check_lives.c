@@ -479,7 +479,8 @@ ask(struct world *w, unsigned i, uint8_t what)
 		k->asked = draw_terms(w, i);
 	if (what == EDIT_UPDATE && !w->is_calm) {
 		draw_filters(w, &k->asked);
-		if (chance(w, 4))
+		/* Elsewhere what is given up stays, which this one forgets. */
+		if (w->retention == RETENTION_LIMITS && chance(w, 4))
 			k->asked.max_deliver = below(w, 5);
 	}
 	ev.u.consumer_terms = k->asked;

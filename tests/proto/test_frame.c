@@ -58,7 +58,7 @@ pack_stamp(struct writer *w, unsigned type)
 	int i;
 
 	packed(msgpack_pack_uint8(&w->packer, MESSAGE_VERSION));
-	packed(msgpack_pack_uint8(&w->packer, (uint8_t)type));
+	packed(msgpack_pack_uint16(&w->packer, (uint16_t)type));
 	for (i = 2; i < STAMP; i++)
 		packed(msgpack_pack_uint8(&w->packer, 1));
 }
@@ -289,9 +289,9 @@ test_field_count(void **state)
 			writer_begin(&w, n);
 			for (k = 0; k < n; k++)
 				if (k < STAMP)
-					packed(msgpack_pack_uint8(&w.packer,
-					    (uint8_t)(k == 1 ? support_type(i)
-							     : 1)));
+					packed(msgpack_pack_uint16(&w.packer,
+					    (uint16_t)(k == 1 ? support_type(i)
+							      : 1)));
 				else if (k - STAMP < spec->nfields)
 					pack_good(&w, &spec->fields[k - STAMP]);
 				else
