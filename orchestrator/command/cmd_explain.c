@@ -13,6 +13,7 @@
 #include "orchestrator/report/manual.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/text.h"
+#include "proto/moment.h"
 #include "worker/worker.h"
 
 #define WORD_MAX 320 /* bytes of a reason and more */
@@ -154,6 +155,21 @@ explain_test(const char *word)
 }
 
 static bool
+explain_moment(const char *word)
+{
+	const struct moment *m;
+
+	for (m = moments; m->name != NULL; m++) {
+		if (strcmp(m->name, word) != 0)
+			continue;
+		printf("%s, a moment for --aim: %s\n", word, m->summary);
+		print_section(MANUAL_FAULTS, "The moment");
+		return true;
+	}
+	return false;
+}
+
+static bool
 explain_driver(const char *word)
 {
 	const struct cluster_ops *const *c;
@@ -238,6 +254,8 @@ unknown(const char *word)
 		names[n++] = mayhem_table[i]->name;
 	for (i = 0; workload_table[i] != NULL; i++)
 		names[n++] = workload_table[i]->name;
+	for (i = 0; moments[i].name != NULL; i++)
+		names[n++] = moments[i].name;
 	for (i = 0; i < MESSAGE_TYPES && n < 1024; i++)
 		if (message_spec((unsigned)i) != NULL)
 			names[n++] = message_spec((unsigned)i)->name;
@@ -247,7 +265,8 @@ unknown(const char *word)
 				   "did you mean %s?",
 		    word, near);
 	return usage_error("explain \"%s\": no kind of anomaly, check, mode, "
-			   "test, event, exit code or reason has this name",
+			   "test, moment, event, exit code or reason has this "
+			   "name",
 	    word);
 }
 
@@ -255,8 +274,8 @@ int
 cmd_explain(int argc, char **argv)
 {
 	static bool (*const explain[])(const char *) = {explain_rule,
-	    explain_kind, explain_mode, explain_test, explain_driver,
-	    explain_event, explain_option, explain_row};
+	    explain_kind, explain_mode, explain_test, explain_moment,
+	    explain_driver, explain_event, explain_option, explain_row};
 	char word[WORD_MAX] = "";
 	bool is_found = false;
 	size_t k;

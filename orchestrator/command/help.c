@@ -77,7 +77,8 @@ const struct cli_command cli_commands[] = {
 	"natsburn list mayhem\n"
 	"natsburn list tests --json"},
     {"explain", "what a word of a report means, and what to do", cmd_explain,
-	"words", "KIND | CHECK | MODE | TEST | EVENT | EXIT_CODE | REASON", "",
+	"words",
+	"KIND | CHECK | MODE | TEST | MOMENT | EVENT | EXIT_CODE | REASON", "",
 	NULL,
 	"natsburn explain redelivered_after_ack\n"
 	"natsburn explain partition\n"

@@ -911,6 +911,46 @@ enter_stream_rules(struct ledger *l, const struct msg_stream_rules *m)
 	s->subjects = m->subjects;
 }
 
+/* What is told once, or seldom: streams, consumers, and what they are like. */
+static void
+enter_frame(struct ledger *l, const struct event *ev)
+{
+	switch ((unsigned)ev->type) {
+	case MESSAGE_RUN:
+		l->run = ev->u.run.run;
+		break;
+	case MESSAGE_STREAM:
+		enter_stream(l, &ev->u.stream);
+		break;
+	case MESSAGE_STREAM_RULES:
+		enter_stream_rules(l, &ev->u.stream_rules);
+		break;
+	case MESSAGE_COPY_TERMS:
+		enter_copy(l, &ev->u.copy_terms);
+		break;
+	case MESSAGE_CONSUMER:
+		enter_consumer(l, &ev->u.consumer);
+		break;
+	case MESSAGE_CONSUMER_RULES:
+		enter_consumer_rules(l, &ev->u.consumer_rules);
+		break;
+	case MESSAGE_CONSUMER_KNOWN:
+		enter_consumer_known(l, ev);
+		break;
+	case MESSAGE_CONSUMER_WAIT:
+		enter_consumer_wait(l, &ev->u.consumer_wait);
+		break;
+	case MESSAGE_ACKS_BEGIN:
+		enter_acks_begin(l, ev->source);
+		break;
+	case MESSAGE_ADVISORY:
+		enter_advisory(l, &ev->u.advisory);
+		break;
+	default:
+		enter_scale(l, ev);
+	}
+}
+
 void
 ledger_event(struct ledger *l, const struct event *ev)
 {
@@ -941,26 +981,6 @@ ledger_event(struct ledger *l, const struct event *ev)
 		park(l, ev->time_ns);
 	else if (ev->type == MESSAGE_CHILD_EXIT)
 		enter_exit(l, ev->u.child_exit.child);
-	else if (ev->type == MESSAGE_RUN)
-		l->run = ev->u.run.run;
-	else if (ev->type == MESSAGE_STREAM)
-		enter_stream(l, &ev->u.stream);
-	else if (ev->type == MESSAGE_CONSUMER)
-		enter_consumer(l, &ev->u.consumer);
-	else if (ev->type == MESSAGE_CONSUMER_RULES)
-		enter_consumer_rules(l, &ev->u.consumer_rules);
-	else if (ev->type == MESSAGE_COPY_TERMS)
-		enter_copy(l, &ev->u.copy_terms);
-	else if (ev->type == MESSAGE_STREAM_RULES)
-		enter_stream_rules(l, &ev->u.stream_rules);
-	else if (ev->type == MESSAGE_ACKS_BEGIN)
-		enter_acks_begin(l, ev->source);
-	else if (ev->type == MESSAGE_CONSUMER_KNOWN)
-		enter_consumer_known(l, ev);
-	else if (ev->type == MESSAGE_CONSUMER_WAIT)
-		enter_consumer_wait(l, &ev->u.consumer_wait);
-	else if (ev->type == MESSAGE_ADVISORY)
-		enter_advisory(l, &ev->u.advisory);
 	else
-		enter_scale(l, ev);
+		enter_frame(l, ev);
 }

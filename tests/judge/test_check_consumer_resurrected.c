@@ -525,6 +525,26 @@ differs(void **state)
 	}
 }
 
+/* What happens before it is asked. */
+static void
+before_refusal(struct churn_story *s, unsigned i)
+{
+	churn_begin(s);
+	s->terms.inactive_ns = i == 3 ? 5 * CLOCK_S : 0;
+	s->terms.replicas = i == 4;
+	if (i == 5)
+		churn_create(s);
+	else
+		settle(s);
+	if (i == 2) /* that one may have done it */
+		churn_answer(
+		    s, MESSAGE_CHANGE_UNKNOWN, churn_ask(s, EDIT_DELETE));
+	if (i == 4 || i == 6)
+		store_fault(&s->store);
+	if (i == 4)
+		churn_pass(s, 60 * CLOCK_S);
+}
+
 /* "There is none", in answer to an update, or to a first delete. */
 static void
 refused(void **state)
@@ -535,20 +555,7 @@ refused(void **state)
 
 	(void)state;
 	for (i = 0; i < 10; i++) {
-		churn_begin(&s);
-		s.terms.inactive_ns = i == 3 ? 5 * CLOCK_S : 0;
-		s.terms.replicas = i == 4;
-		if (i == 5)
-			churn_create(&s);
-		else
-			settle(&s);
-		if (i == 2) /* that one may have done it */
-			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
-			    churn_ask(&s, EDIT_DELETE));
-		if (i == 4 || i == 6)
-			store_fault(&s.store);
-		if (i == 4)
-			churn_pass(&s, 60 * CLOCK_S);
+		before_refusal(&s, i);
 		ev.u.change_unknown = (struct msg_change_unknown){
 		    .id = churn_ask(
 			&s, i == 1 || i == 2 ? EDIT_DELETE : EDIT_UPDATE),
