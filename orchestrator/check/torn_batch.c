@@ -23,8 +23,8 @@
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
 
-#define GROUPS_MAX (1u << 20)
-#define BITS	   1024 /* messages of a batch; servers take 1000 */
+#define GROUPS_MAX (1u << 16) /* of a process */
+#define BITS	   1024	      /* messages of a batch; servers take 1000 */
 #define WORD	   64
 
 /* A batch that was not acknowledged as a whole. */
@@ -79,6 +79,39 @@ group_find(const struct torn_state *st, uint64_t id)
 								      : NULL;
 }
 
+/* Batches that were acknowledged, or that make room for others. */
+static void
+group_forget(struct torn_state *st, struct group *g)
+{
+	struct source *s = &st->sources[message_id_source(g->id)];
+	size_t behind = (size_t)(&s->groups[s->n] - (g + 1));
+
+	free(g->bits);
+	memmove(g, g + 1, behind * sizeof(*g));
+	s->n--;
+}
+
+/*
+ * The oldest that was given up is judged no more: a message of it, should it
+ * be stored, is still one that nobody published.
+ */
+static void
+make_room(struct check *c, struct source *s)
+{
+	uint32_t i = 0;
+
+	if (s->n < GROUPS_MAX)
+		return;
+	while (i < s->n && s->groups[i].begun_ns != 0)
+		i++;
+	if (i == s->n) {
+		i = 0;
+		check_doubt(c, "batches whose commits were not answered are "
+			       "too many to be judged");
+	}
+	group_forget(c->state, &s->groups[i]);
+}
+
 static int
 on_batch(struct check *c, const struct msg_batch *m)
 {
@@ -94,6 +127,7 @@ on_batch(struct check *c, const struct msg_batch *m)
 	    m->count > message_id_counter(m->id) ||
 	    (s->n > 0 && s->groups[s->n - 1].id > m->id - m->count))
 		return 0;
+	make_room(c, s);
 	if (array_reserve(
 		&s->groups, &s->room, s->n + 1, sizeof(*g), GROUPS_MAX) < 0)
 		return -ENOMEM;
@@ -103,18 +137,6 @@ on_batch(struct check *c, const struct msg_batch *m)
 	g->stream = m->stream;
 	g->count = m->count;
 	return 0;
-}
-
-/* All of its messages were acknowledged. */
-static void
-group_forget(struct torn_state *st, struct group *g)
-{
-	struct source *s = &st->sources[message_id_source(g->id)];
-	size_t behind = (size_t)(&s->groups[s->n] - (g + 1));
-
-	free(g->bits);
-	memmove(g, g + 1, behind * sizeof(*g));
-	s->n--;
 }
 
 static void

@@ -110,6 +110,25 @@ refused_under_fault(void **state)
 	store_end_with(&s, ANOMALY_MISANSWERED, CLASS_DOCUMENTED);
 }
 
+/* More than it keeps are given up: one that was sent is not forgotten. */
+static void
+many_given_up(void **state)
+{
+	static const struct row torn = {
+	    MESSAGE_PUBLISH_UNKNOWN, 3, 0, true, false};
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	store_begin(&s, &plain);
+	play(&s, &torn);
+	for (i = 0; i < 65536 + 8; i++)
+		(void)store_batch(&s, 2);
+	store_publish(&s, 1);
+	store_pass(&s, 40 * CLOCK_S);
+	store_end_with(&s, ANOMALY_TORN_BATCH, VOWED);
+}
+
 /* The answer names another number of messages, or another batch. */
 static void
 wrong_answers(void **state)
@@ -225,6 +244,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(outcomes),
 	    cmocka_unit_test(refused_under_fault),
+	    cmocka_unit_test(many_given_up),
 	    cmocka_unit_test(wrong_answers),
 	    cmocka_unit_test(acked_and_lost),
 	    cmocka_unit_test(shown_and_gone),
