@@ -38,20 +38,10 @@ print_section(enum manual_page page, const char *name)
 	manual_print(section, columns(), stdout);
 }
 
-/* The number of "guarantees 6". */
-static const char *
-rule_number(const char *rule)
-{
-	static const char word[] = "guarantees ";
-
-	return strncmp(rule, word, strlen(word)) == 0 ? rule + strlen(word)
-						      : NULL;
-}
-
 static bool
 explain_rule(const char *word)
 {
-	const char *number = rule_number(word);
+	const char *number = manual_rule_number(word);
 	struct manual_text section;
 
 	if (number == NULL ||

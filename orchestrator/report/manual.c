@@ -365,6 +365,15 @@ print_wrapped(const struct manual_block *b, size_t columns, FILE *out)
 	fputc('\n', out);
 }
 
+const char *
+manual_rule_number(const char *rule)
+{
+	static const char word[] = "guarantees ";
+
+	return strncmp(rule, word, strlen(word)) == 0 ? rule + strlen(word)
+						      : NULL;
+}
+
 void
 manual_print(struct manual_text t, size_t columns, FILE *out)
 {

@@ -60,6 +60,9 @@ bool manual_row(enum manual_page, const char *text, struct manual_row *);
 bool manual_row_with(enum manual_page, unsigned i, const char *word,
     struct manual_text *from, struct manual_row *);
 
+/* Of the rule "guarantees 6" its number, "6"; of anything else NULL. */
+const char *manual_rule_number(const char *rule);
+
 /* All of a page. */
 struct manual_text manual_all(enum manual_page);
 

@@ -241,13 +241,13 @@ write_section(const struct page *p, const char *name)
 static void
 write_rule(const struct page *p, const struct anomaly *a)
 {
-	static const char word[] = "guarantees ";
+	const char *number = manual_rule_number(a->rule);
 
 	fputs("<details><summary>what is promised, and what proves that it was "
 	      "broken</summary><div class=rule>\n",
 	    p->out);
-	if (strncmp(a->rule, word, strlen(word)) == 0)
-		write_section(p, a->rule + strlen(word));
+	if (number != NULL)
+		write_section(p, number);
 	write_section(p, a->check);
 	fputs("</div></details>\n", p->out);
 }
