@@ -214,16 +214,24 @@ bool operate_show_direct(struct worker *, struct operate_shown *, natsMsg *);
 void operate_show_delivery(struct worker *, struct operate_shown *, natsMsg *,
     const struct delivery *);
 
+/* plain.c: what the options of a test of plain streams begin with. */
+struct plain_options {
+	uint64_t streams, subjects; /* so many, and of each stream */
+	char weights[OPERATE_WEIGHTS_MAX];
+};
+
 /*
- * plain.c: make so many streams without limits, whose configuration has what
- * is in the text as well ("\"allow_atomic\":true"); begin with them; and one
- * operation on one of them.
+ * Make these streams, without limits, whose configuration has what is in the
+ * text as well ("\"allow_atomic\":true"); begin with them; and the hook step,
+ * one operation on one of them.
  */
-int plain_setup(
-    struct worker *, uint64_t n, uint64_t subjects, const char *text);
-int plain_begin(struct worker *, const struct operate_ops *,
-    const char *weights, uint64_t n);
-int plain_step(struct worker *, uint64_t n);
+int plain_setup(struct worker *, const char *text);
+int plain_begin(struct worker *, const struct operate_ops *);
+int plain_step(struct worker *);
+
+/* The number of a subject's name, or 0 when it is none of the stream's. */
+uint32_t plain_subject_read(
+    const struct worker *, uint32_t stream, const char *subject);
 
 /* What rows of such a workload draw: a read by sequence, a state. */
 bool plain_draw_get(struct worker *, struct operation *);

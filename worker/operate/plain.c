@@ -48,26 +48,27 @@ setup_one(struct worker *w, uint32_t i, uint64_t subjects, const char *more)
 }
 
 int
-plain_setup(struct worker *w, uint64_t n, uint64_t subjects, const char *text)
+plain_setup(struct worker *w, const char *text)
 {
+	const struct plain_options *o = w->options;
 	uint32_t i;
 	int err = 0;
 
-	for (i = 0; i < n && err == 0; i++)
-		err = setup_one(w, i, subjects, text);
+	for (i = 0; i < o->streams && err == 0; i++)
+		err = setup_one(w, i, o->subjects, text);
 	return err;
 }
 
 int
-plain_begin(struct worker *w, const struct operate_ops *ops,
-    const char *weights, uint64_t n)
+plain_begin(struct worker *w, const struct operate_ops *ops)
 {
-	int err = operate_init(w, ops, weights, n);
+	const struct plain_options *o = w->options;
+	int err = operate_init(w, ops, o->weights, o->streams);
 	struct operate *s = w->state;
 	struct operate_stream *t;
 	uint32_t i;
 
-	for (i = 0; i < n && err == 0; i++) {
+	for (i = 0; i < o->streams && err == 0; i++) {
 		t = &s->streams[i];
 		t->dedupe_ns = DEDUPE_NS;
 		t->is_memory = strcmp(w->config.storage, "memory") == 0;
@@ -77,9 +78,10 @@ plain_begin(struct worker *w, const struct operate_ops *ops,
 }
 
 int
-plain_step(struct worker *w, uint64_t n)
+plain_step(struct worker *w)
 {
-	uint32_t i = (uint32_t)operate_below(w, n);
+	const struct plain_options *o = w->options;
+	uint32_t i = (uint32_t)operate_below(w, o->streams);
 	struct operate *s = w->state;
 	struct operation op = {.at = &s->streams[i], .stream = i};
 
@@ -88,6 +90,14 @@ plain_step(struct worker *w, uint64_t n)
 	else
 		operate_look_state(w, &op);
 	return 0;
+}
+
+uint32_t
+plain_subject_read(const struct worker *w, uint32_t stream, const char *subject)
+{
+	const struct plain_options *o = w->options;
+
+	return operate_subject_read(w, stream, o->subjects, subject);
 }
 
 bool

@@ -12,22 +12,13 @@
 #define STREAMS_MAX 64
 #define LEVEL_2_12  2 /* of the API: counters */
 
-struct counter_options {
-	uint64_t streams, subjects;
-	char weights[OPERATE_WEIGHTS_MAX];
-};
-
-struct counter_state {
-	struct operate operate; /* first, as operate.h has it */
-};
-
 static const struct option_spec options[] = {
-    {"streams", OPTION_U64, OPTION_AT(struct counter_options, streams), "2", 1,
+    {"streams", OPTION_U64, OPTION_AT(struct plain_options, streams), "2", 1,
 	STREAMS_MAX, NULL, "N", "streams", false},
-    {"subjects", OPTION_U64, OPTION_AT(struct counter_options, subjects), "4",
-	1, OPERATE_SUBJECTS_MAX, NULL, "N", "counters of each stream", false},
-    {"weights", OPTION_STRING, OPTION_AT(struct counter_options, weights), "",
-	0, 0, NULL, "LIST",
+    {"subjects", OPTION_U64, OPTION_AT(struct plain_options, subjects), "4", 1,
+	OPERATE_SUBJECTS_MAX, NULL, "N", "counters of each stream", false},
+    {"weights", OPTION_STRING, OPTION_AT(struct plain_options, weights), "", 0,
+	0, NULL, "LIST",
 	"operations and how often: add:20,last:5; others are not done", false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
@@ -35,7 +26,7 @@ static const struct option_spec options[] = {
 static bool
 draw_add(struct worker *w, struct operation *op)
 {
-	const struct counter_options *o = w->options;
+	const struct plain_options *o = w->options;
 
 	op->subject = 1 + (uint32_t)operate_below(w, o->subjects);
 	op->adds = true;
@@ -52,7 +43,7 @@ draw_repeat(struct worker *w, struct operation *op)
 static bool
 draw_last(struct worker *w, struct operation *op)
 {
-	const struct counter_options *o = w->options;
+	const struct plain_options *o = w->options;
 
 	op->look = LOOK_LAST;
 	op->is_direct = operate_below(w, 4) == 0;
@@ -68,27 +59,19 @@ static const struct operate_row rows[] = {
     {"state", 1, 0, plain_draw_state, operate_look_state},
 };
 
-static uint32_t
-subject_read(const struct worker *w, uint32_t stream, const char *subject)
-{
-	const struct counter_options *o = w->options;
-
-	return operate_subject_read(w, stream, o->subjects, subject);
-}
-
 static const struct operate_ops counter_operate = {
     .option = "counter.weights",
     .rows = rows,
     .nrows = sizeof(rows) / sizeof(rows[0]),
     .subject = operate_subject,
-    .subject_read = subject_read,
+    .subject_read = plain_subject_read,
     .config_read = plain_config_read,
 };
 
 static int
 validate(const struct run_config *c, const void *values, char *why)
 {
-	const struct counter_options *o = values;
+	const struct plain_options *o = values;
 	uint64_t weights[OPERATE_ROWS_MAX];
 
 	(void)c; /* any run will do */
@@ -98,29 +81,16 @@ validate(const struct run_config *c, const void *values, char *why)
 static int
 setup(struct worker *w)
 {
-	const struct counter_options *o = w->options;
 	int err = operate_require(
 	    w, LEVEL_2_12, "counters came with nats-server 2.12");
 
-	return err < 0 ? err
-		       : plain_setup(w, o->streams, o->subjects,
-			     "\"allow_msg_counter\":true");
+	return err < 0 ? err : plain_setup(w, "\"allow_msg_counter\":true");
 }
 
 static int
 begin(struct worker *w)
 {
-	const struct counter_options *o = w->options;
-
-	return plain_begin(w, &counter_operate, o->weights, o->streams);
-}
-
-static int
-step(struct worker *w)
-{
-	const struct counter_options *o = w->options;
-
-	return plain_step(w, o->streams);
+	return plain_begin(w, &counter_operate);
 }
 
 static const struct workload_role roles[] = {
@@ -133,13 +103,13 @@ const struct workload_ops workload_counter = {
     .summary = "clients add to shared counters, and read them",
     .roles = roles,
     .options = options,
-    .options_size = sizeof(struct counter_options),
-    .state_size = sizeof(struct counter_state),
+    .options_size = sizeof(struct plain_options),
+    .state_size = sizeof(struct operate),
     .clients = 4,
     .validate = validate,
     .setup = setup,
     .begin = begin,
-    .step = step,
+    .step = plain_step,
     .command = operate_command,
     .end = operate_fini,
 };

@@ -13,14 +13,15 @@
 #define LEVEL_2_12  2 /* of the API */
 
 static const struct option_spec options[] = {
-    {"streams", OPTION_U64, OPTION_AT(struct batch_options, streams), "2", 1,
-	STREAMS_MAX, NULL, "N", "streams", false},
-    {"subjects", OPTION_U64, OPTION_AT(struct batch_options, subjects), "8", 1,
-	OPERATE_SUBJECTS_MAX, NULL, "N", "subjects of each stream", false},
+    {"streams", OPTION_U64, OPTION_AT(struct batch_options, plain.streams), "2",
+	1, STREAMS_MAX, NULL, "N", "streams", false},
+    {"subjects", OPTION_U64, OPTION_AT(struct batch_options, plain.subjects),
+	"8", 1, OPERATE_SUBJECTS_MAX, NULL, "N", "subjects of each stream",
+	false},
     {"size", OPTION_RANGE, OPTION_AT(struct batch_options, size), "40..400",
 	PAYLOAD_MIN, BATCH_SIZE_MAX, NULL, "N..N", "bytes of a message", false},
-    {"weights", OPTION_STRING, OPTION_AT(struct batch_options, weights), "", 0,
-	0, NULL, "LIST",
+    {"weights", OPTION_STRING, OPTION_AT(struct batch_options, plain.weights),
+	"", 0, 0, NULL, "LIST",
 	"operations and how often: batch:20,publish:5; others are not done",
 	false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
@@ -33,35 +34,23 @@ validate(const struct run_config *c, const void *values, char *why)
 	uint64_t weights[OPERATE_ROWS_MAX];
 
 	(void)c; /* any run will do */
-	return operate_weights_read(&batch_operate, o->weights, weights, why);
+	return operate_weights_read(
+	    &batch_operate, o->plain.weights, weights, why);
 }
 
 static int
 setup(struct worker *w)
 {
-	const struct batch_options *o = w->options;
 	int err = operate_require(
 	    w, LEVEL_2_12, "atomic batches came with nats-server 2.12");
 
-	return err < 0 ? err
-		       : plain_setup(w, o->streams, o->subjects,
-			     "\"allow_atomic\":true");
+	return err < 0 ? err : plain_setup(w, "\"allow_atomic\":true");
 }
 
 static int
 begin(struct worker *w)
 {
-	const struct batch_options *o = w->options;
-
-	return plain_begin(w, &batch_operate, o->weights, o->streams);
-}
-
-static int
-step(struct worker *w)
-{
-	const struct batch_options *o = w->options;
-
-	return plain_step(w, o->streams);
+	return plain_begin(w, &batch_operate);
 }
 
 static const struct workload_role roles[] = {
@@ -80,7 +69,7 @@ const struct workload_ops workload_atomic_batch = {
     .validate = validate,
     .setup = setup,
     .begin = begin,
-    .step = step,
+    .step = plain_step,
     .command = operate_command,
     .end = operate_fini,
 };

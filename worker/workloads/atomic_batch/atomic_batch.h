@@ -16,8 +16,8 @@
 #define BATCH_SIZE_MAX 4000 /* bytes of a message */
 
 struct batch_options {
-	uint64_t streams, subjects, size[2];
-	char weights[OPERATE_WEIGHTS_MAX];
+	struct plain_options plain; /* first, as operate.h has it */
+	uint64_t size[2];
 };
 
 struct batch_state {

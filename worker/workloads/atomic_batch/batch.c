@@ -46,7 +46,7 @@ member_make(
 	op->attempt = 1;
 	drawn = rng_mix(op->id ^ rng_mix(w->config.run));
 	if (i > 0) {
-		op->subject = 1 + (uint32_t)(drawn % o->subjects);
+		op->subject = 1 + (uint32_t)(drawn % o->plain.subjects);
 		op->expects_last = op->expects_subject = false;
 	}
 	op->size = (uint32_t)(o->size[0] +

@@ -16,7 +16,7 @@ draw_message(struct worker *w, struct operation *op)
 {
 	const struct batch_options *o = w->options;
 
-	op->subject = 1 + (uint32_t)operate_below(w, o->subjects);
+	op->subject = 1 + (uint32_t)operate_below(w, o->plain.subjects);
 	op->size = (uint32_t)(o->size[0] +
 			      operate_below(w, o->size[1] - o->size[0] + 1));
 }
@@ -112,19 +112,11 @@ static const struct operate_row rows[] = {
     {"state", 2, 0, plain_draw_state, operate_look_state},
 };
 
-static uint32_t
-subject_read(const struct worker *w, uint32_t stream, const char *subject)
-{
-	const struct batch_options *o = w->options;
-
-	return operate_subject_read(w, stream, o->subjects, subject);
-}
-
 const struct operate_ops batch_operate = {
     .option = "atomic-batch.weights",
     .rows = rows,
     .nrows = sizeof(rows) / sizeof(rows[0]),
     .subject = operate_subject,
-    .subject_read = subject_read,
+    .subject_read = plain_subject_read,
     .config_read = plain_config_read,
 };
