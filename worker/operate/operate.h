@@ -214,6 +214,13 @@ bool operate_show_direct(struct worker *, struct operate_shown *, natsMsg *);
 void operate_show_delivery(struct worker *, struct operate_shown *, natsMsg *,
     const struct delivery *);
 
+/*
+ * Tell of what a scan read, of this subject, if it is a message that the
+ * server made by itself; false when it is none.
+ */
+bool operate_show_marker(struct worker *, uint32_t stream, uint32_t subject,
+    const struct scan_seen *, natsMsg *);
+
 /* plain.c: what the options of a test of plain streams begin with. */
 struct plain_options {
 	uint64_t streams, subjects; /* so many, and of each stream */

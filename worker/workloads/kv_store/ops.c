@@ -10,6 +10,8 @@
 #define SMALL	   16 /* most are at most so many times the smallest */
 #define BRIEF_NS   (3 * CLOCK_S)
 #define WATCH_MAX  20 /* seconds */
+#define REST_NS	   (15 * CLOCK_S)
+#define FLEETING   5 /* seconds */
 
 static const struct bucket_config *
 config_of(const struct worker *w, const struct operation *op)
@@ -27,6 +29,21 @@ draw_key(struct worker *w)
 	return 1 + (uint32_t)operate_below(w, o->keys);
 }
 
+/*
+ * A key that is written. Where servers make markers every second key rests for
+ * a while, in turn, so that its last value grows old.
+ */
+static uint32_t
+draw_written(struct worker *w, const struct operation *op)
+{
+	const struct bucket_options *o = w->options;
+	uint64_t turn = clock_mono_ns() / REST_NS % 2;
+
+	if (config_of(w, op)->marker_ns == 0 || o->keys < 2)
+		return draw_key(w);
+	return 1 + (uint32_t)(turn + 2 * operate_below(w, o->keys / 2));
+}
+
 static bool
 draw_put(struct worker *w, struct operation *op)
 {
@@ -39,7 +56,7 @@ draw_put(struct worker *w, struct operation *op)
 		high = low * SMALL;
 	if (high < low)
 		high = low;
-	op->subject = draw_key(w);
+	op->subject = draw_written(w, op);
 	op->size = (uint32_t)(low + operate_below(w, high - low + 1));
 	return true;
 }
@@ -67,6 +84,16 @@ draw_ttl(struct worker *w)
 	return (1 + operate_below(w, TTL_MAX)) * CLOCK_S;
 }
 
+/* Where markers are made half of the values are gone soon. */
+static bool
+draw_value(struct worker *w, struct operation *op)
+{
+	draw_put(w, op);
+	if (config_of(w, op)->marker_ns != 0 && operate_below(w, 2) == 0)
+		op->ttl_ns = (1 + operate_below(w, FLEETING)) * CLOCK_S;
+	return true;
+}
+
 /* A key with a lifetime; half of the time it must be new. */
 static bool
 draw_put_ttl(struct worker *w, struct operation *op)
@@ -81,7 +108,7 @@ draw_put_ttl(struct worker *w, struct operation *op)
 static bool
 draw_delete(struct worker *w, struct operation *op)
 {
-	op->subject = draw_key(w);
+	op->subject = draw_written(w, op);
 	op->marks = "DEL";
 	op->subject_last = op->at->subject_last[op->subject];
 	op->expects_subject = op->subject_last != 0 && operate_below(w, 4) == 0;
@@ -215,7 +242,7 @@ send_keys(struct worker *w, struct operation *op)
 }
 
 static const struct operate_row rows[] = {
-    {"put", 30, 0, draw_put, operate_put},
+    {"put", 30, 0, draw_value, operate_put},
     {"create", 5, 0, draw_create, operate_put},
     {"update", 10, 0, draw_update, operate_put},
     {"put-ttl", 2, LEVEL_2_11, draw_put_ttl, operate_put},
