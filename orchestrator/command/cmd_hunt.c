@@ -13,6 +13,7 @@
 
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/folder.h"
+#include "orchestrator/command/job.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
@@ -365,6 +366,8 @@ take_options(struct driver *d, int argc, char **argv)
 	if (n == 1 || h->base.test[0] != '\0')
 		return usage_error("hunt: \"%s\": name tests with --tests",
 		    n == 1 ? word : h->base.test);
+	if (job_is_dumped())
+		return job_dump(&h->base, hunt_options, &h->own);
 	bad = folder_name(h->base.out, sizeof(h->base.out), "hunt");
 	text_set(h->dir, sizeof(h->dir), h->base.out);
 	if (bad == 0)
@@ -446,7 +449,7 @@ cmd_hunt(int argc, char **argv)
 	d->signals = d->dir_fd = -1;
 	term_look(&d->term, stderr);
 	code = take_options(d, argc, argv);
-	if (code == 0)
+	if (code == 0 && !job_is_dumped())
 		code = drive(d);
 	hunt_fini(&d->h);
 	if (d->signals >= 0)
