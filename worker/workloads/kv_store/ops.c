@@ -10,8 +10,6 @@
 #define SMALL	   16 /* most are at most so many times the smallest */
 #define BRIEF_NS   (3 * CLOCK_S)
 #define WATCH_MAX  20 /* seconds */
-#define REST_NS	   (15 * CLOCK_S)
-#define FLEETING   5 /* seconds */
 
 static const struct bucket_config *
 config_of(const struct worker *w, const struct operation *op)
@@ -29,19 +27,13 @@ draw_key(struct worker *w)
 	return 1 + (uint32_t)operate_below(w, o->keys);
 }
 
-/*
- * A key that is written. Where servers make markers every second key rests for
- * a while, in turn, so that its last value grows old.
- */
 static uint32_t
 draw_written(struct worker *w, const struct operation *op)
 {
 	const struct bucket_options *o = w->options;
-	uint64_t turn = clock_mono_ns() / REST_NS % 2;
 
-	if (config_of(w, op)->marker_ns == 0 || o->keys < 2)
-		return draw_key(w);
-	return 1 + (uint32_t)(turn + 2 * operate_below(w, o->keys / 2));
+	return config_of(w, op)->marker_ns != 0 ? operate_draw_awake(w, o->keys)
+						: draw_key(w);
 }
 
 static bool
@@ -84,13 +76,12 @@ draw_ttl(struct worker *w)
 	return (1 + operate_below(w, TTL_MAX)) * CLOCK_S;
 }
 
-/* Where markers are made half of the values are gone soon. */
 static bool
 draw_value(struct worker *w, struct operation *op)
 {
 	draw_put(w, op);
-	if (config_of(w, op)->marker_ns != 0 && operate_below(w, 2) == 0)
-		op->ttl_ns = (1 + operate_below(w, FLEETING)) * CLOCK_S;
+	if (config_of(w, op)->marker_ns != 0)
+		op->ttl_ns = operate_draw_fleeting(w);
 	return true;
 }
 
