@@ -770,6 +770,7 @@ enter_removal(struct contents *ct, const struct event *ev)
 	    .from_ns = ev->time_ns,
 	    .keep = m->keep,
 	    .attempt = m->attempt,
+	    .deletes = m->how == REMOVER_DELETE,
 	    .scope = {m->subject, m->first, m->last}};
 
 	if (st == NULL || m->attempt == 0)
