@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * misanswered: a stream does what its configuration forbids, or says that it
- * forbids what it allows.
+ * forbids what it allows, or that it is full when it is not.
  *
  * Rule (guarantees 39): a stream that denies deletes or purges refuses each of
  * them, and one that does not allow rollups refuses a publish that asks for
@@ -13,12 +13,20 @@
  * and is not judged. A refusal counts by its text alone: with others the same
  * codes say something else. A replica that is behind has the stream as it was
  * made, too.
+ *
+ * A stream that refuses by a number of messages (10077, guarantees 19) is full
+ * if that many may ever have been there since the request was sent: what may be
+ * there, what left meanwhile, all that is under way, and all that may be
+ * stored, unheard. It is a violation only if one leader was steady.
  */
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
 
 #define NOT_PERMITTED "not permitted"
+#define FULL	      10077
+#define FULL_ALL      "maximum messages exceeded"
+#define FULL_SUBJECT  "maximum messages per subject exceeded"
 
 static bool
 is_refused_so(const char *why)
@@ -85,26 +93,70 @@ on_publish(struct check *c, const struct event *ev)
 	    c, ev, !st->terms.allow_rollup, "a publish that replaces others");
 }
 
+/* A publish was refused, or not certainly, since the stream is full. */
+static void
+judge_full(struct check *c, const struct msg_publish_fail *m)
+{
+	const struct stock *st = contents_stock(c->contents, m->stream);
+	const struct publishing *p = contents_publishing(c->contents, m->id);
+	const struct ledger_stream *s = ledger_stream(c->ledger, m->stream);
+	bool is_of_all = strstr(m->why, FULL_ALL) != NULL;
+	struct anomaly a = {.kind = ANOMALY_MISANSWERED,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 19",
+	    .stream = m->stream,
+	    .ids = {m->id}};
+	struct check_span span = {.what = LEADERS_STREAM,
+	    .name = s->name,
+	    .replicas = s->replicas,
+	    .to_ns = c->now_ns};
+	uint64_t most, limit;
+
+	if (st == NULL || p == NULL || p->stream != m->stream ||
+	    st->terms.discard != DISCARD_NEW || m->code != FULL ||
+	    (!is_of_all && strstr(m->why, FULL_SUBJECT) == NULL))
+		return;
+	most = contents_most(c->contents, m->stream,
+	    is_of_all ? 0 : p->terms.subject, p->sent_ns);
+	limit = is_of_all ? limits_tight(st).messages
+			  : limits_tight(st).per_subject;
+	check_judged(c, most != UINT64_MAX);
+	/* It is one of these itself. */
+	if (most > limit)
+		return;
+	span.from_ns = p->sent_ns;
+	check_raise_steady(c, &a, &span,
+	    "a publish to subject %u of stream %s was refused (\"%s\"), "
+	    "although at most %llu messages can have been there, and %llu may",
+	    p->terms.subject, s->name, m->why, (unsigned long long)most - 1,
+	    (unsigned long long)limit);
+}
+
 static int
 misanswered_event(struct check *c, const struct event *ev)
 {
 	if (ledger_stream(c->ledger, ev->u.change_ok.stream) == NULL)
 		return 0;
+	/* FAIL and UNKNOWN have the same fields. */
+	if (ev->type == MESSAGE_PUBLISH_FAIL ||
+	    ev->type == MESSAGE_PUBLISH_UNKNOWN)
+		judge_full(c, &ev->u.publish_fail);
 	if (ev->type == MESSAGE_CHANGE_OK || ev->type == MESSAGE_CHANGE_FAIL)
 		on_change(c, ev);
-	else
+	else if (ev->type != MESSAGE_PUBLISH_UNKNOWN)
 		on_publish(c, ev);
 	return 0;
 }
 
 static const enum message_type types[] = {MESSAGE_CHANGE_OK,
-    MESSAGE_CHANGE_FAIL, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_FAIL, 0};
+    MESSAGE_CHANGE_FAIL, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_FAIL,
+    MESSAGE_PUBLISH_UNKNOWN, 0};
 
 const struct check_ops check_misanswered = {
     .name = "misanswered",
-    .summary = "streams refuse what they forbid, and say so of nothing else",
+    .summary = "streams refuse what they forbid, or what is too much, alone",
     .rule = "guarantees 39",
     .types = types,
-    .unit = "requests for what is forbidden",
+    .unit = "answers about what is forbidden, or too much",
     .event = misanswered_event,
 };

@@ -123,6 +123,110 @@ rollups(void **state)
 	store_end(&s);
 }
 
+static void
+is_full(
+    struct store_story *s, enum message_type type, uint64_t id, const char *why)
+{
+	struct event ev = {.type = type};
+
+	ev.u.publish_fail.stream = STORE_STREAM;
+	ev.u.publish_fail.id = id;
+	ev.u.publish_fail.attempt = 1;
+	ev.u.publish_fail.code = 10077;
+	text_set(ev.u.publish_fail.why, sizeof(ev.u.publish_fail.why), why);
+	store_feed(s, &ev);
+}
+
+static void
+full(struct store_story *s, enum message_type type, const char *why)
+{
+	struct msg_publish_terms t = store_terms(s, 1);
+
+	store_sent(s, &t);
+	is_full(s, type, t.id, why);
+}
+
+/* Its leader is seen after that, too. */
+static void
+look_again(struct store_story *s)
+{
+	store_pass(s, 10 * CLOCK_S);
+}
+
+/* Ten messages, of five subjects, and a refusal for a limit of so many. */
+static void
+refuse(struct store_story *s, uint64_t messages, uint64_t of_subject,
+    enum message_type type)
+{
+	struct msg_contents terms = {.discard = DISCARD_NEW,
+	    .max_messages = messages,
+	    .per_subject = of_subject,
+	    .discard_new_per_subject = of_subject != 0};
+
+	store_begin(s, &terms);
+	s->more = look_again;
+	store_publish_many(s, 10, 5);
+	full(s, type,
+	    of_subject != 0 ? "maximum messages per subject exceeded (10077)"
+			    : "maximum messages exceeded (10077)");
+}
+
+/* A stream that says that it is full: is, was, may be, or can't be. */
+static void
+too_full(void **state)
+{
+	static const enum message_type types[] = {
+	    MESSAGE_PUBLISH_FAIL, MESSAGE_PUBLISH_UNKNOWN};
+	struct msg_publish_terms t;
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		refuse(&s, 11, 0, types[i]);
+		store_end_with(&s, ANOMALY_MISANSWERED, VOWED);
+		refuse(&s, 0, 3, types[i]);
+		store_end_with(&s, ANOMALY_MISANSWERED, VOWED);
+		refuse(&s, 10, 0, types[i]);
+		store_end(&s);
+		refuse(&s, 0, 2, types[i]);
+		store_end(&s);
+	}
+	/* Another one may be stored, unheard; and one has left meanwhile. */
+	for (i = 0; i < 2; i++) {
+		store_begin(&s, &(struct msg_contents){.discard = DISCARD_NEW,
+				    .max_messages = 11});
+		store_publish_many(&s, 10, 5);
+		t = store_terms(&s, 2);
+		store_sent(&s, &t);
+		if (i == 0) {
+			store_unknown(&s, t.id, true);
+			full(&s, MESSAGE_PUBLISH_FAIL,
+			    "maximum messages exceeded (10077)");
+		} else {
+			store_acked(&s, t.id, s.last + 1, false);
+			t = store_terms(&s, 1);
+			store_sent(&s, &t);
+			store_delete(&s, 3);
+			is_full(&s, MESSAGE_PUBLISH_FAIL, t.id,
+			    "maximum messages exceeded (10077)");
+		}
+		store_end(&s);
+	}
+	/* A fault: who refused it may not know all. */
+	store_begin(&s,
+	    &(struct msg_contents){.discard = DISCARD_NEW, .max_messages = 20});
+	store_publish_many(&s, 10, 5);
+	store_fault(&s);
+	full(&s, MESSAGE_PUBLISH_FAIL, "maximum messages exceeded (10077)");
+	store_end_with(&s, ANOMALY_MISANSWERED, CLASS_WARNING);
+	/* By bytes nothing is said. */
+	store_begin(&s,
+	    &(struct msg_contents){.discard = DISCARD_NEW, .max_messages = 20});
+	full(&s, MESSAGE_PUBLISH_FAIL, "maximum bytes exceeded (10077)");
+	store_end(&s);
+}
+
 int
 main(void)
 {
@@ -130,6 +234,7 @@ main(void)
 	    cmocka_unit_test(removals),
 	    cmocka_unit_test(legal),
 	    cmocka_unit_test(rollups),
+	    cmocka_unit_test(too_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
