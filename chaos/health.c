@@ -313,7 +313,7 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 			   : 0;
 	w->meta_current =
 	    w->leads_meta && rows.all_current && rows.n + 1 == w->meta_size;
-	if (w->leads_meta)
+	if (w->leads_meta && !h->cluster->nodes[node - 1].is_apart)
 		tell_leader(h, 1, "", name);
 	w->assets = json_count(o, "streams") + json_count(o, "consumers");
 	w->stored = json_count(o, "memory");
@@ -515,24 +515,39 @@ health_is_watching(const struct health *h)
 	return false;
 }
 
+/* Does the leader of this node's meta group see all of it current? */
+static bool
+meta_is_whole(const struct health *h, unsigned node)
+{
+	const struct cluster *c = h->cluster;
+	unsigned group = c->nodes[node - 1].group, i;
+	unsigned size = cluster_group_size(c, group);
+	const struct watched *w;
+
+	for (i = 0; i < c->n; i++) {
+		w = &h->nodes[i];
+		if (c->nodes[i].group == group && w->leads_meta &&
+		    w->meta_current && w->meta_size >= size)
+			return true;
+	}
+	return size == 1; /* there is none then */
+}
+
 bool
 health_is_whole(const struct health *h, uint64_t since_ns, char *why)
 {
 	const struct cluster *c = h->cluster;
-	const struct watched *w;
-	bool has_leader = c->n == 1;
+	bool has_leader = true;
 	unsigned i;
 
 	why[0] = '\0';
 	for (i = 1; i <= c->n && why[0] == '\0'; i++) {
-		w = &h->nodes[i - 1];
 		if (c->ops->node_is_ready != NULL &&
 		    !c->ops->node_is_ready(h->cluster, i))
 			say_missing(why, " is not ready", c->nodes[i - 1].name);
 		else
 			say_lacks(h, i, since_ns, why);
-		has_leader |=
-		    w->leads_meta && w->meta_current && w->meta_size >= c->n;
+		has_leader &= meta_is_whole(h, i);
 	}
 	if (why[0] != '\0' || !health_is_watching(h))
 		return why[0] == '\0';
@@ -548,7 +563,8 @@ health_meta_leader(const struct health *h, uint64_t since_ns)
 	unsigned i;
 
 	for (i = 0; i < h->cluster->n; i++)
-		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns)
+		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns &&
+		    !h->cluster->nodes[i].is_apart)
 			return i + 1;
 	return 0;
 }
@@ -631,12 +647,9 @@ health_assets(
 unsigned
 health_meta_size(const struct health *h, uint64_t since_ns)
 {
-	unsigned i;
+	unsigned leader = health_meta_leader(h, since_ns);
 
-	for (i = 0; i < h->cluster->n; i++)
-		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns)
-			return h->nodes[i].meta_size;
-	return 0;
+	return leader != 0 ? h->nodes[leader - 1].meta_size : 0;
 }
 
 uint64_t

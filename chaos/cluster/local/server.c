@@ -61,8 +61,9 @@ server_client_port(const struct cluster *c, unsigned node)
 {
 	const struct local *l = c->state;
 
-	return server_has_client_front(c) ? l->links.client_fronts[node - 1]
-					  : l->nodes[node - 1].client;
+	return server_has_client_front(c)
+		   ? l->links.fronts[LINKS_CLIENTS][node - 1]
+		   : l->nodes[node - 1].client;
 }
 
 int
@@ -78,10 +79,12 @@ server_write_config(struct cluster *c, unsigned node)
 	    .route = n->route,
 	    .profile = n->profile,
 	    .advertise = (uint16_t)server_client_port(c, node),
-	    .cluster = c->n > 1 ? name : NULL,
-	    .fronts = l->links.fronts,
+	    .remote = n->remote,
+	    .cluster = name,
+	    .topology = &l->topology,
+	    .fronts = l->links.fronts[LINKS_ROUTES],
+	    .remotes = l->links.fronts[LINKS_REMOTES],
 	    .node = node,
-	    .n = c->n,
 	    .max_connections = c->nodes[node - 1].config_mark};
 	struct buf out;
 	int err;
