@@ -51,6 +51,7 @@ struct watched {
 	uint64_t goroutines;
 	struct health_varz varz;
 	uint64_t process, process_ns; /* as told last, and when */
+	uint32_t gateways, leafs;     /* as told last */
 };
 
 /* The leader of a group as it was emitted last, and when it was seen last. */
@@ -346,6 +347,28 @@ tell_process(struct health *h, unsigned node)
 	child_emit(h->child, &ev);
 }
 
+/*
+ * What comes through gateways and leaf nodes is judged otherwise. Emit how many
+ * there are when that has changed; before it was said there are none.
+ */
+static void
+tell_remotes(struct health *h, unsigned node, const cJSON *o)
+{
+	struct watched *w = &h->nodes[node - 1];
+	struct event ev = {.type = MESSAGE_SERVER_REMOTES};
+	struct msg_server_remotes *m = &ev.u.server_remotes;
+
+	m->gateways = (uint32_t)cJSON_GetArraySize(
+	    json_get(json_get(o, "gateway"), "gateways"));
+	m->leafs = (uint32_t)json_count(o, "leafnodes");
+	if (m->gateways == w->gateways && m->leafs == w->leafs)
+		return;
+	w->gateways = m->gateways;
+	w->leafs = m->leafs;
+	m->node = node;
+	child_emit(h->child, &ev);
+}
+
 static void
 take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 {
@@ -414,6 +437,7 @@ health_take(struct health *h, const struct health_answer *a)
 	} else if (o != NULL) {
 		take_varz(w, o, a->asked_ns);
 		tell_process(h, a->node);
+		tell_remotes(h, a->node, o);
 	}
 	cJSON_Delete(o);
 	return is_page;

@@ -84,6 +84,24 @@ topology_name(const struct topology *t, unsigned cluster,
 }
 
 void
+topology_base(const struct run_config *c, char out[static TOPOLOGY_FULL_MAX])
+{
+	text_format(
+	    out, TOPOLOGY_FULL_MAX, "nb_%llx", (unsigned long long)c->run);
+}
+
+void
+topology_full_name(const struct topology *t, const char *base, unsigned cluster,
+    char out[static TOPOLOGY_FULL_MAX])
+{
+	char name[TOPOLOGY_NAME_MAX];
+
+	topology_name(t, cluster, name);
+	text_format(out, TOPOLOGY_FULL_MAX, "%s%s%s", base,
+	    name[0] != '\0' ? "_" : "", name);
+}
+
+void
 topology_server(const struct run_config *c, unsigned node,
     char out[static TOPOLOGY_NAME_MAX])
 {

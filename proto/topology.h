@@ -45,7 +45,17 @@ unsigned topology_size(const struct topology *, unsigned cluster);
 void topology_name(const struct topology *, unsigned cluster,
     char out[static TOPOLOGY_NAME_MAX]);
 
-/* The same of a server of a run. */
+/*
+ * The same as servers have it in their configuration: behind the name of the
+ * run's only cluster, which topology_base() makes.
+ */
+#define TOPOLOGY_FULL_MAX 48
+void topology_base(
+    const struct run_config *, char out[static TOPOLOGY_FULL_MAX]);
+void topology_full_name(const struct topology *, const char *base,
+    unsigned cluster, char out[static TOPOLOGY_FULL_MAX]);
+
+/* As topology_name(), of a server of a run. */
 void topology_server(const struct run_config *, unsigned node,
     char out[static TOPOLOGY_NAME_MAX]);
 

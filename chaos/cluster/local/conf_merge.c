@@ -669,27 +669,15 @@ put_urls(struct conf *c, struct conf_node *urls, const struct conf_server *s,
 	}
 }
 
-/* The name of a cluster: of the only one as it is given. */
-static void
-name_cluster(
-    const struct conf_server *s, unsigned cluster, char *out, size_t size)
-{
-	char name[TOPOLOGY_NAME_MAX];
-
-	topology_name(s->topology, cluster, name);
-	text_format(
-	    out, size, "%s%s%s", s->cluster, name[0] != '\0' ? "_" : "", name);
-}
-
 static void
 put_cluster(struct conf *c, const struct conf_server *s, unsigned cluster)
 {
 	struct conf_node *n = conf_find(c->root, "cluster"), *routes;
-	char name[CONF_NAME_MAX];
+	char name[TOPOLOGY_FULL_MAX];
 
 	if (n == NULL)
 		n = conf_put(c, c->root, "cluster", CONF_MAP);
-	name_cluster(s, cluster, name, sizeof(name));
+	topology_full_name(s->topology, s->cluster, cluster, name);
 	conf_put_text(c, n, "name", name);
 	put_address(c, n, "listen", s->route);
 	put_address(c, n, "advertise", s->fronts[s->node - 1]);
@@ -705,10 +693,10 @@ put_gateway(struct conf *c, const struct conf_server *s, unsigned cluster)
 {
 	struct conf_node *n = conf_put(c, c->root, GATEWAY, CONF_MAP);
 	struct conf_node *list, *one;
-	char name[CONF_NAME_MAX];
+	char name[TOPOLOGY_FULL_MAX];
 	unsigned i;
 
-	name_cluster(s, cluster, name, sizeof(name));
+	topology_full_name(s->topology, s->cluster, cluster, name);
 	conf_put_text(c, n, "name", name);
 	put_address(c, n, "listen", s->remote);
 	put_address(c, n, "advertise", s->remotes[s->node - 1]);
@@ -720,7 +708,7 @@ put_gateway(struct conf *c, const struct conf_server *s, unsigned cluster)
 		if (one == NULL)
 			return;
 		conf_append(list, one);
-		name_cluster(s, i, name, sizeof(name));
+		topology_full_name(s->topology, s->cluster, i, name);
 		conf_put_text(c, one, "name", name);
 		put_urls(c, conf_put(c, one, "urls", CONF_ARRAY), s, i, "",
 		    s->remotes);

@@ -71,7 +71,8 @@ server_write_config(struct cluster *c, unsigned node)
 {
 	struct local *l = c->state;
 	const struct local_node *n = &l->nodes[node - 1];
-	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32], name[32];
+	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32];
+	char name[TOPOLOGY_FULL_MAX];
 	struct conf_server s = {.name = c->nodes[node - 1].name,
 	    .dir = dir,
 	    .client = n->client,
@@ -91,8 +92,7 @@ server_write_config(struct cluster *c, unsigned node)
 
 	server_dir(c, node, dir, sizeof(dir));
 	text_format(path, sizeof(path), "%s/server.conf", dir);
-	text_format(
-	    name, sizeof(name), "nb_%llx", (unsigned long long)c->config->run);
+	topology_base(c->config, name);
 	buf_init(&out, CONF_WRITE_MAX);
 	err = conf_merge_write(&l->confs[node - 1], &s, &out);
 	if (err == 0)
