@@ -178,6 +178,7 @@ struct cluster_node {
 };
 
 struct admin;
+struct backup;
 struct change;
 struct chaos;
 struct health;
@@ -194,6 +195,7 @@ struct cluster {
 	const char *monitor_socket;
 	struct admin *admin;   /* NULL unless CLUSTER_CAN_ADMIN is needed */
 	struct change *change; /* of a stream of the run; NULL: none yet */
+	struct backup *backup; /* likewise */
 	/*
 	 * What the run's faults need of it, from the schedule, before
 	 * prepare: CLUSTER_CAN_*; the first mode that needs each of these;

@@ -15,6 +15,7 @@
 
 #include "chaos/account.h"
 #include "chaos/admin.h"
+#include "chaos/backup.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/change.h"
 #include "chaos/health.h"
@@ -322,6 +323,36 @@ void
 admin_done(struct admin *a)
 {
 	(void)a;
+}
+
+const char *
+admin_parts(struct admin *a, enum admin_account account)
+{
+	(void)a;
+	(void)account;
+	return some_time(9) != 0 ? "_INBOX.1.parts" : NULL;
+}
+
+/* The answer, then parts without end, which ends now and then. */
+int
+admin_take(struct admin *a, admin_sink *sink, void *arg)
+{
+	static const char answer[] = "{\"state\":{\"messages\":1}}";
+
+	(void)a;
+	switch (some_time(4)) {
+	case 0:
+		return -EAGAIN;
+	case 1:
+		sink(arg, false, answer, sizeof(answer) - 1, "");
+		return 0;
+	case 2:
+		sink(arg, true, "", 0, some_time(9) == 0 ? "408" : "204");
+		return 0;
+	default:
+		sink(arg, true, "part", 4, "");
+		return 0;
+	}
 }
 
 /* The driver of the stub */
@@ -635,6 +666,8 @@ world_end(void)
 {
 	if (world != NULL) {
 		change_end(&world->cluster);
+		backup_end(&world->cluster);
+		support_dir_remove(world->config.out);
 		cJSON_Delete(world->stream);
 	}
 	free(world);
@@ -644,6 +677,7 @@ world_end(void)
 static void
 world_begin(const struct run_config *config, uint64_t noise)
 {
+	char folder[SUPPORT_PATH_MAX];
 	unsigned i;
 
 	world_end();
@@ -659,6 +693,8 @@ world_begin(const struct run_config *config, uint64_t noise)
 	world->config = *config;
 	text_set(
 	    world->config.cluster, sizeof(world->config.cluster), driver->name);
+	support_dir_make(folder);
+	text_set(world->config.out, sizeof(world->config.out), folder);
 	world->cluster.ops = driver;
 	world->cluster.config = &world->config;
 	world->cluster.n = (unsigned)config->servers;
