@@ -273,6 +273,8 @@ take(struct reader *reader, natsMsg *msg, const struct delivery *d)
 	}
 	r->read++;
 	reader->is_over = d->pending == 0;
+	if (request_header(msg, TELL_REASON)[0] != '\0')
+		return 1; /* a marker, which the server wrote itself */
 	m->stream = r->of->stream;
 	m->backup = r->backup;
 	m->seq = d->seq;
