@@ -53,12 +53,12 @@ static struct world {
 	struct link_policy links[CONFIG_NODES_MAX + 1][CONFIG_NODES_MAX + 1];
 	uint64_t links_ns; /* when one was set last */
 	struct rng noise;
-	uint64_t quiet_until_ns; /* nothing is healthy before */
-	unsigned meta_size;
-	cJSON *stream;	/* configuration of the one there is */
-	bool is_info;	/* that is what was asked for last */
-	bool refuses;	/* to end servers */
-	unsigned whole; /* times that it was told to be so again */
+	uint64_t quiet_until_ns;   /* nothing is healthy before */
+	unsigned meta_size, peers; /* replicas of the stream, as bits */
+	cJSON *stream;		   /* configuration of the one there is */
+	bool is_info;		   /* that is what was asked for last */
+	bool refuses;		   /* to end servers */
+	unsigned whole;		   /* times that it was told to be so again */
 	struct found found[FOUND_MAX + 1];
 	unsigned nfound;
 	unsigned asked;	      /* moments that it waits for, as bits */
@@ -218,6 +218,17 @@ health_pick_group(const struct health *h, bool consumers, uint64_t dice,
 	return any_running();
 }
 
+/* Its replicas; each server sees them. */
+bool
+health_stream_of(const struct health *h, unsigned node, const char *name,
+    struct health_stream *out)
+{
+	(void)h;
+	(void)node;
+	*out = (struct health_stream){.name = name, .peers = world->peers};
+	return true;
+}
+
 unsigned
 health_group_leader(const struct health *h, const char *name, uint64_t since_ns)
 {
@@ -242,6 +253,20 @@ health_meta_size(const struct health *h, uint64_t since_ns)
 	return world->meta_size;
 }
 
+/* Another server, if there is one, takes the place of {"peer":"n3"}. */
+static void
+remove_peer(const char *body)
+{
+	unsigned node = (unsigned)(body[strlen("{\"peer\":\"n")] - '1'), i;
+
+	for (i = 0; i < world->cluster.n; i++)
+		if ((world->peers & (1U << i)) == 0) {
+			world->peers &= ~(1U << node);
+			world->peers |= 1U << i;
+			return;
+		}
+}
+
 int
 admin_request(struct admin *a, enum admin_account account, unsigned node,
     const char *subject, const char *body)
@@ -251,6 +276,8 @@ admin_request(struct admin *a, enum admin_account account, unsigned node,
 	(void)node;
 	if (strcmp(subject, "$JS.API.SERVER.REMOVE") == 0)
 		world->meta_size = world->cluster.n - 1;
+	if (strcmp(subject, "$JS.API.STREAM.PEER.REMOVE.NB_1_s") == 0)
+		remove_peer(body);
 	world->is_info = strcmp(subject, "$JS.API.STREAM.INFO.NB_1_s") == 0;
 	if (strcmp(subject, "$JS.API.STREAM.UPDATE.NB_1_s") == 0 &&
 	    some_time(4) != 0) {
@@ -699,6 +726,7 @@ world_begin(const struct run_config *config, uint64_t noise)
 	world->cluster.config = &world->config;
 	world->cluster.n = (unsigned)config->servers;
 	world->meta_size = world->cluster.n;
+	world->peers = (1U << config->replicas) - 1;
 	rng_init(&world->noise, noise, "noise");
 	now_ns = 1000 * CLOCK_S;
 	for (i = 0; i < world->cluster.n; i++) {
