@@ -230,6 +230,7 @@ health_varz(const struct health *h, unsigned node, struct health_varz *out)
 	(void)h;
 	*out = world->servers[node - 1].varz;
 	out->asked_ns = now_ns;
+	out->now_ns = 1;
 	return world->servers[node - 1].runs;
 }
 
@@ -336,6 +337,7 @@ stub_start(struct cluster *c, unsigned node)
 		return 0;
 	s->runs = true;
 	s->is_stopped = s->is_told = false;
+	s->varz.ahead_ns = 0;
 	s->well_ns = now_ns + some_time(4 * CLOCK_S);
 	text_format(s->varz.version, sizeof(s->varz.version), "9.%u.9",
 	    c->nodes[node - 1].binary);
@@ -557,6 +559,14 @@ stub_rot(struct cluster *c, unsigned node, const struct disk_rot *rot,
 }
 
 static int
+stub_clock(struct cluster *c, unsigned node, int64_t ahead_ns)
+{
+	assert_true(c->ops->node_runs(c, node));
+	world->servers[node - 1].varz.ahead_ns = ahead_ns;
+	return 0;
+}
+
+static int
 stub_disk_set(struct cluster *c, unsigned node, const struct disk_policy *p)
 {
 	(void)c;
@@ -615,6 +625,7 @@ static const struct cluster_ops stub = {
     .link_flow = stub_link_flow,
     .node_clients = stub_clients,
     .node_rot = stub_rot,
+    .node_clock = stub_clock,
     .disk_set = stub_disk_set,
     .disk_effect = stub_disk_effect,
     .disk_cut = stub_disk_cut,
