@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * consumer_resurrected, consumer_missing, wrong_state, misanswered: what is
- * said of consumers that come, change and go.
+ * consumer_resurrected, consumer_missing, wrong_state, limit_exceeded,
+ * misanswered, not_redelivered: what is said of consumers that come, change
+ * and go.
  *
  * Rule (guarantees 24): one whose creation was confirmed is there until its
  * end is asked for, and one whose deletion was confirmed is not, nor is it
@@ -15,6 +16,13 @@
  * consumer exists the meta leader says, and what it is its own leader: each
  * convicts when it was steady. With one replica, or in memory, what a server
  * has kept ends with it.
+ *
+ * Rule (guarantees 15): one that says that it has something to deliver gives
+ * it to a client that waits, within 60 s and three of its longest waits. That
+ * is after the load, of a consumer that is not paused; with MaxDeliver what
+ * awaits its ack may have been sent as often as it may. It convicts by a
+ * steady leader, unless the client connected anew, whose interest a server may
+ * not know, or the host was overloaded.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,12 +34,16 @@
 
 #define HEARD_NS (2 * CLOCK_S)	/* all servers have heard of a consumer */
 #define LASTS_NS (20 * CLOCK_S) /* numbers that are not repaired */
+#define STILL_NS (10 * CLOCK_S) /* nothing of its client is on its way */
 #define POLLS	 3
+#define STUCK_NS (60 * CLOCK_S) /* in which something has to come */
+#define WAITS	 9 /* ack waits: three, of a back-off that ends with 3 */
 
 /* What was raised of a life, once each, and what it said last. */
 struct slot {
 	uint64_t life;
 	bool told_missing, told_back, told_anew, told_more;
+	bool told_forgot, told_limit;
 	struct msg_consumer_seen said; /* for so often, and first: */
 	unsigned polls;
 };
@@ -39,6 +51,7 @@ struct slot {
 struct resurrected_state {
 	struct slot *slots; /* by consumer */
 	uint32_t n;
+	uint64_t reconnected_ns; /* a client did, last */
 };
 
 /* Raise what convicts by a span, unless one replica explains it. */
@@ -173,7 +186,7 @@ most_pending(const struct check *c, const struct life *f, uint64_t delivered)
  * wrong for a while: it is repaired when it is asked for.
  */
 static void
-judge_numbers(struct check *c, const struct life *f, struct slot *t,
+judge_pending(struct check *c, const struct life *f, struct slot *t,
     const struct msg_consumer_seen *m)
 {
 	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
@@ -183,15 +196,7 @@ judge_numbers(struct check *c, const struct life *f, struct slot *t,
 	struct check_span span = check_life_span(c, f, t->said.asked_ns, name);
 	uint64_t most;
 
-	if (t->polls == 0 || m->delivered != t->said.delivered ||
-	    m->pending != t->said.pending ||
-	    m->delivered_seq != t->said.delivered_seq) {
-		t->said = *m;
-		t->polls = 0;
-	}
-	if (t->told_more || ++t->polls < POLLS ||
-	    m->asked_ns < t->said.asked_ns + LASTS_NS || !life_is_certain(f) ||
-	    !contents_has(c->contents, f->stream))
+	if (t->told_more || m->asked_ns < t->said.asked_ns + LASTS_NS)
 		return;
 	most = most_pending(c, f, m->delivered_seq);
 	if (m->pending <= most)
@@ -204,6 +209,93 @@ judge_numbers(struct check *c, const struct life *f, struct slot *t,
 	    f->name, (unsigned long long)m->pending, (unsigned long long)most,
 	    (unsigned long long)m->delivered_seq, m->server, t->polls,
 	    (double)(m->asked_ns - t->said.asked_ns) / 1e9);
+}
+
+/*
+ * It has forgotten what it delivered and nobody ended: its floor is behind
+ * that, or it awaits fewer acks, and has not so many to deliver that these are
+ * among them, as with another leader that has not heard of their delivery.
+ */
+static void
+judge_forgotten(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 37",
+	    .stream = f->stream};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span = check_life_span(c, f, t->said.asked_ns, name);
+	struct life_owed owed;
+
+	if (t->told_forgot || m->asked_ns < t->said.asked_ns + STILL_NS ||
+	    check_life_class(c, f) != CLASS_VIOLATION)
+		return;
+	owed = life_owes(c->lives, c->contents, f, t->said.asked_ns, c->now_ns);
+	if (owed.taken == 0 || (m->floor_seq < owed.lowest &&
+				   (m->ack_pending >= owed.taken ||
+				       m->ack_pending + m->pending >= owed.n)))
+		return;
+	t->told_forgot = true;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s awaits %llu acks, has %llu messages to deliver, and "
+	    "its ack floor is %llu; of what it must deliver %llu messages are "
+	    "not ended, of which it has delivered %llu, the lowest at sequence "
+	    "%llu; its leader %s said so %u times in %.1f s",
+	    f->name, (unsigned long long)m->ack_pending,
+	    (unsigned long long)m->pending, (unsigned long long)m->floor_seq,
+	    (unsigned long long)owed.n, (unsigned long long)owed.taken,
+	    (unsigned long long)owed.lowest, m->server, t->polls,
+	    (double)(m->asked_ns - t->said.asked_ns) / 1e9);
+}
+
+/* It waits for more acks than it may. */
+static void
+judge_limit(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_LIMIT_EXCEEDED,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 14",
+	    .stream = f->stream};
+	uint64_t most = life_max_ack_pending(f);
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span = check_life_span(c, f, m->asked_ns, name);
+
+	if (t->told_limit || most == 0 || m->ack_pending <= most)
+		return;
+	t->told_limit = true;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s awaits %llu acks, as its leader %s says, and its "
+	    "MaxAckPending was never above %llu",
+	    f->name, (unsigned long long)m->ack_pending, m->server,
+	    (unsigned long long)most);
+}
+
+static bool
+is_same(const struct msg_consumer_seen *a, const struct msg_consumer_seen *b)
+{
+	return a->delivered == b->delivered &&
+	       a->delivered_seq == b->delivered_seq && a->floor == b->floor &&
+	       a->floor_seq == b->floor_seq && a->pending == b->pending &&
+	       a->ack_pending == b->ack_pending;
+}
+
+/* What it says over and over again. */
+static void
+judge_numbers(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	judge_limit(c, f, t, m);
+	if (t->polls == 0 || !is_same(m, &t->said)) {
+		t->said = *m;
+		t->polls = 0;
+	}
+	if (++t->polls < POLLS || !life_is_certain(f) ||
+	    !contents_has(c->contents, f->stream))
+		return;
+	judge_pending(c, f, t, m);
+	judge_forgotten(c, f, t, m);
 }
 
 static void
@@ -275,6 +367,37 @@ judge_refused(struct check *c, const struct msg_change_unknown *m)
 	    f->name, m->why, (double)(f->open.asked_ns - f->made_ns) / 1e9);
 }
 
+/* It has something to deliver, and nothing comes. */
+static void
+on_waited(struct check *c, const struct msg_consumer_waited *m)
+{
+	const struct resurrected_state *st = c->state;
+	const struct life *f = life_of(c->lives, m->consumer);
+	const struct anomaly a = {.kind = ANOMALY_NOT_REDELIVERED,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 15",
+	    .stream = m->stream};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span;
+
+	if (f == NULL || c->lives->has_hole || !life_is_certain(f) ||
+	    f->lost_pauses > 0 || m->tried_ns < STUCK_NS ||
+	    m->tried_ns < WAITS * f->range.ack_wait_ns || m->looks < POLLS)
+		return;
+	if (f->range.is_bounded && m->ack_pending > 0)
+		return;
+	span = check_life_span(c, f, m->since_ns, name);
+	span.is_no_proof = st->reconnected_ns >= m->since_ns ||
+			   faults_busy(c->faults, m->since_ns, c->now_ns) > 0;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s has given nothing for %.1f s, %.1f s of them to a "
+	    "client that waited; it said %u times that it has something, and "
+	    "last: %llu messages pending, %llu awaiting their ack",
+	    f->name, (double)(c->now_ns - m->since_ns) / 1e9,
+	    (double)m->tried_ns / 1e9, m->looks, (unsigned long long)m->pending,
+	    (unsigned long long)m->ack_pending);
+}
+
 static int
 resurrected_event(struct check *c, const struct event *ev)
 {
@@ -285,6 +408,13 @@ resurrected_event(struct check *c, const struct event *ev)
 	const struct life *f;
 	struct slot *t;
 
+	if (ev->type == MESSAGE_RECONNECTED)
+		st->reconnected_ns = ev->time_ns;
+	if (ev->type == MESSAGE_CONSUMER_WAITED)
+		on_waited(c, &ev->u.consumer_waited);
+	if (ev->type == MESSAGE_RECONNECTED ||
+	    ev->type == MESSAGE_CONSUMER_WAITED)
+		return 0;
 	if (ev->type == MESSAGE_CHANGE_FAIL ||
 	    ev->type == MESSAGE_CHANGE_UNKNOWN) { /* they are alike */
 		judge_refused(c, &ev->u.change_unknown);
@@ -314,7 +444,8 @@ resurrected_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_CONSUMER_SEEN,
-    MESSAGE_CONSUMER_MADE, MESSAGE_CHANGE_FAIL, MESSAGE_CHANGE_UNKNOWN, 0};
+    MESSAGE_CONSUMER_MADE, MESSAGE_CHANGE_FAIL, MESSAGE_CHANGE_UNKNOWN,
+    MESSAGE_CONSUMER_WAITED, MESSAGE_RECONNECTED, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_CONSUMER_SEEN, MESSAGE_CONSUMER_MADE, 0};

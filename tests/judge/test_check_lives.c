@@ -57,6 +57,7 @@ struct served {
 /* What its client knows. */
 struct client {
 	bool is_used, is_made, is_ended, is_spoilt, is_drained;
+	uint64_t pulls;
 	char name[16];
 	struct msg_consumer_terms terms;
 	struct event open; /* CONSUMER_EDIT that waits for its answer */
@@ -347,6 +348,27 @@ deliver(struct world *w, unsigned i)
 	return true;
 }
 
+/* A request for so many messages; what it brought. */
+static void
+pull(struct world *w, unsigned i, uint32_t batch)
+{
+	struct event ev = {.type = MESSAGE_PULL};
+
+	ev.u.pull = (struct msg_pull){
+	    .consumer = i, .pull = ++w->clients[i].pulls, .batch = batch};
+	store_feed(&w->story, &ev);
+}
+
+static void
+pulled(struct world *w, unsigned i, uint32_t messages)
+{
+	struct event ev = {.type = MESSAGE_PULL_END};
+
+	ev.u.pull_end = (struct msg_pull_end){
+	    .consumer = i, .pull = w->clients[i].pulls, .messages = messages};
+	store_feed(&w->story, &ev);
+}
+
 /* The server settles an ack: of one, or of all before it. */
 static void
 settle(struct world *w, struct served *v, uint64_t seq)
@@ -549,9 +571,10 @@ go_on(struct world *w, unsigned i)
 	k->is_open = false;
 }
 
-/* What is said of it, and beside that pending messages, or a difference. */
+/* What is said of it, and numbers that are added to that, or a difference. */
 static void
-see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said)
+see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said,
+    bool forgets)
 {
 	const struct served *v = &w->served[i];
 	struct event ev = {.type = MESSAGE_CONSUMER_SEEN};
@@ -566,7 +589,13 @@ see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said)
 	m->created = v->created;
 	m->delivered = v->number;
 	m->delivered_seq = v->cursor - 1;
-	m->ack_pending = waiting(w, i);
+	m->ack_pending = forgets ? 0 : waiting(w, i);
+	m->floor_seq += v->cursor - 1;
+	for (seq = 1; seq < v->cursor; seq++)
+		if (v->at[seq].due_ns != 0 && w->messages[seq].is_here) {
+			m->floor_seq -= v->cursor - seq;
+			break;
+		}
 	for (seq = w->story.last; seq > 0; seq--) {
 		if (v->lasts[seq])
 			m->delivered_seq = seq - 1;
@@ -582,7 +611,7 @@ see(struct world *w, unsigned i, bool is_drained)
 {
 	const struct msg_consumer_seen said = {.drained = is_drained};
 
-	see_as(w, i, &said);
+	see_as(w, i, &said, false);
 }
 
 /* What is beyond the limit goes, the oldest first. */
@@ -714,7 +743,7 @@ live(struct world *w, unsigned i)
 {
 	static const uint8_t edits[] = {EDIT_UPDATE, EDIT_DELETE, EDIT_PAUSE};
 	struct client *k = &w->clients[i];
-	unsigned n;
+	unsigned n, batch;
 
 	if (k->late_what != 0 && chance(w, 10)) {
 		apply(w, i, k->late_what, &k->late,
@@ -736,8 +765,11 @@ live(struct world *w, unsigned i)
 	else if (!w->is_calm && chance(w, 30))
 		drain(w, i);
 	else {
-		for (n = below(w, 4); n > 0; n--)
-			(void)deliver(w, i); /* or it has none */
+		batch = below(w, 4);
+		pull(w, i, batch);
+		for (n = 0; n < batch && deliver(w, i); n++)
+			;
+		pulled(w, i, n);
 		answer(w, i);
 		if (chance(w, 10))
 			see(w, i, false);
@@ -841,7 +873,10 @@ enum plant {
 	PLANT_TWICE,   /* it gives a number twice */
 	PLANT_AFTER,   /* it sends again what was acked */
 	PLANT_ORDER,   /* it sends the last before the next */
+	PLANT_BATCH,   /* it sends more than it was asked for */
 	PLANT_MORE,    /* it counts messages that are not there */
+	PLANT_FLOOR,   /* its floor is behind what is not acked */
+	PLANT_FORGET,  /* it awaits no ack of that */
 	PLANT_TERMS,   /* it has another configuration */
 	PLANT_MISSING, /* it forgets the consumer */
 	PLANT_BACK,    /* it forgets that the consumer was deleted */
@@ -864,7 +899,10 @@ static const enum anomaly_kind plant_kinds[PLANTS] = {
     [PLANT_TWICE] = ANOMALY_DELIVERED_TWICE,
     [PLANT_AFTER] = ANOMALY_REDELIVERED_AFTER_ACK,
     [PLANT_ORDER] = ANOMALY_REORDER,
+    [PLANT_BATCH] = ANOMALY_LIMIT_EXCEEDED,
     [PLANT_MORE] = ANOMALY_WRONG_STATE,
+    [PLANT_FLOOR] = ANOMALY_WRONG_STATE,
+    [PLANT_FORGET] = ANOMALY_WRONG_STATE,
     [PLANT_TERMS] = ANOMALY_WRONG_STATE,
     [PLANT_MISSING] = ANOMALY_CONSUMER_MISSING,
     [PLANT_BACK] = ANOMALY_CONSUMER_RESURRECTED,
@@ -964,6 +1002,13 @@ plant_delivery(struct world *w, unsigned i, enum plant plant)
 		seq = publish_whole(w, 1);
 		deliver(w, i);
 		tell_deliver(w, i, seq, v->number, 1);
+	} else if (plant == PLANT_BATCH) {
+		publish_whole(w, 1);
+		publish_whole(w, 1);
+		pull(w, i, 1);
+		deliver(w, i);
+		deliver(w, i);
+		pulled(w, i, 2);
 	} else if (plant == PLANT_AFTER) {
 		seq = some_taken(w, i);
 		publish_whole(w, 1);
@@ -991,12 +1036,18 @@ plant_existence(struct world *w, unsigned i, enum plant plant)
 	char name[16];
 	unsigned n;
 
-	if (plant == PLANT_TERMS || plant == PLANT_MORE) {
+	if (plant <= PLANT_TERMS) {
+		if (plant == PLANT_FLOOR || plant == PLANT_FORGET) {
+			publish_whole(w, 1);
+			pass(w, 11 * CLOCK_S);
+			deliver(w, i);
+		}
+		said.floor_seq = plant == PLANT_FLOOR;
 		for (n = 0; n < 3; n++) {
 			said.pending = plant == PLANT_MORE ? MESSAGES : 0;
 			text_set(said.differs, sizeof(said.differs),
 			    plant == PLANT_TERMS && n == 1 ? "acks" : "");
-			see_as(w, i, &said);
+			see_as(w, i, &said, plant == PLANT_FORGET);
 			pass(w, 10 * CLOCK_S);
 		}
 		return;
