@@ -427,6 +427,27 @@ contents_removable(const struct contents *ct, uint32_t stream,
 	return b;
 }
 
+uint64_t
+contents_most(const struct contents *ct, uint32_t stream, uint32_t subject,
+    uint64_t since_ns)
+{
+	struct stock *st = stock_of(ct, stream);
+	const struct lane *lane =
+	    st != NULL ? lanes_of(&st->lanes, subject) : NULL;
+	uint64_t seq, most = 0, left;
+
+	if (lane == NULL || ct->has_hole || limits_are_unordered(st) ||
+	    st->retention != RETENTION_LIMITS || st->terms.marker_ttl_ns != 0)
+		return UINT64_MAX;
+	left = lanes_left_since(&st->lanes, since_ns);
+	if (left == UINT64_MAX)
+		return UINT64_MAX;
+	for (seq = lane->first; seq != 0;
+	     seq = lanes_find(&st->lanes, seq)->next[lane->kind])
+		most++;
+	return most + left + lane->pending.messages + lane->stray.messages;
+}
+
 static void
 enter_rules(struct contents *ct, const struct msg_stream_rules *m)
 {
@@ -770,6 +791,7 @@ enter_removal(struct contents *ct, const struct event *ev)
 	    .from_ns = ev->time_ns,
 	    .keep = m->keep,
 	    .attempt = m->attempt,
+	    .deletes = m->how == REMOVER_DELETE,
 	    .scope = {m->subject, m->first, m->last}};
 
 	if (st == NULL || m->attempt == 0)

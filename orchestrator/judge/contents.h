@@ -172,6 +172,14 @@ struct contents_query {
 struct seqmap_part contents_present(
     const struct contents *, const struct contents_query *);
 
+/*
+ * The most messages that a stream (or, not 0, a subject of it) can have had at
+ * any time since then, with all that is open or unknown; UINT64_MAX: that is
+ * not known.
+ */
+uint64_t contents_most(const struct contents *, uint32_t stream,
+    uint32_t subject, uint64_t since_ns);
+
 /* The removal that is open, or NULL. */
 const struct removal *contents_removal(
     const struct contents *, uint32_t stream, uint64_t id, uint32_t attempt);

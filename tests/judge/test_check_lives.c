@@ -570,9 +570,10 @@ go_on(struct world *w, unsigned i)
 	k->is_open = false;
 }
 
-/* What is said of it, and beside that pending messages, or a difference. */
+/* What is said of it, and numbers that are added to that, or a difference. */
 static void
-see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said)
+see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said,
+    bool forgets)
 {
 	const struct served *v = &w->served[i];
 	struct event ev = {.type = MESSAGE_CONSUMER_SEEN};
@@ -587,7 +588,13 @@ see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said)
 	m->created = v->created;
 	m->delivered = v->number;
 	m->delivered_seq = v->cursor - 1;
-	m->ack_pending = waiting(w, i);
+	m->ack_pending = forgets ? 0 : waiting(w, i);
+	m->floor_seq += v->cursor - 1;
+	for (seq = 1; seq < v->cursor; seq++)
+		if (v->at[seq].due_ns != 0 && w->messages[seq].is_here) {
+			m->floor_seq -= v->cursor - seq;
+			break;
+		}
 	for (seq = w->story.last; seq > 0; seq--) {
 		if (v->lasts[seq])
 			m->delivered_seq = seq - 1;
@@ -603,7 +610,7 @@ see(struct world *w, unsigned i, bool is_drained)
 {
 	const struct msg_consumer_seen said = {.drained = is_drained};
 
-	see_as(w, i, &said);
+	see_as(w, i, &said, false);
 }
 
 /* What is beyond the limit goes, the oldest first. */
@@ -847,6 +854,8 @@ enum plant {
 	PLANT_ORDER,   /* it sends the last before the next */
 	PLANT_BATCH,   /* it sends more than it was asked for */
 	PLANT_MORE,    /* it counts messages that are not there */
+	PLANT_FLOOR,   /* its floor is behind what is not acked */
+	PLANT_FORGET,  /* it awaits no ack of that */
 	PLANT_TERMS,   /* it has another configuration */
 	PLANT_MISSING, /* it forgets the consumer */
 	PLANT_BACK,    /* it forgets that the consumer was deleted */
@@ -871,6 +880,8 @@ static const enum anomaly_kind plant_kinds[PLANTS] = {
     [PLANT_ORDER] = ANOMALY_REORDER,
     [PLANT_BATCH] = ANOMALY_LIMIT_EXCEEDED,
     [PLANT_MORE] = ANOMALY_WRONG_STATE,
+    [PLANT_FLOOR] = ANOMALY_WRONG_STATE,
+    [PLANT_FORGET] = ANOMALY_WRONG_STATE,
     [PLANT_TERMS] = ANOMALY_WRONG_STATE,
     [PLANT_MISSING] = ANOMALY_CONSUMER_MISSING,
     [PLANT_BACK] = ANOMALY_CONSUMER_RESURRECTED,
@@ -1004,12 +1015,18 @@ plant_existence(struct world *w, unsigned i, enum plant plant)
 	char name[16];
 	unsigned n;
 
-	if (plant == PLANT_TERMS || plant == PLANT_MORE) {
+	if (plant <= PLANT_TERMS) {
+		if (plant == PLANT_FLOOR || plant == PLANT_FORGET) {
+			publish_whole(w, 1);
+			pass(w, 11 * CLOCK_S);
+			deliver(w, i);
+		}
+		said.floor_seq = plant == PLANT_FLOOR;
 		for (n = 0; n < 3; n++) {
 			said.pending = plant == PLANT_MORE ? MESSAGES : 0;
 			text_set(said.differs, sizeof(said.differs),
 			    plant == PLANT_TERMS && n == 1 ? "acks" : "");
-			see_as(w, i, &said);
+			see_as(w, i, &said, plant == PLANT_FORGET);
 			pass(w, 10 * CLOCK_S);
 		}
 		return;
