@@ -252,11 +252,9 @@ uint64_t operate_below(struct worker *, uint64_t n);
 
 /*
  * For streams whose servers make markers: a subject to write to, of which every
- * second one rests for 15 s in turn, so that its last message grows old; and a
- * lifetime of some seconds, or half of the time none.
+ * second one rests for 15 s in turn, so that its last message grows old.
  */
 uint32_t operate_draw_awake(struct worker *, uint64_t subjects);
-uint64_t operate_draw_fleeting(struct worker *);
 
 /* A publish of this client that was acked, to be sent again. */
 bool operate_draw_repeat(struct worker *, struct operation *);
