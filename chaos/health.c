@@ -363,6 +363,9 @@ take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 	w->varz.memory = json_count(o, "mem");
 	w->varz.subscriptions = json_count(o, "subscriptions");
 	w->varz.connections = json_count(o, "connections");
+	w->varz.now_ns = clock_from_utc(json_text(o, "now"));
+	w->varz.ahead_ns = w->varz.now_ns - clock_wall_ns();
+	w->varz.took_ns = clock_mono_ns() - asked_ns;
 	text_set(w->varz.config_load_time, sizeof(w->varz.config_load_time),
 	    json_text(o, "config_load_time"));
 	o = json_get(json_get(o, "jetstream"), "config");

@@ -89,6 +89,13 @@ struct health_varz {
 	bool sync_always;
 	uint64_t boot; /* of this process of the server, never 0 */
 	uint64_t memory, subscriptions, connections;
+	/*
+	 * Its wall clock, 0 when it does not tell; how far that is ahead of
+	 * ours, at least; and how long it took to hear of it, which is how much
+	 * further it may be.
+	 */
+	int64_t now_ns, ahead_ns;
+	uint64_t took_ns;
 };
 bool health_varz(const struct health *, unsigned node, struct health_varz *);
 
