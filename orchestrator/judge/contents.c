@@ -13,6 +13,7 @@
 #define PROBES	       256
 #define WINDOW_NS      (60 * CLOCK_S) /* no attempt comes so late */
 #define QUIET_NS       (30 * CLOCK_S)
+#define CLOCK_FAR      (INT64_MAX / 8)
 
 void
 contents_init(struct contents *ct)
@@ -455,6 +456,42 @@ enter_rules(struct contents *ct, const struct msg_stream_rules *m)
 
 	if (st != NULL)
 		st->retention = (enum message_word)m->retention;
+}
+
+uint64_t
+contents_apart_ns(const struct contents *ct)
+{
+	return (uint64_t)(ct->most_ahead_ns - ct->least_ahead_ns);
+}
+
+bool
+contents_ages_apart(const struct contents *ct, uint32_t stream)
+{
+	const struct stock *st = contents_stock(ct, stream);
+
+	return st != NULL && contents_apart_ns(ct) > 0 &&
+	       (st->narrowest.age_ns != LANE_NO_LIMIT || st->terms.allow_ttl);
+}
+
+/*
+ * Before it is. Numbers of a journal may be anything, so they have a bound.
+ */
+static void
+enter_clock(struct contents *ct, const struct msg_clock_set *m)
+{
+	uint64_t were = contents_apart_ns(ct);
+	uint32_t i;
+
+	if (m->least_ns < ct->least_ahead_ns)
+		ct->least_ahead_ns =
+		    m->least_ns > -CLOCK_FAR ? m->least_ns : -CLOCK_FAR;
+	if (m->most_ns > ct->most_ahead_ns)
+		ct->most_ahead_ns =
+		    m->most_ns < CLOCK_FAR ? m->most_ns : CLOCK_FAR;
+	ct->skew_ns += contents_apart_ns(ct) - were;
+	for (i = 0; i < ct->nstocks; i++)
+		if (ct->stocks[i] != NULL)
+			ct->stocks[i]->skew_ns = ct->skew_ns;
 }
 
 static void
@@ -931,6 +968,8 @@ contents_event(struct contents *ct, const struct event *ev,
 	ct->ledger = ledger;
 	if (ev->type == MESSAGE_CONTENTS)
 		enter_contents(ct, &ev->u.contents);
+	else if (ev->type == MESSAGE_CLOCK_SET)
+		enter_clock(ct, &ev->u.clock_set);
 	if (ct->nstocks == 0)
 		return;
 	if (ev->time_ns >= ct->swept_ns + STOCK_SWEEP_NS)
