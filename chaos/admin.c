@@ -29,9 +29,10 @@ struct admin {
 	 * may use one that is destroyed while answers still come.
 	 */
 	char inbox[NATS_INBOX_MAX];
-	natsSubscription *sub; /* to <inbox>.* */
-	bool is_asked;	       /* a request is open */
-	uint64_t asked;	       /* how many were made */
+	natsSubscription *sub;	      /* to <inbox>.* */
+	natsSubscription *advisories; /* NULL: nobody listens */
+	bool is_asked;		      /* a request is open */
+	uint64_t asked;		      /* how many were made */
 	/* <inbox>.<number> of the last one */
 	char reply[NATS_INBOX_MAX + 24];
 };
@@ -64,7 +65,9 @@ disconnect(struct admin *a)
 	/* first: it ends what feeds the other */
 	natsConnection_Destroy(a->nc);
 	natsSubscription_Destroy(a->sub);
+	natsSubscription_Destroy(a->advisories);
 	a->nc = NULL;
+	a->advisories = NULL;
 	a->sub = NULL;
 }
 
@@ -244,4 +247,39 @@ void
 admin_done(struct admin *a)
 {
 	a->is_asked = false;
+}
+
+int
+admin_listen(struct admin *a)
+{
+	unsigned node;
+	int err;
+
+	if (a->advisories != NULL && !natsConnection_IsClosed(a->nc))
+		return 0;
+	node = choose_node(a);
+	err = node != 0 ? connect_to(a, ADMIN_USER, node) : -ENOTCONN;
+	if (err == 0 &&
+	    natsConnection_SubscribeSync(&a->advisories, a->nc,
+		"$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.>") != NATS_OK) {
+		disconnect(a);
+		err = -ENOTCONN;
+	}
+	return err;
+}
+
+bool
+admin_heard(struct admin *a, char *subject, size_t size)
+{
+	natsMsg *msg = NULL;
+	uint64_t n = 0;
+
+	/* Asked first: the library does not look without waiting. */
+	if (natsSubscription_QueuedMsgs(a->advisories, &n) != NATS_OK ||
+	    n == 0 ||
+	    natsSubscription_NextMsg(&msg, a->advisories, 1) != NATS_OK)
+		return false;
+	text_set(subject, size, natsMsg_GetSubject(msg));
+	natsMsg_Destroy(msg);
+	return true;
 }

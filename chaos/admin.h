@@ -49,6 +49,15 @@ int admin_request(struct admin *, enum admin_account, unsigned node,
  */
 int admin_poll(struct admin *, char *out, size_t size);
 
+/*
+ * Hear in the account of the run's streams which have another leader, through
+ * any server that is healthy; it takes a connection, which may be there
+ * already. 0; -ENOTCONN when none can be reached. Then the subject of one that
+ * has come since, or false.
+ */
+int admin_listen(struct admin *);
+bool admin_heard(struct admin *, char *subject, size_t size);
+
 /* The request is over: late answers are dropped. */
 void admin_done(struct admin *);
 

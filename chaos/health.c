@@ -45,6 +45,7 @@ struct watched {
 	uint64_t jsz_ns;
 	bool leads_meta, meta_current;
 	unsigned meta_size, meta_lagging;
+	uint64_t meta_lags[CONFIG_NODES_MAX];
 	struct group *groups;
 	uint32_t ngroups, room;
 	uint64_t assets, stored;
@@ -183,6 +184,7 @@ peers_of(const struct health *h, const cJSON *cluster)
 /* What the rows of a group's replicas say. */
 struct rows {
 	unsigned n, lagging; /* bits of those of our servers that lag */
+	uint64_t lags[CONFIG_NODES_MAX]; /* of these */
 	bool all_current;
 };
 
@@ -202,8 +204,10 @@ look_at_replicas(const struct health *h, const cJSON *cluster)
 		r.all_current = false;
 		for (i = 0; i < h->cluster->n; i++)
 			if (strcmp(json_text(row, "name"),
-				h->cluster->nodes[i].name) == 0)
+				h->cluster->nodes[i].name) == 0) {
 				r.lagging |= 1U << i;
+				r.lags[i] = json_count(row, "lag");
+			}
 	}
 	return r;
 }
@@ -307,6 +311,7 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 	w->leads_meta = strcmp(json_text(meta, "leader"), name) == 0;
 	rows = look_at_replicas(h, meta);
 	w->meta_lagging = rows.lagging;
+	memcpy(w->meta_lags, rows.lags, sizeof(w->meta_lags));
 	size = json_get(meta, "cluster_size");
 	w->meta_size = w->leads_meta && cJSON_IsNumber(size)
 			   ? (unsigned)size->valueint
@@ -358,6 +363,9 @@ take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 	w->varz.memory = json_count(o, "mem");
 	w->varz.subscriptions = json_count(o, "subscriptions");
 	w->varz.connections = json_count(o, "connections");
+	w->varz.now_ns = clock_from_utc(json_text(o, "now"));
+	w->varz.ahead_ns = w->varz.now_ns - clock_wall_ns();
+	w->varz.took_ns = clock_mono_ns() - asked_ns;
 	text_set(w->varz.config_load_time, sizeof(w->varz.config_load_time),
 	    json_text(o, "config_load_time"));
 	o = json_get(json_get(o, "jetstream"), "config");
@@ -648,7 +656,16 @@ health_meta(const struct health *h, unsigned node, struct health_meta *out)
 	out->is_current = w->leads_meta && w->meta_current;
 	out->size = w->meta_size;
 	out->lagging = w->meta_lagging;
+	memcpy(out->lags, w->meta_lags, sizeof(out->lags));
 	return w->jsz_ns;
+}
+
+/* The factors keep what goes up from hiding what goes down. */
+static uint64_t
+moves_of(const struct group *g)
+{
+	return g->last + 3 * g->messages + 7 * g->delivered + 13 * g->floor +
+	       29 * g->ack_pending;
 }
 
 bool
@@ -673,6 +690,7 @@ health_group(const struct health *h, unsigned node, unsigned *i,
 		out->want = g->want;
 		out->last = g->last;
 		out->messages = g->messages;
+		out->moves = moves_of(g);
 		return true;
 	}
 	return false;

@@ -89,6 +89,13 @@ struct health_varz {
 	bool sync_always;
 	uint64_t boot; /* of this process of the server, never 0 */
 	uint64_t memory, subscriptions, connections;
+	/*
+	 * Its wall clock, 0 when it does not tell; how far that is ahead of
+	 * ours, at least; and how long it took to hear of it, which is how much
+	 * further it may be.
+	 */
+	int64_t now_ns, ahead_ns;
+	uint64_t took_ns;
 };
 bool health_varz(const struct health *, unsigned node, struct health_varz *);
 
@@ -111,6 +118,8 @@ struct health_meta {
 	bool is_current;  /* then: it sees all others current */
 	unsigned size;	  /* then: members */
 	unsigned lagging; /* then: those of ours that it doesn't, as bits */
+	/* Then, by node: entries of its log that this one has not yet. */
+	uint64_t lags[CONFIG_NODES_MAX];
 };
 uint64_t health_meta(
     const struct health *, unsigned node, struct health_meta *);
@@ -130,6 +139,8 @@ struct health_group {
 	unsigned lagging; /* then: nodes that it doesn't see current, as bits */
 	unsigned want;	  /* replicas that are configured; 0: not told */
 	uint64_t last, messages; /* of a stream, by the node's own store */
+	/* Another number when that, or the node's state of a consumer, is. */
+	uint64_t moves;
 };
 bool health_group(
     const struct health *, unsigned node, unsigned *i, struct health_group *);

@@ -251,6 +251,7 @@ schedule_fini(struct schedule *s)
 {
 	unsigned i;
 
+	aim_fini(&s->aim);
 	for (i = 0; i < s->n; i++)
 		free(s->modes[i].options);
 	recorded_free(&s->recorded);
@@ -759,9 +760,14 @@ static void
 step_aim(struct schedule *s)
 {
 	unsigned bits = awaited(s), heal = moment_bits_of(MOMENT_OF_HEAL);
+	unsigned servers = moment_bits_of(MOMENT_OF_SERVER), came;
 
-	s->cluster->is_listened_to =
-	    (bits & moment_bits_of(MOMENT_OF_SERVER)) != 0;
+	s->cluster->is_listened_to = (bits & servers) != 0;
+	came = aim_listen(
+	    &s->aim, s->cluster, s->aim.bits & servers, clock_mono_ns());
+	s->aim.missed &= ~came;
+	if (came != 0)
+		schedule_moment(s, came, clock_mono_ns());
 	if ((bits & heal) != 0 && is_healing(s))
 		schedule_moment(s, heal, clock_mono_ns());
 	aim_ask(&s->aim, bits & moment_bits_of(MOMENT_OF_WORKER));

@@ -13,6 +13,7 @@
 #include "proto/base/sig.h"
 #include "proto/base/text.h"
 #include "worker/audit/audit.h"
+#include "worker/denial.h"
 #include "worker/internal.h"
 
 #define WAIT_MS	    1000
@@ -90,7 +91,8 @@ prepare(struct worker *w)
 
 /*
  * Setup, which connects first, says that nobody gets in, or that these servers
- * lack what the test is about (-ENOTSUP): either ends the run.
+ * lack what the test is about (-ENOTSUP), and anybody what may not be done:
+ * each ends the run.
  */
 static void
 emit_refused(struct worker *w, int err)
@@ -132,8 +134,11 @@ work(struct worker *w)
 {
 	int err = 0;
 
-	while (err == 0 && !worker_must_stop(w))
+	while (err == 0 && !worker_must_stop(w)) {
 		err = w->ops->step(w);
+		if (err == 0)
+			err = denial_look(w);
+	}
 	if (err == 0 && w->ops->drain != NULL)
 		err = w->ops->drain(w);
 	if (w->ops->end != NULL)
@@ -202,7 +207,8 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	err = prepare(w);
 	if (err == 0)
 		err = play_role(w);
-	if ((err == -EACCES || err == -ENOTSUP) && w->session.gives_up) {
+	if ((err == -EACCES || err == -ENOTSUP) &&
+	    w->session.refusal[0] != '\0') {
 		emit_refused(w, err);
 		err = 0; /* said; that is no fault of this process */
 	}

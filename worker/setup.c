@@ -294,6 +294,7 @@ int
 setup_clean(struct worker *w)
 {
 	uint64_t deadline = clock_mono_ns() + CLEAN_NS;
+	const char *permission = NULL;
 	struct backoff b = {0};
 	jsErrCode code;
 	natsStatus st;
@@ -301,16 +302,19 @@ setup_clean(struct worker *w)
 
 	while (i < w->ntargets) {
 		code = 0;
-		st = js_DeleteStream(
-		    w->session.js, w->targets[i].name, NULL, &code);
+		st = permission != NULL ? NATS_NOT_PERMITTED
+					: js_DeleteStream(w->session.js,
+					      w->targets[i].name, NULL, &code);
 		if (st == NATS_OK || code == JSStreamNotFoundErr) {
 			i++;
 			continue;
 		}
-		if (clock_mono_ns() >= deadline) {
+		permission = denial_permission(w);
+		if (permission != NULL || clock_mono_ns() >= deadline) {
 			session_note(&w->session, st, code);
-			log_warn("cannot delete stream \"%s\": %s; it stays",
-			    w->targets[i].name, w->session.why);
+			log_error("cannot delete stream \"%s\": %s; it stays",
+			    w->targets[i].name,
+			    permission != NULL ? permission : w->session.why);
 			i++;
 		}
 		session_backoff(&b, &w->child);

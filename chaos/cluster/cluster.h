@@ -52,6 +52,8 @@
 	    HAS(disk_set) && HAS(disk_effect) && HAS(disk_cut) &&              \
 		HAS(disk_lost),                                                \
 	    "put these servers' stores on disks of its own")                   \
+	A(CLOCK, HAS(node_clock) && HAS(node_runs),                            \
+	    "set the clocks of these servers")                                 \
 	A(ROT, HAS(node_rot), "damage the stores of these servers")            \
 	A(DROP, HAS(drop) && HAS(dropped), "drop packets of these servers")    \
 	A(SHAPE, HAS(link_set) && HAS(link_flow) && HAS(link_reset),           \
@@ -331,6 +333,8 @@ struct cluster_ops {
 	 */
 	int (*node_rot)(struct cluster *, unsigned node,
 	    const struct disk_rot *, char *how, size_t size);
+	/* How far its wall clock is ahead of the host's from now on. */
+	int (*node_clock)(struct cluster *, unsigned node, int64_t ahead_ns);
 	/* How its disk behaves from now on. */
 	int (*disk_set)(
 	    struct cluster *, unsigned node, const struct disk_policy *);

@@ -119,7 +119,7 @@ judge_anew(struct check *c, const struct life *f, struct slot *t,
 
 	if (t->told_anew || !life_is_certain(f) || f->range.may_go ||
 	    f->lost_makes > 0 || f->created == 0 || m->created == 0 ||
-	    m->created <= f->created + CHECK_CREATED_NS)
+	    !check_is_made_later(c, m->created, f->created))
 		return;
 	t->told_anew = true;
 	check_raise(c, &a,

@@ -62,7 +62,8 @@
 	X(TORN_BATCH, torn_batch, 0)                                           \
 	X(WRONG_COUNT, wrong_count, 0)                                         \
 	X(NOT_COPIED, not_copied, 0)                                           \
-	X(REMOVED_EARLY, removed_early, 0)
+	X(REMOVED_EARLY, removed_early, 0)                                     \
+	X(UNMARKED, unmarked, 0)
 
 enum anomaly_kind {
 #define X(KIND, kind, command) ANOMALY_##KIND,
@@ -229,10 +230,11 @@ enum anomaly_class check_lone_class(
     const struct check *, uint32_t stream, bool was_alone, uint64_t since_ns);
 
 /*
- * Before 2.11 each replica of a consumer has a creation time of its own, 24 ms
- * apart at most as measured. One created so much later is another consumer.
+ * True when a consumer with the creation time made is another one than that
+ * with the time other. Before 2.11 each replica of a consumer has one of its
+ * own by its own clock, which are 24 ms apart at most as measured.
  */
-#define CHECK_CREATED_NS UINT64_C(5000000000)
+bool check_is_made_later(const struct check *, uint64_t made, uint64_t other);
 
 /* What has to have been steady; see check_steady(). The name is copied. */
 struct check_span {

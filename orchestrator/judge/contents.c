@@ -13,6 +13,7 @@
 #define PROBES	       256
 #define WINDOW_NS      (60 * CLOCK_S) /* no attempt comes so late */
 #define QUIET_NS       (30 * CLOCK_S)
+#define CLOCK_FAR      (INT64_MAX / 8)
 
 void
 contents_init(struct contents *ct)
@@ -37,6 +38,7 @@ contents_fini(struct contents *ct)
 		seqmap_fini(&st->settled);
 		free(st->removals);
 		free(st->ghosts);
+		free(st->markings);
 		free(st);
 	}
 	free(ct->stocks);
@@ -411,7 +413,9 @@ contents_removable(const struct contents *ct, uint32_t stream,
 	uint64_t seq;
 
 	lane = st != NULL ? lanes_of(&st->lanes, r->scope.subject) : NULL;
-	if (lane == NULL || ct->has_hole || limits_are_unordered(st))
+	/* Markers are not counted. */
+	if (lane == NULL || ct->has_hole || limits_are_unordered(st) ||
+	    st->terms.marker_ttl_ns != 0)
 		return b;
 	b.most = lane->pending.messages + lane->stray.messages + lane->removed -
 		 r->removed +
@@ -424,6 +428,27 @@ contents_removable(const struct contents *ct, uint32_t stream,
 	return b;
 }
 
+uint64_t
+contents_most(const struct contents *ct, uint32_t stream, uint32_t subject,
+    uint64_t since_ns)
+{
+	struct stock *st = stock_of(ct, stream);
+	const struct lane *lane =
+	    st != NULL ? lanes_of(&st->lanes, subject) : NULL;
+	uint64_t seq, most = 0, left;
+
+	if (lane == NULL || ct->has_hole || limits_are_unordered(st) ||
+	    st->retention != RETENTION_LIMITS || st->terms.marker_ttl_ns != 0)
+		return UINT64_MAX;
+	left = lanes_left_since(&st->lanes, since_ns);
+	if (left == UINT64_MAX)
+		return UINT64_MAX;
+	for (seq = lane->first; seq != 0;
+	     seq = lanes_find(&st->lanes, seq)->next[lane->kind])
+		most++;
+	return most + left + lane->pending.messages + lane->stray.messages;
+}
+
 static void
 enter_rules(struct contents *ct, const struct msg_stream_rules *m)
 {
@@ -431,6 +456,42 @@ enter_rules(struct contents *ct, const struct msg_stream_rules *m)
 
 	if (st != NULL)
 		st->retention = (enum message_word)m->retention;
+}
+
+uint64_t
+contents_apart_ns(const struct contents *ct)
+{
+	return (uint64_t)(ct->most_ahead_ns - ct->least_ahead_ns);
+}
+
+bool
+contents_ages_apart(const struct contents *ct, uint32_t stream)
+{
+	const struct stock *st = contents_stock(ct, stream);
+
+	return st != NULL && contents_apart_ns(ct) > 0 &&
+	       (st->narrowest.age_ns != LANE_NO_LIMIT || st->terms.allow_ttl);
+}
+
+/*
+ * Before it is. Numbers of a journal may be anything, so they have a bound.
+ */
+static void
+enter_clock(struct contents *ct, const struct msg_clock_set *m)
+{
+	uint64_t were = contents_apart_ns(ct);
+	uint32_t i;
+
+	if (m->least_ns < ct->least_ahead_ns)
+		ct->least_ahead_ns =
+		    m->least_ns > -CLOCK_FAR ? m->least_ns : -CLOCK_FAR;
+	if (m->most_ns > ct->most_ahead_ns)
+		ct->most_ahead_ns =
+		    m->most_ns < CLOCK_FAR ? m->most_ns : CLOCK_FAR;
+	ct->skew_ns += contents_apart_ns(ct) - were;
+	for (i = 0; i < ct->nstocks; i++)
+		if (ct->stocks[i] != NULL)
+			ct->stocks[i]->skew_ns = ct->skew_ns;
 }
 
 static void
@@ -543,6 +604,7 @@ enter_invoke(struct contents *ct, const struct event *ev)
 	const struct msg_publish_invoke *m = &ev->u.publish_invoke;
 	struct stock *st = stock_of(ct, m->stream);
 	struct removal rolls = {.id = m->id, .from_ns = ev->time_ns};
+	struct live sent = {.invoked_ns = ev->time_ns};
 	struct publishing *p;
 	struct lane *lane;
 
@@ -562,6 +624,9 @@ enter_invoke(struct contents *ct, const struct event *ev)
 		p->invoked_ns = ev->time_ns;
 		p->stored = st->lanes.stream.stored;
 		p->of_subject = lane->stored.messages;
+		sent.subject = p->terms.subject;
+		sent.ttl_ns = p->terms.ttl_ns;
+		marking_sent(st, &sent);
 	}
 	p->is_pending = true;
 	pend(st, p, true);
@@ -649,6 +714,7 @@ enter_stored(struct stock *st, const struct publishing *p,
 	    .ttl_ns = p->terms.ttl_ns,
 	    .subject = p->terms.subject,
 	    .bytes = p->terms.stored,
+	    .rolls = p->terms.rolls != ROLLS_NOTHING,
 	    .drops_at = {LANE_LEVELS, LANE_LEVELS}};
 
 	/*
@@ -755,15 +821,21 @@ static void
 enter_removal(struct contents *ct, const struct event *ev)
 {
 	const struct msg_remove_invoke *m = &ev->u.remove_invoke;
+	const struct ledger_stream *s = ledger_stream(ct->ledger, m->stream);
 	struct stock *st = stock_of(ct, m->stream);
+	uint64_t same;
 	struct removal r = {.id = m->id,
 	    .from_ns = ev->time_ns,
 	    .keep = m->keep,
 	    .attempt = m->attempt,
+	    .deletes = m->how == REMOVER_DELETE,
 	    .scope = {m->subject, m->first, m->last}};
 
-	if (st != NULL && m->attempt != 0)
-		removals_begin(st, &r);
+	if (st == NULL || m->attempt == 0)
+		return;
+	r.spares_markers = m->first == m->last && m->first != 0 && s != NULL &&
+			   seqmap_find(&s->acked, m->first, &same);
+	removals_begin(st, &r);
 }
 
 static void
@@ -896,6 +968,8 @@ contents_event(struct contents *ct, const struct event *ev,
 	ct->ledger = ledger;
 	if (ev->type == MESSAGE_CONTENTS)
 		enter_contents(ct, &ev->u.contents);
+	else if (ev->type == MESSAGE_CLOCK_SET)
+		enter_clock(ct, &ev->u.clock_set);
 	if (ct->nstocks == 0)
 		return;
 	if (ev->time_ns >= ct->swept_ns + STOCK_SWEEP_NS)

@@ -33,6 +33,7 @@ enum lane_kind {
 #define TOUCHED_LIMIT	    8u
 #define TOUCHED_STRAY	    16u /* by a stray that replaces others */
 #define TOUCHED_TAKEN	    32u /* consumers ended it, or none takes it */
+#define TOUCHED_OLD	    64u /* its age may be over */
 
 #define LANE_NO_LIMIT  UINT64_MAX
 #define LANES_MAX      65536 /* subjects that have a lane */
@@ -50,6 +51,7 @@ struct live {
 	unsigned touched;
 	/* The lowest level at which a limit may have dropped it. */
 	uint8_t drops_at[LANE_KINDS];
+	bool rolls;				     /* it replaces others */
 	uint64_t prev[LANE_KINDS], next[LANE_KINDS]; /* sequences, 0: none */
 };
 
@@ -129,6 +131,9 @@ bool lane_is_proof(const struct lane *, const struct live *);
  * later had.
  */
 bool lanes_left_by(const struct lanes *, uint64_t seq, uint64_t ns);
+
+/* How many have left since then; UINT64_MAX when that is not remembered. */
+uint64_t lanes_left_since(const struct lanes *, uint64_t ns);
 
 /*
  * The lane drops its oldest when it has more than this: mark those that may

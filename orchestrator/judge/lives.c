@@ -844,14 +844,16 @@ known_of(const struct contents *ct, const struct msg_deliver *m)
 /* It lies before where it begins, and each server had it then. */
 static enum life_flaw
 flaw_of_place(const struct life *f, const struct life_range *r,
-    const struct msg_deliver *m)
+    const struct msg_deliver *m, uint64_t skew_ns)
 {
 	if (f->made_ns == LIVES_NEVER || m->seq >= f->floor)
 		return FLAW_NONE;
 	if (r->policies == 1u << POLICY_BY_SEQ && m->seq < r->start_low)
 		return FLAW_BELOW;
+	/* Behind the first one clocks may have stamped earlier times. */
 	if (r->policies == 1u << POLICY_BY_TIME && m->stamp_ns != 0 &&
-	    m->stamp_ns < r->start_ns_low)
+	    m->stamp_ns < r->start_ns_low &&
+	    (uint64_t)r->start_ns_low - (uint64_t)m->stamp_ns > skew_ns)
 		return FLAW_EARLY;
 	return r->policies == 1u << POLICY_NEW ||
 		       r->policies == 1u << POLICY_LAST
@@ -876,7 +878,7 @@ life_flaw(const struct lives *l, const struct contents *ct,
 	if (bit != 0 && (r.ever & bit) == 0)
 		return FLAW_SUBJECT;
 	*since_ns = f->asked_ns;
-	flaw = flaw_of_place(f, &r, m);
+	flaw = flaw_of_place(f, &r, m, ct->skew_ns);
 	if (flaw != FLAW_NONE || k.invoked_ns == 0)
 		return flaw;
 	*since_ns = f->ended_ns;

@@ -7,6 +7,7 @@
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/hunt.h"
 #include "orchestrator/report/command_line.h"
+#include "orchestrator/report/markdown.h"
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/text.h"
@@ -61,6 +62,8 @@ hunt_write(struct hunt *h)
 	err = forms_save(h->tree, h->dir, "junit.xml", hunt_junit);
 	first = first < 0 ? first : err;
 	err = forms_save(h->tree, h->dir, "index.html", hunt_page);
+	first = first < 0 ? first : err;
+	err = forms_save(h->tree, h->dir, "summary.md", markdown_hunt);
 	return first < 0 ? first : err;
 }
 

@@ -10,6 +10,7 @@
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/report/command_line.h"
+#include "orchestrator/report/markdown.h"
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/text.h"
@@ -105,6 +106,8 @@ matrix_write(const struct matrix *m)
 	err = forms_save(tree, m->dir, "junit.xml", matrix_junit);
 	first = first < 0 ? first : err;
 	err = forms_save(tree, m->dir, "index.html", matrix_page);
+	first = first < 0 ? first : err;
+	err = forms_save(tree, m->dir, "summary.md", markdown_matrix);
 	first = first < 0 ? first : err;
 	cJSON_Delete(tree);
 	return first;

@@ -350,11 +350,13 @@ test_levels(void **state)
 	assert_int_equal(health_goroutines(h, 1), 0);
 	answer(1, HEALTH_VARZ, 100, true,
 	    "{\"server_id\":\"NA\",\"mem\":12345,\"connections\":3,"
-	    "\"subscriptions\":70}");
+	    "\"subscriptions\":70,\"now\":\"2000-01-01T00:00:00.5Z\"}");
 	answer(2, HEALTH_VARZ, 100, true, "{\"server_id\":\"NB\"}");
 	assert_true(health_varz(h, 1, &v) && health_varz(h, 2, &other));
 	assert_true(v.memory == 12345 && v.connections == 3);
 	assert_int_equal(v.subscriptions, 70);
+	assert_true(v.now_ns == INT64_C(946684800500000000) && v.ahead_ns < 0);
+	assert_int_equal(other.now_ns, 0);
 	assert_true(v.boot != 0 && other.boot != 0 && v.boot != other.boot);
 	answer(1, HEALTH_JSZ, 100, true,
 	    "{\"memory\":500,\"streams\":2,\"consumers\":5}");

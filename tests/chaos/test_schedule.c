@@ -230,6 +230,7 @@ health_varz(const struct health *h, unsigned node, struct health_varz *out)
 	(void)h;
 	*out = world->servers[node - 1].varz;
 	out->asked_ns = now_ns;
+	out->now_ns = 1;
 	return world->servers[node - 1].runs;
 }
 
@@ -289,6 +290,24 @@ admin_poll(struct admin *a, char *out, size_t size)
 			      : snprintf(out, size, "{}");
 }
 
+int
+admin_listen(struct admin *a)
+{
+	(void)a;
+	return some_time(499) == 0 ? -ENOTCONN : 0;
+}
+
+/* Others, and now and then that a stream has a leader. */
+bool
+admin_heard(struct admin *a, char *subject, size_t size)
+{
+	(void)a;
+	text_set(subject, size,
+	    some_time(19) == 0 ? "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.S"
+			       : "$JS.EVENT.ADVISORY.STREAM.CREATED.S");
+	return some_time(2) == 0;
+}
+
 struct admin *
 admin_copy(const struct admin *a)
 {
@@ -336,6 +355,7 @@ stub_start(struct cluster *c, unsigned node)
 		return 0;
 	s->runs = true;
 	s->is_stopped = s->is_told = false;
+	s->varz.ahead_ns = 0;
 	s->well_ns = now_ns + some_time(4 * CLOCK_S);
 	text_format(s->varz.version, sizeof(s->varz.version), "9.%u.9",
 	    c->nodes[node - 1].binary);
@@ -557,6 +577,14 @@ stub_rot(struct cluster *c, unsigned node, const struct disk_rot *rot,
 }
 
 static int
+stub_clock(struct cluster *c, unsigned node, int64_t ahead_ns)
+{
+	assert_true(c->ops->node_runs(c, node));
+	world->servers[node - 1].varz.ahead_ns = ahead_ns;
+	return 0;
+}
+
+static int
 stub_disk_set(struct cluster *c, unsigned node, const struct disk_policy *p)
 {
 	(void)c;
@@ -615,6 +643,7 @@ static const struct cluster_ops stub = {
     .link_flow = stub_link_flow,
     .node_clients = stub_clients,
     .node_rot = stub_rot,
+    .node_clock = stub_clock,
     .disk_set = stub_disk_set,
     .disk_effect = stub_disk_effect,
     .disk_cut = stub_disk_cut,
@@ -890,6 +919,34 @@ test_faults_meet_their_moments(void **state)
 	}
 	assert_int_equal(world->met, 0);
 	assert_true(world->missed > 30);
+	expect_all_undone(&s);
+}
+
+/* Nobody reads the logs of somebody else's servers. */
+static void
+test_advisories_are_moments(void **state)
+{
+	static struct cluster_ops others;
+	static struct schedule s;
+	struct run_config c;
+	uint64_t end;
+
+	(void)state;
+	config_init(&c);
+	c.run = c.seed = 1;
+	text_set(c.mayhem, sizeof(c.mayhem), "pause,client_disconnect");
+	text_set(c.aim, sizeof(c.aim), "elected");
+	others = stub;
+	others.needs_monitor = true;
+	driver = &others;
+	schedule_begin(&s, &c, 1);
+	for (end = now_ns + 300 * CLOCK_S; now_ns < end;) {
+		now_ns += STEP_NS;
+		schedule_step(&s);
+	}
+	driver = &stub;
+	assert_true(world->met > 30);
+	assert_true(world->missed < world->met / 4);
 	expect_all_undone(&s);
 }
 
@@ -1536,6 +1593,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_bound_is_never_exceeded),
 	    cmocka_unit_test(test_faults_meet_their_moments),
+	    cmocka_unit_test(test_advisories_are_moments),
 	    cmocka_unit_test(test_quorum_is_never_taken_unsaid),
 	    cmocka_unit_test(test_same_seed_same_schedule),
 	    cmocka_unit_test(test_recorded_faults_come_again),

@@ -26,11 +26,13 @@
 #define WAIT_NS	  (5 * CLOCK_S)
 #define LIMIT	  100 /* messages, in every third history */
 #define BEHIND_S  3   /* so far a replica is behind */
+#define AHEAD_S	  4   /* so far a clock is ahead, or behind as that */
 #define SOURCE	  5   /* of all events, as the story has it */
 
 /* A message of the stream. */
 struct message {
 	uint64_t stamp_ns;
+	int64_t told_ns; /* as its leader's clock has it */
 	uint32_t subject;
 	bool is_here;
 };
@@ -69,7 +71,7 @@ struct client {
 struct world {
 	struct store_story story;
 	struct rng rng;
-	bool is_calm, is_limited;
+	bool is_calm, is_limited, is_apart;
 	uint8_t retention; /* RETENTION_... */
 	struct message messages[MESSAGES];
 	struct served served[PLACES];
@@ -216,9 +218,8 @@ serve(struct world *w, unsigned i, const struct msg_consumer_terms *t)
 	else if (t->policy == POLICY_LAST)
 		v->lasts[newest(w, t, 0, end)] = true;
 	else if (t->policy == POLICY_BY_TIME)
-		while (
-		    v->cursor > 1 &&
-		    (int64_t)w->messages[v->cursor - 1].stamp_ns >= t->start_ns)
+		while (v->cursor > 1 &&
+		       w->messages[v->cursor - 1].told_ns >= t->start_ns)
 			v->cursor--;
 	for (s = 1; s <= SUBJECTS && t->policy == POLICY_LAST_PER_SUBJECT; s++)
 		v->lasts[newest(w, t, s, end)] = true;
@@ -314,7 +315,7 @@ tell_deliver(
 	    .seq = seq,
 	    .consumer_seq = number,
 	    .delivered = count,
-	    .stamp_ns = (int64_t)w->messages[seq].stamp_ns,
+	    .stamp_ns = w->messages[seq].told_ns,
 	    .id = w->story.ids[seq],
 	    .run = STORE_RUN,
 	    .sum = w->story.ids[seq] * 31,
@@ -626,6 +627,20 @@ enforce_limit(struct world *w)
 	}
 }
 
+/* One that is stored now, and stamped by a clock that may be off. */
+static struct message
+message_now(struct world *w, uint32_t subject)
+{
+	int64_t off =
+	    w->is_apart
+		? (int64_t)(below(w, AHEAD_S + BEHIND_S + 1) * CLOCK_S) -
+		      BEHIND_S * (int64_t)CLOCK_S
+		: 0;
+
+	return (struct message){
+	    w->story.now, (int64_t)w->story.now + off, subject, true};
+}
+
 /* A publish is sent, or stored, or answered; or never. */
 static void
 publish(struct world *w)
@@ -644,8 +659,7 @@ publish(struct world *w)
 	}
 	if (!w->is_put && (w->is_calm || !chance(w, 10))) {
 		seq = ++w->story.last;
-		w->messages[seq] =
-		    (struct message){w->story.now, w->put.subject, true};
+		w->messages[seq] = message_now(w, w->put.subject);
 		w->story.ids[seq] = w->put.id;
 		w->is_put = true;
 		enforce_limit(w);
@@ -785,6 +799,7 @@ begin(struct world *w, uint64_t seed, bool is_calm, uint8_t retention)
 {
 	struct msg_contents terms = {
 	    .subjects = SUBJECTS, .discard = DISCARD_OLD};
+	struct event ev = {.type = MESSAGE_CLOCK_SET};
 
 	memset(w, 0, sizeof(*w));
 	rng_init(&w->rng, seed, is_calm ? "calm" : "rough");
@@ -795,6 +810,12 @@ begin(struct world *w, uint64_t seed, bool is_calm, uint8_t retention)
 	terms.max_messages = w->is_limited ? LIMIT : 0;
 	store_begin(&w->story, &terms);
 	store_retain(&w->story, retention);
+	if (seed % 3 == 0) {
+		ev.u.clock_set = (struct msg_clock_set){1,
+		    -BEHIND_S * (int64_t)CLOCK_S, AHEAD_S * (int64_t)CLOCK_S};
+		store_feed(&w->story, &ev);
+		w->is_apart = true;
+	}
 	pass(w, 30 * CLOCK_S);
 	while (w->story.last < 8 || w->is_putting)
 		publish(w);
@@ -898,7 +919,7 @@ publish_whole(struct world *w, uint32_t subject)
 {
 	uint64_t seq = w->story.last + 1;
 
-	w->messages[seq] = (struct message){w->story.now, subject, true};
+	w->messages[seq] = message_now(w, subject);
 	return store_publish(&w->story, subject);
 }
 

@@ -15,6 +15,7 @@
 #include "chaos/cluster/local/profile.h"
 #include "chaos/cluster/local/rot.h"
 #include "chaos/cluster/local/server.h"
+#include "chaos/cluster/local/vdso.h"
 #include "chaos/internal.h"
 #include "chaos/mayhem/mayhem.h"
 #include "chaos/monitor.h"
@@ -545,6 +546,20 @@ try_mounts(struct cluster *c)
 	return err == 0 && server_has_drive(c) ? try_drive(c) : err;
 }
 
+static int
+try_clocks(struct cluster *c)
+{
+	int err = (c->needs & CLUSTER_CAN_CLOCK) != 0 ? vdso_try() : 0;
+
+	if (err == 0)
+		return 0;
+	text_add(c->why, sizeof(c->why),
+	    "mayhem %s gives servers clocks of their own, which wants Linux on "
+	    "x86-64, and to trace children (ptrace): %s",
+	    c->needed_by[CLUSTER_ABILITY_CLOCK]->name, strerror(-err));
+	return -ENOTSUP;
+}
+
 #define STORE_OPTIONS 2 /* the first ones */
 
 /* Logins and TLS are for what a user's own configuration wants. */
@@ -637,7 +652,9 @@ local_prepare(struct cluster *c)
 		    "--server-conf with an operator needs --sys-creds FILE");
 		return -ENOTSUP;
 	}
-	err = try_mounts(c);
+	err = try_clocks(c);
+	if (err == 0)
+		err = try_mounts(c);
 	if (err < 0 || (c->needs & CLUSTER_CAN_DROP) == 0)
 		return err;
 	err = loss_start(&l->loss, c->config->run, why, sizeof(why));
@@ -738,6 +755,7 @@ const struct cluster_ops cluster_local = {
     .node_fill = local_node_fill,
     .node_room = local_node_room,
     .node_rot = local_node_rot,
+    .node_clock = server_clock,
     .disk_set = local_disk_set,
     .disk_effect = local_disk_effect,
     .disk_cut = local_disk_cut,

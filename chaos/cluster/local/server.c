@@ -11,6 +11,7 @@
 
 #include "chaos/cluster/local/local_state.h"
 #include "chaos/cluster/local/server.h"
+#include "chaos/cluster/local/vdso.h"
 #include "chaos/internal.h"
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
@@ -118,9 +119,11 @@ server_start(struct cluster *c, unsigned node)
 	    conf[CONFIG_PATH_MAX + 32] = "", out[CONFIG_PATH_MAX + 32] = "";
 	char name[] = "nats-server", flag[] = "-c";
 	char *argv[] = {name, flag, conf, NULL};
-	struct spawn_request r = {.path = n->bin, .argv = argv};
+	struct spawn_request r = {.path = n->bin,
+	    .argv = argv,
+	    .is_stopped = (c->needs & CLUSTER_CAN_CLOCK) != 0};
 	pid_t pid;
-	int fd;
+	int fd, err;
 
 	if (c->nodes[node - 1].pid != 0)
 		return 0;
@@ -139,6 +142,11 @@ server_start(struct cluster *c, unsigned node)
 	output_begin(c, node);
 	pid = spawn(&r);
 	close(fd);
+	err = pid > 0 && r.is_stopped ? vdso_take_over(pid) : 0;
+	if (err < 0) {
+		spawn_end(pid);
+		pid = err;
+	}
 	if (pid < 0) {
 		chaos_fail_lack(c->chaos, (int)pid, "start a server");
 		return (int)pid;
@@ -188,6 +196,14 @@ int
 server_pause(struct cluster *c, unsigned node, bool paused)
 {
 	return server_signal(c, node, paused ? SIGSTOP : SIGCONT);
+}
+
+int
+server_clock(struct cluster *c, unsigned node, int64_t ahead_ns)
+{
+	pid_t pid = c->nodes[node - 1].pid;
+
+	return pid != 0 ? vdso_set_offset(pid, ahead_ns) : -ESRCH;
 }
 
 /* The third word of /proc/PID/stat; the second is a name in brackets. */

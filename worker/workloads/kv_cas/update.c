@@ -4,6 +4,7 @@
 
 #include "proto/base/text.h"
 #include "proto/refusal.h"
+#include "worker/denial.h"
 #include "worker/workloads/kv_cas/kv_cas.h"
 
 static void
@@ -141,7 +142,8 @@ must_give_up(struct worker *w, const struct kv_update *u, uint64_t since)
 
 	/* A retry must lie within the dedupe window of the first attempt. */
 	return u->given_up || now >= since + DEDUPE_NS / 2 ||
-	       (stopping && now >= since + w->config.op_timeout_ns);
+	       (stopping && now >= since + w->config.op_timeout_ns) ||
+	       denial_look(w) < 0;
 }
 
 static void

@@ -14,6 +14,7 @@
 #define BATCH_MAX    32
 #define MULTI_MAX    8
 #define TTL_MAX	     20 /* seconds */
+#define FLEETING     5
 #define HEADERS_ROOM 1024
 #define SELDOM	     16 /* one of so many is sure to be refused */
 
@@ -56,8 +57,15 @@ draw_size(struct worker *w, const struct store_config *c)
 void
 store_draw_publish(struct worker *w, struct operation *op)
 {
-	op->subject = draw_subject(w);
+	const struct store_options *o = w->options;
+
+	op->subject = config_of(w, op)->marker_ns != 0
+			  ? operate_draw_awake(w, o->subjects)
+			  : draw_subject(w);
 	op->size = draw_size(w, config_of(w, op));
+	/* One that stays would keep markers from its subject for ever. */
+	if (config_of(w, op)->marker_ns != 0)
+		op->ttl_ns = (1 + operate_below(w, FLEETING)) * CLOCK_S;
 }
 
 static bool
