@@ -321,7 +321,7 @@ on_pin(struct check *c, const struct msg_pull_pin *m)
 	struct limit_consumer *l =
 	    m->consumer < st->n ? &st->consumers[m->consumer] : NULL;
 	struct anomaly a = {.kind = ANOMALY_MISDELIVERED,
-	    .class = CLASS_WARNING,
+	    .class = CLASS_COUNT,
 	    .rule = "guarantees 36"};
 	char name[CHECK_CONSUMER_MAX];
 	struct check_span span;

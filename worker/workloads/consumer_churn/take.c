@@ -327,8 +327,7 @@ tell_pin(struct worker *w, const struct round *r)
 	    .pull = r->number,
 	    .sent = r->sent,
 	    .got = r->got,
-	    .held =
-		r->status != 0 && r->status != WRONG_PIN && r->status != 503,
+	    .held = r->status == 404 || r->status == 408,
 	    .lasts_ns = CHURN_PIN_NS};
 	child_emit(&w->child, &ev);
 }
