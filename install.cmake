@@ -15,6 +15,8 @@ install(FILES ${CMAKE_BINARY_DIR}/completion.fish RENAME natsburn.fish
 install(FILES scripts/grafana-dashboard.json docs/report.schema.json
   docs/matrix.schema.json docs/hunt.schema.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/natsburn)
+install(DIRECTORY scripts/jobs
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/natsburn)
 install(FILES README.md LICENSE CHANGES.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
   FILES_MATCHING PATTERN "*.md" PATTERN "report.png")

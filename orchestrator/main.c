@@ -9,6 +9,7 @@
 
 #include "chaos/chaos.h"
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/job.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/report/report.h"
@@ -129,6 +130,15 @@ asks_for_help(int argc, char **argv)
 	return false;
 }
 
+/* A job is for commands that take all options of run. */
+static int
+run_command(const struct cli_command *c, int argc, char **argv)
+{
+	int code = c->options == NULL ? job_take(&argc, argv) : 0;
+
+	return code == 0 ? c->main(argc, argv) : code;
+}
+
 static int
 command_main(int argc, char **argv)
 {
@@ -146,7 +156,7 @@ command_main(int argc, char **argv)
 		if (strcmp(word, c->name) != 0)
 			continue;
 		if (!asks_for_help(argc - 1, argv + 1))
-			return c->main(argc - 1, argv + 1);
+			return run_command(c, argc - 1, argv + 1);
 		help_command(c, stdout);
 		return 0;
 	}

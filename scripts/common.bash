@@ -51,6 +51,7 @@ build_needs=(
 	libarchive-dev
 	libzstd-dev
 	libfuse3-dev
+	libinih-dev
 	libmicrohttpd-dev
 )
 

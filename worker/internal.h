@@ -100,6 +100,18 @@ struct counted {
 };
 void tell_count(struct worker *, const struct counted *);
 
+/* A message that a server made by itself, and what its headers say. */
+#define TELL_REASON "Nats-Marker-Reason"
+#define TELL_TTL    "Nats-TTL"
+struct marker {
+	uint32_t stream, subject;
+	uint64_t seq;
+	int64_t stamp_ns;
+	bool is_scanned;
+	const char *reason, *ttl;
+};
+void tell_marker(struct worker *, const struct marker *);
+
 struct consumption;
 void tell_delivery(struct worker *, const struct consumption *);
 

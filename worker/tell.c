@@ -4,6 +4,9 @@
  * in the same way. An event is too large to be cleared for each message: all
  * its fields are set.
  */
+#include <string.h>
+
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
 #include "worker/internal.h"
@@ -102,6 +105,37 @@ tell_count(struct worker *w, const struct counted *c)
 	text_set(m->subject, sizeof(m->subject), c->subject);
 	text_set(m->adds, sizeof(m->adds), c->adds);
 	text_set(m->value, sizeof(m->value), c->value);
+	child_emit(&w->child, &ev);
+}
+
+/* "20s"; what is written in another way is not known: 0. */
+static uint64_t
+read_ttl(const char *text)
+{
+	char seconds[24];
+	size_t n = strspn(text, "0123456789");
+	uint64_t value = 0;
+
+	if (n == 0 || strcmp(text + n, "s") != 0 || n >= sizeof(seconds))
+		return 0;
+	text_format(seconds, sizeof(seconds), "%.*s", (int)n, text);
+	return text_to_u64(seconds, UINT32_MAX, &value) < 0 ? 0
+							    : value * CLOCK_S;
+}
+
+void
+tell_marker(struct worker *w, const struct marker *m)
+{
+	struct event ev = {.type = MESSAGE_MARKED};
+	struct msg_marked *e = &ev.u.marked;
+
+	e->stream = m->stream;
+	e->subject = m->subject;
+	e->seq = m->seq;
+	e->stamp_ns = m->stamp_ns;
+	e->ttl_ns = read_ttl(m->ttl);
+	e->scanned = m->is_scanned;
+	text_set(e->reason, sizeof(e->reason), m->reason);
 	child_emit(&w->child, &ev);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * consumer_resurrected, consumer_missing, wrong_state, misanswered: what is
- * said of consumers that come, change and go.
+ * consumer_resurrected, consumer_missing, wrong_state, misanswered,
+ * not_redelivered: what is said of consumers that come, change and go.
  *
  * Rule (guarantees 24): one whose creation was confirmed is there until its
  * end is asked for, and one whose deletion was confirmed is not, nor is it
@@ -15,6 +15,13 @@
  * consumer exists the meta leader says, and what it is its own leader: each
  * convicts when it was steady. With one replica, or in memory, what a server
  * has kept ends with it.
+ *
+ * Rule (guarantees 15): one that says that it has something to deliver gives
+ * it to a client that waits, within 60 s and three of its longest waits. That
+ * is after the load, of a consumer that is not paused; with MaxDeliver what
+ * awaits its ack may have been sent as often as it may. It convicts by a
+ * steady leader, unless the client connected anew, whose interest a server may
+ * not know, or the host was overloaded.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +34,8 @@
 #define HEARD_NS (2 * CLOCK_S)	/* all servers have heard of a consumer */
 #define LASTS_NS (20 * CLOCK_S) /* numbers that are not repaired */
 #define POLLS	 3
+#define STUCK_NS (60 * CLOCK_S) /* in which something has to come */
+#define WAITS	 9 /* ack waits: three, of a back-off that ends with 3 */
 
 /* What was raised of a life, once each, and what it said last. */
 struct slot {
@@ -39,6 +48,7 @@ struct slot {
 struct resurrected_state {
 	struct slot *slots; /* by consumer */
 	uint32_t n;
+	uint64_t reconnected_ns; /* a client did, last */
 };
 
 /* Raise what convicts by a span, unless one replica explains it. */
@@ -275,6 +285,37 @@ judge_refused(struct check *c, const struct msg_change_unknown *m)
 	    f->name, m->why, (double)(f->open.asked_ns - f->made_ns) / 1e9);
 }
 
+/* It has something to deliver, and nothing comes. */
+static void
+on_waited(struct check *c, const struct msg_consumer_waited *m)
+{
+	const struct resurrected_state *st = c->state;
+	const struct life *f = life_of(c->lives, m->consumer);
+	const struct anomaly a = {.kind = ANOMALY_NOT_REDELIVERED,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 15",
+	    .stream = m->stream};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span;
+
+	if (f == NULL || c->lives->has_hole || !life_is_certain(f) ||
+	    f->lost_pauses > 0 || m->tried_ns < STUCK_NS ||
+	    m->tried_ns < WAITS * f->range.ack_wait_ns || m->looks < POLLS)
+		return;
+	if (f->range.is_bounded && m->ack_pending > 0)
+		return;
+	span = check_life_span(c, f, m->since_ns, name);
+	span.is_no_proof = st->reconnected_ns >= m->since_ns ||
+			   faults_busy(c->faults, m->since_ns, c->now_ns) > 0;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s has given nothing for %.1f s, %.1f s of them to a "
+	    "client that waited; it said %u times that it has something, and "
+	    "last: %llu messages pending, %llu awaiting their ack",
+	    f->name, (double)(c->now_ns - m->since_ns) / 1e9,
+	    (double)m->tried_ns / 1e9, m->looks, (unsigned long long)m->pending,
+	    (unsigned long long)m->ack_pending);
+}
+
 static int
 resurrected_event(struct check *c, const struct event *ev)
 {
@@ -285,6 +326,13 @@ resurrected_event(struct check *c, const struct event *ev)
 	const struct life *f;
 	struct slot *t;
 
+	if (ev->type == MESSAGE_RECONNECTED)
+		st->reconnected_ns = ev->time_ns;
+	if (ev->type == MESSAGE_CONSUMER_WAITED)
+		on_waited(c, &ev->u.consumer_waited);
+	if (ev->type == MESSAGE_RECONNECTED ||
+	    ev->type == MESSAGE_CONSUMER_WAITED)
+		return 0;
 	if (ev->type == MESSAGE_CHANGE_FAIL ||
 	    ev->type == MESSAGE_CHANGE_UNKNOWN) { /* they are alike */
 		judge_refused(c, &ev->u.change_unknown);
@@ -314,7 +362,8 @@ resurrected_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_CONSUMER_SEEN,
-    MESSAGE_CONSUMER_MADE, MESSAGE_CHANGE_FAIL, MESSAGE_CHANGE_UNKNOWN, 0};
+    MESSAGE_CONSUMER_MADE, MESSAGE_CHANGE_FAIL, MESSAGE_CHANGE_UNKNOWN,
+    MESSAGE_CONSUMER_WAITED, MESSAGE_RECONNECTED, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_CONSUMER_SEEN, MESSAGE_CONSUMER_MADE, 0};

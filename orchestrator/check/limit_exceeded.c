@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * limit_exceeded: a consumer went beyond MaxAckPending or MaxDeliver.
+ * limit_exceeded: a consumer went beyond MaxAckPending or MaxDeliver, or sent
+ * more than a request had asked for.
  *
  * Rule (guarantees 14). MaxDeliver: the metadata of a delivery count more
  * than that. MaxAckPending: more different messages than that were out at
@@ -16,6 +17,12 @@
  * anew, and it is a warning. So is an advisory that tells of another number of
  * deliveries than MaxDeliver: it is sent at most once, and what is in it
  * removes nothing.
+ *
+ * Requests (guarantees 36): one brought more messages than its batch, or more
+ * bytes than its max_bytes. Each has an inbox of its own, so what came there
+ * it brought. A deposed leader may hear a request as well as its successor, so
+ * it convicts when one leader was steady; and not when the client connected
+ * anew meanwhile, for then the request may have been sent twice.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +36,8 @@ struct limit_consumer {
 	uint64_t out;	   /* messages */
 	bool told;	   /* that they are too many, since they became so */
 	struct order seqs; /* stream sequence: its reader and that one's turn */
+	struct msg_pull asked; /* the latest request; batch 0: none */
+	uint64_t asked_ns;
 };
 
 struct limit_reader {
@@ -43,6 +52,7 @@ struct limit_state {
 	uint32_t n;
 	struct limit_reader *readers; /* by source */
 	uint32_t nreaders;
+	uint64_t reconnected_ns; /* a client did, last */
 };
 
 static void
@@ -247,12 +257,70 @@ on_deliver(struct check *c, const struct event *ev)
 }
 
 static int
+on_pull(struct check *c, const struct msg_pull *m)
+{
+	struct limit_state *st = c->state;
+	struct limit_consumer *l = array_at(
+	    &st->consumers, &st->n, m->consumer, sizeof(*l), CHECK_SLOTS_MAX);
+
+	if (l == NULL)
+		return -ENOMEM;
+	l->asked = *m;
+	l->asked_ns = c->now_ns;
+	return 0;
+}
+
+/* What a request has brought is known. */
+static void
+on_pull_end(struct check *c, const struct msg_pull_end *m)
+{
+	const struct life *f = life_of(c->lives, m->consumer);
+	const struct limit_state *st = c->state;
+	const struct limit_consumer *l =
+	    m->consumer < st->n ? &st->consumers[m->consumer] : NULL;
+	struct anomaly a = {.kind = ANOMALY_LIMIT_EXCEEDED,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 36"};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span;
+
+	if (f == NULL || l == NULL || l->asked.batch == 0 ||
+	    l->asked.pull != m->pull)
+		return;
+	check_judged(c, 1);
+	if (m->messages <= l->asked.batch &&
+	    (l->asked.max_bytes == 0 || m->bytes <= l->asked.max_bytes))
+		return;
+	a.stream = f->stream;
+	span = check_life_span(c, f, l->asked_ns, name);
+	span.is_no_proof = st->reconnected_ns >= l->asked_ns;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s was asked for %u messages and %llu bytes at most (0: "
+	    "any), and sent %u messages and %llu bytes to the inbox of that "
+	    "request",
+	    f->name, l->asked.batch, (unsigned long long)l->asked.max_bytes,
+	    m->messages, (unsigned long long)m->bytes);
+}
+
+static int
 limit_event(struct check *c, const struct event *ev)
 {
 	struct limit_state *st = c->state;
 
-	if (ev->type == MESSAGE_DELIVER)
+	switch ((unsigned)ev->type) {
+	case MESSAGE_DELIVER:
 		return on_deliver(c, ev);
+	case MESSAGE_PULL:
+		return on_pull(c, &ev->u.pull);
+	case MESSAGE_PULL_END:
+		on_pull_end(c, &ev->u.pull_end);
+		return 0;
+	case MESSAGE_RECONNECTED:
+		st->reconnected_ns = ev->time_ns;
+		return 0;
+	default:
+		break;
+	}
 	if (ev->type == MESSAGE_ADVISORY) {
 		on_advisory(c, &ev->u.advisory);
 		return 0;
@@ -276,11 +344,12 @@ limit_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACKS_BEGIN,
-    MESSAGE_CHILD_EXIT, MESSAGE_ADVISORY, 0};
+    MESSAGE_CHILD_EXIT, MESSAGE_ADVISORY, MESSAGE_PULL, MESSAGE_PULL_END,
+    MESSAGE_RECONNECTED, 0};
 
 const struct check_ops check_limit_exceeded = {
     .name = "limit_exceeded",
-    .summary = "consumers keep MaxAckPending and MaxDeliver",
+    .summary = "consumers keep their limits, and those of requests",
     .rule = "guarantees 14",
     .types = types,
     .unit = "deliveries",

@@ -171,6 +171,39 @@ judge_end(struct check *c, const struct look *l, const struct msg_look_end *m)
 }
 
 /*
+ * The last message of a subject grew old, and the leader shows neither it nor
+ * the marker that stands in its place (unmarked.c).
+ */
+static void
+judge_unmarked(
+    struct check *c, const struct look *l, const struct msg_look_end *m)
+{
+	const struct stock *st = contents_stock(c->contents, l->asked.stream);
+	uint64_t until_ns;
+	const struct live *e;
+	struct anomaly a = {.kind = ANOMALY_UNMARKED,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 38",
+	    .stream = m->stream};
+	struct check_span span = span_of(c, l);
+
+	if (!m->ok || m->shown > 0 || l->asked.direct || st == NULL ||
+	    l->asked.how != LOOK_LAST || c->contents->has_hole)
+		return;
+	e = marking_due(st, l->asked.subject, &until_ns);
+	if (e == NULL || e->acked_ns >= l->asked_ns || until_ns <= c->now_ns)
+		return;
+	a.ids[0] = e->id;
+	a.seqs[0] = e->seq;
+	span.from_ns = e->invoked_ns;
+	check_raise_steady(c, &a, &span,
+	    "a read by the leader of stream %s shows nothing of subject %u, "
+	    "whose last message, at sequence %llu, nothing but its age can "
+	    "have removed: there is no marker in its place",
+	    span.name, l->asked.subject, (unsigned long long)e->seq);
+}
+
+/*
  * "No message found", although it is there and nothing else can have removed
  * it.
  */
@@ -235,6 +268,7 @@ stale_event(struct check *c, const struct event *ev)
 		return 0;
 	}
 	judge_end(c, l, &ev->u.look_end);
+	judge_unmarked(c, l, &ev->u.look_end);
 	l->is_open = false;
 	return 0;
 }

@@ -9,8 +9,10 @@
 
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/clusters.h"
+#include "orchestrator/command/job.h"
 #include "orchestrator/command/login.h"
 #include "orchestrator/command/usage.h"
+#include "orchestrator/judge/judge.h"
 #include "proto/base/text.h"
 
 /* The nats CLI's words for options of ours. */
@@ -111,8 +113,8 @@ from_environment(struct run_config *c)
 	return 0;
 }
 
-static void
-resolve_alias(char *name, size_t size)
+void
+cli_resolve_alias(char *name, size_t size)
 {
 	size_t i;
 
@@ -146,7 +148,7 @@ take_option(struct run_config *c, int argc, char **argv, int i)
 		usage_say("unknown option %s; options begin with --", word);
 		return -EINVAL;
 	}
-	resolve_alias(name, sizeof(name));
+	cli_resolve_alias(name, sizeof(name));
 	row = option_find(config_options, name);
 	if (value == NULL && row != NULL && row->type == OPTION_FLAG)
 		value = yes;
@@ -201,7 +203,7 @@ cli_options(struct run_config *c, int argc, char **argv, const char **words,
 {
 	int n;
 
-	if (from_environment(c) < 0)
+	if (job_set(c) != 0 || from_environment(c) < 0)
 		return -EINVAL;
 	n = take_words(c, argc, argv, words, max_words);
 	return n < 0 || clusters_find(c) == 0 ? n : -EINVAL;
@@ -216,7 +218,7 @@ cli_connect_options(struct run_config *c, int argc, char **argv,
 
 	/* Who names servers means them, and no others. */
 	c->cluster[0] = '\0';
-	if (from_environment(c) < 0)
+	if (job_set(c) != 0 || from_environment(c) < 0)
 		return -EINVAL;
 	env = *c;
 	n = take_words(c, argc, argv, words, max_words);
@@ -249,6 +251,8 @@ cli_take_own(
 	int i = 0, n;
 
 	option_defaults(rows, values);
+	if (job_set_own(rows, values) != 0)
+		return EXIT_USAGE;
 	for (row = rows; row->name != NULL; row++) {
 		cli_variable(row->name, variable, sizeof(variable));
 		value = getenv(variable);
@@ -263,14 +267,18 @@ cli_take_own(
 		if (strncmp(argv[i], "--", 2) == 0)
 			text_add(name, sizeof(name), "%.*s",
 			    (int)strcspn(argv[i] + 2, "="), argv[i] + 2);
-		if (option_find(rows, name) == NULL) {
+		row = option_find(rows, name);
+		if (row == NULL) {
 			i++;
 			continue;
 		}
-		n = value != NULL ? 1 : 2;
+		n = value != NULL || row->type == OPTION_FLAG ? 1 : 2;
 		if (i + n > *argc)
 			return usage_error("--%s needs a value", name);
-		value = value != NULL ? value + 1 : argv[i + 1];
+		if (value == NULL)
+			value = n == 1 ? "true" : argv[i + 1];
+		else
+			value++;
 		if (option_set(rows, values, "--", name, value, why) < 0)
 			return usage_error("%s", why);
 		drop_word(argc, argv, i, n);

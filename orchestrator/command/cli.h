@@ -55,9 +55,9 @@ void help_all(FILE *);
 void help_command(const struct cli_command *, FILE *);
 
 /*
- * Read options into config, from the environment (NATSBURN_<NAME>) and
- * then argv; at most max_words other words go to words. Returns how many,
- * or -EINVAL after the error was printed.
+ * Read options into config, from the job (job.h), the environment
+ * (NATSBURN_<NAME>) and then argv; at most max_words other words go to words.
+ * Returns how many, or -EINVAL after the error was printed.
  */
 int cli_options(struct run_config *, int argc, char **argv, const char **words,
     int max_words);
@@ -70,11 +70,14 @@ int cli_connect_options(struct run_config *, int argc, char **argv,
     const char **words, int max_words);
 
 /*
- * Take the options of these rows out of the environment and of argv; what is
- * left are options of run. 0 or EXIT_USAGE after the error was said.
+ * Take the options of these rows out of the job, the environment and argv;
+ * what is left are options of run. 0 or EXIT_USAGE after the error was said.
  */
 int cli_take_own(
     const struct option_spec *rows, void *values, int *argc, char **argv);
+
+/* What the nats CLI calls an option becomes our name of it. */
+void cli_resolve_alias(char *name, size_t size);
 
 /* The name of an option's variable in the environment. */
 void cli_variable(const char *option, char *out, size_t size);

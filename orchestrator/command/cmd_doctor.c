@@ -15,6 +15,7 @@
 #include "orchestrator/command/binary.h"
 #include "chaos/cluster/cluster.h"
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/job.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/command/trial.h"
 #include "orchestrator/command/usage.h"
@@ -209,6 +210,10 @@ cmd_doctor(int argc, char **argv)
 	n = cli_connect_options(c, argc, argv, &word, 1);
 	if (n < 0)
 		goto out;
+	if (job_is_dumped()) {
+		usage_say("--dump-config: is for what would run; doctor looks");
+		goto out;
+	}
 	if (n == 1 && !text_fits(c->test, sizeof(c->test), word)) {
 		usage_say("unknown test \"%.60s\"", word);
 		goto out;

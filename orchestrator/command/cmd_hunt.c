@@ -13,6 +13,7 @@
 
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/folder.h"
+#include "orchestrator/command/job.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
@@ -20,6 +21,7 @@
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/hunt.h"
 #include "orchestrator/many/process.h"
+#include "orchestrator/many/trend.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/term.h"
 #include "proto/base/clock.h"
@@ -329,6 +331,24 @@ hunt_on(struct driver *d)
 
 /* The command line, and the folder */
 
+/* Hours later is too late to hear it. */
+static int
+check_history(const char *dir)
+{
+	cJSON *tree;
+	int err;
+
+	if (dir[0] == '\0')
+		return 0;
+	err = file_make_dir(dir);
+	if (err < 0 || access(dir, W_OK | X_OK) < 0)
+		return usage_error("--history \"%s\": cannot be written: %s",
+		    dir, strerror(err < 0 ? -err : errno));
+	tree = trend_load(dir);
+	cJSON_Delete(tree);
+	return tree != NULL ? 0 : EXIT_USAGE;
+}
+
 static int
 take_options(struct driver *d, int argc, char **argv)
 {
@@ -346,11 +366,27 @@ take_options(struct driver *d, int argc, char **argv)
 	if (n == 1 || h->base.test[0] != '\0')
 		return usage_error("hunt: \"%s\": name tests with --tests",
 		    n == 1 ? word : h->base.test);
+	if (job_is_dumped())
+		return job_dump(&h->base, hunt_options, &h->own);
 	bad = folder_name(h->base.out, sizeof(h->base.out), "hunt");
 	text_set(h->dir, sizeof(h->dir), h->base.out);
+	if (bad == 0)
+		bad = check_history(h->own.history);
 	if (bad == 0 && strlen(h->dir) + HUNT_NAME_MAX + 32 >= CONFIG_PATH_MAX)
 		return usage_error("--out \"%s\": is too long", h->dir);
 	return bad;
+}
+
+static void
+add_to_history(struct driver *d)
+{
+	const char *dir = d->h.own.history;
+	int err = dir[0] != '\0' ? trend_add(dir, d->h.tree, d->h.dir) : 0;
+
+	if (err < 0 && err != -EINVAL)
+		fprintf(stderr, "natsburn: cannot write in \"%s\": %s\n", dir,
+		    strerror(-err));
+	d->is_broken |= err < 0;
 }
 
 static int
@@ -359,6 +395,7 @@ conclude(struct driver *d, int bad)
 	int code;
 
 	write_forms(d);
+	add_to_history(d);
 	code = hunt_exit_code(&d->h);
 	if (d->h.base.json)
 		json_print(d->h.tree, stdout);
@@ -412,7 +449,7 @@ cmd_hunt(int argc, char **argv)
 	d->signals = d->dir_fd = -1;
 	term_look(&d->term, stderr);
 	code = take_options(d, argc, argv);
-	if (code == 0)
+	if (code == 0 && !job_is_dumped())
 		code = drive(d);
 	hunt_fini(&d->h);
 	if (d->signals >= 0)

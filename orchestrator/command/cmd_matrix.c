@@ -14,6 +14,7 @@
 
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/folder.h"
+#include "orchestrator/command/job.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/judge/judge.h"
 #include "orchestrator/many/forms.h"
@@ -54,7 +55,8 @@ take_options(struct matrix *m, int argc, char **argv)
 	if (n == 1 || m->base.test[0] != '\0')
 		return usage_error("matrix: \"%s\": name tests with --tests",
 		    n == 1 ? word : m->base.test);
-	return 0;
+	return job_is_dumped() ? job_dump(&m->base, matrix_options, &m->own)
+			       : 0;
 }
 
 /* The folder */
@@ -390,7 +392,7 @@ cmd_matrix(int argc, char **argv)
 	term_look(&d.term, stderr);
 	code = take_options(d.m, argc, argv);
 	d.is_quiet = d.m->base.quiet;
-	if (code == 0)
+	if (code == 0 && !job_is_dumped())
 		code = drive(&d);
 	matrix_fini(d.m);
 	free(d.m);

@@ -12,6 +12,7 @@
 #include "chaos/cluster/cluster.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/folder.h"
+#include "orchestrator/command/job.h"
 #include "orchestrator/command/limits.h"
 #include "orchestrator/command/usage.h"
 #include "orchestrator/command/validate.h"
@@ -99,7 +100,9 @@ prepare(struct run *r)
 	bad = validate_fill(&r->config);
 	if (bad == 0)
 		bad = validate_config(&r->config);
-	if (bad == 0 && cluster_find(r->config.cluster)->owner == OWNER_US)
+	if (bad != 0 || job_is_dumped())
+		return bad;
+	if (cluster_find(r->config.cluster)->owner == OWNER_US)
 		bad = binary_find_server(&r->config);
 	if (bad == 0)
 		bad = limits_check(&r->config);
@@ -218,11 +221,23 @@ execute(struct run *r)
 	return code;
 }
 
+/* How many replicas stays open where the cluster is to be asked. */
+static int
+dump(struct run *r, bool is_open)
+{
+	if (is_open && cluster_find(r->config.cluster)->count != NULL)
+		r->config.replicas = 0;
+	return job_dump(&r->config, NULL, NULL);
+}
+
 int
 run_configured(struct run *r)
 {
+	bool is_open = r->config.replicas == 0;
 	int code = prepare(r);
 
+	if (code == 0 && job_is_dumped())
+		return dump(r, is_open);
 	if (code == 0)
 		code = execute(r);
 	metrics_close(r->metrics);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "orchestrator/command/cli.h"
+#include "orchestrator/command/job.h"
 #include "orchestrator/many/hunt.h"
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/many/shards.h"
@@ -14,7 +15,8 @@ const struct cli_command cli_commands[] = {
 	"natsburn run kv-cas --mayhem rolling_restart --duration 2m\n"
 	"natsburn run queue-group-consumer --consumers 20 --mayhem all\n"
 	"natsburn run pipeline --server nats://127.0.0.1:4222 --duration 10m\n"
-	"natsburn run kv-cas --clients 4 -o kv-cas.keys=2 --limit 'stall<10s'"},
+	"natsburn run kv-cas --clients 4 -o kv-cas.keys=2 --limit 'stall<10s'\n"
+	"natsburn run --job scripts/jobs/smoke.ini --duration 30s"},
     {"doctor", "is this host, or somebody's cluster, ready for a run?",
 	cmd_doctor, "a run", "[TEST] [options of the run]", NULL, NULL,
 	"natsburn doctor pipeline --mayhem all\n"
@@ -89,6 +91,7 @@ const struct cli_command cli_commands[] = {
 
 const struct option_spec *const cli_tables[] = {
     config_options,
+    job_options,
     matrix_options,
     hunt_options + 1, /* --tests is told by the matrix */
     bisect_options,
@@ -171,6 +174,8 @@ help_command(const struct cli_command *c, FILE *out)
 	if (c->own != NULL || (c->options == NULL || c->options[0] != '\0')) {
 		fputs("\noptions [default]\n", out);
 		help_some(config_options, c->options, out);
+		if (c->options == NULL)
+			help_some(job_options, NULL, out);
 		if (c->own != NULL)
 			help_some(c->own, NULL, out);
 	}

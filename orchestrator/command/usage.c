@@ -10,6 +10,7 @@
 #define USAGE_TEXT_MAX 8192 /* bytes of an error */
 
 static bool is_silent;
+static const char *origin;
 
 static void say(const char *fmt, va_list ap)
     __attribute__((format(printf, 1, 0)));
@@ -22,6 +23,8 @@ say(const char *fmt, va_list ap)
 	if (is_silent)
 		return;
 	(void)vsnprintf(text, sizeof(text), fmt, ap); /* cut is fine */
+	if (origin != NULL)
+		text_add(text, sizeof(text), " (with --job %s)", origin);
 	text_printable(shown, sizeof(shown), text);
 	fprintf(stderr, "natsburn: %s\n", shown);
 }
@@ -45,6 +48,12 @@ usage_error(const char *fmt, ...)
 	say(fmt, ap);
 	va_end(ap);
 	return EXIT_USAGE;
+}
+
+void
+usage_set_origin(const char *file)
+{
+	origin = file;
 }
 
 void

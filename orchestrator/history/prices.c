@@ -163,6 +163,7 @@ close_one(struct prices *p, struct price_open *o, uint64_t now_ns,
 	row->outage_ns = own->outage_ns;
 	row->p50_ns = hist_quantile(&own->latency, 0.50);
 	row->p99_ns = hist_quantile(&own->latency, 0.99);
+	row->p999_ns = hist_quantile(&own->latency, 0.999);
 	row->operations = own->latency.count;
 	row->retries = own->retries;
 	row->redeliveries = own->redeliveries;

@@ -28,7 +28,7 @@ struct price {
 
 /* What is charged to a single fault. */
 struct price_row {
-	uint64_t outage_ns, p50_ns, p99_ns, operations;
+	uint64_t outage_ns, p50_ns, p99_ns, p999_ns, operations;
 	uint64_t retries, redeliveries;
 };
 

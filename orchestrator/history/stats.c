@@ -154,10 +154,12 @@ on_publish_ok(struct stats *s, const struct ledger *l, const struct event *ev)
 	const struct msg_publish_ok *m = &ev->u.publish_ok;
 	const struct ledger_stream *stream = ledger_stream(l, m->stream);
 	const struct ledger_entry *e = ledger_find(l, m->id);
+	uint64_t ns;
 
 	if (e != NULL) {
-		hist_add(&s->publish, ev->time_ns - e->invoked_ns);
-		answered(s, ev->time_ns, ev->time_ns - e->invoked_ns);
+		ns = ev->time_ns - e->invoked_ns + e->late_ns;
+		hist_add(&s->publish, ns);
+		answered(s, ev->time_ns, ns);
 	}
 	if (stream == NULL || stream->consumers == 0)
 		round_done(s, ev->time_ns, 0);

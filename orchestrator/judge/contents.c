@@ -37,6 +37,7 @@ contents_fini(struct contents *ct)
 		seqmap_fini(&st->settled);
 		free(st->removals);
 		free(st->ghosts);
+		free(st->markings);
 		free(st);
 	}
 	free(ct->stocks);
@@ -411,7 +412,9 @@ contents_removable(const struct contents *ct, uint32_t stream,
 	uint64_t seq;
 
 	lane = st != NULL ? lanes_of(&st->lanes, r->scope.subject) : NULL;
-	if (lane == NULL || ct->has_hole || limits_are_unordered(st))
+	/* Markers are not counted. */
+	if (lane == NULL || ct->has_hole || limits_are_unordered(st) ||
+	    st->terms.marker_ttl_ns != 0)
 		return b;
 	b.most = lane->pending.messages + lane->stray.messages + lane->removed -
 		 r->removed +
@@ -543,6 +546,7 @@ enter_invoke(struct contents *ct, const struct event *ev)
 	const struct msg_publish_invoke *m = &ev->u.publish_invoke;
 	struct stock *st = stock_of(ct, m->stream);
 	struct removal rolls = {.id = m->id, .from_ns = ev->time_ns};
+	struct live sent = {.invoked_ns = ev->time_ns};
 	struct publishing *p;
 	struct lane *lane;
 
@@ -562,6 +566,9 @@ enter_invoke(struct contents *ct, const struct event *ev)
 		p->invoked_ns = ev->time_ns;
 		p->stored = st->lanes.stream.stored;
 		p->of_subject = lane->stored.messages;
+		sent.subject = p->terms.subject;
+		sent.ttl_ns = p->terms.ttl_ns;
+		marking_sent(st, &sent);
 	}
 	p->is_pending = true;
 	pend(st, p, true);
@@ -649,6 +656,7 @@ enter_stored(struct stock *st, const struct publishing *p,
 	    .ttl_ns = p->terms.ttl_ns,
 	    .subject = p->terms.subject,
 	    .bytes = p->terms.stored,
+	    .rolls = p->terms.rolls != ROLLS_NOTHING,
 	    .drops_at = {LANE_LEVELS, LANE_LEVELS}};
 
 	/*
@@ -755,15 +763,20 @@ static void
 enter_removal(struct contents *ct, const struct event *ev)
 {
 	const struct msg_remove_invoke *m = &ev->u.remove_invoke;
+	const struct ledger_stream *s = ledger_stream(ct->ledger, m->stream);
 	struct stock *st = stock_of(ct, m->stream);
+	uint64_t same;
 	struct removal r = {.id = m->id,
 	    .from_ns = ev->time_ns,
 	    .keep = m->keep,
 	    .attempt = m->attempt,
 	    .scope = {m->subject, m->first, m->last}};
 
-	if (st != NULL && m->attempt != 0)
-		removals_begin(st, &r);
+	if (st == NULL || m->attempt == 0)
+		return;
+	r.spares_markers = m->first == m->last && m->first != 0 && s != NULL &&
+			   seqmap_find(&s->acked, m->first, &same);
+	removals_begin(st, &r);
 }
 
 static void

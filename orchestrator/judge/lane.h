@@ -33,6 +33,7 @@ enum lane_kind {
 #define TOUCHED_LIMIT	    8u
 #define TOUCHED_STRAY	    16u /* by a stray that replaces others */
 #define TOUCHED_TAKEN	    32u /* consumers ended it, or none takes it */
+#define TOUCHED_OLD	    64u /* its age may be over */
 
 #define LANE_NO_LIMIT  UINT64_MAX
 #define LANES_MAX      65536 /* subjects that have a lane */
@@ -50,6 +51,7 @@ struct live {
 	unsigned touched;
 	/* The lowest level at which a limit may have dropped it. */
 	uint8_t drops_at[LANE_KINDS];
+	bool rolls;				     /* it replaces others */
 	uint64_t prev[LANE_KINDS], next[LANE_KINDS]; /* sequences, 0: none */
 };
 

@@ -384,6 +384,15 @@ enter_invoke(struct ledger *l, const struct event *ev)
 		e->required = ledger_required(l, m->stream, m->id);
 }
 
+static void
+enter_late(struct ledger *l, const struct msg_publish_late *m)
+{
+	struct ledger_entry *e = ledger_find(l, m->id);
+
+	if (e != NULL)
+		e->late_ns = m->late_ns;
+}
+
 /* Nobody will ever hear that it was stored, but it was read. */
 static bool
 is_recovered(const struct ledger_entry *e)
@@ -942,6 +951,9 @@ enter_frame(struct ledger *l, const struct event *ev)
 		break;
 	case MESSAGE_ACKS_BEGIN:
 		enter_acks_begin(l, ev->source);
+		break;
+	case MESSAGE_PUBLISH_LATE:
+		enter_late(l, &ev->u.publish_late);
 		break;
 	case MESSAGE_ADVISORY:
 		enter_advisory(l, &ev->u.advisory);

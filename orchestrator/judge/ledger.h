@@ -32,6 +32,7 @@ struct ledger_entry {
 	uint32_t attempts;
 	uint64_t sum;	     /* of the payload */
 	uint64_t invoked_ns; /* first attempt */
+	uint64_t late_ns;    /* by --rate it was due so long before */
 	uint64_t acked_ns;
 	uint64_t floor;	  /* highest sequence acked before the first attempt */
 	uint64_t seq;	  /* where it was seen or acked; 0 not yet */

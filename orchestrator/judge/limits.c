@@ -269,8 +269,7 @@ weigh_subject(struct stock *st, uint32_t subject, uint64_t now_ns)
 
 	if (lane == NULL || !is_dropping_now(st))
 		return;
-	if (has_markers(st) && least_of.messages != LANE_NO_LIMIT)
-		least_of.messages = minus(least_of.messages, 1);
+	/* A marker is the oldest of its subject: it goes first. */
 	lanes_mark(&st->lanes, lane, &least_of, st->largest);
 	if (!refuses_subject(st))
 		lanes_drop(&st->lanes, lane, &most_of, now_ns);
@@ -308,20 +307,34 @@ limits_early_ns(const struct stock *st, const struct live *e)
 	    age_ns != UINT64_MAX ? STOCK_EARLY_NS + st->skew_ns : 0);
 }
 
-uint64_t
-limits_late_ns(const struct stock *st, const struct live *e)
+/* Its own lifetime counts as so long at least. */
+static uint64_t
+late_ns(const struct stock *st, const struct live *e, uint64_t least_ns)
 {
 	uint64_t age_ns = limits_loose(st).age_ns;
 
 	if (e->ttl_ns == UINT64_MAX)
 		return UINT64_MAX;
 	if (e->ttl_ns != 0)
-		age_ns = least(age_ns,
-		    most(most(e->ttl_ns, CLOCK_S), st->terms.marker_ttl_ns));
+		age_ns =
+		    least(age_ns, most(most(e->ttl_ns, CLOCK_S), least_ns));
 	age_ns = plus(age_ns, STOCK_LATE_NS + st->skew_ns);
 	if (has_markers(st))
 		age_ns = plus(age_ns, MARKER_RETRY_NS);
 	return plus(most(e->acked_ns, st->tightened_ns), age_ns);
+}
+
+uint64_t
+limits_late_ns(const struct stock *st, const struct live *e)
+{
+	return late_ns(st, e, st->terms.marker_ttl_ns);
+}
+
+uint64_t
+limits_replaced_ns(const struct stock *st, const struct live *e)
+{
+	return late_ns(
+	    st, e, st->widest.per_subject == 1 ? 0 : st->terms.marker_ttl_ns);
 }
 
 /* What left long ago is remembered by its sequence alone. */
@@ -358,9 +371,11 @@ limits_sweep(struct stock *st, uint64_t now_ns, bool is_quiet)
 		e = lanes_find(&st->lanes, seq);
 		next = e->next[LANE_STREAM];
 		early_ns = limits_early_ns(st, e);
-		if (early_ns <= now_ns)
-			lanes_touch(&st->lanes, e, TOUCHED_REMOVAL);
-		else if (early_ns <= now_ns + SOON_NS)
+		if (early_ns <= now_ns && (e->touched & TOUCHED_OLD) == 0) {
+			lanes_touch(&st->lanes, e, TOUCHED_OLD);
+			marking_grown_old(st, e);
+		}
+		if (early_ns <= now_ns + SOON_NS)
 			lanes_touch(&st->lanes, e, TOUCHED_AGE);
 		if (is_quiet && plus(limits_late_ns(st, e), AGED_NS) <= now_ns)
 			age_out(st, e, now_ns);

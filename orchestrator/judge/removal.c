@@ -259,6 +259,8 @@ removals_ok(struct stock *st, uint64_t id, uint32_t attempt, uint64_t now_ns)
 
 	if (!removal_take(st, id, attempt, &r))
 		return;
+	if (!r.spares_markers)
+		marking_removed(st, r.scope.subject, now_ns);
 	f.from_ns = r.from_ns;
 	if (r.keep != 0)
 		keep_newest(&r, &f);
@@ -287,6 +289,8 @@ leave_open(struct stock *st, uint64_t id, uint32_t attempt, unsigned why)
 		return;
 	scope_each(&r.scope, fate_maybe, &f);
 	ghosts_add(st, &r.scope, FOREVER, why);
+	if (!r.spares_markers)
+		marking_removed(st, r.scope.subject, FOREVER);
 }
 
 void
@@ -322,6 +326,7 @@ removals_rolled(struct stock *st, const struct rolled *m)
 	}
 	if (!removal_take(st, m->id, 0, &r))
 		return;
+	marking_removed(st, r.scope.subject, m->now_ns);
 	scope_each(&r.scope, m->is_exact ? fate_replaced : fate_doubtful, &f);
 	r.scope.last = m->seq - 1;
 	if (r.scope.last > 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What one stream holds whose messages go away: the messages, what removes
- * them (removal.c), and the limits that drop them (limits.c). contents.h has
+ * them (removal.c), the limits that drop them (limits.c), and what a server
+ * puts in their place (marking.c). contents.h has
  * the streams of a run and what is asked of them.
  */
 #ifndef JUDGE_STOCK_H
@@ -46,7 +47,8 @@ struct removal {
 	uint64_t id, from_ns, keep;
 	uint32_t attempt; /* 0: a message that replaces others */
 	struct scope scope;
-	uint64_t removed; /* messages that had left its lane when it began */
+	uint64_t removed;    /* messages that had left its lane when it began */
+	bool spares_markers; /* it is of one message of the run */
 };
 
 /*
@@ -57,6 +59,13 @@ struct ghost {
 	struct scope scope;
 	uint64_t before_ns;
 	unsigned why;
+};
+
+/* Of a subject, or (0) of all, whose last message a marker may replace. */
+struct marking {
+	uint64_t may_ns;     /* some message may be old by then; 0: none ever */
+	uint64_t removed_ns; /* a removal that may take a marker was open */
+	uint64_t seq;	     /* it grew old as the only one of its subject */
 };
 
 struct stock {
@@ -92,6 +101,8 @@ struct stock {
 	 * consumer has come that was changed to take it; UINT64_MAX: anything.
 	 */
 	uint64_t regained_ns[64];
+	struct marking *markings; /* by subject */
+	uint32_t nmarkings;
 };
 
 /* Removals. Its scope is as it was asked for; last 0 becomes no bound. */
@@ -159,9 +170,36 @@ uint64_t limits_early_ns(const struct stock *, const struct live *);
 uint64_t limits_late_ns(const struct stock *, const struct live *);
 
 /*
+ * The same of what a marker replaces: where one message of a subject is kept
+ * a lifetime may be shorter than that of markers (since 2.11.3).
+ */
+uint64_t limits_replaced_ns(const struct stock *, const struct live *);
+
+/*
  * Look for messages that grow old. Those that should have gone long ago leave
  * when the cluster is quiet.
  */
 void limits_sweep(struct stock *, uint64_t now_ns, bool is_quiet);
+
+/*
+ * Markers (marking.c), of a stream that asks for them: a server makes one when
+ * the last message of a subject grows old, in its place. A message is sent
+ * that may grow old; one has grown old; and a removal of such a subject (0: of
+ * any) is over by now_ns (UINT64_MAX: never).
+ */
+void marking_sent(struct stock *, const struct live *);
+void marking_grown_old(struct stock *, const struct live *);
+void marking_removed(struct stock *, uint32_t subject, uint64_t now_ns);
+
+/* When a marker of the subject may be made at the earliest; 0: never. */
+uint64_t marking_may_ns(const struct stock *, uint32_t subject);
+
+/*
+ * The last message of a subject that may be too old, if nothing but that can
+ * have taken it away: it is there, or a marker is, until *until_ns at least.
+ * Otherwise NULL.
+ */
+const struct live *marking_due(
+    const struct stock *, uint32_t subject, uint64_t *until_ns);
 
 #endif

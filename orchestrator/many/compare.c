@@ -191,16 +191,17 @@ add_results(const struct compare *c, cJSON *list, size_t i)
 static void
 add_latencies(const struct compare *c, cJSON *list, size_t i)
 {
-	static const char *const parts[] = {"p50", "p99", "max"};
+	static const char *const parts[] = {"p50", "p99", "p999", "max"};
 	const cJSON *of;
 	char name[96];
 	size_t k;
 
 	cJSON_ArrayForEach (of, json_get(c->trees[i], "latency_ms")) {
-		for (k = 0; k < 3; k++) {
+		for (k = 0; k < 4; k++) {
 			text_format(name, sizeof(name), "%.40s %s, ms",
 			    of->string, parts[k]);
-			if (json_number(of, "max") > 0)
+			if (json_number(of, "max") > 0 &&
+			    json_get(of, parts[k]) != NULL)
 				set_number(c, list, name, i,
 				    json_number(of, parts[k]));
 		}

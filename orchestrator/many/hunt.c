@@ -37,6 +37,9 @@ const struct option_spec hunt_options[] = {
 	keeps, "WHAT", "hunt: run folders to keep: all, or fail", false},
     {"known", OPTION_STRING, OPTION_AT(struct hunt_options, known), "", 0, 0,
 	NULL, "FILE", "hunt: failures that are known, each with a link", false},
+    {"history", OPTION_STRING, OPTION_AT(struct hunt_options, history), "", 0,
+	0, NULL, "DIR", "hunt: add this hunt to the history in that folder",
+	false},
     {NULL, OPTION_FLAG, 0, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 

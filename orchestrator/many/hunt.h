@@ -28,6 +28,7 @@ struct hunt_options {
 	struct option_times run_time;
 	char keep[8]; /* all or fail */
 	char known[CONFIG_PATH_MAX];
+	char history[CONFIG_PATH_MAX];
 };
 
 /* The rows of struct hunt_options; all others are those of a run. */

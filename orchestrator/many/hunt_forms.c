@@ -190,40 +190,184 @@ page_failures(const cJSON *tree, FILE *out)
 	fputs("</tbody></table></div></section>\n", out);
 }
 
-/* A row a mode, a column a test. */
-static void
-page_coverage(const cJSON *tree, FILE *out)
+static bool
+is_of_first_mode(const cJSON *pair)
 {
-	const struct mayhem_ops *const *m;
+	return strcmp(json_text(pair, "mayhem"), mayhem_table[0]->name) == 0;
+}
+
+/* The head of a table with a column for each test. */
+static void
+page_tests(const char *of, const cJSON *tree, FILE *out)
+{
 	const cJSON *pair;
 
-	fputs("<section><h2>What was drawn<small>runs of each test with each "
-	      "mayhem mode; a dot was never drawn</small></h2>\n"
-	      "<div class=scroll><table><thead><tr><th>mayhem</th>",
-	    out);
+	fprintf(out, "<div class=scroll><table><thead><tr><th>%s</th>", of);
 	cJSON_ArrayForEach (pair, json_get(tree, "coverage")) {
-		if (strcmp(json_text(pair, "mayhem"), mayhem_table[0]->name) !=
-		    0)
+		if (!is_of_first_mode(pair))
 			continue;
 		fputs("<th class=n>", out);
 		markup_text(out, json_text(pair, "test"));
 		fputs("</th>", out);
 	}
 	fputs("</tr></thead><tbody>\n", out);
+}
+
+static void
+page_count(double n, FILE *out)
+{
+	if (n > 0)
+		fprintf(out, "<td class=n>%.0f</td>", n);
+	else
+		fputs("<td class=n>·</td>", out);
+}
+
+/* A row a mode, a column a test. */
+static void
+page_modes(const cJSON *tree, FILE *out)
+{
+	const struct mayhem_ops *const *m;
+	const cJSON *pair;
+
+	page_tests("mayhem", tree, out);
 	for (m = mayhem_table; *m != NULL; m++) {
 		fprintf(out, "<tr><td>%s</td>", (*m)->name);
+		cJSON_ArrayForEach (pair, json_get(tree, "coverage"))
+			if (strcmp(json_text(pair, "mayhem"), (*m)->name) == 0)
+				page_count(json_number(pair, "runs"), out);
+		fputs("</tr>\n", out);
+	}
+	fputs("</tbody></table></div>\n", out);
+}
+
+static int
+count_version(const cJSON *runs, const char *test, const char *version)
+{
+	const cJSON *row;
+	int n = 0;
+
+	cJSON_ArrayForEach (row, runs)
+		n += strcmp(json_text(row, "test"), test) == 0 &&
+		     strcmp(json_text(row, "version"), version) == 0;
+	return n;
+}
+
+/* A name that no earlier row has in this field. */
+static bool
+is_first(const cJSON *list, const cJSON *row, const char *field)
+{
+	const cJSON *o;
+
+	cJSON_ArrayForEach (o, list) {
+		if (o == row)
+			return true;
+		if (strcmp(json_text(o, field), json_text(row, field)) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* A row a version, a column a test: only versions that were drawn. */
+static void
+page_versions(const cJSON *tree, FILE *out)
+{
+	const cJSON *runs = json_get(tree, "runs"), *row, *pair;
+	int n;
+
+	page_tests("version", tree, out);
+	cJSON_ArrayForEach (row, runs) {
+		if (!is_first(runs, row, "version"))
+			continue;
+		fputs("<tr><td>", out);
+		markup_text(out, json_text(row, "version"));
+		fputs("</td>", out);
 		cJSON_ArrayForEach (pair, json_get(tree, "coverage")) {
-			if (strcmp(json_text(pair, "mayhem"), (*m)->name) != 0)
+			if (!is_of_first_mode(pair))
 				continue;
-			if (json_count(pair, "runs") == 0)
-				fputs("<td class=n>·</td>", out);
-			else
-				fprintf(out, "<td class=n>%.0f</td>",
-				    json_number(pair, "runs"));
+			n = count_version(runs, json_text(pair, "test"),
+			    json_text(row, "version"));
+			page_count(n, out);
 		}
 		fputs("</tr>\n", out);
 	}
+	fputs("</tbody></table></div>\n", out);
+}
+
+/* Options that say where a run goes, or that all runs have of their own. */
+static bool
+is_drawn(const char *name)
+{
+	static const char *const beside[] = {
+	    "seed", "server-bin", "mayhem", "duration", "o", NULL};
+	size_t i;
+
+	for (i = 0; beside[i] != NULL; i++)
+		if (strcmp(beside[i], name) == 0)
+			return false;
+	return true;
+}
+
+/* How often runs had each value of each option; a run that hasn't has none. */
+static cJSON *
+count_values(const cJSON *runs)
+{
+	cJSON *all = cJSON_CreateObject(), *of;
+	const cJSON *row, *o;
+	const char *name;
+
+	cJSON_ArrayForEach (row, runs)
+		cJSON_ArrayForEach (o, json_get(row, "options")) {
+			name = json_text(o, "name");
+			if (!is_drawn(name))
+				continue;
+			of = json_get(all, name);
+			if (of == NULL)
+				of = json_put_object(all, name);
+			json_set_number(of, json_text(o, "value"),
+			    1 + json_number(of, json_text(o, "value")));
+		}
+	return all;
+}
+
+static void
+page_options(const cJSON *tree, FILE *out)
+{
+	const cJSON *runs = json_get(tree, "runs"), *of, *value;
+	cJSON *all = count_values(runs);
+	int n;
+
+	fputs("<div class=scroll><table><thead><tr><th>option</th>"
+	      "<th class=n>default</th><th>drawn</th></tr></thead><tbody>\n",
+	    out);
+	cJSON_ArrayForEach (of, all) {
+		n = cJSON_GetArraySize(runs);
+		cJSON_ArrayForEach (value, of)
+			n -= (int)value->valuedouble;
+		fputs("<tr><td>", out);
+		markup_text(out, of->string);
+		fputs("</td>", out);
+		page_count(n, out);
+		fputs("<td>", out);
+		cJSON_ArrayForEach (value, of) {
+			fprintf(out, "%s%.0f × ",
+			    value == of->child ? "" : ", ", value->valuedouble);
+			markup_text(out, value->string);
+		}
+		fputs("</td></tr>\n", out);
+	}
 	fputs("</tbody></table></div></section>\n", out);
+	cJSON_Delete(all);
+}
+
+static void
+page_coverage(const cJSON *tree, FILE *out)
+{
+	fputs("<section><h2>What was drawn<small>how many runs; a dot was "
+	      "never drawn</small></h2>\n",
+	    out);
+	page_modes(tree, out);
+	page_versions(tree, out);
+	page_options(tree, out);
 }
 
 static void

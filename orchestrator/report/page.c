@@ -116,6 +116,8 @@ tile_latency(const struct page *p, const char *field, const char *name)
 	page_ms(p, json_number(l, "p50"));
 	fputs("</b><small>p99 ", p->out);
 	page_ms(p, json_number(l, "p99"));
+	fputs(" · p99.9 ", p->out);
+	page_ms(p, json_number(l, "p999"));
 	fputs(" · max ", p->out);
 	page_ms(p, json_number(l, "max"));
 	fputs("</small></div>\n", p->out);

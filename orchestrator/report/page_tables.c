@@ -108,10 +108,12 @@ write_price(const struct page *p, const cJSON *m)
 		fputs("<td></td><td></td>", p->out);
 	if (json_number(m, "operations") > 0)
 		fprintf(p->out,
-		    "<td class=n>%.3f ms</td><td class=n>%.3f ms</td>",
-		    json_number(m, "p50_ms"), json_number(m, "p99_ms"));
+		    "<td class=n>%.3f ms</td><td class=n>%.3f ms</td>"
+		    "<td class=n>%.3f ms</td>",
+		    json_number(m, "p50_ms"), json_number(m, "p99_ms"),
+		    json_number(m, "p999_ms"));
 	else
-		fputs("<td></td><td></td>", p->out);
+		fputs("<td></td><td></td><td></td>", p->out);
 	page_cell_count(p, json_number(m, "retries"));
 	page_cell_count(p, json_number(m, "redeliveries"));
 	if (has_faults)
@@ -131,7 +133,7 @@ write_prices(const struct page *p)
 	if (cJSON_GetArraySize(list) < 2)
 		return;
 	page_table_head(p, "price of|#longest outage|#mean outage|#p50|#p99|"
-			   "#retries|#redeliveries|#longest to heal");
+			   "#p99.9|#retries|#redeliveries|#longest to heal");
 	cJSON_ArrayForEach (m, list)
 		write_price(p, m);
 	page_table_end(p);

@@ -371,6 +371,7 @@ add_latency(cJSON *o, const char *name, const struct hist *h)
 
 	add_ms(item, "p50", hist_quantile(h, 0.50));
 	add_ms(item, "p99", hist_quantile(h, 0.99));
+	add_ms(item, "p999", hist_quantile(h, 0.999));
 	add_ms(item, "max", h->max);
 }
 
@@ -383,6 +384,7 @@ add_price(cJSON *list, const char *mode, const struct price *p)
 	add_count(item, "operations", p->latency.count);
 	add_ms(item, "p50_ms", hist_quantile(&p->latency, 0.50));
 	add_ms(item, "p99_ms", hist_quantile(&p->latency, 0.99));
+	add_ms(item, "p999_ms", hist_quantile(&p->latency, 0.999));
 	add_count(item, "retries", p->retries);
 	add_count(item, "redeliveries", p->redeliveries);
 	if (p->faults > 0) {
@@ -500,6 +502,7 @@ add_fault(cJSON *list, const struct stats *s, const struct stats_fault *f)
 		add_count(item, "operations", f->price.operations);
 		add_ms(item, "p50_ms", f->price.p50_ns);
 		add_ms(item, "p99_ms", f->price.p99_ns);
+		add_ms(item, "p999_ms", f->price.p999_ns);
 		add_count(item, "retries", f->price.retries);
 		add_count(item, "redeliveries", f->price.redeliveries);
 	}

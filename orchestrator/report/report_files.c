@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "orchestrator/report/hgrm.h"
 #include "orchestrator/report/junit.h"
 #include "orchestrator/report/page.h"
 #include "orchestrator/report/report_files.h"
@@ -51,6 +52,27 @@ form_json(const struct history *h, const cJSON *tree, FILE *out)
 	json_print(tree, out);
 }
 
+static void
+form_publish(const struct history *h, const cJSON *tree, FILE *out)
+{
+	(void)tree; /* it has some percentiles only; so below */
+	hgrm_write(&h->stats.publish, out);
+}
+
+static void
+form_consume(const struct history *h, const cJSON *tree, FILE *out)
+{
+	(void)tree;
+	hgrm_write(&h->stats.consume, out);
+}
+
+static void
+form_operation(const struct history *h, const cJSON *tree, FILE *out)
+{
+	(void)tree;
+	hgrm_write(&h->stats.other, out);
+}
+
 int
 report_files_each(const struct history *h, const cJSON *tree,
     int (*put)(void *arg, const char *name, const char *text, size_t len),
@@ -60,13 +82,18 @@ report_files_each(const struct history *h, const cJSON *tree,
 		const char *name;
 		void (*form)(const struct history *, const cJSON *, FILE *);
 	} forms[] = {{"report.json", form_json}, {"junit.xml", junit_write},
-	    {"report.html", page_write}};
+	    {"report.html", page_write}, {"publish.hgrm", form_publish},
+	    {"consume.hgrm", form_consume}, {"operation.hgrm", form_operation}};
 	size_t i, len = 0;
 	int err = 0, first = 0;
 	char *text;
 
 	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		text = render(h, tree, &len, forms[i].form);
+		if (text != NULL && len == 0) {
+			free(text); /* nothing was measured */
+			continue;
+		}
 		err = text == NULL || !json_is_whole()
 			  ? -ENOMEM
 			  : put(arg, forms[i].name, text, len);

@@ -96,13 +96,14 @@ say_messages(const struct history *h, FILE *out)
 		return;
 	fprintf(out,
 	    "  publish     %llu ok, %llu unknown, %llu retries, p50 %.2f ms, "
-	    "p99 %.2f ms\n"
+	    "p99 %.2f ms, p99.9 %.2f ms\n"
 	    "  deliveries  %llu, redelivered %llu\n",
 	    (unsigned long long)stats_seen(s, MESSAGE_PUBLISH_OK),
 	    (unsigned long long)report_open_unknown(judge_ledger(h->judge)),
 	    (unsigned long long)s->seen[MESSAGE_PUBLISH_INVOKE][CASE_AGAIN],
 	    (double)hist_quantile(&s->publish, 0.5) / 1e6,
 	    (double)hist_quantile(&s->publish, 0.99) / 1e6,
+	    (double)hist_quantile(&s->publish, 0.999) / 1e6,
 	    (unsigned long long)stats_seen(s, MESSAGE_DELIVER),
 	    (unsigned long long)s->seen[MESSAGE_DELIVER][CASE_AGAIN]);
 }

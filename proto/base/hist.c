@@ -18,8 +18,7 @@ hist_index(uint64_t v)
 			  (unsigned)((v >> shift) - SUB));
 }
 
-/* The largest value that falls into bucket i. */
-static uint64_t
+uint64_t
 hist_upper(unsigned i)
 {
 	unsigned shift;

@@ -21,6 +21,9 @@ void hist_add(struct hist *, uint64_t value);
 /* The value that fraction (0..1) of the samples do not exceed; 0 if none. */
 uint64_t hist_quantile(const struct hist *, double fraction);
 
+/* The largest value that falls into bucket i. */
+uint64_t hist_upper(unsigned i);
+
 /* How many samples are at most value; exact at ends of steps. */
 uint64_t hist_count_to(const struct hist *, uint64_t value);
 

@@ -702,6 +702,111 @@ lives(void **state)
 	}
 }
 
+static void
+reconnect(struct churn_story *s)
+{
+	struct event ev = {.type = MESSAGE_RECONNECTED};
+
+	store_feed(&s->store, &ev);
+}
+
+/* A request brings what it asks for, and no more. */
+static void
+requests(void **state)
+{
+	static const struct {
+		uint32_t batch;
+		uint64_t max_bytes;
+		uint32_t messages;
+		uint64_t bytes;
+		bool is_told;
+	} rows[] = {
+	    {5, 0, 5, 9999, false},
+	    {5, 0, 6, 600, true},
+	    {5, 500, 4, 500, false}, /* to the last byte */
+	    {5, 500, 4, 501, true},
+	    {5, 500, 0, 0, false},
+	};
+	struct churn_story s;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (k = 0; k < 5; k++) {
+			churn_begin(&s);
+			settle(&s);
+			churn_pull(&s, rows[i].batch, rows[i].max_bytes);
+			if (k == 1) /* both of them may have heard of it */
+				s.leader = "n1";
+			if (k == 2) /* it may have been sent again */
+				reconnect(&s);
+			if (k == 3) /* of another request nothing is known */
+				s.pulls++;
+			churn_pass(&s, CLOCK_S);
+			churn_pulled(&s, rows[i].messages, rows[i].bytes);
+			if (k == 4) {
+				churn_pull(&s, 100, 0);
+				churn_pulled(&s, rows[i].messages, 1);
+			}
+			if (rows[i].is_told && k != 3)
+				s.store
+				    .expected[ANOMALY_LIMIT_EXCEEDED]
+					     [k == 1 || k == 2 ? CLASS_WARNING
+							       : VOWED] = 1;
+			churn_end(&s);
+		}
+}
+
+/* How long it was waited for, of story i. */
+static struct msg_consumer_waited
+waited(const struct churn_story *s, unsigned i)
+{
+	return (struct msg_consumer_waited){.consumer = CHURN_CONSUMER,
+	    .since_ns = s->store.now - 70 * CLOCK_S,
+	    .tried_ns = (i == 1 ? 59 : 60) * CLOCK_S,
+	    .looks = i == 2 ? 2 : 3,
+	    .pending = i != 7,
+	    .ack_pending = i == 6 || i == 7 || i == 8};
+}
+
+/* It says that it has something, and gives nothing to who waits. */
+static void
+gives_nothing(void **state)
+{
+	struct event ev = {.type = MESSAGE_CONSUMER_WAITED};
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 12; i++) {
+		churn_begin(&s);
+		s.terms.max_deliver = i >= 6 && i <= 8 ? i - 6 : 0;
+		s.terms.ack_wait_ns = (i == 3 ? 7 : 5) * CLOCK_S;
+		settle(&s);
+		if (i == 4) /* it may be paused */
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_PAUSE));
+		churn_take(&s, 1, 60);
+		if (i == 9)
+			s.leader = "n1";
+		churn_pass(&s, 40 * CLOCK_S);
+		if (i == 10)
+			reconnect(&s);
+		churn_pass(&s, 40 * CLOCK_S);
+		if (i == 5)
+			(void)churn_ask(&s, EDIT_DELETE);
+		ev.u.consumer_waited = waited(&s, i);
+		if (i == 9)
+			ev.u.consumer_waited.since_ns -= 20 * CLOCK_S;
+		store_feed(&s.store, &ev);
+		s.store.expected[ANOMALY_NOT_REDELIVERED][VOWED] =
+		    i == 0 || i == 6 || i == 11;
+		s.store.expected[ANOMALY_NOT_REDELIVERED][CLASS_WARNING] =
+		    i == 9 || i == 10;
+		churn_end(&s);
+	}
+}
+
 int
 main(void)
 {
@@ -721,6 +826,8 @@ main(void)
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(counts),
 	    cmocka_unit_test(lives),
+	    cmocka_unit_test(requests),
+	    cmocka_unit_test(gives_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

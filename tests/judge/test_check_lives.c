@@ -55,6 +55,7 @@ struct served {
 /* What its client knows. */
 struct client {
 	bool is_used, is_made, is_ended, is_spoilt, is_drained;
+	uint64_t pulls;
 	char name[16];
 	struct msg_consumer_terms terms;
 	struct event open; /* CONSUMER_EDIT that waits for its answer */
@@ -344,6 +345,27 @@ deliver(struct world *w, unsigned i)
 	if (w->is_calm || !chance(w, 10))
 		tell_deliver(w, i, seq, p->number, p->count);
 	return true;
+}
+
+/* A request for so many messages; what it brought. */
+static void
+pull(struct world *w, unsigned i, uint32_t batch)
+{
+	struct event ev = {.type = MESSAGE_PULL};
+
+	ev.u.pull = (struct msg_pull){
+	    .consumer = i, .pull = ++w->clients[i].pulls, .batch = batch};
+	store_feed(&w->story, &ev);
+}
+
+static void
+pulled(struct world *w, unsigned i, uint32_t messages)
+{
+	struct event ev = {.type = MESSAGE_PULL_END};
+
+	ev.u.pull_end = (struct msg_pull_end){
+	    .consumer = i, .pull = w->clients[i].pulls, .messages = messages};
+	store_feed(&w->story, &ev);
 }
 
 /* The server settles an ack: of one, or of all before it. */
@@ -700,7 +722,7 @@ live(struct world *w, unsigned i)
 {
 	static const uint8_t edits[] = {EDIT_UPDATE, EDIT_DELETE, EDIT_PAUSE};
 	struct client *k = &w->clients[i];
-	unsigned n;
+	unsigned n, batch;
 
 	if (k->late_what != 0 && chance(w, 10)) {
 		apply(w, i, k->late_what, &k->late,
@@ -722,8 +744,11 @@ live(struct world *w, unsigned i)
 	else if (!w->is_calm && chance(w, 30))
 		drain(w, i);
 	else {
-		for (n = below(w, 4); n > 0; n--)
-			(void)deliver(w, i); /* or it has none */
+		batch = below(w, 4);
+		pull(w, i, batch);
+		for (n = 0; n < batch && deliver(w, i); n++)
+			;
+		pulled(w, i, n);
 		answer(w, i);
 		if (chance(w, 10))
 			see(w, i, false);
@@ -820,6 +845,7 @@ enum plant {
 	PLANT_TWICE,   /* it gives a number twice */
 	PLANT_AFTER,   /* it sends again what was acked */
 	PLANT_ORDER,   /* it sends the last before the next */
+	PLANT_BATCH,   /* it sends more than it was asked for */
 	PLANT_MORE,    /* it counts messages that are not there */
 	PLANT_TERMS,   /* it has another configuration */
 	PLANT_MISSING, /* it forgets the consumer */
@@ -843,6 +869,7 @@ static const enum anomaly_kind plant_kinds[PLANTS] = {
     [PLANT_TWICE] = ANOMALY_DELIVERED_TWICE,
     [PLANT_AFTER] = ANOMALY_REDELIVERED_AFTER_ACK,
     [PLANT_ORDER] = ANOMALY_REORDER,
+    [PLANT_BATCH] = ANOMALY_LIMIT_EXCEEDED,
     [PLANT_MORE] = ANOMALY_WRONG_STATE,
     [PLANT_TERMS] = ANOMALY_WRONG_STATE,
     [PLANT_MISSING] = ANOMALY_CONSUMER_MISSING,
@@ -943,6 +970,13 @@ plant_delivery(struct world *w, unsigned i, enum plant plant)
 		seq = publish_whole(w, 1);
 		deliver(w, i);
 		tell_deliver(w, i, seq, v->number, 1);
+	} else if (plant == PLANT_BATCH) {
+		publish_whole(w, 1);
+		publish_whole(w, 1);
+		pull(w, i, 1);
+		deliver(w, i);
+		deliver(w, i);
+		pulled(w, i, 2);
 	} else if (plant == PLANT_AFTER) {
 		seq = some_taken(w, i);
 		publish_whole(w, 1);

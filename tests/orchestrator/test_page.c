@@ -59,7 +59,7 @@ test_markup(void **state)
 }
 
 struct forms {
-	size_t json, junit, page;
+	size_t json, junit, page, hgrm;
 	char *html;
 };
 
@@ -73,7 +73,10 @@ take(void *arg, const char *name, const char *text, size_t len)
 		f->json = len;
 	else if (strcmp(name, "junit.xml") == 0)
 		f->junit = len;
-	else {
+	else if (strcmp(name, "publish.hgrm") == 0) {
+		f->hgrm = len;
+		assert_non_null(strstr(text, "\n#[Mean    = "));
+	} else if (strcmp(name, "report.html") == 0) {
 		f->page = len;
 		f->html = strdup(text);
 	}
@@ -116,6 +119,7 @@ test_long_run(void **state)
 	    (unsigned long long)rounds,
 	    h.stats.nfaults + (size_t)h.stats.faults_omitted, h.stats.series->n,
 	    first.json, first.junit, first.page);
+	assert_true(first.hgrm > 0);
 	assert_true(first.page > 10000 && first.page < PAGE_MAX);
 	assert_null(strstr(first.html, "http:"));
 	assert_null(strstr(first.html, "https:"));

@@ -7,9 +7,12 @@
 #include "tests/support.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/history/thresholds.h"
+#include "orchestrator/report/hgrm.h"
+#include "proto/base/stream.h"
 #include "proto/base/text.h"
 
 #define S CLOCK_S
@@ -275,6 +278,68 @@ test_parse(void **state)
 	assert_int_equal(thresholds_parse(list, t, why), -EINVAL);
 }
 
+/* A message that --rate was late with waits from when it was due. */
+static void
+test_late(void **state)
+{
+	struct event made = {.type = MESSAGE_STREAM};
+	struct event ask = {.type = MESSAGE_PUBLISH_INVOKE, .source = 3};
+	struct event late = {.type = MESSAGE_PUBLISH_LATE, .source = 3};
+	struct event ok = {.type = MESSAGE_PUBLISH_OK, .source = 3};
+
+	(void)state;
+	tell(&made, S);
+	ask.u.publish_invoke.id = late.u.publish_late.id = ok.u.publish_ok.id =
+	    1;
+	tell(&ask, 10 * S);
+	late.u.publish_late.late_ns = 4 * S;
+	tell(&late, 10 * S);
+	ok.u.publish_ok.seq = 1;
+	tell(&ok, 11 * S);
+	assert_true(stats.publish.max == 5 * S);
+	ask.u.publish_invoke.id = ok.u.publish_ok.id = 2;
+	tell(&ask, 20 * S);
+	ok.u.publish_ok.seq = 2;
+	tell(&ok, 21 * S);
+	assert_true(stats.publish.sum == 6 * S);
+}
+
+/* As HdrHistogram's plotter reads it: each value, and the sums. */
+static void
+test_hgrm(void **state)
+{
+	static const char want[] =
+	    "       Value     Percentile TotalCount 1/(1-Percentile)\n\n"
+	    "       0.000 0.750000000000          3           4.00\n"
+	    "       2.000 1.000000000000          4\n"
+	    "#[Mean    =        0.500, StdDeviation   =        0.866]\n"
+	    "#[Max     =        2.000, Total count    =            4]\n"
+	    "#[Buckets =           60, SubBuckets     =           32]\n";
+	struct hist *h = calloc(1, sizeof(*h));
+	struct stream out;
+	char *text;
+	size_t len;
+	int i;
+
+	(void)state;
+	assert_non_null(h);
+	for (i = 0; i < 3; i++)
+		hist_add(h, 0);
+	hist_add(h, 2000000);
+	assert_non_null(stream_open(&out));
+	hgrm_write(h, out.file);
+	assert_int_equal(stream_close(&out, &text, &len), 0);
+	assert_string_equal(text, want);
+	free(text);
+	memset(h, 0, sizeof(*h));
+	assert_non_null(stream_open(&out));
+	hgrm_write(h, out.file);
+	assert_int_equal(stream_close(&out, &text, &len), 0);
+	assert_int_equal(len, 0);
+	free(text);
+	free(h);
+}
+
 static int
 setup(void **state)
 {
@@ -304,6 +369,8 @@ main(void)
 	    FRESH(test_redeliveries),
 	    FRESH(test_limits),
 	    FRESH(test_parse),
+	    FRESH(test_late),
+	    FRESH(test_hgrm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,6 +171,32 @@ churn_take(struct churn_story *s, uint64_t first, uint64_t last)
 	}
 }
 
+void
+churn_pull(struct churn_story *s, uint32_t batch, uint64_t max_bytes)
+{
+	struct event ev = {.type = MESSAGE_PULL};
+
+	ev.u.pull = (struct msg_pull){.consumer = CHURN_CONSUMER,
+	    .pull = ++s->pulls,
+	    .batch = batch,
+	    .max_bytes = max_bytes,
+	    .expires_ns = CLOCK_S};
+	store_feed(&s->store, &ev);
+}
+
+void
+churn_pulled(struct churn_story *s, uint32_t messages, uint64_t bytes)
+{
+	struct event ev = {.type = MESSAGE_PULL_END};
+
+	ev.u.pull_end = (struct msg_pull_end){.consumer = CHURN_CONSUMER,
+	    .pull = s->pulls,
+	    .status = 408,
+	    .messages = messages,
+	    .bytes = bytes};
+	store_feed(&s->store, &ev);
+}
+
 struct msg_consumer_seen
 churn_look(struct churn_story *s)
 {

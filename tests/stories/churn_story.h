@@ -19,6 +19,7 @@ struct churn_story {
 	bool is_led;		      /* the consumer has a leader */
 	uint64_t created;	      /* what the server says of it */
 	uint64_t number;	      /* of its last delivery */
+	uint64_t pulls;		      /* number of the last request */
 	uint64_t numbers[STORE_SEQS]; /* of the last of each sequence */
 };
 
@@ -45,6 +46,10 @@ void churn_ack(struct churn_story *, uint64_t seq);
 
 /* Both, of all from first to last of the subjects that it takes. */
 void churn_take(struct churn_story *, uint64_t first, uint64_t last);
+
+/* Its client asks for messages; so much came of it. */
+void churn_pull(struct churn_story *, uint32_t batch, uint64_t max_bytes);
+void churn_pulled(struct churn_story *, uint32_t messages, uint64_t bytes);
 
 /* What is said of it when asked now: found, with zeros, and not drained. */
 struct msg_consumer_seen churn_look(struct churn_story *);

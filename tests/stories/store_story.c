@@ -406,6 +406,29 @@ store_looked(struct store_story *s, uint32_t shown)
 }
 
 void
+store_marked(struct store_story *s, const struct msg_marked *m)
+{
+	struct event ev = {.type = MESSAGE_MARKED};
+
+	ev.u.marked = *m;
+	if (m->reason[0] == '\0')
+		text_set(
+		    ev.u.marked.reason, sizeof(ev.u.marked.reason), "MaxAge");
+	store_feed(s, &ev);
+}
+
+/* The audit finds one, of 50 s. */
+static void
+scan_marker(struct store_story *s, uint64_t seq)
+{
+	store_marked(s, &(struct msg_marked){.stream = STORE_STREAM,
+			    .subject = s->markers[seq],
+			    .seq = seq,
+			    .ttl_ns = 50 * CLOCK_S,
+			    .scanned = 1});
+}
+
+void
 store_numbers(struct store_story *s, uint64_t messages, uint64_t bytes)
 {
 	struct event ev = {.type = MESSAGE_LOOK_STATE};
@@ -450,6 +473,13 @@ scan(struct store_story *s)
 	store_feed(s, &ev);
 	for (seq = 1; seq <= s->last; seq++) {
 		ev = (struct event){.type = MESSAGE_SCAN_ABSENT};
+		if (s->markers[seq] != 0) {
+			scan_marker(s, seq);
+			read.read_first =
+			    read.read++ == 0 ? seq : read.read_first;
+			read.read_last = seq;
+			continue;
+		}
 		if (s->is_gone[seq] && s->retention != RETENTION_LIMITS) {
 			ev.type = MESSAGE_SCAN_REMOVED;
 			ev.u.scan_removed.first = ev.u.scan_removed.last = seq;

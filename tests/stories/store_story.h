@@ -18,10 +18,11 @@
 struct store_story {
 	struct judge *judge;
 	uint64_t now;
-	uint64_t counter;	  /* of messages and changes */
-	uint64_t last;		  /* sequence that was stored last */
-	uint64_t ids[STORE_SEQS]; /* by sequence */
-	bool is_gone[STORE_SEQS]; /* the audit finds nothing there */
+	uint64_t counter;	      /* of messages and changes */
+	uint64_t last;		      /* sequence that was stored last */
+	uint64_t ids[STORE_SEQS];     /* by sequence */
+	bool is_gone[STORE_SEQS];     /* the audit finds nothing there */
+	uint32_t markers[STORE_SEQS]; /* subjects of markers that it finds */
 	uint64_t look;
 	uint64_t end;	   /* the last sequence after the scan; 0: as before */
 	uint8_t retention; /* RETENTION_... */
@@ -100,6 +101,9 @@ void store_limits(struct store_story *, uint64_t messages, uint64_t age_ns);
 void store_look(struct store_story *, const struct msg_look *);
 void store_shown(struct store_story *, uint32_t subject, uint64_t seq);
 void store_looked(struct store_story *, uint32_t shown);
+
+/* A marker is read, by the audit or otherwise. */
+void store_marked(struct store_story *, const struct msg_marked *);
 
 /* A stream's numbers. */
 void store_numbers(struct store_story *, uint64_t messages, uint64_t bytes);

@@ -48,6 +48,9 @@ check_config(const struct worker *w, uint32_t i, const struct bucket_config *c)
 	assert_true(json_is_true(tree, "deny_delete"));
 	assert_true(json_is_true(tree, "allow_rollup_hdrs"));
 	assert_int_equal(json_is_true(tree, "allow_msg_ttl"), c->allow_ttl);
+	assert_int_equal(
+	    json_count(tree, "subject_delete_marker_ttl"), c->marker_ns);
+	assert_true(c->marker_ns == 0 || c->allow_ttl);
 	cJSON_Delete(tree);
 }
 
@@ -142,11 +145,12 @@ test_rows(void **state)
 	s->configs = configs;
 	for (i = 0; i < bucket_operate.nrows; i++) {
 		for (n = 0; n < 100; n++) {
+			configs[0].marker_ns = n % 2 * CLOCK_S;
 			/* Without a lifetime, all, or a bound no such row. */
 			if (!operate_draw(w, &bucket_operate.rows[i], 0, &op))
 				continue;
 			drawn++;
-			assert_int_equal(op.ttl_ns, 0);
+			assert_true(op.ttl_ns <= 5 * configs[0].marker_ns);
 			assert_int_equal(op.keep, 0);
 			assert_true(op.subject <= KEYS);
 			assert_int_equal(op.rolls != ROLLS_NOTHING,

@@ -123,6 +123,7 @@ check_config(const struct worker *w, uint32_t i, const struct store_config *c)
 	assert_true(l->age_ns == 0 || c->dedupe_ns <= l->age_ns);
 	assert_true(!c->new_per_subject || l->per_subject != 0);
 	assert_false(c->allow_rollup && c->deny_purge);
+	assert_true(c->marker_ns == 0 || (c->allow_ttl && c->allow_rollup));
 	store_config_write(w, i, c, l, text);
 	tree = json_parse(text, strlen(text), 4);
 	assert_non_null(tree);

@@ -2,7 +2,8 @@
 /* What is drawn of the messages that a client knows; see operate.h. */
 #include "worker/operate/operate.h"
 
-#define NEAR 64 /* sequences at the end, which are chosen often */
+#define NEAR	64 /* sequences at the end, which are chosen often */
+#define REST_NS (15 * CLOCK_S)
 
 uint64_t
 operate_below(struct worker *w, uint64_t n)
@@ -10,6 +11,23 @@ operate_below(struct worker *w, uint64_t n)
 	struct operate *s = w->state;
 
 	return rng_below(&s->rng, n);
+}
+
+uint32_t
+operate_draw_awake(struct worker *w, uint64_t subjects)
+{
+	uint64_t turn = clock_mono_ns() / REST_NS % 2;
+
+	if (subjects < 2)
+		return 1;
+	return 1 + (uint32_t)(turn + 2 * operate_below(w, subjects / 2));
+}
+
+uint64_t
+operate_draw_fleeting(struct worker *w)
+{
+	return operate_below(w, 2) == 0 ? (1 + operate_below(w, 5)) * CLOCK_S
+					: 0;
 }
 
 void

@@ -214,6 +214,13 @@ bool operate_show_direct(struct worker *, struct operate_shown *, natsMsg *);
 void operate_show_delivery(struct worker *, struct operate_shown *, natsMsg *,
     const struct delivery *);
 
+/*
+ * Tell of what a scan read, of this subject, if it is a message that the
+ * server made by itself; false when it is none.
+ */
+bool operate_show_marker(struct worker *, uint32_t stream, uint32_t subject,
+    const struct scan_seen *, natsMsg *);
+
 /* plain.c: what the options of a test of plain streams begin with. */
 struct plain_options {
 	uint64_t streams, subjects; /* so many, and of each stream */
@@ -242,6 +249,14 @@ void plain_config_read(struct worker *, uint32_t stream, const cJSON *);
 
 /* draw.c: a number below n. */
 uint64_t operate_below(struct worker *, uint64_t n);
+
+/*
+ * For streams whose servers make markers: a subject to write to, of which every
+ * second one rests for 15 s in turn, so that its last message grows old; and a
+ * lifetime of some seconds, or half of the time none.
+ */
+uint32_t operate_draw_awake(struct worker *, uint64_t subjects);
+uint64_t operate_draw_fleeting(struct worker *);
 
 /* A publish of this client that was acked, to be sent again. */
 bool operate_draw_repeat(struct worker *, struct operation *);

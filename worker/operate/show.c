@@ -5,9 +5,8 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "worker/audit/scan.h"
 #include "worker/operate/operate.h"
-
-#define MARKER "Nats-Marker-Reason"
 
 /* A message that was read, by whichever way. */
 struct shown {
@@ -15,7 +14,7 @@ struct shown {
 	uint64_t seq;
 	int64_t stamp_ns;
 	struct payload_parts parts;
-	bool is_marker;
+	const char *reason, *ttl; /* of a marker; "": it is none */
 };
 
 static void
@@ -28,6 +27,16 @@ tell_value(
 
 	payload_value(m->parts.data, m->parts.len, value);
 	tell_count(w, &c);
+}
+
+static void
+tell_marker_of(
+    struct worker *w, const struct msg_look_shown *e, const struct shown *m)
+{
+	struct marker marker = {e->stream, e->subject, m->seq, m->stamp_ns,
+	    false, m->reason, m->ttl};
+
+	tell_marker(w, &marker);
 }
 
 static void
@@ -47,8 +56,10 @@ tell_shown(struct worker *w, struct operate_shown *s, const struct shown *m)
 	e->id = p.id;
 	e->run = p.run;
 	e->sum = p.sum;
-	e->marker = m->is_marker;
+	e->marker = m->reason[0] != '\0';
 	child_emit(&w->child, &ev);
+	if (e->marker)
+		tell_marker_of(w, e, m);
 	if (e->intact && m->parts.adds[0] != '\0')
 		tell_value(w, e, m);
 	s->count++;
@@ -102,7 +113,8 @@ operate_show_answer(
 	    .seq = json_count(message, "seq"),
 	    .stamp_ns = request_time(json_text(message, "time"))};
 	uint8_t *data = decode(json_text(message, "data"), &m.parts.len);
-	char id[PAYLOAD_ID_MAX], marks[PAYLOAD_ID_MAX], adds[PAYLOAD_ID_MAX];
+	char id[PAYLOAD_ID_MAX], marks[PAYLOAD_ID_MAX], adds[PAYLOAD_ID_MAX],
+	    reason[PAYLOAD_ID_MAX], ttl[PAYLOAD_ID_MAX];
 	size_t headers_len;
 	uint8_t *headers = decode(json_text(message, "hdrs"), &headers_len);
 	const char *lines = headers != NULL ? (const char *)headers : "";
@@ -111,7 +123,8 @@ operate_show_answer(
 	m.parts.id = line_of(lines, "Nats-Msg-Id", id);
 	m.parts.marks = line_of(lines, PAYLOAD_MARKS, marks);
 	m.parts.adds = line_of(lines, PAYLOAD_ADDS, adds);
-	m.is_marker = strstr(lines, MARKER) != NULL;
+	m.reason = line_of(lines, TELL_REASON, reason);
+	m.ttl = line_of(lines, TELL_TTL, ttl);
 	if (data != NULL)
 		tell_shown(w, s, &m);
 	free(headers);
@@ -126,7 +139,8 @@ shown_of(natsMsg *msg, const char *subject)
 		request_header(msg, "Nats-Msg-Id"),
 		request_header(msg, PAYLOAD_MARKS),
 		request_header(msg, PAYLOAD_ADDS)},
-	    .is_marker = request_header(msg, MARKER)[0] != '\0'};
+	    .reason = request_header(msg, TELL_REASON),
+	    .ttl = request_header(msg, TELL_TTL)};
 }
 
 bool
@@ -151,4 +165,17 @@ operate_show_delivery(struct worker *w, struct operate_shown *s, natsMsg *msg,
 	m.stamp_ns = d->stamp_ns;
 	m.seq = d->seq;
 	tell_shown(w, s, &m);
+}
+
+bool
+operate_show_marker(struct worker *w, uint32_t stream, uint32_t subject,
+    const struct scan_seen *seen, natsMsg *msg)
+{
+	struct marker m = {stream, subject, seen->seq, seen->stamp_ns, true,
+	    request_header(msg, TELL_REASON), request_header(msg, TELL_TTL)};
+
+	if (m.reason[0] == '\0')
+		return false;
+	tell_marker(w, &m);
+	return true;
 }

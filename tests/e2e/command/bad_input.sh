@@ -378,7 +378,83 @@ processes()
 	grep -q '^BAD *processes ' "$work/out" || fail "the doctor is content"
 }
 
+# A job file is bad input with a line number.
+jobs()
+{
+	local file
+
+	while IFS='|' read -r pattern text; do
+		printf '%b' "$text" >job.ini
+		refuse 64 "$pattern" run --job job.ini
+	done <<-'END'
+		job.ini:1: duration "5x": must be a duration|duration = 5x
+		job.ini:2: test "pipelin": there is none of|[a]\ntest = pipelin
+		job.ini:2: .* --durration; .*--duration\?|#\ndurration = 5s
+		job.ini:3: .*pipeline.siz; .*pipeline.size\?|\n\n pipeline.siz = 3
+		job.ini:1: kv-cas.keys "x": must be a number|kv-cas.keys = x
+		job.ini:1: pausee.x: "pausee" is no test and|pausee.x = 1
+		job.ini:2: must be \[JOB\], NAME = VALUE|test = kv-cas\nblah
+		job.ini:1: password: a secret|password = x
+		job.ini:2: test: stands in line 1|test = none\ntest = none
+		job.ini:2: inherit "a": more than 16|[a]\ninherit = a
+		job.ini:2: inherit "b": there is no such|[a]\ninherit = b
+		which of its jobs\? job.ini:a, job.ini:b|[a]\nseed=1\n[b]\nseed=2
+		kill_all: puts 3 .*with --job job.ini|test=kv-cas\nmayhem=kill_all
+	END
+	printf 'out = %0200d\n' 1 >job.ini
+	refuse 64 'job.ini:1: is longer than' run --job job.ini
+	printf '[a]\nseed = 1\n' >job.ini
+	refuse 64 'no job \[b\] in it' run --job job.ini:b
+	refuse 64 '"none.ini": No such file' run --job none.ini
+	printf 'jobs = 3\n' >job.ini
+	refuse 64 'job.ini:1: unknown option --jobs' run --job job.ini
+	for file in "$root"/scripts/jobs/*.ini; do
+		grep -Eq '^#	natsburn .* --job '"${file##*/}" "$file" ||
+			fail "$file does not say how to use it"
+	done
+}
+
+# What is dumped is read again as it was; who goes before whom.
+dumps()
+{
+	cat >job.ini <<-END
+		clients = 3
+		[base]
+		test = pipeline
+		mayhem = pause
+		mayhem = partition
+		limit = stall<10s
+		pipeline.size = 100
+		[mine]
+		inherit = base
+		mayhem = pause
+		rate = 100/s
+		duration = 7s
+	END
+	NATSBURN_DURATION=8s NATSBURN_RATE=200/s NATSBURN_JOB=job.ini:mine \
+		natsburn run --rate 300/s -o pipeline.size=200 --limit 'heal<1m' \
+		--dump-config
+	expect_code 0
+	grep -v '^#' "$work/out" >dumped
+	sort dumped | diff - <(printf '%s\n' 'clients = 3' 'duration = 8s' \
+		'limit = stall<10s,heal<1m' 'mayhem = pause' \
+		'pipeline.size = 200' 'rate = 300/s' 'test = pipeline') >&2 ||
+		fail "dumps something else"
+	natsburn run --job dumped --dump-config
+	grep -v '^#' "$work/out" | diff - dumped >&2 || fail "is read otherwise"
+	natsburn hunt --jobs 2 --tests kv-cas --run-time 20s --dump-config
+	grep -v '^#' "$work/out" >dumped
+	natsburn hunt --job dumped --dump-config
+	grep -v '^#' "$work/out" | diff - dumped >&2 || fail "a hunt is not"
+	grep -qx 'jobs = 2' dumped || fail "a hunt's own options are lacking"
+	natsburn matrix --job "$root/scripts/jobs/ci.ini" --dump-config
+	expect_code 0
+	grep -qx 'tests = .*,kv-cas' "$work/out" || fail "not all tests"
+}
+
 usage
+jobs
+dumps
 paths
 logins
 cluster

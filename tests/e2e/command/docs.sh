@@ -170,6 +170,8 @@ context.mkdir(parents=True)
 (context / "prod.json").write_text('{"url": "nats://127.0.0.1:1"}')
 env = dict(os.environ, NATSBURN_TEST_MARK=mark,
            XDG_CONFIG_HOME=str(work / "config"))
+job = re.search(r"```ini\n(.*?)```", (root / "docs/jobs.md").read_text(), re.S)
+(work / "jobs.ini").write_text(job.group(1))
 said = source_text()
 tutorial = root / "docs/tutorial.md"
 has_old = servers and (pathlib.Path(servers) / "2.9.10/nats-server").exists()

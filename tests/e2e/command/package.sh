@@ -60,7 +60,7 @@ has "$work/dest/opt/nb" bin/natsburn share/man/man1/natsburn.1 \
 	share/fish/vendor_completions.d/natsburn.fish \
 	share/natsburn/grafana-dashboard.json \
 	share/natsburn/report.schema.json share/natsburn/matrix.schema.json \
-	share/natsburn/hunt.schema.json \
+	share/natsburn/hunt.schema.json share/natsburn/jobs/ci.ini \
 	share/doc/natsburn/{README.md,LICENSE,CHANGES.md} \
 	share/doc/natsburn/docs/verdicts.md \
 	share/doc/natsburn/examples/natsburn.service

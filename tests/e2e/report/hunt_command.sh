@@ -47,6 +47,9 @@ refuse_hunt '--known ".*broken", line 1: must be a signature, a tab' \
 	--tests liar --cluster null --known "$work/broken"
 refuse_hunt '--known "/no/such": No such file' --tests liar --cluster null \
 	--known /no/such
+mkdir "$work/other" && echo '{}' >"$work/other/trend.json"
+refuse_hunt '--history ".*other": its trend.json is not a history' \
+	--tests liar --cluster null --history "$work/other"
 refuse_hunt '--mayhem "pawse": is no mode' --mayhem pawse \
 	--tests liar --cluster null
 
@@ -62,8 +65,12 @@ tells '.failures == []' "no failures"
 runs=$(jq '.runs | length' "$h/hunt.json")
 
 # The same defect in all runs from here on is one failure, which came again.
-hunts 12s -o liar.plant=redelivered_after_ack
+hunts 12s -o liar.plant=redelivered_after_ack --history "$work/trend"
 expect_code 1
+expect_page_alone "$work/trend/index.html"
+expect '(.hunts | length) == 1 and .hunts[0].seed == 7 and
+	(.hunts[0].failures[0].versions | map(.met) | add) >= 2' \
+	"its entry" "$work/trend/trend.json"
 forms
 tells "(.runs | length) > $runs + 2 and .elapsed_s > 4" "it went on"
 tells '(.failures | length) == 1 and .failures[0].runs >= 2 and

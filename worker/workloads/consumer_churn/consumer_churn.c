@@ -21,6 +21,9 @@
 #define SIZE_LOW PAYLOAD_MIN
 #define LAST_NS	 (15 * CLOCK_S) /* to drain a consumer at the end */
 #define END_NS	 (50 * CLOCK_S) /* and all of them */
+#define PROOF_NS (62 * CLOCK_S) /* of one that gives nothing */
+#define STEP_NS	 (5 * CLOCK_S)
+#define LEAVE_NS (36 * CLOCK_S) /* and --op-timeout: the end of all that */
 #define WAIT_MS	 100
 
 static const char *const retentions[] = {
@@ -151,6 +154,27 @@ drain_place(struct worker *w, struct churn_place *p, uint64_t deadline)
 }
 
 /*
+ * One that has something to deliver and gives nothing is waited for until
+ * that is a proof.
+ */
+static int
+wait_at(struct worker *w, struct churn_place *p, uint64_t deadline)
+{
+	const struct churn_wait *t = &p->life.wait;
+	uint64_t now = clock_mono_ns();
+	int err = 0;
+
+	while (err == 0 && t->since_ns != 0 && t->tried_ns < PROOF_NS &&
+	       now < deadline) {
+		err = churn_drain(
+		    w, p, now + STEP_NS < deadline ? STEP_NS : deadline - now);
+		now = clock_mono_ns();
+	}
+	churn_tell_wait(w, p);
+	return err;
+}
+
+/*
  * Nobody publishes any more. Everything that consumers have is taken; then,
  * when nothing can be late, what is left, and they are looked at.
  */
@@ -169,6 +193,9 @@ drain(struct worker *w)
 		while (clock_mono_ns() < begun + CHURN_LATE_NS)
 			worker_commands(w, WAIT_MS);
 	}
+	for (i = 0; s->places != NULL && i < o->places && err == 0; i++)
+		err = wait_at(w, &s->places[i],
+		    begun + w->config.op_timeout_ns + LEAVE_NS);
 	return err;
 }
 

@@ -75,6 +75,14 @@ enum churn_state {
 /* So long after an end nothing that is shown can be late any more. */
 #define CHURN_LATE_NS (11 * CLOCK_S)
 
+/* How long nothing has come, although there is something to deliver. */
+struct churn_wait {
+	uint64_t since_ns; /* 0: something came, or there was nothing */
+	uint64_t tried_ns; /* of that time, by a client that waited */
+	uint32_t looks;
+	uint64_t pending, ack_pending; /* as was said last */
+};
+
 struct churn_life {
 	enum churn_state state;
 	struct msg_consumer_terms terms; /* as confirmed last */
@@ -84,6 +92,7 @@ struct churn_life {
 	uint64_t unheard;	       /* attempts without an answer */
 	uint64_t pulls;
 	uint64_t ended_ns;
+	struct churn_wait wait;
 	bool is_paused;
 	/* Of a queue group there are two, which share what is pushed. */
 	natsSubscription *subs[CHURN_SUBS_MAX];
@@ -115,8 +124,10 @@ struct churn_edit {
 struct churn_take {
 	uint32_t batch;
 	uint64_t expires_ns;
-	bool is_instant; /* only what is there */
-	bool is_last;	 /* everything is acked, to leave nothing */
+	uint64_t max_bytes, heartbeat_ns; /* 0: none */
+	bool is_instant;		  /* only what is there */
+	bool is_one_shot; /* the request does not say how long it waits */
+	bool is_last;	  /* everything is acked, to leave nothing */
 };
 
 /* How a delivery is answered; how 0: its consumer takes no answers. */
@@ -128,7 +139,7 @@ struct churn_answer {
 
 /* What the API says of a consumer. */
 struct churn_seen {
-	bool found;
+	bool found, is_paused;
 	uint64_t pending, ack_pending;
 };
 
@@ -243,6 +254,9 @@ int churn_take(
  * tell what it says then. 0 or -EIO.
  */
 int churn_drain(struct worker *, struct churn_place *, uint64_t ns);
+
+/* Tell how long nothing has come of it, if it has something to deliver. */
+void churn_tell_wait(struct worker *, struct churn_place *);
 
 /*
  * look.c: ask for a consumer and tell of it; is_drained when all that came is

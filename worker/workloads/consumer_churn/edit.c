@@ -5,6 +5,7 @@
 
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/nats_login.h"
 #include "proto/refusal.h"
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
@@ -174,6 +175,7 @@ churn_edit(struct worker *w)
 	struct backoff b = {0};
 	cJSON *tree;
 
+	memset(&e->at->life.wait, 0, sizeof(e->at->life.wait));
 	c.id = e->id = churn_next_id(w);
 	for (;;) {
 		c.attempt = ++e->attempt;
@@ -226,19 +228,12 @@ static int
 open_intake(struct worker *w, struct churn_life *l)
 {
 	unsigned n, wanted = l->terms.group[0] != '\0' ? CHURN_SUBS_MAX : 1;
-	natsStatus st = NATS_OK;
-	int err = session_listen(&w->session, &l->subs[0], l->inbox);
+	bool is_pushed = l->terms.kind != KIND_PULL;
+	natsStatus st = nats_login_inbox(&w->config, l->inbox);
 
-	if (err < 0)
-		return err;
-	l->nsubs = 1;
-	if (l->terms.kind != KIND_PULL) { /* the inbox is a name only */
-		natsSubscription_Destroy(l->subs[0]);
-		l->subs[0] = NULL;
-		l->nsubs = 0;
-		while (l->nsubs < wanted && st == NATS_OK)
-			st = subscribe(w, l);
-	}
+	/* Who pulls listens for each request by itself. */
+	while (is_pushed && l->nsubs < wanted && st == NATS_OK)
+		st = subscribe(w, l);
 	for (n = 0; n < l->nsubs && st == NATS_OK; n++)
 		st = natsSubscription_SetPendingLimits(l->subs[n], -1, -1);
 	if (st == NATS_OK)

@@ -59,7 +59,8 @@ churn_see(struct worker *w, struct churn_place *p, bool is_drained,
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
 	cJSON_Delete(tree);
-	*seen = (struct churn_seen){m->found, m->pending, m->ack_pending};
+	*seen = (struct churn_seen){
+	    m->found, m->paused, m->pending, m->ack_pending};
 	return true;
 }
 

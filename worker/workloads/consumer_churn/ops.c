@@ -12,6 +12,9 @@
 #define DRAIN_NS   (5 * CLOCK_S) /* an ack wait, and more */
 #define PAUSE_MAX  4		 /* seconds */
 #define LOOK_TIMES 3
+/* Of a request: from less than a message to some ten. */
+#define BYTES_LEAST 200
+#define BYTES_MORE  4000
 
 static uint64_t
 below(struct worker *w, uint64_t n)
@@ -73,8 +76,15 @@ act_pull(struct worker *w, struct churn_place *p)
 	struct churn_take take = {.batch = 1 + (uint32_t)below(w, 40),
 	    .expires_ns = PULL_NS,
 	    .is_instant = below(w, 2) == 0};
-	int got = churn_take(w, p, &take);
+	int got;
 
+	if (below(w, 4) == 0)
+		take.max_bytes = BYTES_LEAST + below(w, BYTES_MORE);
+	if (take.is_instant && below(w, 2) == 0)
+		take.is_one_shot = true;
+	else if (below(w, 4) == 0)
+		take.heartbeat_ns = PULL_NS / 4;
+	got = churn_take(w, p, &take);
 	return got < 0 ? got : 0;
 }
 

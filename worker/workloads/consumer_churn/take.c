@@ -3,6 +3,9 @@
  * Pulling, and answering what came; see consumer_churn.h. All that a request
  * brings is told before the first of it is answered. An ack that stays without
  * its answer is not repeated: if it was not applied the message comes again.
+ *
+ * A message does not say which request it answers, so each request has an
+ * inbox of its own, and what comes late for one that was given up is lost.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,12 +13,17 @@
 
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "worker/audit/label.h"
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
 #define SLICE_MS  50
 #define GRACE_NS  (CLOCK_S / 4) /* a request is lost so long after its end */
 #define ANSWER_NS CLOCK_S	/* for the answers to all acks of a batch */
 #define DRAIN_NS  (CLOCK_S / 4) /* of a request that may bring nothing */
+
+#define LATE_MS 50
+
+#define PULL_TEXT_MAX 160
 
 /* A request for messages that is under way. */
 struct round {
@@ -24,6 +32,7 @@ struct round {
 	uint32_t batch;	 /* taken at most */
 	uint64_t number; /* 0: what is pushed is taken */
 	uint64_t begun_ns;
+	uint64_t messages, bytes; /* that came */
 	uint32_t status;
 	bool is_over;
 	bool is_behind; /* more was pushed than is in the batch */
@@ -31,28 +40,69 @@ struct round {
 };
 
 static void
+write_pull(const struct churn_take *t, char text[PULL_TEXT_MAX])
+{
+	text_format(text, PULL_TEXT_MAX, "{\"batch\":%u", t->batch);
+	if (!t->is_one_shot)
+		text_add(text, PULL_TEXT_MAX, ",\"expires\":%llu",
+		    (unsigned long long)t->expires_ns);
+	if (t->is_instant)
+		text_add(text, PULL_TEXT_MAX, ",\"no_wait\":true");
+	if (t->max_bytes != 0)
+		text_add(text, PULL_TEXT_MAX, ",\"max_bytes\":%llu",
+		    (unsigned long long)t->max_bytes);
+	if (t->heartbeat_ns != 0)
+		text_add(text, PULL_TEXT_MAX, ",\"idle_heartbeat\":%llu",
+		    (unsigned long long)t->heartbeat_ns);
+	text_add(text, PULL_TEXT_MAX, "}");
+}
+
+static void
+tell_request(struct worker *w, const struct round *r)
+{
+	const struct churn_take *t = r->take;
+	struct event ev = {.type = MESSAGE_PULL};
+
+	ev.u.pull = (struct msg_pull){.consumer = r->at->consumer,
+	    .pull = r->number,
+	    .batch = t->batch,
+	    .max_bytes = t->max_bytes,
+	    .expires_ns = t->is_one_shot ? 0 : t->expires_ns,
+	    .no_wait = t->is_instant,
+	    .heartbeat_ns = t->heartbeat_ns};
+	child_emit(&w->child, &ev);
+}
+
+/* 0, or -EIO when nobody would hear the answers. */
+static int
 send_request(struct worker *w, struct round *r)
 {
 	const struct churn *s = w->state;
 	struct churn_life *l = &r->at->life;
-	struct event ev = {.type = MESSAGE_PULL};
-	struct msg_pull *m = &ev.u.pull;
-	char api[SESSION_API_MAX], reply[SESSION_INBOX_MAX + 24], text[96];
+	char api[SESSION_API_MAX], reply[SESSION_INBOX_MAX + 24];
+	char text[PULL_TEXT_MAX];
+	natsStatus st;
 
-	r->number = m->pull = ++l->pulls;
-	m->consumer = r->at->consumer;
-	m->batch = r->take->batch;
-	m->no_wait = r->take->is_instant;
-	m->expires_ns = r->take->expires_ns;
-	child_emit(&w->child, &ev);
+	r->number = ++l->pulls;
 	text_format(reply, sizeof(reply), "%s.p%llu", l->inbox,
 	    (unsigned long long)r->number);
+	churn_close(l);
+	st = natsConnection_SubscribeSync(&l->subs[0], w->session.nc, reply);
+	if (st == NATS_OK) {
+		l->nsubs = 1;
+		st = natsSubscription_SetPendingLimits(l->subs[0], -1, -1);
+	}
+	if (st != NATS_OK) {
+		log_error(
+		    "cannot listen for deliveries: %s", natsStatus_GetText(st));
+		return -EIO;
+	}
+	tell_request(w, r);
 	session_api(&w->session, api, "CONSUMER.MSG.NEXT.%s.%s",
 	    s->streams[l->terms.stream].name, l->name);
-	text_format(text, sizeof(text), "{\"batch\":%u,\"expires\":%llu%s}",
-	    r->take->batch, (unsigned long long)r->take->expires_ns,
-	    r->take->is_instant ? ",\"no_wait\":true" : "");
+	write_pull(r->take, text);
 	session_send(&w->session, api, reply, text);
+	return 0;
 }
 
 /* A status ends the request that it answers; others are over already. */
@@ -113,6 +163,17 @@ tell_taken(struct worker *w, const struct round *r, struct consumption *c,
 	return true;
 }
 
+/* As servers count what a request may bring. */
+static uint64_t
+counted_bytes(natsMsg *msg)
+{
+	struct label l;
+
+	label_read(&l, msg);
+	return l.subject_len + l.header_len + strlen(natsMsg_GetReply(msg)) +
+	       (uint64_t)natsMsg_GetDataLength(msg);
+}
+
 static void
 take_message(struct worker *w, struct round *r, natsMsg *msg)
 {
@@ -128,6 +189,9 @@ take_message(struct worker *w, struct round *r, natsMsg *msg)
 	if (c->delivery.seq > t->last)
 		t->last = c->delivery.seq;
 	t->stamp_ns = c->delivery.stamp_ns;
+	memset(&r->at->life.wait, 0, sizeof(r->at->life.wait));
+	r->messages++;
+	r->bytes += counted_bytes(msg);
 	s->batch[s->n++] = msg;
 }
 
@@ -195,15 +259,12 @@ tell_request_over(struct worker *w, const struct round *r)
 {
 	struct event ev = {.type = MESSAGE_PULL_END};
 	struct msg_pull_end *m = &ev.u.pull_end;
-	const struct churn *s = w->state;
-	uint32_t i;
 
 	m->consumer = r->at->consumer;
 	m->pull = r->number;
 	m->status = r->status;
-	m->messages = s->n;
-	for (i = 0; i < s->n; i++)
-		m->bytes += (uint64_t)natsMsg_GetDataLength(s->batch[i]);
+	m->messages = (uint32_t)r->messages;
+	m->bytes = r->bytes;
 	m->waited_ns = clock_mono_ns() - r->begun_ns;
 	text_set(m->why, sizeof(m->why), r->why);
 	child_emit(&w->child, &ev);
@@ -418,6 +479,32 @@ answer(struct worker *w, const struct round *r)
 	s->n = 0;
 }
 
+/*
+ * What comes behind the end of a request. That more bytes do not fit servers
+ * (2.15.1) say at once, before they send what waits for its quorum.
+ */
+static void
+take_rest(struct worker *w, struct round *r)
+{
+	struct churn *s = w->state;
+	int wait_ms = r->status == 409 ? LATE_MS : 0;
+	natsMsg *msg;
+
+	while (s->n < CHURN_BATCH_MAX &&
+	       next_message(&r->at->life, &msg, wait_ms) == NATS_OK)
+		take_message(w, r, msg);
+	if (s->n > 0)
+		answer(w, r);
+}
+
+/* An answer that says more than that there was nothing to send. */
+static bool
+is_refusal(const struct round *r)
+{
+	return r->is_over && r->status != 404 && r->status != 408 &&
+	       (r->status != 409 || r->take->max_bytes == 0);
+}
+
 int
 churn_take(
     struct worker *w, struct churn_place *p, const struct churn_take *take)
@@ -427,24 +514,46 @@ churn_take(
 	    .take = take,
 	    .batch = take->batch,
 	    .begun_ns = clock_mono_ns()};
-	int err, n;
+	int err = 0;
 
 	if (p->life.terms.kind == KIND_PULL)
-		send_request(w, &r);
+		err = send_request(w, &r);
 	else
 		r.batch = CHURN_BATCH_MAX;
-	err = receive(w, &r);
-	if (r.number != 0)
-		tell_request_over(w, &r);
-	n = (int)s->n;
+	if (err == 0)
+		err = receive(w, &r);
 	r.is_behind = is_behind(&p->life);
 	answer(w, &r);
+	if (r.number != 0) {
+		take_rest(w, &r);
+		tell_reconnects(w); /* a request may have been sent twice */
+		tell_request_over(w, &r);
+	}
 	child_flush(&w->child);
-	if (r.is_over && r.status != 404 && r.status != 408)
+	if (is_refusal(&r))
 		session_backoff(&s->pause, &w->child);
 	else
 		s->pause.step = 0;
-	return err < 0 ? err : n;
+	return err < 0 ? err : (int)r.messages;
+}
+
+/* Nothing came since the client began to wait, and this is said of it. */
+static void
+note_wait(struct churn_life *l, const struct churn_seen *seen, uint64_t from_ns)
+{
+	struct churn_wait *t = &l->wait;
+
+	if (!seen->found || seen->is_paused ||
+	    seen->pending + seen->ack_pending == 0) {
+		memset(t, 0, sizeof(*t));
+		return;
+	}
+	if (t->since_ns == 0)
+		t->since_ns = from_ns;
+	t->tried_ns += clock_mono_ns() - from_ns;
+	t->looks++;
+	t->pending = seen->pending;
+	t->ack_pending = seen->ack_pending;
 }
 
 int
@@ -454,21 +563,45 @@ churn_drain(struct worker *w, struct churn_place *p, uint64_t ns)
 	    .expires_ns = DRAIN_NS,
 	    .is_instant = true,
 	    .is_last = true};
-	uint64_t deadline = clock_mono_ns() + ns;
+	uint64_t deadline = clock_mono_ns() + ns, from;
 	struct churn_seen seen = {.found = true, .pending = 1};
 	struct backoff b = {0};
 	int got;
 
 	do {
+		from = clock_mono_ns();
 		got = churn_take(w, p, &take);
 		if (got < 0)
 			return got;
 		if (got > 0)
 			continue;
-		if (churn_see(w, p, true, &seen) &&
-		    (!seen.found || seen.pending + seen.ack_pending == 0))
-			break;
+		if (churn_see(w, p, true, &seen)) {
+			note_wait(&p->life, &seen, from);
+			if (!seen.found || seen.pending + seen.ack_pending == 0)
+				break;
+		}
 		session_backoff(&b, &w->child); /* what was not acked comes */
 	} while (clock_mono_ns() < deadline);
 	return 0;
+}
+
+void
+churn_tell_wait(struct worker *w, struct churn_place *p)
+{
+	struct event ev = {.type = MESSAGE_CONSUMER_WAITED};
+	const struct churn_wait *t = &p->life.wait;
+
+	if (t->since_ns == 0)
+		return;
+	tell_reconnects(w); /* what was sent then may be lost */
+	ev.u.consumer_waited =
+	    (struct msg_consumer_waited){.stream = p->life.terms.stream,
+		.consumer = p->consumer,
+		.since_ns = t->since_ns,
+		.tried_ns = t->tried_ns,
+		.looks = t->looks,
+		.pending = t->pending,
+		.ack_pending = t->ack_pending};
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
 }

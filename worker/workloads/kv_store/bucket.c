@@ -9,6 +9,7 @@
 #define KINDS	    4
 #define HISTORY_LOG 6 /* 64 revisions at most, as ADR-8 allows */
 #define WINDOW_NS   (120 * CLOCK_S)
+#define MARKED_S    50 /* seconds, of a marker that shall be seen */
 
 enum kind {
 	KIND_ONE,
@@ -45,6 +46,10 @@ bucket_config_draw(const struct worker *w, uint32_t i, struct bucket_config *c)
 	c->is_compressed = one_of(&r, 2);
 	c->is_memory = strcmp(w->config.storage, "memory") == 0;
 	c->is_unbounded = kind == KIND_UNBOUNDED;
+	if (c->allow_ttl && !one_of(&r, 4))
+		c->marker_ns =
+		    (kind == KIND_ONE ? MARKED_S : 1 + rng_below(&r, 4)) *
+		    CLOCK_S;
 }
 
 static void
@@ -132,7 +137,7 @@ bucket_config_write(const struct worker *w, uint32_t i,
 	    "\"max_msg_size\":-1,\"discard\":\"new\",\"storage\":\"%s\","
 	    "\"num_replicas\":%llu,\"duplicate_window\":%llu,"
 	    "\"allow_direct\":true,\"deny_delete\":true,"
-	    "\"allow_rollup_hdrs\":true%s%s}",
+	    "\"allow_rollup_hdrs\":true%s%s",
 	    name, subject, c->bytes != 0 ? (long long)c->bytes : -1,
 	    (unsigned long long)c->age_ns, (unsigned long long)c->history,
 	    c->is_memory ? "memory" : "file",
@@ -140,12 +145,18 @@ bucket_config_write(const struct worker *w, uint32_t i,
 	    (unsigned long long)c->dedupe_ns,
 	    c->allow_ttl ? ",\"allow_msg_ttl\":true" : "",
 	    c->is_compressed ? ",\"compression\":\"s2\"" : "");
+	if (c->marker_ns != 0)
+		text_add(out, OPERATE_TEXT_MAX,
+		    ",\"subject_delete_marker_ttl\":%llu",
+		    (unsigned long long)c->marker_ns);
+	text_add(out, OPERATE_TEXT_MAX, "}");
 }
 
 void
 bucket_config_read(struct bucket_config *c, const cJSON *config)
 {
 	c->allow_ttl = json_is_true(config, "allow_msg_ttl");
+	c->marker_ns = json_count(config, "subject_delete_marker_ttl");
 	c->is_compressed = strcmp(json_text(config, "compression"), "s2") == 0;
 }
 
@@ -166,6 +177,7 @@ tell_contents(struct worker *w, uint32_t i, const struct bucket_config *c)
 	m->deny_delete = true;
 	m->allow_rollup = true;
 	m->allow_ttl = c->allow_ttl;
+	m->marker_ttl_ns = c->marker_ns;
 	m->first_seq = 1;
 	child_emit(&w->child, &ev);
 }

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "worker/audit/audit.h"
 #include "worker/workloads/kv_store/kv_store.h"
 
 #define AWAIT_MS 20
@@ -168,6 +169,22 @@ drain(struct worker *w)
 	return 0;
 }
 
+/* Markers are told as such. */
+static bool
+tell_scanned(struct worker *w, uint32_t stream, const struct scan_seen *seen,
+    natsMsg *msg)
+{
+	return operate_show_marker(w, stream,
+	    bucket_key_read(w, stream, natsMsg_GetSubject(msg)), seen, msg);
+}
+
+static int
+audit(struct worker *w)
+{
+	w->scanned = tell_scanned;
+	return audit_streams(w);
+}
+
 static void
 end(struct worker *w)
 {
@@ -200,4 +217,5 @@ const struct workload_ops workload_kv_store = {
     .command = operate_command,
     .drain = drain,
     .end = end,
+    .audit = audit,
 };

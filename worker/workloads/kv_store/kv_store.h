@@ -25,6 +25,7 @@ struct bucket_options {
 
 struct bucket_config {
 	uint64_t history, bytes, age_ns, dedupe_ns;
+	uint64_t marker_ns; /* lifetime of markers; 0: none are made */
 	bool allow_ttl, is_compressed, is_memory;
 	/* Removals without a bound may be drawn: see bucket_config_draw(). */
 	bool is_unbounded;
@@ -60,6 +61,7 @@ struct bucket_state {
  * What buckets must show is made certain by i: of 0 modulo 4 one revision of
  * a key is kept, values of 1 have an age, 2 holds so many bytes, and only on 3
  * are messages removed without a bound by sequence.
+ * Of 0 markers last so long that one which lacks is noticed.
  */
 void bucket_config_draw(
     const struct worker *, uint32_t i, struct bucket_config *);

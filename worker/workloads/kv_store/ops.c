@@ -27,6 +27,15 @@ draw_key(struct worker *w)
 	return 1 + (uint32_t)operate_below(w, o->keys);
 }
 
+static uint32_t
+draw_written(struct worker *w, const struct operation *op)
+{
+	const struct bucket_options *o = w->options;
+
+	return config_of(w, op)->marker_ns != 0 ? operate_draw_awake(w, o->keys)
+						: draw_key(w);
+}
+
 static bool
 draw_put(struct worker *w, struct operation *op)
 {
@@ -39,7 +48,7 @@ draw_put(struct worker *w, struct operation *op)
 		high = low * SMALL;
 	if (high < low)
 		high = low;
-	op->subject = draw_key(w);
+	op->subject = draw_written(w, op);
 	op->size = (uint32_t)(low + operate_below(w, high - low + 1));
 	return true;
 }
@@ -67,6 +76,15 @@ draw_ttl(struct worker *w)
 	return (1 + operate_below(w, TTL_MAX)) * CLOCK_S;
 }
 
+static bool
+draw_value(struct worker *w, struct operation *op)
+{
+	draw_put(w, op);
+	if (config_of(w, op)->marker_ns != 0)
+		op->ttl_ns = operate_draw_fleeting(w);
+	return true;
+}
+
 /* A key with a lifetime; half of the time it must be new. */
 static bool
 draw_put_ttl(struct worker *w, struct operation *op)
@@ -81,7 +99,7 @@ draw_put_ttl(struct worker *w, struct operation *op)
 static bool
 draw_delete(struct worker *w, struct operation *op)
 {
-	op->subject = draw_key(w);
+	op->subject = draw_written(w, op);
 	op->marks = "DEL";
 	op->subject_last = op->at->subject_last[op->subject];
 	op->expects_subject = op->subject_last != 0 && operate_below(w, 4) == 0;
@@ -215,7 +233,7 @@ send_keys(struct worker *w, struct operation *op)
 }
 
 static const struct operate_row rows[] = {
-    {"put", 30, 0, draw_put, operate_put},
+    {"put", 30, 0, draw_value, operate_put},
     {"create", 5, 0, draw_create, operate_put},
     {"update", 10, 0, draw_update, operate_put},
     {"put-ttl", 2, LEVEL_2_11, draw_put_ttl, operate_put},

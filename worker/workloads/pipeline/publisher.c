@@ -29,6 +29,7 @@
 #define ATTEMPT_NS  (2 * CLOCK_S)
 #define AGAIN_NS    (CLOCK_S / 4) /* after an answer that was no ack */
 #define LOOK_NS	    (20 * CLOCK_MS)
+#define LATE_NS	    (2 * CLOCK_MS)
 #define LAG_NS	    CLOCK_S /* a lag that was told so long ago is history */
 #define IDLE_MS	    10
 
@@ -428,6 +429,29 @@ tell_behind(struct worker *w, struct pipe_publisher *p, uint64_t now)
 		child_emit(&w->child, &ev);
 }
 
+/*
+ * The next message was due before now: what its reader waits for began then.
+ * Else a fault that holds messages back would hide itself. Less than it takes
+ * to wake up is not told.
+ */
+static void
+tell_late(struct worker *w, const struct pipe_publisher *p, uint64_t id,
+    uint64_t due_index, uint64_t now)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_LATE};
+	uint64_t n = due_index + 1, due;
+
+	if (p->rate == 0)
+		return;
+	due = p->start_ns + n / p->rate * CLOCK_S +
+	      n % p->rate * CLOCK_S / p->rate;
+	if (now < due + LATE_NS)
+		return;
+	ev.u.publish_late.id = id;
+	ev.u.publish_late.late_ns = now - due;
+	child_emit(&w->child, &ev);
+}
+
 /* New messages, as many as window, rate and consumers leave room for. */
 static unsigned
 send_new(struct worker *w, struct pipe_publisher *p, uint64_t now)
@@ -445,6 +469,7 @@ send_new(struct worker *w, struct pipe_publisher *p, uint64_t now)
 		f->first_ns = now;
 		f->now.size = size_of(w->options, f->now.id);
 		attempt_tell(w, p, f, n);
+		tell_late(w, p, f->now.id, p->sent + n, now);
 		burst[n++] = f;
 	}
 	if (n > 0)

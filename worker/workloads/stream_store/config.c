@@ -78,6 +78,8 @@ store_config_draw(const struct worker *w, uint32_t i, struct store_config *c)
 	c->is_memory = strcmp(w->config.storage, "memory") == 0;
 	c->is_unbounded = kind == KIND_UNBOUNDED;
 	c->changes_limits = one_of(&r, 2) && !config_edits_streams(&w->config);
+	if (c->allow_ttl && c->allow_rollup && !o->from_one && one_of(&r, 2))
+		c->marker_ns = between(&r, 1, 5) * CLOCK_S;
 }
 
 /* A limit that there is becomes half as large, up to twice. */
@@ -148,6 +150,10 @@ store_config_write(const struct worker *w, uint32_t i,
 	if (c->first_seq != 0)
 		text_add(out, OPERATE_TEXT_MAX, ",\"first_seq\":%llu",
 		    (unsigned long long)c->first_seq);
+	if (c->marker_ns != 0)
+		text_add(out, OPERATE_TEXT_MAX,
+		    ",\"subject_delete_marker_ttl\":%llu",
+		    (unsigned long long)c->marker_ns);
 	text_add(out, OPERATE_TEXT_MAX, "}");
 }
 
@@ -155,6 +161,7 @@ void
 store_config_read(struct store_config *c, const cJSON *config)
 {
 	c->allow_ttl = json_is_true(config, "allow_msg_ttl");
+	c->marker_ns = json_count(config, "subject_delete_marker_ttl");
 	c->allow_rollup = json_is_true(config, "allow_rollup_hdrs");
 	c->deny_delete = json_is_true(config, "deny_delete");
 	c->deny_purge = json_is_true(config, "deny_purge");
@@ -184,6 +191,7 @@ tell_contents(struct worker *w, uint32_t i, const struct store_config *c)
 	m->deny_purge = c->deny_purge;
 	m->allow_rollup = c->allow_rollup;
 	m->allow_ttl = c->allow_ttl;
+	m->marker_ttl_ns = c->marker_ns;
 	m->first_seq = c->first_seq != 0 ? c->first_seq : 1;
 	child_emit(&w->child, &ev);
 }

@@ -56,7 +56,11 @@ draw_size(struct worker *w, const struct store_config *c)
 void
 store_draw_publish(struct worker *w, struct operation *op)
 {
-	op->subject = draw_subject(w);
+	const struct store_options *o = w->options;
+
+	op->subject = config_of(w, op)->marker_ns != 0
+			  ? operate_draw_awake(w, o->subjects)
+			  : draw_subject(w);
 	op->size = draw_size(w, config_of(w, op));
 }
 
@@ -64,6 +68,8 @@ static bool
 draw_publish(struct worker *w, struct operation *op)
 {
 	store_draw_publish(w, op);
+	if (config_of(w, op)->marker_ns != 0)
+		op->ttl_ns = operate_draw_fleeting(w);
 	return true;
 }
 

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "proto/base/text.h"
+#include "worker/audit/audit.h"
 #include "worker/workloads/stream_store/stream_store.h"
 
 #define SIZE_HIGH     65000
@@ -113,6 +114,22 @@ store_step(struct worker *w)
 	return 0;
 }
 
+/* Markers are told as such. */
+static bool
+tell_scanned(struct worker *w, uint32_t stream, const struct scan_seen *seen,
+    natsMsg *msg)
+{
+	return operate_show_marker(w, stream,
+	    store_subject_read(w, stream, natsMsg_GetSubject(msg)), seen, msg);
+}
+
+static int
+audit(struct worker *w)
+{
+	w->scanned = tell_scanned;
+	return audit_streams(w);
+}
+
 void
 store_end(struct worker *w)
 {
@@ -140,4 +157,5 @@ const struct workload_ops workload_stream_store = {
     .step = store_step,
     .command = operate_command,
     .end = store_end,
+    .audit = audit,
 };

@@ -24,6 +24,7 @@ struct store_options {
 struct store_config {
 	struct operate_limits limits;
 	uint64_t max_size, dedupe_ns, first_seq;
+	uint64_t marker_ns; /* lifetime of markers; 0: none are made */
 	bool discard_new, new_per_subject;
 	bool deny_delete, deny_purge, allow_rollup, allow_ttl;
 	bool is_compressed, is_memory;
