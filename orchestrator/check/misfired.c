@@ -24,11 +24,12 @@
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
 
-#define PLANS_MAX  (1u << 18)		/* that are judged */
-#define EARLY_NS   INT64_C(250000000)	/* of a clock that is set back a bit */
-#define ROUND_NS   UINT64_C(500000000)	/* periods begin at whole seconds */
-#define SLACK_NS   UINT64_C(1000000000) /* between two clocks of one host */
-#define STEPPED_NS INT64_C(500000000)	/* a clock was set */
+#define PLANS_MAX  (1u << 18)		 /* that are judged */
+#define EARLY_NS   INT64_C(250000000)	 /* of a clock that is set back a bit */
+#define ROUND_NS   UINT64_C(500000000)	 /* periods begin at whole seconds */
+#define SLACK_NS   UINT64_C(1000000000)	 /* between two clocks of one host */
+#define LEAST_NS   UINT64_C(10000000000) /* with a short --op-timeout */
+#define STEPPED_NS INT64_C(500000000)	 /* a clock was set */
 
 /* A message that is to be sent later. */
 struct plan {
@@ -281,6 +282,14 @@ is_one_clock(const struct check *c)
 	       strcmp(c->config->cluster, "local") == 0;
 }
 
+/* So long what is due may take. */
+static uint64_t
+late_ns(const struct check *c)
+{
+	return c->config->op_timeout_ns > LEAST_NS ? c->config->op_timeout_ns
+						   : LEAST_NS;
+}
+
 /* The longest time of the availability clock that is certain from here on. */
 static uint64_t
 time_used(const struct check *c, uint64_t from_ns, uint64_t to_ns)
@@ -294,7 +303,7 @@ time_used(const struct check *c, uint64_t from_ns, uint64_t to_ns)
 	if (!is_one_clock(c) || from_ns == 0 || to_ns <= from_ns)
 		return 0;
 	used = to_ns - from_ns - faults_stood(c->faults, from_ns, to_ns);
-	if (used > c->config->op_timeout_ns)
+	if (used > late_ns(c))
 		used -= faults_busy(c->faults, from_ns, to_ns);
 	return used;
 }
@@ -302,7 +311,7 @@ time_used(const struct check *c, uint64_t from_ns, uint64_t to_ns)
 static bool
 is_late(const struct check *c, uint64_t from_ns, uint64_t to_ns)
 {
-	return time_used(c, from_ns, to_ns) > c->config->op_timeout_ns;
+	return time_used(c, from_ns, to_ns) > late_ns(c);
 }
 
 /* Each is told once, whatever else is wrong with it. */

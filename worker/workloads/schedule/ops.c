@@ -119,7 +119,8 @@ send_cron(struct worker *w, struct operation *op)
 
 /*
  * The same subject gets another schedule of its kind. The message of one whose
- * time has come may be on its way: it removes what it finds at its subject.
+ * time has come may be on its way: it removes what it finds at its subject, or
+ * puts it off.
  */
 static void
 send_again(struct worker *w, struct operation *op)
@@ -128,7 +129,8 @@ send_again(struct worker *w, struct operation *op)
 	struct plan *p = pick(w);
 
 	(void)op; /* the stream is that of the schedule */
-	if (p->times == TIMES_ONCE && !o->races && p->at_ns < wall_in(CLEAR_NS))
+	if (!o->races &&
+	    (p->times != TIMES_ONCE || p->at_ns < wall_in(CLEAR_NS)))
 		return;
 	if (p->times == TIMES_ONCE)
 		p->at_ns = wall_in(draw_ahead(w));
