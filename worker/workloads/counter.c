@@ -2,8 +2,7 @@
 /*
  * counter: clients add to the same counters, and subtract:
  *
- *	for i in 1..N { one of { add, add again with the same id, reset, read }
- *}
+ *	for i in 1..N { one of { add, add the same again, reset, read } }
  *
  * What a message adds follows from its id (payload.h), so that the audit knows
  * it. Some add more than fits into 64 bits.
