@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/backup.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/sig.h"
@@ -125,7 +126,11 @@ play_audit(struct worker *w)
 	if (err < 0 || w->ops->needs_no_cluster)
 		return err;
 	limit_enter(w, LIMIT_COPIES);
-	return copies_streams(w);
+	err = copies_streams(w);
+	/* Last, for it may replace the streams. */
+	if (err == 0 && config_list_has(w->config.mayhem, BACKUP_MODE))
+		restores_streams(w);
+	return err;
 }
 
 /* The steps of a role of the load. */
