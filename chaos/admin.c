@@ -29,11 +29,13 @@ struct admin {
 	 * may use one that is destroyed while answers still come.
 	 */
 	char inbox[NATS_INBOX_MAX];
-	natsSubscription *sub; /* to <inbox>.* */
-	bool is_asked;	       /* a request is open */
-	uint64_t asked;	       /* how many were made */
+	natsSubscription *sub;	      /* to <inbox>.* */
+	natsSubscription *advisories; /* NULL: nobody listens */
+	bool is_asked;		      /* a request is open */
+	uint64_t asked;		      /* how many were made */
 	/* <inbox>.<number> of the last one */
 	char reply[NATS_INBOX_MAX + 24];
+	char parts[NATS_INBOX_MAX + 8]; /* <inbox>.parts */
 };
 
 struct admin *
@@ -64,7 +66,9 @@ disconnect(struct admin *a)
 	/* first: it ends what feeds the other */
 	natsConnection_Destroy(a->nc);
 	natsSubscription_Destroy(a->sub);
+	natsSubscription_Destroy(a->advisories);
 	a->nc = NULL;
+	a->advisories = NULL;
 	a->sub = NULL;
 }
 
@@ -168,10 +172,12 @@ choose_node(const struct admin *a)
 	    health_node_is_ok(a->cluster->health, a->node, since))
 		return a->node;
 	for (i = 1; i <= a->cluster->n; i++)
-		if (health_node_is_ok(a->cluster->health, i, since))
+		if (!a->cluster->nodes[i - 1].is_apart &&
+		    health_node_is_ok(a->cluster->health, i, since))
 			return i;
 	for (i = 1; i <= a->cluster->n; i++)
-		if (health_varz(a->cluster->health, i, &v) &&
+		if (!a->cluster->nodes[i - 1].is_apart &&
+		    health_varz(a->cluster->health, i, &v) &&
 		    v.asked_ns > latest && v.asked_ns + VARZ_NS > since) {
 			latest = v.asked_ns;
 			node = i;
@@ -240,8 +246,83 @@ admin_poll(struct admin *a, char *out, size_t size)
 	return len;
 }
 
+const char *
+admin_parts(struct admin *a, enum admin_account account)
+{
+	unsigned node = choose_node(a);
+
+	if (node == 0 || !can_log_in(&a->logins[account]) ||
+	    connect_to(a, account, node) < 0)
+		return NULL;
+	text_format(a->parts, sizeof(a->parts), "%s.parts", a->inbox);
+	return a->parts;
+}
+
+int
+admin_take(struct admin *a, admin_sink *sink, void *arg)
+{
+	const char *status = "", *reply;
+	natsMsg *msg = NULL;
+	natsStatus s;
+	bool is_part;
+
+	if (!a->is_asked)
+		return -ENOTCONN;
+	s = natsSubscription_NextMsg(&msg, a->sub, 1);
+	if (s != NATS_OK)
+		return s == NATS_TIMEOUT && !natsConnection_IsClosed(a->nc)
+			   ? -EAGAIN
+			   : -ENOTCONN;
+	is_part = strcmp(natsMsg_GetSubject(msg), a->parts) == 0;
+	reply = natsMsg_GetReply(msg);
+	if (natsMsgHeader_Get(msg, "Status", &status) != NATS_OK)
+		status = "";
+	if (is_part || strcmp(natsMsg_GetSubject(msg), a->reply) == 0)
+		sink(arg, is_part, natsMsg_GetData(msg),
+		    (size_t)natsMsg_GetDataLength(msg), status);
+	if (is_part && reply != NULL)
+		s = natsConnection_Publish(a->nc, reply, NULL, 0);
+	natsMsg_Destroy(msg);
+	return s == NATS_OK ? 0 : -ENOTCONN;
+}
+
 void
 admin_done(struct admin *a)
 {
 	a->is_asked = false;
+}
+
+int
+admin_listen(struct admin *a)
+{
+	unsigned node;
+	int err;
+
+	if (a->advisories != NULL && !natsConnection_IsClosed(a->nc))
+		return 0;
+	node = choose_node(a);
+	err = node != 0 ? connect_to(a, ADMIN_USER, node) : -ENOTCONN;
+	if (err == 0 &&
+	    natsConnection_SubscribeSync(&a->advisories, a->nc,
+		"$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.>") != NATS_OK) {
+		disconnect(a);
+		err = -ENOTCONN;
+	}
+	return err;
+}
+
+bool
+admin_heard(struct admin *a, char *subject, size_t size)
+{
+	natsMsg *msg = NULL;
+	uint64_t n = 0;
+
+	/* Asked first: the library does not look without waiting. */
+	if (natsSubscription_QueuedMsgs(a->advisories, &n) != NATS_OK ||
+	    n == 0 ||
+	    natsSubscription_NextMsg(&msg, a->advisories, 1) != NATS_OK)
+		return false;
+	text_set(subject, size, natsMsg_GetSubject(msg));
+	natsMsg_Destroy(msg);
+	return true;
 }

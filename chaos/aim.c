@@ -3,14 +3,17 @@
 #include <string.h>
 
 #include "chaos/aim.h"
+#include "chaos/cluster/cluster.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/moment.h"
 
-#define PATIENCE_NS (5 * CLOCK_S)
-#define DELAY_NS    (20 * CLOCK_MS)
-#define LISTEN_MS   2		    /* between looks at the servers' logs */
-#define STALE_NS    (20 * CLOCK_MS) /* what they had logged before is read */
+#define PATIENCE_NS  (5 * CLOCK_S)
+#define DELAY_NS     (20 * CLOCK_MS)
+#define LISTEN_MS    2		   /* between looks at the servers' logs */
+#define AGAIN_NS     (2 * CLOCK_S) /* it tries to listen to servers */
+#define ADVISORY_MAX 256
+#define STALE_NS     (20 * CLOCK_MS) /* what they had logged before is read */
 
 void
 aim_init(struct aim *a, struct child *child, const char *list)
@@ -102,6 +105,32 @@ aim_ask(struct aim *a, unsigned bits)
 	ev.u.aim.moments = bits;
 	child_emit(a->child, &ev);
 	child_flush(a->child);
+}
+
+unsigned
+aim_listen(struct aim *a, struct cluster *c, unsigned bits, uint64_t now_ns)
+{
+	char subject[ADVISORY_MAX];
+	unsigned came = 0;
+
+	if (!c->ops->needs_monitor || now_ns < a->again_ns)
+		return 0;
+	if (a->admin == NULL && c->ops->log_in(c) == 0)
+		a->admin = admin_copy(c->admin);
+	if (a->admin == NULL || admin_listen(a->admin) < 0) {
+		a->again_ns = now_ns + AGAIN_NS;
+		return 0;
+	}
+	while (admin_heard(a->admin, subject, sizeof(subject)))
+		came |= moment_of_line(bits, subject);
+	return came;
+}
+
+void
+aim_fini(struct aim *a)
+{
+	admin_destroy(a->admin);
+	a->admin = NULL;
 }
 
 int

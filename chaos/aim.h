@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "chaos/admin.h"
 #include "proto/base/rng.h"
 #include "proto/child.h"
 
@@ -29,6 +30,9 @@ struct aim {
 	bool is_all;	 /* they are all that there are */
 	unsigned missed; /* of these, those that a fault waited for in vain */
 	unsigned told;	 /* that the orchestrator was asked for */
+	/* Hears advisories where no logs are read; NULL: not yet. */
+	struct admin *admin;
+	uint64_t again_ns; /* not before this it tries to */
 };
 
 /* Take the value of --aim, which is valid. */
@@ -51,6 +55,15 @@ unsigned aim_waits_for(const struct aim_shot *);
 
 /* Ask the orchestrator for what is waited for, if that has changed. */
 void aim_ask(struct aim *, unsigned moments);
+
+/*
+ * On servers of somebody else's, whose logs nobody reads: which of these
+ * moments they have told of by advisories since the last call.
+ */
+unsigned aim_listen(
+    struct aim *, struct cluster *, unsigned moments, uint64_t now_ns);
+
+void aim_fini(struct aim *);
 
 /* How long the loop may wait at most for this shot, in milliseconds. */
 int aim_wait_ms(const struct aim_shot *, uint64_t now_ns, int most_ms);

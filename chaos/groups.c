@@ -73,10 +73,43 @@ look_at_servers(struct groups *s, const struct cluster *c, struct child *child,
 	return all;
 }
 
-/* A group of that kind, name and making. If nobody leads it behind is NULL. */
+/* What the nodes of a group have, as its leader and they say. */
+struct groups_moves {
+	unsigned lagging; /* nodes, as bits */
+	/* Of each a number that moves with it, or what it lacks. */
+	uint64_t has[CONFIG_NODES_MAX];
+	bool is_lack;
+};
+
+/* Since when those that lag have not moved. */
 static void
-note_sick(struct groups *s, const struct groups_row *of, const uint64_t *behind,
-    uint64_t now)
+note_moves(struct groups_row *r, const struct groups_moves *m, uint64_t now)
+{
+	unsigned i, was = r->lagging;
+	uint64_t since_ns = now;
+
+	r->lagging = m->lagging;
+	if (m->lagging == 0 && was == 0)
+		return; /* it has too few replicas */
+	for (i = 0; i < CONFIG_NODES_MAX; i++) {
+		if ((m->lagging >> i & 1) == 0)
+			continue;
+		if ((was >> i & 1) == 0 ||
+		    (m->is_lack ? m->has[i] < r->has[i]
+				: m->has[i] != r->has[i])) {
+			r->stuck_ns[i] = now;
+			r->has[i] = m->has[i];
+		}
+		if (r->stuck_ns[i] < since_ns)
+			since_ns = r->stuck_ns[i];
+	}
+	r->since_ns = since_ns;
+}
+
+/* A group of that kind, name and making; nobody leads it: m is NULL. */
+static void
+note_sick(struct groups *s, const struct groups_row *of,
+    const struct groups_moves *m, uint64_t now)
 {
 	struct groups_row *r;
 	unsigned i;
@@ -95,28 +128,35 @@ note_sick(struct groups *s, const struct groups_row *of, const uint64_t *behind,
 		r->since_ns = now;
 	}
 	r->is_sick = true;
-	if (behind == NULL)
-		return;
-	if (*behind != r->behind)
-		r->since_ns = now;
-	r->behind = *behind;
+	if (m != NULL)
+		note_moves(r, m, now);
 }
 
 static void
 look_at_meta(struct groups *s, const struct cluster *c, uint64_t now)
 {
 	const struct groups_row of = {.what = WHAT_META};
+	struct groups_moves moves = {.is_lack = true};
 	struct health_meta m;
-	bool is_whole = c->n == 1; /* there is none then */
-	unsigned i;
+	bool is_led = false, is_whole = true;
+	unsigned i, whole = 0, size;
 
 	for (i = 1; i <= c->n; i++) {
 		(void)health_meta(c->health, i, &m); /* known to be young */
-		is_whole |= m.is_led && m.is_current && m.size == c->n;
+		size = cluster_group_size(c, c->nodes[i - 1].group);
+		if (size == 1 || (m.is_led && m.is_current && m.size == size))
+			whole |= 1U << c->nodes[i - 1].group;
+		else if (m.is_led) {
+			is_led = true;
+			moves.lagging = m.lagging;
+			memcpy(moves.has, m.lags, sizeof(moves.has));
+		}
 	}
+	for (i = 0; i < c->n; i++)
+		is_whole &= (whole & (1U << c->nodes[i].group)) != 0;
 	s->was_whole |= is_whole;
 	if (s->was_whole && !is_whole)
-		note_sick(s, &of, NULL, now);
+		note_sick(s, &of, is_led ? &moves : NULL, now);
 }
 
 static int
@@ -167,50 +207,36 @@ what_of(const struct health_group *g)
 	return g->is_consumer ? WHAT_CONSUMER : WHAT_STREAM;
 }
 
-/* What the stores of those nodes hold, as a number that moves with it. */
-static uint64_t
-sum_of(const struct groups *s, uint32_t from, uint32_t to, unsigned nodes)
-{
-	const struct groups_found *f;
-	uint64_t sum = 0;
-
-	for (; from < to; from++) {
-		f = &s->found[from];
-		if ((nodes & (1U << (f->node - 1))) != 0)
-			sum += f->g.last + f->g.messages;
-	}
-	return sum;
-}
-
 static void
 look_at_groups(struct groups *s, uint64_t now)
 {
 	struct groups_row of = {0};
+	struct groups_moves moves;
+	const struct groups_found *f;
 	uint32_t from, to, i;
-	unsigned lagging;
 	bool is_well, is_led;
-	uint64_t behind;
 
 	for (from = 0; from < s->nfound; from = to) {
 		to = end_of_group(s, from);
 		is_well = is_led = false;
-		lagging = 0;
+		memset(&moves, 0, sizeof(moves));
 		of.made = s->found[from].g.made;
 		/* Of two who say that they lead one may be out of date. */
 		for (i = from; i < to; i++) {
-			is_well |= s->found[i].g.is_current;
-			is_led |= s->found[i].g.is_led;
-			if (!s->found[i].g.is_led)
+			f = &s->found[i];
+			moves.has[f->node - 1] = f->g.moves;
+			is_well |= f->g.is_current;
+			is_led |= f->g.is_led;
+			if (!f->g.is_led)
 				continue;
-			lagging |= s->found[i].g.lagging;
-			of.made = s->found[i].g.made;
+			moves.lagging |= f->g.lagging;
+			of.made = f->g.made;
 		}
 		if (is_well)
 			continue;
-		behind = sum_of(s, from, to, lagging);
 		of.what = what_of(&s->found[from].g);
 		text_set(of.name, sizeof(of.name), s->found[from].g.name);
-		note_sick(s, &of, is_led ? &behind : NULL, now);
+		note_sick(s, &of, is_led ? &moves : NULL, now);
 	}
 }
 
@@ -250,18 +276,20 @@ static void
 describe_meta(const struct cluster *c, struct msg_group_sick *m)
 {
 	struct health_meta meta;
-	unsigned i;
+	unsigned i, size;
 
 	m->servers = c->n;
 	for (i = 1; i <= c->n; i++) {
 		(void)health_meta(c->health, i, &meta); /* known: young */
-		if (!meta.is_led)
+		size = cluster_group_size(c, c->nodes[i - 1].group);
+		if (!meta.is_led ||
+		    (size < c->n && meta.is_current && meta.size == size))
 			continue;
 		m->is_led = true;
-		add_leader(c, i, meta.lagging, meta.size, c->n, m->says);
-		if (meta.size > c->n)
+		add_leader(c, i, meta.lagging, meta.size, size, m->says);
+		if (meta.size > size)
 			text_add(m->says, GROUPS_SAYS_MAX,
-			    ", with %u members of %u servers", meta.size, c->n);
+			    ", with %u members of %u servers", meta.size, size);
 		return;
 	}
 	text_set(m->says, GROUPS_SAYS_MAX, "no server says that it leads it");

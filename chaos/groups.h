@@ -3,9 +3,10 @@
  * The raft groups of the run (the meta group, streams, consumers): which of
  * them lacks a leader, a current replica, or a replica altogether, and since
  * when; and which servers answer at all. It is told upwards, again and again
- * while it lasts; whether that convicts is the orchestrator's to say. A replica
- * that catches up, however much that is, makes it last anew as long as it does.
- * So does another stream or consumer of the name.
+ * while it lasts; whether that convicts is the orchestrator's to say. It lasts
+ * since the replica that lags longest has not moved: one that catches up has
+ * all the time that it takes, and hides no other that is stuck. Another stream
+ * or consumer of the name makes it last anew.
  *
  * Nothing is said of a group's health while a server does not answer: it may
  * be the leader. Nor of the meta group before it was whole once: what somebody
@@ -32,7 +33,9 @@ struct groups_row {
 	uint8_t what;		    /* as in GROUP_SICK */
 	bool is_sick;		    /* by the look that goes on */
 	uint64_t since_ns, told_ns; /* 0: not told */
-	uint64_t behind; /* what those that lag have; it moves: since then */
+	unsigned lagging; /* nodes that its leader does not see current */
+	/* By node: what it had, and since when it has not moved from there. */
+	uint64_t has[CONFIG_NODES_MAX], stuck_ns[CONFIG_NODES_MAX];
 	uint64_t made; /* as in health_group; of the leader, if there is one */
 	char name[GROUPS_NAME_MAX];
 };

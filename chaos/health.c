@@ -45,12 +45,14 @@ struct watched {
 	uint64_t jsz_ns;
 	bool leads_meta, meta_current;
 	unsigned meta_size, meta_lagging;
+	uint64_t meta_lags[CONFIG_NODES_MAX];
 	struct group *groups;
 	uint32_t ngroups, room;
 	uint64_t assets, stored;
 	uint64_t goroutines;
 	struct health_varz varz;
 	uint64_t process, process_ns; /* as told last, and when */
+	uint32_t gateways, leafs;     /* as told last */
 };
 
 /* The leader of a group as it was emitted last, and when it was seen last. */
@@ -183,6 +185,7 @@ peers_of(const struct health *h, const cJSON *cluster)
 /* What the rows of a group's replicas say. */
 struct rows {
 	unsigned n, lagging; /* bits of those of our servers that lag */
+	uint64_t lags[CONFIG_NODES_MAX]; /* of these */
 	bool all_current;
 };
 
@@ -202,8 +205,10 @@ look_at_replicas(const struct health *h, const cJSON *cluster)
 		r.all_current = false;
 		for (i = 0; i < h->cluster->n; i++)
 			if (strcmp(json_text(row, "name"),
-				h->cluster->nodes[i].name) == 0)
+				h->cluster->nodes[i].name) == 0) {
 				r.lagging |= 1U << i;
+				r.lags[i] = json_count(row, "lag");
+			}
 	}
 	return r;
 }
@@ -307,13 +312,14 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 	w->leads_meta = strcmp(json_text(meta, "leader"), name) == 0;
 	rows = look_at_replicas(h, meta);
 	w->meta_lagging = rows.lagging;
+	memcpy(w->meta_lags, rows.lags, sizeof(w->meta_lags));
 	size = json_get(meta, "cluster_size");
 	w->meta_size = w->leads_meta && cJSON_IsNumber(size)
 			   ? (unsigned)size->valueint
 			   : 0;
 	w->meta_current =
 	    w->leads_meta && rows.all_current && rows.n + 1 == w->meta_size;
-	if (w->leads_meta)
+	if (w->leads_meta && !h->cluster->nodes[node - 1].is_apart)
 		tell_leader(h, 1, "", name);
 	w->assets = json_count(o, "streams") + json_count(o, "consumers");
 	w->stored = json_count(o, "memory");
@@ -346,6 +352,28 @@ tell_process(struct health *h, unsigned node)
 	child_emit(h->child, &ev);
 }
 
+/*
+ * What comes through gateways and leaf nodes is judged otherwise. Emit how many
+ * there are when that has changed; before it was said there are none.
+ */
+static void
+tell_remotes(struct health *h, unsigned node, const cJSON *o)
+{
+	struct watched *w = &h->nodes[node - 1];
+	struct event ev = {.type = MESSAGE_SERVER_REMOTES};
+	struct msg_server_remotes *m = &ev.u.server_remotes;
+
+	m->gateways = (uint32_t)cJSON_GetArraySize(
+	    json_get(json_get(o, "gateway"), "gateways"));
+	m->leafs = (uint32_t)json_count(o, "leafnodes");
+	if (m->gateways == w->gateways && m->leafs == w->leafs)
+		return;
+	w->gateways = m->gateways;
+	w->leafs = m->leafs;
+	m->node = node;
+	child_emit(h->child, &ev);
+}
+
 static void
 take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 {
@@ -358,6 +386,9 @@ take_varz(struct watched *w, const cJSON *o, uint64_t asked_ns)
 	w->varz.memory = json_count(o, "mem");
 	w->varz.subscriptions = json_count(o, "subscriptions");
 	w->varz.connections = json_count(o, "connections");
+	w->varz.now_ns = clock_from_utc(json_text(o, "now"));
+	w->varz.ahead_ns = w->varz.now_ns - clock_wall_ns();
+	w->varz.took_ns = clock_mono_ns() - asked_ns;
 	text_set(w->varz.config_load_time, sizeof(w->varz.config_load_time),
 	    json_text(o, "config_load_time"));
 	o = json_get(json_get(o, "jetstream"), "config");
@@ -414,6 +445,7 @@ health_take(struct health *h, const struct health_answer *a)
 	} else if (o != NULL) {
 		take_varz(w, o, a->asked_ns);
 		tell_process(h, a->node);
+		tell_remotes(h, a->node, o);
 	}
 	cJSON_Delete(o);
 	return is_page;
@@ -515,24 +547,39 @@ health_is_watching(const struct health *h)
 	return false;
 }
 
+/* Does the leader of this node's meta group see all of it current? */
+static bool
+meta_is_whole(const struct health *h, unsigned node)
+{
+	const struct cluster *c = h->cluster;
+	unsigned group = c->nodes[node - 1].group, i;
+	unsigned size = cluster_group_size(c, group);
+	const struct watched *w;
+
+	for (i = 0; i < c->n; i++) {
+		w = &h->nodes[i];
+		if (c->nodes[i].group == group && w->leads_meta &&
+		    w->meta_current && w->meta_size >= size)
+			return true;
+	}
+	return size == 1; /* there is none then */
+}
+
 bool
 health_is_whole(const struct health *h, uint64_t since_ns, char *why)
 {
 	const struct cluster *c = h->cluster;
-	const struct watched *w;
-	bool has_leader = c->n == 1;
+	bool has_leader = true;
 	unsigned i;
 
 	why[0] = '\0';
 	for (i = 1; i <= c->n && why[0] == '\0'; i++) {
-		w = &h->nodes[i - 1];
 		if (c->ops->node_is_ready != NULL &&
 		    !c->ops->node_is_ready(h->cluster, i))
 			say_missing(why, " is not ready", c->nodes[i - 1].name);
 		else
 			say_lacks(h, i, since_ns, why);
-		has_leader |=
-		    w->leads_meta && w->meta_current && w->meta_size >= c->n;
+		has_leader &= meta_is_whole(h, i);
 	}
 	if (why[0] != '\0' || !health_is_watching(h))
 		return why[0] == '\0';
@@ -548,7 +595,8 @@ health_meta_leader(const struct health *h, uint64_t since_ns)
 	unsigned i;
 
 	for (i = 0; i < h->cluster->n; i++)
-		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns)
+		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns &&
+		    !h->cluster->nodes[i].is_apart)
 			return i + 1;
 	return 0;
 }
@@ -631,12 +679,9 @@ health_assets(
 unsigned
 health_meta_size(const struct health *h, uint64_t since_ns)
 {
-	unsigned i;
+	unsigned leader = health_meta_leader(h, since_ns);
 
-	for (i = 0; i < h->cluster->n; i++)
-		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns)
-			return h->nodes[i].meta_size;
-	return 0;
+	return leader != 0 ? h->nodes[leader - 1].meta_size : 0;
 }
 
 uint64_t
@@ -648,7 +693,16 @@ health_meta(const struct health *h, unsigned node, struct health_meta *out)
 	out->is_current = w->leads_meta && w->meta_current;
 	out->size = w->meta_size;
 	out->lagging = w->meta_lagging;
+	memcpy(out->lags, w->meta_lags, sizeof(out->lags));
 	return w->jsz_ns;
+}
+
+/* The factors keep what goes up from hiding what goes down. */
+static uint64_t
+moves_of(const struct group *g)
+{
+	return g->last + 3 * g->messages + 7 * g->delivered + 13 * g->floor +
+	       29 * g->ack_pending;
 }
 
 bool
@@ -673,6 +727,7 @@ health_group(const struct health *h, unsigned node, unsigned *i,
 		out->want = g->want;
 		out->last = g->last;
 		out->messages = g->messages;
+		out->moves = moves_of(g);
 		return true;
 	}
 	return false;

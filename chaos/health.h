@@ -47,9 +47,9 @@ bool health_take(struct health *, const struct health_answer *);
 
 /*
  * True when, asked after since_ns, every server said it is healthy, the
- * meta leader sees all servers current, and every stream and consumer has a
- * leader that sees all its replicas current; of the run's as many as are
- * configured. why (CLUSTER_WHY_MAX) says what is missing.
+ * meta leader sees all servers of its group current, and every stream and
+ * consumer has a leader that sees all its replicas current; of the run's as
+ * many as are configured. why (CLUSTER_WHY_MAX) says what is missing.
  */
 bool health_is_whole(const struct health *, uint64_t since_ns, char *why);
 
@@ -63,7 +63,10 @@ bool health_node_is_ok(const struct health *, unsigned node, uint64_t since_ns);
 bool health_node_is_bad(
     const struct health *, unsigned node, uint64_t since_ns);
 
-/* The server that leads the meta group, 0 if not known since then. */
+/*
+ * The server that leads the meta group, 0 if not known since then. Of several
+ * it is the one whose JetStream has the run's streams; so below.
+ */
 unsigned health_meta_leader(const struct health *, uint64_t since_ns);
 
 /*
@@ -89,6 +92,13 @@ struct health_varz {
 	bool sync_always;
 	uint64_t boot; /* of this process of the server, never 0 */
 	uint64_t memory, subscriptions, connections;
+	/*
+	 * Its wall clock, 0 when it does not tell; how far that is ahead of
+	 * ours, at least; and how long it took to hear of it, which is how much
+	 * further it may be.
+	 */
+	int64_t now_ns, ahead_ns;
+	uint64_t took_ns;
 };
 bool health_varz(const struct health *, unsigned node, struct health_varz *);
 
@@ -111,6 +121,8 @@ struct health_meta {
 	bool is_current;  /* then: it sees all others current */
 	unsigned size;	  /* then: members */
 	unsigned lagging; /* then: those of ours that it doesn't, as bits */
+	/* Then, by node: entries of its log that this one has not yet. */
+	uint64_t lags[CONFIG_NODES_MAX];
 };
 uint64_t health_meta(
     const struct health *, unsigned node, struct health_meta *);
@@ -130,6 +142,8 @@ struct health_group {
 	unsigned lagging; /* then: nodes that it doesn't see current, as bits */
 	unsigned want;	  /* replicas that are configured; 0: not told */
 	uint64_t last, messages; /* of a stream, by the node's own store */
+	/* Another number when that, or the node's state of a consumer, is. */
+	uint64_t moves;
 };
 bool health_group(
     const struct health *, unsigned node, unsigned *i, struct health_group *);

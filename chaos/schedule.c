@@ -251,6 +251,7 @@ schedule_fini(struct schedule *s)
 {
 	unsigned i;
 
+	aim_fini(&s->aim);
 	for (i = 0; i < s->n; i++)
 		free(s->modes[i].options);
 	recorded_free(&s->recorded);
@@ -335,9 +336,24 @@ fewest_with(const struct fault *f, unsigned replicas)
 }
 
 /*
+ * Do clients reach the streams by leaf nodes? Such a link ends at one server,
+ * which may be the one that is out.
+ */
+static bool
+has_leafs(const struct cluster *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->n; i++)
+		if (c->nodes[i].is_apart)
+			return true;
+	return false;
+}
+
+/*
  * With what is in force already, can this fault take so many servers, or
- * leave so few replicas, that a stream's replicas have no quorum? A rollout
- * takes one of its servers at a time, whichever.
+ * leave so few replicas, that a stream's replicas have no quorum or no clients?
+ * A rollout takes one of its servers at a time, whichever.
  */
 static bool
 may_take_quorum(const struct schedule *s, const struct fault *f)
@@ -346,6 +362,8 @@ may_take_quorum(const struct schedule *s, const struct fault *f)
 	unsigned i, out = 0, rollouts = 0;
 	const struct fault *g;
 
+	if (f->cuts_clients)
+		return true;
 	if (nodes_out(f) == 0 && f->fewest == 0)
 		return false;
 	for (i = 0; i < slots(s); i++) {
@@ -358,7 +376,8 @@ may_take_quorum(const struct schedule *s, const struct fault *f)
 		else
 			out |= nodes_out(g);
 	}
-	return fault_count(out) + rollouts > replicas - (replicas / 2 + 1);
+	return fault_count(out) + rollouts > replicas - (replicas / 2 + 1) ||
+	       has_leafs(s->cluster);
 }
 
 static void
@@ -759,9 +778,14 @@ static void
 step_aim(struct schedule *s)
 {
 	unsigned bits = awaited(s), heal = moment_bits_of(MOMENT_OF_HEAL);
+	unsigned servers = moment_bits_of(MOMENT_OF_SERVER), came;
 
-	s->cluster->is_listened_to =
-	    (bits & moment_bits_of(MOMENT_OF_SERVER)) != 0;
+	s->cluster->is_listened_to = (bits & servers) != 0;
+	came = aim_listen(
+	    &s->aim, s->cluster, s->aim.bits & servers, clock_mono_ns());
+	s->aim.missed &= ~came;
+	if (came != 0)
+		schedule_moment(s, came, clock_mono_ns());
 	if ((bits & heal) != 0 && is_healing(s))
 		schedule_moment(s, heal, clock_mono_ns());
 	aim_ask(&s->aim, bits & moment_bits_of(MOMENT_OF_WORKER));

@@ -20,7 +20,7 @@
 /* Who sees that it has come. */
 enum moment_source {
 	MOMENT_OF_WORKER, /* the orchestrator: an event of a worker */
-	MOMENT_OF_SERVER, /* chaos: a line in a server's log */
+	MOMENT_OF_SERVER, /* chaos: a line in a server's log, or an advisory */
 	MOMENT_OF_HEAL	  /* chaos: another fault is being healed */
 };
 
@@ -28,7 +28,8 @@ struct moment {
 	const char *name, *summary;
 	enum moment_source source;
 	enum message_type types[MOMENT_TYPES]; /* of worker: one of these */
-	const char *lines[MOMENT_LINES]; /* of server: contains one of these */
+	/* of server: a line, or the subject of an advisory, contains one */
+	const char *lines[MOMENT_LINES];
 };
 
 /* All moments; the last has no name. */
@@ -50,7 +51,7 @@ unsigned moment_bits(const char *list, char *unknown, size_t size);
 /* Which of these moments an event of a worker is, as bits. */
 unsigned moment_of_event(unsigned bits, enum message_type);
 
-/* Which of these moments a line of a server's log is, as bits. */
+/* Which of these moments a line of a server's log, or such a subject, is. */
 unsigned moment_of_line(unsigned bits, const char *line);
 
 #endif

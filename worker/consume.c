@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "proto/base/clock.h"
+#include "worker/denial.h"
 #include "worker/internal.h"
 
 #define ACK_NS	     CLOCK_S /* one request; retrying it is harmless */
@@ -45,7 +46,7 @@ consume_ack(struct worker *w, const struct consumption *c, natsMsg *msg)
 			child_flush(&w->child);
 			return OUTCOME_OK;
 		}
-		gave_up = clock_mono_ns() >= deadline ||
+		gave_up = clock_mono_ns() >= deadline || denial_look(w) < 0 ||
 			  (worker_must_stop(w) && attempt > ACKS_AT_STOP);
 		tell_unconfirmed(w, &a, gave_up);
 		child_flush(&w->child);

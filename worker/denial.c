@@ -3,6 +3,7 @@
 #include "worker/denial.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -46,13 +47,14 @@ denial_find(uint32_t code)
 	return NULL;
 }
 
-/* What a user may not do is told by the connection, not by an answer. */
-static const char *
-not_permitted(const struct worker *w)
+/* It is told by the connection, not by an answer. */
+const char *
+denial_permission(const struct worker *w)
 {
 	const char *text = NULL;
 
-	if (natsConnection_GetLastError(w->session.nc, &text) !=
+	if (w->session.nc == NULL ||
+	    natsConnection_GetLastError(w->session.nc, &text) !=
 		NATS_NOT_PERMITTED ||
 	    text == NULL)
 		return NULL;
@@ -60,11 +62,24 @@ not_permitted(const struct worker *w)
 }
 
 int
+denial_look(struct worker *w)
+{
+	const char *permission = denial_permission(w);
+
+	if (permission == NULL || strstr(permission, "Publish") == NULL)
+		return 0;
+	text_format(w->session.refusal, sizeof(w->session.refusal),
+	    "%.40s may not do what the test needs: %.180s", w->role,
+	    permission);
+	return -EACCES;
+}
+
+int
 denial_say(struct worker *w, const char *what)
 {
 	const struct session *s = &w->session;
 	const struct denial *d = denial_find(s->code);
-	const char *permission = not_permitted(w);
+	const char *permission = denial_permission(w);
 	char code[16] = "";
 
 	if (s->code != 0)
@@ -84,6 +99,6 @@ denial_is_final(const struct worker *w, uint64_t begun_ns)
 
 	if (!w->session.gives_up)
 		return false;
-	return not_permitted(w) != NULL ||
+	return denial_permission(w) != NULL ||
 	       (d != NULL && clock_mono_ns() - begun_ns >= d->patience_ns);
 }

@@ -17,6 +17,17 @@
  */
 bool denial_is_final(const struct worker *, uint64_t begun_ns);
 
+/* What the user may not do, in the server's words, or NULL. */
+const char *denial_permission(const struct worker *);
+
+/*
+ * Ask after a step of the load. 0, or -EACCES when the user may not publish
+ * something, an ack or a request for example, which the test needs and would
+ * wait for in vain: session.refusal has it. What may not be subscribed to is
+ * no matter: some of it is only nice to know.
+ */
+int denial_look(struct worker *);
+
 /*
  * Say in session.refusal what could not be done ("cannot create stream x"),
  * and why in the server's own words. Returns -EACCES, with which the process

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/backup.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/sig.h"
 #include "proto/base/text.h"
 #include "worker/audit/audit.h"
+#include "worker/denial.h"
 #include "worker/internal.h"
 
 #define WAIT_MS	    1000
@@ -90,7 +92,8 @@ prepare(struct worker *w)
 
 /*
  * Setup, which connects first, says that nobody gets in, or that these servers
- * lack what the test is about (-ENOTSUP): either ends the run.
+ * lack what the test is about (-ENOTSUP), and anybody what may not be done:
+ * each ends the run.
  */
 static void
 emit_refused(struct worker *w, int err)
@@ -123,7 +126,11 @@ play_audit(struct worker *w)
 	if (err < 0 || w->ops->needs_no_cluster)
 		return err;
 	limit_enter(w, LIMIT_COPIES);
-	return copies_streams(w);
+	err = copies_streams(w);
+	/* Last, for it may replace the streams. */
+	if (err == 0 && config_list_has(w->config.mayhem, BACKUP_MODE))
+		restores_streams(w);
+	return err;
 }
 
 /* The steps of a role of the load. */
@@ -132,8 +139,11 @@ work(struct worker *w)
 {
 	int err = 0;
 
-	while (err == 0 && !worker_must_stop(w))
+	while (err == 0 && !worker_must_stop(w)) {
 		err = w->ops->step(w);
+		if (err == 0)
+			err = denial_look(w);
+	}
 	if (err == 0 && w->ops->drain != NULL)
 		err = w->ops->drain(w);
 	if (w->ops->end != NULL)
@@ -202,7 +212,8 @@ worker_main(const char *role, uint32_t source, uint32_t incarnation)
 	err = prepare(w);
 	if (err == 0)
 		err = play_role(w);
-	if ((err == -EACCES || err == -ENOTSUP) && w->session.gives_up) {
+	if ((err == -EACCES || err == -ENOTSUP) &&
+	    w->session.refusal[0] != '\0') {
 		emit_refused(w, err);
 		err = 0; /* said; that is no fault of this process */
 	}

@@ -8,6 +8,7 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "worker/denial.h"
 #include "worker/internal.h"
 
 #define ATTEMPT_NS CLOCK_S /* one publish; retrying it is harmless */
@@ -22,7 +23,8 @@ static bool
 must_give_up(struct worker *w, const struct publication *p, uint64_t since)
 {
 	worker_commands(w, 0); /* GIVE_UP may have come */
-	return p->given_up || clock_mono_ns() >= since + p->give_up_ns;
+	return p->given_up || clock_mono_ns() >= since + p->give_up_ns ||
+	       denial_look(w) < 0;
 }
 
 enum outcome

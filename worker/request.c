@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -35,16 +34,7 @@ request_header(natsMsg *msg, const char *key)
 int64_t
 request_time(const char *text)
 {
-	int64_t ns = 0, unit = CLOCK_S / 10;
-	struct tm tm = {0};
-	const char *p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-
-	if (p == NULL)
-		return 0;
-	if (*p == '.')
-		for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10)
-			ns += (*p - '0') * unit;
-	return *p == 'Z' ? (int64_t)timegm(&tm) * (int64_t)CLOCK_S + ns : 0;
+	return clock_from_utc(text);
 }
 
 /* The session has what an error in an answer says. */

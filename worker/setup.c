@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proto/backup.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -290,27 +291,45 @@ setup_await_replicas(struct worker *w, uint32_t index,
 	child_flush(&w->child);
 }
 
+/* A stream that the audit restored and could not delete. */
+static void
+clean_backup(struct worker *w, const char *stream)
+{
+	char name[sizeof(w->targets[0].name)];
+
+	text_format(name, sizeof(name), "%s" BACKUP_SUFFIX, stream);
+	/* Most often it is not there. */
+	(void)js_DeleteStream(w->session.js, name, NULL, NULL);
+}
+
 int
 setup_clean(struct worker *w)
 {
+	bool has_backups = config_list_has(w->config.mayhem, BACKUP_MODE);
 	uint64_t deadline = clock_mono_ns() + CLEAN_NS;
+	const char *permission = NULL;
 	struct backoff b = {0};
 	jsErrCode code;
 	natsStatus st;
 	unsigned i = 0;
 
 	while (i < w->ntargets) {
+		if (has_backups)
+			clean_backup(w, w->targets[i].name);
 		code = 0;
-		st = js_DeleteStream(
-		    w->session.js, w->targets[i].name, NULL, &code);
+		st = permission != NULL ? NATS_NOT_PERMITTED
+					: js_DeleteStream(w->session.js,
+					      w->targets[i].name, NULL, &code);
 		if (st == NATS_OK || code == JSStreamNotFoundErr) {
 			i++;
 			continue;
 		}
-		if (clock_mono_ns() >= deadline) {
+		permission = denial_permission(w);
+		if (permission != NULL || clock_mono_ns() >= deadline) {
 			session_note(&w->session, st, code);
-			log_warn("cannot delete stream \"%s\": %s; it stays",
-			    w->targets[i].name, w->session.why);
+			log_error("cannot delete stream \"%s\": %s; it stays",
+			    w->targets[i].name,
+			    permission != NULL ? permission : w->session.why);
 			i++;
 		}
 		session_backoff(&b, &w->child);

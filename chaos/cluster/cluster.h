@@ -52,6 +52,8 @@
 	    HAS(disk_set) && HAS(disk_effect) && HAS(disk_cut) &&              \
 		HAS(disk_lost),                                                \
 	    "put these servers' stores on disks of its own")                   \
+	A(CLOCK, HAS(node_clock) && HAS(node_runs),                            \
+	    "set the clocks of these servers")                                 \
 	A(ROT, HAS(node_rot), "damage the stores of these servers")            \
 	A(DROP, HAS(drop) && HAS(dropped), "drop packets of these servers")    \
 	A(SHAPE, HAS(link_set) && HAS(link_flow) && HAS(link_reset),           \
@@ -175,9 +177,14 @@ struct cluster_node {
 	char version[24];     /* as far as known, or empty */
 	uint64_t disk_bytes;  /* of its store, if it has its own */
 	uint64_t config_mark; /* max_connections in its configuration */
+	/* Its meta group, from 0, if the servers have several. */
+	unsigned group;
+	/* The run's streams can't be there: its JetStream is another one. */
+	bool is_apart;
 };
 
 struct admin;
+struct backup;
 struct change;
 struct chaos;
 struct health;
@@ -194,6 +201,7 @@ struct cluster {
 	const char *monitor_socket;
 	struct admin *admin;   /* NULL unless CLUSTER_CAN_ADMIN is needed */
 	struct change *change; /* of a stream of the run; NULL: none yet */
+	struct backup *backup; /* likewise */
 	/*
 	 * What the run's faults need of it, from the schedule, before
 	 * prepare: CLUSTER_CAN_*; the first mode that needs each of these;
@@ -331,6 +339,8 @@ struct cluster_ops {
 	 */
 	int (*node_rot)(struct cluster *, unsigned node,
 	    const struct disk_rot *, char *how, size_t size);
+	/* How far its wall clock is ahead of the host's from now on. */
+	int (*node_clock)(struct cluster *, unsigned node, int64_t ahead_ns);
 	/* How its disk behaves from now on. */
 	int (*disk_set)(
 	    struct cluster *, unsigned node, const struct disk_policy *);
@@ -400,5 +410,16 @@ unsigned cluster_can(const struct cluster_ops *);
 const char *cluster_can_words(unsigned can);
 
 struct cluster_node *cluster_node(struct cluster *, unsigned node);
+
+/* Servers of that meta group. */
+static inline unsigned
+cluster_group_size(const struct cluster *c, unsigned group)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < c->n; i++)
+		n += c->nodes[i].group == group;
+	return n;
+}
 
 #endif

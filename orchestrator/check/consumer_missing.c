@@ -118,7 +118,7 @@ on_info(struct check *c, const struct msg_consumer_info *m)
 		    k->name, POLLS, (unsigned long long)m->pending,
 		    (unsigned long long)m->ack_pending);
 	a.stream = k->stream;
-	if (k->created != 0 && m->created > k->created + CHECK_CREATED_NS)
+	if (k->created != 0 && check_is_made_later(c, m->created, k->created))
 		check_raise(c, &a,
 		    "consumer %s, created at %llu ns, now says that it was "
 		    "created at %llu ns: it may be another one",
@@ -277,12 +277,15 @@ raise_state(struct check *c, const struct ledger_consumer *k,
 	    (unsigned long long)t->last);
 }
 
-/* A client waited, and nothing came. */
+/* A client waited, and nothing came. Waits run by the servers' wall clocks. */
 static bool
-was_tried(const struct ledger_consumer *k, const struct slot *t)
+was_tried(const struct check *c, const struct ledger_consumer *k,
+    const struct slot *t)
 {
-	return t->info.tried_ns >= PERSIST_NS &&
-	       t->info.tried_ns >= WAITS * k->longest_ns;
+	uint64_t apart_ns = contents_apart_ns(c->contents);
+
+	return t->info.tried_ns >= PERSIST_NS + apart_ns &&
+	       t->info.tried_ns >= WAITS * k->longest_ns + apart_ns;
 }
 
 static void
@@ -300,7 +303,7 @@ judge_pending(
 		a.class = CLASS_WARNING;
 		raise_state(
 		    c, k, t, &a, "counts fewer messages than there are");
-	} else if (t->info.pending > 0 && was_tried(k, t)) {
+	} else if (t->info.pending > 0 && was_tried(c, k, t)) {
 		a.kind = ANOMALY_NOT_REDELIVERED;
 		a.rule = "guarantees 15";
 		raise_state(c, k, t, &a,
@@ -323,7 +326,7 @@ judge_acks(
 	    t->info.lasted_ns < WAITS * k->longest_ns)
 		a.class = CLASS_WARNING;
 	/* With limited deliveries nothing may be left of one to deliver. */
-	if (k->max_deliver == 0 && was_tried(k, t) &&
+	if (k->max_deliver == 0 && was_tried(c, k, t) &&
 	    (!is_more || a.class != CLASS_VIOLATION)) {
 		a.kind = ANOMALY_NOT_REDELIVERED;
 		a.class = CLASS_VIOLATION;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * consumer_resurrected, consumer_missing, wrong_state, misanswered,
- * not_redelivered: what is said of consumers that come, change and go.
+ * consumer_resurrected, consumer_missing, wrong_state, limit_exceeded,
+ * misanswered, not_redelivered: what is said of consumers that come, change
+ * and go.
  *
  * Rule (guarantees 24): one whose creation was confirmed is there until its
  * end is asked for, and one whose deletion was confirmed is not, nor is it
@@ -33,6 +34,7 @@
 
 #define HEARD_NS (2 * CLOCK_S)	/* all servers have heard of a consumer */
 #define LASTS_NS (20 * CLOCK_S) /* numbers that are not repaired */
+#define STILL_NS (10 * CLOCK_S) /* nothing of its client is on its way */
 #define POLLS	 3
 #define STUCK_NS (60 * CLOCK_S) /* in which something has to come */
 #define WAITS	 9 /* ack waits: three, of a back-off that ends with 3 */
@@ -41,6 +43,7 @@
 struct slot {
 	uint64_t life;
 	bool told_missing, told_back, told_anew, told_more;
+	bool told_forgot, told_limit;
 	struct msg_consumer_seen said; /* for so often, and first: */
 	unsigned polls;
 };
@@ -116,7 +119,7 @@ judge_anew(struct check *c, const struct life *f, struct slot *t,
 
 	if (t->told_anew || !life_is_certain(f) || f->range.may_go ||
 	    f->lost_makes > 0 || f->created == 0 || m->created == 0 ||
-	    m->created <= f->created + CHECK_CREATED_NS)
+	    !check_is_made_later(c, m->created, f->created))
 		return;
 	t->told_anew = true;
 	check_raise(c, &a,
@@ -183,7 +186,7 @@ most_pending(const struct check *c, const struct life *f, uint64_t delivered)
  * wrong for a while: it is repaired when it is asked for.
  */
 static void
-judge_numbers(struct check *c, const struct life *f, struct slot *t,
+judge_pending(struct check *c, const struct life *f, struct slot *t,
     const struct msg_consumer_seen *m)
 {
 	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
@@ -193,15 +196,7 @@ judge_numbers(struct check *c, const struct life *f, struct slot *t,
 	struct check_span span = check_life_span(c, f, t->said.asked_ns, name);
 	uint64_t most;
 
-	if (t->polls == 0 || m->delivered != t->said.delivered ||
-	    m->pending != t->said.pending ||
-	    m->delivered_seq != t->said.delivered_seq) {
-		t->said = *m;
-		t->polls = 0;
-	}
-	if (t->told_more || ++t->polls < POLLS ||
-	    m->asked_ns < t->said.asked_ns + LASTS_NS || !life_is_certain(f) ||
-	    !contents_has(c->contents, f->stream))
+	if (t->told_more || m->asked_ns < t->said.asked_ns + LASTS_NS)
 		return;
 	most = most_pending(c, f, m->delivered_seq);
 	if (m->pending <= most)
@@ -214,6 +209,93 @@ judge_numbers(struct check *c, const struct life *f, struct slot *t,
 	    f->name, (unsigned long long)m->pending, (unsigned long long)most,
 	    (unsigned long long)m->delivered_seq, m->server, t->polls,
 	    (double)(m->asked_ns - t->said.asked_ns) / 1e9);
+}
+
+/*
+ * It has forgotten what it delivered and nobody ended: its floor is behind
+ * that, or it awaits fewer acks, and has not so many to deliver that these are
+ * among them, as with another leader that has not heard of their delivery.
+ */
+static void
+judge_forgotten(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 37",
+	    .stream = f->stream};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span = check_life_span(c, f, t->said.asked_ns, name);
+	struct life_owed owed;
+
+	if (t->told_forgot || m->asked_ns < t->said.asked_ns + STILL_NS ||
+	    check_life_class(c, f) != CLASS_VIOLATION)
+		return;
+	owed = life_owes(c->lives, c->contents, f, t->said.asked_ns, c->now_ns);
+	if (owed.taken == 0 || (m->floor_seq < owed.lowest &&
+				   (m->ack_pending >= owed.taken ||
+				       m->ack_pending + m->pending >= owed.n)))
+		return;
+	t->told_forgot = true;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s awaits %llu acks, has %llu messages to deliver, and "
+	    "its ack floor is %llu; of what it must deliver %llu messages are "
+	    "not ended, of which it has delivered %llu, the lowest at sequence "
+	    "%llu; its leader %s said so %u times in %.1f s",
+	    f->name, (unsigned long long)m->ack_pending,
+	    (unsigned long long)m->pending, (unsigned long long)m->floor_seq,
+	    (unsigned long long)owed.n, (unsigned long long)owed.taken,
+	    (unsigned long long)owed.lowest, m->server, t->polls,
+	    (double)(m->asked_ns - t->said.asked_ns) / 1e9);
+}
+
+/* It waits for more acks than it may. */
+static void
+judge_limit(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_LIMIT_EXCEEDED,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 14",
+	    .stream = f->stream};
+	uint64_t most = life_max_ack_pending(f);
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span = check_life_span(c, f, m->asked_ns, name);
+
+	if (t->told_limit || most == 0 || m->ack_pending <= most)
+		return;
+	t->told_limit = true;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s awaits %llu acks, as its leader %s says, and its "
+	    "MaxAckPending was never above %llu",
+	    f->name, (unsigned long long)m->ack_pending, m->server,
+	    (unsigned long long)most);
+}
+
+static bool
+is_same(const struct msg_consumer_seen *a, const struct msg_consumer_seen *b)
+{
+	return a->delivered == b->delivered &&
+	       a->delivered_seq == b->delivered_seq && a->floor == b->floor &&
+	       a->floor_seq == b->floor_seq && a->pending == b->pending &&
+	       a->ack_pending == b->ack_pending;
+}
+
+/* What it says over and over again. */
+static void
+judge_numbers(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	judge_limit(c, f, t, m);
+	if (t->polls == 0 || !is_same(m, &t->said)) {
+		t->said = *m;
+		t->polls = 0;
+	}
+	if (++t->polls < POLLS || !life_is_certain(f) ||
+	    !contents_has(c->contents, f->stream))
+		return;
+	judge_pending(c, f, t, m);
+	judge_forgotten(c, f, t, m);
 }
 
 static void

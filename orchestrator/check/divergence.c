@@ -18,7 +18,8 @@
  * stream, or certainly is not. So do replicas of a stream with interest, by
  * the consumers that each of them knows of, where these come and go, and of a
  * work queue whose consumers are changed to take more (guarantees 31): what one
- * keeps for nobody it drops some minutes later.
+ * keeps for nobody it drops some minutes later. So do replicas of a stream with
+ * ages of which one had another clock (guarantees 40).
  */
 #include <limits.h>
 #include <string.h>
@@ -38,6 +39,10 @@
 #define BY_CONSUMERS                                                           \
 	"; what no consumer takes any more each replica drops by itself, "     \
 	"within minutes, and that may be why"
+
+#define BY_CLOCKS                                                              \
+	"; a fault had set the clock of a server apart, by which each drops "  \
+	"what is too old, and that may be why"
 
 /* A sequence as the servers told it: 0 where it is missing. */
 struct told {
@@ -279,6 +284,10 @@ on_end(struct check *c, struct divergence *d, const struct msg_copies_end *m)
 	} else if (is_by_consumers(c, m->stream)) {
 		a.class = CLASS_WARNING;
 		by = BY_CONSUMERS;
+	} else if (contents_ages_apart(c->contents, m->stream) &&
+		   is_all_open(c, d)) {
+		a.class = CLASS_WARNING;
+		by = BY_CLOCKS;
 	}
 	if (m->differed_ns < PERSIST_NS)
 		check_doubt(c,
@@ -380,7 +389,9 @@ on_states_differ(
 	if (!is_consumer && is_by_limits(c, a.stream)) {
 		a.class = CLASS_WARNING;
 		text_set(by, sizeof(by), BY_LIMITS);
-	} else if (!is_consumer && is_by_consumers(c, a.stream)) {
+	} else if (!is_consumer &&
+		   (is_by_consumers(c, a.stream) ||
+		       contents_ages_apart(c->contents, a.stream))) {
 		kept = messages_kept(c, a.stream);
 		if (kept > d->fewest) {
 			text_format(by, sizeof(by),
@@ -389,7 +400,9 @@ on_states_differ(
 			    (unsigned long long)kept);
 		} else {
 			a.class = CLASS_WARNING;
-			text_set(by, sizeof(by), BY_CONSUMERS);
+			text_set(by, sizeof(by),
+			    is_by_consumers(c, a.stream) ? BY_CONSUMERS
+							 : BY_CLOCKS);
 		}
 	}
 	check_raise(c, &a,

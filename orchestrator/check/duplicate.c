@@ -4,8 +4,9 @@
  *
  * Rule (guarantees 3): two stored messages with the same Nats-Msg-Id whose
  * server time stamps are closer than the window less a margin (clocks of
- * two leaders, the window's timer). Both copies were read, at different
- * sequences, and both stamps are known.
+ * two leaders, the window's timer), and less what faults have set clocks of
+ * servers apart, for each forgets ids by its own. Both copies were read, at
+ * different sequences, and both stamps are known.
  *
  * Why no legal behaviour trips it: a redelivery has the same sequence and
  * is not counted; a second copy stored after the window is lawful and
@@ -76,6 +77,15 @@ is_lawful(uint64_t apart_ns, uint64_t window_ns)
 {
 	return apart_ns >= window_ns ||
 	       window_ns - apart_ns <= margin_of(window_ns);
+}
+
+/* The window of a stream, less what faults have set clocks apart. */
+static uint64_t
+window_of(const struct check *c, const struct ledger_stream *s)
+{
+	uint64_t apart = contents_apart_ns(c->contents);
+
+	return s != NULL && s->dedupe_ns > apart ? s->dedupe_ns - apart : 0;
 }
 
 /* Stamps are the servers': any number. */
@@ -153,8 +163,7 @@ pair_decide(struct check *c, struct pair *p)
 
 	if (p->state == PAIR_DECIDED || p->stamps[0] == 0 || p->stamps[1] == 0)
 		return;
-	if (is_lawful(apart_ns(p->stamps[0], p->stamps[1]),
-		s != NULL ? s->dedupe_ns : 0)) {
+	if (is_lawful(apart_ns(p->stamps[0], p->stamps[1]), window_of(c, s))) {
 		p->state = PAIR_DECIDED; /* stored again after the window */
 		return;
 	}
@@ -311,7 +320,7 @@ within_window(const struct check *c, const struct copy *m, int64_t oldest_ns)
 	if (s == NULL || s->retention != RETENTION_LIMITS ||
 	    contents_has(c->contents, m->stream) || oldest_ns == 0 ||
 	    m->stamp_ns < oldest_ns ||
-	    is_lawful(apart_ns(oldest_ns, m->stamp_ns), s->dedupe_ns))
+	    is_lawful(apart_ns(oldest_ns, m->stamp_ns), window_of(c, s)))
 		return 0;
 	return oldest_ns;
 }
@@ -389,7 +398,7 @@ judge_repeat(struct check *c, const struct msg_repeat_ok *m)
 	char says[320];
 
 	if (s == NULL || (m->duplicate && m->seq == m->first) ||
-	    is_lawful(c->now_ns - m->first_ns, s->dedupe_ns))
+	    is_lawful(c->now_ns - m->first_ns, window_of(c, s)))
 		return;
 	text_format(says, sizeof(says),
 	    "message %u:%llu, acknowledged at sequence %llu, was sent again "

@@ -410,7 +410,8 @@ judge_missing(struct check *c, const struct copy *k, const struct part *p,
 	if (seqmap_find(&p->held, seq, &same) ||
 	    may_be_left_out(c, k, p, seq, id))
 		return 0;
-	if (seq >= seqmap_last(&p->held) && p->lag.stalled_ns < STALL_NS)
+	if (seq >= seqmap_last(&p->held) &&
+	    p->lag.stalled_ns < STALL_NS + contents_apart_ns(c->contents))
 		return 1;
 	raise_missing(c, p, seq, id);
 	return 0;

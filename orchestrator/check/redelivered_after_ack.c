@@ -775,7 +775,7 @@ consumer_judge(
 	l = &st->lines[consumer];
 	a.stream = l->stream;
 	a.class = check_lone_class(c, l->stream, l->is_alone, l->first_ns);
-	if (l->created != 0 && created > l->created + CHECK_CREATED_NS &&
+	if (l->created != 0 && check_is_made_later(c, created, l->created) &&
 	    l->back > 0) {
 		is_back = l->is_back || came_back_steady(c, l);
 		if (!is_back && a.class == CLASS_VIOLATION)

@@ -310,17 +310,6 @@ tell_life(struct check *c, const struct life *f, const struct live *e,
 	    f->name);
 }
 
-/* Is it there, as far as this consumer has not ended it? */
-static bool
-is_there(const struct check *c, const struct life *f, const struct live *e)
-{
-	if (contents_presence(c->contents, f->stream, e->seq, c->now_ns) ==
-	    PRESENT)
-		return true;
-	return life_keeps(c->lives, c->contents, f, e) != DEBT_NONE &&
-	       contents_is_whole(c->contents, f->stream, e, c->now_ns);
-}
-
 /* Its client has taken all that there is, as it says itself. */
 static int
 on_seen(struct check *c, const struct msg_consumer_seen *m)
@@ -349,7 +338,8 @@ on_seen(struct check *c, const struct msg_consumer_seen *m)
 		debt = life_must(c->lives, c->contents, f, e);
 		if (debt == DEBT_NONE ||
 		    e->acked_ns + LIVES_SPREAD_NS >= m->asked_ns ||
-		    life_has_ended(f, seq) || !is_there(c, f, e))
+		    life_has_ended(f, seq) ||
+		    !life_finds(c->lives, c->contents, f, e, c->now_ns))
 			continue;
 		err = seqmap_add(&t->told, e->id, e->id);
 		if (err == 0)

@@ -16,7 +16,8 @@
  * to end. A worker that answers otherwise than by an ack keeps the message
  * waiting: the count begins anew then, too. With MaxDeliver the last delivery
  * may have been lost: a consumer with it is waited for only if it had one
- * leader since the message was published, and nothing was disturbed.
+ * leader since the message was published, and nothing was disturbed. The ack
+ * wait runs by the wall clock: what faults have set clocks apart is added.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -95,8 +96,9 @@ judge_entry(struct check *c, const struct ledger_entry *e, bool is_over)
 	struct stuck_state *st = c->state;
 	const struct ledger_stream *s = ledger_stream(c->ledger, e->stream);
 	struct anomaly a = {.kind = ANOMALY_STUCK, .stream = e->stream};
-	struct check_time t = {
-	    begin_of(c, e), c->config->consume_timeout_ns, is_over};
+	struct check_time t = {begin_of(c, e),
+	    c->config->consume_timeout_ns + contents_apart_ns(c->contents),
+	    is_over};
 	uint64_t missing;
 
 	if (s == NULL || s->consumers == 0 ||

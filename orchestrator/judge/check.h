@@ -64,6 +64,7 @@
 	X(NOT_COPIED, not_copied, 0)                                           \
 	X(REMOVED_EARLY, removed_early, 0)                                     \
 	X(MISFIRED, misfired, 0)                                               \
+	X(BAD_BACKUP, bad_backup, 0)                                           \
 	X(UNMARKED, unmarked, 0)
 
 enum anomaly_kind {
@@ -231,10 +232,11 @@ enum anomaly_class check_lone_class(
     const struct check *, uint32_t stream, bool was_alone, uint64_t since_ns);
 
 /*
- * Before 2.11 each replica of a consumer has a creation time of its own, 24 ms
- * apart at most as measured. One created so much later is another consumer.
+ * True when a consumer with the creation time made is another one than that
+ * with the time other. Before 2.11 each replica of a consumer has one of its
+ * own by its own clock, which are 24 ms apart at most as measured.
  */
-#define CHECK_CREATED_NS UINT64_C(5000000000)
+bool check_is_made_later(const struct check *, uint64_t made, uint64_t other);
 
 /* What has to have been steady; see check_steady(). The name is copied. */
 struct check_span {

@@ -13,6 +13,7 @@
 #define PROBES	       256
 #define WINDOW_NS      (60 * CLOCK_S) /* no attempt comes so late */
 #define QUIET_NS       (30 * CLOCK_S)
+#define CLOCK_FAR      (INT64_MAX / 8)
 
 void
 contents_init(struct contents *ct)
@@ -427,6 +428,27 @@ contents_removable(const struct contents *ct, uint32_t stream,
 	return b;
 }
 
+uint64_t
+contents_most(const struct contents *ct, uint32_t stream, uint32_t subject,
+    uint64_t since_ns)
+{
+	struct stock *st = stock_of(ct, stream);
+	const struct lane *lane =
+	    st != NULL ? lanes_of(&st->lanes, subject) : NULL;
+	uint64_t seq, most = 0, left;
+
+	if (lane == NULL || ct->has_hole || limits_are_unordered(st) ||
+	    st->retention != RETENTION_LIMITS || st->terms.marker_ttl_ns != 0)
+		return UINT64_MAX;
+	left = lanes_left_since(&st->lanes, since_ns);
+	if (left == UINT64_MAX)
+		return UINT64_MAX;
+	for (seq = lane->first; seq != 0;
+	     seq = lanes_find(&st->lanes, seq)->next[lane->kind])
+		most++;
+	return most + left + lane->pending.messages + lane->stray.messages;
+}
+
 static void
 enter_rules(struct contents *ct, const struct msg_stream_rules *m)
 {
@@ -434,6 +456,42 @@ enter_rules(struct contents *ct, const struct msg_stream_rules *m)
 
 	if (st != NULL)
 		st->retention = (enum message_word)m->retention;
+}
+
+uint64_t
+contents_apart_ns(const struct contents *ct)
+{
+	return (uint64_t)(ct->most_ahead_ns - ct->least_ahead_ns);
+}
+
+bool
+contents_ages_apart(const struct contents *ct, uint32_t stream)
+{
+	const struct stock *st = contents_stock(ct, stream);
+
+	return st != NULL && contents_apart_ns(ct) > 0 &&
+	       (st->narrowest.age_ns != LANE_NO_LIMIT || st->terms.allow_ttl);
+}
+
+/*
+ * Before it is. Numbers of a journal may be anything, so they have a bound.
+ */
+static void
+enter_clock(struct contents *ct, const struct msg_clock_set *m)
+{
+	uint64_t were = contents_apart_ns(ct);
+	uint32_t i;
+
+	if (m->least_ns < ct->least_ahead_ns)
+		ct->least_ahead_ns =
+		    m->least_ns > -CLOCK_FAR ? m->least_ns : -CLOCK_FAR;
+	if (m->most_ns > ct->most_ahead_ns)
+		ct->most_ahead_ns =
+		    m->most_ns < CLOCK_FAR ? m->most_ns : CLOCK_FAR;
+	ct->skew_ns += contents_apart_ns(ct) - were;
+	for (i = 0; i < ct->nstocks; i++)
+		if (ct->stocks[i] != NULL)
+			ct->stocks[i]->skew_ns = ct->skew_ns;
 }
 
 static void
@@ -770,6 +828,7 @@ enter_removal(struct contents *ct, const struct event *ev)
 	    .from_ns = ev->time_ns,
 	    .keep = m->keep,
 	    .attempt = m->attempt,
+	    .deletes = m->how == REMOVER_DELETE,
 	    .scope = {m->subject, m->first, m->last}};
 
 	if (st == NULL || m->attempt == 0)
@@ -909,6 +968,8 @@ contents_event(struct contents *ct, const struct event *ev,
 	ct->ledger = ledger;
 	if (ev->type == MESSAGE_CONTENTS)
 		enter_contents(ct, &ev->u.contents);
+	else if (ev->type == MESSAGE_CLOCK_SET)
+		enter_clock(ct, &ev->u.clock_set);
 	if (ct->nstocks == 0)
 		return;
 	if (ev->time_ns >= ct->swept_ns + STOCK_SWEEP_NS)

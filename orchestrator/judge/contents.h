@@ -28,7 +28,9 @@
  *   So the tightest limit that ever was may have dropped a message, and what
  *   a limit has dropped may still be there when it was made looser later.
  * - Age: maybe gone from the publish and its age on, less a margin, and less
- *   what clocks of servers on several hosts may differ by.
+ *   what clocks of servers may differ by: those on several hosts do, and a
+ *   fault may set one apart. A message is stamped by one server and dropped by
+ *   another, at any time later, so all that clocks were ever apart counts.
  *
  * The judge lets the checks see an event first and enters it here before the
  * ledger has it. Memory: the messages that are not certainly gone, and
@@ -73,7 +75,9 @@ struct contents {
 	const struct ledger *ledger; /* of the last event */
 	uint64_t swept_ns;
 	uint64_t skew_ns; /* clocks of servers differ by so much at most */
-	bool has_hole;	  /* something was dropped: nothing is sure */
+	/* Faults may have set them ahead of the host's by that much, ever. */
+	int64_t least_ahead_ns, most_ahead_ns;
+	bool has_hole; /* something was dropped: nothing is sure */
 	/*
 	 * Set before a PUBLISH_FAIL is entered that proves nothing: whoever
 	 * refused it may have been deposed, and another leader store it.
@@ -139,6 +143,15 @@ void contents_forget(
 const struct live *contents_next(
     const struct contents *, uint32_t stream, uint64_t seq);
 
+/* How far faults may have set clocks of servers apart, ever. */
+uint64_t contents_apart_ns(const struct contents *);
+
+/*
+ * True when a fault may have set the clock of a server apart, by which each of
+ * them drops messages of this stream that are too old.
+ */
+bool contents_ages_apart(const struct contents *, uint32_t stream);
+
 /* The stream's, or NULL: for limits_loose() and its like. */
 const struct stock *contents_stock(const struct contents *, uint32_t stream);
 
@@ -171,6 +184,14 @@ struct contents_query {
 };
 struct seqmap_part contents_present(
     const struct contents *, const struct contents_query *);
+
+/*
+ * The most messages that a stream (or, not 0, a subject of it) can have had at
+ * any time since then, with all that is open or unknown; UINT64_MAX: that is
+ * not known.
+ */
+uint64_t contents_most(const struct contents *, uint32_t stream,
+    uint32_t subject, uint64_t since_ns);
 
 /* The removal that is open, or NULL. */
 const struct removal *contents_removal(

@@ -22,6 +22,7 @@
 #define FIRST_LEADER_NS (5 * CLOCK_S)
 #define SETTLED_NS	(10 * CLOCK_S) /* who led then was told again */
 #define SEEN_NS		(10 * CLOCK_S) /* servers are, every 2 to 4 s */
+#define MADE_NS		(5 * CLOCK_S)
 #define SAYS_MAX	1024
 #define KEPT_MAX	(ANOMALY_COUNT * CLASS_COUNT * JUDGE_KEEP * 2)
 
@@ -555,6 +556,13 @@ note_text(char *out, size_t size, const char *prefix, const char *text)
 {
 	if (out[0] == '\0')
 		text_add(out, size, "%s%s", prefix, text);
+}
+
+bool
+check_is_made_later(const struct check *c, uint64_t made, uint64_t other)
+{
+	return made > other &&
+	       made - other > MADE_NS + contents_apart_ns(c->contents);
 }
 
 /* Servers of these clusters run on one host, and go by its clock. */

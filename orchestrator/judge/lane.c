@@ -220,6 +220,17 @@ lanes_remove(struct lanes *l, struct live *e, uint64_t now_ns)
 	hashmap_remove(&l->live, e);
 }
 
+uint64_t
+lanes_left_since(const struct lanes *l, uint64_t ns)
+{
+	uint64_t n = 0;
+
+	while (n < l->ngone && n < LANES_GONE_MAX &&
+	       l->gone[(l->ngone - 1 - n) % LANES_GONE_MAX].ns >= ns)
+		n++;
+	return n < LANES_GONE_MAX ? n : UINT64_MAX;
+}
+
 bool
 lanes_left_by(const struct lanes *l, uint64_t seq, uint64_t ns)
 {

@@ -132,6 +132,9 @@ bool lane_is_proof(const struct lane *, const struct live *);
  */
 bool lanes_left_by(const struct lanes *, uint64_t seq, uint64_t ns);
 
+/* How many have left since then; UINT64_MAX when that is not remembered. */
+uint64_t lanes_left_since(const struct lanes *, uint64_t ns);
+
 /*
  * The lane drops its oldest when it has more than this: mark those that may
  * have been dropped, with all that may be there beside them. No message has

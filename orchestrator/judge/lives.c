@@ -81,6 +81,14 @@ bit_of(uint32_t subject)
 		   : 0;
 }
 
+/* The higher one; 0 is none. */
+static void
+limit_widen(uint64_t *limit, uint64_t other)
+{
+	if (other == 0 || (*limit != 0 && other > *limit))
+		*limit = other;
+}
+
 /* A configuration may have been in force. */
 static void
 range_widen(struct life_range *r, const struct msg_consumer_terms *t)
@@ -91,6 +99,7 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 		    .start_ns_low = INT64_MAX,
 		    .start_ns_high = INT64_MIN,
 		    .max_deliver = t->max_deliver,
+		    .max_ack_pending = t->max_ack_pending,
 		    .is_any = true};
 	r->always &= subjects_of(t);
 	r->ever |= subjects_of(t);
@@ -102,10 +111,8 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 		r->start_ns_low = t->start_ns;
 	if (t->start_ns > r->start_ns_high)
 		r->start_ns_high = t->start_ns;
-	if (t->max_deliver == 0 || r->max_deliver == 0)
-		r->max_deliver = 0;
-	else if (t->max_deliver > r->max_deliver)
-		r->max_deliver = t->max_deliver;
+	limit_widen(&r->max_deliver, t->max_deliver);
+	limit_widen(&r->max_ack_pending, t->max_ack_pending);
 	if (t->ack_wait_ns > r->ack_wait_ns)
 		r->ack_wait_ns = t->ack_wait_ns;
 	if (t->replicas > r->most)
@@ -583,6 +590,12 @@ life_max_deliver(const struct life *f)
 	return f->is_vague || f->is_unclear ? 0 : range_now(f).max_deliver;
 }
 
+uint64_t
+life_max_ack_pending(const struct life *f)
+{
+	return f->is_vague || f->is_unclear ? 0 : range_now(f).max_ack_pending;
+}
+
 /* As life_must(), of one that may also have given it up (MaxDeliver). */
 static enum life_debt
 debt_of(const struct lives *l, const struct contents *ct, const struct life *f,
@@ -644,6 +657,42 @@ life_keeps(const struct lives *l, const struct contents *ct,
 		e->invoked_ns < f->held_ns + LIVES_HELD_NS))
 		return DEBT_NONE;
 	return debt_of(l, ct, f, e);
+}
+
+bool
+life_finds(const struct lives *l, const struct contents *ct,
+    const struct life *f, const struct live *e, uint64_t now_ns)
+{
+	if (contents_presence(ct, f->stream, e->seq, now_ns) == PRESENT)
+		return true;
+	return life_keeps(l, ct, f, e) != DEBT_NONE &&
+	       contents_is_whole(ct, f->stream, e, now_ns);
+}
+
+struct life_owed
+life_owes(const struct lives *l, const struct contents *ct,
+    const struct life *f, uint64_t asked_ns, uint64_t now_ns)
+{
+	const struct stock *st = contents_stock(ct, f->stream);
+	struct life_owed owed = {0, 0, 0};
+	const struct live *e;
+	uint64_t seq, same;
+
+	for (seq = st != NULL ? st->lanes.stream.first : 0; seq != 0;
+	     seq = e->next[LANE_STREAM]) {
+		e = lanes_find(&st->lanes, seq);
+		if (life_must(l, ct, f, e) == DEBT_NONE ||
+		    e->acked_ns + LIVES_SPREAD_NS >= asked_ns ||
+		    life_has_ended(f, seq) || !life_finds(l, ct, f, e, now_ns))
+			continue;
+		owed.n++;
+		if (!seqmap_find(&f->taken, seq, &same))
+			continue;
+		owed.taken++;
+		if (owed.lowest == 0)
+			owed.lowest = seq;
+	}
+	return owed;
 }
 
 const struct life *
@@ -795,14 +844,16 @@ known_of(const struct contents *ct, const struct msg_deliver *m)
 /* It lies before where it begins, and each server had it then. */
 static enum life_flaw
 flaw_of_place(const struct life *f, const struct life_range *r,
-    const struct msg_deliver *m)
+    const struct msg_deliver *m, uint64_t skew_ns)
 {
 	if (f->made_ns == LIVES_NEVER || m->seq >= f->floor)
 		return FLAW_NONE;
 	if (r->policies == 1u << POLICY_BY_SEQ && m->seq < r->start_low)
 		return FLAW_BELOW;
+	/* Behind the first one clocks may have stamped earlier times. */
 	if (r->policies == 1u << POLICY_BY_TIME && m->stamp_ns != 0 &&
-	    m->stamp_ns < r->start_ns_low)
+	    m->stamp_ns < r->start_ns_low &&
+	    (uint64_t)r->start_ns_low - (uint64_t)m->stamp_ns > skew_ns)
 		return FLAW_EARLY;
 	return r->policies == 1u << POLICY_NEW ||
 		       r->policies == 1u << POLICY_LAST
@@ -827,7 +878,7 @@ life_flaw(const struct lives *l, const struct contents *ct,
 	if (bit != 0 && (r.ever & bit) == 0)
 		return FLAW_SUBJECT;
 	*since_ns = f->asked_ns;
-	flaw = flaw_of_place(f, &r, m);
+	flaw = flaw_of_place(f, &r, m, ct->skew_ns);
 	if (flaw != FLAW_NONE || k.invoked_ns == 0)
 		return flaw;
 	*since_ns = f->ended_ns;

@@ -57,6 +57,7 @@ struct life_range {
 	uint64_t start_low, start_high;	     /* sequences */
 	int64_t start_ns_low, start_ns_high; /* times of the servers */
 	uint64_t max_deliver;		     /* the highest; 0: one has none */
+	uint64_t max_ack_pending;	     /* likewise */
 	uint64_t ack_wait_ns;		     /* the longest */
 	unsigned policies, acks, kinds;	     /* bits by their numbers */
 	bool is_any;			     /* there was one */
@@ -153,8 +154,9 @@ bool life_was_there(const struct life *);
 bool life_is_over(const struct life *);
 bool life_is_over_for_good(const struct life *);
 
-/* The highest MaxDeliver that it may ever have had; 0: none is known. */
+/* The highest limits that it may ever have had; 0: none is known. */
 uint64_t life_max_deliver(const struct life *);
+uint64_t life_max_ack_pending(const struct life *);
 
 /* True when it may ever have taken a subject; 0: one that is not known. */
 bool life_ever_takes(const struct life *, uint32_t subject);
@@ -186,6 +188,23 @@ enum life_debt life_must(const struct lives *, const struct contents *,
 
 /* True when its client may have acked or ended it. */
 bool life_has_ended(const struct life *, uint64_t seq);
+
+/* True when a message is in its stream, as far as it has not ended it. */
+bool life_finds(const struct lives *, const struct contents *,
+    const struct life *, const struct live *, uint64_t now_ns);
+
+/*
+ * What a life that was asked for its numbers must deliver, and its client has
+ * not ended, of what is there and was LIVES_SPREAD_NS before.
+ */
+struct life_owed {
+	uint64_t n;	 /* messages */
+	uint64_t taken;	 /* of these, delivered */
+	uint64_t lowest; /* sequence of those; 0: none */
+};
+
+struct life_owed life_owes(const struct lives *, const struct contents *,
+    const struct life *, uint64_t asked_ns, uint64_t now_ns);
 
 /*
  * Must its stream, which has interest, keep a message for it? Only what

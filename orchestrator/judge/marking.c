@@ -88,10 +88,11 @@ marking_due(const struct stock *st, uint32_t subject, uint64_t *until_ns)
 {
 	const struct lane *lane;
 	const struct live *e;
-	uint64_t early_ns;
+	uint64_t early_ns, room_ns = STOCK_EARLY_NS + st->skew_ns;
 
 	if (subject == 0 || subject >= st->nmarkings ||
-	    subject >= st->lanes.nsubjects || !is_unlimited(st))
+	    subject >= st->lanes.nsubjects || !is_unlimited(st) ||
+	    st->terms.marker_ttl_ns < room_ns) /* it may be gone by now */
 		return NULL;
 	lane = &st->lanes.subjects[subject];
 	e = lanes_find(&st->lanes, lane->last);
@@ -102,7 +103,6 @@ marking_due(const struct stock *st, uint32_t subject, uint64_t *until_ns)
 	early_ns = limits_early_ns(st, e);
 	if (is_disturbed(st, subject, early_ns))
 		return NULL;
-	*until_ns =
-	    early_ns + st->terms.marker_ttl_ns - STOCK_EARLY_NS - st->skew_ns;
+	*until_ns = early_ns + st->terms.marker_ttl_ns - room_ns;
 	return e;
 }

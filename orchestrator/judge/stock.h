@@ -49,6 +49,7 @@ struct removal {
 	struct scope scope;
 	uint64_t removed;    /* messages that had left its lane when it began */
 	bool spares_markers; /* it is of one message of the run */
+	bool deletes;	     /* not a purge */
 };
 
 /*

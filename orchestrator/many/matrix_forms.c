@@ -10,6 +10,7 @@
 #include "orchestrator/many/forms.h"
 #include "orchestrator/many/matrix.h"
 #include "orchestrator/report/command_line.h"
+#include "orchestrator/report/markdown.h"
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/report.h"
 #include "proto/base/text.h"
@@ -105,6 +106,8 @@ matrix_write(const struct matrix *m)
 	err = forms_save(tree, m->dir, "junit.xml", matrix_junit);
 	first = first < 0 ? first : err;
 	err = forms_save(tree, m->dir, "index.html", matrix_page);
+	first = first < 0 ? first : err;
+	err = forms_save(tree, m->dir, "summary.md", markdown_matrix);
 	first = first < 0 ? first : err;
 	cJSON_Delete(tree);
 	return first;
@@ -286,7 +289,8 @@ page_overview(const cJSON *tree, FILE *out)
 	const cJSON *test, *mayhem, *version;
 
 	fputs("<section><h2>Overview<small>each mark is a run and leads to "
-	      "its report</small></h2>\n<div class=scroll><table><thead><tr>"
+	      "its report</small></h2>\n<div class=scroll "
+	      "tabindex=0><table><thead><tr>"
 	      "<th>test</th><th>mayhem</th>",
 	    out);
 	cJSON_ArrayForEach (version, json_get(tree, "versions")) {
@@ -325,7 +329,8 @@ matrix_page(const cJSON *tree, FILE *out)
 	page_head(tree, out);
 	forms_page_tiles(json_get(tree, "cells"), "cells", out);
 	page_overview(tree, out);
-	fputs("<section><h2>Runs</h2>\n<div class=scroll><table><thead><tr>"
+	fputs("<section><h2>Runs</h2>\n<div class=scroll "
+	      "tabindex=0><table><thead><tr>"
 	      "<th></th><th>folder</th><th class=n>rounds</th>"
 	      "<th class=n>load</th><th class=n>faults</th>"
 	      "<th class=n>seed</th><th>because</th></tr></thead><tbody>\n",

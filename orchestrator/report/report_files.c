@@ -5,6 +5,7 @@
 
 #include "orchestrator/report/hgrm.h"
 #include "orchestrator/report/junit.h"
+#include "orchestrator/report/markdown.h"
 #include "orchestrator/report/page.h"
 #include "orchestrator/report/report_files.h"
 #include "proto/base/file.h"
@@ -53,6 +54,13 @@ form_json(const struct history *h, const cJSON *tree, FILE *out)
 }
 
 static void
+form_markdown(const struct history *h, const cJSON *tree, FILE *out)
+{
+	(void)h;
+	markdown_run(tree, out);
+}
+
+static void
 form_publish(const struct history *h, const cJSON *tree, FILE *out)
 {
 	(void)tree; /* it has some percentiles only; so below */
@@ -82,8 +90,9 @@ report_files_each(const struct history *h, const cJSON *tree,
 		const char *name;
 		void (*form)(const struct history *, const cJSON *, FILE *);
 	} forms[] = {{"report.json", form_json}, {"junit.xml", junit_write},
-	    {"report.html", page_write}, {"publish.hgrm", form_publish},
-	    {"consume.hgrm", form_consume}, {"operation.hgrm", form_operation}};
+	    {"report.html", page_write}, {"summary.md", form_markdown},
+	    {"publish.hgrm", form_publish}, {"consume.hgrm", form_consume},
+	    {"operation.hgrm", form_operation}};
 	size_t i, len = 0;
 	int err = 0, first = 0;
 	char *text;

@@ -43,3 +43,18 @@ clock_utc(int64_t wall_ns, char out[CLOCK_UTC_MAX])
 	    strftime(out, CLOCK_UTC_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		out[0] = '\0';
 }
+
+int64_t
+clock_from_utc(const char *text)
+{
+	int64_t ns = 0, unit = CLOCK_S / 10;
+	struct tm tm = {0};
+	const char *p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	if (p == NULL)
+		return 0;
+	if (*p == '.')
+		for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10)
+			ns += (*p - '0') * unit;
+	return *p == 'Z' ? (int64_t)timegm(&tm) * (int64_t)CLOCK_S + ns : 0;
+}

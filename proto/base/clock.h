@@ -21,6 +21,9 @@ int64_t clock_wall_ns(void);
 #define CLOCK_UTC_MAX 32
 void clock_utc(int64_t wall_ns, char out[CLOCK_UTC_MAX]);
 
+/* 2026-01-02T03:04:05.123456789Z in nanoseconds since the epoch, or 0. */
+int64_t clock_from_utc(const char *text);
+
 /*
  * Milliseconds from now until deadline_ns, rounded up, for poll(2): 0 when
  * it has passed, at most cap_ms.

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,6 +120,10 @@ spawn_child(const struct spawn_request *r, pid_t parent, int exec_error)
 	if (error != 0)
 		goto fail;
 	sig_reset();
+	if (r->is_stopped && ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0) {
+		error = errno;
+		goto fail;
+	}
 	execv(r->path, r->argv);
 	error = errno;
 fail:

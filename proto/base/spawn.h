@@ -8,6 +8,7 @@
 #ifndef BASE_SPAWN_H
 #define BASE_SPAWN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define SPAWN_FDS_MAX 6
@@ -22,6 +23,11 @@ struct spawn_request {
 	char *const *argv; /* NULL-terminated */
 	struct spawn_fd fds[SPAWN_FDS_MAX];
 	int nfds; /* 0, 1 and 2 not named become /dev/null */
+	/*
+	 * We trace it, and it stops (SIGTRAP) before it does anything; needs
+	 * ptrace(2).
+	 */
+	bool is_stopped;
 };
 
 /*

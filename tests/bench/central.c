@@ -295,6 +295,7 @@ usage(void)
 	    "bench_central --generate N DIR [MS]     write a journal: a round "
 	    "each MS [3]\n"
 	    "bench_central --generate-pipeline N DIR the same of pipeline\n"
+	    "bench_central --generate-store N DIR    the same of stream-store\n"
 	    "bench_central --figures RUN_DIR         phases and sizes\n"
 	    "bench_central --measure PROGRAM...      time and memory\n",
 	    stderr);
@@ -314,6 +315,9 @@ main(int argc, char **argv)
 	else if (argc == 4 && strcmp(argv[1], "--generate-pipeline") == 0 &&
 		 text_to_u64(argv[2], UINT64_MAX, &n) == 0)
 		err = generate_pipeline(argv[3], n);
+	else if (argc == 4 && strcmp(argv[1], "--generate-store") == 0 &&
+		 text_to_u64(argv[2], UINT64_MAX, &n) == 0)
+		err = generate_store(argv[3], n);
 	else if (argc == 3 && strcmp(argv[1], "--figures") == 0)
 		err = figures_say(argv[2]);
 	else if (argc >= 3 && strcmp(argv[1], "--measure") == 0)

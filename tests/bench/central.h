@@ -39,8 +39,9 @@ void feed_fini(struct feed *);
  */
 int generate_journal(const char *dir, uint64_t events, uint64_t round_ns);
 
-/* The same of the test pipeline. */
+/* The same of the test pipeline, and of stream-store. */
 int generate_pipeline(const char *dir, uint64_t events);
+int generate_store(const char *dir, uint64_t events);
 
 /* Phases, sizes and rates of a recorded run, one line each. */
 int figures_say(const char *run_dir);

@@ -5,6 +5,8 @@
  * at regular intervals with what it brings (attempts that fail or stay
  * unknown, acks that are not confirmed, redeliveries, a delivery that comes
  * late), and the scan at the end. All of it is legal: it must judge PASS.
+ * And one as stream-store leaves it: publishes, of which every third is deleted
+ * soon, and a purge now and then, so that some thousands are there at a time.
  */
 #include <errno.h>
 #include <string.h>
@@ -32,6 +34,9 @@
 #define STREAM_NAME    "NB_1_queue"
 #define RUN_ID	       1
 #define STREAM_CREATED UINT64_C(1750000000000000001)
+#define EVENTS_A_PUT   5 /* with the removals */
+#define KEPT	       4096
+#define SUBJECTS       16
 #define BETWEEN_NS     (100 * UINT64_C(1000)) /* mean, two events of a round */
 
 struct generator {
@@ -43,6 +48,9 @@ struct generator {
 	uint64_t round_ns; /* from one to the next */
 	uint32_t fault;
 	unsigned trouble; /* rounds that still feel the fault */
+	bool removes;	  /* as stream-store does */
+	uint64_t removals, purged;
+	bool is_gone[2 * KEPT]; /* by sequence, a ring */
 	int err;
 };
 
@@ -165,6 +173,12 @@ emit_stream(struct generator *g)
 	text_set(ev.u.stream.storage, sizeof(ev.u.stream.storage), "file");
 	emit(g, SETUP, MESSAGE_STREAM, &ev);
 	memset(&ev, 0, sizeof(ev));
+	if (g->removes) {
+		ev.u.contents.subjects = SUBJECTS;
+		ev.u.contents.first_seq = 1;
+		emit(g, SETUP, MESSAGE_CONTENTS, &ev);
+		return;
+	}
 	ev.u.consumer.created = STREAM_CREATED + 1;
 	ev.u.consumer.ack_wait_ns = 5 * CLOCK_S;
 	text_set(ev.u.consumer.name, sizeof(ev.u.consumer.name), "burn");
@@ -181,7 +195,8 @@ head(struct generator *g)
 	ev.u.run.wall_ns = WALL_NS;
 	text_set(ev.u.run.version, sizeof(ev.u.run.version), "bench");
 	emit(g, 0, MESSAGE_RUN, &ev);
-	emit_option(g, "test", "queue-group-consumer");
+	emit_option(
+	    g, "test", g->removes ? "stream-store" : "queue-group-consumer");
 	emit_option(g, "mayhem", "rolling_restart");
 	emit_option(g, "run", "1");
 	emit_phase(g, PHASE_UP);
@@ -330,6 +345,73 @@ round_troubled(struct generator *g)
 		deliver(g, first, g->consumer_seq - 1, 1);
 }
 
+/* It is retried once while a server is gone. */
+static void
+put(struct generator *g, bool is_troubled)
+{
+	struct event ev = {.seq = 0};
+	struct msg_publish_terms *m = &ev.u.publish_terms;
+	uint32_t attempt = 1;
+
+	m->id = round_id(g->round);
+	m->subject = 1 + (uint32_t)(g->round % SUBJECTS);
+	m->stored = 200;
+	emit(g, PUBLISHER, MESSAGE_PUBLISH_TERMS, &ev);
+	publish_invoke(g, attempt);
+	if (is_troubled) {
+		publish_trouble(g, MESSAGE_PUBLISH_UNKNOWN, attempt);
+		publish_invoke(g, ++attempt);
+	}
+	publish_ok(g, attempt, false);
+	memset(&ev, 0, sizeof(ev));
+	ev.u.publish_end.id = round_id(g->round);
+	ev.u.publish_end.outcome = ENDED_OK;
+	emit(g, PUBLISHER, MESSAGE_PUBLISH_END, &ev);
+	g->is_gone[g->round % (2 * KEPT)] = false;
+}
+
+/* By another client, and confirmed. */
+static void
+remove_messages(
+    struct generator *g, enum message_word how, uint64_t first, uint64_t last)
+{
+	uint64_t id = message_id(PUBLISHER + 1, ++g->removals);
+	struct event ev = {.seq = 0};
+
+	ev.u.remove_invoke.id = id;
+	ev.u.remove_invoke.attempt = 1;
+	ev.u.remove_invoke.how = (uint8_t)how;
+	ev.u.remove_invoke.first = first;
+	ev.u.remove_invoke.last = last;
+	emit(g, PUBLISHER + 1, MESSAGE_REMOVE_INVOKE, &ev);
+	memset(&ev, 0, sizeof(ev));
+	ev.u.change_ok.id = id;
+	ev.u.change_ok.attempt = 1;
+	emit(g, PUBLISHER + 1, MESSAGE_CHANGE_OK, &ev);
+	memset(&ev, 0, sizeof(ev));
+	ev.u.change_end.id = id;
+	ev.u.change_end.outcome = ENDED_OK;
+	emit(g, PUBLISHER + 1, MESSAGE_CHANGE_END, &ev);
+}
+
+static void
+round_of_store(struct generator *g)
+{
+	uint64_t seq;
+
+	put(g, g->trouble > 0);
+	g->trouble -= g->trouble > 0;
+	if (g->round % 3 == 0) {
+		seq = g->round - rng_below(&g->rng, g->round - g->purged);
+		remove_messages(g, REMOVER_DELETE, seq, seq);
+		g->is_gone[seq % (2 * KEPT)] = true;
+	}
+	if (g->round % KEPT == 0 && g->round > KEPT) {
+		g->purged = g->round - KEPT;
+		remove_messages(g, REMOVER_PURGE, 1, g->purged);
+	}
+}
+
 static void
 fault_begin(struct generator *g)
 {
@@ -380,7 +462,9 @@ rounds(struct generator *g, uint64_t n)
 			emit_bare(g, 0, MESSAGE_TICK);
 			g->tick_ns = g->now_ns + CLOCK_S;
 		}
-		if (g->trouble > 0) {
+		if (g->removes) {
+			round_of_store(g);
+		} else if (g->trouble > 0) {
 			g->trouble--;
 			round_troubled(g);
 		} else
@@ -407,8 +491,10 @@ scan(struct generator *g, uint64_t n)
 	ev.u.scan_begin.messages = n;
 	ev.u.scan_begin.created = STREAM_CREATED;
 	emit(g, AUDIT, MESSAGE_SCAN_BEGIN, &ev);
-	for (seq = 1; seq <= n && g->err == 0; seq++) {
+	for (seq = g->purged + 1; seq <= n && g->err == 0; seq++) {
 		memset(m, 0, sizeof(*m));
+		if (g->removes && g->is_gone[seq % (2 * KEPT)])
+			continue;
 		m->path = 1;
 		m->seq = seq;
 		m->stamp_ns = WALL_NS + (int64_t)(seq * g->round_ns);
@@ -451,18 +537,33 @@ tail(struct generator *g, uint64_t n)
 	emit_phase(g, PHASE_END);
 }
 
+static int
+generate(struct generator *g, const char *dir, uint64_t n)
+{
+	int err;
+
+	rng_init(&g->rng, SEED, "generate");
+	g->err = journal_create(&g->out, dir, 1);
+	head(g);
+	rounds(g, n);
+	tail(g, n);
+	err = journal_close(&g->out);
+	return g->err < 0 ? g->err : err;
+}
+
 int
 generate_journal(const char *dir, uint64_t events, uint64_t round_ns)
 {
 	struct generator g = {.now_ns = START_NS, .round_ns = round_ns};
-	uint64_t n = events / EVENTS_A_ROUND + 1;
-	int err;
 
-	rng_init(&g.rng, SEED, "generate");
-	g.err = journal_create(&g.out, dir, 1);
-	head(&g);
-	rounds(&g, n);
-	tail(&g, n);
-	err = journal_close(&g.out);
-	return g.err < 0 ? g.err : err;
+	return generate(&g, dir, events / EVENTS_A_ROUND + 1);
+}
+
+int
+generate_store(const char *dir, uint64_t events)
+{
+	struct generator g = {
+	    .now_ns = START_NS, .round_ns = CLOCK_MS, .removes = true};
+
+	return generate(&g, dir, events / EVENTS_A_PUT + 1);
 }

@@ -28,6 +28,7 @@ static struct world {
 	struct row stream[NODES], consumer[NODES];
 	uint64_t made; /* which stream of its name it is */
 	uint64_t more; /* messages that the stream has on n1 */
+	uint64_t acks; /* what the consumer has come to on n2 */
 	unsigned many; /* further streams, that nobody leads */
 	struct cluster cluster;
 	struct groups groups;
@@ -101,6 +102,8 @@ health_group(const struct health *m, unsigned node, unsigned *i,
 		    r->is_led && r->copies >= 3 && r->lagging == 0;
 		out->last = 20 + node;
 		out->messages = 10 + node + (node == 1 ? world.more : 0);
+		out->moves = out->is_consumer ? node == 2 ? world.acks : 0
+					      : out->messages;
 		return true;
 	}
 	return false;
@@ -112,7 +115,7 @@ all_well(void)
 	unsigned i;
 
 	for (i = 0; i < NODES; i++) {
-		world.meta[i] = (struct health_meta){i == 0, i == 0, 3, 0};
+		world.meta[i] = (struct health_meta){i == 0, i == 0, 3, 0, {0}};
 		world.stream[i] = (struct row){true, i == 1, 3, 0};
 		world.consumer[i] = (struct row){true, i == 2, 3, 0};
 	}
@@ -250,12 +253,12 @@ test_meta(void **state)
 	assert_int_equal(world.last.what, 1);
 	assert_string_equal(world.last.name, "");
 	assert_string_equal(world.last.says, "no server says that it leads it");
-	world.meta[2] = (struct health_meta){true, false, 2, 2};
-	pass(10);
+	world.meta[2] = (struct health_meta){true, false, 2, 2, {0}};
+	pass(11);
 	assert_string_equal(world.last.says,
 	    "n3 leads it and does not see n2 current, with 2 of 3 replicas");
-	world.meta[2] = (struct health_meta){true, true, 4, 0};
-	pass(10);
+	world.meta[2] = (struct health_meta){true, true, 4, 0, {0}};
+	pass(11);
 	assert_string_equal(
 	    world.last.says, "n3 leads it, with 4 members of 3 servers");
 	world.meta[2].size = 3;
@@ -295,6 +298,76 @@ test_catching_up(void **state)
 	world.stream[1].is_led = true;
 	pass(10);
 	assert_true(world.last.sick_ns == 40 * CLOCK_S);
+}
+
+/* One that catches up hides no other that is stuck, nor the other way round. */
+static void
+test_one_is_stuck(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	pass(5);
+	world.stream[1].lagging = 1 | 4;
+	for (i = 0; i < 21; i++) {
+		world.more++;
+		pass(1);
+	}
+	assert_int_equal(world.sick, 2);
+	assert_true(world.last.sick_ns == 20 * CLOCK_S);
+	/* n3 is there, and n1 still on its way: it has all its time. */
+	world.stream[1].lagging = 1;
+	for (i = 0; i < 100; i++) {
+		world.more++;
+		pass(1);
+	}
+	assert_int_equal(world.sick, 2);
+	pass(10);
+	assert_int_equal(world.sick, 3);
+	assert_true(world.last.sick_ns == 10 * CLOCK_S);
+}
+
+/* Consumers move by what was delivered and acked. */
+static void
+test_consumer_catches_up(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	pass(5);
+	world.consumer[2].lagging = 2;
+	for (i = 0; i < 100; i++) {
+		world.acks++;
+		pass(1);
+	}
+	assert_int_equal(world.sick, 0);
+	pass(10);
+	assert_int_equal(world.sick, 1);
+	assert_int_equal(world.last.what, 3);
+}
+
+/* The meta group by what its leader says that another lacks: if that falls. */
+static void
+test_meta_catches_up(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	pass(5);
+	world.meta[0] = (struct health_meta){
+	    .is_led = true, .size = 3, .lagging = 2, .lags = {0, 200}};
+	for (i = 0; i < 100; i++) {
+		world.meta[0].lags[1]--;
+		pass(1);
+	}
+	assert_int_equal(world.sick, 0);
+	for (i = 0; i < 10; i++) {
+		world.meta[0].lags[1] = 150 + i % 2 * 7;
+		pass(1);
+	}
+	assert_int_equal(world.sick, 1);
+	assert_int_equal(world.last.what, 1);
+	assert_true(world.last.sick_ns == 10 * CLOCK_S);
 }
 
 /* Each of them is young, and gone before it could be whole. */
@@ -407,6 +480,9 @@ main(void)
 	    GROUPS_TEST(test_replicas),
 	    GROUPS_TEST(test_meta),
 	    GROUPS_TEST(test_catching_up),
+	    GROUPS_TEST(test_one_is_stuck),
+	    GROUPS_TEST(test_consumer_catches_up),
+	    GROUPS_TEST(test_meta_catches_up),
 	    GROUPS_TEST(test_one_name),
 	    GROUPS_TEST(test_never_whole),
 	    GROUPS_TEST(test_one_server),

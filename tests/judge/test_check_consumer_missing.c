@@ -115,6 +115,33 @@ twist_one_open(uint32_t k, struct msg_consumer_info *m)
 	m->floor_stream -= k == 0;
 }
 
+/* A fault had set a clock 10 s ahead. */
+static void
+plant_clock(struct pipe_story *s)
+{
+	struct event ev;
+
+	pipe_event(1, MESSAGE_CLOCK_SET, &ev);
+	ev.u.clock_set.node = 1;
+	ev.u.clock_set.most_ns = 10 * (int64_t)CLOCK_S;
+	pipe_emit(s, &ev);
+}
+
+static void
+plant_unheard_by_a_clock(struct pipe_story *s)
+{
+	plant_clock(s);
+	plant_unheard(s);
+}
+
+/* So long it may wait then, and no longer. */
+static void
+twist_one_open_longer(uint32_t k, struct msg_consumer_info *m)
+{
+	twist_one_open(k, m);
+	m->tried_ns += 10 * CLOCK_S;
+}
+
 /* The audit's client was not there for three ack waits, or not at all. */
 static void
 twist_one_open_alone(uint32_t k, struct msg_consumer_info *m)
@@ -206,6 +233,8 @@ static const struct said {
 	ANOMALY_CONSUMER_MISSING, 0, 0, EXIT_PASS, 0},
     {"created anew", twist_created, NULL, ANOMALY_CONSUMER_MISSING, 0, 1,
 	EXIT_PASS, 0},
+    {"created by another clock", twist_created, plant_clock,
+	ANOMALY_CONSUMER_MISSING, 0, 0, EXIT_PASS, 0},
     {"says something else each time", twist_unsteady, NULL, ANOMALY_WRONG_STATE,
 	0, 0, EXIT_INCONCLUSIVE, 0},
     {"stored while another is asked", twist_late, plant_late, ANOMALY_SKIPPED,
@@ -214,6 +243,12 @@ static const struct said {
 	0, EXIT_VIOLATION, 0},
     {"never redelivered", twist_one_open, plant_unheard,
 	ANOMALY_NOT_REDELIVERED, 1, 0, EXIT_VIOLATION, 0},
+    {"not redelivered yet by another clock", twist_one_open,
+	plant_unheard_by_a_clock, ANOMALY_NOT_REDELIVERED, 0, 0,
+	EXIT_INCONCLUSIVE, 0},
+    {"never redelivered by another clock", twist_one_open_longer,
+	plant_unheard_by_a_clock, ANOMALY_NOT_REDELIVERED, 1, 0, EXIT_VIOLATION,
+	0},
     {"not redelivered to nobody", twist_one_open_alone, plant_unheard,
 	ANOMALY_NOT_REDELIVERED, 0, 0, EXIT_INCONCLUSIVE, 0},
 };

@@ -702,6 +702,96 @@ lives(void **state)
 	}
 }
 
+/* What it says in look k of story i, of 61 of which 60 are acked. */
+static struct msg_consumer_seen
+left(struct churn_story *s, unsigned i, unsigned k)
+{
+	struct msg_consumer_seen m = churn_look(s);
+	bool is_forgotten = i == 2 || i == 3;
+
+	m.delivered_seq = 61;
+	m.floor = m.floor_seq = i == 0 || is_forgotten ? 60 : 61;
+	m.ack_pending = !is_forgotten;
+	m.pending = i == 3 ? 20 : 19;
+	m.delivered += i == 11 && k == 1;
+	return m;
+}
+
+/* It forgets what was delivered and never acked. */
+static void
+forgets(void **state)
+{
+	/* Seconds between two looks. */
+	static const unsigned rows[] = {6, 6, 6, 6, 11, 4, 6, 6, 6, 6, 6, 6, 6};
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i, k;
+
+	(void)state;
+	for (i = 0; i < 13; i++) {
+		churn_begin(&s);
+		s.terms.max_deliver = i == 6 ? 3 : 0;
+		s.terms.acks = i == 10 ? ACK_POLICY_ALL : ACK_POLICY_EXPLICIT;
+		s.terms.replicas = i == 12;
+		settle(&s);
+		if (i == 12)
+			store_fault(&s.store);
+		churn_take(&s, 1, 60);
+		churn_deliver(&s, 61, 1);
+		if (i == 7)
+			churn_ack(&s, 61);
+		if (i == 9)
+			store_delete(&s.store, 61);
+		churn_pass(&s, 15 * CLOCK_S);
+		for (k = 0; k < (i == 4 ? 2 : 3); k++) {
+			m = left(&s, i, k);
+			churn_seen(&s, &m);
+			if (i == 8)
+				s.leader = "n1";
+			churn_pass(&s, rows[i] * CLOCK_S);
+		}
+		s.store.expected[ANOMALY_WRONG_STATE][VOWED] = i == 1 || i == 2;
+		s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] = i == 8;
+		churn_end(&s);
+	}
+}
+
+/* It awaits more acks than it may. */
+static void
+awaits(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		churn_begin(&s);
+		s.terms.max_ack_pending = i == 3 ? 0 : 5;
+		settle(&s);
+		if (i == 2) { /* it may have had another limit */
+			s.terms.max_ack_pending = 9;
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_UPDATE));
+		}
+		if (i == 4)
+			s.leader = "n1";
+		if (i == 5) { /* it has a lower one */
+			s.terms.max_ack_pending = 3;
+			churn_update(&s);
+		}
+		churn_pass(&s, 2 * CLOCK_S);
+		m = churn_look(&s);
+		m.ack_pending = i == 1 || i == 5 ? 5 : 6;
+		churn_seen(&s, &m);
+		churn_seen(&s, &m);
+		s.store.expected[ANOMALY_LIMIT_EXCEEDED][VOWED] = i == 0;
+		s.store.expected[ANOMALY_LIMIT_EXCEEDED][CLASS_WARNING] =
+		    i == 4;
+		churn_end(&s);
+	}
+}
+
 static void
 reconnect(struct churn_story *s)
 {
@@ -825,6 +915,8 @@ main(void)
 	    cmocka_unit_test(differs),
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(counts),
+	    cmocka_unit_test(forgets),
+	    cmocka_unit_test(awaits),
 	    cmocka_unit_test(lives),
 	    cmocka_unit_test(requests),
 	    cmocka_unit_test(gives_nothing),

@@ -405,6 +405,49 @@ test_states_unknown(void **state)
 	assert_non_null(strstr(v.says, "n2 does not tell"));
 }
 
+/*
+ * Replicas by clocks that were apart: what ages may be gone on one of them. It
+ * convicts without ages, or if all clocks were the same.
+ */
+static void
+test_clocks(void **state)
+{
+	static const struct {
+		bool has_ages, is_set;
+	} rows[] = {{true, true}, {true, false}, {false, true}};
+	struct story_verdict v;
+	struct event *ev;
+	struct story s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		story_init(&s, support_seed());
+		s.mayhem = "none";
+		story_open(&s);
+		ev = story_add(&s, STORY_SETUP, MESSAGE_CONTENTS);
+		ev->u.contents.max_age_ns =
+		    rows[i].has_ages ? 3600 * CLOCK_S : 0;
+		ev = story_add(&s, STORY_CHAOS, MESSAGE_CLOCK_SET);
+		ev->u.clock_set.most_ns =
+		    rows[i].is_set ? 3600 * (int64_t)CLOCK_S : 0;
+		story_rounds(&s, 20);
+		story_close(&s);
+		differ(&s, 1);
+		tell_message(&s, 1, 7, 107);
+		tell_end(&s, COPIES, false, 63 * CLOCK_S);
+		tell_differ(&s, "NB_b0b_queue", 61 * CLOCK_S);
+		tell_compared(&s, 1, "");
+		judged(&s, &v);
+		assert_int_equal(v.counts[ANOMALY_DIVERGENCE][CLASS_VIOLATION],
+		    i == 0 ? 0 : 2);
+		assert_int_equal(v.counts[ANOMALY_DIVERGENCE][CLASS_WARNING],
+		    i == 0 ? 2 : 0);
+		assert_int_equal(
+		    story_other_violations(&v, ANOMALY_DIVERGENCE), 0);
+	}
+}
+
 int
 main(void)
 {
@@ -421,6 +464,7 @@ main(void)
 	    cmocka_unit_test(test_consumer_for_a_moment),
 	    cmocka_unit_test(test_states_legal),
 	    cmocka_unit_test(test_states_unknown),
+	    cmocka_unit_test(test_clocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

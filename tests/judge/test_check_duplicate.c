@@ -194,6 +194,31 @@ say_new_late(struct pipe_story *s)
 	say_new_after(s, WINDOW_NS - MARGIN_NS);
 }
 
+/* A clock was 100 s ahead: that is how much earlier ids are forgotten. */
+static void
+say_new_apart(struct pipe_story *s, uint64_t ns)
+{
+	struct event ev;
+
+	pipe_event(1, MESSAGE_CLOCK_SET, &ev);
+	ev.u.clock_set.node = 1;
+	ev.u.clock_set.most_ns = 100 * (int64_t)CLOCK_S;
+	pipe_emit(s, &ev);
+	say_new_after(s, ns);
+}
+
+static void
+say_new_apart_in_time(struct pipe_story *s)
+{
+	say_new_apart(s, 449 * CLOCK_S);
+}
+
+static void
+say_new_apart_late(struct pipe_story *s)
+{
+	say_new_apart(s, 450 * CLOCK_S);
+}
+
 /* Nobody has received it: it is stored, whoever leads. */
 static void
 say_new_untaken(struct pipe_story *s)
@@ -249,6 +274,8 @@ static const struct row {
     {"not a duplicate", RETENTION_LIMITS, say_new, 1, 0, 0, false, false},
     {"at the end of the window", RETENTION_LIMITS, say_new_in_time, 1, 0, 0,
 	false, false},
+    {"at its end by another clock", RETENTION_LIMITS, say_new_apart_in_time, 1,
+	0, 0, false, false},
     {"one leader, work queue", RETENTION_WORKQUEUE, say_elsewhere_quiet, 1, 0,
 	0, false, false},
     {"one leader, interest", RETENTION_INTEREST, say_elsewhere_quiet, 1, 0, 0,
@@ -263,6 +290,8 @@ static const struct row {
     {"legal: no answer", RETENTION_LIMITS, say_nothing, 0, 0, 0, false, false},
     {"legal: behind the window", RETENTION_LIMITS, say_new_late, 0, 0, 0, false,
 	false},
+    {"legal: behind it by another clock", RETENTION_LIMITS, say_new_apart_late,
+	0, 0, 0, false, false},
     {"legal: in memory, restarted", RETENTION_LIMITS, say_elsewhere, 0, 1, 0,
 	true, false},
     {"legal: removed and stored again", RETENTION_WORKQUEUE, store_again, 0, 0,

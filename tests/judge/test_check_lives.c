@@ -26,11 +26,13 @@
 #define WAIT_NS	  (5 * CLOCK_S)
 #define LIMIT	  100 /* messages, in every third history */
 #define BEHIND_S  3   /* so far a replica is behind */
+#define AHEAD_S	  4   /* so far a clock is ahead, or behind as that */
 #define SOURCE	  5   /* of all events, as the story has it */
 
 /* A message of the stream. */
 struct message {
 	uint64_t stamp_ns;
+	int64_t told_ns; /* as its leader's clock has it */
 	uint32_t subject;
 	bool is_here;
 };
@@ -69,7 +71,7 @@ struct client {
 struct world {
 	struct store_story story;
 	struct rng rng;
-	bool is_calm, is_limited;
+	bool is_calm, is_limited, is_apart;
 	uint8_t retention; /* RETENTION_... */
 	struct message messages[MESSAGES];
 	struct served served[PLACES];
@@ -216,9 +218,8 @@ serve(struct world *w, unsigned i, const struct msg_consumer_terms *t)
 	else if (t->policy == POLICY_LAST)
 		v->lasts[newest(w, t, 0, end)] = true;
 	else if (t->policy == POLICY_BY_TIME)
-		while (
-		    v->cursor > 1 &&
-		    (int64_t)w->messages[v->cursor - 1].stamp_ns >= t->start_ns)
+		while (v->cursor > 1 &&
+		       w->messages[v->cursor - 1].told_ns >= t->start_ns)
 			v->cursor--;
 	for (s = 1; s <= SUBJECTS && t->policy == POLICY_LAST_PER_SUBJECT; s++)
 		v->lasts[newest(w, t, s, end)] = true;
@@ -314,7 +315,7 @@ tell_deliver(
 	    .seq = seq,
 	    .consumer_seq = number,
 	    .delivered = count,
-	    .stamp_ns = (int64_t)w->messages[seq].stamp_ns,
+	    .stamp_ns = w->messages[seq].told_ns,
 	    .id = w->story.ids[seq],
 	    .run = STORE_RUN,
 	    .sum = w->story.ids[seq] * 31,
@@ -570,9 +571,10 @@ go_on(struct world *w, unsigned i)
 	k->is_open = false;
 }
 
-/* What is said of it, and beside that pending messages, or a difference. */
+/* What is said of it, and numbers that are added to that, or a difference. */
 static void
-see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said)
+see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said,
+    bool forgets)
 {
 	const struct served *v = &w->served[i];
 	struct event ev = {.type = MESSAGE_CONSUMER_SEEN};
@@ -587,7 +589,13 @@ see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said)
 	m->created = v->created;
 	m->delivered = v->number;
 	m->delivered_seq = v->cursor - 1;
-	m->ack_pending = waiting(w, i);
+	m->ack_pending = forgets ? 0 : waiting(w, i);
+	m->floor_seq += v->cursor - 1;
+	for (seq = 1; seq < v->cursor; seq++)
+		if (v->at[seq].due_ns != 0 && w->messages[seq].is_here) {
+			m->floor_seq -= v->cursor - seq;
+			break;
+		}
 	for (seq = w->story.last; seq > 0; seq--) {
 		if (v->lasts[seq])
 			m->delivered_seq = seq - 1;
@@ -603,7 +611,7 @@ see(struct world *w, unsigned i, bool is_drained)
 {
 	const struct msg_consumer_seen said = {.drained = is_drained};
 
-	see_as(w, i, &said);
+	see_as(w, i, &said, false);
 }
 
 /* What is beyond the limit goes, the oldest first. */
@@ -617,6 +625,20 @@ enforce_limit(struct world *w)
 		if (n > LIMIT && w->messages[seq].is_here)
 			drop(w, seq);
 	}
+}
+
+/* One that is stored now, and stamped by a clock that may be off. */
+static struct message
+message_now(struct world *w, uint32_t subject)
+{
+	int64_t off =
+	    w->is_apart
+		? (int64_t)(below(w, AHEAD_S + BEHIND_S + 1) * CLOCK_S) -
+		      BEHIND_S * (int64_t)CLOCK_S
+		: 0;
+
+	return (struct message){
+	    w->story.now, (int64_t)w->story.now + off, subject, true};
 }
 
 /* A publish is sent, or stored, or answered; or never. */
@@ -637,8 +659,7 @@ publish(struct world *w)
 	}
 	if (!w->is_put && (w->is_calm || !chance(w, 10))) {
 		seq = ++w->story.last;
-		w->messages[seq] =
-		    (struct message){w->story.now, w->put.subject, true};
+		w->messages[seq] = message_now(w, w->put.subject);
 		w->story.ids[seq] = w->put.id;
 		w->is_put = true;
 		enforce_limit(w);
@@ -778,6 +799,7 @@ begin(struct world *w, uint64_t seed, bool is_calm, uint8_t retention)
 {
 	struct msg_contents terms = {
 	    .subjects = SUBJECTS, .discard = DISCARD_OLD};
+	struct event ev = {.type = MESSAGE_CLOCK_SET};
 
 	memset(w, 0, sizeof(*w));
 	rng_init(&w->rng, seed, is_calm ? "calm" : "rough");
@@ -788,6 +810,12 @@ begin(struct world *w, uint64_t seed, bool is_calm, uint8_t retention)
 	terms.max_messages = w->is_limited ? LIMIT : 0;
 	store_begin(&w->story, &terms);
 	store_retain(&w->story, retention);
+	if (seed % 3 == 0) {
+		ev.u.clock_set = (struct msg_clock_set){1,
+		    -BEHIND_S * (int64_t)CLOCK_S, AHEAD_S * (int64_t)CLOCK_S};
+		store_feed(&w->story, &ev);
+		w->is_apart = true;
+	}
 	pass(w, 30 * CLOCK_S);
 	while (w->story.last < 8 || w->is_putting)
 		publish(w);
@@ -847,6 +875,8 @@ enum plant {
 	PLANT_ORDER,   /* it sends the last before the next */
 	PLANT_BATCH,   /* it sends more than it was asked for */
 	PLANT_MORE,    /* it counts messages that are not there */
+	PLANT_FLOOR,   /* its floor is behind what is not acked */
+	PLANT_FORGET,  /* it awaits no ack of that */
 	PLANT_TERMS,   /* it has another configuration */
 	PLANT_MISSING, /* it forgets the consumer */
 	PLANT_BACK,    /* it forgets that the consumer was deleted */
@@ -871,6 +901,8 @@ static const enum anomaly_kind plant_kinds[PLANTS] = {
     [PLANT_ORDER] = ANOMALY_REORDER,
     [PLANT_BATCH] = ANOMALY_LIMIT_EXCEEDED,
     [PLANT_MORE] = ANOMALY_WRONG_STATE,
+    [PLANT_FLOOR] = ANOMALY_WRONG_STATE,
+    [PLANT_FORGET] = ANOMALY_WRONG_STATE,
     [PLANT_TERMS] = ANOMALY_WRONG_STATE,
     [PLANT_MISSING] = ANOMALY_CONSUMER_MISSING,
     [PLANT_BACK] = ANOMALY_CONSUMER_RESURRECTED,
@@ -887,7 +919,7 @@ publish_whole(struct world *w, uint32_t subject)
 {
 	uint64_t seq = w->story.last + 1;
 
-	w->messages[seq] = (struct message){w->story.now, subject, true};
+	w->messages[seq] = message_now(w, subject);
 	return store_publish(&w->story, subject);
 }
 
@@ -1004,12 +1036,18 @@ plant_existence(struct world *w, unsigned i, enum plant plant)
 	char name[16];
 	unsigned n;
 
-	if (plant == PLANT_TERMS || plant == PLANT_MORE) {
+	if (plant <= PLANT_TERMS) {
+		if (plant == PLANT_FLOOR || plant == PLANT_FORGET) {
+			publish_whole(w, 1);
+			pass(w, 11 * CLOCK_S);
+			deliver(w, i);
+		}
+		said.floor_seq = plant == PLANT_FLOOR;
 		for (n = 0; n < 3; n++) {
 			said.pending = plant == PLANT_MORE ? MESSAGES : 0;
 			text_set(said.differs, sizeof(said.differs),
 			    plant == PLANT_TERMS && n == 1 ? "acks" : "");
-			see_as(w, i, &said);
+			see_as(w, i, &said, plant == PLANT_FORGET);
 			pass(w, 10 * CLOCK_S);
 		}
 		return;

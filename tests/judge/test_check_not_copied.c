@@ -195,6 +195,30 @@ absent_at_the_end(void **state)
 	}
 }
 
+/* A clock was set 30 s apart: by it a server may take as much longer. */
+static void
+absent_by_another_clock(void **state)
+{
+	static const uint64_t stalls[] = {
+	    STALL + 30 * CLOCK_S - 1, STALL + 30 * CLOCK_S};
+	struct event ev = {.type = MESSAGE_CLOCK_SET};
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	ev.u.clock_set.least_ns = -30 * (int64_t)CLOCK_S;
+	for (i = 0; i < 2; i++) {
+		begin(&s, &mirror, 1);
+		store_feed(&s, &ev);
+		copy_all(&s);
+		drop(&copies[0], MANY);
+		copies[0].stalled_ns = stalls[i];
+		if (i == 1)
+			s.expected[ANOMALY_NOT_COPIED][VOWED] = 1;
+		store_end(&s);
+	}
+}
+
 /* All of a copy that never began. */
 static void
 empty(void **state)
@@ -500,6 +524,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(absent),
 	    cmocka_unit_test(absent_at_the_end),
+	    cmocka_unit_test(absent_by_another_clock),
 	    cmocka_unit_test(empty),
 	    cmocka_unit_test(mirrors_of_mirrors),
 	    cmocka_unit_test(odd_message),

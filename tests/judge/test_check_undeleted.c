@@ -317,6 +317,43 @@ expired_elsewhere(void **state)
 	}
 }
 
+/*
+ * Clocks that faults have set 4 s behind and 6 s ahead: one server stamps, and
+ * another one drops.
+ */
+static void
+expired_apart(void **state)
+{
+	static const struct msg_contents aging = {.max_age_ns = 20 * CLOCK_S};
+	static const struct {
+		uint64_t age_s;
+		bool is_there;
+		enum anomaly_kind kind; /* ANOMALY_COUNT: legal */
+	} rows[] = {{8, false, ANOMALY_EXPIRED_EARLY},
+	    {11, false, ANOMALY_COUNT}, {39, true, ANOMALY_COUNT},
+	    {43, true, ANOMALY_EXPIRED_LATE}};
+	struct event ev = {.type = MESSAGE_CLOCK_SET};
+	struct store_story s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		store_begin(&s, &aging);
+		ev.u.clock_set = (struct msg_clock_set){
+		    .node = 1, .least_ns = -4 * (int64_t)CLOCK_S};
+		store_feed(&s, &ev);
+		store_publish(&s, 1);
+		ev.u.clock_set = (struct msg_clock_set){
+		    .node = 2, .most_ns = 6 * (int64_t)CLOCK_S};
+		store_feed(&s, &ev);
+		store_pass(&s, rows[i].age_s * CLOCK_S);
+		s.is_gone[1] = !rows[i].is_there;
+		if (rows[i].kind != ANOMALY_COUNT)
+			s.expected[rows[i].kind][VOWED] = 1;
+		store_end(&s);
+	}
+}
+
 /* Legal: what nobody knows the outcome of, and what happened meanwhile. */
 static void
 legal_unknown(void **state)
@@ -737,6 +774,7 @@ main(void)
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(expired),
 	    cmocka_unit_test(expired_elsewhere),
+	    cmocka_unit_test(expired_apart),
 	    cmocka_unit_test(legal_unknown),
 	    cmocka_unit_test(legal_publishes),
 	    cmocka_unit_test(legal_untold),

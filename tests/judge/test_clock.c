@@ -149,7 +149,36 @@ late_at_the_end(struct story *s)
 	slow_publish(s, 31 * CLOCK_S);
 }
 
+/* A fault has set a clock ahead for a moment: waits may be 20 s longer. */
+static void
+wait_by_another_clock(struct story *s, uint64_t ns)
+{
+	uint32_t fault = story_fault(s, true);
+	struct event *ev = story_add(s, STORY_CHAOS, MESSAGE_CLOCK_SET);
+	uint64_t seq;
+
+	ev->u.clock_set.most_ns = 20 * (int64_t)CLOCK_S;
+	story_undone(s, fault, 20 * CLOCK_S);
+	story_healed(s, fault, true);
+	story_pass(s, 60 * CLOCK_S);
+	seq = story_publish(s);
+	story_pass(s, ns);
+	story_consume(s, seq);
+}
+
+static void
+too_late_by_another_clock(struct story *s)
+{
+	wait_by_another_clock(s, 51 * CLOCK_S);
+}
+
 /* what is legal */
+
+static void
+late_by_another_clock(struct story *s)
+{
+	wait_by_another_clock(s, 49 * CLOCK_S);
+}
 
 /* Nothing says that its cause is undone, nor that it is whole. */
 static void
@@ -373,6 +402,8 @@ static const struct tale tales[] = {
     {"slow after silence", slow_after_silence, 1, 1},
     {"short silence", short_silence, 1, 0},
     {"late at the end", late_at_the_end, 1, 0},
+    {"too late by another clock", too_late_by_another_clock, 0, 1},
+    {"late by another clock", late_by_another_clock, 0, 0},
     {"never undone", never_undone, 0, 0},
     {"slow while undone", slow_while_undone, 0, 0},
     {"slow after whole", slow_after_whole, 0, 0},

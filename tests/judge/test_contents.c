@@ -7,14 +7,19 @@
  * gone is not. Where nothing is open, and nothing was unknown, it knows all.
  * When an audit tells where the stream ends it knows more.
  *
+ * The whole judge is told such histories, too, with the audit's scan of what
+ * is there: it raises nothing, until one message of the scan is changed.
+ *
  * NATSBURN_HISTORIES=N runs so many histories instead of the usual number.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/judge/contents.h"
+#include "orchestrator/judge/judge.h"
 #include "proto/base/clock.h"
 #include "proto/base/rng.h"
+#include "proto/base/text.h"
 #include "tests/support.h"
 
 #define CLIENTS	  4
@@ -23,6 +28,9 @@
 #define LATE	  64
 #define STREAM	  1
 #define HISTORIES 400
+#define RUN_ID	  7
+#define CONTROL	  1 /* source of what no client tells */
+#define NOBODY	  99
 
 enum kind {
 	PUBLISH,
@@ -58,12 +66,24 @@ struct world {
 	struct request late[LATE];
 	unsigned nlate;
 	uint64_t counters[CLIENTS];
+	uint32_t attempts[CLIENTS][MESSAGES]; /* by client and counter */
 	bool is_calm; /* every answer arrives, and one client works */
 	bool had_limits;
 	uint64_t asked, unsure; /* of all answers so many were MAYBE */
 	/* The same when the end is known, and of these when it is not. */
 	uint64_t audited, audited_unsure, blind;
-	bool is_forgetful; /* the stream forgets ids soon */
+	bool is_forgetful;   /* the stream forgets ids soon */
+	struct judge *judge; /* is told as well; or NULL */
+};
+
+/* What the scan says, beside the truth, of one message. */
+enum lie {
+	TRUTH,
+	LIE_DROPPED, /* it is there */
+	LIE_KEPT,    /* it is gone */
+	LIE_BROKEN,
+	LIE_FOREIGN,
+	LIES
 };
 
 static bool
@@ -86,6 +106,8 @@ feed(struct world *w, struct event *ev)
 	faults_event(&w->faults, ev);
 	ledger_event(&w->ledger, ev);
 	assert_false(w->contents.no_memory);
+	if (w->judge != NULL)
+		assert_int_equal(judge_event(w->judge, ev), 0);
 }
 
 /* What the stream does. */
@@ -258,6 +280,12 @@ source_of(unsigned client)
 	return 10 + client;
 }
 
+static unsigned
+client_of(const struct request *r)
+{
+	return message_id_source(r->id) - source_of(0);
+}
+
 static void
 tell_invoke(struct world *w, const struct request *r)
 {
@@ -365,11 +393,14 @@ draw_publish(struct world *w, unsigned client, struct request *r)
 	bool is_again = n > 1 && !w->is_calm && chance(w, 10);
 
 	r->kind = PUBLISH;
-	if (is_again) /* an old one, with all it asks for or without */
+	if (is_again) { /* an old one, with all it asks for or without */
 		n = between(w, 1, n);
-	else
+		is_again = w->attempts[client][n] != 0;
+	}
+	if (!is_again)
 		n = ++w->counters[client];
 	r->id = message_id(source_of(client), n * 2);
+	r->attempt = ++w->attempts[client][n];
 	r->subject = 1 + (uint32_t)(r->id * 7919 / 13 % SUBJECTS);
 	r->bytes = 50 + (uint32_t)(r->id * 31 % 200);
 	if (r->id % 17 == 0)
@@ -451,6 +482,9 @@ again(struct world *w, struct request *r, uint8_t outcome)
 		return;
 	}
 	r->attempt++;
+	if (r->kind == PUBLISH)
+		w->attempts[client_of(r)][message_id_counter(r->id) / 2] =
+		    r->attempt;
 	r->is_applied = r->is_refused = r->is_duplicate = false;
 	w->now_ns += CLOCK_MS;
 	tell_invoke(w, r);
@@ -601,8 +635,26 @@ look_at_end(struct world *w, uint64_t seed)
 	w->blind += w->unsure - unsure;
 }
 
+/* The head that the whole judge wants to see. */
 static void
-world_begin(struct world *w, uint64_t seed, bool is_calm)
+judge_begin(struct world *w)
+{
+	struct event ev = {.type = MESSAGE_RUN, .source = CONTROL};
+
+	w->judge = judge_create(NULL, NULL);
+	assert_non_null(w->judge);
+	w->is_forgetful = false;
+	ev.u.run.run = RUN_ID;
+	ev.u.run.wall_ns = (int64_t)w->now_ns;
+	feed(w, &ev);
+	ev = (struct event){.type = MESSAGE_OPTION, .source = CONTROL};
+	text_set(ev.u.option.name, sizeof(ev.u.option.name), "cluster");
+	text_set(ev.u.option.value, sizeof(ev.u.option.value), "local");
+	feed(w, &ev);
+}
+
+static void
+world_begin(struct world *w, uint64_t seed, bool is_calm, bool is_judged)
 {
 	struct event ev = {.type = MESSAGE_STREAM};
 
@@ -614,9 +666,14 @@ world_begin(struct world *w, uint64_t seed, bool is_calm)
 	w->now_ns = 1000 * CLOCK_S;
 	w->is_calm = is_calm;
 	w->is_forgetful = !is_calm && chance(w, 4);
+	if (is_judged)
+		judge_begin(w);
 	ev.u.stream.stream = STREAM;
 	/* The world has one store; of several each is one of these. */
 	ev.u.stream.replicas = is_calm || chance(w, 2) ? 1 : 3;
+	text_set(ev.u.stream.name, sizeof(ev.u.stream.name), "s1");
+	text_set(ev.u.stream.storage, sizeof(ev.u.stream.storage), "file");
+	ev.u.stream.created = 1000;
 	ev.u.stream.dedupe_ns = (w->is_forgetful ? 1 : 600) * CLOCK_S;
 	feed(w, &ev);
 	w->limits = some_limits(w);
@@ -662,7 +719,7 @@ sound(void **state)
 	(void)state;
 	assert_non_null(w);
 	for (seed = 1; seed <= histories(); seed++) {
-		world_begin(w, seed, false);
+		world_begin(w, seed, false, false);
 		for (i = 0; i < 400; i++) {
 			step(w);
 			if (i % 8 == 0)
@@ -698,7 +755,7 @@ exact(void **state)
 	(void)state;
 	assert_non_null(w);
 	for (seed = 1; seed <= histories(); seed++) {
-		world_begin(w, seed, true);
+		world_begin(w, seed, true, false);
 		for (i = 0; i < 400; i++) {
 			step(w);
 			compare(
@@ -712,12 +769,177 @@ exact(void **state)
 	free(w);
 }
 
+/* One of the acknowledged messages of which the model says that; or 0. */
+static uint64_t
+some_message(struct world *w, enum presence presence, bool is_here)
+{
+	uint64_t seq, found = 0, n = 0;
+
+	for (seq = 1; seq <= w->last; seq++)
+		if (w->messages[seq].is_acked &&
+		    w->messages[seq].is_here == is_here &&
+		    contents_presence(&w->contents, STREAM, seq, w->now_ns) ==
+			presence &&
+		    rng_below(&w->rng, ++n) == 0)
+			found = seq;
+	return found;
+}
+
+/* Which message the lie is about, as everything is known; 0: there is none. */
+static uint64_t
+victim_of(struct world *w, enum lie lie)
+{
+	if (lie == TRUTH)
+		return 0;
+	if (lie == LIE_KEPT)
+		return some_message(w, GONE, false);
+	return some_message(w, PRESENT, true);
+}
+
+static void
+scan_one(struct world *w, uint64_t seq, enum lie lie)
+{
+	const struct message *m = &w->messages[seq];
+	struct event ev = {.type = MESSAGE_SCAN_ABSENT, .source = NOBODY};
+	bool is_shown = lie == TRUTH ? m->is_here : lie != LIE_DROPPED;
+
+	ev.u.scan_absent.stream = STREAM;
+	ev.u.scan_absent.seq = seq;
+	ev.u.scan_absent.tries = 5;
+	if (is_shown) {
+		ev.type = MESSAGE_SCAN_MESSAGE;
+		ev.u.scan_message = (struct msg_scan_message){.stream = STREAM,
+		    .path = SCAN_PATH_CONSUMER,
+		    .seq = seq,
+		    .stamp_ns = (int64_t)m->stamp_ns,
+		    .id = lie == LIE_FOREIGN ? message_id(NOBODY, 1) : m->id,
+		    .run = RUN_ID,
+		    .intact = lie != LIE_BROKEN};
+	}
+	feed(w, &ev);
+}
+
+/* The audit reads what is there, but for one message; of which it is told. */
+static uint64_t
+scan(struct world *w, enum lie lie)
+{
+	struct event ev = {.type = MESSAGE_SCAN_BEGIN, .source = NOBODY};
+	struct msg_scan_tally t = {.stream = STREAM,
+	    .polls = 3,
+	    .same = 1,
+	    .last = w->last,
+	    .subjects = 1,
+	    .read_subjects = 1};
+	uint64_t seq, victim = victim_of(w, lie);
+	bool is_shown;
+
+	ev.u.scan_begin.stream = STREAM;
+	ev.u.scan_begin.first = 1;
+	ev.u.scan_begin.last = w->last;
+	feed(w, &ev);
+	for (seq = 1; seq <= w->last; seq++) {
+		is_shown = w->messages[seq].is_here;
+		if (seq == victim)
+			is_shown = lie != LIE_DROPPED;
+		scan_one(w, seq, seq == victim ? lie : TRUTH);
+		if (is_shown && t.read++ == 0)
+			t.read_first = seq;
+		if (is_shown)
+			t.read_last = seq;
+	}
+	t.messages = t.read;
+	t.first = t.read != 0 ? t.read_first : w->last + 1;
+	t.deleted = t.last + 1 - t.first - t.messages;
+	ev = (struct event){.type = MESSAGE_SCAN_TALLY, .source = NOBODY};
+	ev.u.scan_tally = t;
+	feed(w, &ev);
+	ev = (struct event){.type = MESSAGE_SCAN_END, .source = NOBODY};
+	ev.u.scan_end.stream = STREAM;
+	ev.u.scan_end.complete = 1;
+	feed(w, &ev);
+	return victim;
+}
+
+static bool
+is_caught_as(const struct world *w, enum lie lie)
+{
+	static const enum anomaly_kind kinds[LIES][2] = {{0, 0},
+	    {ANOMALY_LOST, ANOMALY_EXPIRED_EARLY},
+	    {ANOMALY_UNDELETED, ANOMALY_EXPIRED_LATE},
+	    {ANOMALY_CORRUPT, ANOMALY_CORRUPT},
+	    {ANOMALY_PHANTOM, ANOMALY_SEQ_REUSE}};
+
+	return judge_count(w->judge, kinds[lie][0], CLASS_VIOLATION) +
+		   judge_count(w->judge, kinds[lie][1], CLASS_VIOLATION) >
+	       0;
+}
+
+static uint64_t
+violations(const struct world *w)
+{
+	uint64_t n = 0;
+	unsigned kind;
+
+	for (kind = 0; kind < ANOMALY_COUNT; kind++)
+		n += judge_count(w->judge, kind, CLASS_VIOLATION);
+	return n;
+}
+
+/* A history, with one lie; true when it had a place. */
+static bool
+tell_whole(struct world *w, uint64_t seed, enum lie lie)
+{
+	struct judge_result result;
+	uint64_t victim;
+	unsigned i;
+
+	world_begin(w, seed, false, true);
+	for (i = 0; i < 300; i++)
+		step(w);
+	for (i = 0; i < CLIENTS; i++)
+		die(w, i);
+	w->now_ns += CLOCK_S;
+	grow_old(w);
+	victim = scan(w, lie);
+	judge_finish(w->judge, &result);
+	if (victim == 0 ? violations(w) != 0 : !is_caught_as(w, lie)) {
+		print_error("seed %llu, lie %d of sequence %llu\n",
+		    (unsigned long long)seed, (int)lie,
+		    (unsigned long long)victim);
+		for (i = 0; judge_anomaly(w->judge, i) != NULL; i++)
+			print_error("%s\n", judge_anomaly(w->judge, i)->says);
+		fail();
+	}
+	judge_destroy(w->judge);
+	world_end(w);
+	return victim != 0;
+}
+
+/* Nothing convicts but a lie, and each of what is certain does. */
+static void
+whole(void **state)
+{
+	struct world *w = malloc(sizeof(*w));
+	unsigned seed, told[LIES] = {0};
+	enum lie lie;
+
+	(void)state;
+	assert_non_null(w);
+	for (seed = 1; seed <= histories(); seed++)
+		for (lie = TRUTH; lie < LIES; lie++)
+			told[lie] += tell_whole(w, seed, lie);
+	for (lie = LIE_DROPPED; lie < LIES; lie++)
+		assert_true(told[lie] > histories() / 8);
+	free(w);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(sound),
 	    cmocka_unit_test(exact),
+	    cmocka_unit_test(whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

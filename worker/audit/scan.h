@@ -75,6 +75,9 @@ void scan_tell_absent(struct scan *, uint64_t seq, uint32_t tries);
 void scan_tell_range(
     struct scan *, uint64_t first, uint64_t last, uint32_t tries);
 
+/* The payload of a message, or what stands for it: true when it is whole. */
+bool scan_payload(natsMsg *, struct payload *);
+
 /* Count a message as the library has it, and tell of it. */
 void scan_message(
     struct scan *, enum scan_path, uint64_t seq, int64_t stamp_ns, natsMsg *);

@@ -23,13 +23,6 @@ operate_draw_awake(struct worker *w, uint64_t subjects)
 	return 1 + (uint32_t)(turn + 2 * operate_below(w, subjects / 2));
 }
 
-uint64_t
-operate_draw_fleeting(struct worker *w)
-{
-	return operate_below(w, 2) == 0 ? (1 + operate_below(w, 5)) * CLOCK_S
-					: 0;
-}
-
 void
 operate_know(struct operate_stream *t, uint32_t subject, uint64_t seq)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "worker/denial.h"
 #include "worker/operate/operate.h"
 
 int
@@ -110,5 +111,6 @@ operate_must_give_up(struct worker *w, uint64_t since_ns, uint64_t patience_ns)
 	uint64_t now = clock_mono_ns();
 
 	return s->given_up || now >= since_ns + patience_ns ||
-	       (stopping && now >= since_ns + w->config.op_timeout_ns);
+	       (stopping && now >= since_ns + w->config.op_timeout_ns) ||
+	       denial_look(w) < 0;
 }

@@ -198,6 +198,9 @@ int operate_require(struct worker *, uint64_t level, const char *what);
 /* Ask for other limits with this request for an update. */
 void operate_limit(struct worker *, struct operation *, const char *text);
 
+/* Ask for a seal with one: true when it is confirmed. */
+bool operate_seal(struct worker *, struct operation *, const char *text);
+
 /*
  * show.c: a message that a read shows, out of the leader's answer, as a
  * replica sends it (false when that is none), or as a consumer delivers it.
@@ -253,11 +256,9 @@ uint64_t operate_below(struct worker *, uint64_t n);
 
 /*
  * For streams whose servers make markers: a subject to write to, of which every
- * second one rests for 15 s in turn, so that its last message grows old; and a
- * lifetime of some seconds, or half of the time none.
+ * second one rests for 15 s in turn, so that its last message grows old.
  */
 uint32_t operate_draw_awake(struct worker *, uint64_t subjects);
-uint64_t operate_draw_fleeting(struct worker *);
 
 /* A publish of this client that was acked, to be sent again. */
 bool operate_draw_repeat(struct worker *, struct operation *);

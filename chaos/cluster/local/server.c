@@ -11,6 +11,7 @@
 
 #include "chaos/cluster/local/local_state.h"
 #include "chaos/cluster/local/server.h"
+#include "chaos/cluster/local/vdso.h"
 #include "chaos/internal.h"
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
@@ -61,8 +62,9 @@ server_client_port(const struct cluster *c, unsigned node)
 {
 	const struct local *l = c->state;
 
-	return server_has_client_front(c) ? l->links.client_fronts[node - 1]
-					  : l->nodes[node - 1].client;
+	return server_has_client_front(c)
+		   ? l->links.fronts[LINKS_CLIENTS][node - 1]
+		   : l->nodes[node - 1].client;
 }
 
 int
@@ -70,7 +72,8 @@ server_write_config(struct cluster *c, unsigned node)
 {
 	struct local *l = c->state;
 	const struct local_node *n = &l->nodes[node - 1];
-	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32], name[32];
+	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32];
+	char name[TOPOLOGY_FULL_MAX];
 	struct conf_server s = {.name = c->nodes[node - 1].name,
 	    .dir = dir,
 	    .client = n->client,
@@ -78,18 +81,19 @@ server_write_config(struct cluster *c, unsigned node)
 	    .route = n->route,
 	    .profile = n->profile,
 	    .advertise = (uint16_t)server_client_port(c, node),
-	    .cluster = c->n > 1 ? name : NULL,
-	    .fronts = l->links.fronts,
+	    .remote = n->remote,
+	    .cluster = name,
+	    .topology = &l->topology,
+	    .fronts = l->links.fronts[LINKS_ROUTES],
+	    .remotes = l->links.fronts[LINKS_REMOTES],
 	    .node = node,
-	    .n = c->n,
 	    .max_connections = c->nodes[node - 1].config_mark};
 	struct buf out;
 	int err;
 
 	server_dir(c, node, dir, sizeof(dir));
 	text_format(path, sizeof(path), "%s/server.conf", dir);
-	text_format(
-	    name, sizeof(name), "nb_%llx", (unsigned long long)c->config->run);
+	topology_base(c->config, name);
 	buf_init(&out, CONF_WRITE_MAX);
 	err = conf_merge_write(&l->confs[node - 1], &s, &out);
 	if (err == 0)
@@ -118,9 +122,11 @@ server_start(struct cluster *c, unsigned node)
 	    conf[CONFIG_PATH_MAX + 32] = "", out[CONFIG_PATH_MAX + 32] = "";
 	char name[] = "nats-server", flag[] = "-c";
 	char *argv[] = {name, flag, conf, NULL};
-	struct spawn_request r = {.path = n->bin, .argv = argv};
+	struct spawn_request r = {.path = n->bin,
+	    .argv = argv,
+	    .is_stopped = (c->needs & CLUSTER_CAN_CLOCK) != 0};
 	pid_t pid;
-	int fd;
+	int fd, err;
 
 	if (c->nodes[node - 1].pid != 0)
 		return 0;
@@ -139,6 +145,11 @@ server_start(struct cluster *c, unsigned node)
 	output_begin(c, node);
 	pid = spawn(&r);
 	close(fd);
+	err = pid > 0 && r.is_stopped ? vdso_take_over(pid) : 0;
+	if (err < 0) {
+		spawn_end(pid);
+		pid = err;
+	}
 	if (pid < 0) {
 		chaos_fail_lack(c->chaos, (int)pid, "start a server");
 		return (int)pid;
@@ -188,6 +199,14 @@ int
 server_pause(struct cluster *c, unsigned node, bool paused)
 {
 	return server_signal(c, node, paused ? SIGSTOP : SIGCONT);
+}
+
+int
+server_clock(struct cluster *c, unsigned node, int64_t ahead_ns)
+{
+	pid_t pid = c->nodes[node - 1].pid;
+
+	return pid != 0 ? vdso_set_offset(pid, ahead_ns) : -ESRCH;
 }
 
 /* The third word of /proc/PID/stat; the second is a name in brackets. */

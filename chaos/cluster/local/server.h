@@ -58,6 +58,7 @@ int server_end(struct cluster *, unsigned node, int sig);
 int server_lame_duck(struct cluster *, unsigned node);
 int server_reload(struct cluster *, unsigned node);
 int server_pause(struct cluster *, unsigned node, bool paused);
+int server_clock(struct cluster *, unsigned node, int64_t ahead_ns);
 bool server_is_paused(struct cluster *, unsigned node);
 bool server_runs(struct cluster *, unsigned node);
 bool server_crashed(struct cluster *, unsigned node);

@@ -27,6 +27,21 @@
   addEventListener("hashchange", unfold);
   if (location.hash) { unfold(); }
 
+  /* Long tables show the rows that have a text. */
+  document.querySelectorAll(".scroll > table").forEach(function (table) {
+    var rows = Array.from(table.tBodies[0].rows);
+    if (rows.length < 9) { return; }
+    var input = document.createElement("input");
+    input.type = "search";
+    input.placeholder = "filter " + rows.length + " rows";
+    input.setAttribute("aria-label", "show rows that have this text");
+    input.addEventListener("input", function () {
+      var word = input.value.toLowerCase();
+      rows.forEach(function (r) { r.hidden = r.textContent.toLowerCase().indexOf(word) < 0; });
+    });
+    table.parentNode.insertBefore(input, table);
+  });
+
   var source = document.getElementById("series");
   if (!source) { return; }
   var data = JSON.parse(source.textContent);
@@ -67,8 +82,9 @@
     cross.setAttribute("x1", x);
     cross.setAttribute("x2", x);
     cross.style.visibility = "visible";
-    var left = event.clientX - box.left + 16;
-    if (left + tip.offsetWidth > box.width) { left -= tip.offsetWidth + 32; }
+    var seen = frame.getBoundingClientRect();
+    var left = event.clientX - seen.left + 16;
+    if (left + tip.offsetWidth > seen.width) { left -= tip.offsetWidth + 32; }
     tip.style.left = left + "px";
     tip.style.top = Math.max(0, event.clientY - box.top - tip.offsetHeight / 2) + "px";
   }
@@ -78,4 +94,78 @@
   }
   svg.addEventListener("mousemove", show);
   svg.addEventListener("mouseleave", hide);
+
+  /* Time closer by: the picture gets wider in a frame that scrolls. What is
+     written in it stays as it is. */
+  var frame = document.createElement("div"), zoom = 1, width = 0, fingers = {};
+  frame.className = "frame";
+  frame.tabIndex = 0;
+  frame.setAttribute("role", "group");
+  frame.setAttribute("aria-label", "timeline: + and - zoom, arrows move, 0 shows all");
+  svg.parentNode.insertBefore(frame, svg);
+  frame.appendChild(svg);
+  /* at: the share of the frame that stays where it is. */
+  function closer(factor, at) {
+    var old = zoom, x = frame.scrollLeft + at * frame.clientWidth;
+    if (old === 1) {
+      width = svg.getBoundingClientRect().width;
+      svg.style.height = svg.getBoundingClientRect().height + "px";
+    }
+    zoom = Math.min(64, Math.max(1, zoom * factor));
+    svg.style.width = zoom === 1 ? "" : width * zoom + "px";
+    if (zoom === 1) { svg.style.height = ""; }
+    svg.classList.toggle("zoomed", zoom > 1);
+    svg.setAttribute("preserveAspectRatio", zoom > 1 ? "none" : "xMidYMid");
+    frame.scrollLeft = x / old * zoom - at * frame.clientWidth;
+    write();
+    hide();
+  }
+  /* Texts keep their form, and those at the left edge stay there. */
+  function write() {
+    var from = frame.scrollLeft / (width * zoom) * data.width;
+    svg.querySelectorAll("text[x]").forEach(function (t) {
+      var x = t.getAttribute("x"), to = x > data.left ? x : from + x / zoom;
+      t.setAttribute("transform", "translate(" + to + " 0) scale(" + 1 / zoom + " 1) translate(" + -x + " 0)");
+    });
+  }
+  frame.addEventListener("scroll", function () { if (zoom > 1) { write(); } });
+  function share(x) {
+    var box = frame.getBoundingClientRect();
+    return (x - box.left) / box.width;
+  }
+  frame.addEventListener("keydown", function (event) {
+    var factor = { "+": 2, "=": 2, "-": 0.5, "0": 1 / 64 }[event.key];
+    if (factor && !event.ctrlKey && !event.metaKey) { closer(factor, 0.5); event.preventDefault(); }
+  });
+  frame.addEventListener("wheel", function (event) {
+    if (!event.ctrlKey && !event.shiftKey) { return; }
+    closer(Math.exp(-(event.deltaY || event.deltaX) / 300), share(event.clientX));
+    event.preventDefault();
+  }, { passive: false });
+  frame.addEventListener("dblclick", function (event) { closer(2, share(event.clientX)); });
+  /* A mouse drags the picture; two fingers spread it. */
+  frame.addEventListener("pointerdown", function (event) { fingers[event.pointerId] = event.clientX; });
+  frame.addEventListener("pointermove", function (event) {
+    var ids = Object.keys(fingers), before = fingers[event.pointerId];
+    if (before === undefined) { return; }
+    fingers[event.pointerId] = event.clientX;
+    if (ids.length === 2) {
+      var other = fingers[ids[0] === String(event.pointerId) ? ids[1] : ids[0]];
+      var was = Math.abs(before - other), is = Math.abs(event.clientX - other);
+      if (was > 20 && is > 20) { closer(is / was, share((event.clientX + other) / 2)); }
+    } else if (event.pointerType === "mouse") { frame.scrollLeft -= event.clientX - before; }
+  });
+  function lift(event) { delete fingers[event.pointerId]; }
+  ["pointerup", "pointercancel", "pointerleave"].forEach(function (name) { frame.addEventListener(name, lift); });
+  var bar = document.createElement("div");
+  bar.className = "zoom";
+  [["+", 2, "closer"], ["\u2212", 0.5, "farther"], ["all", 1 / 64, "show all"]].forEach(function (b) {
+    var button = document.createElement("button");
+    button.type = "button";
+    button.textContent = b[0];
+    button.setAttribute("aria-label", b[2]);
+    button.addEventListener("click", function () { closer(b[1], 0.5); });
+    bar.appendChild(button);
+  });
+  frame.parentNode.insertBefore(bar, frame);
 })();

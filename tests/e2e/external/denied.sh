@@ -105,10 +105,22 @@ accounts { A { users: [{ user: a, password: a }], jetstream: {
 	max_streams: 1, max_file: 1MB, max_mem: 0 } }
 	B { users: [{ user: b, password: b }] }
 	C { jetstream: enabled, users: [{ user: c, password: c, permissions: {
-		publish: { deny: ["$JS.API.STREAM.>"] } } }] } }'
+		publish: { deny: ["$JS.API.STREAM.>"] } } }] }
+	D { jetstream: enabled, users: [
+		{ user: d, password: d, permissions: {
+			publish: { deny: ["nb.>", "$KV.>"] } } }
+		{ user: e, password: e, permissions: {
+			publish: { deny: ["$JS.ACK.>"] } } }] } }'
 denied kv-cas '10039|10076' --replicas 1 --user b --password b
 denied kv-cas '(?i)permissions violation.*STREAM.CREATE' \
 	--replicas 1 --user c --password c
+# What only the load does, too: an ack, a message, an update, an operation.
+denied queue-group-consumer 'consumer may not .*Permissions.*JS.ACK' \
+	--replicas 1 --user e --password e
+denied queue-group-consumer 'publisher may not .*to "nb' \
+	--replicas 1 --user d --password d
+denied kv-cas 'client may not .*to ".KV' --replicas 1 --user d --password d
+denied stream-store 'may not .*to "nb' --replicas 1 --user d --password d
 denied queue-group-consumer '\(1[0-9]{4}\): an account limit' --replicas 1 \
 	--storage memory --user a --password a
 stop_server

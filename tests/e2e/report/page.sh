@@ -135,6 +135,41 @@ pointer()
 		"$work/dom" || fail "the pointer shows nothing"
 }
 
+# Keys make the picture of time wider, and all of it is shown again; a filter
+# leaves the rows that have its text.
+nearer()
+{
+	local press='frame.dispatchEvent(new KeyboardEvent("keydown", {key: '
+
+	sed 's|</body>|<script>\
+		var frame = document.querySelector(".frame");\
+		var svg = frame.querySelector("svg");\
+		var was = svg.getBoundingClientRect();\
+		'"$press"'"+"}));\
+		var is = svg.getBoundingClientRect();\
+		document.body.dataset.wider = is.width / was.width;\
+		document.body.dataset.moved = frame.scrollLeft > 0;\
+		document.body.dataset.higher = Math.round(is.height - was.height);\
+		'"$press"'"0"}));\
+		document.body.dataset.back =\
+			svg.getBoundingClientRect().width / was.width;\
+		var field = document.querySelector(".scroll > input");\
+		var rows = field.parentNode.querySelectorAll("tbody tr");\
+		field.value = rows[0].textContent.slice(0, 12);\
+		field.dispatchEvent(new Event("input"));\
+		document.body.dataset.first = rows[0].hidden;\
+		document.body.dataset.shown = Array.from(rows).filter(\
+			function (r) { return !r.hidden; }).length < rows.length;\
+		</script></body>|' "$work/fail/report.html" >"$work/nearer.html"
+	browse "$work/nearer.html" --dump-dom >"$work/dom"
+	grep -o '<body[^>]*>' "$work/dom" >"$work/body"
+	for want in wider=\"2\" moved=\"true\" higher=\"0\" back=\"1\" \
+		first=\"false\" shown=\"true\"; do
+		grep -q "data-$want" "$work/body" ||
+			fail "not $want: $(<"$work/body")"
+	done
+}
+
 all_verdicts
 for name in $verdicts; do
 	contents "$name"
@@ -154,4 +189,5 @@ browser=$(command -v chromium || command -v chromium-browser) ||
 	skip "no chromium (the page's contents were tested)"
 pictures
 pointer
+nearer
 expect_nothing_survives 10

@@ -18,13 +18,15 @@
 #include "worker/audit/audit.h"
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
-#define SIZE_LOW PAYLOAD_MIN
-#define LAST_NS	 (15 * CLOCK_S) /* to drain a consumer at the end */
-#define END_NS	 (50 * CLOCK_S) /* and all of them */
-#define PROOF_NS (62 * CLOCK_S) /* of one that gives nothing */
-#define STEP_NS	 (5 * CLOCK_S)
-#define LEAVE_NS (36 * CLOCK_S) /* and --op-timeout: the end of all that */
-#define WAIT_MS	 100
+#define SIZE_LOW   PAYLOAD_MIN
+#define LAST_NS	   (15 * CLOCK_S) /* to drain a consumer at the end */
+#define END_NS	   (50 * CLOCK_S) /* and all of them */
+#define PROOF_NS   (62 * CLOCK_S) /* of one that gives nothing */
+#define STEP_NS	   (5 * CLOCK_S)
+#define LEAVE_NS   (36 * CLOCK_S) /* and --op-timeout: the end of all that */
+#define WAIT_MS	   100
+#define LEFT_OF	   2 /* one of so many places */
+#define LEFT_BATCH 20
 
 static const char *const retentions[] = {
     "mixed", "limits", "workqueue", "interest", NULL};
@@ -174,9 +176,58 @@ wait_at(struct worker *w, struct churn_place *p, uint64_t deadline)
 	return err;
 }
 
+/* Some of those that are pulled from are left as they are at first. */
+static bool
+is_left(const struct churn_place *p)
+{
+	return p->life.state == LIFE_SURE && p->life.terms.kind == KIND_PULL &&
+	       p->consumer % LEFT_OF == 0;
+}
+
+/* They have delivered something that nobody answers. 0 or -EIO. */
+static int
+begin_left(struct worker *w)
+{
+	static const struct churn_take take = {.batch = LEFT_BATCH,
+	    .expires_ns = CLOCK_S / 4,
+	    .is_instant = true,
+	    .is_silent = true};
+	const struct churn_options *o = w->options;
+	struct churn *s = w->state;
+	uint32_t i;
+	int got = 0;
+
+	for (i = 0; i < o->places && got >= 0; i++)
+		if (is_left(&s->places[i]))
+			got = churn_take(w, &s->places[i], &take);
+	return got < 0 ? got : 0;
+}
+
+/* What those say that nobody touches, which does not change. */
+static void
+look_at_left(struct worker *w)
+{
+	const struct churn_options *o = w->options;
+	struct churn *s = w->state;
+	struct churn_seen seen;
+	uint32_t i;
+
+	for (i = 0; i < o->places; i++)
+		if (is_left(&s->places[i]))
+			(void)churn_see(w, &s->places[i], false, &seen);
+}
+
+static void
+pause_until(struct worker *w, uint64_t ns)
+{
+	while (clock_mono_ns() < ns)
+		worker_commands(w, WAIT_MS);
+}
+
 /*
- * Nobody publishes any more. Everything that consumers have is taken; then,
- * when nothing can be late, what is left, and they are looked at.
+ * Nobody publishes any more. Everything that consumers have is taken, but of
+ * some, at which is looked meanwhile; then, when nothing can be late, what is
+ * left of all.
  */
 static int
 drain(struct worker *w)
@@ -184,16 +235,23 @@ drain(struct worker *w)
 	uint64_t begun = clock_mono_ns();
 	const struct churn_options *o = w->options;
 	struct churn *s = w->state;
-	uint32_t i, round;
-	int err = 0;
+	uint32_t i;
+	int err;
 
-	for (round = 0; s->places != NULL && round < 2; round++) {
-		for (i = 0; i < o->places && err == 0; i++)
+	if (s->places == NULL)
+		return 0;
+	err = begin_left(w);
+	look_at_left(w);
+	for (i = 0; i < o->places && err == 0; i++)
+		if (!is_left(&s->places[i]))
 			err = drain_place(w, &s->places[i], begun + END_NS);
-		while (clock_mono_ns() < begun + CHURN_LATE_NS)
-			worker_commands(w, WAIT_MS);
+	for (i = 1; i <= 2; i++) {
+		pause_until(w, begun + i * CHURN_LATE_NS / 2);
+		look_at_left(w);
 	}
-	for (i = 0; s->places != NULL && i < o->places && err == 0; i++)
+	for (i = 0; i < o->places && err == 0; i++)
+		err = drain_place(w, &s->places[i], begun + END_NS);
+	for (i = 0; i < o->places && err == 0; i++)
 		err = wait_at(w, &s->places[i],
 		    begun + w->config.op_timeout_ns + LEAVE_NS);
 	return err;

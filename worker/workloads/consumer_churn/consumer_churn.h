@@ -128,6 +128,7 @@ struct churn_take {
 	bool is_instant;		  /* only what is there */
 	bool is_one_shot; /* the request does not say how long it waits */
 	bool is_last;	  /* everything is acked, to leave nothing */
+	bool is_silent;	  /* nothing is answered */
 };
 
 /* How a delivery is answered; how 0: its consumer takes no answers. */

@@ -75,7 +75,8 @@ act_pull(struct worker *w, struct churn_place *p)
 {
 	struct churn_take take = {.batch = 1 + (uint32_t)below(w, 40),
 	    .expires_ns = PULL_NS,
-	    .is_instant = below(w, 2) == 0};
+	    .is_instant = below(w, 2) == 0,
+	    .is_silent = below(w, 8) == 0};
 	int got;
 
 	if (below(w, 4) == 0)

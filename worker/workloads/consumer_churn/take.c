@@ -310,7 +310,7 @@ draw_how(struct worker *w, const struct round *r, uint32_t i)
 	    ANSWER_TERM, ANSWER_PROGRESS, ANSWER_NOTHING, ANSWER_NOTHING};
 	struct churn *s = w->state;
 
-	if (r->is_behind || is_passed_over(r, s, i))
+	if (r->is_behind || r->take->is_silent || is_passed_over(r, s, i))
 		return ANSWER_NOTHING;
 	if (r->take->is_last || rng_below(&s->rng, 6) != 0)
 		return ANSWER_ACK;

@@ -4,6 +4,7 @@
 
 #include "proto/base/text.h"
 #include "proto/refusal.h"
+#include "worker/denial.h"
 #include "worker/workloads/kv_cas/kv_cas.h"
 
 static void
@@ -72,14 +73,16 @@ publish_update(struct worker *w, struct kv_update *u, bool *duplicate)
 {
 	jsPubAck *ack = NULL;
 	jsErrCode code = 0;
+	char subject[SESSION_API_MAX];
 	jsPubOptions o;
 	natsStatus st;
 
+	session_put_subject(&w->session, u->subject, subject);
 	session_publish_options(&o, u->message_id, ATTEMPT_MS);
 	o.ExpectLastSubjectSeq = u->expected;
 	o.ExpectNoMessage = u->expected == 0;
 	st = js_Publish(
-	    &ack, w->session.js, u->subject, u->data, (int)u->size, &o, &code);
+	    &ack, w->session.js, subject, u->data, (int)u->size, &o, &code);
 	if (st == NATS_OK) {
 		u->revision = ack->Sequence;
 		*duplicate = ack->Duplicate;
@@ -141,7 +144,8 @@ must_give_up(struct worker *w, const struct kv_update *u, uint64_t since)
 
 	/* A retry must lie within the dedupe window of the first attempt. */
 	return u->given_up || now >= since + DEDUPE_NS / 2 ||
-	       (stopping && now >= since + w->config.op_timeout_ns);
+	       (stopping && now >= since + w->config.op_timeout_ns) ||
+	       denial_look(w) < 0;
 }
 
 static void

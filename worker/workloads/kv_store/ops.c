@@ -10,6 +10,7 @@
 #define SMALL	   16 /* most are at most so many times the smallest */
 #define BRIEF_NS   (3 * CLOCK_S)
 #define WATCH_MAX  20 /* seconds */
+#define FLEETING   5  /* seconds, of values that shall grow old */
 
 static const struct bucket_config *
 config_of(const struct worker *w, const struct operation *op)
@@ -80,8 +81,8 @@ static bool
 draw_value(struct worker *w, struct operation *op)
 {
 	draw_put(w, op);
-	if (config_of(w, op)->marker_ns != 0)
-		op->ttl_ns = operate_draw_fleeting(w);
+	if (config_of(w, op)->marker_ns != 0 && operate_below(w, 2) == 0)
+		op->ttl_ns = (1 + operate_below(w, FLEETING)) * CLOCK_S;
 	return true;
 }
 

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "proto/base/text.h"
 #include "worker/workloads/stream_store/stream_store.h"
 
 #define LEVEL_2_11   1	 /* of the API: batch and multi-last, TTL */
@@ -14,6 +15,7 @@
 #define BATCH_MAX    32
 #define MULTI_MAX    8
 #define TTL_MAX	     20 /* seconds */
+#define FLEETING     5
 #define HEADERS_ROOM 1024
 #define SELDOM	     16 /* one of so many is sure to be refused */
 
@@ -62,14 +64,15 @@ store_draw_publish(struct worker *w, struct operation *op)
 			  ? operate_draw_awake(w, o->subjects)
 			  : draw_subject(w);
 	op->size = draw_size(w, config_of(w, op));
+	/* One that stays would keep markers from its subject for ever. */
+	if (config_of(w, op)->marker_ns != 0)
+		op->ttl_ns = (1 + operate_below(w, FLEETING)) * CLOCK_S;
 }
 
 static bool
 draw_publish(struct worker *w, struct operation *op)
 {
 	store_draw_publish(w, op);
-	if (config_of(w, op)->marker_ns != 0)
-		op->ttl_ns = operate_draw_fleeting(w);
 	return true;
 }
 
@@ -209,6 +212,18 @@ send_limits(struct worker *w, struct operation *op)
 
 	store_config_write(w, op->stream, config_of(w, op), &op->limits, text);
 	operate_limit(w, op, text);
+}
+
+bool
+store_seal(struct worker *w, struct operation *op)
+{
+	char text[OPERATE_TEXT_MAX];
+
+	store_config_write(
+	    w, op->stream, config_of(w, op), &config_of(w, op)->limits, text);
+	text[strlen(text) - 1] = '\0'; /* the brace */
+	text_add(text, sizeof(text), ",\"sealed\":true}");
+	return operate_seal(w, op, text);
 }
 
 static bool

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+#
+# A server's clock is set apart, which its own page tells, and right again
+# afterwards; and a file of n1's store is damaged. Nothing that was acknowledged
+# is lost.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+server=$(any_server) || exit
+[ "$(uname -m)" = x86_64 ] || skip "clocks are set on x86-64 only"
+
+# It is seen in the progress, or the run is skipped.
+sees()
+{
+	grep -q "\[$1 n" "$work/err" || is_gone "$pid"
+}
+
+start run pipeline --mayhem clock_skew,bit_rot --fault-interval 500ms..1s \
+	--fault-duration 2s --quiet-time 1s --duration 10m \
+	--server-bin "$server" --out "$work/run"
+await 120 "a clock is set" sees clock_skew
+await 120 "a file is damaged" sees bit_rot
+kill -INT "$pid" 2>/dev/null || :
+finished 120
+[ "$code" -ne 3 ] || skip "processes can't be traced here"
+expect_nothing_survives 5
+expect_healed "clock_skew and bit_rot"
+expect_no_violation "clock_skew and bit_rot"
+expect 'any(.faults[]; .mode == "clock_skew" and
+	(.applied_how | test("[0-9] s (ahead|behind), as /varz tells")) and
+	(.healed_how | contains(", and is right; ")))' "a clock was set"
+expect 'any(.faults[]; .mode == "bit_rot" and .target == "n1" and
+	(.applied_how | contains("jetstream/")))' "a file was damaged"
+expect_same_check "$work/run"
