@@ -85,7 +85,7 @@ run_configure(struct run *r, struct child_slot *s)
 	unsigned i;
 
 	for (i = 0; i < CONFIG_NODES_MAX; i++) {
-		if (r->nodes[i].url[0] == '\0')
+		if (!servers_takes_clients(r, i + 1))
 			continue;
 		memset(&ev, 0, sizeof(ev));
 		ev.type = MESSAGE_SERVER_URL;

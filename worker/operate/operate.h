@@ -198,6 +198,9 @@ int operate_require(struct worker *, uint64_t level, const char *what);
 /* Ask for other limits with this request for an update. */
 void operate_limit(struct worker *, struct operation *, const char *text);
 
+/* Ask for a seal with one: true when it is confirmed. */
+bool operate_seal(struct worker *, struct operation *, const char *text);
+
 /*
  * show.c: a message that a read shows, out of the leader's answer, as a
  * replica sends it (false when that is none), or as a consumer delivers it.
