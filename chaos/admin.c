@@ -35,6 +35,7 @@ struct admin {
 	uint64_t asked;		      /* how many were made */
 	/* <inbox>.<number> of the last one */
 	char reply[NATS_INBOX_MAX + 24];
+	char parts[NATS_INBOX_MAX + 8]; /* <inbox>.parts */
 };
 
 struct admin *
@@ -171,10 +172,12 @@ choose_node(const struct admin *a)
 	    health_node_is_ok(a->cluster->health, a->node, since))
 		return a->node;
 	for (i = 1; i <= a->cluster->n; i++)
-		if (health_node_is_ok(a->cluster->health, i, since))
+		if (!a->cluster->nodes[i - 1].is_apart &&
+		    health_node_is_ok(a->cluster->health, i, since))
 			return i;
 	for (i = 1; i <= a->cluster->n; i++)
-		if (health_varz(a->cluster->health, i, &v) &&
+		if (!a->cluster->nodes[i - 1].is_apart &&
+		    health_varz(a->cluster->health, i, &v) &&
 		    v.asked_ns > latest && v.asked_ns + VARZ_NS > since) {
 			latest = v.asked_ns;
 			node = i;
@@ -241,6 +244,46 @@ admin_poll(struct admin *a, char *out, size_t size)
 	text_add(out, size, "%.*s", len, natsMsg_GetData(msg));
 	natsMsg_Destroy(msg);
 	return len;
+}
+
+const char *
+admin_parts(struct admin *a, enum admin_account account)
+{
+	unsigned node = choose_node(a);
+
+	if (node == 0 || !can_log_in(&a->logins[account]) ||
+	    connect_to(a, account, node) < 0)
+		return NULL;
+	text_format(a->parts, sizeof(a->parts), "%s.parts", a->inbox);
+	return a->parts;
+}
+
+int
+admin_take(struct admin *a, admin_sink *sink, void *arg)
+{
+	const char *status = "", *reply;
+	natsMsg *msg = NULL;
+	natsStatus s;
+	bool is_part;
+
+	if (!a->is_asked)
+		return -ENOTCONN;
+	s = natsSubscription_NextMsg(&msg, a->sub, 1);
+	if (s != NATS_OK)
+		return s == NATS_TIMEOUT && !natsConnection_IsClosed(a->nc)
+			   ? -EAGAIN
+			   : -ENOTCONN;
+	is_part = strcmp(natsMsg_GetSubject(msg), a->parts) == 0;
+	reply = natsMsg_GetReply(msg);
+	if (natsMsgHeader_Get(msg, "Status", &status) != NATS_OK)
+		status = "";
+	if (is_part || strcmp(natsMsg_GetSubject(msg), a->reply) == 0)
+		sink(arg, is_part, natsMsg_GetData(msg),
+		    (size_t)natsMsg_GetDataLength(msg), status);
+	if (is_part && reply != NULL)
+		s = natsConnection_Publish(a->nc, reply, NULL, 0);
+	natsMsg_Destroy(msg);
+	return s == NATS_OK ? 0 : -ENOTCONN;
 }
 
 void

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "chaos/admin.h"
+#include "chaos/backup.h"
 #include "chaos/change.h"
 #include "chaos/chaos.h"
 #include "chaos/groups.h"
@@ -562,6 +563,7 @@ chaos_main(uint32_t source, uint32_t incarnation)
 	child_emit(&c->child, &bye);
 	child_flush(&c->child);
 	change_end(&c->cluster);
+	backup_end(&c->cluster);
 	admin_destroy(c->cluster.admin);
 	monitor_end(&c->cluster);
 	schedule_fini(&c->schedule);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/backup.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/sig.h"
@@ -107,10 +108,35 @@ emit_refused(struct worker *w, int err)
 	child_flush(&w->child);
 }
 
+/*
+ * Nothing may be left on servers of others: who may not delete streams makes
+ * none. Asked of one that isn't there; any answer will do.
+ */
+static int
+may_delete(struct worker *w)
+{
+	char stream[64];
+	natsStatus st;
+	jsErrCode code = 0;
+
+	if (w->ops->needs_no_cluster || w->config.servers_are_ours)
+		return 0;
+	worker_stream_name(w, "none", stream, sizeof(stream));
+	st = js_DeleteStream(w->session.js, stream, NULL, &code);
+	session_note(&w->session, st, code);
+	return denial_permission(w) != NULL
+		   ? denial_say(w, "cannot delete streams, and makes none")
+		   : 0;
+}
+
 static int
 play_setup(struct worker *w)
 {
-	return w->ops->setup != NULL ? w->ops->setup(w) : 0;
+	int err = may_delete(w);
+
+	if (err == 0 && w->ops->setup != NULL)
+		err = w->ops->setup(w);
+	return err;
 }
 
 static int
@@ -125,7 +151,11 @@ play_audit(struct worker *w)
 	if (err < 0 || w->ops->needs_no_cluster)
 		return err;
 	limit_enter(w, LIMIT_COPIES);
-	return copies_streams(w);
+	err = copies_streams(w);
+	/* Last, for it may replace the streams. */
+	if (err == 0 && config_list_has(w->config.mayhem, BACKUP_MODE))
+		restores_streams(w);
+	return err;
 }
 
 /* The steps of a role of the load. */

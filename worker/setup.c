@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proto/backup.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -290,9 +291,21 @@ setup_await_replicas(struct worker *w, uint32_t index,
 	child_flush(&w->child);
 }
 
+/* A stream that the audit restored and could not delete. */
+static void
+clean_backup(struct worker *w, const char *stream)
+{
+	char name[sizeof(w->targets[0].name)];
+
+	text_format(name, sizeof(name), "%s" BACKUP_SUFFIX, stream);
+	/* Most often it is not there. */
+	(void)js_DeleteStream(w->session.js, name, NULL, NULL);
+}
+
 int
 setup_clean(struct worker *w)
 {
+	bool has_backups = config_list_has(w->config.mayhem, BACKUP_MODE);
 	uint64_t deadline = clock_mono_ns() + CLEAN_NS;
 	const char *permission = NULL;
 	struct backoff b = {0};
@@ -301,6 +314,8 @@ setup_clean(struct worker *w)
 	unsigned i = 0;
 
 	while (i < w->ntargets) {
+		if (has_backups)
+			clean_backup(w, w->targets[i].name);
 		code = 0;
 		st = permission != NULL ? NATS_NOT_PERMITTED
 					: js_DeleteStream(w->session.js,

@@ -177,9 +177,14 @@ struct cluster_node {
 	char version[24];     /* as far as known, or empty */
 	uint64_t disk_bytes;  /* of its store, if it has its own */
 	uint64_t config_mark; /* max_connections in its configuration */
+	/* Its meta group, from 0, if the servers have several. */
+	unsigned group;
+	/* The run's streams can't be there: its JetStream is another one. */
+	bool is_apart;
 };
 
 struct admin;
+struct backup;
 struct change;
 struct chaos;
 struct health;
@@ -196,6 +201,7 @@ struct cluster {
 	const char *monitor_socket;
 	struct admin *admin;   /* NULL unless CLUSTER_CAN_ADMIN is needed */
 	struct change *change; /* of a stream of the run; NULL: none yet */
+	struct backup *backup; /* likewise */
 	/*
 	 * What the run's faults need of it, from the schedule, before
 	 * prepare: CLUSTER_CAN_*; the first mode that needs each of these;
@@ -404,5 +410,16 @@ unsigned cluster_can(const struct cluster_ops *);
 const char *cluster_can_words(unsigned can);
 
 struct cluster_node *cluster_node(struct cluster *, unsigned node);
+
+/* Servers of that meta group. */
+static inline unsigned
+cluster_group_size(const struct cluster *c, unsigned group)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < c->n; i++)
+		n += c->nodes[i].group == group;
+	return n;
+}
 
 #endif

@@ -110,9 +110,10 @@ fault_close(struct faults *f, unsigned i, uint64_t over_ns)
 {
 	const struct fault_open *o = &f->open[i];
 
-	if (!o->is_undone)
+	if (!o->is_undone && !o->only_reads)
 		calm_from(f, over_ns);
-	past_add(f, o->planned_ns, over_ns);
+	if (!o->only_reads)
+		past_add(f, o->planned_ns, over_ns);
 	if (o->stops_clock)
 		stood_add(f, (struct fault_span){
 				 o->planned_ns, over_ns + FAULTS_ELECTION_NS});
@@ -268,7 +269,8 @@ on_undone(struct faults *f, const struct event *ev)
 
 	if (o == NULL)
 		return;
-	calm_from(f, ev->time_ns);
+	if (!o->only_reads)
+		calm_from(f, ev->time_ns);
 	o->is_undone = true;
 	o->over_ns = ev->time_ns + ev->u.fault_undone.patience_ns;
 }
@@ -280,6 +282,15 @@ on_no_service(struct faults *f, uint32_t fault)
 
 	if (o != NULL)
 		o->leaves_service = false;
+}
+
+static void
+on_backup(struct faults *f, uint32_t fault)
+{
+	struct fault_open *o = fault_find(f, fault);
+
+	if (o != NULL)
+		o->only_reads = true;
 }
 
 /* Somebody neither works nor beats, and has not for so long. */
@@ -397,6 +408,9 @@ faults_event(struct faults *f, const struct event *ev)
 	case MESSAGE_NO_SERVICE:
 		on_no_service(f, ev->u.no_service.fault);
 		break;
+	case MESSAGE_BACKUP_BEGIN:
+		on_backup(f, ev->u.backup_begin.fault);
+		break;
 	case MESSAGE_HOST_LOAD:
 		on_host_load(f, ev);
 		break;
@@ -423,7 +437,12 @@ faults_in_effect(const struct faults *f)
 bool
 faults_active(const struct faults *f)
 {
-	return f->nopen > 0;
+	unsigned i;
+
+	for (i = 0; i < f->nopen; i++)
+		if (!f->open[i].only_reads)
+			return true;
+	return false;
 }
 
 uint64_t
@@ -432,7 +451,7 @@ faults_calm_since(const struct faults *f)
 	unsigned i;
 
 	for (i = 0; i < f->nopen; i++)
-		if (!f->open[i].is_undone)
+		if (!f->open[i].is_undone && !f->open[i].only_reads)
 			return UINT64_MAX;
 	return f->calm_ns;
 }
@@ -440,7 +459,7 @@ faults_calm_since(const struct faults *f)
 bool
 faults_quiet_for(const struct faults *f, uint64_t now_ns, uint64_t ns)
 {
-	if (f->nopen > 0)
+	if (faults_active(f))
 		return false;
 	return f->last_end_ns == 0 || now_ns >= f->last_end_ns + ns;
 }
@@ -453,7 +472,7 @@ faults_quiet_between(const struct faults *f, uint64_t from_ns, uint64_t to_ns)
 	if (from_ns < f->forgotten_ns)
 		return false;
 	for (i = 0; i < f->nopen; i++)
-		if (f->open[i].planned_ns <= to_ns)
+		if (f->open[i].planned_ns <= to_ns && !f->open[i].only_reads)
 			return false;
 	for (i = 0; i < FAULTS_PAST && i < f->npast; i++)
 		if (f->past[i].from_ns <= to_ns && f->past[i].to_ns >= from_ns)

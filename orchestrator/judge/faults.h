@@ -48,6 +48,7 @@ struct fault_open {
 	uint32_t fault;
 	bool stops_clock, applied;
 	bool leaves_service; /* operations may succeed under it */
+	bool only_reads;     /* it disturbs nothing: a backup is made */
 	bool is_undone;	     /* its cause is */
 	bool is_unhealed; /* its deadline is past, and it was not seen healed */
 	uint64_t planned_ns;

@@ -15,6 +15,7 @@
 
 #include "chaos/account.h"
 #include "chaos/admin.h"
+#include "chaos/backup.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/change.h"
 #include "chaos/health.h"
@@ -52,12 +53,12 @@ static struct world {
 	struct link_policy links[CONFIG_NODES_MAX + 1][CONFIG_NODES_MAX + 1];
 	uint64_t links_ns; /* when one was set last */
 	struct rng noise;
-	uint64_t quiet_until_ns; /* nothing is healthy before */
-	unsigned meta_size;
-	cJSON *stream;	/* configuration of the one there is */
-	bool is_info;	/* that is what was asked for last */
-	bool refuses;	/* to end servers */
-	unsigned whole; /* times that it was told to be so again */
+	uint64_t quiet_until_ns;   /* nothing is healthy before */
+	unsigned meta_size, peers; /* replicas of the stream, as bits */
+	cJSON *stream;		   /* configuration of the one there is */
+	bool is_info;		   /* that is what was asked for last */
+	bool refuses;		   /* to end servers */
+	unsigned whole;		   /* times that it was told to be so again */
 	struct found found[FOUND_MAX + 1];
 	unsigned nfound;
 	unsigned asked;	      /* moments that it waits for, as bits */
@@ -217,6 +218,17 @@ health_pick_group(const struct health *h, bool consumers, uint64_t dice,
 	return any_running();
 }
 
+/* Its replicas; each server sees them. */
+bool
+health_stream_of(const struct health *h, unsigned node, const char *name,
+    struct health_stream *out)
+{
+	(void)h;
+	(void)node;
+	*out = (struct health_stream){.name = name, .peers = world->peers};
+	return true;
+}
+
 unsigned
 health_group_leader(const struct health *h, const char *name, uint64_t since_ns)
 {
@@ -242,6 +254,20 @@ health_meta_size(const struct health *h, uint64_t since_ns)
 	return world->meta_size;
 }
 
+/* Another server, if there is one, takes the place of {"peer":"n3"}. */
+static void
+remove_peer(const char *body)
+{
+	unsigned node = (unsigned)(body[strlen("{\"peer\":\"n")] - '1'), i;
+
+	for (i = 0; i < world->cluster.n; i++)
+		if ((world->peers & (1U << i)) == 0) {
+			world->peers &= ~(1U << node);
+			world->peers |= 1U << i;
+			return;
+		}
+}
+
 int
 admin_request(struct admin *a, enum admin_account account, unsigned node,
     const char *subject, const char *body)
@@ -251,6 +277,8 @@ admin_request(struct admin *a, enum admin_account account, unsigned node,
 	(void)node;
 	if (strcmp(subject, "$JS.API.SERVER.REMOVE") == 0)
 		world->meta_size = world->cluster.n - 1;
+	if (strcmp(subject, "$JS.API.STREAM.PEER.REMOVE.NB_1_s") == 0)
+		remove_peer(body);
 	world->is_info = strcmp(subject, "$JS.API.STREAM.INFO.NB_1_s") == 0;
 	if (strcmp(subject, "$JS.API.STREAM.UPDATE.NB_1_s") == 0 &&
 	    some_time(4) != 0) {
@@ -341,6 +369,36 @@ void
 admin_done(struct admin *a)
 {
 	(void)a;
+}
+
+const char *
+admin_parts(struct admin *a, enum admin_account account)
+{
+	(void)a;
+	(void)account;
+	return some_time(9) != 0 ? "_INBOX.1.parts" : NULL;
+}
+
+/* The answer, then parts without end, which ends now and then. */
+int
+admin_take(struct admin *a, admin_sink *sink, void *arg)
+{
+	static const char answer[] = "{\"state\":{\"messages\":1}}";
+
+	(void)a;
+	switch (some_time(4)) {
+	case 0:
+		return -EAGAIN;
+	case 1:
+		sink(arg, false, answer, sizeof(answer) - 1, "");
+		return 0;
+	case 2:
+		sink(arg, true, "", 0, some_time(9) == 0 ? "408" : "204");
+		return 0;
+	default:
+		sink(arg, true, "part", 4, "");
+		return 0;
+	}
 }
 
 /* The driver of the stub */
@@ -664,6 +722,8 @@ world_end(void)
 {
 	if (world != NULL) {
 		change_end(&world->cluster);
+		backup_end(&world->cluster);
+		support_dir_remove(world->config.out);
 		cJSON_Delete(world->stream);
 	}
 	free(world);
@@ -673,6 +733,7 @@ world_end(void)
 static void
 world_begin(const struct run_config *config, uint64_t noise)
 {
+	char folder[SUPPORT_PATH_MAX];
 	unsigned i;
 
 	world_end();
@@ -688,10 +749,13 @@ world_begin(const struct run_config *config, uint64_t noise)
 	world->config = *config;
 	text_set(
 	    world->config.cluster, sizeof(world->config.cluster), driver->name);
+	support_dir_make(folder);
+	text_set(world->config.out, sizeof(world->config.out), folder);
 	world->cluster.ops = driver;
 	world->cluster.config = &world->config;
 	world->cluster.n = (unsigned)config->servers;
 	world->meta_size = world->cluster.n;
+	world->peers = (1U << config->replicas) - 1;
 	rng_init(&world->noise, noise, "noise");
 	now_ns = 1000 * CLOCK_S;
 	for (i = 0; i < world->cluster.n; i++) {

@@ -26,4 +26,7 @@ void remains_stream(struct worker *, const struct worker_target *);
 /* Compare every replica of the streams with the others. */
 int copies_streams(struct worker *);
 
+/* Restore the backups that faults have left, read them, and delete them. */
+void restores_streams(struct worker *);
+
 #endif

@@ -214,24 +214,40 @@ tell_value(struct scan *s, const struct scan_seen *seen,
 	tell_count(s->w, &c);
 }
 
+/* What there is of a message, borrowed from it. */
+static struct payload_parts
+parts_of(natsMsg *msg)
+{
+	return (struct payload_parts){natsMsg_GetData(msg),
+	    (size_t)natsMsg_GetDataLength(msg),
+	    request_header(msg, "Nats-Msg-Id"),
+	    request_header(msg, PAYLOAD_MARKS),
+	    request_header(msg, PAYLOAD_ADDS)};
+}
+
+bool
+scan_payload(natsMsg *msg, struct payload *payload)
+{
+	struct payload_parts parts = parts_of(msg);
+
+	return payload_read_parts(payload, &parts);
+}
+
 void
 scan_message(struct scan *s, enum scan_path path, uint64_t seq,
     int64_t stamp_ns, natsMsg *msg)
 {
 	struct scan_seen seen = {
 	    .path = path, .seq = seq, .stamp_ns = stamp_ns};
-	struct payload_parts parts = {natsMsg_GetData(msg),
-	    (size_t)natsMsg_GetDataLength(msg),
-	    request_header(msg, "Nats-Msg-Id"),
-	    request_header(msg, PAYLOAD_MARKS),
-	    request_header(msg, PAYLOAD_ADDS)};
+	struct payload_parts parts = parts_of(msg);
 	char id[PUBLISH_ID_MAX];
-	bool is_ours;
+	bool is_ours, has_id;
 
 	seen.intact = payload_read_parts(&seen.payload, &parts);
 	is_ours = seen.intact && seen.payload.run == s->w->config.run;
 	publish_id(s->w, seen.payload.id, id);
-	tally_add(s, seq, msg, is_ours ? id : NULL);
+	has_id = request_header(msg, SCAN_SCHEDULER)[0] == '\0';
+	tally_add(s, seq, msg, is_ours && has_id ? id : NULL);
 	if (s->w->scanned != NULL &&
 	    s->w->scanned(s->w, s->target->stream, &seen, msg))
 		s->read++;

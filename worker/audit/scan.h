@@ -12,6 +12,8 @@
 
 #define SCAN_REQUEST_MS 2000	       /* of one request to the server */
 #define SCAN_QUIET_NS	(60 * CLOCK_S) /* if the limit is not sooner */
+/* A header of what a schedule has sent, which has no id of its own. */
+#define SCAN_SCHEDULER "Nats-Scheduler"
 
 struct scan {
 	struct worker *w;
@@ -72,6 +74,9 @@ void scan_tell_absent(struct scan *, uint64_t seq, uint32_t tries);
 /* As scan_tell_absent(), of all sequences from first to last. */
 void scan_tell_range(
     struct scan *, uint64_t first, uint64_t last, uint32_t tries);
+
+/* The payload of a message, or what stands for it: true when it is whole. */
+bool scan_payload(natsMsg *, struct payload *);
 
 /* Count a message as the library has it, and tell of it. */
 void scan_message(

@@ -76,10 +76,15 @@ done
 
 # One stream for all: its name has no number.
 lanes shared "$any" --consumers 4 --duration 6s \
-	-o durable-pull-consumer.shared=true
+	-o durable-pull-consumer.shared=true --mayhem backup_stream \
+	-o backup_stream.replace=true --fault-interval 1s
 judge_lanes shared
 expect '.counts.scanned == .counts.publish.ok' \
 	"the one stream was not read once" "$work/shared/report.json"
+expect 'any(.faults[]; .mode == "backup_stream" and .applied)' \
+	"it was not backed up" "$work/shared/report.json"
+expect '.checks[] | select(.name == "bad_backup") | .judged > 0' \
+	"its backup was not compared" "$work/shared/report.json"
 find "$work/shared/servers" -type d -name 'NB_*_lane' | grep -q . ||
 	fail "there is no shared stream"
 find "$work/shared/servers" -type d -name 'NB_*_lane0' | grep -q . &&

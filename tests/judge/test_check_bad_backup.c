@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Backups, judged by what the audit reads of them when they are restored: what
+ * is wrong at the beginning, in the middle and at the end, and what is legal
+ * although it looks like it.
+ */
+#include "tests/stories/store_story.h"
+
+#include <string.h>
+
+#include "proto/base/text.h"
+
+#define MANY   300
+#define BACKUP 3 /* number of the fault */
+#define ROOM   (2 * MANY)
+#define VOWED  CLASS_VIOLATION
+#define QUIET  (25 * CLOCK_S)
+#define OF_SEQ (MANY / 2)
+
+static const struct msg_contents plain = {0};
+static const uint64_t places[] = {1, MANY / 2, MANY};
+
+/* What the audit tells of the backup. */
+static struct msg_restored_message told[ROOM];
+static unsigned ntold;
+static bool is_incomplete;
+
+static void
+audit_backup(struct store_story *s)
+{
+	struct event ev = {.type = MESSAGE_RESTORED};
+	unsigned i;
+
+	ev.u.restored.backup = BACKUP;
+	ev.u.restored.ok = 1;
+	store_feed(s, &ev);
+	for (i = 0; i < ntold; i++) {
+		ev = (struct event){.type = MESSAGE_RESTORED_MESSAGE};
+		ev.u.restored_message = told[i];
+		store_feed(s, &ev);
+	}
+	ev = (struct event){.type = MESSAGE_RESTORED_END};
+	ev.u.restored_end.backup = BACKUP;
+	ev.u.restored_end.complete = !is_incomplete;
+	store_feed(s, &ev);
+}
+
+static void
+publish(struct store_story *s, unsigned n)
+{
+	while (n-- > 0)
+		store_publish(s, 1);
+}
+
+static void
+begin_of(struct store_story *s, const struct msg_contents *terms)
+{
+	store_begin(s, terms);
+	s->more = audit_backup;
+	ntold = 0;
+	is_incomplete = false;
+}
+
+/* A stream with messages, whose leader is known. */
+static void
+begin(struct store_story *s)
+{
+	begin_of(s, &plain);
+	publish(s, MANY);
+	store_pass(s, QUIET);
+}
+
+static void
+backup_begins(struct store_story *s)
+{
+	struct event ev = {.type = MESSAGE_FAULT_PLANNED};
+
+	ev.u.fault_planned.fault = BACKUP;
+	store_feed(s, &ev);
+	ev = (struct event){.type = MESSAGE_BACKUP_BEGIN};
+	ev.u.backup_begin.fault = BACKUP;
+	text_set(ev.u.backup_begin.name, sizeof(ev.u.backup_begin.name), "s0");
+	store_feed(s, &ev);
+}
+
+static void
+backup_ends(struct store_story *s, bool ok)
+{
+	struct event ev = {.type = MESSAGE_BACKUP_END};
+
+	ev.u.backup_end.fault = BACKUP;
+	ev.u.backup_end.ok = ok;
+	text_set(ev.u.backup_end.name, sizeof(ev.u.backup_end.name), "s0");
+	store_feed(s, &ev);
+	ev = (struct event){.type = MESSAGE_FAULT_HEALED};
+	ev.u.fault_healed.fault = BACKUP;
+	ev.u.fault_healed.ok = 1;
+	store_feed(s, &ev);
+	store_pass(s, QUIET);
+}
+
+static void
+back_up(struct store_story *s)
+{
+	backup_begins(s);
+	backup_ends(s, true);
+}
+
+static void
+tell(const struct store_story *s, uint64_t seq)
+{
+	told[ntold++] = (struct msg_restored_message){.backup = BACKUP,
+	    .seq = seq,
+	    .id = s->ids[seq],
+	    .run = STORE_RUN,
+	    .intact = 1};
+}
+
+/* All that is stored but what is left out. */
+static void
+tell_all_but(const struct store_story *s, uint64_t left_out)
+{
+	uint64_t seq;
+
+	for (seq = 1; seq <= s->last; seq++)
+		if (seq != left_out)
+			tell(s, seq);
+}
+
+static void
+absent(void **state)
+{
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		begin(&s);
+		back_up(&s);
+		tell_all_but(&s, places[i]);
+		store_end_with(&s, ANOMALY_BAD_BACKUP, VOWED);
+		assert_int_equal(s.result.verdict, VERDICT_FAIL);
+	}
+}
+
+static void
+odd_message(void **state)
+{
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4 * 3; i++) {
+		begin(&s);
+		back_up(&s);
+		tell_all_but(&s, 0);
+		if (i % 4 == 0)
+			told[places[i / 4] - 1].run++;
+		else if (i % 4 == 1)
+			told[places[i / 4] - 1].intact = 0;
+		else if (i % 4 == 2)
+			told[places[i / 4] - 1].id = s.ids[OF_SEQ + 1];
+		else
+			told[places[i / 4] - 1].id += 1000;
+		store_end_with(&s, ANOMALY_BAD_BACKUP, VOWED);
+	}
+}
+
+/* It was removed before the backup was asked for. */
+static void
+removed_before(void **state)
+{
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		begin(&s);
+		store_delete(&s, places[i]);
+		store_pass(&s, CLOCK_S);
+		back_up(&s);
+		tell_all_but(&s, 0);
+		store_end_with(&s, ANOMALY_BAD_BACKUP, VOWED);
+	}
+}
+
+static void
+legal_honest(void **state)
+{
+	struct store_story s;
+
+	(void)state;
+	begin(&s);
+	store_delete(&s, OF_SEQ);
+	back_up(&s);
+	tell_all_but(&s, OF_SEQ);
+	store_end(&s);
+	assert_int_equal(s.result.verdict, VERDICT_PASS);
+}
+
+/* Published or removed meanwhile, or removed later: there or not. */
+static void
+legal_meanwhile(void **state)
+{
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		begin(&s);
+		backup_begins(&s);
+		if (i < 2)
+			publish(&s, 1);
+		else
+			store_delete(&s, OF_SEQ);
+		backup_ends(&s, true);
+		tell_all_but(&s, i % 2 == 0 ? 0 : (i == 1 ? s.last : OF_SEQ));
+		store_end(&s);
+	}
+	begin(&s);
+	back_up(&s);
+	tell_all_but(&s, 0);
+	store_delete(&s, OF_SEQ);
+	store_end(&s);
+}
+
+/* One that has a time to live may have expired when it is restored. */
+static void
+legal_expired(void **state)
+{
+	struct msg_contents terms = {.allow_ttl = 1};
+	struct msg_publish_terms mine;
+	struct store_story s;
+
+	(void)state;
+	begin_of(&s, &terms);
+	mine = store_terms(&s, 1);
+	mine.ttl_ns = 3600 * CLOCK_S;
+	(void)store_put(&s, &mine);
+	publish(&s, 1);
+	store_pass(&s, QUIET);
+	back_up(&s);
+	tell(&s, 2);
+	store_end(&s);
+}
+
+/* A deposed leader may not have it yet: that is no proof. */
+static void
+unproven(void **state)
+{
+	struct store_story s;
+
+	(void)state;
+	begin(&s);
+	store_fault(&s);
+	back_up(&s);
+	tell_all_but(&s, OF_SEQ);
+	store_end_with(&s, ANOMALY_BAD_BACKUP, CLASS_WARNING);
+}
+
+/* What was not read, or never was whole, lacks nothing. */
+static void
+not_whole(void **state)
+{
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		begin(&s);
+		backup_begins(&s);
+		backup_ends(&s, i == 0);
+		is_incomplete = i == 0;
+		store_end(&s);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(absent),
+	    cmocka_unit_test(odd_message),
+	    cmocka_unit_test(removed_before),
+	    cmocka_unit_test(legal_honest),
+	    cmocka_unit_test(legal_meanwhile),
+	    cmocka_unit_test(legal_expired),
+	    cmocka_unit_test(unproven),
+	    cmocka_unit_test(not_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
