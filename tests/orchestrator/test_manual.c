@@ -88,11 +88,11 @@ test_rows(void **state)
 	    row.cells[1], "the promise cited in rule was broken");
 	assert_false(manual_row(MANUAL_VERDICTS, "viol", &row));
 	assert_false(manual_row(MANUAL_VERDICTS, "", &row));
-	assert_true(
-	    manual_row_with(MANUAL_GUARANTEES, 2, "expired_late", &from, &row));
+	assert_true(manual_row_with(
+	    MANUAL_GUARANTEES, 2, "expired_early", &from, &row));
 	assert_string_equal(row.cells[0], "20");
-	assert_false(
-	    manual_row_with(MANUAL_GUARANTEES, 2, "expired_late", &from, &row));
+	assert_false(manual_row_with(
+	    MANUAL_GUARANTEES, 2, "expired_early", &from, &row));
 }
 
 /* A reason by its form, and the beginning of it, where it goes. */
