@@ -40,6 +40,7 @@ struct conf_server {
 	const uint16_t *fronts; /* of the routes to servers 1 to n */
 	unsigned node, n;
 	uint64_t max_connections;
+	bool is_tagged; /* it has a tag "not-N" for each other server N */
 };
 
 /*

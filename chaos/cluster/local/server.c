@@ -83,7 +83,8 @@ server_write_config(struct cluster *c, unsigned node)
 	    .fronts = l->links.fronts,
 	    .node = node,
 	    .n = c->n,
-	    .max_connections = c->nodes[node - 1].config_mark};
+	    .max_connections = c->nodes[node - 1].config_mark,
+	    .is_tagged = config_list_has(c->config->mayhem, "move_stream")};
 	struct buf out;
 	int err;
 
