@@ -172,10 +172,12 @@ choose_node(const struct admin *a)
 	    health_node_is_ok(a->cluster->health, a->node, since))
 		return a->node;
 	for (i = 1; i <= a->cluster->n; i++)
-		if (health_node_is_ok(a->cluster->health, i, since))
+		if (!a->cluster->nodes[i - 1].is_apart &&
+		    health_node_is_ok(a->cluster->health, i, since))
 			return i;
 	for (i = 1; i <= a->cluster->n; i++)
-		if (health_varz(a->cluster->health, i, &v) &&
+		if (!a->cluster->nodes[i - 1].is_apart &&
+		    health_varz(a->cluster->health, i, &v) &&
 		    v.asked_ns > latest && v.asked_ns + VARZ_NS > since) {
 			latest = v.asked_ns;
 			node = i;

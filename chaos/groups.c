@@ -138,19 +138,22 @@ look_at_meta(struct groups *s, const struct cluster *c, uint64_t now)
 	const struct groups_row of = {.what = WHAT_META};
 	struct groups_moves moves = {.is_lack = true};
 	struct health_meta m;
-	bool is_whole = c->n == 1; /* there is none then */
-	bool is_led = false;
-	unsigned i;
+	bool is_led = false, is_whole = true;
+	unsigned i, whole = 0, size;
 
 	for (i = 1; i <= c->n; i++) {
 		(void)health_meta(c->health, i, &m); /* known to be young */
-		is_whole |= m.is_led && m.is_current && m.size == c->n;
-		if (!m.is_led)
-			continue;
-		is_led = true;
-		moves.lagging = m.lagging;
-		memcpy(moves.has, m.lags, sizeof(moves.has));
+		size = cluster_group_size(c, c->nodes[i - 1].group);
+		if (size == 1 || (m.is_led && m.is_current && m.size == size))
+			whole |= 1U << c->nodes[i - 1].group;
+		else if (m.is_led) {
+			is_led = true;
+			moves.lagging = m.lagging;
+			memcpy(moves.has, m.lags, sizeof(moves.has));
+		}
 	}
+	for (i = 0; i < c->n; i++)
+		is_whole &= (whole & (1U << c->nodes[i].group)) != 0;
 	s->was_whole |= is_whole;
 	if (s->was_whole && !is_whole)
 		note_sick(s, &of, is_led ? &moves : NULL, now);
@@ -273,18 +276,20 @@ static void
 describe_meta(const struct cluster *c, struct msg_group_sick *m)
 {
 	struct health_meta meta;
-	unsigned i;
+	unsigned i, size;
 
 	m->servers = c->n;
 	for (i = 1; i <= c->n; i++) {
 		(void)health_meta(c->health, i, &meta); /* known: young */
-		if (!meta.is_led)
+		size = cluster_group_size(c, c->nodes[i - 1].group);
+		if (!meta.is_led ||
+		    (size < c->n && meta.is_current && meta.size == size))
 			continue;
 		m->is_led = true;
-		add_leader(c, i, meta.lagging, meta.size, c->n, m->says);
-		if (meta.size > c->n)
+		add_leader(c, i, meta.lagging, meta.size, size, m->says);
+		if (meta.size > size)
 			text_add(m->says, GROUPS_SAYS_MAX,
-			    ", with %u members of %u servers", meta.size, c->n);
+			    ", with %u members of %u servers", meta.size, size);
 		return;
 	}
 	text_set(m->says, GROUPS_SAYS_MAX, "no server says that it leads it");

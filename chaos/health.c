@@ -52,6 +52,7 @@ struct watched {
 	uint64_t goroutines;
 	struct health_varz varz;
 	uint64_t process, process_ns; /* as told last, and when */
+	uint32_t gateways, leafs;     /* as told last */
 };
 
 /* The leader of a group as it was emitted last, and when it was seen last. */
@@ -318,7 +319,7 @@ take_jsz(struct health *h, struct watched *w, unsigned node, const cJSON *o)
 			   : 0;
 	w->meta_current =
 	    w->leads_meta && rows.all_current && rows.n + 1 == w->meta_size;
-	if (w->leads_meta)
+	if (w->leads_meta && !h->cluster->nodes[node - 1].is_apart)
 		tell_leader(h, 1, "", name);
 	w->assets = json_count(o, "streams") + json_count(o, "consumers");
 	w->stored = json_count(o, "memory");
@@ -348,6 +349,28 @@ tell_process(struct health *h, unsigned node)
 	m->node = node;
 	m->process = process;
 	text_set(m->name, sizeof(m->name), h->cluster->nodes[node - 1].name);
+	child_emit(h->child, &ev);
+}
+
+/*
+ * What comes through gateways and leaf nodes is judged otherwise. Emit how many
+ * there are when that has changed; before it was said there are none.
+ */
+static void
+tell_remotes(struct health *h, unsigned node, const cJSON *o)
+{
+	struct watched *w = &h->nodes[node - 1];
+	struct event ev = {.type = MESSAGE_SERVER_REMOTES};
+	struct msg_server_remotes *m = &ev.u.server_remotes;
+
+	m->gateways = (uint32_t)cJSON_GetArraySize(
+	    json_get(json_get(o, "gateway"), "gateways"));
+	m->leafs = (uint32_t)json_count(o, "leafnodes");
+	if (m->gateways == w->gateways && m->leafs == w->leafs)
+		return;
+	w->gateways = m->gateways;
+	w->leafs = m->leafs;
+	m->node = node;
 	child_emit(h->child, &ev);
 }
 
@@ -422,6 +445,7 @@ health_take(struct health *h, const struct health_answer *a)
 	} else if (o != NULL) {
 		take_varz(w, o, a->asked_ns);
 		tell_process(h, a->node);
+		tell_remotes(h, a->node, o);
 	}
 	cJSON_Delete(o);
 	return is_page;
@@ -523,24 +547,39 @@ health_is_watching(const struct health *h)
 	return false;
 }
 
+/* Does the leader of this node's meta group see all of it current? */
+static bool
+meta_is_whole(const struct health *h, unsigned node)
+{
+	const struct cluster *c = h->cluster;
+	unsigned group = c->nodes[node - 1].group, i;
+	unsigned size = cluster_group_size(c, group);
+	const struct watched *w;
+
+	for (i = 0; i < c->n; i++) {
+		w = &h->nodes[i];
+		if (c->nodes[i].group == group && w->leads_meta &&
+		    w->meta_current && w->meta_size >= size)
+			return true;
+	}
+	return size == 1; /* there is none then */
+}
+
 bool
 health_is_whole(const struct health *h, uint64_t since_ns, char *why)
 {
 	const struct cluster *c = h->cluster;
-	const struct watched *w;
-	bool has_leader = c->n == 1;
+	bool has_leader = true;
 	unsigned i;
 
 	why[0] = '\0';
 	for (i = 1; i <= c->n && why[0] == '\0'; i++) {
-		w = &h->nodes[i - 1];
 		if (c->ops->node_is_ready != NULL &&
 		    !c->ops->node_is_ready(h->cluster, i))
 			say_missing(why, " is not ready", c->nodes[i - 1].name);
 		else
 			say_lacks(h, i, since_ns, why);
-		has_leader |=
-		    w->leads_meta && w->meta_current && w->meta_size >= c->n;
+		has_leader &= meta_is_whole(h, i);
 	}
 	if (why[0] != '\0' || !health_is_watching(h))
 		return why[0] == '\0';
@@ -556,7 +595,8 @@ health_meta_leader(const struct health *h, uint64_t since_ns)
 	unsigned i;
 
 	for (i = 0; i < h->cluster->n; i++)
-		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns)
+		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns &&
+		    !h->cluster->nodes[i].is_apart)
 			return i + 1;
 	return 0;
 }
@@ -639,12 +679,9 @@ health_assets(
 unsigned
 health_meta_size(const struct health *h, uint64_t since_ns)
 {
-	unsigned i;
+	unsigned leader = health_meta_leader(h, since_ns);
 
-	for (i = 0; i < h->cluster->n; i++)
-		if (h->nodes[i].leads_meta && h->nodes[i].jsz_ns > since_ns)
-			return h->nodes[i].meta_size;
-	return 0;
+	return leader != 0 ? h->nodes[leader - 1].meta_size : 0;
 }
 
 uint64_t

@@ -47,9 +47,9 @@ bool health_take(struct health *, const struct health_answer *);
 
 /*
  * True when, asked after since_ns, every server said it is healthy, the
- * meta leader sees all servers current, and every stream and consumer has a
- * leader that sees all its replicas current; of the run's as many as are
- * configured. why (CLUSTER_WHY_MAX) says what is missing.
+ * meta leader sees all servers of its group current, and every stream and
+ * consumer has a leader that sees all its replicas current; of the run's as
+ * many as are configured. why (CLUSTER_WHY_MAX) says what is missing.
  */
 bool health_is_whole(const struct health *, uint64_t since_ns, char *why);
 
@@ -63,7 +63,10 @@ bool health_node_is_ok(const struct health *, unsigned node, uint64_t since_ns);
 bool health_node_is_bad(
     const struct health *, unsigned node, uint64_t since_ns);
 
-/* The server that leads the meta group, 0 if not known since then. */
+/*
+ * The server that leads the meta group, 0 if not known since then. Of several
+ * it is the one whose JetStream has the run's streams; so below.
+ */
 unsigned health_meta_leader(const struct health *, uint64_t since_ns);
 
 /*

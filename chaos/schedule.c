@@ -336,9 +336,24 @@ fewest_with(const struct fault *f, unsigned replicas)
 }
 
 /*
+ * Do clients reach the streams by leaf nodes? Such a link ends at one server,
+ * which may be the one that is out.
+ */
+static bool
+has_leafs(const struct cluster *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->n; i++)
+		if (c->nodes[i].is_apart)
+			return true;
+	return false;
+}
+
+/*
  * With what is in force already, can this fault take so many servers, or
- * leave so few replicas, that a stream's replicas have no quorum? A rollout
- * takes one of its servers at a time, whichever.
+ * leave so few replicas, that a stream's replicas have no quorum or no clients?
+ * A rollout takes one of its servers at a time, whichever.
  */
 static bool
 may_take_quorum(const struct schedule *s, const struct fault *f)
@@ -347,6 +362,8 @@ may_take_quorum(const struct schedule *s, const struct fault *f)
 	unsigned i, out = 0, rollouts = 0;
 	const struct fault *g;
 
+	if (f->cuts_clients)
+		return true;
 	if (nodes_out(f) == 0 && f->fewest == 0)
 		return false;
 	for (i = 0; i < slots(s); i++) {
@@ -359,7 +376,8 @@ may_take_quorum(const struct schedule *s, const struct fault *f)
 		else
 			out |= nodes_out(g);
 	}
-	return fault_count(out) + rollouts > replicas - (replicas / 2 + 1);
+	return fault_count(out) + rollouts > replicas - (replicas / 2 + 1) ||
+	       has_leafs(s->cluster);
 }
 
 static void

@@ -48,6 +48,7 @@ struct run_config {
 	uint64_t status_interval_ns; /* 0: no status */
 	uint64_t journal_keep;	     /* bytes; 0: everything */
 	/* local */
+	char topology[32];
 	uint64_t servers;
 	char server_bin[CONFIG_LIST_MAX];
 	char server_conf[CONFIG_PATH_MAX];

@@ -184,6 +184,12 @@ install_needs() {
 	done
 }
 
+# libraries PROGRAM: the files that it is linked with, and the loader.
+libraries() {
+	ldd "$1" | sed -n 's/^.*=> \(\/[^ ]*\).*$/\1/p;
+		s/^[[:space:]]*\(\/[^ ]*\) (.*$/\1/p' | sort -u
+}
+
 # Addresses that this machine gets Debian's main packages from.
 mirrors() {
 	local codename

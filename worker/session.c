@@ -411,6 +411,18 @@ session_api(const struct session *s, char *out, const char *fmt, ...)
 	va_end(ap);
 }
 
+void
+session_put_subject(const struct session *s, const char *subject, char *out)
+{
+	char prefix[CONFIG_PREFIX_MAX];
+
+	config_js_prefix(s->config, prefix);
+	if (strncmp(subject, "$KV.", 4) == 0 && strcmp(prefix, "$JS.API") != 0)
+		session_api(s, out, "%s", subject);
+	else
+		text_set(out, SESSION_API_MAX, subject);
+}
+
 static int
 listen_below(struct session *s, natsSubscription **sub,
     char inbox[SESSION_INBOX_MAX], const char *below)

@@ -96,6 +96,14 @@ void session_api(const struct session *, char *out, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
+ * Where a message of that subject is sent to (SESSION_API_MAX bytes): those of
+ * buckets don't pass leaf nodes between domains, or imports, but as a part of
+ * the API do, which is how every client library sends them (ADR-8).
+ */
+void session_put_subject(
+    const struct session *, const char *subject, char *out);
+
+/*
  * Subscribe to all below a new inbox: 0 or -EIO. The caller destroys *sub,
  * which is NULL before, in either case.
  */

@@ -177,6 +177,10 @@ struct cluster_node {
 	char version[24];     /* as far as known, or empty */
 	uint64_t disk_bytes;  /* of its store, if it has its own */
 	uint64_t config_mark; /* max_connections in its configuration */
+	/* Its meta group, from 0, if the servers have several. */
+	unsigned group;
+	/* The run's streams can't be there: its JetStream is another one. */
+	bool is_apart;
 };
 
 struct admin;
@@ -406,5 +410,16 @@ unsigned cluster_can(const struct cluster_ops *);
 const char *cluster_can_words(unsigned can);
 
 struct cluster_node *cluster_node(struct cluster *, unsigned node);
+
+/* Servers of that meta group. */
+static inline unsigned
+cluster_group_size(const struct cluster *c, unsigned group)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < c->n; i++)
+		n += c->nodes[i].group == group;
+	return n;
+}
 
 #endif

@@ -15,6 +15,7 @@
 #include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/topology.h"
 
 #define ANSWER_MAX 1024
 
@@ -58,7 +59,7 @@ stepdown_check(const struct run_config *c, char *why)
 
 	if (driver->owner != OWNER_US)
 		return look_at_login(c, driver->needs_monitor, why);
-	if (c->servers > 1)
+	if (topology_home(c) > 1)
 		return 0;
 	text_set(why, OPTION_WHY_MAX,
 	    "with --servers 1 there is nobody else to lead");

@@ -13,6 +13,7 @@
 #include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/topology.h"
 
 #define LEAST_NS (CLOCK_S / 2) /* between two faults of a mode */
 /* a leader that was seen later than that is known */
@@ -80,9 +81,12 @@ mayhem_tolerated(const struct run_config *c, unsigned n)
 	if (text_to_u64(c->tolerate, CONFIG_NODES_MAX, &bound) == 0)
 		return (unsigned)bound;
 	/*
-	 * A minority. Of one or two servers none is a minority; there a fault
-	 * of one server is an outage, and that is allowed.
+	 * A minority, of the cluster where the streams are. Of one or two
+	 * servers none is a minority; there a fault of one server is an outage,
+	 * and that is allowed.
 	 */
+	if (strcmp(c->topology, TOPOLOGY_PLAIN) != 0)
+		n = topology_home(c);
 	return n > 2 ? (n - 1) / 2 : 1;
 }
 

@@ -64,6 +64,7 @@ struct fault {
 	unsigned node;	     /* target server, from 1; 0: see nodes */
 	unsigned nodes;	     /* targets as bits: bit i - 1 is server i */
 	bool is_mild;	     /* it puts no target out of service */
+	bool cuts_clients;   /* but clients may not reach the streams */
 	bool is_rollout;     /* its targets are out of service one by one */
 	unsigned fewest;     /* replicas a stream has then; 0: as configured */
 	uint64_t planned_ns; /* offset from the start of its mix */

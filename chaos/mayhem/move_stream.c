@@ -14,6 +14,7 @@
 #include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/topology.h"
 
 #define LOW_NS	  (CLOCK_S / 2)
 #define HIGH_NS	  (10 * CLOCK_S)
@@ -51,12 +52,12 @@ move_check(const struct run_config *c, char *why)
 		text_set(why, OPTION_WHY_MAX,
 		    "mayhem move_stream on a cluster that isn't natsburn's "
 		    "needs -o move_stream.tags=TAG[,TAG], tags of its servers");
-	else if (is_ours && c->servers <= c->replicas)
+	else if (is_ours && topology_home(c) <= c->replicas)
 		text_format(why, OPTION_WHY_MAX,
 		    "needs more --servers than --replicas %llu, not %llu: "
 		    "there has to be a server to move to",
 		    (unsigned long long)c->replicas,
-		    (unsigned long long)c->servers);
+		    (unsigned long long)topology_home(c));
 	else if (strcmp(c->test, "consumer-churn") == 0)
 		text_set(why, OPTION_WHY_MAX,
 		    "test consumer-churn has consumers with one replica, and "

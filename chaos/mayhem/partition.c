@@ -9,6 +9,8 @@
  *	oneway	one server, in one direction only
  *	ring	everybody sees its neighbours only, on both sides as many as
  *		make a majority with it (four and more)
+ *	clusters	each cluster of a supercluster, or hub and leaf nodes,
+ *		against the others: gateways and leaf nodes are cut, routes not
  *
  * A link that is refused is closed and can't be made; one that is held is a
  * black hole, whose bytes come late when it is opened, as with TCP. A driver
@@ -22,6 +24,7 @@
 #include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/topology.h"
 
 #define LOW_NS	(12 * CLOCK_S)
 #define HIGH_NS (40 * CLOCK_S)
@@ -32,11 +35,12 @@ enum shape {
 	SHAPE_LEADER,
 	SHAPE_ONEWAY,
 	SHAPE_RING,
+	SHAPE_CLUSTERS,
 	SHAPES
 };
 
 static const char *const shapes[] = {
-    "isolate", "split", "leader", "oneway", "ring", "random", NULL};
+    "isolate", "split", "leader", "oneway", "ring", "clusters", "random", NULL};
 static const char *const cuts[] = {"hold", "refuse", "random", NULL};
 
 struct partition_options {
@@ -50,7 +54,7 @@ static const struct option_spec partition_rows[] = {
 	.def = "random",
 	.choices = shapes,
 	.arg = "SHAPE",
-	.help = "isolate, split, leader, oneway, ring or random"},
+	.help = "isolate, split, leader, oneway, ring, clusters or random"},
     {.name = "cut",
 	.type = OPTION_CHOICE,
 	OPTION_AT(struct partition_options, cut),
@@ -75,7 +79,19 @@ static const unsigned shape_nodes[SHAPES] = {
     [SHAPE_LEADER] = 2,
     [SHAPE_ONEWAY] = 2,
     [SHAPE_RING] = 4,
+    [SHAPE_CLUSTERS] = 2,
 };
+
+/* The command line was refused if it can't be read. */
+static struct topology
+topology_of(const struct run_config *c)
+{
+	char why[OPTION_WHY_MAX];
+	struct topology t;
+
+	(void)topology_read(c, &t, why);
+	return t;
+}
 
 static bool
 can_shape(const struct cluster_ops *driver)
@@ -127,6 +143,14 @@ partition_check(const struct run_config *c, char *why)
 	}
 	if (config_extras(c, "partition", partition_rows, &o, why) < 0)
 		return 0; /* the command line has refused it with the reason */
+	if (strcmp(o.shape, shapes[SHAPE_CLUSTERS]) == 0 &&
+	    topology_of(c).n < 2) {
+		text_add(why, OPTION_WHY_MAX,
+		    "-o partition.shape=%s needs --topology supercluster:CxN "
+		    "or leaf:N+M",
+		    o.shape);
+		return -EINVAL;
+	}
 	if (!is_known || c->servers >= partition_least(&o))
 		return look_at_shape(c, &o, why);
 	text_add(why, OPTION_WHY_MAX,
@@ -145,7 +169,9 @@ shape_of(const struct fault *f, unsigned n)
 		if (strcmp(o->shape, shapes[i]) == 0)
 			return (enum shape)i;
 		if (n >= shape_nodes[i] &&
-		    (i != SHAPE_ONEWAY || can_shape(f->cluster->ops)))
+		    (i != SHAPE_ONEWAY || can_shape(f->cluster->ops)) &&
+		    (i != SHAPE_CLUSTERS ||
+			topology_of(f->cluster->config).n > 1))
 			possible[count++] = i;
 	}
 	return (enum shape)possible[fault_dice(f, 1) % count];
@@ -177,6 +203,7 @@ is_cut(const struct fault *f, unsigned from, unsigned to)
 {
 	unsigned n = f->cluster->n, apart = from > to ? from - to : to - from;
 	unsigned neighbours = (n / 2 + 1) / 2; /* on each side */
+	struct topology t = topology_of(f->cluster->config);
 
 	switch (shape_of(f, n)) {
 	case SHAPE_RING:
@@ -184,6 +211,8 @@ is_cut(const struct fault *f, unsigned from, unsigned to)
 	case SHAPE_ONEWAY:
 		return is_minority(f, from) != is_minority(f, to) &&
 		       is_minority(f, from) == (fault_dice(f, 3) % 2 == 0);
+	case SHAPE_CLUSTERS:
+		return topology_cluster(&t, from) != topology_cluster(&t, to);
 	case SHAPE_ISOLATE:
 	case SHAPE_SPLIT:
 	case SHAPE_LEADER:
@@ -203,7 +232,7 @@ name_target(struct fault *f, unsigned n)
 
 	f->target[0] = '\0';
 	text_add(f->target, sizeof(f->target), "%s", shapes[shape]);
-	for (i = 1; i <= n && shape != SHAPE_RING; i++)
+	for (i = 1; i <= n && !f->is_mild; i++)
 		if (is_minority(f, i))
 			text_add(f->target, sizeof(f->target), " %s",
 			    f->cluster->nodes[i - 1].name);
@@ -233,6 +262,8 @@ partition_plan(struct mayhem_plan *p, struct fault *f)
 		f->nodes = mayhem_draw_nodes(p, most > 1 ? most : 1);
 		break;
 	case SHAPE_RING:
+	case SHAPE_CLUSTERS:
+		f->cuts_clients = topology_of(f->cluster->config).has_leafs;
 		f->nodes = (1U << p->nodes) - 1;
 		f->is_mild = true;
 		break;
@@ -278,8 +309,12 @@ static bool
 partition_is_applied(struct fault *f)
 {
 	struct link_flow cut, open;
-	bool has_open =
-	    f->cluster->n > 2 || shape_of(f, f->cluster->n) == SHAPE_ONEWAY;
+	struct topology t = topology_of(f->cluster->config);
+	enum shape shape = shape_of(f, f->cluster->n);
+	bool has_open = f->cluster->n > 2 || shape == SHAPE_ONEWAY;
+
+	if (shape == SHAPE_CLUSTERS)
+		has_open = t.size > 1 || t.last > 1;
 
 	if (!mayhem_are_told(f, is_cut, true))
 		return false;

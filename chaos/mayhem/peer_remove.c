@@ -18,6 +18,7 @@
 #include "chaos/health.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/topology.h"
 
 #define ABSENT_HIGH_NS (15 * CLOCK_S)
 #define RECENT_NS      (3 * CLOCK_S)
@@ -33,6 +34,12 @@ remove_check(const struct run_config *c, char *why)
 		    "needs --replicas 3 or more, not %llu: what a server is "
 		    "removed with must be on a majority of others",
 		    (unsigned long long)c->replicas);
+	else if (strcmp(c->topology, TOPOLOGY_PLAIN) != 0)
+		text_format(why, OPTION_WHY_MAX,
+		    "can't be done with --topology \"%s\": of several "
+		    "clusters natsburn can't say which one has room for "
+		    "the replicas of a removed server",
+		    c->topology);
 	else if (c->servers <= c->replicas)
 		text_add(why, OPTION_WHY_MAX,
 		    "needs more --servers than --replicas %llu, not %llu: the "

@@ -12,6 +12,7 @@
 #include "chaos/mayhem/mayhem.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "proto/topology.h"
 
 #define LOW_NS	     (CLOCK_S / 2)
 #define HIGH_NS	     (10 * CLOCK_S)
@@ -69,13 +70,12 @@ scale_check(const struct run_config *c, char *why)
 
 	if (err == 0)
 		err = config_extras(c, "scale_stream", scale_rows, &o, why);
-	if (err < 0 || numbers_of(&o, c->replicas, (unsigned)c->servers, out))
+	if (err < 0 || numbers_of(&o, c->replicas, topology_home(c), out))
 		return err;
 	text_format(why, OPTION_WHY_MAX,
-	    "-o scale_stream.to=%s names no number from 1 to --servers %llu "
+	    "-o scale_stream.to=%s names no number from 1 to --servers %u "
 	    "other than --replicas %llu",
-	    o.to, (unsigned long long)c->servers,
-	    (unsigned long long)c->replicas);
+	    o.to, topology_home(c), (unsigned long long)c->replicas);
 	return -EINVAL;
 }
 
@@ -99,10 +99,13 @@ overlaps_itself(const struct fault *f)
 static bool
 scale_aim(struct fault *f)
 {
-	uint64_t replicas = f->cluster->config->replicas;
-	unsigned out[NUMBERS_MAX], count;
+	const struct run_config *c = f->cluster->config;
+	uint64_t replicas = c->replicas;
+	unsigned out[NUMBERS_MAX], count, n = f->cluster->n;
 
-	count = numbers_of(f->options, replicas, f->cluster->n, out);
+	if (strcmp(c->topology, TOPOLOGY_PLAIN) != 0)
+		n = topology_home(c);
+	count = numbers_of(f->options, replicas, n, out);
 	if (count == 0 || !mayhem_aim_stream(f))
 		return false;
 	f->mark = out[fault_dice(f, SALT_TO) % count];

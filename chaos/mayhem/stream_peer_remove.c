@@ -19,6 +19,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/child.h"
+#include "proto/topology.h"
 
 #define RECENT_NS  (5 * CLOCK_S)
 #define RETRY_NS   (5 * CLOCK_S) /* between two requests */
@@ -56,12 +57,11 @@ remove_check(const struct run_config *c, char *why)
 		    "needs --replicas 3 or more, not %llu: what a replica is "
 		    "removed with must be on a majority of others",
 		    (unsigned long long)c->replicas);
-	else if (c->servers <= c->replicas)
+	else if (topology_home(c) <= c->replicas)
 		text_format(why, OPTION_WHY_MAX,
-		    "needs more --servers than --replicas %llu, not %llu: "
+		    "needs more --servers than --replicas %llu, not %u: "
 		    "another has to take the place of the one that is removed",
-		    (unsigned long long)c->replicas,
-		    (unsigned long long)c->servers);
+		    (unsigned long long)c->replicas, topology_home(c));
 	else if (strcmp(c->test, "consumer-churn") == 0)
 		text_set(why, OPTION_WHY_MAX,
 		    "test consumer-churn has consumers with one replica, and "

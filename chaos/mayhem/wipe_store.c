@@ -15,18 +15,19 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/child.h"
+#include "proto/topology.h"
 
 #define RECENT_NS (5 * CLOCK_S)
 
 static int
 wipe_check(const struct run_config *c, char *why)
 {
-	if (c->servers >= 3)
+	if (topology_home(c) >= 3)
 		return 0;
 	text_format(why, OPTION_WHY_MAX,
-	    "needs --servers 3 or more, not %llu: a majority of others has to "
+	    "needs --servers 3 or more, not %u: a majority of others has to "
 	    "know what streams there are",
-	    (unsigned long long)c->servers);
+	    topology_home(c));
 	return -EINVAL;
 }
 

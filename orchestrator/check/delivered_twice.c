@@ -12,7 +12,9 @@
  * warning, for a leader that was deposed may still send what it had queued,
  * under numbers that its successor gives again. With one replica numbers go
  * back when a server ends (see redelivered_after_ack): documented then, and a
- * warning where nobody sees whether one did.
+ * warning where nobody sees whether one did. Where servers have gateways or
+ * leaf nodes it is a warning, too (guarantees 35): a message takes more than
+ * one way there while such a link is made anew.
  *
  * What comes again later than any delivery is on its way is no second copy
  * but a consumer that has lost its state, which redelivered_after_ack judges.
@@ -40,6 +42,7 @@ struct twice_consumer {
 };
 
 struct twice_state {
+	bool has_remotes; /* gateways or leaf nodes, at any time */
 	struct twice_consumer *consumers;
 	uint32_t n;
 };
@@ -48,8 +51,11 @@ static void
 judge_copy(struct check *c, const struct twice_consumer *t,
     const struct order_item *first, const struct msg_deliver *m)
 {
+	const struct twice_state *st = c->state;
 	const enum anomaly_class lone =
 	    check_lone_class(c, t->stream, t->is_alone, first->time_ns);
+	const char *ways =
+	    st->has_remotes ? "; servers have gateways or leaf nodes" : "";
 	struct anomaly a = {.kind = ANOMALY_DELIVERED_TWICE,
 	    .class = lone != CLASS_VIOLATION ? lone : CLASS_WARNING,
 	    .stream = t->stream,
@@ -60,24 +66,24 @@ judge_copy(struct check *c, const struct twice_consumer *t,
 	    .replicas = t->replicas,
 	    .from_ns = first->time_ns,
 	    .to_ns = c->now_ns,
-	    .is_no_proof = lone != CLASS_VIOLATION};
+	    .is_no_proof = lone != CLASS_VIOLATION || st->has_remotes};
 
 	if (first->value == m->seq)
 		check_raise_steady(c, &a, &span,
 		    "delivery %llu of consumer %s (sequence %llu, delivery "
-		    "count %llu) arrived %.6f s after it had arrived before",
+		    "count %llu) arrived %.6f s after it had arrived before%s",
 		    (unsigned long long)m->consumer_seq, t->name,
 		    (unsigned long long)m->seq,
 		    (unsigned long long)m->delivered,
-		    (double)(c->now_ns - first->time_ns) / 1e9);
+		    (double)(c->now_ns - first->time_ns) / 1e9, ways);
 	else
 		check_raise_steady(c, &a, &span,
 		    "consumer %s gave number %llu to sequence %llu, and "
-		    "%.6f s before to sequence %llu",
+		    "%.6f s before to sequence %llu%s",
 		    t->name, (unsigned long long)m->consumer_seq,
 		    (unsigned long long)m->seq,
 		    (double)(c->now_ns - first->time_ns) / 1e9,
-		    (unsigned long long)first->value);
+		    (unsigned long long)first->value, ways);
 }
 
 /* What would be overwritten by a number may still come a second time. */
@@ -201,6 +207,13 @@ on_copy(struct check *c, const struct msg_copy_twice *m)
 static int
 twice_event(struct check *c, const struct event *ev)
 {
+	struct twice_state *st = c->state;
+
+	if (ev->type == MESSAGE_SERVER_REMOTES) {
+		st->has_remotes |= ev->u.server_remotes.gateways != 0 ||
+				   ev->u.server_remotes.leafs != 0;
+		return 0;
+	}
 	if (ev->type == MESSAGE_COPY_TWICE) {
 		on_copy(c, &ev->u.copy_twice);
 		return 0;
@@ -220,8 +233,8 @@ twice_fini(struct check *c)
 	free(st->consumers);
 }
 
-static const enum message_type types[] = {
-    MESSAGE_DELIVER, MESSAGE_CONSUMER, MESSAGE_COPY_TWICE, 0};
+static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_CONSUMER,
+    MESSAGE_COPY_TWICE, MESSAGE_SERVER_REMOTES, 0};
 
 const struct check_ops check_delivered_twice = {
     .name = "delivered_twice",

@@ -14,6 +14,7 @@
 #include "proto/base/text.h"
 #include "proto/moment.h"
 #include "proto/recorded.h"
+#include "proto/topology.h"
 #include "worker/worker.h"
 
 #define NAMES_MAX 64
@@ -179,15 +180,41 @@ validate_has_role(const char *test, enum workload_count count)
 	return false;
 }
 
+/* The topology says how many servers there are, and which domains. */
+static int
+fill_topology(struct run_config *c)
+{
+	char why[OPTION_WHY_MAX];
+	struct topology t;
+	unsigned n;
+
+	if (topology_read(c, &t, why) < 0)
+		return usage_error("%s", why);
+	n = topology_servers(&t);
+	if (c->servers != n &&
+	    !option_is_default(option_find(config_options, "servers"), c))
+		return usage_error("--servers %llu: --topology \"%s\" has %u",
+		    (unsigned long long)c->servers, c->topology, n);
+	c->servers = n;
+	if (t.has_leafs && c->js_domain[0] == '\0')
+		text_set(c->js_domain, sizeof(c->js_domain), TOPOLOGY_HUB);
+	return 0;
+}
+
 int
 validate_fill(struct run_config *c)
 {
 	const struct workload_ops *w = workload_find(c->test);
 	bool has_clients = validate_has_role(c->test, WORKLOAD_CLIENTS);
 	bool has_consumers = validate_has_role(c->test, WORKLOAD_CONSUMERS);
+	unsigned home;
+	int bad;
 
 	if (w == NULL)
 		return 0; /* validate_config() says so */
+	bad = fill_topology(c);
+	if (bad != 0)
+		return bad;
 	if (c->consumers != 0 && !has_consumers)
 		return usage_error("--consumers %llu: test %s has no "
 				   "consumers%s",
@@ -203,11 +230,12 @@ validate_fill(struct run_config *c)
 		c->consumers = 10;
 	if (c->clients == 0 && has_clients)
 		c->clients = w->clients > 0 ? w->clients : 1;
+	home = topology_home(c);
 	if (c->replicas == 0)
-		c->replicas = cluster_find(c->cluster)->owner == OWNER_US &&
-				      c->servers < 3
-				  ? c->servers
-				  : 3;
+		c->replicas =
+		    cluster_find(c->cluster)->owner == OWNER_US && home < 3
+			? home
+			: 3;
 	return expand_mayhem(c);
 }
 

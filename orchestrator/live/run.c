@@ -85,7 +85,7 @@ run_configure(struct run *r, struct child_slot *s)
 	unsigned i;
 
 	for (i = 0; i < CONFIG_NODES_MAX; i++) {
-		if (r->nodes[i].url[0] == '\0')
+		if (!servers_takes_clients(r, i + 1))
 			continue;
 		memset(&ev, 0, sizeof(ev));
 		ev.type = MESSAGE_SERVER_URL;
@@ -272,6 +272,7 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 	case MESSAGE_CLUSTER_FAILED:
 	case MESSAGE_SKIPPED:
 		r->doomed = true;
+		r->is_refused = s != r->chaos && r->phase < PHASE_CLEAN;
 		break;
 	case MESSAGE_STREAM:
 	case MESSAGE_CONSUMER:

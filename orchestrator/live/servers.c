@@ -12,6 +12,7 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
+#include "proto/topology.h"
 
 #define SERVERS_FILE "servers.json"
 
@@ -20,7 +21,7 @@ servers_text(const struct run *r)
 {
 	cJSON *o = cJSON_CreateObject(), *list, *row;
 	const struct msg_node *n;
-	char *text;
+	char *text, cluster[TOPOLOGY_NAME_MAX];
 	unsigned i;
 
 	json_put_number(o, "pid", (double)getpid());
@@ -31,6 +32,9 @@ servers_text(const struct run *r)
 			continue;
 		row = cJSON_CreateObject();
 		json_put_text(row, "name", n->name);
+		topology_server(&r->config, i + 1, cluster);
+		if (cluster[0] != '\0')
+			json_put_text(row, "cluster", cluster);
 		json_put_text(row, "version", n->version);
 		json_put_text(row, "url", n->url);
 		json_put_text(row, "monitor", n->monitor);
@@ -65,6 +69,18 @@ servers_remove(struct run *r)
 	(void)unlink(path); /* never written, if it never was up */
 }
 
+bool
+servers_takes_clients(const struct run *r, unsigned node)
+{
+	char why[OPTION_WHY_MAX];
+	struct topology t;
+
+	return r->nodes[node - 1].url[0] != '\0' &&
+	       (topology_read(&r->config, &t, why) < 0 || !t.has_leafs ||
+		   topology_is_apart(
+		       &t, &r->config, topology_cluster(&t, node)));
+}
+
 void
 servers_urls(const struct run *r, char *out, unsigned long size)
 {
@@ -72,7 +88,7 @@ servers_urls(const struct run *r, char *out, unsigned long size)
 
 	out[0] = '\0';
 	for (i = 0; i < CONFIG_NODES_MAX; i++)
-		if (r->nodes[i].url[0] != '\0')
+		if (servers_takes_clients(r, i + 1))
 			text_add(out, size, "%s%s", out[0] != '\0' ? "," : "",
 			    r->nodes[i].url);
 }

@@ -75,7 +75,9 @@ write_part(const cJSON *rows, size_t part, int n, FILE *out)
 	char text[VALUE_MAX];
 	int i;
 
-	fputs("<div class=scroll><table><thead><tr><th></th><th></th>", out);
+	fputs(
+	    "<div class=scroll tabindex=0><table><thead><tr><th></th><th></th>",
+	    out);
 	for (i = 1; i <= n; i++)
 		fprintf(out, "<th class=n>%d</th>", i);
 	fputs("</tr></thead><tbody>\n", out);

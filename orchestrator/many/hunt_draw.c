@@ -16,6 +16,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
+#include "proto/topology.h"
 #include "worker/worker.h"
 
 #define TRIES	   200 /* until a run can be done at all */
@@ -119,6 +120,26 @@ draw_test(struct drawing *d)
 	    tests->items[pick(d, weights, tests->n)].value);
 }
 
+/*
+ * Seldom something else than one cluster, for that takes many servers. Of how
+ * many it has and which domain it takes it speaks for itself.
+ */
+static void
+draw_topology(struct drawing *d)
+{
+	static const char *const others[] = {
+	    "supercluster:2x3", "leaf:3+1", NULL};
+	bool is_other = below(d, 8) == 0;
+	const char *other = one_of(d, others);
+
+	if (!is_open(d->hunt, "topology") || !is_open(d->hunt, "servers") ||
+	    d->hunt->base.server_conf[0] != '\0')
+		return;
+	set(d, "topology", is_other ? other : TOPOLOGY_PLAIN);
+	set(d, "servers", "3");
+	set(d, "js-domain", "");
+}
+
 /* The cluster, and how it stores. */
 static void
 draw_cluster(struct drawing *d)
@@ -129,9 +150,11 @@ draw_cluster(struct drawing *d)
 	    "none", "none", "aes", "chacha", NULL};
 	static const char *const sync[] = {"", "", "always", "1s", NULL};
 
-	set(d, "servers", one_of(d, servers));
+	draw_topology(d);
+	if (strcmp(d->c->topology, TOPOLOGY_PLAIN) == 0)
+		set(d, "servers", one_of(d, servers));
 	if (below(d, 4) == 0)
-		set_number(d, "replicas", 1 + below(d, d->c->servers));
+		set_number(d, "replicas", 1 + below(d, topology_home(d->c)));
 	set(d, "storage", one_of(d, storage));
 	if (strcmp(d->c->storage, "file") != 0)
 		return;

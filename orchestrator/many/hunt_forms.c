@@ -183,7 +183,7 @@ page_failures(const cJSON *tree, FILE *out)
 		fputs("<p>None.</p></section>\n", out);
 		return;
 	}
-	fputs("<div class=scroll><table><thead><tr><th>failure</th>"
+	fputs("<div class=scroll tabindex=0><table><thead><tr><th>failure</th>"
 	      "<th class=n>runs</th><th class=n>first after</th>"
 	      "<th>versions</th><th>mayhem</th><th class=n>first seed</th>"
 	      "<th>with the same seed</th><th>known</th></tr></thead><tbody>\n",
@@ -205,7 +205,8 @@ page_tests(const char *of, const cJSON *tree, FILE *out)
 {
 	const cJSON *pair;
 
-	fprintf(out, "<div class=scroll><table><thead><tr><th>%s</th>", of);
+	fprintf(out,
+	    "<div class=scroll tabindex=0><table><thead><tr><th>%s</th>", of);
 	cJSON_ArrayForEach (pair, json_get(tree, "coverage")) {
 		if (!is_of_first_mode(pair))
 			continue;
@@ -339,7 +340,7 @@ page_options(const cJSON *tree, FILE *out)
 	cJSON *all = count_values(runs);
 	int n;
 
-	fputs("<div class=scroll><table><thead><tr><th>option</th>"
+	fputs("<div class=scroll tabindex=0><table><thead><tr><th>option</th>"
 	      "<th class=n>default</th><th>drawn</th></tr></thead><tbody>\n",
 	    out);
 	cJSON_ArrayForEach (of, all) {
@@ -396,7 +397,8 @@ page_runs(const cJSON *tree, FILE *out)
 {
 	const cJSON *row;
 
-	fputs("<section><h2>Runs</h2>\n<div class=scroll><table><thead><tr>"
+	fputs("<section><h2>Runs</h2>\n<div class=scroll "
+	      "tabindex=0><table><thead><tr>"
 	      "<th></th><th class=n>run</th><th>test</th><th>mayhem</th>"
 	      "<th>version</th><th class=n>load</th><th class=n>seed</th>"
 	      "<th>because</th></tr></thead><tbody>\n",

@@ -289,7 +289,8 @@ page_overview(const cJSON *tree, FILE *out)
 	const cJSON *test, *mayhem, *version;
 
 	fputs("<section><h2>Overview<small>each mark is a run and leads to "
-	      "its report</small></h2>\n<div class=scroll><table><thead><tr>"
+	      "its report</small></h2>\n<div class=scroll "
+	      "tabindex=0><table><thead><tr>"
 	      "<th>test</th><th>mayhem</th>",
 	    out);
 	cJSON_ArrayForEach (version, json_get(tree, "versions")) {
@@ -328,7 +329,8 @@ matrix_page(const cJSON *tree, FILE *out)
 	page_head(tree, out);
 	forms_page_tiles(json_get(tree, "cells"), "cells", out);
 	page_overview(tree, out);
-	fputs("<section><h2>Runs</h2>\n<div class=scroll><table><thead><tr>"
+	fputs("<section><h2>Runs</h2>\n<div class=scroll "
+	      "tabindex=0><table><thead><tr>"
 	      "<th></th><th>folder</th><th class=n>rounds</th>"
 	      "<th class=n>load</th><th class=n>faults</th>"
 	      "<th class=n>seed</th><th>because</th></tr></thead><tbody>\n",

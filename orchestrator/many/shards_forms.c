@@ -44,7 +44,8 @@ page_shards(const cJSON *tree, FILE *out)
 	const cJSON *row;
 
 	fputs("<section><h2>Shards<small>each mark leads to its report"
-	      "</small></h2>\n<div class=scroll><table><thead><tr><th></th>"
+	      "</small></h2>\n<div class=scroll "
+	      "tabindex=0><table><thead><tr><th></th>"
 	      "<th>folder</th><th class=n>rounds</th><th class=n>load</th>"
 	      "<th class=n>faults</th><th class=n>seed</th><th>because</th>"
 	      "</tr></thead><tbody>\n",
@@ -62,7 +63,8 @@ page_anomalies(const cJSON *tree, FILE *out)
 	if (size_of(tree, "anomalies") == 0)
 		return;
 	fputs("<section><h2>Anomalies<small>their events are in the shard's "
-	      "report</small></h2>\n<div class=scroll><table><thead><tr>"
+	      "report</small></h2>\n<div class=scroll "
+	      "tabindex=0><table><thead><tr>"
 	      "<th>kind</th><th>class</th><th class=n>in all</th>"
 	      "<th>shard</th><th class=n>at</th><th>says</th></tr></thead>"
 	      "<tbody>\n",
@@ -87,7 +89,8 @@ page_checks(const cJSON *tree, FILE *out)
 	const cJSON *row;
 
 	fputs("<section><h2>Checks<small>holds: in every shard</small></h2>\n"
-	      "<div class=scroll><table><thead><tr><th>check</th><th>says</th>"
+	      "<div class=scroll "
+	      "tabindex=0><table><thead><tr><th>check</th><th>says</th>"
 	      "<th class=n>judged</th><th>of these</th>"
 	      "<th class=n>violations</th><th class=n>documented</th>"
 	      "<th class=n>warnings</th><th>rule</th></tr></thead><tbody>\n",

@@ -9,6 +9,7 @@
 #include "proto/base/file.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
+#include "proto/topology.h"
 
 #define SHORTEST_NS	 (5 * CLOCK_S) /* of a load */
 #define FAULTS_MAX_BYTES ((size_t)1 << 26)
@@ -126,11 +127,25 @@ fewer_consumers(struct run_config *c, unsigned at, char *what)
 	       halve(&c->consumers, 1, at, "consumers", what);
 }
 
+static bool
+one_cluster(struct run_config *c, unsigned at, char *what)
+{
+	if (at > 0 || strcmp(c->topology, TOPOLOGY_PLAIN) == 0)
+		return false;
+	c->servers = topology_home(c);
+	text_set(c->topology, sizeof(c->topology), TOPOLOGY_PLAIN);
+	c->js_domain[0] = '\0';
+	text_format(what, SHRINK_WHAT_MAX, "--topology cluster --servers %llu",
+	    (unsigned long long)c->servers);
+	return true;
+}
+
 /* Five, three, one: two or four are no better than one less. */
 static bool
 fewer_servers(struct run_config *c, unsigned at, char *what)
 {
-	if (at > 0 || c->servers < 3)
+	if (at > 0 || c->servers < 3 ||
+	    strcmp(c->topology, TOPOLOGY_PLAIN) != 0)
 		return false;
 	c->servers -= 2;
 	if (c->replicas > c->servers)
@@ -240,6 +255,6 @@ without_faults(struct run_config *c, unsigned at, char *what)
 
 const struct shrink_step shrink_fault_steps[] = {{without_faults}, {NULL}};
 
-const struct shrink_step shrink_steps[] = {{without_mode}, {fewer_servers},
-    {one_replica}, {shorter}, {without_extra}, {with_default}, {fewer_clients},
-    {fewer_consumers}, {NULL}};
+const struct shrink_step shrink_steps[] = {{without_mode}, {one_cluster},
+    {fewer_servers}, {one_replica}, {shorter}, {without_extra}, {with_default},
+    {fewer_clients}, {fewer_consumers}, {NULL}};

@@ -236,7 +236,7 @@ write_hunts(const cJSON *hunts, FILE *out)
 	int n = 0;
 
 	fputs("<section><h2>Hunts<small>the newest last</small></h2>\n"
-	      "<div class=scroll><table><thead><tr><th class=n></th>"
+	      "<div class=scroll tabindex=0><table><thead><tr><th class=n></th>"
 	      "<th>began</th><th class=n>time</th><th>runs</th>"
 	      "<th class=n>distinct failures</th><th>folder</th></tr></thead>"
 	      "<tbody>\n",
@@ -325,7 +325,7 @@ write_failures(const cJSON *hunts, FILE *out)
 
 	fputs("<section><h2>Failures<small>when each was first met in a hunt, "
 	      "and by how many of the runs of its test; a dot: it was not met"
-	      "</small></h2>\n<div class=scroll><table><thead><tr>"
+	      "</small></h2>\n<div class=scroll tabindex=0><table><thead><tr>"
 	      "<th>failure</th>",
 	    out);
 	for (i = from; i < n; i++)

@@ -104,7 +104,7 @@ chart_write(const struct history *h, FILE *out)
 	c.y = CHART_TOP + 4;
 	c.bottom = chart_height(&c) - 24;
 	fprintf(out,
-	    "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+	    "<svg viewBox=\"0 0 %.0f %.0f\" role=\"group\" "
 	    "aria-label=\"timeline of the run\">\n",
 	    CHART_WIDTH, chart_height(&c));
 	chart_lanes(&c);

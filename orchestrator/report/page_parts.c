@@ -72,7 +72,7 @@ page_table_head(const struct page *p, const char *columns)
 {
 	size_t len;
 
-	fputs("<div class=scroll><table><thead><tr>", p->out);
+	fputs("<div class=scroll tabindex=0><table><thead><tr>", p->out);
 	for (; *columns != '\0'; columns += len + (columns[len] == '|')) {
 		len = strcspn(columns, "|");
 		if (columns[0] == '#')

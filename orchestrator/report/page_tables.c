@@ -334,6 +334,15 @@ write_log(const struct page *p)
 	fputs("</details>\n", p->out);
 }
 
+/* Some more words behind others. */
+static void
+page_words(const struct page *p, const char *words)
+{
+	if (words[0] != '\0')
+		fputc(' ', p->out);
+	page_put(p, words);
+}
+
 void
 page_servers(const struct page *p)
 {
@@ -341,6 +350,7 @@ page_servers(const struct page *p)
 
 	fputs("<section id=servers><h2>Servers<small>", p->out);
 	page_put(p, json_text(p->tree, "cluster"));
+	page_words(p, json_text(p->tree, "topology"));
 	fputs("</small></h2>\n", p->out);
 	if (cJSON_GetArraySize(json_get(p->tree, "servers")) == 0) {
 		fputs("<p class=soft>None.</p></section>\n", p->out);
@@ -353,7 +363,9 @@ page_servers(const struct page *p)
 		led = json_get(v, "led");
 		fputs("<tr><td><b>", p->out);
 		page_put(p, json_text(v, "name"));
-		fputs("</b></td>", p->out);
+		fputs("</b>", p->out);
+		page_words(p, json_text(v, "cluster"));
+		fputs("</td>", p->out);
 		write_versions(p, v);
 		page_cell_count(p, json_number(v, "faults"));
 		page_cell_count(p, json_number(v, "ended"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The tree of report.json; see report.h. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "orchestrator/history/evidence.h"
 #include "orchestrator/report/command_line.h"
@@ -8,6 +9,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/json.h"
+#include "proto/topology.h"
 
 #define AROUND_MAX 8 /* faults around an anomaly */
 #define AROUND_NS  CLOCK_S
@@ -64,6 +66,8 @@ add_run(cJSON *o, const struct history *h)
 	command_line_options(command, c);
 	json_put_text(o, "command", command);
 	json_put_text(o, "cluster", c->cluster);
+	if (strcmp(c->topology, TOPOLOGY_PLAIN) != 0)
+		json_put_text(o, "topology", c->topology);
 	add_count(o, "replicas", c->replicas);
 	json_put_text(o, "storage", c->storage);
 	json_put_text(o, "client_library", s->library);
@@ -115,14 +119,19 @@ add_settings(cJSON *o, const struct stats_server *v)
 }
 
 static void
-add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
+add_server(cJSON *list, const struct run_config *c, const struct stats *s,
+    const struct stats_server *v)
 {
 	static const char *const what[] = {
 	    NULL, "meta", "streams", "consumers"};
 	cJSON *item = cJSON_CreateObject(), *leads;
+	char cluster[TOPOLOGY_NAME_MAX];
 	unsigned i;
 
 	json_put_text(item, "name", v->name);
+	topology_server(c, (unsigned)(v - s->servers) + 1, cluster);
+	if (cluster[0] != '\0')
+		json_put_text(item, "cluster", cluster);
 	json_put_text(item, "version", v->version);
 	add_versions(item, s, v);
 	add_settings(item, v);
@@ -137,14 +146,14 @@ add_server(cJSON *list, const struct stats *s, const struct stats_server *v)
 }
 
 static void
-add_servers(cJSON *o, const struct stats *s)
+add_servers(cJSON *o, const struct run_config *c, const struct stats *s)
 {
 	cJSON *list = json_put_array(o, "servers");
 	unsigned i;
 
 	for (i = 0; i < CONFIG_NODES_MAX; i++)
 		if (s->servers[i].name[0] != '\0')
-			add_server(list, s, &s->servers[i]);
+			add_server(list, c, s, &s->servers[i]);
 }
 
 static void
@@ -633,7 +642,7 @@ report_tree(const struct history *h, const char *run_dir)
 	json_put_text(o, "natsburn", NATSBURN_VERSION);
 	add_run(o, h);
 	add_reasons(o, h);
-	add_servers(o, s);
+	add_servers(o, judge_config(h->judge), s);
 	report_logs(o, s);
 	add_counts(o, h);
 	item = json_put_object(o, "latency_ms");

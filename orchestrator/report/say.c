@@ -10,6 +10,7 @@
 #include "proto/base/file.h"
 #include "proto/base/stream.h"
 #include "proto/base/text.h"
+#include "proto/topology.h"
 
 #define PRICES_WIDTH  92  /* columns of the table of prices ... */
 #define PRICES_HEIGHT 30  /* ... and rows that a screen has beside it */
@@ -277,6 +278,29 @@ say_checks(const struct history *h, FILE *out)
 	fputc('\n', out);
 }
 
+/* Each server, and behind the last of a cluster its name if there are more. */
+static void
+say_servers(const struct history *h, FILE *out)
+{
+	const struct stats_server *s = h->stats.servers;
+	char cluster[TOPOLOGY_NAME_MAX], next[TOPOLOGY_NAME_MAX];
+	const struct run_config *c = judge_config(h->judge);
+	unsigned i;
+
+	for (i = 0; i < CONFIG_NODES_MAX && s[i].name[0] != '\0'; i++) {
+		fprintf(out, "%s%s %s", i ? ", " : "  servers     ", s[i].name,
+		    s[i].version);
+		topology_server(c, i + 1, cluster);
+		topology_server(c, i + 2, next);
+		if (cluster[0] != '\0' &&
+		    (i + 1 == CONFIG_NODES_MAX || s[i + 1].name[0] == '\0' ||
+			strcmp(cluster, next) != 0))
+			fprintf(out, " (%s)", cluster);
+	}
+	if (s[0].name[0] != '\0')
+		fputc('\n', out);
+}
+
 static void
 say_head(const struct history *h, const struct term *t, FILE *out)
 {
@@ -291,13 +315,7 @@ say_head(const struct history *h, const struct term *t, FILE *out)
 	}
 	fprintf(out, "  test        %s, mayhem %s, seed %llu\n", c->test,
 	    c->mayhem, (unsigned long long)c->seed);
-	for (i = 0; i < CONFIG_NODES_MAX; i++)
-		if (h->stats.servers[i].name[0] != '\0')
-			fprintf(out, "%s%s %s", i ? ", " : "  servers     ",
-			    h->stats.servers[i].name,
-			    h->stats.servers[i].version);
-	if (h->stats.servers[0].name[0] != '\0')
-		fputc('\n', out);
+	say_servers(h, out);
 	say_figures(h, t, out);
 	say_host(&h->stats.host, out);
 	say_checks(h, out);

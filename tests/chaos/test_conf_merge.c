@@ -54,6 +54,7 @@ static int
 write_server(struct conf_merge *m, unsigned servers)
 {
 	static const uint16_t fronts[] = {7001, 7002, 7003};
+	const struct topology plain = {.n = 1, .last = servers};
 	const struct conf_server s = {.name = "n2",
 	    .dir = "/run/servers/n2",
 	    .client = 4001,
@@ -61,10 +62,10 @@ write_server(struct conf_merge *m, unsigned servers)
 	    .profile = 7001,
 	    .route = 6001,
 	    .advertise = 4101,
-	    .cluster = servers > 1 ? "nb_1" : NULL,
+	    .cluster = "nb_1",
+	    .topology = &plain,
 	    .fronts = fronts,
 	    .node = 2,
-	    .n = servers,
 	    .max_connections = m->max_connections + 1};
 	const char *from, *mark;
 	struct buf out;

@@ -19,6 +19,8 @@ static struct {
 	unsigned unknown; /* of these, that none is known */
 	uint64_t now;
 	bool is_ready[NODES];
+	unsigned remotes; /* times that was told, and what last */
+	struct msg_server_remotes told;
 } world;
 
 void __wrap_child_emit(struct child *, struct event *);
@@ -27,6 +29,11 @@ void
 __wrap_child_emit(struct child *c, struct event *ev)
 {
 	(void)c;
+	if (ev->type == MESSAGE_SERVER_REMOTES) {
+		world.remotes++;
+		world.told = ev->u.server_remotes;
+		return;
+	}
 	assert_int_equal(ev->type, MESSAGE_LEADER);
 	world.leaders++;
 	world.unknown += ev->u.leader.leader[0] == '\0';
@@ -365,6 +372,51 @@ test_levels(void **state)
 	assert_int_equal(stored, 500);
 }
 
+/* Leaf nodes are a JetStream of their own, with or without a meta group. */
+static void
+test_leafs(void **state)
+{
+	const struct health *h = world.cluster.health;
+	char why[CLUSTER_WHY_MAX];
+
+	(void)state;
+	world.cluster.nodes[2].group = 1;
+	world.cluster.nodes[2].is_apart = true;
+	all_say(1, 100);
+	assert_true(health_is_whole(h, 99, why));
+	world.cluster.nodes[1].group = 1;
+	world.cluster.nodes[1].is_apart = true;
+	expect_lack(99, "the meta leader does not see all servers current");
+	jsz(2, 2, 100, "true");
+	assert_true(health_is_whole(h, 99, why));
+	assert_int_equal(health_meta_leader(h, 99), 1);
+	jsz(1, 2, 100, "true"); /* it is not the one that leads the others */
+	assert_int_equal(health_meta_leader(h, 99), 0);
+}
+
+/* Told when it changes, and nothing while there are none. */
+static void
+test_remotes(void **state)
+{
+	static const char gateways[] =
+	    "{\"gateway\":{\"gateways\":[{\"name\":\"a\"},"
+	    "{\"name\":\"b\"}]}}";
+
+	(void)state;
+	answer(1, HEALTH_VARZ, 100, true, "{\"gateway\":{},\"leafnodes\":0}");
+	assert_int_equal(world.remotes, 0);
+	answer(2, HEALTH_VARZ, 100, true, gateways);
+	answer(2, HEALTH_VARZ, 200, true, gateways);
+	assert_int_equal(world.remotes, 1);
+	assert_true(world.told.node == 2 && world.told.gateways == 2 &&
+		    world.told.leafs == 0);
+	answer(1, HEALTH_VARZ, 300, true, "{\"leafnodes\":3}");
+	assert_true(world.told.node == 1 && world.told.leafs == 3);
+	answer(1, HEALTH_VARZ, 400, true, "{\"leafnodes\":0}");
+	assert_int_equal(world.remotes, 3);
+	assert_int_equal(world.told.leafs, 0);
+}
+
 int
 main(void)
 {
@@ -375,6 +427,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_many_leaders, begin, end),
 	    cmocka_unit_test_setup_teardown(test_consumers, begin, end),
 	    cmocka_unit_test_setup_teardown(test_levels, begin, end),
+	    cmocka_unit_test_setup_teardown(test_leafs, begin, end),
+	    cmocka_unit_test_setup_teardown(test_remotes, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,11 +85,14 @@ setup(void **state)
 		b->listeners[i] = listen_any(&b->ports[i]);
 		name_of(i, name, sizeof(name));
 		assert_int_equal(
-		    links_open(&b->links, i, name, b->ports[i], false), 0);
+		    links_open(&b->links, i, name, b->ports[i], LINKS_ROUTES),
+		    0);
 		assert_int_equal(
-		    links_open(&b->links, i, name, b->ports[i], true), 0);
+		    links_open(&b->links, i, name, b->ports[i], LINKS_CLIENTS),
+		    0);
 	}
-	while (!links_are_open(&b->links, SERVERS, true)) {
+	while (!links_are_open(&b->links, SERVERS, LINKS_ROUTES) ||
+	       !links_are_open(&b->links, SERVERS, LINKS_CLIENTS)) {
 		assert_true(clock_mono_ns() < deadline);
 		pump(b);
 	}
@@ -193,7 +196,7 @@ dial_only(struct bench *b, unsigned to)
 {
 	struct wire w;
 
-	w.dialler = dial(b->links.fronts[to - 1]);
+	w.dialler = dial(b->links.fronts[LINKS_ROUTES][to - 1]);
 	w.server = accept_from(b->listeners[to]);
 	write_text(w.server, INFO);
 	expect_text(w.dialler, INFO);
@@ -372,7 +375,7 @@ test_isolated(void **state)
 	set(b, 3, 2, &refused);
 	await_policy(b, 2, 1);
 	await_policy(b, 3, 2);
-	fd = dial(b->links.fronts[1]);
+	fd = dial(b->links.fronts[LINKS_ROUTES][1]);
 	expect_end(fd);
 	close(fd);
 	assert_false(is_readable(b->listeners[2], 20));
@@ -530,7 +533,7 @@ test_names_in_pieces(void **state)
 	say_hello(1, hello, sizeof(hello));
 	len = strlen(hello);
 	assert_int_equal(
-	    links_open(&b->links, 3, "n11", b->ports[3], false), 0);
+	    links_open(&b->links, 3, "n11", b->ports[3], LINKS_ROUTES), 0);
 	for (cut = 1; cut < len; cut += 2) {
 		w = dial_only(b, 2);
 		text_format(part, sizeof(part), "%.*s", (int)cut, hello);
@@ -576,7 +579,7 @@ test_new_name(void **state)
 	struct wire w;
 
 	assert_int_equal(
-	    links_open(&b->links, 1, "n1-2", b->ports[1], false), 0);
+	    links_open(&b->links, 1, "n1-2", b->ports[1], LINKS_ROUTES), 0);
 	set(b, 1, 2, &refused);
 	await_policy(b, 1, 2);
 	w = dial_only(b, 2);
@@ -599,7 +602,7 @@ test_clients(void **state)
 	int fd;
 
 	for (i = 0; i < 4; i++) {
-		w[i].dialler = dial(b->links.client_fronts[1]);
+		w[i].dialler = dial(b->links.fronts[LINKS_CLIENTS][1]);
 		w[i].server = accept_from(b->listeners[2]);
 		write_text(w[i].dialler, "PING");
 		expect_text(w[i].server, "PING");
@@ -612,14 +615,14 @@ test_clients(void **state)
 		expect_end(w[i].server);
 		close_wire(w[i]);
 	}
-	fd = dial(b->links.client_fronts[1]);
+	fd = dial(b->links.fronts[LINKS_CLIENTS][1]);
 	expect_end(fd);
 	close(fd);
 	/* Routes of the same server are no clients. */
 	close_wire(make_wire(b, 1, 2));
 	set(b, LINK_CLIENTS, 2, &open_policy);
 	await_policy(b, LINK_CLIENTS, 2);
-	fd = dial(b->links.client_fronts[1]);
+	fd = dial(b->links.fronts[LINKS_CLIENTS][1]);
 	close(accept_from(b->listeners[2]));
 	expect_end(fd);
 	close(fd);

@@ -55,12 +55,13 @@ static void
 merge(const char *text, size_t len)
 {
 	static const uint16_t fronts[3] = {1, 2, 3};
+	static const struct topology plain = {.n = 1, .last = 3};
 	const struct conf_server s = {.name = "n1",
 	    .dir = "/d",
 	    .cluster = "c",
 	    .fronts = fronts,
-	    .node = 1,
-	    .n = 3};
+	    .topology = &plain,
+	    .node = 1};
 	struct conf_merge m = {.system_password = "p"};
 	struct buf out;
 	int err;

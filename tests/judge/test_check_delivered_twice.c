@@ -524,6 +524,43 @@ copy_behind_the_ack(struct story *s)
 }
 
 static void
+remotes(struct story *s, uint32_t gateways, uint32_t leafs)
+{
+	struct msg_server_remotes *m =
+	    &story_add(s, STORY_CHAOS, MESSAGE_SERVER_REMOTES)
+		 ->u.server_remotes;
+
+	m->node = 1;
+	m->gateways = gateways;
+	m->leafs = leafs;
+}
+
+static void
+copy_through_gateways(struct story *s)
+{
+	remotes(s, 1, 0);
+	copy_on_one_connection(s);
+}
+
+/* The leaf node has gone; what came through it may still come again. */
+static void
+copy_through_leafs(struct story *s)
+{
+	remotes(s, 0, 2);
+	story_rounds(s, 10);
+	remotes(s, 0, 0);
+	copy_to(s, STORY_CONSUMER + 1);
+}
+
+/* It says that it has neither. */
+static void
+copy_in_one_cluster(struct story *s)
+{
+	remotes(s, 0, 0);
+	copy_on_one_connection(s);
+}
+
+static void
 two_with_one_number(struct story *s)
 {
 	uint64_t seq = story_publish(s), next = story_publish(s), number;
@@ -785,6 +822,12 @@ static const struct tale tales[] = {
 	TWICE},
     {"copy on one connection", copy_on_one_connection, 3, TWICE,
 	CLASS_VIOLATION, 1, "", TWICE},
+    {"copy in one cluster", copy_in_one_cluster, 3, TWICE, CLASS_VIOLATION, 1,
+	"", TWICE},
+    {"copy through gateways", copy_through_gateways, 3, TWICE, CLASS_WARNING, 1,
+	"have gateways or leaf nodes", ANOMALY_COUNT},
+    {"copy through leaf nodes", copy_through_leafs, 3, TWICE, CLASS_WARNING, 1,
+	"have gateways or leaf nodes", ANOMALY_COUNT},
     {"copy behind the ack", copy_behind_the_ack, 3, TWICE, CLASS_VIOLATION, 1,
 	"", TWICE},
     {"two with one number", two_with_one_number, 3, TWICE, CLASS_VIOLATION, 1,

@@ -93,10 +93,13 @@ put_message(struct worker *w, const struct operation *op,
     const struct sending *s, natsMsg **msg)
 {
 	const struct operate *st = w->state;
-	natsStatus status = natsMsg_Create(
-	    msg, s->subject, NULL, (const char *)st->data, (int)op->size);
+	char subject[SESSION_API_MAX];
+	natsStatus status;
 	unsigned i;
 
+	session_put_subject(&w->session, s->subject, subject);
+	status = natsMsg_Create(
+	    msg, subject, NULL, (const char *)st->data, (int)op->size);
 	for (i = 0; i < s->n && status == NATS_OK; i++)
 		status = natsMsgHeader_Set(
 		    *msg, s->headers[i].key, s->headers[i].value);

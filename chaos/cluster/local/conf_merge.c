@@ -652,26 +652,115 @@ put_path(struct conf *c, struct conf_node *map, const char *key,
 	conf_put_text(c, map, key, path);
 }
 
+/* URLs of the fronts of one cluster's servers. */
 static void
-put_cluster(struct conf *c, const struct conf_server *s)
+put_urls(struct conf *c, struct conf_node *urls, const struct conf_server *s,
+    unsigned cluster, const char *before, const uint16_t *fronts)
+{
+	char url[96];
+	unsigned i, n = topology_servers(s->topology);
+
+	for (i = 0; urls != NULL && i < n; i++) {
+		if (topology_cluster(s->topology, i + 1) != cluster)
+			continue;
+		text_format(url, sizeof(url), "nats://%s127.0.0.1:%u", before,
+		    fronts[i]);
+		conf_append_text(c, urls, url);
+	}
+}
+
+static void
+put_cluster(struct conf *c, const struct conf_server *s, unsigned cluster)
 {
 	struct conf_node *n = conf_find(c->root, "cluster"), *routes;
-	char url[64];
-	unsigned i;
+	char name[TOPOLOGY_FULL_MAX];
 
 	if (n == NULL)
 		n = conf_put(c, c->root, "cluster", CONF_MAP);
-	conf_put_text(c, n, "name", s->cluster);
+	topology_full_name(s->topology, s->cluster, cluster, name);
+	conf_put_text(c, n, "name", name);
 	put_address(c, n, "listen", s->route);
 	put_address(c, n, "advertise", s->fronts[s->node - 1]);
 	if (conf_member(n, "routes") != NULL)
 		return; /* fronts stay where they are */
 	routes = n != NULL ? conf_put(c, n, "routes", CONF_ARRAY) : NULL;
-	for (i = 0; routes != NULL && i < s->n; i++) {
-		text_format(
-		    url, sizeof(url), "nats://127.0.0.1:%u", s->fronts[i]);
-		conf_append_text(c, routes, url);
+	put_urls(c, routes, s, cluster, "", s->fronts);
+}
+
+/* Each cluster is a gateway to all others. */
+static void
+put_gateway(struct conf *c, const struct conf_server *s, unsigned cluster)
+{
+	struct conf_node *n = conf_put(c, c->root, GATEWAY, CONF_MAP);
+	struct conf_node *list, *one;
+	char name[TOPOLOGY_FULL_MAX];
+	unsigned i;
+
+	topology_full_name(s->topology, s->cluster, cluster, name);
+	conf_put_text(c, n, "name", name);
+	put_address(c, n, "listen", s->remote);
+	put_address(c, n, "advertise", s->remotes[s->node - 1]);
+	if (n == NULL || conf_member(n, "gateways") != NULL)
+		return;
+	list = conf_put(c, n, "gateways", CONF_ARRAY);
+	for (i = 0; list != NULL && i < s->topology->n; i++) {
+		one = conf_new(c, CONF_MAP);
+		if (one == NULL)
+			return;
+		conf_append(list, one);
+		topology_full_name(s->topology, s->cluster, i, name);
+		conf_put_text(c, one, "name", name);
+		put_urls(c, conf_put(c, one, "urls", CONF_ARRAY), s, i, "",
+		    s->remotes);
 	}
+}
+
+/* The hub listens for leaf nodes, which log in there as the load does. */
+static void
+put_leafnodes(
+    const struct conf_merge *m, const struct conf_server *s, unsigned cluster)
+{
+	struct conf *c = m->c;
+	struct conf_node *n = conf_put(c, c->root, "leafnodes", CONF_MAP);
+	struct conf_node *list, *one;
+	char login[CONF_NAME_MAX + 8];
+
+	if (cluster == 0) {
+		put_address(c, n, "listen", s->remote);
+		put_address(c, n, "advertise", s->remotes[s->node - 1]);
+		return;
+	}
+	if (n == NULL || conf_member(n, "remotes") != NULL)
+		return;
+	list = conf_put(c, n, "remotes", CONF_ARRAY);
+	one = conf_new(c, CONF_MAP);
+	if (list == NULL || one == NULL)
+		return;
+	conf_append(list, one);
+	conf_put_text(c, one, "account", m->account);
+	text_format(login, sizeof(login), "%s:burn@", m->user);
+	put_urls(
+	    c, conf_put(c, one, "urls", CONF_ARRAY), s, 0, login, s->remotes);
+}
+
+static void
+put_topology(const struct conf_merge *m, const struct conf_server *s)
+{
+	unsigned cluster = topology_cluster(s->topology, s->node);
+	char domain[TOPOLOGY_NAME_MAX];
+	struct conf *c = m->c;
+
+	if (s->topology->has_gateways)
+		put_gateway(c, s, cluster);
+	/* Gateways want a cluster even of a server that is alone in it. */
+	if (s->topology->has_gateways ||
+	    topology_size(s->topology, cluster) > 1)
+		put_cluster(c, s, cluster);
+	if (!s->topology->has_leafs)
+		return;
+	put_leafnodes(m, s, cluster);
+	topology_name(s->topology, cluster, domain);
+	conf_put_text(c, conf_find(c->root, "jetstream"), "domain", domain);
 }
 
 static void
@@ -706,7 +795,7 @@ put_tags(struct conf *c, const struct conf_server *s)
 	if (conf_find(c->root, "server_tags") != NULL)
 		return;
 	n = conf_put(c, c->root, "server_tags", CONF_ARRAY);
-	for (i = 1; n != NULL && i <= s->n; i++) {
+	for (i = 1; n != NULL && i <= CONFIG_NODES_MAX; i++) {
 		text_format(tag, sizeof(tag), "not-%u", i);
 		if (i != s->node)
 			conf_append_text(c, n, tag);
@@ -732,12 +821,11 @@ conf_merge_write(
 	conf_put_number(
 	    c, root, "max_connections", (int64_t)s->max_connections);
 	put_jetstream(m, s);
-	if (s->cluster != NULL)
-		put_cluster(c, s);
 	if (s->is_tagged)
 		put_tags(c, s);
+	put_topology(m, s);
 	n = conf_find(root, GATEWAY);
-	if (n != NULL && s->cluster != NULL)
+	if (n != NULL && s->topology->n == 1)
 		conf_put_text(c, n, "name", s->cluster);
 	if (m->resolver_dir != NULL)
 		put_path(c, conf_find(root, RESOLVER), "dir", s, "jwt");
@@ -860,12 +948,13 @@ int
 conf_merge_check(const struct run_config *c, char *why, size_t size)
 {
 	static const uint16_t fronts[CONFIG_NODES_MAX];
+	const struct topology t = {.n = 1, .last = (unsigned)c->servers};
 	const struct conf_server s = {.name = "n1",
 	    .dir = "",
-	    .cluster = c->servers > 1 ? "nb" : NULL,
+	    .cluster = "nb",
+	    .topology = &t,
 	    .fronts = fronts,
-	    .node = 1,
-	    .n = (unsigned)c->servers};
+	    .node = 1};
 	struct conf_merge m = {.system_password = ""};
 	struct buf out;
 	int err = check_sync(c, why, size);

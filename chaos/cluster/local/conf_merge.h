@@ -9,6 +9,7 @@
 
 #include "chaos/cluster/local/conf.h"
 #include "proto/config.h"
+#include "proto/topology.h"
 
 #define CONF_NAME_MAX 48 /* of an account or a user of natsburn's */
 
@@ -35,10 +36,13 @@ struct conf_merge {
 struct conf_server {
 	const char *name, *dir; /* its folder, absolute */
 	uint16_t client, http, route, advertise;
-	uint16_t profile;	/* 0: no such port */
-	const char *cluster;	/* its name, or NULL: a server alone */
-	const uint16_t *fronts; /* of the routes to servers 1 to n */
-	unsigned node, n;
+	uint16_t profile;    /* 0: no such port */
+	uint16_t remote;     /* for gateways or leaf nodes; 0: none */
+	const char *cluster; /* how the names of its clusters begin */
+	const struct topology *topology;
+	const uint16_t *fronts;	 /* of the routes to each server, from 1 */
+	const uint16_t *remotes; /* likewise for gateways or leaf nodes */
+	unsigned node;
 	uint64_t max_connections;
 	bool is_tagged; /* it has a tag "not-N" for each other server N */
 };

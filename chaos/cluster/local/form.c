@@ -57,8 +57,11 @@ wait_formed(struct cluster *c)
 	uint64_t begun = chaos_time(c->chaos);
 	struct local *l = c->state;
 	char why[CLUSTER_WHY_MAX] = "";
-	unsigned i, size;
+	unsigned i, size, most = c->n;
 
+	for (i = 0; i < c->n; i++)
+		if (!c->nodes[i].is_apart)
+			most = cluster_group_size(c, c->nodes[i].group);
 	for (;;) {
 		chaos_wait(c->chaos, 20);
 		if (chaos_is_stopping(c->chaos))
@@ -77,14 +80,14 @@ wait_formed(struct cluster *c)
 			whole_ns = chaos_time(c->chaos);
 		if (whole_ns != 0 &&
 		    chaos_time(c->chaos) > whole_ns + FORM_NS / 4 &&
-		    size < c->n)
+		    size < most)
 			return 1;
 		if (chaos_time(c->chaos) > begun + START_NS) {
 			text_add(c->why, sizeof(c->why),
 			    "the servers run but after %llu s %s",
 			    (unsigned long long)(START_NS / CLOCK_S), why);
 			/* Without a leader in sight it is tried once more. */
-			return size < c->n && (size > 0 || c->attempts == 1)
+			return size < most && (size > 0 || c->attempts == 1)
 				   ? 1
 				   : -ETIMEDOUT;
 		}

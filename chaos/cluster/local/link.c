@@ -138,32 +138,53 @@ node_of_name(const struct proxy *p, const char *name)
 	return PROXY_UNNAMED;
 }
 
+/* The server of ours that these bytes name, by "server_name" or "name". */
+static unsigned
+find_name(const struct proxy *p, const char *at, const char *end, char *name,
+    size_t size)
+{
+	static const char key[] = "name\":\"";
+	const char *quote;
+	unsigned node;
+
+	while ((at = memmem(at, (size_t)(end - at), key, sizeof(key) - 1)) !=
+	       NULL) {
+		at += sizeof(key) - 1;
+		quote = memchr(at, '"', (size_t)(end - at));
+		if (quote == NULL)
+			break;
+		text_format(name, size, "%.*s", (int)(quote - at), at);
+		node = node_of_name(p, name);
+		if (node != PROXY_UNNAMED)
+			return node;
+	}
+	return PROXY_UNNAMED;
+}
+
 /*
- * The dialler names itself in its first bytes: {"server_name":"n2",...}. They
- * may come in pieces. Who has not done so within HEAD_MAX bytes stays unnamed.
+ * The dialler names itself in its first bytes: {"server_name":"n2",...}, a leaf
+ * node {"name":"n2",...}, behind an INFO without a name if it would compress;
+ * what a gateway says as "name" first is its id. They may come in pieces. Who
+ * has not done so within HEAD_MAX bytes stays unnamed.
  */
 static void
 learn_name(struct proxy *p, struct link *l, const uint8_t *data, size_t len)
 {
-	static const char key[] = "\"server_name\":\"";
-	const char *at, *end;
+	const char *head;
 	size_t room = HEAD_MAX - buf_len(&l->head);
+	char name[sizeof(l->name)];
 
-	if (buf_append(&l->head, data, len < room ? len : room) < 0)
+	if (room == 0 ||
+	    buf_append(&l->head, data, len < room ? len : room) < 0)
 		return;
-	end = (const char *)buf_data(&l->head) + buf_len(&l->head);
-	at =
-	    memmem(buf_data(&l->head), buf_len(&l->head), key, sizeof(key) - 1);
-	if (at == NULL)
+	head = (const char *)buf_data(&l->head);
+	l->from =
+	    find_name(p, head, head + buf_len(&l->head), name, sizeof(name));
+	if (l->from == PROXY_UNNAMED)
 		return;
-	at += sizeof(key) - 1;
-	end = memchr(at, '"', (size_t)(end - at));
-	if (end == NULL)
-		return;
-	text_format(l->name, sizeof(l->name), "%.*s", (int)(end - at), at);
+	text_set(l->name, sizeof(l->name), name);
 	buf_fini(&l->head);
-	l->from = node_of_name(p, l->name);
-	if (l->from == PROXY_UNNAMED || !link_is_refused(p, l->from, l->node))
+	if (!link_is_refused(p, l->from, l->node))
 		return;
 	link_count_refused(p, l->from, l->node);
 	link_kill(p, l);
@@ -362,9 +383,9 @@ link_add(struct proxy *p, const struct front *f, int from, int to)
 	if (l == NULL)
 		link_run_out(p, -ENOMEM, "add a link");
 	l->node = f->node;
-	l->from = f->clients ? LINK_CLIENTS : PROXY_UNNAMED;
-	if (f->clients)
-		text_set(l->name, sizeof(l->name), LINKS_CLIENT);
+	l->from = f->kind == LINKS_CLIENTS ? LINK_CLIENTS : PROXY_UNNAMED;
+	if (f->kind == LINKS_CLIENTS)
+		text_set(l->name, sizeof(l->name), LINKS_CLIENT_NAME);
 	buf_init(&l->head, HEAD_MAX);
 	end_init(l, 0, from);
 	end_init(l, 1, to);

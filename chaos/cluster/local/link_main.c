@@ -53,10 +53,10 @@ is_isolated(const struct proxy *p, const struct front *f)
 {
 	unsigned i;
 
-	if (f->clients)
+	if (f->kind == LINKS_CLIENTS)
 		return link_is_refused(p, LINK_CLIENTS, f->node);
 	for (i = 1; i <= CONFIG_NODES_MAX; i++)
-		if (p->fronts[0][i - 1].node != 0 && i != f->node &&
+		if (p->fronts[LINKS_ROUTES][i - 1].node != 0 && i != f->node &&
 		    !link_is_refused(p, i, f->node))
 			return false;
 	return true;
@@ -67,7 +67,7 @@ refuse_all(struct proxy *p, const struct front *f)
 {
 	unsigned i;
 
-	if (f->clients) {
+	if (f->kind == LINKS_CLIENTS) {
 		link_count_refused(p, LINK_CLIENTS, f->node);
 		return;
 	}
@@ -76,7 +76,7 @@ refuse_all(struct proxy *p, const struct front *f)
 	 * of them.
 	 */
 	for (i = 1; i <= CONFIG_NODES_MAX; i++)
-		if (p->fronts[0][i - 1].node != 0 && i != f->node)
+		if (p->fronts[LINKS_ROUTES][i - 1].node != 0 && i != f->node)
 			link_count_refused(p, i, f->node);
 }
 
@@ -134,7 +134,7 @@ front_listen(struct proxy *p, struct front *f)
 	}
 	say.u.link_front.node = f->node;
 	say.u.link_front.port = ntohs(a.sin_port);
-	say.u.link_front.clients = f->clients;
+	say.u.link_front.kind = (uint8_t)f->kind;
 	child_emit(&p->child, &say);
 	child_flush(&p->child);
 	return 0;
@@ -146,10 +146,10 @@ take_open(struct proxy *p, const struct msg_link_open *m)
 	struct front *f;
 	int err;
 
-	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+	if (m->node < 1 || m->node > CONFIG_NODES_MAX || m->kind >= LINKS_KINDS)
 		return;
 	text_set(p->names[m->node - 1], sizeof(p->names[0]), m->name);
-	f = &p->fronts[m->clients != 0][m->node - 1];
+	f = &p->fronts[m->kind][m->node - 1];
 	f->real_port = m->port;
 	if (f->node != 0)
 		/*
@@ -158,7 +158,7 @@ take_open(struct proxy *p, const struct msg_link_open *m)
 		 */
 		return;
 	f->node = m->node;
-	f->clients = m->clients != 0;
+	f->kind = (enum links_kind)m->kind;
 	err = front_listen(p, f);
 	if (err < 0)
 		child_diag(&p->child, err, "cannot listen for a link");

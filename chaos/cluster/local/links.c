@@ -26,13 +26,13 @@ links_start(struct links *l)
 
 int
 links_open(struct links *l, unsigned node, const char *name, uint16_t real_port,
-    bool clients)
+    enum links_kind kind)
 {
 	struct event ev = {.type = MESSAGE_LINK_OPEN};
 
 	ev.u.link_open.node = node;
 	ev.u.link_open.port = real_port;
-	ev.u.link_open.clients = clients;
+	ev.u.link_open.kind = (uint8_t)kind;
 	text_set(ev.u.link_open.name, sizeof(ev.u.link_open.name), name);
 	return aide_send(&l->aide, &ev);
 }
@@ -107,7 +107,7 @@ take_peer(struct links *l, const struct msg_link_peer *m)
 
 	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
 		return;
-	count = strcmp(m->from, LINKS_CLIENT) == 0 ? l->clients : l->open;
+	count = strcmp(m->from, LINKS_CLIENT_NAME) == 0 ? l->clients : l->open;
 	count += m->node - 1;
 	if (m->up)
 		(*count)++;
@@ -123,9 +123,9 @@ take_event(void *arg, const struct event *ev)
 
 	if (ev->type == MESSAGE_LINK_FRONT) {
 		node = ev->u.link_front.node;
-		if (node >= 1 && node <= CONFIG_NODES_MAX)
-			*(ev->u.link_front.clients ? &l->client_fronts[node - 1]
-						   : &l->fronts[node - 1]) =
+		if (node >= 1 && node <= CONFIG_NODES_MAX &&
+		    ev->u.link_front.kind < LINKS_KINDS)
+			l->fronts[ev->u.link_front.kind][node - 1] =
 			    ev->u.link_front.port;
 	} else if (ev->type == MESSAGE_LINK_FLOW)
 		take_flow(l, &ev->u.link_flow);
@@ -140,12 +140,12 @@ links_read(struct links *l)
 }
 
 bool
-links_are_open(const struct links *l, unsigned n, bool clients)
+links_are_open(const struct links *l, unsigned n, enum links_kind kind)
 {
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		if (l->fronts[i] == 0 || (clients && l->client_fronts[i] == 0))
+		if (l->fronts[kind][i] == 0)
 			return false;
 	return true;
 }
@@ -207,15 +207,16 @@ count_owned(pid_t pid, const unsigned long *inodes, int n)
 }
 
 int
-links_count_leaks(const pid_t *pids, const uint16_t *real_ports, unsigned n)
+links_count_leaks(const pid_t *pids, unsigned npids, const uint16_t *real_ports,
+    unsigned nports)
 {
 	unsigned long inodes[LEAKS_MAX];
-	int found = read_tcp(real_ports, n, inodes), leaks = 0;
+	int found = read_tcp(real_ports, nports, inodes), leaks = 0;
 	unsigned i;
 
 	if (found < 0)
 		return found;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < npids; i++)
 		if (pids[i] > 0)
 			leaks += count_owned(pids[i], inodes, found);
 	return leaks;

@@ -18,12 +18,20 @@
 #include "chaos/cluster/local/aide.h"
 #include "proto/config.h"
 
-#define LINKS_CLIENT "a client" /* who dials a front for clients */
+#define LINKS_CLIENT_NAME "a client" /* who dials a front for clients */
+
+/* What a server listens for: it has a front for each kind. */
+enum links_kind {
+	LINKS_ROUTES,
+	LINKS_CLIENTS,
+	LINKS_REMOTES, /* gateways, or leaf nodes */
+	LINKS_KINDS
+};
 
 struct links {
 	struct aide aide;
-	uint16_t fronts[CONFIG_NODES_MAX]; /* ports, 0 not yet */
-	uint16_t client_fronts[CONFIG_NODES_MAX];
+	/* ports, 0 not yet */
+	uint16_t fronts[LINKS_KINDS][CONFIG_NODES_MAX];
 	struct link_state {
 		/*
 		 * numbers of policies: the last one set, and the one that flow
@@ -40,17 +48,17 @@ struct links {
 int links_start(struct links *);
 
 /*
- * Ask for a front before a server's real port, for other servers or for
- * clients. A server names itself so when it dials another.
+ * Ask for a front before a server's real port of that kind. A server names
+ * itself so when it dials another.
  */
 int links_open(struct links *, unsigned node, const char *name,
-    uint16_t real_port, bool clients);
+    uint16_t real_port, enum links_kind);
 
 /* Take in what the proxies say. False once their process is gone. */
 bool links_read(struct links *);
 
-/* True once every one of n servers has its front (both, with clients). */
-bool links_are_open(const struct links *, unsigned n, bool clients);
+/* True once every one of n servers has its front of that kind. */
+bool links_are_open(const struct links *, unsigned n, enum links_kind);
 
 /*
  * Say what happens to bytes from one server to another; end connections;
@@ -63,10 +71,10 @@ bool links_flow(
     const struct links *, unsigned from, unsigned to, struct link_flow *);
 
 /*
- * Established connections of the processes pids[0..n) that end at one of
- * the real route ports: each is a leak. -errno when /proc can't be read.
+ * Established connections of the processes pids[0..npids) that end at one of
+ * these real ports: each is a leak. -errno when /proc can't be read.
  */
-int links_count_leaks(
-    const pid_t *pids, const uint16_t *real_ports, unsigned n);
+int links_count_leaks(const pid_t *pids, unsigned npids,
+    const uint16_t *real_ports, unsigned nports);
 
 #endif

@@ -169,7 +169,15 @@ local_drop(struct cluster *c, unsigned share)
 {
 	struct local *l = c->state;
 
-	return loss_set(&l->loss, share, l->links.fronts, c->n);
+	uint16_t ports[2 * CONFIG_NODES_MAX];
+	unsigned i, n = 0;
+
+	for (i = 0; i < c->n; i++) {
+		ports[n++] = l->links.fronts[LINKS_ROUTES][i];
+		if (l->nodes[i].remote != 0)
+			ports[n++] = l->links.fronts[LINKS_REMOTES][i];
+	}
+	return loss_set(&l->loss, share, ports, n);
 }
 
 static bool
@@ -284,18 +292,20 @@ static int
 local_links(struct cluster *c, unsigned *through, unsigned *past)
 {
 	struct local *l = c->state;
-	uint16_t ports[CONFIG_NODES_MAX];
+	uint16_t ports[2 * CONFIG_NODES_MAX];
 	pid_t pids[CONFIG_NODES_MAX];
-	unsigned i;
+	unsigned i, n = 0;
 	int leaks;
 
 	*through = 0;
 	for (i = 0; i < c->n; i++) {
-		ports[i] = l->nodes[i].route;
+		ports[n++] = l->nodes[i].route;
+		if (l->nodes[i].remote != 0)
+			ports[n++] = l->nodes[i].remote;
 		pids[i] = c->nodes[i].pid;
 		*through += l->links.open[i];
 	}
-	leaks = links_count_leaks(pids, ports, c->n);
+	leaks = links_count_leaks(pids, c->n, ports, n);
 	*past = leaks > 0 ? (unsigned)leaks : 0;
 	return leaks < 0 ? leaks : 0;
 }
@@ -342,12 +352,22 @@ assign_node(struct cluster *c, unsigned node, const char *bin)
 	struct local *l = c->state;
 	struct local_node *n = &l->nodes[node - 1];
 	struct cluster_node *cn = &c->nodes[node - 1];
+	unsigned cluster;
 
 	text_format(cn->name, sizeof(cn->name), "n%u", node);
 	text_set(n->bin, sizeof(n->bin), bin);
 	n->client = ports_take(&l->ports);
 	n->http = ports_take(&l->ports);
 	n->route = ports_take(&l->ports);
+	cluster = topology_cluster(&l->topology, node);
+	cn->is_apart = topology_is_apart(&l->topology, c->config, cluster);
+	cn->group = l->topology.has_leafs ? cluster : 0;
+	if (l->topology.has_gateways ||
+	    (l->topology.has_leafs && cluster == 0)) {
+		n->remote = ports_take(&l->ports);
+		if (n->remote == 0)
+			return -EADDRNOTAVAIL;
+	}
 	if (profile_is_cheap(c->config->server_bin))
 		n->profile = ports_take(&l->ports);
 	if (n->client == 0 || n->http == 0 || n->route == 0)
@@ -383,6 +403,38 @@ assign_nodes(struct cluster *c)
 	return 0;
 }
 
+/* Its fronts, of all kinds that it has or will have. */
+static int
+open_fronts(struct cluster *c, unsigned node)
+{
+	struct local *l = c->state;
+	const struct local_node *n = &l->nodes[node - 1];
+	const char *name = c->nodes[node - 1].name;
+	int err = links_open(&l->links, node, name, n->route, LINKS_ROUTES);
+
+	if (err == 0 && server_has_client_front(c))
+		err =
+		    links_open(&l->links, node, name, n->client, LINKS_CLIENTS);
+	if (err == 0 && n->remote != 0)
+		err =
+		    links_open(&l->links, node, name, n->remote, LINKS_REMOTES);
+	return err;
+}
+
+static bool
+fronts_are_open(const struct cluster *c)
+{
+	const struct local *l = c->state;
+	unsigned remotes = 0;
+
+	while (remotes < c->n && l->nodes[remotes].remote != 0)
+		remotes++;
+	return links_are_open(&l->links, c->n, LINKS_ROUTES) &&
+	       links_are_open(&l->links, remotes, LINKS_REMOTES) &&
+	       (!server_has_client_front(c) ||
+		   links_are_open(&l->links, c->n, LINKS_CLIENTS));
+}
+
 static int
 open_links(struct cluster *c)
 {
@@ -391,15 +443,9 @@ open_links(struct cluster *c)
 	unsigned i;
 	int err = links_start(&l->links);
 
-	for (i = 0; err == 0 && i < c->n; i++) {
-		err = links_open(&l->links, i + 1, c->nodes[i].name,
-		    l->nodes[i].route, false);
-		if (err == 0 && server_has_client_front(c))
-			err = links_open(&l->links, i + 1, c->nodes[i].name,
-			    l->nodes[i].client, true);
-	}
-	while (err == 0 &&
-	       !links_are_open(&l->links, c->n, server_has_client_front(c))) {
+	for (i = 1; err == 0 && i <= c->n; i++)
+		err = open_fronts(c, i);
+	while (err == 0 && !fronts_are_open(c)) {
 		if (chaos_is_stopping(c->chaos))
 			err = -EINTR;
 		if (chaos_time(c->chaos) >= deadline) {
@@ -449,8 +495,7 @@ local_node_renew(struct cluster *c, unsigned node)
 	if (err == 0)
 		err = server_write_config(c, node);
 	if (err == 0)
-		err = links_open(
-		    &l->links, node, cn->name, l->nodes[node - 1].route, false);
+		err = open_fronts(c, node);
 	return err;
 }
 
@@ -560,11 +605,40 @@ try_clocks(struct cluster *c)
 	return -ENOTSUP;
 }
 
-#define STORE_OPTIONS 2 /* the first ones */
+#define OWN_OPTIONS 4 /* the first ones */
 
 /* Logins and TLS are for what a user's own configuration wants. */
-static const char *const local_options[] = {"encryption", "sync", "creds",
-    "sys-creds", "tls", "tls-ca", "tls-cert", "tls-key", "tls-hostname", NULL};
+static const char *const local_options[] = {"topology", "js-domain",
+    "encryption", "sync", "creds", "sys-creds", "tls", "tls-ca", "tls-cert",
+    "tls-key", "tls-hostname", NULL};
+
+/* What goes with which topology. */
+static int
+topology_check(const struct run_config *c, char *why)
+{
+	struct topology t;
+
+	if (topology_read(c, &t, why) < 0)
+		return -EINVAL;
+	why[0] = '\0';
+	if (c->js_domain[0] != '\0' && !t.has_leafs)
+		text_format(why, OPTION_WHY_MAX,
+		    "--js-domain \"%s\": goes with --cluster external, or "
+		    "with --topology leaf:N+M",
+		    c->js_domain);
+	else if (t.has_leafs && strcmp(c->js_domain, TOPOLOGY_HUB) != 0 &&
+		 strcmp(c->js_domain, TOPOLOGY_LEAF) != 0)
+		text_format(why, OPTION_WHY_MAX,
+		    "--js-domain \"%s\": of --topology \"%s\" it is hub or "
+		    "leaf",
+		    c->js_domain, c->topology);
+	else if (t.n > 1 && c->server_conf[0] != '\0')
+		text_format(why, OPTION_WHY_MAX,
+		    "--topology \"%s\": goes without --server-conf, whose "
+		    "gateways and leaf nodes would be others",
+		    c->topology);
+	return why[0] == '\0' ? 0 : -EINVAL;
+}
 
 static int
 local_validate(const struct run_config *c, char *why)
@@ -573,7 +647,7 @@ local_validate(const struct run_config *c, char *why)
 	const struct option_spec *row;
 	const char *const *o;
 
-	for (o = local_options + STORE_OPTIONS;
+	for (o = local_options + OWN_OPTIONS;
 	     *o != NULL && c->server_conf[0] == '\0'; o++) {
 		row = option_find(config_options, *o);
 		if (option_is_default(row, c))
@@ -585,11 +659,16 @@ local_validate(const struct run_config *c, char *why)
 		    *o, value);
 		return -EINVAL;
 	}
-	if (c->replicas <= c->servers)
+	if (topology_check(c, why) < 0)
+		return -EINVAL;
+	if (c->replicas <= topology_home(c))
 		return conf_merge_check(c, why, OPTION_WHY_MAX);
-	text_format(why, OPTION_WHY_MAX,
-	    "--replicas %llu: more than --servers %llu",
-	    (unsigned long long)c->replicas, (unsigned long long)c->servers);
+	text_format(why, OPTION_WHY_MAX, "--replicas %llu: more than %s %u",
+	    (unsigned long long)c->replicas,
+	    strcmp(c->topology, TOPOLOGY_PLAIN) == 0
+		? "--servers"
+		: "the servers of a cluster:",
+	    topology_home(c));
 	return -EINVAL;
 }
 
@@ -645,6 +724,8 @@ local_prepare(struct cluster *c)
 	int err;
 
 	make_base(c);
+	/* The command line was refused if it can't be read. */
+	(void)topology_read(c->config, &l->topology, c->why);
 	l->conf_error = read_confs(c); /* told by local_up() */
 	if (lacks_system_login(c)) {
 		text_set(c->why, sizeof(c->why),

@@ -13,9 +13,11 @@
 #include "chaos/cluster/local/loss.h"
 #include "chaos/cluster/local/output.h"
 #include "chaos/cluster/local/ports.h"
+#include "proto/topology.h"
 
 struct local_node {
 	uint16_t client, http, route;
+	uint16_t remote;  /* for gateways or leaf nodes; 0: none */
 	uint16_t profile; /* 0: it has no such port */
 	char bin[CONFIG_PATH_MAX];
 	bool should_run;
@@ -29,6 +31,7 @@ struct local_node {
 };
 
 struct local {
+	struct topology topology;
 	struct links links;
 	struct loss loss;
 	struct drives drives;

@@ -11,7 +11,7 @@
 #include "proto/base/rng.h"
 #include "proto/config.h"
 
-#define PORTS_MAX (4 * CONFIG_NODES_MAX)
+#define PORTS_MAX (5 * CONFIG_NODES_MAX)
 
 struct ports {
 	struct rng rng;

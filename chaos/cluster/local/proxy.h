@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "chaos/cluster/cluster.h"
+#include "chaos/cluster/local/links.h"
 #include "proto/base/buf.h"
 #include "proto/base/rng.h"
 #include "proto/child.h"
@@ -32,8 +33,8 @@ struct watch {
 
 struct front {
 	struct watch watch;
-	unsigned node;
-	bool clients;
+	unsigned node; /* 0: not opened */
+	enum links_kind kind;
 	uint16_t real_port;
 };
 
@@ -79,7 +80,7 @@ struct proxy {
 	struct child child;
 	int epoll_fd;
 	struct watch commands;
-	struct front fronts[2][CONFIG_NODES_MAX]; /* [1] for clients */
+	struct front fronts[LINKS_KINDS][CONFIG_NODES_MAX];
 	char names[CONFIG_NODES_MAX][32];
 	struct direction directions[PROXY_SIDES][PROXY_SIDES]; /* from, to */
 	struct rng rng;					       /* jitter */

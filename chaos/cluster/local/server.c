@@ -62,8 +62,9 @@ server_client_port(const struct cluster *c, unsigned node)
 {
 	const struct local *l = c->state;
 
-	return server_has_client_front(c) ? l->links.client_fronts[node - 1]
-					  : l->nodes[node - 1].client;
+	return server_has_client_front(c)
+		   ? l->links.fronts[LINKS_CLIENTS][node - 1]
+		   : l->nodes[node - 1].client;
 }
 
 int
@@ -71,7 +72,8 @@ server_write_config(struct cluster *c, unsigned node)
 {
 	struct local *l = c->state;
 	const struct local_node *n = &l->nodes[node - 1];
-	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32], name[32];
+	char dir[CONFIG_PATH_MAX], path[CONFIG_PATH_MAX + 32];
+	char name[TOPOLOGY_FULL_MAX];
 	struct conf_server s = {.name = c->nodes[node - 1].name,
 	    .dir = dir,
 	    .client = n->client,
@@ -79,10 +81,12 @@ server_write_config(struct cluster *c, unsigned node)
 	    .route = n->route,
 	    .profile = n->profile,
 	    .advertise = (uint16_t)server_client_port(c, node),
-	    .cluster = c->n > 1 ? name : NULL,
-	    .fronts = l->links.fronts,
+	    .remote = n->remote,
+	    .cluster = name,
+	    .topology = &l->topology,
+	    .fronts = l->links.fronts[LINKS_ROUTES],
+	    .remotes = l->links.fronts[LINKS_REMOTES],
 	    .node = node,
-	    .n = c->n,
 	    .max_connections = c->nodes[node - 1].config_mark,
 	    .is_tagged = config_list_has(c->config->mayhem, "move_stream")};
 	struct buf out;
@@ -90,8 +94,7 @@ server_write_config(struct cluster *c, unsigned node)
 
 	server_dir(c, node, dir, sizeof(dir));
 	text_format(path, sizeof(path), "%s/server.conf", dir);
-	text_format(
-	    name, sizeof(name), "nb_%llx", (unsigned long long)c->config->run);
+	topology_base(c->config, name);
 	buf_init(&out, CONF_WRITE_MAX);
 	err = conf_merge_write(&l->confs[node - 1], &s, &out);
 	if (err == 0)

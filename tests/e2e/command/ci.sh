@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # What CI servers get: the script that runs natsburn for them, the summaries in
-# Markdown, the templates; and the image, which works where nothing else is.
+# Markdown, the templates; and the image and the tarball, which work where nothing else is.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -47,6 +47,26 @@ if python3 -c 'import yaml' 2>/dev/null; then
 		for path in sys.argv[1:]:
 		    assert yaml.safe_load(open(path, encoding="utf-8")), path
 	END
+fi
+
+# -- the tarball
+
+build=$(dirname "$NATSBURN")
+if [ -e "$build/completion.bash" ] && command -v cmake >/dev/null; then
+	"$root/scripts/tarball" --build "$build" nb.tar.gz >out 2>err ||
+		fail "scripts/tarball: $(<err)"
+	mkdir "a place"
+	tar -C "a place" -xzf nb.tar.gz
+	ln -s "$work/a place/$(<out)/bin/natsburn" link
+	env -i PATH=/usr/bin:/bin NATSBURN_TEST_MARK="$mark" \
+		./link "${liar[@]}" --out unpacked >out 2>err ||
+		fail "the tarball's natsburn: $(<err)"
+	# It takes the libraries beside it, and no others but the C library's.
+	env -i LD_LIBRARY_PATH="$(echo "a place"/*/lib/natsburn)" ldd \
+		"a place"/*/libexec/natsburn >linked
+	! grep '=> ' linked |
+		grep -Ev 'a place/|/lib(c|m|pthread|dl|rt|resolv)\.so' >&2 ||
+		fail "it is linked with what it does not have"
 fi
 
 # -- the image

@@ -73,14 +73,16 @@ publish_update(struct worker *w, struct kv_update *u, bool *duplicate)
 {
 	jsPubAck *ack = NULL;
 	jsErrCode code = 0;
+	char subject[SESSION_API_MAX];
 	jsPubOptions o;
 	natsStatus st;
 
+	session_put_subject(&w->session, u->subject, subject);
 	session_publish_options(&o, u->message_id, ATTEMPT_MS);
 	o.ExpectLastSubjectSeq = u->expected;
 	o.ExpectNoMessage = u->expected == 0;
 	st = js_Publish(
-	    &ack, w->session.js, u->subject, u->data, (int)u->size, &o, &code);
+	    &ack, w->session.js, subject, u->data, (int)u->size, &o, &code);
 	if (st == NATS_OK) {
 		u->revision = ack->Sequence;
 		*duplicate = ack->Duplicate;

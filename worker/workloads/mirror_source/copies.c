@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "proto/base/text.h"
+#include "proto/topology.h"
 #include "worker/workloads/mirror_source/mirror_source.h"
 
 #define FILTERED_MAX 3 /* subjects that are taken, where not all are */
@@ -249,9 +250,28 @@ write_part(struct worker *w, const struct part *p)
 	return to;
 }
 
+/*
+ * In clusters that gateways connect copies are spread, so that some are in
+ * another than their origins, which are where this client is.
+ */
+static void
+put_placement(const struct worker *w, cJSON *tree, uint32_t i)
+{
+	char why[OPTION_WHY_MAX], base[TOPOLOGY_FULL_MAX];
+	char cluster[TOPOLOGY_FULL_MAX];
+	struct topology t;
+
+	if (topology_read(&w->config, &t, why) < 0 || !t.has_gateways)
+		return;
+	topology_base(&w->config, base);
+	topology_full_name(&t, base, i % t.n, cluster);
+	json_put_text(json_put_object(tree, "placement"), "cluster", cluster);
+}
+
 /* The request; the caller frees it. NULL without memory. */
 static char *
-write_plan(struct worker *w, const char *name, const struct plan *c)
+write_plan(
+    struct worker *w, const char *name, const struct plan *c, uint32_t copy)
 {
 	cJSON *tree = cJSON_CreateObject(), *list = NULL;
 	char *text = NULL;
@@ -267,6 +287,7 @@ write_plan(struct worker *w, const char *name, const struct plan *c)
 	json_put_text(tree, "storage", w->config.storage);
 	json_put_number(tree, "num_replicas", (double)c->replicas);
 	json_put_bool(tree, "allow_direct", true);
+	put_placement(w, tree, copy);
 	if (c->is_mirror) {
 		json_put(tree, "mirror", write_part(w, &c->parts[0]));
 		json_put_bool(tree, "mirror_direct", true);
@@ -342,14 +363,14 @@ mirror_copy_setup(struct worker *w, uint32_t i)
 
 	stream_name(w, (uint32_t)o->store.streams + i, name);
 	draw_plan(w, i, &c);
-	text = write_plan(w, name, &c);
+	text = write_plan(w, name, &c, i);
 	if (text != NULL &&
 	    operate_ask(w, "STREAM.CREATE", name, text, &answer) !=
 		OUTCOME_OK &&
 	    w->session.code != 0) {
 		free(text);
 		forget_unknown(&c, NULL);
-		text = write_plan(w, name, &c);
+		text = write_plan(w, name, &c, i);
 	}
 	if (text == NULL)
 		err = -ENOMEM;
