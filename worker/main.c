@@ -108,10 +108,35 @@ emit_refused(struct worker *w, int err)
 	child_flush(&w->child);
 }
 
+/*
+ * Nothing may be left on servers of others: who may not delete streams makes
+ * none. Asked of one that isn't there; any answer will do.
+ */
+static int
+may_delete(struct worker *w)
+{
+	char stream[64];
+	natsStatus st;
+	jsErrCode code = 0;
+
+	if (w->ops->needs_no_cluster || w->config.servers_are_ours)
+		return 0;
+	worker_stream_name(w, "none", stream, sizeof(stream));
+	st = js_DeleteStream(w->session.js, stream, NULL, &code);
+	session_note(&w->session, st, code);
+	return denial_permission(w) != NULL
+		   ? denial_say(w, "cannot delete streams, and makes none")
+		   : 0;
+}
+
 static int
 play_setup(struct worker *w)
 {
-	return w->ops->setup != NULL ? w->ops->setup(w) : 0;
+	int err = may_delete(w);
+
+	if (err == 0 && w->ops->setup != NULL)
+		err = w->ops->setup(w);
+	return err;
 }
 
 static int

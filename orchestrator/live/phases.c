@@ -658,6 +658,35 @@ has_violation(const struct run *r)
 	return false;
 }
 
+/* A worker may not do what the test needs: the others needn't end well. */
+static void
+end_load(struct run *r)
+{
+	struct child_slot *s;
+	uint32_t i;
+
+	for (i = 1; i <= r->nworkers; i++) {
+		s = load_worker(r, i);
+		if (s != NULL)
+			children_stop(r->children, s, CLOCK_S);
+	}
+	if (r->setup != NULL)
+		children_stop(r->children, r->setup, CLOCK_S);
+	r->step = 1;
+}
+
+/* Once they have, what streams there are is known, if there are any. */
+static void
+clean_after_load(struct run *r)
+{
+	if (!workers_finished(r, true) || !workers_finished(r, false) ||
+	    merge_waiting(r->merge) > 0)
+		return;
+	if (ledger_stream(judge_ledger(r->history.judge), 0) != NULL)
+		r->cleaner = add_child(r, "worker", "clean", false);
+	r->step = 2;
+}
+
 static void
 clean_enter(struct run *r)
 {
@@ -665,7 +694,9 @@ clean_enter(struct run *r)
 	set_deadline(r, left_of_end(r, last_time(r)) - last_time(r) / 4);
 	if (cluster_find(r->config.cluster)->owner != OWNER_OTHERS)
 		return;
-	if (has_violation(r))
+	if (r->doomed)
+		end_load(r); /* and then */
+	else if (has_violation(r))
 		progress_say(&r->progress,
 		    "the run's streams (NB_%llX_...) are kept as evidence",
 		    (unsigned long long)r->config.run);
@@ -676,11 +707,20 @@ clean_enter(struct run *r)
 static bool
 clean_is_over(struct run *r)
 {
+	if (r->step == 1)
+		clean_after_load(r);
 	if (r->cleaner == NULL)
-		return true;
+		return r->step != 1;
 	if (r->cleaner->state == CHILD_READY)
 		send_streams(r, r->cleaner);
 	return r->cleaner->state == CHILD_FINISHED;
+}
+
+static void
+clean_late(struct run *r)
+{
+	give_up(r);
+	r->step = 2;
 }
 
 /* down: save what the servers can tell, then end them */
@@ -753,7 +793,7 @@ static const struct phase_ops phases[PHASES] = {
     [PHASE_DRAIN] = {0, drain_enter, drain_is_over, drain_late},
     [PHASE_SETTLE] = {0, settle_enter, settle_is_over, give_up},
     [PHASE_AUDIT] = {0, audit_enter, audit_is_over, audit_late},
-    [PHASE_CLEAN] = {0, clean_enter, clean_is_over, give_up},
+    [PHASE_CLEAN] = {0, clean_enter, clean_is_over, clean_late},
     [PHASE_DOWN] = {20 * CLOCK_S, down_enter, down_is_over, down_late},
     [PHASE_END] = {0, NULL, NULL, NULL},
 };
@@ -794,8 +834,9 @@ phase_poll(struct run *r)
 		r->deadline_ns = 0;
 		p->late(r);
 	}
-	if (r->doomed && r->phase < PHASE_DOWN) {
-		phase_enter(r, PHASE_DOWN);
+	/* Who was refused something may have made streams before. */
+	if (r->doomed && r->phase < PHASE_DOWN && r->phase != PHASE_CLEAN) {
+		phase_enter(r, r->is_refused ? PHASE_CLEAN : PHASE_DOWN);
 		return;
 	}
 	/* Before there is load there is nothing to heal or judge. */

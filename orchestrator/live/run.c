@@ -272,6 +272,7 @@ steer(struct run *r, struct child_slot *s, const struct event *ev)
 	case MESSAGE_CLUSTER_FAILED:
 	case MESSAGE_SKIPPED:
 		r->doomed = true;
+		r->is_refused = s != r->chaos && r->phase < PHASE_CLEAN;
 		break;
 	case MESSAGE_STREAM:
 	case MESSAGE_CONSUMER:

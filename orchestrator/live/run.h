@@ -61,6 +61,7 @@ struct run {
 	struct msg_node nodes[CONFIG_NODES_MAX]; /* [0] is node 1 */
 	bool is_up, all_healed, settled, is_unsettled, compared, dumped;
 	bool interrupted, stopped, doomed, killed, concluding;
+	bool is_refused; /* doomed, for a worker may not do something */
 	bool has_journal, journal_failed;
 	unsigned moments;  /* that chaos waits for, as bits */
 	uint64_t aimed_ns; /* since when */

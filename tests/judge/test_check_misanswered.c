@@ -227,6 +227,66 @@ too_full(void **state)
 	store_end(&s);
 }
 
+/* Somebody seals the stream, and hears of it as of other changes. */
+static void
+sealed(struct store_story *s, enum message_type outcome)
+{
+	struct event ev = {.type = MESSAGE_SEAL_INVOKE};
+
+	store_begin(s, &(struct msg_contents){.allow_rollup = 1});
+	s->more = look_again;
+	store_publish_many(s, 10, 5);
+	ev.u.seal_invoke.stream = STORE_STREAM;
+	ev.u.seal_invoke.id = message_id(5, ++s->counter);
+	ev.u.seal_invoke.attempt = 1;
+	store_feed(s, &ev);
+	if (outcome == MESSAGE_CHANGE_OK || outcome == MESSAGE_CHANGE_UNKNOWN)
+		store_changed(s, outcome, message_id(5, s->counter));
+}
+
+/* What a stream takes after it was sealed; and what it need not refuse. */
+static void
+seals(void **state)
+{
+	static const struct msg_remove_invoke m = {
+	    .how = REMOVER_DELETE, .first = 3, .last = 3};
+	struct msg_publish_terms t;
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	sealed(&s, MESSAGE_CHANGE_OK);
+	store_publish(&s, 1);
+	store_end_with(&s, ANOMALY_MISANSWERED, VOWED);
+	sealed(&s, MESSAGE_CHANGE_OK);
+	store_changed(&s, MESSAGE_CHANGE_OK, store_remove(&s, &m));
+	store_drop(&s, 3, 3);
+	store_end_with(&s, ANOMALY_MISANSWERED, VOWED);
+	/* A fault between: another leader may not know of it yet. */
+	sealed(&s, MESSAGE_CHANGE_OK);
+	store_fault(&s);
+	store_publish(&s, 1);
+	store_end_with(&s, ANOMALY_MISANSWERED, CLASS_WARNING);
+	/* Legal: refused; or not known to be sealed, or not yet. */
+	sealed(&s, MESSAGE_CHANGE_OK);
+	refused(&s, store_remove(&s, &m), "message delete not permitted");
+	store_end(&s);
+	for (i = 0; i < 2; i++) {
+		sealed(&s, i == 0 ? MESSAGE_CHANGE_UNKNOWN : MESSAGE_TICK);
+		store_publish(&s, 1);
+		refused(
+		    &s, store_remove(&s, &m), "message delete not permitted");
+		store_end(&s);
+	}
+	/* One that had been sent before. */
+	sealed(&s, MESSAGE_TICK);
+	t = store_terms(&s, 1);
+	store_sent(&s, &t);
+	store_changed(&s, MESSAGE_CHANGE_OK, message_id(5, s.counter - 1));
+	store_acked(&s, t.id, s.last + 1, false);
+	store_end(&s);
+}
+
 int
 main(void)
 {
@@ -235,6 +295,7 @@ main(void)
 	    cmocka_unit_test(legal),
 	    cmocka_unit_test(rollups),
 	    cmocka_unit_test(too_full),
+	    cmocka_unit_test(seals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,28 @@ operate_remove(struct worker *w, struct operation *op)
 		op->at->is_full = false;
 }
 
+static void
+tell_seal(struct worker *w, const struct operation *op)
+{
+	struct event ev = {.type = MESSAGE_SEAL_INVOKE};
+
+	ev.u.seal_invoke.stream = op->stream;
+	ev.u.seal_invoke.id = op->id;
+	ev.u.seal_invoke.attempt = op->attempt;
+	child_emit(&w->child, &ev);
+}
+
+bool
+operate_seal(struct worker *w, struct operation *op, const char *text)
+{
+	struct change c = {.tell = tell_seal,
+	    .verb = "STREAM.UPDATE",
+	    .patience_ns = REMOVE_NS};
+
+	text_set(c.text, sizeof(c.text), text);
+	return change(w, op, &c);
+}
+
 void
 operate_limit(struct worker *w, struct operation *op, const char *text)
 {

@@ -105,12 +105,14 @@ accounts { A { users: [{ user: a, password: a }], jetstream: {
 	max_streams: 1, max_file: 1MB, max_mem: 0 } }
 	B { users: [{ user: b, password: b }] }
 	C { jetstream: enabled, users: [{ user: c, password: c, permissions: {
-		publish: { deny: ["$JS.API.STREAM.>"] } } }] }
+		publish: { deny: ["$JS.API.STREAM.CREATE.>"] } } }] }
 	D { jetstream: enabled, users: [
 		{ user: d, password: d, permissions: {
 			publish: { deny: ["nb.>", "$KV.>"] } } }
 		{ user: e, password: e, permissions: {
-			publish: { deny: ["$JS.ACK.>"] } } }] } }'
+			publish: { deny: ["$JS.ACK.>"] } } }
+		{ user: f, password: f, permissions: {
+			publish: { deny: ["$JS.API.STREAM.DELETE.>"] } } }] } }'
 denied kv-cas '10039|10076' --replicas 1 --user b --password b
 denied kv-cas '(?i)permissions violation.*STREAM.CREATE' \
 	--replicas 1 --user c --password c
@@ -119,6 +121,10 @@ denied queue-group-consumer 'consumer may not .*Permissions.*JS.ACK' \
 	--replicas 1 --user e --password e
 denied queue-group-consumer 'publisher may not .*to "nb' \
 	--replicas 1 --user d --password d
+denied kv-cas 'cannot delete .*makes none: .*STREAM.DELETE' --replicas 1 \
+	--user f --password f
+[ -z "$(find "$work/server/store" -path '*D/streams/NB_*')" ] ||
+	fail "streams are left that may not be deleted"
 denied kv-cas 'client may not .*to ".KV' --replicas 1 --user d --password d
 denied stream-store 'may not .*to "nb' --replicas 1 --user d --password d
 denied queue-group-consumer '\(1[0-9]{4}\): an account limit' --replicas 1 \

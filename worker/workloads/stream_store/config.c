@@ -78,6 +78,7 @@ store_config_draw(const struct worker *w, uint32_t i, struct store_config *c)
 	c->is_memory = strcmp(w->config.storage, "memory") == 0;
 	c->is_unbounded = kind == KIND_UNBOUNDED;
 	c->changes_limits = one_of(&r, 2) && !config_edits_streams(&w->config);
+	c->is_sealed = !c->allow_ttl && c->limits.age_ns == 0 && one_of(&r, 2);
 	if (c->allow_ttl && c->allow_rollup && !o->from_one && one_of(&r, 2))
 		c->marker_ns = between(&r, 1, 5) * CLOCK_S;
 }

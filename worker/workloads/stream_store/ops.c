@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "proto/base/text.h"
 #include "worker/workloads/stream_store/stream_store.h"
 
 #define LEVEL_2_11   1	 /* of the API: batch and multi-last, TTL */
@@ -211,6 +212,18 @@ send_limits(struct worker *w, struct operation *op)
 
 	store_config_write(w, op->stream, config_of(w, op), &op->limits, text);
 	operate_limit(w, op, text);
+}
+
+bool
+store_seal(struct worker *w, struct operation *op)
+{
+	char text[OPERATE_TEXT_MAX];
+
+	store_config_write(
+	    w, op->stream, config_of(w, op), &config_of(w, op)->limits, text);
+	text[strlen(text) - 1] = '\0'; /* the brace */
+	text_add(text, sizeof(text), ",\"sealed\":true}");
+	return operate_seal(w, op, text);
 }
 
 static bool

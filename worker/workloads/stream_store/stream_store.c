@@ -114,6 +114,47 @@ store_step(struct worker *w)
 	return 0;
 }
 
+/* What a sealed stream has to refuse. */
+static void
+try_sealed(struct worker *w, uint32_t stream)
+{
+	struct store_state *s = w->state;
+	struct operation op = {
+	    .at = &s->operate.streams[stream], .stream = stream};
+
+	store_draw_publish(w, &op);
+	operate_put(w, &op);
+	op = (struct operation){.at = op.at, .stream = stream};
+	operate_set_delete(&op, op.at->last);
+	if (op.at->last != 0)
+		operate_remove(w, &op);
+	op = (struct operation){.at = op.at, .stream = stream};
+	operate_set_purge(&op, op.at->last + 1);
+	if (op.at->last != 0)
+		operate_remove(w, &op);
+}
+
+/* One client seals streams while others may be at their last operation. */
+static int
+drain(struct worker *w)
+{
+	const struct store_options *o = w->options;
+	struct store_state *s = w->state;
+	uint64_t end = clock_mono_ns() + w->config.op_timeout_ns / 2;
+	struct operation op;
+	uint32_t i;
+
+	for (i = 0; w->index == 0 && i < o->streams && clock_mono_ns() < end;
+	     i++) {
+		op = (struct operation){
+		    .at = &s->operate.streams[i], .stream = i};
+		if (op.at->is_known && s->configs[i].is_sealed &&
+		    store_seal(w, &op))
+			try_sealed(w, i);
+	}
+	return 0;
+}
+
 /* Markers are told as such. */
 static bool
 tell_scanned(struct worker *w, uint32_t stream, const struct scan_seen *seen,
@@ -156,6 +197,7 @@ const struct workload_ops workload_stream_store = {
     .begin = begin,
     .step = store_step,
     .command = operate_command,
+    .drain = drain,
     .end = store_end,
     .audit = audit,
 };

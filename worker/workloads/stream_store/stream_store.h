@@ -31,6 +31,7 @@ struct store_config {
 	bool changes_limits; /* in the run */
 	/* Removals without a bound may be drawn: see store_config_draw(). */
 	bool is_unbounded;
+	bool is_sealed; /* in the end; then nothing in it may grow old */
 };
 
 /* What a client does many times in a row. */
@@ -79,6 +80,9 @@ const struct store_config *store_config(const struct worker *, uint32_t i);
 
 /* ops.c: the table. */
 extern const struct operate_ops store_operate;
+
+/* Seal a stream: true when that is confirmed. */
+bool store_seal(struct worker *, struct operation *);
 
 /* A publish to a subject, not drawn by a row. */
 void store_draw_publish(struct worker *, struct operation *);
