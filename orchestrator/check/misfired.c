@@ -8,14 +8,14 @@
  * what was sent and what still waits.
  *
  * Why no legal behaviour trips it: that a message came before its time is said
- * by the clock of the leader alone, which decided it and stamped it. What
- * compares times of servers with those of clients convicts on one host only,
- * and where no clock was set meanwhile. Late is what took longer than
- * --op-timeout of the availability clock. Whatever may have removed a schedule
- * counts from when it was sent, for ever if it was not answered. What came
- * twice, or after a confirmed removal, is a warning unless one leader was
- * steady. Nothing that is not there is concluded when the stream changed
- * during the scan.
+ * by the clock of the leader alone, which decided it and stamped it; a fault
+ * may set that between the two. What compares times of servers with those of
+ * clients convicts on one host only, and where no clock was set meanwhile. Late
+ * is what took longer than --op-timeout of the availability clock. Whatever may
+ * have removed a schedule counts from when it was sent, for ever if it was not
+ * answered. What came twice, or after a confirmed removal, is a warning unless
+ * one leader was steady. Nothing that is not there is concluded when the stream
+ * changed during the scan.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@
 #include "proto/base/array.h"
 
 #define PLANS_MAX  (1u << 18)		 /* that are judged */
-#define EARLY_NS   INT64_C(250000000)	 /* of a clock that is set back a bit */
+#define EARLY_NS   UINT64_C(250000000)	 /* of a clock that is set back a bit */
 #define ROUND_NS   UINT64_C(500000000)	 /* periods begin at whole seconds */
 #define SLACK_NS   UINT64_C(1000000000)	 /* between two clocks of one host */
 #define LEAST_NS   UINT64_C(10000000000) /* with a short --op-timeout */
@@ -282,6 +282,15 @@ is_one_clock(const struct check *c)
 	       strcmp(c->config->cluster, "local") == 0;
 }
 
+/* Is it before a time, whatever faults have done to clocks? */
+static bool
+is_before(const struct check *c, int64_t stamp_ns, int64_t at_ns)
+{
+	return stamp_ns < at_ns &&
+	       (uint64_t)at_ns - (uint64_t)stamp_ns >
+		   EARLY_NS + contents_apart_ns(c->contents);
+}
+
 /* So long what is due may take. */
 static uint64_t
 late_ns(const struct check *c)
@@ -436,15 +445,16 @@ judge_repeat(struct check *c, struct plan *p, const struct msg_fired *m)
 
 	span_ns[0] = mono_of(c, p->stamps[1]);
 	span_ns[1] = mono_of(c, m->stamp_ns);
-	if (bound != 0 && m->stamp_ns + EARLY_NS < bound) {
+	if (bound != 0 && is_before(c, m->stamp_ns, bound)) {
 		if (p->fired == 0)
 			raise_early(c, p, m, bound);
 		else if (is_one_clock(c))
 			raise_steady(c, p, m->seq, span_ns,
 			    " before it was due again: it came twice");
-	} else if (m->next_ns == 0 || m->next_ns > m->stamp_ns +
-						       (int64_t)p->every_ns +
-						       (int64_t)SLACK_NS) {
+	} else if (m->next_ns == 0 ||
+		   m->next_ns > m->stamp_ns + (int64_t)p->every_ns +
+				    (int64_t)SLACK_NS +
+				    (int64_t)contents_apart_ns(c->contents)) {
 		struct anomaly a = anomaly_of(p, m->seq);
 
 		check_raise(c, &a,
@@ -462,7 +472,7 @@ judge_once(struct check *c, struct plan *p, const struct msg_fired *m)
 {
 	uint64_t due_ns = due_of(c, p), came_ns = mono_of(c, m->stamp_ns);
 
-	if (m->stamp_ns + EARLY_NS < p->at_ns)
+	if (is_before(c, m->stamp_ns, p->at_ns))
 		raise_early(c, p, m, p->at_ns);
 	else if (!was_gone(c, p, m) && p->ok_ns != 0 &&
 		 is_late(c, due_ns, came_ns))

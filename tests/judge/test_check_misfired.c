@@ -474,6 +474,31 @@ other_clocks(void **state)
 		}
 }
 
+/* A fault may set the leader's clock back by 3 s while it sends one. */
+static void
+early_by_a_step(void **state)
+{
+	static const struct tale tales[] = {
+	    {.due = 5 * CLOCK_S, .came = 3 * CLOCK_S},
+	    {.due = 5 * CLOCK_S, .came = CLOCK_S}};
+	struct event ev = {.type = MESSAGE_CLOCK_SET};
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	ev.u.clock_set.least_ns = -3 * (int64_t)CLOCK_S;
+	for (i = 0; i < 2; i++) {
+		begin(&s);
+		store_feed(&s, &ev);
+		put(&s, &tales[i], NULL);
+		store_pass(&s, LATE + 30 * CLOCK_S);
+		if (i == 0)
+			end(&s);
+		else
+			end_with(&s, VOWED);
+	}
+}
+
 /* One schedule after the other on a subject, and another try of the scan. */
 static void
 true_schedules(void **state)
@@ -515,6 +540,7 @@ main(void)
 	    cmocka_unit_test(unknown),
 	    cmocka_unit_test(late_by_fault),
 	    cmocka_unit_test(other_clocks),
+	    cmocka_unit_test(early_by_a_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
