@@ -118,7 +118,8 @@ enum field_key {
 	KEY_ANSWER,
 	KEY_WATCH,
 	KEY_COUNTED,
-	KEY_CUT
+	KEY_CUT,
+	KEY_TIMES
 };
 
 /* Numbers that have words: KEY_ENDED has ENDED_OK, ENDED_FAILED and so on. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * limit_exceeded: a consumer went beyond MaxAckPending or MaxDeliver, or sent
- * more than a request had asked for.
+ * limit_exceeded, misdelivered: a consumer went beyond MaxAckPending or
+ * MaxDeliver, sent more than a request had asked for, or to two clients at a
+ * time of which one is pinned.
  *
  * Rule (guarantees 14). MaxDeliver: the metadata of a delivery count more
  * than that. MaxAckPending: more different messages than that were out at
@@ -23,6 +24,10 @@
  * it brought. A deposed leader may hear a request as well as its successor, so
  * it convicts when one leader was steady; and not when the client connected
  * anew meanwhile, for then the request may have been sent twice.
+ *
+ * Pins (guarantees 36): who got messages holds the pin for a while behind each
+ * request that was answered; until then a request that does not name it gets
+ * none. Changes of the consumer and of its leader may end a pin.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +35,10 @@
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/order.h"
 #include "proto/base/array.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
+
+#define PIN_EARLY_NS (CLOCK_S / 2) /* that a pin may end */
 
 struct limit_consumer {
 	uint64_t out;	   /* messages */
@@ -38,6 +46,8 @@ struct limit_consumer {
 	struct order seqs; /* stream sequence: its reader and that one's turn */
 	struct msg_pull asked; /* the latest request; batch 0: none */
 	uint64_t asked_ns;
+	uint64_t pin;		   /* hash; 0: none is known */
+	uint64_t pin_ns, pin_life; /* asked for last; of this life */
 };
 
 struct limit_reader {
@@ -302,6 +312,49 @@ on_pull_end(struct check *c, const struct msg_pull_end *m)
 	    m->messages, (unsigned long long)m->bytes);
 }
 
+/* Who got messages of a consumer that pins one client. */
+static void
+on_pin(struct check *c, const struct msg_pull_pin *m)
+{
+	const struct life *f = life_of(c->lives, m->consumer);
+	struct limit_state *st = c->state;
+	struct limit_consumer *l =
+	    m->consumer < st->n ? &st->consumers[m->consumer] : NULL;
+	struct anomaly a = {.kind = ANOMALY_MISDELIVERED,
+	    .class = CLASS_COUNT,
+	    .rule = "guarantees 36"};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span;
+
+	if (f == NULL || l == NULL || l->asked.pull != m->pull)
+		return;
+	if (l->pin_life != f->number)
+		l->pin = 0;
+	l->pin_life = f->number;
+	if (l->pin != 0 && m->got != 0 && m->got != l->pin &&
+	    c->now_ns + PIN_EARLY_NS < l->pin_ns + m->lasts_ns) {
+		a.stream = f->stream;
+		span = check_life_span(c, f, l->pin_ns, name);
+		check_raise_steady(c, &a, &span,
+		    "consumer %s gave messages to another client than the one "
+		    "that is pinned, which asked for messages %.3f s before "
+		    "and keeps the pin for %.1f s",
+		    f->name, (double)(c->now_ns - l->pin_ns) / 1e9,
+		    (double)m->lasts_ns / 1e9);
+	}
+	if (m->got != 0 || (m->held && m->sent != 0 && m->sent == l->pin))
+		l->pin_ns = l->asked_ns;
+	if (m->got != 0)
+		l->pin = m->got;
+}
+
+static void
+on_edit(struct limit_state *st, uint32_t consumer)
+{
+	if (consumer < st->n)
+		st->consumers[consumer].pin = 0;
+}
+
 static int
 limit_event(struct check *c, const struct event *ev)
 {
@@ -314,6 +367,12 @@ limit_event(struct check *c, const struct event *ev)
 		return on_pull(c, &ev->u.pull);
 	case MESSAGE_PULL_END:
 		on_pull_end(c, &ev->u.pull_end);
+		return 0;
+	case MESSAGE_PULL_PIN:
+		on_pin(c, &ev->u.pull_pin);
+		return 0;
+	case MESSAGE_CONSUMER_EDIT:
+		on_edit(st, ev->u.consumer_edit.consumer);
 		return 0;
 	case MESSAGE_RECONNECTED:
 		st->reconnected_ns = ev->time_ns;
@@ -345,7 +404,7 @@ limit_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACKS_BEGIN,
     MESSAGE_CHILD_EXIT, MESSAGE_ADVISORY, MESSAGE_PULL, MESSAGE_PULL_END,
-    MESSAGE_RECONNECTED, 0};
+    MESSAGE_RECONNECTED, MESSAGE_PULL_PIN, MESSAGE_CONSUMER_EDIT, 0};
 
 const struct check_ops check_limit_exceeded = {
     .name = "limit_exceeded",

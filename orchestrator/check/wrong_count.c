@@ -6,8 +6,10 @@
  * to it add, in the order of their sequences; the answer to a publish, and
  * whoever reads, shows the same value with it. The audit reads all of them, so
  * it convicts when one is not the value of the one before it and what it adds;
- * and when a sequence has two values. That what was acknowledged is there,
- * once, and in the order of time, is for the other checks of publishes.
+ * when a sequence has two values; and when what a client adds to a counter of
+ * its own right after its purge was confirmed does not begin with nothing. That
+ * what was acknowledged is there, once, and in the order of time, is for the
+ * other checks of publishes.
  *
  * Why no legal behaviour trips it: what is in the stream is there for ever, and
  * a message that was never answered counts if it is there. Behind a gap in
@@ -21,6 +23,7 @@
 
 #define VALUES_MAX (1u << 20) /* that were told before the audit */
 #define TOTALS_MAX (1u << 20)
+#define OWNED_MAX  (1u << 16)
 #define DIGITS	   38 /* fit into 128 bits with a sign */
 #define SEQ_BITS   48
 
@@ -44,8 +47,27 @@ struct reading {
 	uint64_t at;   /* the last sequence that was read */
 };
 
+/* A counter, as far as it may be reset. */
+struct owned {
+	uint64_t counter; /* the key: stream and number of the subject */
+	uint32_t source;
+	/* Others add to it; or what was never answered may be added yet. */
+	bool is_shared, is_unsure;
+};
+
+/* What a client does at the moment. */
+struct doing {
+	uint64_t publish;	/* that is open; 0: none */
+	uint64_t at;		/* its counter */
+	uint64_t purge, purged; /* its id, and counter */
+	uint64_t empty;		/* a counter that is certainly empty; 0: none */
+	uint64_t first;		/* the publish that begins it */
+};
+
 struct count_state {
-	struct hashmap told, totals;
+	struct hashmap told, totals, owned;
+	struct doing *lanes; /* by source */
+	uint32_t nlanes;
 	struct reading *readings; /* by stream */
 	uint32_t n;
 };
@@ -159,6 +181,119 @@ judge_sum(struct check *c, const struct msg_counted *m, count_value adds,
 	return 0;
 }
 
+/* The counter, which this source does something with; NULL: not known. */
+static struct owned *
+owned_by(struct count_state *st, uint64_t counter, uint32_t source)
+{
+	struct owned *o = hashmap_find(&st->owned, counter);
+
+	if (o == NULL) {
+		o = hashmap_add(&st->owned, counter);
+		if (o != NULL)
+			o->source = source;
+	}
+	if (o != NULL)
+		o->is_shared |= o->source != source;
+	return o;
+}
+
+/* What was not answered may be added at any later time. */
+static void
+leave_open(struct count_state *st, struct doing *l)
+{
+	struct owned *o = hashmap_find(&st->owned, l->at);
+
+	if (l->publish != 0 && o != NULL)
+		o->is_unsure = true;
+	l->publish = 0;
+}
+
+static void
+on_terms(struct count_state *st, struct doing *l, uint32_t source,
+    const struct msg_publish_terms *m)
+{
+	uint64_t counter = key_of(m->stream, m->subject);
+	const struct owned *o = owned_by(st, counter, source);
+
+	if (l->publish == m->id)
+		return; /* another attempt */
+	leave_open(st, l);
+	l->publish = m->id;
+	l->at = counter;
+	l->first =
+	    l->empty == counter && o != NULL && !o->is_shared && !o->is_unsure
+		? m->id
+		: 0;
+	l->empty = l->empty == counter ? 0 : l->empty;
+}
+
+static void
+on_purge(struct count_state *st, struct doing *l, uint32_t source,
+    const struct msg_remove_invoke *m)
+{
+	uint64_t counter = key_of(m->stream, m->subject);
+
+	l->purge = 0;
+	l->empty = 0;
+	if (m->how != REMOVER_PURGE || m->subject == 0 || m->last != 0 ||
+	    m->keep != 0 || owned_by(st, counter, source) == NULL)
+		return;
+	l->purge = m->id;
+	l->purged = counter;
+}
+
+/* What one client does, which is one thing after the other. */
+static int
+on_client(struct check *c, const struct event *ev)
+{
+	struct count_state *st = c->state;
+	uint32_t source = ev->type == MESSAGE_CHILD_EXIT
+			      ? ev->u.child_exit.child
+			      : ev->source;
+	struct doing *l = array_at(
+	    &st->lanes, &st->nlanes, source, sizeof(*l), CHECK_SLOTS_MAX);
+
+	if (l == NULL)
+		return -ENOMEM;
+	if (ev->type == MESSAGE_PUBLISH_TERMS)
+		on_terms(st, l, source, &ev->u.publish_terms);
+	else if (ev->type == MESSAGE_REMOVE_INVOKE)
+		on_purge(st, l, source, &ev->u.remove_invoke);
+	else if (ev->type == MESSAGE_CHANGE_OK &&
+		 ev->u.change_ok.id == l->purge)
+		l->empty = l->purged;
+	else if (ev->type == MESSAGE_CHILD_EXIT ||
+		 (ev->type == MESSAGE_PUBLISH_END &&
+		     ev->u.publish_end.outcome == ENDED_UNKNOWN))
+		leave_open(st, l);
+	else if (ev->type == MESSAGE_PUBLISH_OK ||
+		 ev->type == MESSAGE_PUBLISH_END)
+		l->publish = 0;
+	return 0;
+}
+
+/* The first that was added behind a purge. */
+static void
+judge_first(struct check *c, const struct msg_counted *m, count_value adds,
+    count_value value)
+{
+	const struct count_state *st = c->state;
+	uint32_t source = message_id_source(m->id);
+	struct anomaly a = anomaly_of(m);
+
+	if (m->how != COUNTED_ANSWER || source >= st->nlanes ||
+	    st->lanes[source].first != m->id || adds == value)
+		return;
+	check_raise(c, &a,
+	    "the %s of sequence %llu, message %u:%llu, says %s: it is the "
+	    "first that was added to %s after its purge was confirmed, and "
+	    "adds %s",
+	    message_word(KEY_COUNTED, m->how), (unsigned long long)m->seq,
+	    message_id_source(m->id),
+	    (unsigned long long)message_id_counter(m->id), m->value, m->subject,
+	    m->adds);
+}
+
 static int
 on_counted(struct check *c, const struct msg_counted *m)
 {
@@ -174,6 +309,7 @@ on_counted(struct check *c, const struct msg_counted *m)
 		    (unsigned long long)m->seq, m->adds, m->subject, m->value);
 		return 0;
 	}
+	judge_first(c, m, adds, value);
 	err = judge_same(c, m, value);
 	if (err == 0 && m->how == COUNTED_SCAN)
 		err = judge_sum(c, m, adds, value);
@@ -202,6 +338,7 @@ count_init(struct check *c)
 
 	hashmap_init(&st->told, sizeof(struct told), VALUES_MAX);
 	hashmap_init(&st->totals, sizeof(struct total), TOTALS_MAX);
+	hashmap_init(&st->owned, sizeof(struct owned), OWNED_MAX);
 	return 0;
 }
 
@@ -216,6 +353,8 @@ count_event(struct check *c, const struct event *ev)
 			read_anew(st, &st->readings[stream], stream);
 		return 0;
 	}
+	if (ev->type != MESSAGE_COUNTED)
+		return on_client(c, ev);
 	if (array_at(&st->readings, &st->n, stream, sizeof(*st->readings),
 		LEDGER_STREAMS_MAX - 1) == NULL)
 		return -ENOMEM;
@@ -229,11 +368,14 @@ count_fini(struct check *c)
 
 	hashmap_fini(&st->told);
 	hashmap_fini(&st->totals);
+	hashmap_fini(&st->owned);
+	free(st->lanes);
 	free(st->readings);
 }
 
-static const enum message_type types[] = {
-    MESSAGE_COUNTED, MESSAGE_SCAN_BEGIN, 0};
+static const enum message_type types[] = {MESSAGE_COUNTED, MESSAGE_SCAN_BEGIN,
+    MESSAGE_PUBLISH_TERMS, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_END,
+    MESSAGE_REMOVE_INVOKE, MESSAGE_CHANGE_OK, MESSAGE_CHILD_EXIT, 0};
 
 const struct check_ops check_wrong_count = {
     .name = "wrong_count",

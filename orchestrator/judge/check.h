@@ -63,6 +63,7 @@
 	X(WRONG_COUNT, wrong_count, 0)                                         \
 	X(NOT_COPIED, not_copied, 0)                                           \
 	X(REMOVED_EARLY, removed_early, 0)                                     \
+	X(MISFIRED, misfired, 0)                                               \
 	X(BAD_BACKUP, bad_backup, 0)                                           \
 	X(UNMARKED, unmarked, 0)
 

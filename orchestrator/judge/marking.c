@@ -51,9 +51,17 @@ marking_removed(struct stock *st, uint32_t subject, uint64_t now_ns)
 		m->removed_ns = now_ns;
 }
 
+static bool
+has_new_limits(const struct stock *st)
+{
+	return memcmp(&st->widest, &st->narrowest, sizeof(st->widest)) != 0;
+}
+
 uint64_t
 marking_may_ns(const struct stock *st, uint32_t subject)
 {
+	if (has_new_limits(st)) /* an age may have become shorter */
+		return 1;
 	return subject < st->nmarkings ? st->markings[subject].may_ns : 0;
 }
 
@@ -78,8 +86,7 @@ is_disturbed(const struct stock *st, uint32_t subject, uint64_t early_ns)
 static bool
 is_unlimited(const struct stock *st)
 {
-	return memcmp(&st->widest, &st->narrowest, sizeof(st->widest)) == 0 &&
-	       st->widest.messages == LANE_NO_LIMIT &&
+	return !has_new_limits(st) && st->widest.messages == LANE_NO_LIMIT &&
 	       st->widest.bytes == LANE_NO_LIMIT;
 }
 
@@ -88,11 +95,10 @@ marking_due(const struct stock *st, uint32_t subject, uint64_t *until_ns)
 {
 	const struct lane *lane;
 	const struct live *e;
-	uint64_t early_ns, room_ns = STOCK_EARLY_NS + st->skew_ns;
+	uint64_t early_ns;
 
 	if (subject == 0 || subject >= st->nmarkings ||
-	    subject >= st->lanes.nsubjects || !is_unlimited(st) ||
-	    st->terms.marker_ttl_ns < room_ns) /* it may be gone by now */
+	    subject >= st->lanes.nsubjects || !is_unlimited(st))
 		return NULL;
 	lane = &st->lanes.subjects[subject];
 	e = lanes_find(&st->lanes, lane->last);
@@ -103,6 +109,7 @@ marking_due(const struct stock *st, uint32_t subject, uint64_t *until_ns)
 	early_ns = limits_early_ns(st, e);
 	if (is_disturbed(st, subject, early_ns))
 		return NULL;
-	*until_ns = early_ns + st->terms.marker_ttl_ns - room_ns;
+	*until_ns =
+	    early_ns + st->terms.marker_ttl_ns - STOCK_EARLY_NS - st->skew_ns;
 	return e;
 }

@@ -192,7 +192,10 @@ void marking_sent(struct stock *, const struct live *);
 void marking_grown_old(struct stock *, const struct live *);
 void marking_removed(struct stock *, uint32_t subject, uint64_t now_ns);
 
-/* When a marker of the subject may be made at the earliest; 0: never. */
+/*
+ * When a marker of the subject may be made at the earliest; 0: never. At any
+ * time where limits were ever changed.
+ */
 uint64_t marking_may_ns(const struct stock *, uint32_t subject);
 
 /*

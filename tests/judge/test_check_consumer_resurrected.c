@@ -847,6 +847,58 @@ requests(void **state)
 		}
 }
 
+/* One client at a time gets messages, while it is pinned. */
+static void
+pins(void **state)
+{
+	static const struct {
+		uint64_t wait_s, sent, got; /* of a request behind that of 7 */
+		uint64_t again_s;	    /* before it 7 asks again; 0: not */
+		bool is_told;
+	} rows[] = {
+	    {1, 0, 8, 0, true},
+	    {4, 9, 8, 0, true},
+	    {5, 0, 8, 0, false}, /* the pin is over */
+	    {1, 0, 0, 0, false},
+	    {1, 7, 7, 0, false},
+	    {6, 0, 8, 4, true}, /* it was kept */
+	    {9, 0, 8, 4, false},
+	};
+	struct churn_story s;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (k = 0; k < 4; k++) {
+			churn_begin(&s);
+			settle(&s);
+			churn_pull(&s, 10, 0);
+			churn_pinned(&s, 0, 7);
+			if (rows[i].again_s != 0) {
+				churn_pass(&s, rows[i].again_s * CLOCK_S);
+				churn_pull(&s, 10, 0);
+				churn_pinned(&s, 7, 0);
+			}
+			if (k == 1)
+				s.leader = "n1";
+			if (k == 2) /* which may end a pin */
+				churn_update(&s);
+			if (k == 3) { /* of another life */
+				churn_delete(&s);
+				churn_over(&s);
+				s.created++;
+				churn_create(&s);
+			}
+			churn_pass(
+			    &s, (rows[i].wait_s - rows[i].again_s) * CLOCK_S);
+			churn_pull(&s, 10, 0);
+			churn_pinned(&s, rows[i].sent, rows[i].got);
+			s.store.expected[ANOMALY_MISDELIVERED][VOWED] =
+			    rows[i].is_told && k == 0;
+			churn_end(&s);
+		}
+}
+
 /* How long it was waited for, of story i. */
 static struct msg_consumer_waited
 waited(const struct churn_story *s, unsigned i)
@@ -919,6 +971,7 @@ main(void)
 	    cmocka_unit_test(awaits),
 	    cmocka_unit_test(lives),
 	    cmocka_unit_test(requests),
+	    cmocka_unit_test(pins),
 	    cmocka_unit_test(gives_nothing),
 	};
 

@@ -238,7 +238,18 @@ phantoms(void **state)
 	store_drop(&s, 1, 1);
 	store_marked(&s, &m);
 	store_end(&s);
+	/* Legal: its age has become shorter since it was sent. */
+	terms.max_age_ns = 60 * CLOCK_S;
+	store_begin(&s, &terms);
+	store_publish(&s, 1);
+	store_limits(&s, 0, 5 * CLOCK_S);
+	store_drop(&s, 1, 1);
+	store_pass(&s, 8 * CLOCK_S);
+	m = marker(&s, 1);
+	store_marked(&s, &m);
+	store_end(&s);
 	/* Nobody asked for it. */
+	terms.max_age_ns = 0;
 	terms.marker_ttl_ns = 0;
 	store_begin(&s, &terms);
 	fleeting(&s, 1);

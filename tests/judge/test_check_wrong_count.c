@@ -138,6 +138,45 @@ wrong_answers(void **state)
 	}
 }
 
+/* One is purged; what is added behind it, alone, begins with nothing. */
+static void
+resets(void **state)
+{
+	static const struct msg_remove_invoke purge = {
+	    .how = REMOVER_PURGE, .subject = 1};
+	struct msg_publish_terms terms;
+	struct store_story s;
+	uint64_t id;
+	unsigned how;
+
+	(void)state;
+	for (how = 0; how < 6; how++) {
+		store_begin(&s, &plain);
+		if (how == 3) { /* it may be added at any later time */
+			terms = store_terms(&s, 1);
+			store_sent(&s, &terms);
+			store_unknown(&s, terms.id, true);
+		}
+		store_publish_many(&s, 5, 1);
+		id = store_remove(&s, &purge);
+		if (how == 2) /* nobody knows whether it was done */
+			store_changed(&s, MESSAGE_CHANGE_UNKNOWN, id);
+		else
+			store_purged(&s, id, 5);
+		store_drop(&s, 1, 5);
+		if (how == 4) /* of another counter */
+			store_publish(&s, 2);
+		else
+			store_publish(&s, 1);
+		if (how == 5) /* not the first any more */
+			store_publish(&s, 1);
+		count(&s, s.last, COUNTED_ANSWER, "a",
+		    (s.last % 2 == 0 ? 3 : -1) + (how == 0 ? 0 : 7));
+		s.expected[ANOMALY_WRONG_COUNT][VOWED] = how == 1;
+		store_end(&s);
+	}
+}
+
 /* What is lost is told once, and no sum behind it is wrong for that. */
 static void
 lost(void **state)
@@ -194,6 +233,7 @@ main(void)
 	    cmocka_unit_test(true_values),
 	    cmocka_unit_test(wrong_sums),
 	    cmocka_unit_test(wrong_answers),
+	    cmocka_unit_test(resets),
 	    cmocka_unit_test(lost),
 	    cmocka_unit_test(numbers),
 	};

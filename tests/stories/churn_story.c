@@ -197,6 +197,20 @@ churn_pulled(struct churn_story *s, uint32_t messages, uint64_t bytes)
 	store_feed(&s->store, &ev);
 }
 
+void
+churn_pinned(struct churn_story *s, uint64_t sent, uint64_t got)
+{
+	struct event ev = {.type = MESSAGE_PULL_PIN};
+
+	ev.u.pull_pin = (struct msg_pull_pin){.consumer = CHURN_CONSUMER,
+	    .pull = s->pulls,
+	    .sent = sent,
+	    .got = got,
+	    .held = 1,
+	    .lasts_ns = 5 * CLOCK_S};
+	store_feed(&s->store, &ev);
+}
+
 struct msg_consumer_seen
 churn_look(struct churn_story *s)
 {

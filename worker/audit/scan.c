@@ -241,12 +241,13 @@ scan_message(struct scan *s, enum scan_path path, uint64_t seq,
 	    .path = path, .seq = seq, .stamp_ns = stamp_ns};
 	struct payload_parts parts = parts_of(msg);
 	char id[PUBLISH_ID_MAX];
-	bool is_ours;
+	bool is_ours, has_id;
 
 	seen.intact = payload_read_parts(&seen.payload, &parts);
 	is_ours = seen.intact && seen.payload.run == s->w->config.run;
 	publish_id(s->w, seen.payload.id, id);
-	tally_add(s, seq, msg, is_ours ? id : NULL);
+	has_id = request_header(msg, SCAN_SCHEDULER)[0] == '\0';
+	tally_add(s, seq, msg, is_ours && has_id ? id : NULL);
 	if (s->w->scanned != NULL &&
 	    s->w->scanned(s->w, s->target->stream, &seen, msg))
 		s->read++;

@@ -12,6 +12,8 @@
 
 #define SCAN_REQUEST_MS 2000	       /* of one request to the server */
 #define SCAN_QUIET_NS	(60 * CLOCK_S) /* if the limit is not sooner */
+/* A header of what a schedule has sent, which has no id of its own. */
+#define SCAN_SCHEDULER "Nats-Scheduler"
 
 struct scan {
 	struct worker *w;

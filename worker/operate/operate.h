@@ -231,11 +231,12 @@ struct plain_options {
 };
 
 /*
- * Make these streams, without limits, whose configuration has what is in the
- * text as well ("\"allow_atomic\":true"); begin with them; and the hook step,
- * one operation on one of them.
+ * Make those of these streams from one number up to another, which is not made,
+ * without limits; their configuration has what is in the text as well
+ * ("\"allow_atomic\":true"). Begin with all; and the hook step, one operation
+ * on one of them.
  */
-int plain_setup(struct worker *, const char *text);
+int plain_setup(struct worker *, uint64_t from, uint64_t to, const char *text);
 int plain_begin(struct worker *, const struct operate_ops *);
 int plain_step(struct worker *);
 

@@ -48,13 +48,13 @@ setup_one(struct worker *w, uint32_t i, uint64_t subjects, const char *more)
 }
 
 int
-plain_setup(struct worker *w, const char *text)
+plain_setup(struct worker *w, uint64_t from, uint64_t to, const char *text)
 {
 	const struct plain_options *o = w->options;
 	uint32_t i;
 	int err = 0;
 
-	for (i = 0; i < o->streams && err == 0; i++)
+	for (i = (uint32_t)from; i < to && err == 0; i++)
 		err = setup_one(w, i, o->subjects, text);
 	return err;
 }

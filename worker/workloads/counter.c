@@ -2,7 +2,7 @@
 /*
  * counter: clients add to the same counters, and subtract:
  *
- *	for i in 1..N { one of { add, add again with the same id, read } }
+ *	for i in 1..N { one of { add, add the same again, reset, read } }
  *
  * What a message adds follows from its id (payload.h), so that the audit knows
  * it. Some add more than fits into 64 bits.
@@ -51,8 +51,55 @@ draw_last(struct worker *w, struct operation *op)
 	return true;
 }
 
+/* Behind the shared ones, what this client alone adds to; 0: nothing. */
+static uint32_t
+own_counter(const struct worker *w)
+{
+	const struct plain_options *o = w->options;
+	uint64_t n = o->subjects + 1 + w->index;
+
+	return n <= OPERATE_SUBJECTS_MAX ? (uint32_t)n : 0;
+}
+
+static bool
+draw_own(struct worker *w, struct operation *op)
+{
+	op->subject = own_counter(w);
+	op->adds = true;
+	return op->subject != 0;
+}
+
+static bool
+draw_reset(struct worker *w, struct operation *op)
+{
+	op->how = REMOVER_PURGE;
+	op->subject = own_counter(w);
+	return op->subject != 0;
+}
+
+/* The next addition begins with nothing. */
+static void
+send_reset(struct worker *w, struct operation *op)
+{
+	struct operation add = {.at = op->at,
+	    .stream = op->stream,
+	    .subject = op->subject,
+	    .adds = true};
+
+	operate_remove(w, op);
+	operate_put(w, &add);
+}
+
+static uint32_t
+subject_read(const struct worker *w, uint32_t stream, const char *subject)
+{
+	return operate_subject_read(w, stream, OPERATE_SUBJECTS_MAX, subject);
+}
+
 static const struct operate_row rows[] = {
     {"add", 40, LEVEL_2_12, draw_add, operate_put},
+    {"own", 6, LEVEL_2_12, draw_own, operate_put},
+    {"reset", 2, LEVEL_2_12, draw_reset, send_reset},
     {"repeat", 3, LEVEL_2_12, draw_repeat, operate_put},
     {"get", 4, 0, plain_draw_get, operate_look},
     {"last", 6, 0, draw_last, operate_look},
@@ -64,7 +111,7 @@ static const struct operate_ops counter_operate = {
     .rows = rows,
     .nrows = sizeof(rows) / sizeof(rows[0]),
     .subject = operate_subject,
-    .subject_read = plain_subject_read,
+    .subject_read = subject_read,
     .config_read = plain_config_read,
 };
 
@@ -81,10 +128,13 @@ validate(const struct run_config *c, const void *values, char *why)
 static int
 setup(struct worker *w)
 {
+	const struct plain_options *o = w->options;
 	int err = operate_require(
 	    w, LEVEL_2_12, "counters came with nats-server 2.12");
 
-	return err < 0 ? err : plain_setup(w, "\"allow_msg_counter\":true");
+	return err < 0 ? err
+		       : plain_setup(
+			     w, 0, o->streams, "\"allow_msg_counter\":true");
 }
 
 static int

@@ -26,6 +26,7 @@ for at in start middle end; do
 		batch_unknown -
 		batch_absent -
 		count_unknown -
+		scheduled -
 		redelivery_before_ack -
 		late_delivery -
 		unknown_ack -

@@ -32,6 +32,7 @@ for at in start middle end seed; do
 		torn_batch torn_batch
 		uncommitted torn_batch
 		wrong_count wrong_count
+		misfired misfired
 		stuck stuck
 		op_timeout op_timeout
 		not_recovered not_recovered

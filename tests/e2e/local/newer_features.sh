@@ -28,7 +28,11 @@ burn()
 	forget_run
 }
 
-burn atomic-batch '.counts.messages | .BATCH > 100 and .BATCH_OK > 50 and
-	.PUBLISH_OK > .BATCH_OK and .LOOK_END > 20'
+burn atomic-batch '(.counts.messages | .BATCH > 100 and .BATCH_OK > 50 and
+	.PUBLISH_OK > .BATCH_OK and .LOOK_END > 20) and
+	([.checks[] | select(.name == "wrong_count").judged][0] > 200)'
 burn counter '(.counts.messages | .PUBLISH_OK > 100 and .LOOK_END > 20) and
 	([.checks[] | select(.name == "wrong_count").judged][0] > 200)'
+burn schedule '(.counts.messages | .SCHEDULE_OK > 40 and .FIRED > 20 and
+	.CHANGE_OK > 4) and
+	([.checks[] | select(.name == "misfired").judged][0] > 40)'

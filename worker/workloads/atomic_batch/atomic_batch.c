@@ -18,6 +18,9 @@ static const struct option_spec options[] = {
     {"subjects", OPTION_U64, OPTION_AT(struct batch_options, plain.subjects),
 	"8", 1, OPERATE_SUBJECTS_MAX, NULL, "N", "subjects of each stream",
 	false},
+    {"counters", OPTION_U64, OPTION_AT(struct batch_options, counters), "1", 0,
+	STREAMS_MAX, NULL, "N", "of the streams, whose messages are counted",
+	false},
     {"size", OPTION_RANGE, OPTION_AT(struct batch_options, size), "40..400",
 	PAYLOAD_MIN, BATCH_SIZE_MAX, NULL, "N..N", "bytes of a message", false},
     {"weights", OPTION_STRING, OPTION_AT(struct batch_options, plain.weights),
@@ -41,10 +44,18 @@ validate(const struct run_config *c, const void *values, char *why)
 static int
 setup(struct worker *w)
 {
+	const struct batch_options *o = w->options;
+	uint64_t n = o->plain.streams, plain = n;
 	int err = operate_require(
 	    w, LEVEL_2_12, "atomic batches came with nats-server 2.12");
 
-	return err < 0 ? err : plain_setup(w, "\"allow_atomic\":true");
+	plain -= o->counters < n ? o->counters : n;
+	if (err == 0)
+		err = plain_setup(w, 0, plain, "\"allow_atomic\":true");
+	return err < 0 ? err
+		       : plain_setup(w, plain, n,
+			     "\"allow_atomic\":true,"
+			     "\"allow_msg_counter\":true");
 }
 
 static int

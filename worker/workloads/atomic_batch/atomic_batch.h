@@ -18,6 +18,7 @@
 struct batch_options {
 	struct plain_options plain; /* first, as operate.h has it */
 	uint64_t size[2];
+	uint64_t counters; /* the last ones of the streams: they count */
 };
 
 struct batch_state {
@@ -35,5 +36,8 @@ extern const struct operate_ops batch_operate;
 void batch_send(struct worker *, struct operation *);
 void batch_send_two(struct worker *, struct operation *);
 void batch_give_up(struct worker *, struct operation *);
+
+/* Does this stream count? Its messages add to counters then. */
+bool batch_counts(const struct worker *, uint32_t stream);
 
 #endif

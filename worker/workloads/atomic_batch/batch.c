@@ -21,6 +21,7 @@ struct batch {
 	struct operation op; /* of the first message */
 	uint64_t first;	     /* its id */
 	uint32_t n, staged;
+	bool is_closed; /* by a message that is not stored, behind the last */
 	char name[64];
 };
 
@@ -49,18 +50,51 @@ member_make(
 		op->subject = 1 + (uint32_t)(drawn % o->plain.subjects);
 		op->expects_last = op->expects_subject = false;
 	}
-	op->size = (uint32_t)(o->size[0] +
-			      (drawn >> 32) % (o->size[1] - o->size[0] + 1));
+	if (!op->adds)
+		op->size =
+		    (uint32_t)(o->size[0] +
+			       (drawn >> 32) % (o->size[1] - o->size[0] + 1));
 	put_begin(w, op, s);
 	text_set(put_header(s, "Nats-Batch-Id"), PUT_VALUE_MAX, b->name);
 	text_format(
 	    put_header(s, "Nats-Batch-Sequence"), PUT_VALUE_MAX, "%u", i + 1);
-	if (i + 1 == b->n)
+	if (i + 1 == b->n && !b->is_closed)
 		text_set(
 		    put_header(s, "Nats-Batch-Commit"), PUT_VALUE_MAX, "1");
 	m->told = (struct attempt){
 	    .stream = op->stream, .number = 1, .id = op->id, .size = op->size};
 	put_payload(w, op, &m->told);
+}
+
+/* How many go out before the one that commits. */
+static uint32_t
+before_commit(const struct batch *b)
+{
+	return b->is_closed ? b->n : b->n - 1;
+}
+
+/*
+ * What commits: the last message, or ("eob") one more, which says no more than
+ * that.
+ */
+static natsStatus
+commit_make(struct worker *w, const struct batch *b, natsMsg **msg)
+{
+	struct operation none = b->op;
+	struct sending s = {.n = 0};
+	struct member m;
+
+	if (!b->is_closed) {
+		member_make(w, b, b->n - 1, &m);
+		return put_message(w, &m.op, &m.sending, msg);
+	}
+	none.size = 0;
+	operate_subject(w, none.stream, none.subject, s.subject);
+	text_set(put_header(&s, "Nats-Batch-Id"), PUT_VALUE_MAX, b->name);
+	text_format(put_header(&s, "Nats-Batch-Sequence"), PUT_VALUE_MAX, "%u",
+	    b->n + 1);
+	text_set(put_header(&s, "Nats-Batch-Commit"), PUT_VALUE_MAX, "eob");
+	return put_message(w, &none, &s, msg);
 }
 
 static void
@@ -81,7 +115,8 @@ begin(struct worker *w, struct batch *b, const struct operation *op)
 	struct operate *st = w->state;
 	uint32_t i;
 
-	*b = (struct batch){.op = *op, .n = op->batch};
+	*b = (struct batch){
+	    .op = *op, .n = op->batch, .is_closed = operate_below(w, 4) == 0};
 	b->first = operate_next_id(w);
 	for (i = 1; i < b->n; i++)
 		(void)operate_next_id(w); /* they follow the first */
@@ -169,20 +204,18 @@ tell_outcomes(struct worker *w, const struct batch *b, enum outcome outcome,
 	}
 }
 
-/* All but the last are staged. */
+/* All that go before it are staged. */
 static void
 commit(struct worker *w, struct batch *b)
 {
 	natsMsg *msg = NULL, *reply = NULL;
 	enum outcome outcome;
 	uint64_t last = 0;
-	struct member m;
 	natsStatus st;
 	cJSON *tree;
 
 	tell_begun(w, b);
-	member_make(w, b, b->n - 1, &m);
-	st = put_message(w, &m.op, &m.sending, &msg);
+	st = commit_make(w, b, &msg);
 	if (st == NATS_OK)
 		st = natsConnection_RequestMsg(
 		    &reply, w->session.nc, msg, COMMIT_MS);
@@ -219,6 +252,14 @@ stage_upto(struct worker *w, struct batch *b, uint32_t n, bool asks)
 	return is_taken;
 }
 
+bool
+batch_counts(const struct worker *w, uint32_t stream)
+{
+	const struct batch_options *o = w->options;
+
+	return stream + o->counters >= o->plain.streams;
+}
+
 void
 batch_send(struct worker *w, struct operation *op)
 {
@@ -226,7 +267,8 @@ batch_send(struct worker *w, struct operation *op)
 	bool is_taken;
 
 	begin(w, &b, op);
-	is_taken = stage_upto(w, &b, b.n - 1, operate_below(w, 2) == 0);
+	is_taken =
+	    stage_upto(w, &b, before_commit(&b), operate_below(w, 2) == 0);
 	if (is_taken)
 		commit(w, &b);
 	over(w, !is_taken);
@@ -242,10 +284,11 @@ batch_send_two(struct worker *w, struct operation *op)
 
 	for (i = 0; i < 2; i++)
 		begin(w, &both[i], op);
-	while (both[0].staged + both[1].staged + 2 < both[0].n + both[1].n) {
+	while (both[0].staged + both[1].staged <
+	       before_commit(&both[0]) + before_commit(&both[1])) {
 		b = &both[operate_below(w, 2)];
 		/* What isn't taken lacks in the end, and is refused then. */
-		if (b->staged + 1 < b->n)
+		if (b->staged < before_commit(b))
 			(void)stage(w, b, false);
 	}
 	for (i = 0; i < 2; i++)

@@ -17,8 +17,18 @@ draw_message(struct worker *w, struct operation *op)
 	const struct batch_options *o = w->options;
 
 	op->subject = 1 + (uint32_t)operate_below(w, o->plain.subjects);
-	op->size = (uint32_t)(o->size[0] +
-			      operate_below(w, o->size[1] - o->size[0] + 1));
+	op->adds = batch_counts(w, op->stream);
+	if (!op->adds)
+		op->size =
+		    (uint32_t)(o->size[0] +
+			       operate_below(w, o->size[1] - o->size[0] + 1));
+}
+
+static bool
+draw_repeat(struct worker *w, struct operation *op)
+{
+	op->adds = batch_counts(w, op->stream);
+	return operate_draw_repeat(w, op);
 }
 
 static bool
@@ -28,12 +38,17 @@ draw_publish(struct worker *w, struct operation *op)
 	return true;
 }
 
-/* What a publish expects, or the first message of a batch. */
+/*
+ * What a publish expects, or the first message of a batch; counters can't be
+ * asked for it.
+ */
 static void
 draw_expectation(struct worker *w, struct operation *op)
 {
 	op->last = op->at->last;
 	op->subject_last = op->at->subject_last[op->subject];
+	if (op->adds)
+		return;
 	op->expects_last = op->last != 0 && operate_below(w, 2) == 0;
 	op->expects_subject = !op->expects_last && op->subject_last != 0;
 }
@@ -101,7 +116,7 @@ draw_last(struct worker *w, struct operation *op)
 
 static const struct operate_row rows[] = {
     {"publish", 20, 0, draw_publish, operate_put},
-    {"repeat", 2, 0, operate_draw_repeat, operate_put},
+    {"repeat", 2, 0, draw_repeat, operate_put},
     {"expect", 3, 0, draw_expect, operate_put},
     {"batch", 20, LEVEL_2_12, draw_batch, batch_send},
     {"two", 4, LEVEL_2_12, draw_two, batch_send_two},

@@ -31,6 +31,10 @@
 #define CHURN_ATTEMPT_MS   1000 /* one request */
 #define CHURN_SUBS_MAX	   2
 #define CHURN_DIFFERS_MAX  256
+#define CHURN_MEMBERS	   2  /* that contend for the pin of a consumer */
+#define CHURN_PIN_MAX	   64 /* bytes of its name */
+/* Behind the last request of its holder another one may have it. */
+#define CHURN_PIN_NS (5 * CLOCK_S)
 
 /* Servers by what they know; each knows what those before it do. */
 enum churn_level {
@@ -94,6 +98,9 @@ struct churn_life {
 	uint64_t ended_ns;
 	struct churn_wait wait;
 	bool is_paused;
+	/* It gives messages to one member at a time, who holds its pin. */
+	bool is_pinned;
+	char pins[CHURN_MEMBERS][CHURN_PIN_MAX]; /* "": it holds none */
 	/* Of a queue group there are two, which share what is pushed. */
 	natsSubscription *subs[CHURN_SUBS_MAX];
 	unsigned nsubs, turn;

@@ -11,6 +11,7 @@
 
 #define EDIT_MS	    2000	   /* one request: a group elects a leader */
 #define PATIENCE_NS (20 * CLOCK_S) /* with answers that don't come */
+#define PINNED_OF   5		   /* one of so many is */
 #define REQUEST_MAX (CHURN_CONFIG_MAX + 256)
 
 /* By these a server says that it can't for the moment. */
@@ -285,6 +286,9 @@ churn_begin(struct worker *w, struct churn_place *p)
 	e->terms.consumer = p->consumer;
 	churn_terms_draw(w, &e->terms);
 	p->life.terms = e->terms;
+	p->life.is_pinned = t->level >= CHURN_2_11 &&
+			    e->terms.kind == KIND_PULL &&
+			    rng_below(&s->rng, PINNED_OF) == 0;
 	name_life(w, p);
 	err = open_intake(w, &p->life);
 	if (err < 0)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -21,9 +22,10 @@
 #define ANSWER_NS CLOCK_S	/* for the answers to all acks of a batch */
 #define DRAIN_NS  (CLOCK_S / 4) /* of a request that may bring nothing */
 
-#define LATE_MS 50
+#define LATE_MS	  50
+#define WRONG_PIN 423 /* a status */
 
-#define PULL_TEXT_MAX 160
+#define PULL_TEXT_MAX 256
 
 /* A request for messages that is under way. */
 struct round {
@@ -33,27 +35,56 @@ struct round {
 	uint64_t number; /* 0: what is pushed is taken */
 	uint64_t begun_ns;
 	uint64_t messages, bytes; /* that came */
+	unsigned member;	  /* who asks, where one has to be pinned */
+	uint64_t sent, got;	  /* hashes of pins; 0: none */
 	uint32_t status;
 	bool is_over;
 	bool is_behind; /* more was pushed than is in the batch */
 	char why[64];
 };
 
+/* Who may hold the pin asks to leave nothing, elsewhere any of them. */
 static void
-write_pull(const struct churn_take *t, char text[PULL_TEXT_MAX])
+draw_member(struct churn *s, struct round *r)
 {
+	const struct churn_life *l = &r->at->life;
+
+	r->member = (unsigned)rng_below(&s->rng, CHURN_MEMBERS);
+	if (r->take->is_last && l->pins[r->member][0] == '\0')
+		r->member = (r->member + 1) % CHURN_MEMBERS;
+}
+
+static uint64_t
+hash_of(const char *pin)
+{
+	return pin[0] != '\0' ? XXH64(pin, strlen(pin), 0) : 0;
+}
+
+static void
+write_pull(struct round *r, char text[PULL_TEXT_MAX])
+{
+	const struct churn_life *l = &r->at->life;
+	const struct churn_take *t = r->take;
+	const char *pin = l->pins[r->member];
+
 	text_format(text, PULL_TEXT_MAX, "{\"batch\":%u", t->batch);
 	if (!t->is_one_shot)
 		text_add(text, PULL_TEXT_MAX, ",\"expires\":%llu",
 		    (unsigned long long)t->expires_ns);
 	if (t->is_instant)
 		text_add(text, PULL_TEXT_MAX, ",\"no_wait\":true");
-	if (t->max_bytes != 0)
+	/* Servers add the pin to what they have counted. */
+	if (t->max_bytes != 0 && !l->is_pinned)
 		text_add(text, PULL_TEXT_MAX, ",\"max_bytes\":%llu",
 		    (unsigned long long)t->max_bytes);
 	if (t->heartbeat_ns != 0)
 		text_add(text, PULL_TEXT_MAX, ",\"idle_heartbeat\":%llu",
 		    (unsigned long long)t->heartbeat_ns);
+	if (l->is_pinned)
+		text_add(text, PULL_TEXT_MAX, ",\"group\":\"g\"");
+	if (l->is_pinned && pin[0] != '\0')
+		text_add(text, PULL_TEXT_MAX, ",\"id\":\"%s\"", pin);
+	r->sent = hash_of(pin);
 	text_add(text, PULL_TEXT_MAX, "}");
 }
 
@@ -66,7 +97,7 @@ tell_request(struct worker *w, const struct round *r)
 	ev.u.pull = (struct msg_pull){.consumer = r->at->consumer,
 	    .pull = r->number,
 	    .batch = t->batch,
-	    .max_bytes = t->max_bytes,
+	    .max_bytes = r->at->life.is_pinned ? 0 : t->max_bytes,
 	    .expires_ns = t->is_one_shot ? 0 : t->expires_ns,
 	    .no_wait = t->is_instant,
 	    .heartbeat_ns = t->heartbeat_ns};
@@ -77,7 +108,7 @@ tell_request(struct worker *w, const struct round *r)
 static int
 send_request(struct worker *w, struct round *r)
 {
-	const struct churn *s = w->state;
+	struct churn *s = w->state;
 	struct churn_life *l = &r->at->life;
 	char api[SESSION_API_MAX], reply[SESSION_INBOX_MAX + 24];
 	char text[PULL_TEXT_MAX];
@@ -100,7 +131,8 @@ send_request(struct worker *w, struct round *r)
 	tell_request(w, r);
 	session_api(&w->session, api, "CONSUMER.MSG.NEXT.%s.%s",
 	    s->streams[l->terms.stream].name, l->name);
-	write_pull(r->take, text);
+	draw_member(s, r);
+	write_pull(r, text);
 	session_send(&w->session, api, reply, text);
 	return 0;
 }
@@ -121,6 +153,8 @@ take_status(struct round *r, natsMsg *msg)
 		return; /* a sign of life */
 	if (natsMsgHeader_Get(msg, "Description", &why) == NATS_OK)
 		text_set(r->why, sizeof(r->why), why);
+	if (r->status == WRONG_PIN)
+		r->at->life.pins[r->member][0] = '\0';
 	r->is_over = true;
 }
 
@@ -163,6 +197,19 @@ tell_taken(struct worker *w, const struct round *r, struct consumption *c,
 	return true;
 }
 
+/* A message names the pin of who gets it. */
+static void
+note_pin(struct round *r, natsMsg *msg)
+{
+	const char *pin = "";
+
+	if (!r->at->life.is_pinned ||
+	    natsMsgHeader_Get(msg, "Nats-Pin-Id", &pin) != NATS_OK)
+		return;
+	text_set(r->at->life.pins[r->member], CHURN_PIN_MAX, pin);
+	r->got = hash_of(pin);
+}
+
 /* As servers count what a request may bring. */
 static uint64_t
 counted_bytes(natsMsg *msg)
@@ -190,6 +237,7 @@ take_message(struct worker *w, struct round *r, natsMsg *msg)
 		t->last = c->delivery.seq;
 	t->stamp_ns = c->delivery.stamp_ns;
 	memset(&r->at->life.wait, 0, sizeof(r->at->life.wait));
+	note_pin(r, msg);
 	r->messages++;
 	r->bytes += counted_bytes(msg);
 	s->batch[s->n++] = msg;
@@ -267,6 +315,20 @@ tell_request_over(struct worker *w, const struct round *r)
 	m->bytes = r->bytes;
 	m->waited_ns = clock_mono_ns() - r->begun_ns;
 	text_set(m->why, sizeof(m->why), r->why);
+	child_emit(&w->child, &ev);
+}
+
+static void
+tell_pin(struct worker *w, const struct round *r)
+{
+	struct event ev = {.type = MESSAGE_PULL_PIN};
+
+	ev.u.pull_pin = (struct msg_pull_pin){.consumer = r->at->consumer,
+	    .pull = r->number,
+	    .sent = r->sent,
+	    .got = r->got,
+	    .held = r->status == 404 || r->status == 408,
+	    .lasts_ns = CHURN_PIN_NS};
 	child_emit(&w->child, &ev);
 }
 
@@ -502,6 +564,7 @@ static bool
 is_refusal(const struct round *r)
 {
 	return r->is_over && r->status != 404 && r->status != 408 &&
+	       r->status != WRONG_PIN &&
 	       (r->status != 409 || r->take->max_bytes == 0);
 }
 
@@ -527,6 +590,8 @@ churn_take(
 	if (r.number != 0) {
 		take_rest(w, &r);
 		tell_reconnects(w); /* a request may have been sent twice */
+		if (p->life.is_pinned)
+			tell_pin(w, &r);
 		tell_request_over(w, &r);
 	}
 	child_flush(&w->child);

@@ -278,6 +278,11 @@ churn_terms_write(const struct worker *w, const struct churn_life *l,
 	if (c->inactive_ns != 0)
 		text_add(out, CHURN_CONFIG_MAX, ",\"inactive_threshold\":%llu",
 		    (unsigned long long)c->inactive_ns);
+	if (l->is_pinned)
+		text_add(out, CHURN_CONFIG_MAX,
+		    ",\"priority_policy\":\"pinned_client\","
+		    "\"priority_groups\":[\"g\"],\"priority_timeout\":%llu",
+		    (unsigned long long)CHURN_PIN_NS);
 	if (c->is_memory)
 		text_add(out, CHURN_CONFIG_MAX, ",\"mem_storage\":true");
 	if (c->headers_only)

@@ -81,6 +81,12 @@ act_count(struct story *st, const struct copy *c, enum message_word how,
 	a->number = value;
 }
 
+void
+act_schedule(struct story *st, uint64_t early_ns)
+{
+	act_add(st, ACT_SCHEDULE, ++st->counter)->number = early_ns;
+}
+
 static struct act *
 add_delivery(struct story *st, const struct copy *c, uint32_t delivered)
 {

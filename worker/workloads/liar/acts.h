@@ -26,7 +26,8 @@ enum act_type {
 	ACT_END,
 	ACT_REPEAT, /* sent again, and answered */
 	ACT_COUNT,  /* a counter's value is told with it */
-	ACT_STORE,  /* the pretended server stores: for the audit */
+	ACT_SCHEDULE,
+	ACT_STORE, /* the pretended server stores: for the audit */
 	ACT_DELIVER,
 	ACT_ACK_INVOKE,
 	ACT_ACK_OK,
@@ -113,6 +114,9 @@ void act_batch_store(struct story *, uint64_t first, uint32_t n);
 /* It adds 1 to a counter: the answer (COUNTED_...), or a read, has a value. */
 void act_count(
     struct story *, const struct copy *, enum message_word how, uint64_t value);
+
+/* A schedule that sends its message this time before, or (0) at its time. */
+void act_schedule(struct story *, uint64_t early_ns);
 
 /* It was acknowledged; it is sent again, and that is the answer. */
 void act_repeat(

@@ -150,6 +150,13 @@ legal_count_unknown(struct story *st)
 }
 
 static void
+legal_scheduled(struct story *st)
+{
+	act_schedule(st, 0);
+	act_round(st);
+}
+
+static void
 legal_redelivery_before_ack(struct story *st)
 {
 	struct copy c = act_publish(st, ODD_NOT);
@@ -313,6 +320,7 @@ legal_memory_loss(struct story *st)
 	X(batch_unknown, 1, legal_batch_unknown)                               \
 	X(batch_absent, 1, legal_batch_absent)                                 \
 	X(count_unknown, 2, legal_count_unknown)                               \
+	X(scheduled, 1, legal_scheduled)                                       \
 	X(redelivery_before_ack, 1, legal_redelivery_before_ack)               \
 	X(late_delivery, 3, legal_late_delivery)                               \
 	X(unknown_ack, 3, legal_unknown_ack)                                   \

@@ -152,6 +152,33 @@ play_count(struct worker *w, const struct act *a)
 	tell_count(w, &c);
 }
 
+/* It is stored, and the audit reads at once what it has sent. */
+static void
+play_schedule(struct worker *w, const struct act *a)
+{
+	struct changing at = {.id = id_of(a->counter)};
+	struct event ev = {.type = MESSAGE_SCHEDULE};
+	int64_t at_ns = clock_wall_ns();
+
+	ev.u.schedule = (struct msg_schedule){.id = at.id,
+	    .attempt = 1,
+	    .group = at.id,
+	    .times = TIMES_ONCE,
+	    .at_ns = at_ns};
+	child_emit(&w->child, &ev);
+	ev = (struct event){.type = MESSAGE_SCHEDULE_OK};
+	ev.u.schedule_ok = (struct msg_schedule_ok){.id = at.id, .seq = 1};
+	child_emit(&w->child, &ev);
+	tell_change_over(w, &at, OUTCOME_OK);
+	ev = (struct event){.type = MESSAGE_FIRED};
+	ev.u.fired = (struct msg_fired){.id = at.id,
+	    .seq = 2,
+	    .stamp_ns = at_ns - (int64_t)a->number,
+	    .group = at.id,
+	    .fits = 1};
+	child_emit(&w->child, &ev);
+}
+
 static void
 play_repeat(struct worker *w, const struct act *a)
 {
@@ -339,6 +366,7 @@ static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
     [ACT_END] = play_end,
     [ACT_REPEAT] = play_repeat,
     [ACT_COUNT] = play_count,
+    [ACT_SCHEDULE] = play_schedule,
     [ACT_DELIVER] = play_deliver,
     [ACT_ACK_INVOKE] = play_ack,
     [ACT_ACK_OK] = play_ack,

@@ -249,6 +249,14 @@ plant_wrong_count(struct story *st)
 	act_consume(st, &c);
 }
 
+/* It comes a second before its time. */
+static void
+plant_misfired(struct story *st)
+{
+	act_schedule(st, CLOCK_S);
+	act_round(st);
+}
+
 /* Break the harness in the middle of a publish. */
 static void
 publish_and_break(struct story *st, void (*how)(struct worker *))
@@ -339,6 +347,7 @@ plant_exit_acking(struct story *st)
 	X(torn_batch, 1, plant_torn_batch)                                     \
 	X(uncommitted, 1, plant_uncommitted)                                   \
 	X(wrong_count, 1, plant_wrong_count)                                   \
+	X(misfired, 1, plant_misfired)                                         \
 	X(stuck, 1, plant_stuck)                                               \
 	X(op_timeout, 1, plant_op_timeout)                                     \
 	X(not_recovered, 1, plant_not_recovered)                               \
