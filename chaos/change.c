@@ -32,8 +32,7 @@ struct change {
 	struct admin *admin; /* its own: others ask meanwhile */
 	uint32_t fault;
 	char stream[64];
-	enum change_edit edit;
-	uint64_t value;
+	struct change_wish wish;
 	cJSON *original, *wanted; /* configurations */
 	enum stage stage;
 	bool is_asked; /* and asked_ns is when */
@@ -45,46 +44,47 @@ struct change {
 };
 
 static void
-edit_replicas(cJSON *config, uint64_t value)
+edit_replicas(cJSON *config, const struct change_wish *w)
 {
-	json_set_number(config, "num_replicas", (double)value);
+	json_set_number(config, "num_replicas", (double)w->value);
 }
 
 static void
-edit_subject(cJSON *config, uint64_t value)
+edit_subject(cJSON *config, const struct change_wish *w)
 {
 	char subject[128];
 
 	text_format(subject, sizeof(subject), "unused.%.64s.%llu",
-	    json_text(config, "name"), (unsigned long long)value);
+	    json_text(config, "name"), (unsigned long long)w->value);
 	json_append_text(json_get(config, "subjects"), subject);
 }
 
 static void
-edit_description(cJSON *config, uint64_t value)
+edit_description(cJSON *config, const struct change_wish *w)
 {
 	char text[64];
 
-	text_format(text, sizeof(text), "edit %llu", (unsigned long long)value);
+	text_format(
+	    text, sizeof(text), "edit %llu", (unsigned long long)w->value);
 	json_set_text(config, "description", text);
 }
 
 static void
-edit_metadata(cJSON *config, uint64_t value)
+edit_metadata(cJSON *config, const struct change_wish *w)
 {
 	cJSON *all = json_get(config, "metadata");
 	char text[32];
 
 	if (all == NULL)
 		all = json_put_object(config, "metadata");
-	text_format(text, sizeof(text), "%llu", (unsigned long long)value);
+	text_format(text, sizeof(text), "%llu", (unsigned long long)w->value);
 	json_set_text(all, "natsburn", text);
 }
 
 static void
-edit_limits(cJSON *config, uint64_t value)
+edit_limits(cJSON *config, const struct change_wish *w)
 {
-	(void)value; /* there is but one */
+	(void)w; /* there is but one */
 	if (json_number(config, "max_msgs") <= 0)
 		json_set_number(config, "max_msgs", MESSAGES_MAX);
 	if (json_number(config, "max_age") <= 0)
@@ -92,12 +92,22 @@ edit_limits(cJSON *config, uint64_t value)
 }
 
 static void
-edit_compression(cJSON *config, uint64_t value)
+edit_compression(cJSON *config, const struct change_wish *w)
 {
 	bool is_s2 = strcmp(json_text(config, "compression"), "s2") == 0;
 
-	(void)value; /* there are but two */
+	(void)w; /* there are but two */
 	json_set_text(config, "compression", is_s2 ? "none" : "s2");
+}
+
+static void
+edit_placement(cJSON *config, const struct change_wish *w)
+{
+	cJSON *placement = cJSON_CreateObject();
+
+	cJSON_DeleteItemFromObjectCaseSensitive(config, "placement");
+	json_append_text(json_put_array(placement, "tags"), w->tag);
+	json_put(config, "placement", placement);
 }
 
 /*
@@ -105,7 +115,7 @@ edit_compression(cJSON *config, uint64_t value)
  * server has it, and since which version servers know it (2010 is 2.10).
  */
 static const struct edit {
-	void (*make)(cJSON *config, uint64_t value);
+	void (*make)(cJSON *config, const struct change_wish *w);
 	const char *members[2];
 	unsigned since;
 } edits[CHANGE_EDITS] = {
@@ -114,6 +124,7 @@ static const struct edit {
     [CHANGE_DESCRIPTION] = {edit_description, {"description"}, 0},
     [CHANGE_METADATA] = {edit_metadata, {"metadata/natsburn"}, 2010},
     [CHANGE_LIMITS] = {edit_limits, {"max_msgs", "max_age"}, 0},
+    [CHANGE_PLACEMENT] = {edit_placement, {"placement"}, 0},
     [CHANGE_COMPRESSION] = {edit_compression, {"compression"}, 2010},
 };
 
@@ -141,7 +152,7 @@ forget(struct change *ch)
 
 int
 change_begin(struct cluster *c, uint32_t fault, const char *stream,
-    enum change_edit edit, uint64_t value)
+    const struct change_wish *wish)
 {
 	struct change *ch = c->change;
 	struct admin *admin;
@@ -162,8 +173,7 @@ change_begin(struct cluster *c, uint32_t fault, const char *stream,
 	memset(ch, 0, sizeof(*ch));
 	ch->admin = admin;
 	ch->fault = fault;
-	ch->edit = edit;
-	ch->value = value;
+	ch->wish = *wish;
 	text_set(ch->stream, sizeof(ch->stream), stream);
 	text_set(ch->why, sizeof(ch->why), "no answer to STREAM.INFO");
 	return 0;
@@ -257,7 +267,7 @@ member_of(const cJSON *config, const char *path)
 static bool
 is_as_wanted(const struct change *ch, const cJSON *config)
 {
-	const char *const *m = edits[ch->edit].members;
+	const char *const *m = edits[ch->wish.edit].members;
 	const cJSON *has, *wants;
 	unsigned i;
 
@@ -308,7 +318,7 @@ take_info(struct change *ch, const cJSON *info)
 			forget(ch);
 			return;
 		}
-		edits[ch->edit].make(ch->wanted, ch->value);
+		edits[ch->wish.edit].make(ch->wanted, &ch->wish);
 		ch->stage = STAGE_SEND;
 		return;
 	}

@@ -27,7 +27,14 @@ enum change_edit {
 	CHANGE_METADATA,    /* likewise */
 	CHANGE_LIMITS,	    /* where there are none, some that don't bite */
 	CHANGE_COMPRESSION, /* the other one */
+	CHANGE_PLACEMENT,   /* tag: of the servers that it shall be on */
 	CHANGE_EDITS
+};
+
+struct change_wish {
+	enum change_edit edit;
+	uint64_t value;
+	char tag[32];
 };
 
 struct change;
@@ -40,7 +47,7 @@ bool change_is_known(const struct cluster *, enum change_edit);
  * in force any more. 0 or -ENOMEM.
  */
 int change_begin(struct cluster *, uint32_t fault, const char *stream,
-    enum change_edit, uint64_t value);
+    const struct change_wish *);
 
 /*
  * Go on with it, or with its undoing. True when the stream's leader shows the

@@ -353,7 +353,8 @@ bool
 config_edits_streams(const struct run_config *c)
 {
 	return config_list_has(c->mayhem, "scale_stream") ||
-	       config_list_has(c->mayhem, "edit_stream");
+	       config_list_has(c->mayhem, "edit_stream") ||
+	       config_list_has(c->mayhem, "move_stream");
 }
 
 uint64_t

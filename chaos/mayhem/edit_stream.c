@@ -83,8 +83,9 @@ edit_aim(struct fault *f)
 static int
 edit_inject(struct fault *f)
 {
-	return change_begin(
-	    f->cluster, f->number, f->before, edits[f->mark], f->number);
+	const struct change_wish wish = {edits[f->mark], f->number, ""};
+
+	return change_begin(f->cluster, f->number, f->before, &wish);
 }
 
 static bool

@@ -120,8 +120,9 @@ scale_aim(struct fault *f)
 static int
 scale_inject(struct fault *f)
 {
-	return change_begin(
-	    f->cluster, f->number, f->before, CHANGE_REPLICAS, f->mark);
+	const struct change_wish wish = {CHANGE_REPLICAS, f->mark, ""};
+
+	return change_begin(f->cluster, f->number, f->before, &wish);
 }
 
 static bool

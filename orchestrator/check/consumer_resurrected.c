@@ -408,17 +408,19 @@ resurrected_event(struct check *c, const struct event *ev)
 	const struct life *f;
 	struct slot *t;
 
-	if (ev->type == MESSAGE_RECONNECTED)
+	switch ((unsigned)ev->type) {
+	case MESSAGE_RECONNECTED:
 		st->reconnected_ns = ev->time_ns;
-	if (ev->type == MESSAGE_CONSUMER_WAITED)
-		on_waited(c, &ev->u.consumer_waited);
-	if (ev->type == MESSAGE_RECONNECTED ||
-	    ev->type == MESSAGE_CONSUMER_WAITED)
 		return 0;
-	if (ev->type == MESSAGE_CHANGE_FAIL ||
-	    ev->type == MESSAGE_CHANGE_UNKNOWN) { /* they are alike */
+	case MESSAGE_CONSUMER_WAITED:
+		on_waited(c, &ev->u.consumer_waited);
+		return 0;
+	case MESSAGE_CHANGE_FAIL:
+	case MESSAGE_CHANGE_UNKNOWN: /* they are alike */
 		judge_refused(c, &ev->u.change_unknown);
 		return 0;
+	default:
+		break;
 	}
 	f = life_of(c->lives, consumer);
 	t = array_at(&st->slots, &st->n, consumer, sizeof(*t), CHECK_SLOTS_MAX);

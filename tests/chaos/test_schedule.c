@@ -261,11 +261,27 @@ remove_peer(const char *body)
 	unsigned node = (unsigned)(body[strlen("{\"peer\":\"n")] - '1'), i;
 
 	for (i = 0; i < world->cluster.n; i++)
-		if ((world->peers & (1U << i)) == 0) {
+		if ((world->peers & (1U << i)) == 0 &&
+		    (world->peers & (1U << node)) != 0) {
 			world->peers &= ~(1U << node);
 			world->peers |= 1U << i;
 			return;
 		}
+}
+
+/* It leaves server N when it is placed on "not-N". */
+static void
+move_stream(void)
+{
+	const cJSON *tags =
+	    json_get(json_get(world->stream, "placement"), "tags");
+	char body[32];
+
+	if (tags == NULL)
+		return;
+	text_format(body, sizeof(body), "{\"peer\":\"n%s\"}",
+	    cJSON_GetStringValue(cJSON_GetArrayItem(tags, 0)) + strlen("not-"));
+	remove_peer(body);
 }
 
 int
@@ -285,6 +301,7 @@ admin_request(struct admin *a, enum admin_account account, unsigned node,
 		cJSON_Delete(world->stream);
 		world->stream = json_parse(body, strlen(body), 8);
 		assert_non_null(world->stream);
+		move_stream();
 		updates++;
 	}
 	return 0;
@@ -1104,7 +1121,9 @@ is_aimed(const char *mode, const char *target)
 {
 	return mayhem_find(mode)->aim != NULL &&
 	       strcmp(mode, "rolling_upgrade") != 0 &&
-	       strstr(target, "leader") != NULL;
+	       (strstr(target, "leader") != NULL ||
+		   strstr(target, "follower") != NULL ||
+		   strstr(target, "away from") != NULL);
 }
 
 static unsigned

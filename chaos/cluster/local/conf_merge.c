@@ -784,6 +784,24 @@ put_jetstream(const struct conf_merge *m, const struct conf_server *s)
 		conf_put_text(c, n, "sync_interval", m->sync);
 }
 
+/* A user's own tags are left alone. */
+static void
+put_tags(struct conf *c, const struct conf_server *s)
+{
+	struct conf_node *n;
+	char tag[16];
+	unsigned i;
+
+	if (conf_find(c->root, "server_tags") != NULL)
+		return;
+	n = conf_put(c, c->root, "server_tags", CONF_ARRAY);
+	for (i = 1; n != NULL && i <= CONFIG_NODES_MAX; i++) {
+		text_format(tag, sizeof(tag), "not-%u", i);
+		if (i != s->node)
+			conf_append_text(c, n, tag);
+	}
+}
+
 int
 conf_merge_write(
     struct conf_merge *m, const struct conf_server *s, struct buf *out)
@@ -803,6 +821,8 @@ conf_merge_write(
 	conf_put_number(
 	    c, root, "max_connections", (int64_t)s->max_connections);
 	put_jetstream(m, s);
+	if (s->is_tagged)
+		put_tags(c, s);
 	put_topology(m, s);
 	n = conf_find(root, GATEWAY);
 	if (n != NULL && s->topology->n == 1)

@@ -44,6 +44,7 @@ struct conf_server {
 	const uint16_t *remotes; /* likewise for gateways or leaf nodes */
 	unsigned node;
 	uint64_t max_connections;
+	bool is_tagged; /* it has a tag "not-N" for each other server N */
 };
 
 /*

@@ -87,7 +87,8 @@ server_write_config(struct cluster *c, unsigned node)
 	    .fronts = l->links.fronts[LINKS_ROUTES],
 	    .remotes = l->links.fronts[LINKS_REMOTES],
 	    .node = node,
-	    .max_connections = c->nodes[node - 1].config_mark};
+	    .max_connections = c->nodes[node - 1].config_mark,
+	    .is_tagged = config_list_has(c->config->mayhem, "move_stream")};
 	struct buf out;
 	int err;
 
