@@ -17,8 +17,6 @@
 #include "proto/base/text.h"
 #include "proto/topology.h"
 
-#define ANSWER_MAX 1024
-
 struct stepdown_options {
 	char of[16];
 };
@@ -101,26 +99,13 @@ stepdown_inject(struct fault *f)
 	return admin_request(f->cluster->admin, account, 0, subject, "");
 }
 
-/* A refusal is kept for the report, in case that no other leader is seen. */
-static void
-take_answer(struct fault *f)
-{
-	char answer[ANSWER_MAX];
-
-	if (admin_poll(f->cluster->admin, answer, sizeof(answer)) <= 0)
-		return;
-	admin_done(f->cluster->admin);
-	if (strstr(answer, "\"error\"") != NULL)
-		text_format(f->how, sizeof(f->how), "refused: %.140s", answer);
-}
-
 static bool
 stepdown_is_applied(struct fault *f)
 {
 	const struct health *h = f->cluster->health;
 	unsigned leader;
 
-	take_answer(f);
+	mayhem_take_refusal(f);
 	leader = f->before[0] == '\0'
 		     ? health_meta_leader(h, f->mark)
 		     : health_group_leader(h, f->before, f->mark);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "chaos/account.h"
+#include "chaos/admin.h"
 #include "chaos/change.h"
 #include "chaos/cluster/cluster.h"
 #include "chaos/mayhem/mayhem.h"
@@ -15,6 +16,7 @@
 #include "proto/base/text.h"
 #include "proto/topology.h"
 
+#define ANSWER_MAX 1024
 #define LEAST_NS (CLOCK_S / 2) /* between two faults of a mode */
 /* a leader that was seen later than that is known */
 #define KNOWN_NS (3 * CLOCK_S)
@@ -117,6 +119,18 @@ unsigned
 fault_count(unsigned nodes)
 {
 	return (unsigned)__builtin_popcount(nodes);
+}
+
+void
+mayhem_take_refusal(struct fault *f)
+{
+	char answer[ANSWER_MAX];
+
+	if (admin_poll(f->cluster->admin, answer, sizeof(answer)) <= 0)
+		return;
+	admin_done(f->cluster->admin);
+	if (strstr(answer, "\"error\"") != NULL)
+		text_format(f->how, sizeof(f->how), "refused: %.140s", answer);
 }
 
 uint64_t

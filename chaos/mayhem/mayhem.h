@@ -177,6 +177,12 @@ unsigned mayhem_draw_nodes(struct mayhem_plan *, unsigned count);
 /* A random number that depends on nothing but f->dice and salt. */
 uint64_t fault_dice(const struct fault *, uint64_t salt);
 
+/*
+ * Take the answer to a request of the admin connection, if it is there. A
+ * refusal becomes f->how, in case that nothing else is seen.
+ */
+void mayhem_take_refusal(struct fault *);
+
 /* The usual plan with one random server. */
 void mayhem_plan_one(struct mayhem_plan *, struct fault *);
 

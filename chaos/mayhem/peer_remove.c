@@ -23,7 +23,6 @@
 #define ABSENT_HIGH_NS (15 * CLOCK_S)
 #define RECENT_NS      (3 * CLOCK_S)
 #define RETRY_NS       (3 * CLOCK_S) /* between two requests to remove it */
-#define ANSWER_MAX     1024
 
 static int
 remove_check(const struct run_config *c, char *why)
@@ -79,19 +78,6 @@ remove_inject(struct fault *f)
 	return c->ops->node_end(c, f->node, SIGTERM);
 }
 
-/* A refusal is kept for the report, in case that nothing else is seen. */
-static void
-take_answer(struct fault *f)
-{
-	char answer[ANSWER_MAX];
-
-	if (admin_poll(f->cluster->admin, answer, sizeof(answer)) <= 0)
-		return;
-	admin_done(f->cluster->admin);
-	if (strstr(answer, "\"error\"") != NULL)
-		text_format(f->how, sizeof(f->how), "refused: %.140s", answer);
-}
-
 /*
  * Ask the meta leader, if one was seen since since_ns, to remove the old
  * server. That is repeated at f->next_ns, for a leader that is new may not know
@@ -127,7 +113,7 @@ remove_is_applied(struct fault *f)
 		return false;
 	if (f->mark == 0)
 		f->mark = clock_mono_ns();
-	take_answer(f);
+	mayhem_take_refusal(f);
 	if (health_meta_size(c->health, f->mark) != c->n - 1) {
 		ask_to_remove(f, f->mark);
 		return false;
@@ -173,7 +159,7 @@ remove_is_healed(struct fault *f)
 	unsigned size;
 	char how[FAULT_HOW_MAX];
 
-	take_answer(f);
+	mayhem_take_refusal(f);
 	/* the old server had not ended when heal was called */
 	if (strcmp(f->before, name) == 0) {
 		/* What fails is tried again at the next look. */

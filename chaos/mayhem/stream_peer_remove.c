@@ -21,10 +21,9 @@
 #include "proto/child.h"
 #include "proto/topology.h"
 
-#define RECENT_NS  (5 * CLOCK_S)
-#define RETRY_NS   (5 * CLOCK_S) /* between two requests */
-#define TRIES	   8		 /* streams that are looked at */
-#define ANSWER_MAX 1024
+#define RECENT_NS (5 * CLOCK_S)
+#define RETRY_NS  (5 * CLOCK_S) /* between two requests */
+#define TRIES	  8		/* streams that are looked at */
 
 enum salt {
 	SALT_LEADER = 1,
@@ -164,25 +163,12 @@ remove_inject(struct fault *f)
 	return admin_request(c->admin, ADMIN_USER, 0, subject, body);
 }
 
-/* A refusal is kept for the report, in case that nothing else is seen. */
-static void
-take_answer(struct fault *f)
-{
-	char answer[ANSWER_MAX];
-
-	if (admin_poll(f->cluster->admin, answer, sizeof(answer)) <= 0)
-		return;
-	admin_done(f->cluster->admin);
-	if (strstr(answer, "\"error\"") != NULL)
-		text_format(f->how, sizeof(f->how), "refused: %.140s", answer);
-}
-
 static bool
 remove_is_applied(struct fault *f)
 {
 	unsigned leader, peers;
 
-	take_answer(f);
+	mayhem_take_refusal(f);
 	peers = peers_of(f, f->next_ns, &leader);
 	if (peers == 0 || (peers & (1U << (f->mark - 1))) != 0) {
 		/* What fails is tried again. */

@@ -42,6 +42,7 @@ struct plan {
 	uint32_t open; /* of a group's first: what may still happen to it */
 	uint8_t times;
 	bool is_told;
+	bool is_again; /* tried again: what was not answered may come yet */
 	/* Of this scan. */
 	bool is_waiting, is_mixed;
 	uint32_t fired;
@@ -53,6 +54,7 @@ struct plan {
 struct cancelling {
 	uint64_t id, group, seq, sent_ns;
 	uint32_t stream;
+	bool is_again;
 };
 
 /* Those of one process, by their ids. */
@@ -124,11 +126,13 @@ on_schedule(struct check *c, const struct msg_schedule *m)
 	struct misfired_state *st = c->state;
 	struct source *s = array_at(&st->sources, &st->n,
 	    message_id_source(m->id), sizeof(*s), CHECK_SLOTS_MAX);
-	struct plan *p, *first;
+	struct plan *p = plan_find(st, m->id), *first;
 
 	if (s == NULL)
 		return -ENOMEM;
-	/* Ids only grow; another attempt is told of one that is known. */
+	if (p != NULL)
+		p->is_again = true;
+	/* Ids only grow. */
 	if (m->attempt != 1 || s->beyond != 0 ||
 	    (s->n > 0 && s->plans[s->n - 1].id >= m->id))
 		return 0;
@@ -215,10 +219,12 @@ on_unschedule(struct check *c, const struct msg_unschedule *m)
 
 	if (s == NULL)
 		return -ENOMEM;
-	if (m->attempt != 1)
+	if (m->attempt != 1) {
+		s->removal.is_again = true;
 		return 0;
-	s->removal =
-	    (struct cancelling){m->id, m->group, m->seq, c->now_ns, m->stream};
+	}
+	s->removal = (struct cancelling){
+	    m->id, m->group, m->seq, c->now_ns, m->stream, false};
 	if (m->group == 0)
 		remove_repeats(c, m->stream, 0);
 	if (p != NULL)
@@ -245,21 +251,30 @@ on_changed(struct check *c, uint64_t id)
 		confirm_gone(c, r->group, r->seq, r->sent_ns);
 }
 
-/* Nothing more can become of it, if its outcome is certain. */
+/*
+ * Nothing more can become of it, if its outcome is certain. One attempt that
+ * was not answered may be done behind another: a removal, or a schedule whose
+ * id was forgotten, for that is known by what is stored.
+ */
 static void
 on_over(struct check *c, const struct msg_change_end *m)
 {
 	const struct misfired_state *st = c->state;
 	uint32_t source = message_id_source(m->id);
 	const struct plan *p = plan_find(st, m->id);
+	const struct cancelling *r =
+	    source < st->n ? &st->sources[source].removal : NULL;
+	bool is_again = p != NULL && p->is_again;
 	uint64_t group = p != NULL ? p->group : 0;
 	struct plan *first;
 
-	if (p == NULL && source < st->n &&
-	    st->sources[source].removal.id == m->id)
-		group = st->sources[source].removal.group;
+	if (p == NULL && r != NULL && r->id == m->id) {
+		group = r->group;
+		is_again = r->is_again;
+	}
 	first = plan_find(st, group);
-	if (first != NULL && first->open > 0 && m->outcome != ENDED_UNKNOWN)
+	if (first != NULL && first->open > 0 && !is_again &&
+	    m->outcome != ENDED_UNKNOWN)
 		first->open--;
 }
 
@@ -474,7 +489,7 @@ judge_once(struct check *c, struct plan *p, const struct msg_fired *m)
 
 	if (is_before(c, m->stamp_ns, p->at_ns))
 		raise_early(c, p, m, p->at_ns);
-	else if (!was_gone(c, p, m) && p->ok_ns != 0 &&
+	else if (!was_gone(c, p, m) && p->ok_ns != 0 && p->fired == 0 &&
 		 is_late(c, due_ns, came_ns))
 		raise_late(c, p, m->seq, time_used(c, due_ns, came_ns));
 }
@@ -615,7 +630,7 @@ judge_plan(struct check *c, struct plan *p, const struct reading *r)
 	check_judged(c, 1);
 	if (p->is_told)
 		return;
-	if (p->is_waiting && r->is_counted && p->gone_ns != 0 &&
+	if (p->is_waiting && !p->is_again && r->is_counted && p->gone_ns != 0 &&
 	    p->gone_ns < r->begun_ns) {
 		a = anomaly_of(p, p->seq);
 		check_raise(c, &a,

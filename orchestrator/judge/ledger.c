@@ -958,6 +958,12 @@ enter_frame(struct ledger *l, const struct event *ev)
 	case MESSAGE_ADVISORY:
 		enter_advisory(l, &ev->u.advisory);
 		break;
+	case MESSAGE_SCHEDULE:
+		note_invoked(l, ev->u.schedule.id);
+		break;
+	case MESSAGE_KV_UPDATE:
+		note_invoked(l, ev->u.kv_update.id);
+		break;
 	default:
 		enter_scale(l, ev);
 	}

@@ -197,7 +197,7 @@ bool ledger_awaits(
 bool ledger_was_confirmed(
     const struct ledger *, uint32_t consumer, uint64_t id);
 
-/* True when this run did invoke a publish of id. */
+/* True when this run did invoke a publish, schedule or update of a key, id. */
 bool ledger_was_invoked(const struct ledger *, uint64_t id);
 
 /* The next entry; *at is 0 at first, and then left alone. NULL at the end. */

@@ -244,6 +244,41 @@ legal_expired(void **state)
 	store_end(&s);
 }
 
+/* Of schedules, and of values of keys, other events tell. */
+static void
+legal_otherwise(void **state)
+{
+	struct store_story s;
+	struct event ev;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		begin_of(&s, &plain);
+		s.ids[++s.last] = message_id(5, ++s.counter);
+		ev = (struct event){
+		    .type = i == 0 ? MESSAGE_SCHEDULE : MESSAGE_KV_UPDATE};
+		if (i == 0)
+			ev.u.schedule = (struct msg_schedule){.id = s.ids[1],
+			    .attempt = 1,
+			    .group = s.ids[1],
+			    .times = TIMES_ONCE};
+		else
+			ev.u.kv_update = (struct msg_kv_update){
+			    .id = s.ids[1], .attempt = 1};
+		store_feed(&s, &ev);
+		ev = (struct event){.type = MESSAGE_KV_UPDATE_END};
+		ev.u.kv_update_end.id = s.ids[1];
+		ev.u.kv_update_end.outcome = ENDED_UNKNOWN;
+		if (i == 1)
+			store_feed(&s, &ev);
+		store_pass(&s, QUIET);
+		back_up(&s);
+		tell(&s, 1);
+		store_end(&s);
+	}
+}
+
 /* A deposed leader may not have it yet: that is no proof. */
 static void
 unproven(void **state)
@@ -285,6 +320,7 @@ main(void)
 	    cmocka_unit_test(legal_honest),
 	    cmocka_unit_test(legal_meanwhile),
 	    cmocka_unit_test(legal_expired),
+	    cmocka_unit_test(legal_otherwise),
 	    cmocka_unit_test(unproven),
 	    cmocka_unit_test(not_whole),
 	};

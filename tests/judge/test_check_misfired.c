@@ -51,26 +51,35 @@ begin(struct store_story *s)
 	begin_on(s, "local");
 }
 
+static void
+attempt(struct store_story *s, const struct told *p, uint32_t number)
+{
+	struct event ev = {.type = MESSAGE_SCHEDULE};
+	struct msg_schedule *m = &ev.u.schedule;
+	const struct tale *tale = &p->tale;
+
+	m->stream = STORE_STREAM;
+	m->id = p->id;
+	m->attempt = number;
+	m->group = p->group;
+	m->times = tale->every != 0 ? TIMES_EVERY : TIMES_ONCE;
+	m->every_ns = tale->every;
+	m->at_ns = tale->every != 0 ? 0 : (int64_t)(p->stored + tale->due);
+	m->sum = p->id * 31;
+	store_feed(s, &ev);
+}
+
 /* It is sent: to a subject of its own, or (of) the same as another. */
 static struct told *
 sent(struct store_story *s, const struct tale *tale, const struct told *of)
 {
 	struct told *p = &plans[nplans++];
-	struct event ev = {.type = MESSAGE_SCHEDULE};
-	struct msg_schedule *m = &ev.u.schedule;
 
 	*p = (struct told){.id = message_id(CLIENT, ++s->counter),
 	    .stored = s->now,
 	    .tale = *tale};
-	m->stream = STORE_STREAM;
-	m->id = p->id;
-	m->attempt = 1;
-	m->group = p->group = of != NULL ? of->id : p->id;
-	m->times = tale->every != 0 ? TIMES_EVERY : TIMES_ONCE;
-	m->every_ns = tale->every;
-	m->at_ns = tale->every != 0 ? 0 : (int64_t)(s->now + tale->due);
-	m->sum = p->id * 31;
-	store_feed(s, &ev);
+	p->group = of != NULL ? of->id : p->id;
+	attempt(s, p, 1);
 	if (tale->every == 0 && tale->came != 0)
 		p->fired[p->nfired++] = p->stored + tale->came;
 	return p;
@@ -85,10 +94,9 @@ over(struct store_story *s, uint64_t id, uint8_t outcome)
 	store_feed(s, &ev);
 }
 
-static struct told *
-put(struct store_story *s, const struct tale *tale, const struct told *of)
+static void
+confirm(struct store_story *s, struct told *p)
 {
-	struct told *p = sent(s, tale, of);
 	struct event ev = {.type = MESSAGE_SCHEDULE_OK};
 
 	p->seq = ++s->last;
@@ -96,25 +104,45 @@ put(struct store_story *s, const struct tale *tale, const struct told *of)
 	    (struct msg_schedule_ok){STORE_STREAM, p->id, 1, p->seq, 0};
 	store_feed(s, &ev);
 	over(s, p->id, ENDED_OK);
+}
+
+static struct told *
+put(struct store_story *s, const struct tale *tale, const struct told *of)
+{
+	struct told *p = sent(s, tale, of);
+
+	confirm(s, p);
 	return p;
 }
 
-/* A removal is sent; it is confirmed, or (unknown) not answered. */
+/* So many attempts of a removal: confirmed, or (unknown) not answered. */
 static void
-cancel(struct store_story *s, const struct told *of, bool by_seq, bool unknown)
+cancel_by(struct store_story *s, const struct told *of, bool by_seq,
+    bool unknown, uint32_t attempts)
 {
-	struct event ev = {.type = MESSAGE_UNSCHEDULE};
+	struct event ev;
 	uint64_t id = message_id(CLIENT, ++s->counter);
+	uint32_t i;
 
-	ev.u.unschedule = (struct msg_unschedule){STORE_STREAM, id, 1,
-	    by_seq ? REMOVER_DELETE : REMOVER_PURGE, of != NULL ? of->id : 0,
-	    by_seq ? of->seq : 0};
-	store_feed(s, &ev);
+	for (i = 1; i <= attempts; i++) {
+		ev = (struct event){.type = MESSAGE_UNSCHEDULE};
+		ev.u.unschedule = (struct msg_unschedule){STORE_STREAM, id, i,
+		    by_seq ? REMOVER_DELETE : REMOVER_PURGE,
+		    of != NULL ? of->id : 0, by_seq ? of->seq : 0};
+		store_feed(s, &ev);
+	}
 	ev = (struct event){.type = MESSAGE_CHANGE_OK};
 	ev.u.change_ok.id = id;
 	if (!unknown)
 		store_feed(s, &ev);
 	over(s, id, unknown ? ENDED_UNKNOWN : ENDED_OK);
+}
+
+/* A removal is sent. */
+static void
+cancel(struct store_story *s, const struct told *of, bool by_seq, bool unknown)
+{
+	cancel_by(s, of, by_seq, unknown, 1);
 }
 
 static void
@@ -240,6 +268,56 @@ broken_while_steady(void **state)
 			store_pass(&s, 20 * CLOCK_S);
 			end_with(&s, is_disturbed ? CLASS_WARNING : VOWED);
 		}
+}
+
+/*
+ * A second copy, which a new leader sent very late: that is no lateness of the
+ * schedule.
+ */
+static void
+second_is_late(void **state)
+{
+	struct store_story s;
+	struct told *p;
+
+	(void)state;
+	begin(&s);
+	p = put(&s, &honest, NULL);
+	p->fired[p->nfired++] = p->fired[0] + LATE;
+	store_pass(&s, 9 * CLOCK_S);
+	store_fault(&s);
+	store_pass(&s, LATE + 20 * CLOCK_S);
+	end_with(&s, CLASS_WARNING);
+}
+
+/*
+ * A first attempt that was not answered may come when its id is forgotten, and
+ * so may a removal: it is there in place of the one that replaced it.
+ */
+static void
+tried_twice(void **state)
+{
+	static const struct tale far = {.due = 3600 * CLOCK_S};
+	struct store_story s;
+	struct told *p;
+	unsigned how;
+
+	(void)state;
+	for (how = 0; how < 2; how++) {
+		begin(&s);
+		p = sent(&s, &far, NULL);
+		if (how == 0)
+			attempt(&s, p, 2);
+		confirm(&s, p);
+		if (how == 1)
+			cancel_by(&s, p, false, false, 2);
+		store_fault(&s);
+		store_pass(&s, 5 * CLOCK_S);
+		put(&s, &far, p);
+		store_pass(&s, 60 * CLOCK_S);
+		p->tale.waits = how == 0;
+		end(&s);
+	}
 }
 
 /* It was removed, and is still there. */
@@ -533,6 +611,8 @@ main(void)
 	    cmocka_unit_test(true_schedules),
 	    cmocka_unit_test(broken_alone),
 	    cmocka_unit_test(broken_while_steady),
+	    cmocka_unit_test(second_is_late),
+	    cmocka_unit_test(tried_twice),
 	    cmocka_unit_test(removed_and_waits),
 	    cmocka_unit_test(taken_along),
 	    cmocka_unit_test(repeats),

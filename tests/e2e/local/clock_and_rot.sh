@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # A server's clock is set apart, which its own page tells, and right again
-# afterwards; and a file of n1's store is damaged. Nothing that was acknowledged
-# is lost.
+# afterwards; and a block of messages in n1's store is damaged. Nothing that was
+# acknowledged is lost.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -16,7 +16,8 @@ sees()
 	grep -q "\[$1 n" "$work/err" || is_gone "$pid"
 }
 
-start run pipeline --mayhem clock_skew,bit_rot --fault-interval 500ms..1s \
+start run pipeline --mayhem clock_skew,bit_rot -o bit_rot.of=messages \
+	--fault-interval 500ms..1s \
 	--fault-duration 2s --quiet-time 1s --duration 10m \
 	--server-bin "$server" --out "$work/run"
 await 120 "a clock is set" sees clock_skew

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # A server is removed from the meta group and a new one joins for it, under
-# load; and what would lose data lawfully is refused.
+# load; what would lose data lawfully is refused. A replica of a stream is
+# removed and another server has one instead; a stream moves, and back.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -34,3 +35,18 @@ expect '[.faults[0].target] - [.servers[].name] != []' "a new name"
 expect '.servers | length == 4' "four servers"
 expect_no_violation "replaced"
 expect_same_check "$work/run"
+
+# moved MODE: with a server more than streams have replicas
+moved()
+{
+	natsburn run pipeline --servers 4 --mayhem "$1" --fault-interval 1s \
+		--fault-duration 0..1s --quiet-time 1s --duration 6s \
+		--server-bin "$server" --out "$work/$1"
+	expect_nothing_survives 5
+	expect_code 0
+	expect '(.faults | length > 0) and all(.faults[]; .applied and .healed)' \
+		"$1 applied and healed"
+	expect_no_violation "$1"
+}
+moved stream_peer_remove
+moved move_stream
