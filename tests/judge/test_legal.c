@@ -932,7 +932,8 @@ main(void)
 	for (i = 0; i < ODDITIES; i++) {
 		tests[OTHERS + i].name = oddities[i].name;
 		tests[OTHERS + i].test_func = test_oddity;
-		tests[OTHERS + i].initial_state = (void *)(uintptr_t)&oddities[i];
+		tests[OTHERS + i].initial_state =
+		    (void *)(uintptr_t)&oddities[i];
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
