@@ -237,6 +237,8 @@ judge_forgotten(struct check *c, const struct life *f, struct slot *t,
 				       m->ack_pending + m->pending >= owed.n)))
 		return;
 	t->told_forgot = true;
+	if (owed.since_ns < span.from_ns)
+		span.from_ns = owed.since_ns;
 	check_raise_steady(c, &a, &span,
 	    "consumer %s awaits %llu acks, has %llu messages to deliver, and "
 	    "its ack floor is %llu; of what it must deliver %llu messages are "
@@ -373,6 +375,8 @@ on_waited(struct check *c, const struct msg_consumer_waited *m)
 {
 	const struct resurrected_state *st = c->state;
 	const struct life *f = life_of(c->lives, m->consumer);
+	/* Waits run by the servers' wall clocks. */
+	uint64_t apart_ns = contents_apart_ns(c->contents);
 	const struct anomaly a = {.kind = ANOMALY_NOT_REDELIVERED,
 	    .class = CLASS_WARNING,
 	    .rule = "guarantees 15",
@@ -381,8 +385,9 @@ on_waited(struct check *c, const struct msg_consumer_waited *m)
 	struct check_span span;
 
 	if (f == NULL || c->lives->has_hole || !life_is_certain(f) ||
-	    f->lost_pauses > 0 || m->tried_ns < STUCK_NS ||
-	    m->tried_ns < WAITS * f->range.ack_wait_ns || m->looks < POLLS)
+	    f->lost_pauses > 0 || m->tried_ns < STUCK_NS + apart_ns ||
+	    m->tried_ns < WAITS * f->range.ack_wait_ns + apart_ns ||
+	    m->looks < POLLS)
 		return;
 	if (f->range.is_bounded && m->ack_pending > 0)
 		return;

@@ -23,7 +23,8 @@
  * bytes than its max_bytes. Each has an inbox of its own, so what came there
  * it brought. A deposed leader may hear a request as well as its successor, so
  * it convicts when one leader was steady; and not when the client connected
- * anew meanwhile, for then the request may have been sent twice.
+ * anew meanwhile, for then the request may have been sent twice, nor where a
+ * gateway or a leaf node may bring it, or a message, twice (guarantees 35).
  *
  * Pins (guarantees 36): who got messages holds the pin for a while behind each
  * request that was answered; until then a request that does not name it gets
@@ -48,6 +49,7 @@ struct limit_consumer {
 	uint64_t asked_ns;
 	uint64_t pin;		   /* hash; 0: none is known */
 	uint64_t pin_ns, pin_life; /* asked for last; of this life */
+	uint64_t got_ns;	   /* what brought messages with it was, last */
 };
 
 struct limit_reader {
@@ -63,6 +65,7 @@ struct limit_state {
 	struct limit_reader *readers; /* by source */
 	uint32_t nreaders;
 	uint64_t reconnected_ns; /* a client did, last */
+	bool has_remotes;	 /* gateways or leaf nodes, at any time */
 };
 
 static void
@@ -303,7 +306,7 @@ on_pull_end(struct check *c, const struct msg_pull_end *m)
 		return;
 	a.stream = f->stream;
 	span = check_life_span(c, f, l->asked_ns, name);
-	span.is_no_proof = st->reconnected_ns >= l->asked_ns;
+	span.is_no_proof = st->reconnected_ns >= l->asked_ns || st->has_remotes;
 	check_raise_steady(c, &a, &span,
 	    "consumer %s was asked for %u messages and %llu bytes at most (0: "
 	    "any), and sent %u messages and %llu bytes to the inbox of that "
@@ -325,16 +328,17 @@ on_pin(struct check *c, const struct msg_pull_pin *m)
 	    .rule = "guarantees 36"};
 	char name[CHECK_CONSUMER_MAX];
 	struct check_span span;
+	bool lasts;
 
 	if (f == NULL || l == NULL || l->asked.pull != m->pull)
 		return;
 	if (l->pin_life != f->number)
 		l->pin = 0;
 	l->pin_life = f->number;
-	if (l->pin != 0 && m->got != 0 && m->got != l->pin &&
-	    c->now_ns + PIN_EARLY_NS < l->pin_ns + m->lasts_ns) {
+	lasts = c->now_ns + PIN_EARLY_NS < l->pin_ns + m->lasts_ns;
+	if (l->pin != 0 && m->got != 0 && m->got != l->pin && lasts) {
 		a.stream = f->stream;
-		span = check_life_span(c, f, l->pin_ns, name);
+		span = check_life_span(c, f, l->got_ns, name);
 		check_raise_steady(c, &a, &span,
 		    "consumer %s gave messages to another client than the one "
 		    "that is pinned, which asked for messages %.3f s before "
@@ -342,10 +346,14 @@ on_pin(struct check *c, const struct msg_pull_pin *m)
 		    f->name, (double)(c->now_ns - l->pin_ns) / 1e9,
 		    (double)m->lasts_ns / 1e9);
 	}
-	if (m->got != 0 || (m->held && m->sent != 0 && m->sent == l->pin))
+	/* Who names one that is over is told the same, and holds none. */
+	if (m->got != 0 ||
+	    (m->held && m->sent != 0 && m->sent == l->pin && lasts))
 		l->pin_ns = l->asked_ns;
-	if (m->got != 0)
+	if (m->got != 0) {
 		l->pin = m->got;
+		l->got_ns = l->asked_ns;
+	}
 }
 
 static void
@@ -377,6 +385,10 @@ limit_event(struct check *c, const struct event *ev)
 	case MESSAGE_RECONNECTED:
 		st->reconnected_ns = ev->time_ns;
 		return 0;
+	case MESSAGE_SERVER_REMOTES:
+		st->has_remotes |= ev->u.server_remotes.gateways != 0 ||
+				   ev->u.server_remotes.leafs != 0;
+		return 0;
 	default:
 		break;
 	}
@@ -404,7 +416,8 @@ limit_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACKS_BEGIN,
     MESSAGE_CHILD_EXIT, MESSAGE_ADVISORY, MESSAGE_PULL, MESSAGE_PULL_END,
-    MESSAGE_RECONNECTED, MESSAGE_PULL_PIN, MESSAGE_CONSUMER_EDIT, 0};
+    MESSAGE_RECONNECTED, MESSAGE_PULL_PIN, MESSAGE_CONSUMER_EDIT,
+    MESSAGE_SERVER_REMOTES, 0};
 
 const struct check_ops check_limit_exceeded = {
     .name = "limit_exceeded",

@@ -674,18 +674,22 @@ life_owes(const struct lives *l, const struct contents *ct,
     const struct life *f, uint64_t asked_ns, uint64_t now_ns)
 {
 	const struct stock *st = contents_stock(ct, f->stream);
-	struct life_owed owed = {0, 0, 0};
+	struct life_owed owed = {0, 0, 0, UINT64_MAX};
 	const struct live *e;
+	enum life_debt debt;
 	uint64_t seq, same;
 
 	for (seq = st != NULL ? st->lanes.stream.first : 0; seq != 0;
 	     seq = e->next[LANE_STREAM]) {
 		e = lanes_find(&st->lanes, seq);
-		if (life_must(l, ct, f, e) == DEBT_NONE ||
+		debt = life_must(l, ct, f, e);
+		if (debt == DEBT_NONE ||
 		    e->acked_ns + LIVES_SPREAD_NS >= asked_ns ||
 		    life_has_ended(f, seq) || !life_finds(l, ct, f, e, now_ns))
 			continue;
 		owed.n++;
+		if (debt == DEBT_STEADY && e->invoked_ns < owed.since_ns)
+			owed.since_ns = e->invoked_ns;
 		if (!seqmap_find(&f->taken, seq, &same))
 			continue;
 		owed.taken++;

@@ -198,9 +198,10 @@ bool life_finds(const struct lives *, const struct contents *,
  * not ended, of what is there and was LIVES_SPREAD_NS before.
  */
 struct life_owed {
-	uint64_t n;	 /* messages */
-	uint64_t taken;	 /* of these, delivered */
-	uint64_t lowest; /* sequence of those; 0: none */
+	uint64_t n;	   /* messages */
+	uint64_t taken;	   /* of these, delivered */
+	uint64_t lowest;   /* sequence of those; 0: none */
+	uint64_t since_ns; /* if one leader was in office; UINT64_MAX: anyhow */
 };
 
 struct life_owed life_owes(const struct lives *, const struct contents *,

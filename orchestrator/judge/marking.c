@@ -26,8 +26,10 @@ marking_sent(struct stock *st, const struct live *e)
 	uint64_t early_ns = limits_early_ns(st, e);
 	struct marking *m = marking_of(st, e->subject);
 
-	if (m != NULL && early_ns != UINT64_MAX &&
-	    (m->may_ns == 0 || early_ns < m->may_ns))
+	if (m == NULL || early_ns == UINT64_MAX)
+		return;
+	early_ns += st->skew_ns; /* which may grow */
+	if (m->may_ns == 0 || early_ns < m->may_ns)
 		m->may_ns = early_ns;
 }
 
@@ -60,9 +62,14 @@ has_new_limits(const struct stock *st)
 uint64_t
 marking_may_ns(const struct stock *st, uint32_t subject)
 {
+	uint64_t may_ns =
+	    subject < st->nmarkings ? st->markings[subject].may_ns : 0;
+
 	if (has_new_limits(st)) /* an age may have become shorter */
 		return 1;
-	return subject < st->nmarkings ? st->markings[subject].may_ns : 0;
+	if (may_ns == 0)
+		return 0;
+	return may_ns > st->skew_ns ? may_ns - st->skew_ns : 1;
 }
 
 /* A removal of the subject is open, or was when the message grew old. */
@@ -109,7 +116,9 @@ marking_due(const struct stock *st, uint32_t subject, uint64_t *until_ns)
 	early_ns = limits_early_ns(st, e);
 	if (is_disturbed(st, subject, early_ns))
 		return NULL;
-	*until_ns =
-	    early_ns + st->terms.marker_ttl_ns - STOCK_EARLY_NS - st->skew_ns;
+	*until_ns = early_ns + st->terms.marker_ttl_ns;
+	if (*until_ns <= STOCK_EARLY_NS + st->skew_ns)
+		return NULL;
+	*until_ns -= STOCK_EARLY_NS + st->skew_ns;
 	return e;
 }

@@ -251,6 +251,21 @@ keep_newest(const struct removal *r, const struct fate *f)
 	}
 }
 
+/*
+ * It may have taken a marker; or the newest message of a subject, behind which
+ * an older one grew old without a marker.
+ */
+static void
+tell_marking(struct stock *st, const struct removal *r, uint64_t now_ns)
+{
+	const struct live *e = lanes_find(&st->lanes, r->scope.first);
+
+	if (!r->spares_markers)
+		marking_removed(st, r->scope.subject, now_ns);
+	else if (e != NULL && e->subject != 0)
+		marking_removed(st, e->subject, now_ns);
+}
+
 void
 removals_ok(struct stock *st, uint64_t id, uint32_t attempt, uint64_t now_ns)
 {
@@ -259,8 +274,7 @@ removals_ok(struct stock *st, uint64_t id, uint32_t attempt, uint64_t now_ns)
 
 	if (!removal_take(st, id, attempt, &r))
 		return;
-	if (!r.spares_markers)
-		marking_removed(st, r.scope.subject, now_ns);
+	tell_marking(st, &r, now_ns);
 	f.from_ns = r.from_ns;
 	if (r.keep != 0)
 		keep_newest(&r, &f);

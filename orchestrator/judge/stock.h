@@ -64,7 +64,7 @@ struct ghost {
 
 /* Of a subject, or (0) of all, whose last message a marker may replace. */
 struct marking {
-	uint64_t may_ns;     /* some message may be old by then; 0: none ever */
+	uint64_t may_ns; /* some may be old by then, by one clock; 0: none */
 	uint64_t removed_ns; /* a removal that may take a marker was open */
 	uint64_t seq;	     /* it grew old as the only one of its subject */
 };

@@ -756,6 +756,38 @@ forgets(void **state)
 	}
 }
 
+/* Another leader begins anew, with no quorum that knew of a delivery. */
+static void
+begins_anew(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i, k;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		churn_begin(&s);
+		s.terms.policy = POLICY_NEW;
+		settle(&s);
+		churn_deliver(&s, 41, 1);
+		if (i == 2) /* a quorum knew */
+			churn_ack(&s, 41);
+		churn_deliver(&s, 42, 1);
+		if (i > 0)
+			s.leader = "n1";
+		churn_pass(&s, 40 * CLOCK_S);
+		for (k = 0; k < 3; k++) {
+			m = churn_look(&s);
+			m.delivered_seq = m.floor_seq = 80;
+			churn_seen(&s, &m);
+			churn_pass(&s, 6 * CLOCK_S);
+		}
+		s.store.expected[ANOMALY_WRONG_STATE]
+				[i == 1 ? CLASS_WARNING : VOWED] = 1;
+		churn_end(&s);
+	}
+}
+
 /* It awaits more acks than it may. */
 static void
 awaits(void **state)
@@ -800,6 +832,17 @@ reconnect(struct churn_story *s)
 	store_feed(&s->store, &ev);
 }
 
+/* Servers have gateways, over which a message may come twice. */
+static void
+connect_remotes(struct churn_story *s)
+{
+	struct event ev = {.type = MESSAGE_SERVER_REMOTES};
+
+	ev.u.server_remotes.node = 1;
+	ev.u.server_remotes.gateways = 1;
+	store_feed(&s->store, &ev);
+}
+
 /* A request brings what it asks for, and no more. */
 static void
 requests(void **state)
@@ -822,8 +865,10 @@ requests(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (k = 0; k < 5; k++) {
+		for (k = 0; k < 6; k++) {
 			churn_begin(&s);
+			if (k == 5)
+				connect_remotes(&s);
 			settle(&s);
 			churn_pull(&s, rows[i].batch, rows[i].max_bytes);
 			if (k == 1) /* both of them may have heard of it */
@@ -839,10 +884,10 @@ requests(void **state)
 				churn_pulled(&s, rows[i].messages, 1);
 			}
 			if (rows[i].is_told && k != 3)
-				s.store
-				    .expected[ANOMALY_LIMIT_EXCEEDED]
-					     [k == 1 || k == 2 ? CLASS_WARNING
-							       : VOWED] = 1;
+				s.store.expected[ANOMALY_LIMIT_EXCEEDED]
+						[k == 1 || k == 2 || k == 5
+							? CLASS_WARNING
+							: VOWED] = 1;
 			churn_end(&s);
 		}
 }
@@ -856,24 +901,25 @@ pins(void **state)
 		uint64_t again_s;	    /* before it 7 asks again; 0: not */
 		bool is_told;
 	} rows[] = {
-	    {1, 0, 8, 0, true},
-	    {4, 9, 8, 0, true},
+	    {1, 0, 8, 0, true}, {4, 9, 8, 0, true},
 	    {5, 0, 8, 0, false}, /* the pin is over */
-	    {1, 0, 0, 0, false},
-	    {1, 7, 7, 0, false},
+	    {1, 0, 0, 0, false}, {1, 7, 7, 0, false},
 	    {6, 0, 8, 4, true}, /* it was kept */
 	    {9, 0, 8, 4, false},
+	    {8, 0, 8, 6, false}, /* it was over: nobody held it */
 	};
 	struct churn_story s;
 	size_t i, k;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (k = 0; k < 4; k++) {
+		for (k = 0; k < 5; k++) {
 			churn_begin(&s);
 			settle(&s);
 			churn_pull(&s, 10, 0);
 			churn_pinned(&s, 0, 7);
+			if (k == 4) /* that one knows of no pin */
+				s.leader = "n1";
 			if (rows[i].again_s != 0) {
 				churn_pass(&s, rows[i].again_s * CLOCK_S);
 				churn_pull(&s, 10, 0);
@@ -899,6 +945,15 @@ pins(void **state)
 		}
 }
 
+static void
+set_clock(struct churn_story *s, uint64_t ahead_ns)
+{
+	struct event ev = {.type = MESSAGE_CLOCK_SET};
+
+	ev.u.clock_set.most_ns = (int64_t)ahead_ns;
+	store_feed(&s->store, &ev);
+}
+
 /* How long it was waited for, of story i. */
 static struct msg_consumer_waited
 waited(const struct churn_story *s, unsigned i)
@@ -920,8 +975,10 @@ gives_nothing(void **state)
 	unsigned i;
 
 	(void)state;
-	for (i = 0; i < 12; i++) {
+	for (i = 0; i < 14; i++) {
 		churn_begin(&s);
+		if (i >= 12) /* a clock was set so far */
+			set_clock(&s, (13 - i) * CLOCK_S);
 		s.terms.max_deliver = i >= 6 && i <= 8 ? i - 6 : 0;
 		s.terms.ack_wait_ns = (i == 3 ? 7 : 5) * CLOCK_S;
 		settle(&s);
@@ -942,7 +999,7 @@ gives_nothing(void **state)
 			ev.u.consumer_waited.since_ns -= 20 * CLOCK_S;
 		store_feed(&s.store, &ev);
 		s.store.expected[ANOMALY_NOT_REDELIVERED][VOWED] =
-		    i == 0 || i == 6 || i == 11;
+		    i == 0 || i == 6 || i == 11 || i == 13;
 		s.store.expected[ANOMALY_NOT_REDELIVERED][CLASS_WARNING] =
 		    i == 9 || i == 10;
 		churn_end(&s);
@@ -968,6 +1025,7 @@ main(void)
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(counts),
 	    cmocka_unit_test(forgets),
+	    cmocka_unit_test(begins_anew),
 	    cmocka_unit_test(awaits),
 	    cmocka_unit_test(lives),
 	    cmocka_unit_test(requests),

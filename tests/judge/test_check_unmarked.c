@@ -181,6 +181,75 @@ legally_missing(void **state)
 	store_end(&s);
 }
 
+/* A newer one stood there when it went, and was deleted since. */
+static void
+outlived(void **state)
+{
+	struct msg_contents terms = marked;
+	struct store_story s;
+	uint64_t seq;
+	unsigned i;
+
+	(void)state;
+	terms.per_subject = 4;
+	for (i = 0; i < 2; i++) {
+		store_begin(&s, &terms);
+		s.more = look_again;
+		fleeting(&s, 1);
+		store_drop(&s, 1, 1);
+		store_pass(&s, 6 * CLOCK_S);
+		seq = store_publish(&s, 1 + i);
+		store_pass(&s, 4 * CLOCK_S);
+		store_delete(&s, seq);
+		store_pass(&s, 15 * CLOCK_S);
+		look_last(&s, 0);
+		s.expected[ANOMALY_UNMARKED][VOWED] = i == 1;
+		store_end(&s);
+	}
+}
+
+static void
+set_clock(struct store_story *s, uint64_t ahead_ns)
+{
+	struct event ev = {.type = MESSAGE_CLOCK_SET};
+
+	ev.u.clock_set.most_ns = (int64_t)ahead_ns;
+	store_feed(s, &ev);
+}
+
+/* A clock is set ahead after a message was sent that may grow old by it. */
+static void
+skewed(void **state)
+{
+	struct msg_publish_terms t;
+	struct store_story s;
+	struct msg_marked m;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		store_begin(&s, &marked);
+		t = store_terms(&s, 1);
+		t.ttl_ns = 60 * CLOCK_S;
+		store_put(&s, &t);
+		if (i == 0)
+			store_drop(&s, 1, 1);
+		set_clock(&s, (i == 0 ? 40 : 20) * CLOCK_S);
+		store_pass(&s, 30 * CLOCK_S);
+		m = marker(&s, 1);
+		store_marked(&s, &m);
+		s.markers[m.seq] = 1;
+		s.expected[ANOMALY_PHANTOM][VOWED] = i == 1 ? 2 : 0;
+		store_end(&s);
+	}
+	/* Nothing is known of a marker when clocks are so far apart. */
+	begin(&s, 1);
+	set_clock(&s, 700 * CLOCK_S);
+	store_pass(&s, 740 * CLOCK_S);
+	look_last(&s, 0);
+	store_end(&s);
+}
+
 /* A delete of a message of the run takes no marker away. */
 static void
 spared(void **state)
@@ -301,6 +370,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(missing),
 	    cmocka_unit_test(legally_missing),
+	    cmocka_unit_test(outlived),
+	    cmocka_unit_test(skewed),
 	    cmocka_unit_test(spared),
 	    cmocka_unit_test(phantoms),
 	    cmocka_unit_test(late),
