@@ -850,6 +850,15 @@ enter_limits(struct contents *ct, const struct event *ev)
 		limits_begin(st, &c);
 }
 
+static void
+enter_seal(struct contents *ct, const struct event *ev)
+{
+	struct stock *st = stock_of(ct, ev->u.seal_invoke.stream);
+
+	if (st != NULL)
+		limits_seal(st, ev->time_ns);
+}
+
 /*
  * The leader's numbers after the audit has read the stream: what was read, and
  * found absent, was so before. Another scan begins anew.
@@ -999,6 +1008,8 @@ contents_event(struct contents *ct, const struct event *ev,
 	else if (ev->type == MESSAGE_SCAN_BEGIN ||
 		 ev->type == MESSAGE_SCAN_TALLY)
 		enter_end(ct, ev);
+	else if (ev->type == MESSAGE_SEAL_INVOKE)
+		enter_seal(ct, ev);
 	else if (ev->type == MESSAGE_STREAM_CHANGE)
 		enter_scale(ct, &ev->u.stream_change);
 	else if (ev->type == MESSAGE_CHILD_EXIT)

@@ -204,6 +204,20 @@ limits_unknown(struct stock *st, uint64_t id, uint32_t attempt)
 }
 
 void
+limits_seal(struct stock *st, uint64_t now_ns)
+{
+	const struct msg_contents *m = &st->terms;
+	struct limits_change c = {.from_ns = now_ns,
+	    .to = {
+		m->max_messages, m->max_bytes, m->per_subject, m->max_age_ns}};
+
+	if (memcmp(&st->widest, &st->narrowest, sizeof(st->widest)) == 0)
+		return;
+	limits_begin(st, &c);
+	limits_unknown(st, c.id, c.attempt);
+}
+
+void
 limits_exit(struct stock *st, uint32_t source)
 {
 	unsigned i;

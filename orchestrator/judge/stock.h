@@ -141,6 +141,12 @@ void limits_unknown(struct stock *, uint64_t id, uint32_t attempt);
 void limits_exit(struct stock *, uint32_t source);
 
 /*
+ * Somebody seals the stream, and sends the limits that it began with: what is
+ * beyond these may be dropped, or may not.
+ */
+void limits_seal(struct stock *, uint64_t now_ns);
+
+/*
  * The loosest and the tightest that may be in force. Each replica takes a
  * change over when it hears of it, which is not ordered with what it stores: so
  * of several one may go by the tightest that there ever was.

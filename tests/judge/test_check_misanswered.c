@@ -287,6 +287,35 @@ seals(void **state)
 	store_end(&s);
 }
 
+/* Who seals a stream gives it the limits that it began with. */
+static void
+seals_limits(void **state)
+{
+	struct event ev = {.type = MESSAGE_LIMITS_INVOKE}, seal;
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		store_begin_alone(&s, &(struct msg_contents){.per_subject = 4});
+		s.more = look_again;
+		ev.u.limits_invoke.id = message_id(5, ++s.counter);
+		ev.u.limits_invoke.attempt = 1;
+		ev.u.limits_invoke.per_subject = 8;
+		store_feed(&s, &ev);
+		store_changed(&s, MESSAGE_CHANGE_OK, ev.u.limits_invoke.id);
+		store_publish_many(&s, 8, 1);
+		seal = (struct event){.type = MESSAGE_SEAL_INVOKE};
+		seal.u.seal_invoke.id = message_id(5, ++s.counter);
+		seal.u.seal_invoke.attempt = 1;
+		store_feed(&s, &seal);
+		store_changed(&s, MESSAGE_CHANGE_OK, seal.u.seal_invoke.id);
+		store_drop(&s, 1 + 4 * i, 4 + i);
+		s.expected[ANOMALY_LOST][VOWED] = i == 1;
+		store_end(&s);
+	}
+}
+
 int
 main(void)
 {
@@ -296,6 +325,7 @@ main(void)
 	    cmocka_unit_test(rollups),
 	    cmocka_unit_test(too_full),
 	    cmocka_unit_test(seals),
+	    cmocka_unit_test(seals_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

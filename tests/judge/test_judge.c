@@ -721,7 +721,8 @@ test_counts_judged(void **state)
 	assert_int_equal(judged(j, "stuck"), 10);
 	assert_int_equal(judged(j, "op_timeout"), 20);
 	assert_int_equal(judged(j, "redelivered_after_ack"), 10);
-	assert_int_equal(judged(j, "skipped"), 1);
+	/* Nobody asked the consumer what it has. */
+	assert_int_equal(judged(j, "skipped"), 0);
 	assert_int_equal(judged(j, "redelivered_early"), 0);
 	assert_int_equal(judged(j, "limit_exceeded"), 0);
 	assert_int_equal(judged(j, "not_removed"), 0);
@@ -762,15 +763,18 @@ main(void)
 	    cmocka_unit_test(test_counts_judged),
 	    cmocka_unit_test(test_many),
 	};
-	struct CMUnitTest tests[PLANTS + 4];
+	enum {
+		OTHERS = sizeof(others) / sizeof(others[0])
+	};
+	struct CMUnitTest tests[OTHERS + PLANTS];
 	size_t i;
 
 	memset(tests, 0, sizeof(tests));
 	memcpy(tests, others, sizeof(others));
 	for (i = 0; i < PLANTS; i++) {
-		tests[4 + i].name = plants[i].name;
-		tests[4 + i].test_func = test_plant;
-		tests[4 + i].initial_state = (void *)(uintptr_t)&plants[i];
+		tests[OTHERS + i].name = plants[i].name;
+		tests[OTHERS + i].test_func = test_plant;
+		tests[OTHERS + i].initial_state = (void *)(uintptr_t)&plants[i];
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -921,15 +921,19 @@ main(void)
 	    cmocka_unit_test(test_unproven_redelivery),
 	    cmocka_unit_test(test_one_replica_outage),
 	};
-	struct CMUnitTest tests[ODDITIES + 3];
+	enum {
+		OTHERS = sizeof(others) / sizeof(others[0])
+	};
+	struct CMUnitTest tests[OTHERS + ODDITIES];
 	size_t i;
 
 	memset(tests, 0, sizeof(tests));
 	memcpy(tests, others, sizeof(others));
 	for (i = 0; i < ODDITIES; i++) {
-		tests[3 + i].name = oddities[i].name;
-		tests[3 + i].test_func = test_oddity;
-		tests[3 + i].initial_state = (void *)(uintptr_t)&oddities[i];
+		tests[OTHERS + i].name = oddities[i].name;
+		tests[OTHERS + i].test_func = test_oddity;
+		tests[OTHERS + i].initial_state =
+		    (void *)(uintptr_t)&oddities[i];
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

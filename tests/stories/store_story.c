@@ -36,15 +36,9 @@ store_pass(struct store_story *s, uint64_t ns)
 	}
 }
 
-void
-store_begin(struct store_story *s, const struct msg_contents *terms)
-{
-	store_begin_on(s, terms, "local");
-}
-
-void
-store_begin_on(struct store_story *s, const struct msg_contents *terms,
-    const char *cluster)
+static void
+begin(struct store_story *s, const struct msg_contents *terms,
+    const char *cluster, uint32_t replicas)
 {
 	struct event ev = {.type = MESSAGE_RUN};
 
@@ -60,7 +54,7 @@ store_begin_on(struct store_story *s, const struct msg_contents *terms,
 	text_set(ev.u.option.value, sizeof(ev.u.option.value), cluster);
 	store_feed(s, &ev);
 	ev = (struct event){.type = MESSAGE_STREAM};
-	ev.u.stream.replicas = 3;
+	ev.u.stream.replicas = replicas;
 	ev.u.stream.created = 1000;
 	ev.u.stream.dedupe_ns = 600 * CLOCK_S;
 	text_set(ev.u.stream.name, sizeof(ev.u.stream.name), "s0");
@@ -72,6 +66,25 @@ store_begin_on(struct store_story *s, const struct msg_contents *terms,
 	ev.u.contents.first_seq = 1;
 	store_feed(s, &ev);
 	store_pass(s, 40 * CLOCK_S);
+}
+
+void
+store_begin(struct store_story *s, const struct msg_contents *terms)
+{
+	begin(s, terms, "local", 3);
+}
+
+void
+store_begin_on(struct store_story *s, const struct msg_contents *terms,
+    const char *cluster)
+{
+	begin(s, terms, cluster, 3);
+}
+
+void
+store_begin_alone(struct store_story *s, const struct msg_contents *terms)
+{
+	begin(s, terms, "local", 1);
 }
 
 void

@@ -46,6 +46,9 @@ void store_begin(struct store_story *, const struct msg_contents *);
 void store_begin_on(
     struct store_story *, const struct msg_contents *, const char *cluster);
 
+/* The same, with one replica. */
+void store_begin_alone(struct store_story *, const struct msg_contents *);
+
 /* The stream drops what consumers have ended (RETENTION_...). */
 void store_retain(struct store_story *, uint8_t retention);
 
