@@ -190,7 +190,10 @@ change_end(struct cluster *c)
 	c->change = NULL;
 }
 
-/* The judge knows of an update before a server does. */
+/*
+ * The judge knows of an update before a server does. A stream that moves has
+ * new replicas beside those that it had.
+ */
 static void
 tell_asked(struct cluster *c)
 {
@@ -199,7 +202,8 @@ tell_asked(struct cluster *c)
 	struct msg_stream_change *m = &ev.u.stream_change;
 
 	m->fault = ch->fault;
-	m->replicas = (uint32_t)json_count(ch->wanted, "num_replicas");
+	m->replicas = (uint32_t)json_count(ch->wanted, "num_replicas") +
+		      (ch->wish.edit == CHANGE_PLACEMENT);
 	text_set(m->name, sizeof(m->name), ch->stream);
 	child_emit(chaos_child(c->chaos), &ev);
 	child_flush(chaos_child(c->chaos));

@@ -19,7 +19,7 @@
 #define GONE_NS	     (30 * CLOCK_S) /* a group that nobody has named since */
 #define PROCESS_NS   (2 * CLOCK_S)
 #define GROUP_NAME   80
-#define LEADERS_SENT 64 /* groups whose leaders go into the history */
+#define LEADERS_SENT 512 /* groups whose leaders go into the history */
 
 /* A stream or consumer as one server sees it. */
 struct group {

@@ -131,7 +131,7 @@ remove_aim(struct fault *f)
 	return true;
 }
 
-/* The judge knows of a request before a server does. */
+/* The judge knows of a request before a server does: one replica is less. */
 static void
 tell_asked(const struct fault *f)
 {
@@ -139,10 +139,22 @@ tell_asked(const struct fault *f)
 	struct msg_stream_change *m = &ev.u.stream_change;
 
 	m->fault = f->number;
-	m->replicas = (uint32_t)f->cluster->config->replicas;
+	m->replicas = (uint32_t)f->cluster->config->replicas - 1;
 	text_set(m->name, sizeof(m->name), f->before);
 	child_emit(chaos_child(f->cluster->chaos), &ev);
 	child_flush(chaos_child(f->cluster->chaos));
+}
+
+/* Another request for this server does nothing now, whenever it is done. */
+static void
+tell_restored(const struct fault *f)
+{
+	struct event ev = {.type = MESSAGE_STREAM_RESTORED};
+	struct msg_stream_restored *m = &ev.u.stream_restored;
+
+	m->fault = f->number;
+	text_set(m->name, sizeof(m->name), f->before);
+	child_emit(chaos_child(f->cluster->chaos), &ev);
 }
 
 /* What can't be asked now is tried again at the next look. */
@@ -205,7 +217,10 @@ remove_is_healed(struct fault *f)
 	text_format(f->how, sizeof(f->how),
 	    "it has %u replicas; all servers healthy, all streams current",
 	    count);
-	return count == f->cluster->config->replicas;
+	if (count != f->cluster->config->replicas)
+		return false;
+	tell_restored(f);
+	return true;
 }
 
 const struct mayhem_ops mayhem_stream_peer_remove = {

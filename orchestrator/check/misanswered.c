@@ -208,6 +208,9 @@ judge_full(struct check *c, const struct msg_publish_fail *m)
 	    st->terms.discard != DISCARD_NEW || m->code != FULL ||
 	    (!is_of_all && strstr(m->why, FULL_SUBJECT) == NULL))
 		return;
+	/* A limit refused it that was in force when it was sent, perhaps. */
+	if (st->confirmed_ns >= p->sent_ns)
+		return;
 	most = contents_most(c->contents, m->stream,
 	    is_of_all ? 0 : p->terms.subject, p->sent_ns);
 	limit = is_of_all ? limits_tight(st).messages

@@ -280,9 +280,13 @@ judge_first(struct check *c, const struct msg_counted *m, count_value adds,
 	const struct count_state *st = c->state;
 	uint32_t source = message_id_source(m->id);
 	struct anomaly a = anomaly_of(m);
+	const struct owned *o;
 
 	if (m->how != COUNTED_ANSWER || source >= st->nlanes ||
 	    st->lanes[source].first != m->id || adds == value)
+		return;
+	o = hashmap_find(&st->owned, st->lanes[source].at);
+	if (o == NULL || o->is_shared) /* by now */
 		return;
 	check_raise(c, &a,
 	    "the %s of sequence %llu, message %u:%llu, says %s: it is the "

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How many replicas a stream may have had, and when. Faults change it
- * (STREAM_CHANGE): from the request on, until the stream was seen whole as it
+ * (STREAM_CHANGE), also where it moves to other servers, and has one less or
+ * more meanwhile: from the request on, until the stream was seen whole as it
  * was before (STREAM_RESTORED), either number may be in force, for an update
  * that is not answered may be done or not. Where a number excuses or decides
  * something the one counts that convicts less.

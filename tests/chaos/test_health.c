@@ -211,23 +211,23 @@ one_stream(unsigned number)
 	answer(1, HEALTH_JSZ, world.now, true, text);
 }
 
-/* There is room for 64; who was not seen for long makes place. */
+/* There is room for 512; who was not seen for long makes place. */
 static void
 test_many_leaders(void **state)
 {
 	unsigned i;
 
 	(void)state;
-	for (i = 0; i < 65; i++)
+	for (i = 0; i < 513; i++)
 		one_stream(i);
-	assert_int_equal(world.leaders, 64);
+	assert_int_equal(world.leaders, 512);
 	world.now += 31 * CLOCK_S;
-	one_stream(64);
-	assert_int_equal(world.leaders, 66);
+	one_stream(512);
+	assert_int_equal(world.leaders, 514);
 	assert_int_equal(world.unknown, 1);
 	/* The first had to go, and comes back. */
 	one_stream(0);
-	assert_int_equal(world.leaders, 68);
+	assert_int_equal(world.leaders, 516);
 	assert_int_equal(world.unknown, 2);
 }
 

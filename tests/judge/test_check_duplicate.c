@@ -232,6 +232,20 @@ say_new_untaken(struct pipe_story *s)
 	pipe_catch_up(s);
 }
 
+/* A replica is taken away and another is new: it may not know who takes it. */
+static void
+say_new_untaken_moved(struct pipe_story *s)
+{
+	struct event ev;
+
+	pipe_event(1, MESSAGE_STREAM_CHANGE, &ev);
+	ev.u.stream_change.replicas = 2;
+	text_set(ev.u.stream_change.name, sizeof(ev.u.stream_change.name),
+	    PIPE_NAME);
+	pipe_emit(s, &ev);
+	say_new_untaken(s);
+}
+
 static void
 say_elsewhere_led_by(struct pipe_story *s, const char *leader)
 {
@@ -304,6 +318,8 @@ static const struct row {
 	0, 1, false, false},
     {"legal: removed, another leader", RETENTION_WORKQUEUE,
 	say_elsewhere_led_anew, 0, 0, 0, false, false},
+    {"legal: not taken, and a replica is new", RETENTION_INTEREST,
+	say_new_untaken_moved, 0, 0, 0, false, false},
     {"legal: unknown to a replica", RETENTION_INTEREST, say_new_untaken, 0, 0,
 	0, false, true},
 };

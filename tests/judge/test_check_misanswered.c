@@ -227,6 +227,34 @@ too_full(void **state)
 	store_end(&s);
 }
 
+/* By a limit that was in force when it was sent, and is none any more. */
+static void
+was_full(void **state)
+{
+	struct msg_publish_terms t;
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		store_begin_alone(
+		    &s, &(struct msg_contents){
+			    .discard = DISCARD_NEW, .max_messages = 10});
+		s.more = look_again;
+		store_publish_many(&s, 10, 5);
+		t = store_terms(&s, 1);
+		if (i == 0)
+			store_sent(&s, &t);
+		store_limits(&s, 20, 0);
+		if (i == 1)
+			store_sent(&s, &t);
+		is_full(&s, MESSAGE_PUBLISH_FAIL, t.id,
+		    "maximum messages exceeded (10077)");
+		s.expected[ANOMALY_MISANSWERED][VOWED] = i == 1;
+		store_end(&s);
+	}
+}
+
 /* Somebody seals the stream, and hears of it as of other changes. */
 static void
 sealed(struct store_story *s, enum message_type outcome)
@@ -324,6 +352,7 @@ main(void)
 	    cmocka_unit_test(legal),
 	    cmocka_unit_test(rollups),
 	    cmocka_unit_test(too_full),
+	    cmocka_unit_test(was_full),
 	    cmocka_unit_test(seals),
 	    cmocka_unit_test(seals_limits),
 	};

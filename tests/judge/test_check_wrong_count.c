@@ -138,6 +138,19 @@ wrong_answers(void **state)
 	}
 }
 
+/* Another client is about to add to the counter. */
+static void
+others_add(struct store_story *s)
+{
+	struct event ev = {.type = MESSAGE_PUBLISH_TERMS};
+
+	ev.u.publish_terms = (struct msg_publish_terms){
+	    .stream = STORE_STREAM, .id = message_id(6, 1), .subject = 1};
+	ev.time_ns = s->now;
+	ev.source = 6;
+	assert_int_equal(judge_event(s->judge, &ev), 0);
+}
+
 /* One is purged; what is added behind it, alone, begins with nothing. */
 static void
 resets(void **state)
@@ -150,7 +163,7 @@ resets(void **state)
 	unsigned how;
 
 	(void)state;
-	for (how = 0; how < 6; how++) {
+	for (how = 0; how < 7; how++) {
 		store_begin(&s, &plain);
 		if (how == 3) { /* it may be added at any later time */
 			terms = store_terms(&s, 1);
@@ -170,6 +183,8 @@ resets(void **state)
 			store_publish(&s, 1);
 		if (how == 5) /* not the first any more */
 			store_publish(&s, 1);
+		if (how == 6)
+			others_add(&s);
 		count(&s, s.last, COUNTED_ANSWER, "a",
 		    (s.last % 2 == 0 ? 3 : -1) + (how == 0 ? 0 : 7));
 		s.expected[ANOMALY_WRONG_COUNT][VOWED] = how == 1;

@@ -121,12 +121,23 @@ tell_config(const struct scan *s)
 	child_emit(&s->w->child, &ev);
 }
 
+/*
+ * How long numbers are asked for that do not fit. Once they have changed behind
+ * the scan only what they say of themselves counts (wrong_state): messages that
+ * grow old one by one must not begin it anew each time.
+ */
+static uint64_t
+patience_ns(const struct msg_scan_tally *m)
+{
+	return m->same || numbers_own_flaw(m) != NULL ? 3 * LONG_NS : LONG_NS;
+}
+
 int
 tally_tell(struct scan *s)
 {
 	struct event ev = {.type = MESSAGE_SCAN_TALLY};
 	struct msg_scan_tally *m = &ev.u.scan_tally;
-	uint64_t begin = clock_mono_ns(), now, answered = begin;
+	uint64_t first = clock_mono_ns(), now, begin = first, answered = first;
 	struct backoff b = {.step = STEP};
 	struct scan was = *s;
 
@@ -146,7 +157,8 @@ tally_tell(struct scan *s)
 		}
 		was = *s;
 		fill(m, s);
-		if (numbers_flaw(m) == NULL || now >= begin + LONG_NS)
+		if (numbers_flaw(m) == NULL || now >= begin + LONG_NS ||
+		    now >= first + patience_ns(m))
 			break;
 	}
 	m->polls = s->polls;
