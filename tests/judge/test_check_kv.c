@@ -5,6 +5,8 @@
  */
 #include "tests/stories/bucket_story.h"
 
+#include <string.h>
+
 static void
 plant_two_on_one_expected(void **state)
 {
@@ -206,6 +208,58 @@ plant_misanswered_strictly(void **state)
 	bucket_refused(&b, B, 1, 0, 1);
 	bucket_get(&b, LEADER, 0, 2, ID(B, 1));
 	bucket_end_with(&b, ANOMALY_MISANSWERED, CLASS_VIOLATION);
+}
+
+/* The sentence of the anomaly of a kind that was raised, with all of parts. */
+static void
+expect_says(const struct judge *j, enum anomaly_kind kind,
+    const char *const parts[], unsigned n)
+{
+	const struct anomaly *a;
+	unsigned i, k;
+
+	for (i = 0; (a = judge_anomaly(j, i)) != NULL && a->kind != kind; i++)
+		;
+	assert_non_null(a);
+	for (k = 0; k < n; k++)
+		if (strstr(a->says, parts[k]) == NULL)
+			fail_msg("no \"%s\" in: %s", parts[k], a->says);
+}
+
+/* Of a wrong refusal it is told who asked what, the answer, and who led. */
+static void
+misanswered_says(void **state)
+{
+	static const char *const sure[] = {
+	    "update 3:1 of key 0, which expected revision 1, was refused with "
+	    "error 10071 after ",
+	    "stored at revision 2", "attempts: 1",
+	    "n1 was the leader all the time", "no fault for 20 s before"};
+	static const char *const unsure[] = {"update 3:1 of key 0",
+	    "error 10071", "stored at revision 2",
+	    "monitoring named n1 as leader then", "n2 by now",
+	    "fault 1 was in force"};
+	struct bucket_story b;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		b = bucket_begin();
+		bucket_lead(&b, "n1");
+		bucket_pass(&b, 25 * CLOCK_S);
+		bucket_put(&b, A, 1, 0, 0, 1);
+		if (i == 1)
+			bucket_fault(&b, false);
+		bucket_refused(&b, B, 1, 0, 1);
+		if (i == 1)
+			bucket_lead(&b, "n2");
+		bucket_get(&b, LEADER, 0, 2, ID(B, 1));
+		bucket_pass(&b, 10 * CLOCK_S);
+		expect_says(b.judge, ANOMALY_MISANSWERED,
+		    i == 0 ? sure : unsure, i == 0 ? 5 : 6);
+		bucket_end_with(&b, ANOMALY_MISANSWERED,
+		    i == 0 ? CLASS_VIOLATION : CLASS_DOCUMENTED);
+	}
 }
 
 /* Old although one leader was in office all the time (review, P14). */
@@ -563,6 +617,7 @@ main(void)
 	    cmocka_unit_test(plant_revision_nobody_wrote),
 	    cmocka_unit_test(plant_refused_but_stored),
 	    cmocka_unit_test(plant_misanswered),
+	    cmocka_unit_test(misanswered_says),
 	    cmocka_unit_test(plant_misanswered_seen_last),
 	    cmocka_unit_test(plant_misanswered_strictly),
 	    cmocka_unit_test(plant_stale_by_a_steady_leader),

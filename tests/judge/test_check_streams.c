@@ -98,6 +98,47 @@ test_not_found_by_a_steady_leader(void **state)
 	lists_expect_violation(&t, ANOMALY_MISANSWERED);
 }
 
+/* Of a delete it is told what was asked, the answer, who led, and the fault. */
+static void
+test_not_found_says(void **state)
+{
+	static const char *const parts[2][4] = {
+	    {"the first delete of stream " NAME " (3:1) was answered \"stream "
+	     "not found\" (10059) after 1.500 s, although its add had been "
+	     "confirmed ",
+		"before it was asked for, and nobody had asked to delete it",
+		"no fault for 20 s before", "n1 was the leader all the time"},
+	    {"(3:1) was answered \"stream not found\" (10059) after 1.500 s",
+		"monitoring named n1 as leader then",
+		"n2 at the end of it, n2 by now", "fault 1 was in force"}};
+	const struct anomaly *a;
+	struct lists_story t;
+	unsigned i, k;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		lists_begin(&t);
+		lists_have(&t, ID1, NAME);
+		if (i == 1)
+			lists_fault_begins(&t, false);
+		lists_remove(&t, ID1, NAME, 1);
+		t.now += CLOCK_S + CLOCK_S / 2;
+		if (i == 1)
+			lists_leader(&t, "n2");
+		lists_op_refused(&t, ID1, REFUSAL_NOT_FOUND);
+		lists_op_end(&t, ID1, ENDED_UNKNOWN);
+		lists_pass(&t, 10 * CLOCK_S);
+		a = judge_anomaly(t.judge, 0);
+		assert_non_null(a);
+		assert_int_equal(a->kind, ANOMALY_MISANSWERED);
+		for (k = 0; k < 4; k++)
+			if (strstr(a->says, parts[i][k]) == NULL)
+				fail_msg(
+				    "no \"%s\" in: %s", parts[i][k], a->says);
+		judge_destroy(t.judge);
+	}
+}
+
 /* Leaders changed, but the user wants to know. */
 static void
 test_not_found_with_strict_answers(void **state)
@@ -484,6 +525,7 @@ main(void)
 	    cmocka_unit_test(test_missing_after_faults),
 	    cmocka_unit_test(test_not_found_by_a_steady_leader),
 	    cmocka_unit_test(test_not_found_with_strict_answers),
+	    cmocka_unit_test(test_not_found_says),
 	    cmocka_unit_test(test_resurrected),
 	    cmocka_unit_test(test_resurrected_late),
 	    cmocka_unit_test(test_resurrected_without_state),
