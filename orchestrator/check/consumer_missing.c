@@ -19,6 +19,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
@@ -47,6 +48,7 @@ struct consumer_state {
 	uint32_t *read, nread, room;
 	uint32_t stream;
 	bool saw_audit;
+	bool asks_all;	 /* the audit asks also those without rules */
 	bool is_damaged; /* a message was read whose subject is not known */
 };
 
@@ -398,6 +400,9 @@ consumer_event(struct check *c, const struct event *ev)
 		if (t != NULL)
 			t->was_told = true;
 		return t != NULL ? 0 : -ENOMEM;
+	case MESSAGE_AUDIT_READING:
+		st->asks_all = true;
+		return 0;
 	case MESSAGE_SCAN_BEGIN:
 		st->saw_audit = true;
 		on_begin(c, ev->u.scan_begin.stream);
@@ -410,17 +415,23 @@ consumer_event(struct check *c, const struct event *ev)
 	}
 }
 
-/* A consumer with rules of which the audit said nothing. */
+/*
+ * A consumer of which the audit said nothing. Older audits asked only those
+ * with rules, and did not tell how much they had to read; and without servers
+ * there is nobody to ask.
+ */
 static void
 consumer_finish(struct check *c)
 {
 	const struct consumer_state *st = c->state;
 	const struct ledger_consumer *k;
+	bool asks_all = st->asks_all && strcmp(c->config->cluster, "null") != 0;
 	uint32_t i;
 
 	for (i = 0; i < c->ledger->nconsumers && st->saw_audit; i++) {
 		k = ledger_consumer(c->ledger, i);
-		if (k == NULL || !k->has_rules || k->kind == KIND_ORDERED ||
+		if (k == NULL || k->kind == KIND_ORDERED ||
+		    (!k->has_rules && !asks_all) ||
 		    (i < st->n && st->slots[i].was_told))
 			continue;
 		check_doubt(
@@ -439,7 +450,8 @@ consumer_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_CONSUMER_INFO,
     MESSAGE_CONSUMER_GONE, MESSAGE_CONSUMER_SILENT, MESSAGE_CONSUMER_STATE,
-    MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END, 0};
+    MESSAGE_AUDIT_READING, MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_MESSAGE,
+    MESSAGE_SCAN_END, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_CONSUMER_INFO, MESSAGE_CONSUMER_GONE, 0};

@@ -364,28 +364,11 @@ silent(struct story *s)
 	    "Timeout");
 }
 
-/* Nothing is left, says the consumer, and it delivered up to the end. */
-static void
-drained(struct story *s)
-{
-	struct event *ev = story_add(s, STORY_AUDIT, MESSAGE_CONSUMER_INFO);
-
-	ev->u.consumer_info.polls = 3;
-	ev->u.consumer_info.created = s->created + 1;
-	ev->u.consumer_info.consumer_seq = s->number;
-	ev->u.consumer_info.stream_seq = s->last;
-	ev->u.consumer_info.floor_consumer = s->number;
-	ev->u.consumer_info.floor_stream = s->last;
-	ev = story_add(s, STORY_AUDIT, MESSAGE_CONSUMER_STATE);
-	ev->u.consumer_state.quiet = 1;
-	ev->u.consumer_state.consumer_seq = s->number;
-}
-
 /* What the audit finds at the end was stored after it was asked. */
 static void
 drained_before(struct story *s)
 {
-	drained(s);
+	story_drained(s);
 	s->events[s->n - 2].u.consumer_info.stream_seq--;
 	s->events[s->n - 2].u.consumer_info.floor_stream--;
 }
@@ -416,7 +399,7 @@ awaits_one(struct story *s)
 	struct event *ev;
 
 	story_pass(s, LONG_NS);
-	drained(s);
+	story_drained(s);
 	s->events[s->n - 1].u.consumer_state.ack_pending = 1;
 	ev = &s->events[s->n - 2];
 	ev->u.consumer_info.ack_pending = 1;
@@ -462,7 +445,7 @@ awaits_unheard(struct story *s, uint64_t tried_ns)
 	struct msg_consumer_info *m;
 
 	story_pass(s, LONG_NS);
-	drained(s);
+	story_drained(s);
 	s->events[s->n - 1].u.consumer_state.ack_pending = 1;
 	m = &s->events[s->n - 2].u.consumer_info;
 	lasts(m);
@@ -490,7 +473,30 @@ static void
 unheard_and_acked(struct story *s)
 {
 	story_pass(s, LONG_NS);
-	drained(s);
+	story_drained(s);
+}
+
+/* The audit begins, and asks all consumers, unless it is an old one. */
+static void
+asks_all(struct story *s)
+{
+	struct event *ev = story_add(s, 0, MESSAGE_AUDIT_READING);
+
+	ev->u.audit_reading.times = 1;
+}
+
+static void
+drained_and_told(struct story *s)
+{
+	asks_all(s);
+	story_drained(s);
+}
+
+/* A run without servers: there is nobody to ask. */
+static void
+asks_nobody(struct story *s)
+{
+	asks_all(s);
 }
 
 static const struct lone {
@@ -502,7 +508,7 @@ static const struct lone {
 	int exit_code;
 	uint32_t replicas; /* 0: as usual */
 } lones[] = {
-    {"drained", NULL, drained, ANOMALY_SKIPPED, 0, EXIT_PASS, 0},
+    {"drained", NULL, story_drained, ANOMALY_SKIPPED, 0, EXIT_PASS, 0},
     {"gone", NULL, gone_for_good, ANOMALY_CONSUMER_MISSING, 1, EXIT_VIOLATION,
 	0},
     {"gone for a moment", NULL, gone_for_a_moment, ANOMALY_CONSUMER_MISSING, 0,
@@ -510,9 +516,9 @@ static const struct lone {
     {"gone in a crash", NULL, gone_in_a_crash, ANOMALY_CONSUMER_MISSING, 0,
 	EXIT_INCONCLUSIVE, 0},
     {"silent", NULL, silent, ANOMALY_CONSUMER_MISSING, 0, EXIT_INCONCLUSIVE, 0},
-    {"skipped", skip_unknown_early, drained, ANOMALY_SKIPPED, 1, EXIT_VIOLATION,
-	0},
-    {"skipped at the end", skip_unknown, drained, ANOMALY_SKIPPED, 1,
+    {"skipped", skip_unknown_early, story_drained, ANOMALY_SKIPPED, 1,
+	EXIT_VIOLATION, 0},
+    {"skipped at the end", skip_unknown, story_drained, ANOMALY_SKIPPED, 1,
 	EXIT_VIOLATION, 0},
     {"stored late", skip_unknown, drained_before, ANOMALY_SKIPPED, 0, EXIT_PASS,
 	0},
@@ -524,6 +530,14 @@ static const struct lone {
 	1, EXIT_VIOLATION, 3},
     {"acks pending of a work queue, for one wait", drops_acked, awaits_one,
 	ANOMALY_WRONG_STATE, 0, EXIT_PASS, 3},
+    {"the audit says nothing of it", NULL, asks_all, ANOMALY_CONSUMER_MISSING,
+	0, EXIT_INCONCLUSIVE, 0},
+    {"an old audit says nothing of it", NULL, NULL, ANOMALY_CONSUMER_MISSING, 0,
+	EXIT_PASS, 0},
+    {"without servers nobody is asked", NULL, asks_nobody,
+	ANOMALY_CONSUMER_MISSING, 0, EXIT_PASS, 0},
+    {"the audit says that it is drained", NULL, drained_and_told,
+	ANOMALY_CONSUMER_MISSING, 0, EXIT_PASS, 0},
     {"ack unheard, never redelivered", unheard, unheard_for_long,
 	ANOMALY_NOT_REDELIVERED, 1, EXIT_VIOLATION, 0},
     {"ack unheard, not redelivered yet", unheard, unheard_briefly,
@@ -546,6 +560,10 @@ test_lone(void **state)
 	s.before_scan = t->before_scan;
 	s.ack_wait_ns = t->replicas != 0 ? 60 * CLOCK_S : s.ack_wait_ns;
 	s.replicas = t->replicas != 0 ? t->replicas : s.replicas;
+	if (t->before_scan == asks_nobody) {
+		s.options[0][0] = "cluster";
+		s.options[0][1] = "null";
+	}
 	story_open(&s);
 	story_rounds(&s, 20);
 	if (t->load != NULL)
@@ -554,7 +572,9 @@ test_lone(void **state)
 	story_judge(&s, &v);
 	if (v.counts[t->kind][CLASS_VIOLATION] != t->violations ||
 	    story_other_violations(&v, t->kind) != 0 ||
-	    (int)v.result.exit_code != t->exit_code)
+	    (int)v.result.exit_code != t->exit_code ||
+	    (t->before_scan == asks_all &&
+		strstr(v.says, "says nothing of consumer burn") == NULL))
 		fail_msg(
 		    "%s: exit %d\n%s", t->name, v.result.exit_code, v.says);
 	story_fini(&s);

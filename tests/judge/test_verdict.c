@@ -613,6 +613,7 @@ tell_reading(struct story *s, uint64_t limit_ns)
 	ev->u.audit_reading.bytes = 96 << 20;
 	ev->u.audit_reading.times = 4;
 	ev->u.audit_reading.limit_ns = limit_ns;
+	s->before_scan = story_drained;
 	story_close(s);
 }
 

@@ -599,6 +599,22 @@ story_scan(struct story *s, uint32_t source)
 }
 
 void
+story_drained(struct story *s)
+{
+	struct event *ev = story_add(s, STORY_AUDIT, MESSAGE_CONSUMER_INFO);
+
+	ev->u.consumer_info.polls = 3;
+	ev->u.consumer_info.created = s->created + 1;
+	ev->u.consumer_info.consumer_seq = s->number;
+	ev->u.consumer_info.stream_seq = s->last;
+	ev->u.consumer_info.floor_consumer = s->number;
+	ev->u.consumer_info.floor_stream = s->last;
+	ev = story_add(s, STORY_AUDIT, MESSAGE_CONSUMER_STATE);
+	ev->u.consumer_state.quiet = 1;
+	ev->u.consumer_state.consumer_seq = s->number;
+}
+
+void
 story_close(struct story *s)
 {
 	struct event *ev;

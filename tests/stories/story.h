@@ -176,6 +176,12 @@ void story_restart_slowly(
 /* The scan of the stream alone, as story_close() does it. */
 void story_scan(struct story *, uint32_t source);
 
+/*
+ * For before_scan: the consumer says that it delivered up to the end, and that
+ * nothing awaits its ack.
+ */
+void story_drained(struct story *);
+
 /* Judge the events. */
 void story_judge(const struct story *, struct story_verdict *);
 
