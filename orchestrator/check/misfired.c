@@ -15,7 +15,8 @@
  * have removed a schedule counts from when it was sent, for ever if it was not
  * answered. What came twice, or after a confirmed removal, is a warning unless
  * one leader was steady. Nothing that is not there is concluded when the stream
- * changed during the scan.
+ * changed during the scan; what is there or not is a warning if the cluster did
+ * not settle.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -349,6 +350,16 @@ anomaly_of(struct plan *p, uint64_t seq)
 	    .seqs = {seq, p->seq}};
 }
 
+/* The same of what is there, or is not, as the audit's leader says. */
+static struct anomaly
+anomaly_at_end(const struct check *c, struct plan *p, uint64_t seq)
+{
+	struct anomaly a = anomaly_of(p, seq);
+
+	a.class = c->faults->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION;
+	return a;
+}
+
 #define WHO "schedule %u:%llu"
 #define NAME(p)                                                                \
 	message_id_source((p)->id),                                            \
@@ -566,7 +577,7 @@ judge_sent(struct check *c, struct plan *p, const struct reading *r)
 		    ", and had sent its message before");
 	} else if (p->is_waiting && r->is_counted && is_one_clock(c) &&
 		   mono_of(c, p->stamps[0]) + SLACK_NS < r->begun_ns) {
-		a = anomaly_of(p, p->fired_seq[0]);
+		a = anomaly_at_end(c, p, p->fired_seq[0]);
 		check_raise(c, &a,
 		    WHO " sent sequence %llu, and waits all the same at "
 			"sequence %llu",
@@ -580,7 +591,7 @@ static void
 raise_gone(struct check *c, struct plan *p)
 {
 	const struct plan *q = plan_find(c->state, p->group);
-	struct anomaly a = anomaly_of(p, p->seq);
+	struct anomaly a = anomaly_at_end(c, p, p->seq);
 
 	while (
 	    q != NULL && q != p && (q->fired == 0 || q->fired_seq[0] < p->seq))
@@ -612,7 +623,7 @@ judge_absent(struct check *c, struct plan *p, const struct reading *r)
 	if (p->touched_ns != 0 && p->touched_ns < end_ns)
 		end_ns = p->touched_ns;
 	if (is_late(c, due_ns, end_ns)) {
-		a = anomaly_of(p, p->seq);
+		a = anomaly_at_end(c, p, p->seq);
 		check_raise(c, &a,
 		    WHO " was due, and sent nothing%s within %.1f s in which "
 			"the cluster could serve",
@@ -632,7 +643,7 @@ judge_plan(struct check *c, struct plan *p, const struct reading *r)
 		return;
 	if (p->is_waiting && !p->is_again && r->is_counted && p->gone_ns != 0 &&
 	    p->gone_ns < r->begun_ns) {
-		a = anomaly_of(p, p->seq);
+		a = anomaly_at_end(c, p, p->seq);
 		check_raise(c, &a,
 		    WHO " waits at sequence %llu, and its removal was "
 			"confirmed",

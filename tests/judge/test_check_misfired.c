@@ -320,6 +320,32 @@ tried_twice(void **state)
 	}
 }
 
+/* Of a cluster that did not settle the leader may be one that is behind. */
+static void
+not_settled(void **state)
+{
+	static const struct tale tales[] = {
+	    {.due = CLOCK_S, .came = 2 * CLOCK_S, .waits = true},
+	    {.due = 3600 * CLOCK_S},
+	    {.due = CLOCK_S, .waits = true},
+	    {.due = 3600 * CLOCK_S, .waits = true},
+	};
+	struct event ev = {.type = MESSAGE_SETTLED};
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(tales) / sizeof(tales[0]); i++) {
+		begin(&s);
+		put(&s, &tales[i], NULL);
+		store_pass(&s, LATE + 20 * CLOCK_S);
+		if (i == 3)
+			cancel(&s, &plans[0], false, false);
+		store_feed(&s, &ev);
+		end_with(&s, CLASS_WARNING);
+	}
+}
+
 /* It was removed, and is still there. */
 static void
 removed_and_waits(void **state)
@@ -611,6 +637,7 @@ main(void)
 	    cmocka_unit_test(true_schedules),
 	    cmocka_unit_test(broken_alone),
 	    cmocka_unit_test(broken_while_steady),
+	    cmocka_unit_test(not_settled),
 	    cmocka_unit_test(second_is_late),
 	    cmocka_unit_test(tried_twice),
 	    cmocka_unit_test(removed_and_waits),

@@ -46,6 +46,23 @@ start_servers(struct cluster *c)
 	return err;
 }
 
+/* Says so of the first one that has ended. */
+static bool
+has_ended(struct cluster *c)
+{
+	const struct local *l = c->state;
+	unsigned i;
+
+	for (i = 0; i < c->n; i++)
+		if (l->nodes[i].died_ns != 0) {
+			text_add(c->why, sizeof(c->why),
+			    "server %s does not run", c->nodes[i].name);
+			server_last_words(c, i + 1);
+			return true;
+		}
+	return false;
+}
+
 /*
  * 0 when it is formed, 1 when its meta group is too small, -errno with why when
  * it does not become healthy.
@@ -55,7 +72,6 @@ wait_formed(struct cluster *c)
 {
 	uint64_t begin = clock_mono_ns(), whole_ns = 0;
 	uint64_t begun = chaos_time(c->chaos);
-	struct local *l = c->state;
 	char why[CLUSTER_WHY_MAX] = "";
 	unsigned i, size, most = c->n;
 
@@ -68,13 +84,8 @@ wait_formed(struct cluster *c)
 			return -EINTR;
 		if (health_is_whole(c->health, begin, why))
 			return 0;
-		for (i = 0; i < c->n; i++)
-			if (l->nodes[i].died_ns != 0) {
-				text_add(c->why, sizeof(c->why),
-				    "server %s does not run", c->nodes[i].name);
-				server_last_words(c, i + 1);
-				return -ECHILD;
-			}
+		if (has_ended(c))
+			return -ECHILD;
 		size = health_meta_size(c->health, begin);
 		if (size != 0 && whole_ns == 0)
 			whole_ns = chaos_time(c->chaos);
