@@ -441,6 +441,58 @@ drops_acked(struct story *s)
 	ev->u.stream_rules.retention = RETENTION_WORKQUEUE;
 }
 
+/*
+ * Its ack is unheard, and it never comes again; the client waits (review,
+ * P30), and others are served meanwhile.
+ */
+static void
+unheard(struct story *s)
+{
+	uint64_t seq = story_publish(s);
+	uint64_t number = story_deliver(s, STORY_CONSUMER, seq, 1);
+
+	story_ack_invoke(s, STORY_CONSUMER, seq, number);
+	story_ack_unknown(s, STORY_CONSUMER, seq, number, true);
+	story_rounds(s, 20);
+}
+
+static void
+awaits_unheard(struct story *s, uint64_t tried_ns)
+{
+	struct msg_consumer_info *m;
+
+	story_pass(s, LONG_NS);
+	drained(s);
+	s->events[s->n - 1].u.consumer_state.ack_pending = 1;
+	m = &s->events[s->n - 2].u.consumer_info;
+	lasts(m);
+	m->tried_ns = tried_ns;
+	m->ack_pending = 1;
+	m->floor_stream -= 21;
+	m->floor_consumer -= 21;
+}
+
+static void
+unheard_for_long(struct story *s)
+{
+	awaits_unheard(s, LONG_NS);
+}
+
+/* A client waited, but not for a minute. */
+static void
+unheard_briefly(struct story *s)
+{
+	awaits_unheard(s, 59 * CLOCK_S);
+}
+
+/* It was acked, or came again to the audit, and nothing is left. */
+static void
+unheard_and_acked(struct story *s)
+{
+	story_pass(s, LONG_NS);
+	drained(s);
+}
+
 static const struct lone {
 	const char *name;
 	void (*load)(struct story *);
@@ -472,6 +524,12 @@ static const struct lone {
 	1, EXIT_VIOLATION, 3},
     {"acks pending of a work queue, for one wait", drops_acked, awaits_one,
 	ANOMALY_WRONG_STATE, 0, EXIT_PASS, 3},
+    {"ack unheard, never redelivered", unheard, unheard_for_long,
+	ANOMALY_NOT_REDELIVERED, 1, EXIT_VIOLATION, 0},
+    {"ack unheard, not redelivered yet", unheard, unheard_briefly,
+	ANOMALY_NOT_REDELIVERED, 0, EXIT_INCONCLUSIVE, 0},
+    {"ack unheard, and acked", unheard, unheard_and_acked,
+	ANOMALY_NOT_REDELIVERED, 0, EXIT_PASS, 0},
 };
 
 #define LONES (sizeof(lones) / sizeof(lones[0]))

@@ -843,6 +843,32 @@ connect_remotes(struct churn_story *s)
 	store_feed(&s->store, &ev);
 }
 
+/* A delivery comes twice, behind its ack and a message that is newer. */
+static void
+copies(void **state)
+{
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		churn_begin(&s);
+		if (i == 1)
+			connect_remotes(&s);
+		settle(&s);
+		churn_take(&s, 1, 80);
+		churn_pass(&s, 2 * CLOCK_S);
+		churn_deliver(&s, store_publish(&s.store, 1), 1);
+		s.number = s.numbers[80] - 1;
+		churn_deliver(&s, 80, 1);
+		churn_pass(&s, 2 * CLOCK_S);
+		s.store.expected[ANOMALY_DELIVERED_TWICE]
+				[i == 0 ? VOWED : CLASS_WARNING] = 1;
+		s.store.expected[ANOMALY_REDELIVERED_AFTER_ACK][VOWED] = i == 0;
+		churn_end(&s);
+	}
+}
+
 /* A request brings what it asks for, and no more. */
 static void
 requests(void **state)
@@ -1028,6 +1054,7 @@ main(void)
 	    cmocka_unit_test(begins_anew),
 	    cmocka_unit_test(awaits),
 	    cmocka_unit_test(lives),
+	    cmocka_unit_test(copies),
 	    cmocka_unit_test(requests),
 	    cmocka_unit_test(pins),
 	    cmocka_unit_test(gives_nothing),

@@ -506,6 +506,47 @@ plant_pending(struct pipe_story *s)
 }
 
 /*
+ * 60 messages of one leader are out, and as many of the next; after each of
+ * these parts monitoring names who leads. The limit is 100.
+ */
+static void
+pending_over(struct pipe_story *s, const char *next)
+{
+	struct pipe_parcel p[120] = {{.seq = 0}};
+	unsigned i;
+
+	calm(s);
+	for (i = 0; i < 120; i++) {
+		if (i == 60)
+			pipe_leaders(s, next);
+		p[i].seq = publish(s, 0);
+		p[i].number = ++s->durable[0].number;
+		p[i].delivered = 1;
+		s->durable[0].cursor++;
+		pipe_deliver(s, 0, 0, &p[i]);
+	}
+	pipe_acks_begin(s, 0, 0, 120);
+	for (i = 0; i < 120; i++)
+		pipe_ack_ok(s, 0, 0, &p[i]);
+	for (i = 0; i < 3; i++) {
+		pipe_leaders(s, next);
+		pipe_pass(s, 3 * CLOCK_S);
+	}
+}
+
+static void
+plant_pending_steady(struct pipe_story *s)
+{
+	pending_over(s, "n1");
+}
+
+static void
+plant_pending_led_anew(struct pipe_story *s)
+{
+	pending_over(s, "n2");
+}
+
+/*
  * A reader stands still before it acks what it told of. All of it comes again
  * to another one, who acks it, so the server sends as many new ones.
  */
@@ -852,6 +893,36 @@ test_legal_slow_reader(void **state)
 		fail_msg("exit %d: %s\n%s", v.result.exit_code,
 		    v.result.reasons[0], v.says);
 	pipe_story_fini(&s);
+}
+
+/* More than MaxAckPending over a change of leader (review, P10), or not. */
+static void
+test_pending_led_anew(void **state)
+{
+	static void (*const plants_of[])(struct pipe_story *) = {
+	    plant_pending_led_anew, plant_pending_steady};
+	const uint64_t *n;
+	struct pipe_story s;
+	struct finding v;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		pipe_story_init(&s, support_seed());
+		s.messages = 1000;
+		s.max_ack_pending = 100;
+		s.plant = plants_of[i];
+		s.nplants = 1;
+		s.plant_at[0] = 500;
+		tell(&s, &v);
+		n = v.counts[ANOMALY_LIMIT_EXCEEDED];
+		if (n[CLASS_WARNING] != (i == 0) ||
+		    n[CLASS_VIOLATION] != (i == 1) ||
+		    v.result.exit_code != (i == 0 ? EXIT_PASS : EXIT_VIOLATION))
+			fail_msg("history %u: exit %d: %s\n%s", i,
+			    v.result.exit_code, v.result.reasons[0], v.says);
+		pipe_story_fini(&s);
+	}
 }
 
 /* Its second message is in another stream, where sequences are higher. */
@@ -1412,6 +1483,7 @@ main(void)
 	    cmocka_unit_test(test_legal_long),
 	    cmocka_unit_test(test_legal_unsure),
 	    cmocka_unit_test(test_legal_slow_reader),
+	    cmocka_unit_test(test_pending_led_anew),
 	    cmocka_unit_test(test_legal_two_streams),
 	    cmocka_unit_test(test_legal_twice),
 	    cmocka_unit_test(test_twice_many),
