@@ -35,7 +35,7 @@ struct admin {
 	uint64_t asked;		      /* how many were made */
 	/* <inbox>.<number> of the last one */
 	char reply[NATS_INBOX_MAX + 24];
-	char parts[NATS_INBOX_MAX + 8]; /* <inbox>.parts */
+	char parts[NATS_INBOX_MAX + 32]; /* <inbox>.parts<number> */
 };
 
 struct admin *
@@ -254,7 +254,9 @@ admin_parts(struct admin *a, enum admin_account account)
 	if (node == 0 || !can_log_in(&a->logins[account]) ||
 	    connect_to(a, account, node) < 0)
 		return NULL;
-	text_format(a->parts, sizeof(a->parts), "%s.parts", a->inbox);
+	/* Those of a request that was given up may come as well. */
+	text_format(a->parts, sizeof(a->parts), "%s.parts%llu", a->inbox,
+	    (unsigned long long)a->asked + 1);
 	return a->parts;
 }
 

@@ -51,11 +51,12 @@ int admin_poll(struct admin *, char *out, size_t size);
 
 /*
  * For a request that is answered in many parts. admin_parts() connects, to any
- * server that is healthy, and says where they have to be sent: borrowed, good
- * until another connection is made; NULL without one. admin_take() gives the
- * next of them, or the answer itself, to sink, and tells the server that a part
- * has come: 0, -EAGAIN while nothing is there, -ENOTCONN. A part without bytes
- * is the last one; status is what its header says, or "".
+ * server that is healthy, and says where those of the next request have to be
+ * sent: borrowed, good until another connection is made; NULL without one.
+ * admin_take() gives the next of them, or the answer itself, to sink, and tells
+ * the server that a part has come: 0, -EAGAIN while nothing is there,
+ * -ENOTCONN. A part without bytes is the last one; status is what its header
+ * says, or "".
  */
 typedef void admin_sink(
     void *arg, bool is_part, const void *data, size_t len, const char *status);

@@ -136,6 +136,7 @@ struct redelivered_state {
 	unsigned nhaunts;
 	uint64_t haunted_ns;	/* when the last of them was over */
 	bool saw_node, is_slow; /* servers that send before a quorum knows */
+	bool has_remotes;	/* gateways or leaf nodes, at any time */
 };
 
 static struct line *
@@ -543,6 +544,7 @@ static int
 suspect_add(struct check *c, struct line *l, const struct msg_deliver *m,
     const struct reader *r, enum number number)
 {
+	const struct redelivered_state *st = c->state;
 	struct suspect s = {.id = m->id, .seq = m->seq}, *slot;
 
 	s.confirmed_ns = confirmed_before(c, l, m, &s);
@@ -551,7 +553,9 @@ suspect_add(struct check *c, struct line *l, const struct msg_deliver *m,
 	s.consumer_seq = m->consumer_seq;
 	s.delivered = m->delivered;
 	s.arrived_ns = s.passed_ns = c->now_ns;
-	if (r->invoked_ns > s.confirmed_ns)
+	/* A copy that took another way may come behind what is newer. */
+	if (r->invoked_ns > s.confirmed_ns &&
+	    (number != NUMBER_AGAIN || !st->has_remotes))
 		s.behind_seq = r->seq;
 	if (number == NUMBER_AGAIN && m->delivered == 1)
 		note_firm(l, s.confirmed_ns);
@@ -907,6 +911,8 @@ on_node(struct redelivered_state *st, const char *version)
 static int
 redelivered_event(struct check *c, const struct event *ev)
 {
+	struct redelivered_state *st = c->state;
+
 	switch ((unsigned)ev->type) {
 	case MESSAGE_DELIVER:
 		return on_deliver(c, ev);
@@ -928,6 +934,10 @@ redelivered_event(struct check *c, const struct event *ev)
 		return 0;
 	case MESSAGE_RECONNECTED:
 		reader_forget(c->state, ev->source, ev->time_ns + READ_NS);
+		return 0;
+	case MESSAGE_SERVER_REMOTES:
+		st->has_remotes |= ev->u.server_remotes.gateways != 0 ||
+				   ev->u.server_remotes.leafs != 0;
 		return 0;
 	case MESSAGE_NODE:
 		on_node(c->state, ev->u.node.version);
@@ -982,7 +992,7 @@ redelivered_fini(struct check *c)
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACK_OK,
     MESSAGE_CONSUMER, MESSAGE_CONSUMER_STATE, MESSAGE_CHILD_EXIT, MESSAGE_NODE,
     MESSAGE_FAULT_PLANNED, MESSAGE_FAULT_HEALED, MESSAGE_RECONNECTED,
-    MESSAGE_ANSWER_OK, 0};
+    MESSAGE_ANSWER_OK, MESSAGE_SERVER_REMOTES, 0};
 
 static const enum message_type judges[] = {MESSAGE_ACK_OK, 0};
 

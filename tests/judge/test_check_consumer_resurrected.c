@@ -843,6 +843,32 @@ connect_remotes(struct churn_story *s)
 	store_feed(&s->store, &ev);
 }
 
+/* A delivery comes twice, behind its ack and a message that is newer. */
+static void
+copies(void **state)
+{
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		churn_begin(&s);
+		if (i == 1)
+			connect_remotes(&s);
+		settle(&s);
+		churn_take(&s, 1, 80);
+		churn_pass(&s, 2 * CLOCK_S);
+		churn_deliver(&s, store_publish(&s.store, 1), 1);
+		s.number = s.numbers[80] - 1;
+		churn_deliver(&s, 80, 1);
+		churn_pass(&s, 2 * CLOCK_S);
+		s.store.expected[ANOMALY_DELIVERED_TWICE]
+				[i == 0 ? VOWED : CLASS_WARNING] = 1;
+		s.store.expected[ANOMALY_REDELIVERED_AFTER_ACK][VOWED] = i == 0;
+		churn_end(&s);
+	}
+}
+
 /* A request brings what it asks for, and no more. */
 static void
 requests(void **state)
@@ -913,13 +939,11 @@ pins(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (k = 0; k < 5; k++) {
+		for (k = 0; k < 4; k++) {
 			churn_begin(&s);
 			settle(&s);
 			churn_pull(&s, 10, 0);
 			churn_pinned(&s, 0, 7);
-			if (k == 4) /* that one knows of no pin */
-				s.leader = "n1";
 			if (rows[i].again_s != 0) {
 				churn_pass(&s, rows[i].again_s * CLOCK_S);
 				churn_pull(&s, 10, 0);
@@ -952,6 +976,33 @@ set_clock(struct churn_story *s, uint64_t ahead_ns)
 
 	ev.u.clock_set.most_ns = (int64_t)ahead_ns;
 	store_feed(&s->store, &ev);
+}
+
+/* It asks again and again, of a leader that may know of no pin. */
+static void
+pin_is_kept(void **state)
+{
+	struct churn_story s;
+	unsigned i, k;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		churn_begin(&s);
+		settle(&s);
+		churn_pull(&s, 10, 0);
+		churn_pinned(&s, 0, 7);
+		if (i == 1)
+			s.leader = "n1";
+		for (k = 0; k < 15; k++) {
+			churn_pass(&s, 3 * CLOCK_S);
+			churn_pull(&s, 10, 0);
+			churn_pinned(&s, 7, 0);
+		}
+		churn_pull(&s, 10, 0);
+		churn_pinned(&s, 0, 8);
+		s.store.expected[ANOMALY_MISDELIVERED][VOWED] = i == 0;
+		churn_end(&s);
+	}
 }
 
 /* How long it was waited for, of story i. */
@@ -1028,8 +1079,10 @@ main(void)
 	    cmocka_unit_test(begins_anew),
 	    cmocka_unit_test(awaits),
 	    cmocka_unit_test(lives),
+	    cmocka_unit_test(copies),
 	    cmocka_unit_test(requests),
 	    cmocka_unit_test(pins),
+	    cmocka_unit_test(pin_is_kept),
 	    cmocka_unit_test(gives_nothing),
 	};
 
