@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "orchestrator/check/streams/streams.h"
+#include "proto/base/text.h"
 #include "proto/refusal.h"
 
 /* what must be reported */
@@ -515,6 +517,57 @@ test_op_timeout_behind_silence(void **state)
 	lists_expect_violation(&t, ANOMALY_OP_TIMEOUT);
 }
 
+/*
+ * Of many streams that are deleted and forgotten those stay that have an
+ * attempt which was never answered, up to a number; and no longer than that.
+ */
+static void
+test_unanswered_are_bounded(void **state)
+{
+	enum {
+		ROUNDS = 100,
+		EACH = 100,
+		ROOM = 2 * ROUNDS
+	};
+	struct streams_state st = {.watched = NULL};
+	struct streams_walk w = {0};
+	uint64_t id = 0, now_ns = CLOCK_S;
+	struct stream *s;
+	char name[64];
+
+	(void)state;
+	assert_true(sizeof(*s) <= 536); /* as docs/architecture.md says */
+	hashmap_init(&st.lists, sizeof(struct stream_list), ROOM);
+	hashmap_init(&st.ids, sizeof(struct stream_id), ROOM);
+	for (; id < ROUNDS * EACH; id++) {
+		text_format(name, sizeof(name), NAME "_%u", (unsigned)id);
+		s = streams_new(&st, id + 1, name);
+		assert_non_null(s);
+		s->added_ns = s->removed_ns = now_ns;
+		s->removes_open = id % EACH == 0;
+		if (id % EACH != EACH - 1)
+			continue;
+		now_ns += 61 * CLOCK_S;
+		streams_sweep(&st, now_ns);
+		assert_int_equal(st.ids.n, id / EACH + 1);
+		assert_int_equal(st.lists.n, id / EACH + 1);
+	}
+	for (s = st.watched, id = 0; s != NULL; s = s->watched_next)
+		id++; /* a listing walks these */
+	assert_int_equal(id, ROUNDS);
+	for (; id < ROOM; id++) {
+		text_format(name, sizeof(name), "more_%u", (unsigned)id);
+		assert_non_null(streams_new(&st, 1000000 + id, name));
+	}
+	assert_null(streams_new(&st, 1, NAME));
+	while ((s = streams_next(&st, &w)) != NULL)
+		s->removes_open = 0;
+	streams_sweep(&st, now_ns + 61 * CLOCK_S);
+	assert_int_equal(st.ids.n, 0);
+	assert_int_equal(st.lists.n, 0);
+	streams_free(&st);
+}
+
 int
 main(void)
 {
@@ -547,6 +600,7 @@ main(void)
 	    cmocka_unit_test(test_op_timeout_delete),
 	    cmocka_unit_test(test_op_timeout_list),
 	    cmocka_unit_test(test_op_timeout_behind_silence),
+	    cmocka_unit_test(test_unanswered_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
