@@ -17,7 +17,7 @@
 #include "proto/topology.h"
 
 #define ANSWER_MAX 1024
-#define LEAST_NS (CLOCK_S / 2) /* between two faults of a mode */
+#define LEAST_NS   (CLOCK_S / 2) /* between two faults of a mode */
 /* a leader that was seen later than that is known */
 #define KNOWN_NS (3 * CLOCK_S)
 

@@ -869,53 +869,61 @@ copies(void **state)
 	}
 }
 
+struct brought {
+	uint32_t batch;
+	uint64_t max_bytes;
+	uint32_t messages;
+	uint64_t bytes;
+	bool is_told;
+};
+
+/* A request, and what else happened, by k. */
+static void
+request(const struct brought *r, size_t k)
+{
+	struct churn_story s;
+
+	churn_begin(&s);
+	if (k == 5)
+		connect_remotes(&s);
+	settle(&s);
+	churn_pull(&s, r->batch, r->max_bytes);
+	if (k == 1) /* both of them may have heard of it */
+		s.leader = "n1";
+	if (k == 2) /* it may have been sent again */
+		reconnect(&s);
+	if (k == 3) /* of another request nothing is known */
+		s.pulls++;
+	churn_pass(&s, CLOCK_S);
+	churn_pulled(&s, r->messages, r->bytes);
+	if (k == 4) {
+		churn_pull(&s, 100, 0);
+		churn_pulled(&s, r->messages, 1);
+	}
+	if (r->is_told && k != 3)
+		s.store.expected[ANOMALY_LIMIT_EXCEEDED]
+				[k == 1 || k == 2 || k == 5 ? CLASS_WARNING
+							    : VOWED] = 1;
+	churn_end(&s);
+}
+
 /* A request brings what it asks for, and no more. */
 static void
 requests(void **state)
 {
-	static const struct {
-		uint32_t batch;
-		uint64_t max_bytes;
-		uint32_t messages;
-		uint64_t bytes;
-		bool is_told;
-	} rows[] = {
+	static const struct brought rows[] = {
 	    {5, 0, 5, 9999, false},
 	    {5, 0, 6, 600, true},
 	    {5, 500, 4, 500, false}, /* to the last byte */
 	    {5, 500, 4, 501, true},
 	    {5, 500, 0, 0, false},
 	};
-	struct churn_story s;
 	size_t i, k;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (k = 0; k < 6; k++) {
-			churn_begin(&s);
-			if (k == 5)
-				connect_remotes(&s);
-			settle(&s);
-			churn_pull(&s, rows[i].batch, rows[i].max_bytes);
-			if (k == 1) /* both of them may have heard of it */
-				s.leader = "n1";
-			if (k == 2) /* it may have been sent again */
-				reconnect(&s);
-			if (k == 3) /* of another request nothing is known */
-				s.pulls++;
-			churn_pass(&s, CLOCK_S);
-			churn_pulled(&s, rows[i].messages, rows[i].bytes);
-			if (k == 4) {
-				churn_pull(&s, 100, 0);
-				churn_pulled(&s, rows[i].messages, 1);
-			}
-			if (rows[i].is_told && k != 3)
-				s.store.expected[ANOMALY_LIMIT_EXCEEDED]
-						[k == 1 || k == 2 || k == 5
-							? CLASS_WARNING
-							: VOWED] = 1;
-			churn_end(&s);
-		}
+		for (k = 0; k < 6; k++)
+			request(&rows[i], k);
 }
 
 /* One client at a time gets messages, while it is pinned. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Streams from which nothing is removed; see operate.h. */
+/* Streams whose messages only a purge of the subject takes; see operate.h. */
 #include <string.h>
 
 #include "proto/base/text.h"
