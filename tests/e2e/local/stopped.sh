@@ -40,8 +40,9 @@ for one in orchestrator chaos links template worker; do
 		await_phase "$phase" || continue
 		# shellcheck disable=SC2046
 		stop_for 5 $(victims "$one" "$phase") && stops=$((stops + 1))
-		# That was most of the load otherwise, and proves nothing.
-		[ "$phase" != load ] || sleep 7
+		# Most of the load otherwise, with what was to hit the setup
+		# and came late: that proves nothing.
+		[ "$phase" != load ] || sleep 11
 	done
 	passes "$one stood still"
 	# What drains or scans so little is over at once.
