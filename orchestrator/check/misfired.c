@@ -690,13 +690,14 @@ on_scan(struct check *c, const struct event *ev)
 	if (r == NULL)
 		return -ENOMEM;
 	if (ev->type == MESSAGE_SCAN_BEGIN) {
-		*r = (struct reading){.begun_ns = c->now_ns};
+		*r = (struct reading){c->now_ns, b->last, false};
 		scan_step(c, b->stream, NULL);
 	} else if (ev->type == MESSAGE_SCAN_TALLY)
 		r->is_counted =
 		    ev->u.scan_tally.read <= ev->u.scan_tally.messages;
 	else if (ev->type == MESSAGE_SCAN_END)
-		r->last = e->complete ? e->last : 0;
+		/* It read what there was at its beginning, and no more. */
+		r->last = e->complete && e->last == r->last ? e->last : 0;
 	else if (r->last != 0 && r->last == ev->u.schedules_read.last)
 		scan_step(c, b->stream, r);
 	return 0;

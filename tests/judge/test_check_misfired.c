@@ -33,7 +33,8 @@ struct told {
 /* The schedules of the story, which the audit shows. */
 static struct told plans[64];
 static unsigned nplans;
-static bool is_uncounted, has_grown;
+/* Something was stored while the audit read, or behind its reading. */
+static bool is_uncounted, has_grown, grew_meanwhile;
 
 static void
 begin_on(struct store_story *s, const char *cluster)
@@ -41,7 +42,7 @@ begin_on(struct store_story *s, const char *cluster)
 	static const struct msg_contents plain = {.allow_rollup = 1};
 
 	nplans = 0;
-	is_uncounted = has_grown = false;
+	is_uncounted = has_grown = grew_meanwhile = false;
 	store_begin_on(s, &plain, cluster);
 }
 
@@ -171,6 +172,7 @@ scan(struct store_story *s)
 	unsigned i, k;
 
 	store_pass(s, 20 * CLOCK_S);
+	ev.u.scan_begin.last = s->last - grew_meanwhile;
 	store_feed(s, &ev);
 	for (i = 0; i < nplans; i++) {
 		ev = (struct event){.type = MESSAGE_SCHEDULED};
@@ -470,7 +472,7 @@ unknown(void **state)
 	unsigned how;
 
 	(void)state;
-	for (how = 0; how < 7; how++) {
+	for (how = 0; how < 8; how++) {
 		begin(&s);
 		if (how == 0) { /* a schedule: it may be stored, or not */
 			p = sent(&s, &gone, NULL);
@@ -494,7 +496,8 @@ unknown(void **state)
 			put(&s, &honest, NULL);
 		} else { /* something came while it was read */
 			put(&s, &gone, NULL);
-			has_grown = true;
+			has_grown = how == 6;
+			grew_meanwhile = how == 7;
 		}
 		store_pass(&s, 60 * CLOCK_S);
 		end(&s);
