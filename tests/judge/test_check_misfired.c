@@ -173,6 +173,8 @@ scan(struct store_story *s)
 
 	store_pass(s, 20 * CLOCK_S);
 	ev.u.scan_begin.last = s->last - grew_meanwhile;
+	for (i = 0; i < nplans; i++)
+		ev.u.scan_begin.last += plans[i].nfired;
 	store_feed(s, &ev);
 	for (i = 0; i < nplans; i++) {
 		ev = (struct event){.type = MESSAGE_SCHEDULED};
