@@ -231,9 +231,8 @@ static void
 misanswered_says(void **state)
 {
 	static const char *const sure[] = {
-	    "update 3:1 of key 0, which expected revision 1, was refused with "
-	    "error 10071 after ",
-	    "stored at revision 2", "attempts: 1",
+	    "update 3:1 of key 0, which expected revision 1, was refused",
+	    "with error 10071 after ", "stored at revision 2", "attempts: 1",
 	    "n1 was the leader all the time", "no fault for 20 s before"};
 	static const char *const unsure[] = {"update 3:1 of key 0",
 	    "error 10071", "stored at revision 2",
