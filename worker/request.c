@@ -85,6 +85,18 @@ request_answer(struct session *s, natsStatus st, natsMsg *msg, cJSON **tree)
 }
 
 enum outcome
+request_message(struct session *s, natsStatus st, natsMsg *msg, int64_t wait_ms,
+    cJSON **tree)
+{
+	natsMsg *reply = NULL;
+
+	if (st == NATS_OK)
+		st = natsConnection_RequestMsg(&reply, s->nc, msg, wait_ms);
+	natsMsg_Destroy(msg);
+	return request_answer(s, st, reply, tree);
+}
+
+enum outcome
 request_send(struct session *s, const struct request *r, cJSON **tree)
 {
 	char api[SESSION_API_MAX];

@@ -30,6 +30,13 @@ enum outcome request_send(
 enum outcome request_answer(
     struct session *, natsStatus, natsMsg *msg, cJSON **tree);
 
+/*
+ * The same by a message that goes out as it is, and is destroyed; with another
+ * status than OK it could not be made, which is the outcome.
+ */
+enum outcome request_message(
+    struct session *, natsStatus, natsMsg *msg, int64_t wait_ms, cJSON **tree);
+
 /* The status that a reply carries, as the number in its header; 0: none. */
 uint32_t request_status(natsMsg *msg);
 

@@ -30,6 +30,17 @@ put_field(FILE *out, const cJSON *tree, const char *name)
 	put(out, json_text(tree, name));
 }
 
+/* These fields as cells: "| a | b ". */
+static void
+put_cells(FILE *out, const cJSON *row, const char *const *names)
+{
+	for (; *names != NULL; names++) {
+		fputs("| ", out);
+		put_field(out, row, *names);
+		fputc(' ', out);
+	}
+}
+
 /* "## natsburn: PASS", and the exit code. */
 static void
 put_title(FILE *out, const cJSON *tree, const char *what)
@@ -83,6 +94,8 @@ put_facts(FILE *out, const cJSON *tree)
 static void
 put_anomalies(FILE *out, const cJSON *tree)
 {
+	static const char *const names[] = {
+	    "kind", "class", "rule", "says", NULL};
 	const cJSON *a, *list = json_get(tree, "anomalies");
 	int n = 0;
 
@@ -92,15 +105,8 @@ put_anomalies(FILE *out, const cJSON *tree)
 	cJSON_ArrayForEach (a, list) {
 		if (n++ == ROWS_MAX)
 			break;
-		fputs("| ", out);
-		put_field(out, a, "kind");
-		fputs(" | ", out);
-		put_field(out, a, "class");
-		fputs(" | ", out);
-		put_field(out, a, "rule");
-		fputs(" | ", out);
-		put_field(out, a, "says");
-		fputs(" |\n", out);
+		put_cells(out, a, names);
+		fputs("|\n", out);
 	}
 }
 
@@ -157,6 +163,8 @@ markdown_run(const cJSON *tree, FILE *out)
 void
 markdown_matrix(const cJSON *tree, FILE *out)
 {
+	static const char *const names[] = {
+	    "test", "mayhem", "version", "result", NULL};
 	const cJSON *c;
 	int n = 0;
 
@@ -167,15 +175,8 @@ markdown_matrix(const cJSON *tree, FILE *out)
 	cJSON_ArrayForEach (c, json_get(tree, "cells")) {
 		if (n++ == ROWS_MAX)
 			break;
-		fputs("| ", out);
-		put_field(out, c, "test");
-		fputs(" | ", out);
-		put_field(out, c, "mayhem");
-		fputs(" | ", out);
-		put_field(out, c, "version");
-		fputs(" | ", out);
-		put_field(out, c, "result");
-		fprintf(out, " | %.0f | %.0f | ", json_number(c, "rounds"),
+		put_cells(out, c, names);
+		fprintf(out, "| %.0f | %.0f | ", json_number(c, "rounds"),
 		    json_number(c, "faults"));
 		put_field(out, c, "reason");
 		fputs(" |\n", out);
@@ -186,6 +187,8 @@ markdown_matrix(const cJSON *tree, FILE *out)
 void
 markdown_hunt(const cJSON *tree, FILE *out)
 {
+	static const char *const names[] = {
+	    "signature", "test", "folder", "known", "says", NULL};
 	const cJSON *f, *list = json_get(tree, "failures");
 
 	put_title(out, tree, "hunt");
@@ -197,17 +200,8 @@ markdown_hunt(const cJSON *tree, FILE *out)
 		      "|---|---|---|---|---|\n",
 		    out);
 	cJSON_ArrayForEach (f, list) {
-		fputs("| ", out);
-		put_field(out, f, "signature");
-		fputs(" | ", out);
-		put_field(out, f, "test");
-		fputs(" | ", out);
-		put_field(out, f, "folder");
-		fputs(" | ", out);
-		put_field(out, f, "known");
-		fputs(" | ", out);
-		put_field(out, f, "says");
-		fputs(" |\n", out);
+		put_cells(out, f, names);
+		fputs("|\n", out);
 	}
 	put_command(out, tree);
 }

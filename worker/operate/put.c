@@ -123,18 +123,15 @@ static enum outcome
 send_once(struct worker *w, const struct operation *op, const struct sending *s,
     uint64_t *seq, bool *duplicate)
 {
-	natsMsg *msg = NULL, *reply = NULL;
+	natsMsg *msg = NULL;
 	enum outcome outcome;
 	natsStatus st;
 	cJSON *tree;
 
 	*seq = 0;
 	st = put_message(w, op, s, &msg);
-	if (st == NATS_OK)
-		st = natsConnection_RequestMsg(
-		    &reply, w->session.nc, msg, OPERATE_ATTEMPT_MS);
-	natsMsg_Destroy(msg);
-	outcome = request_answer(&w->session, st, reply, &tree);
+	outcome =
+	    request_message(&w->session, st, msg, OPERATE_ATTEMPT_MS, &tree);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	*seq = json_count(tree, "seq");

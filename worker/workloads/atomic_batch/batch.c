@@ -208,7 +208,7 @@ tell_outcomes(struct worker *w, const struct batch *b, enum outcome outcome,
 static void
 commit(struct worker *w, struct batch *b)
 {
-	natsMsg *msg = NULL, *reply = NULL;
+	natsMsg *msg = NULL;
 	enum outcome outcome;
 	uint64_t last = 0;
 	natsStatus st;
@@ -216,11 +216,7 @@ commit(struct worker *w, struct batch *b)
 
 	tell_begun(w, b);
 	st = commit_make(w, b, &msg);
-	if (st == NATS_OK)
-		st = natsConnection_RequestMsg(
-		    &reply, w->session.nc, msg, COMMIT_MS);
-	natsMsg_Destroy(msg);
-	outcome = request_answer(&w->session, st, reply, &tree);
+	outcome = request_message(&w->session, st, msg, COMMIT_MS, &tree);
 	if (outcome == OUTCOME_OK) {
 		last = json_count(tree, "seq");
 		if (!tell_answer(w, b, tree))

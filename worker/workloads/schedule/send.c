@@ -85,17 +85,14 @@ static enum outcome
 send_once(struct worker *w, struct plan *p, const struct operation *op,
     const struct sending *s, uint32_t attempt)
 {
-	natsMsg *msg = NULL, *reply = NULL;
+	natsMsg *msg = NULL;
 	enum outcome outcome;
 	natsStatus st;
 	cJSON *tree;
 
 	st = put_message(w, op, s, &msg);
-	if (st == NATS_OK)
-		st = natsConnection_RequestMsg(
-		    &reply, w->session.nc, msg, OPERATE_ATTEMPT_MS);
-	natsMsg_Destroy(msg);
-	outcome = request_answer(&w->session, st, reply, &tree);
+	outcome =
+	    request_message(&w->session, st, msg, OPERATE_ATTEMPT_MS, &tree);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	p->seq = json_count(tree, "seq");
