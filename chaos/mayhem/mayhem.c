@@ -121,6 +121,18 @@ fault_count(unsigned nodes)
 	return (unsigned)__builtin_popcount(nodes);
 }
 
+unsigned
+fault_peers(const struct fault *f, uint64_t since_ns, unsigned *leader)
+{
+	const struct health *h = f->cluster->health;
+	struct health_stream s;
+
+	*leader = health_group_leader(h, f->before, since_ns);
+	return *leader != 0 && health_stream_of(h, *leader, f->before, &s)
+		   ? s.peers
+		   : 0;
+}
+
 void
 mayhem_take_refusal(struct fault *f)
 {

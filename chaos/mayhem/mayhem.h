@@ -160,6 +160,12 @@ unsigned fault_nodes(const struct fault *);
 /* How many servers that is. */
 unsigned fault_count(unsigned nodes);
 
+/*
+ * The replicas of the stream f->before, as bits, as its leader (1..n; 0: not
+ * known) told of them after since_ns; 0 when nobody did.
+ */
+unsigned fault_peers(const struct fault *, uint64_t since_ns, unsigned *leader);
+
 /* What modes share (chaos/mayhem/mayhem.c) */
 
 /*

@@ -74,19 +74,6 @@ move_plan(struct mayhem_plan *p, struct fault *f)
 	f->hold_ns = mayhem_draw_hold(p, LOW_NS, HIGH_NS);
 }
 
-/* The replicas of the stream, as its leader sees them; 0: nobody knows. */
-static unsigned
-peers_of(const struct fault *f, uint64_t since_ns)
-{
-	const struct health *h = f->cluster->health;
-	unsigned leader = health_group_leader(h, f->before, since_ns);
-	struct health_stream s;
-
-	return leader != 0 && health_stream_of(h, leader, f->before, &s)
-		   ? s.peers
-		   : 0;
-}
-
 /* Which of so many. */
 static unsigned
 draw(const struct fault *f, unsigned n)
@@ -99,7 +86,7 @@ static bool
 move_aim(struct fault *f)
 {
 	const struct move_options *o = f->options;
-	unsigned peers, skip, i;
+	unsigned peers, leader, skip, i;
 
 	f->mark = 0;
 	if (!mayhem_aim_stream(f))
@@ -107,7 +94,7 @@ move_aim(struct fault *f)
 	text_format(f->target, sizeof(f->target), "%.60s", f->before);
 	if (o->tags[0] != '\0')
 		return true;
-	peers = peers_of(f, clock_mono_ns() - RECENT_NS);
+	peers = fault_peers(f, clock_mono_ns() - RECENT_NS, &leader);
 	if (peers == 0)
 		return false;
 	skip = draw(f, fault_count(peers));
@@ -142,13 +129,13 @@ move_inject(struct fault *f)
 static bool
 move_is_applied(struct fault *f)
 {
-	unsigned peers;
+	unsigned peers, leader;
 
 	if (!change_step(f->cluster) || !change_is_whole(f->cluster)) {
 		text_set(f->how, sizeof(f->how), change_why(f->cluster));
 		return false;
 	}
-	peers = peers_of(f, f->next_ns);
+	peers = fault_peers(f, f->next_ns, &leader);
 	if (f->mark != 0 &&
 	    (peers == 0 || (peers & (1U << (f->mark - 1))) != 0)) {
 		text_set(f->how, sizeof(f->how), "it is still there");

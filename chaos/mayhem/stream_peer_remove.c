@@ -70,19 +70,6 @@ remove_check(const struct run_config *c, char *why)
 	return -EINVAL;
 }
 
-/* The replicas of a stream as its leader sees them, asked after since_ns. */
-static unsigned
-peers_of(const struct fault *f, uint64_t since_ns, unsigned *leader)
-{
-	const struct health *h = f->cluster->health;
-	struct health_stream s;
-
-	*leader = health_group_leader(h, f->before, since_ns);
-	return *leader != 0 && health_stream_of(h, *leader, f->before, &s)
-		   ? s.peers
-		   : 0;
-}
-
 /* One of the peers, not the leader. */
 static unsigned
 draw_follower(const struct fault *f, unsigned peers, unsigned leader)
@@ -114,7 +101,7 @@ remove_aim(struct fault *f)
 			fault_dice(f, SALT_STREAM + i), f->before,
 			sizeof(f->before)) == 0)
 			return false;
-		peers = peers_of(f, since, &leader);
+		peers = fault_peers(f, since, &leader);
 		if (fault_count(peers) == f->cluster->config->replicas)
 			break;
 	}
@@ -181,7 +168,7 @@ remove_is_applied(struct fault *f)
 	unsigned leader, peers;
 
 	mayhem_take_refusal(f);
-	peers = peers_of(f, f->next_ns, &leader);
+	peers = fault_peers(f, f->next_ns, &leader);
 	if (peers == 0 || (peers & (1U << (f->mark - 1))) != 0) {
 		/* What fails is tried again. */
 		if (clock_mono_ns() >= f->next_ns + RETRY_NS)
@@ -213,7 +200,7 @@ remove_is_healed(struct fault *f)
 		text_format(f->how, sizeof(f->how), "%.140s", why);
 		return false;
 	}
-	count = fault_count(peers_of(f, f->next_ns, &leader));
+	count = fault_count(fault_peers(f, f->next_ns, &leader));
 	text_format(f->how, sizeof(f->how),
 	    "it has %u replicas; all servers healthy, all streams current",
 	    count);
