@@ -98,6 +98,7 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 		    .start_low = UINT64_MAX,
 		    .start_ns_low = INT64_MAX,
 		    .start_ns_high = INT64_MIN,
+		    .idle_low = UINT64_MAX,
 		    .max_deliver = t->max_deliver,
 		    .max_ack_pending = t->max_ack_pending,
 		    .is_any = true};
@@ -115,6 +116,10 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 	limit_widen(&r->max_ack_pending, t->max_ack_pending);
 	if (t->ack_wait_ns > r->ack_wait_ns)
 		r->ack_wait_ns = t->ack_wait_ns;
+	if (t->inactive_ns < r->idle_low)
+		r->idle_low = t->inactive_ns;
+	if (t->inactive_ns > r->idle_high)
+		r->idle_high = t->inactive_ns;
 	if (t->replicas > r->most)
 		r->most = t->replicas;
 	r->was_single |= t->replicas == 1;
