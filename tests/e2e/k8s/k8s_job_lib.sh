@@ -25,7 +25,7 @@ job()
 	cat >"$work/overlay/args.yaml" <<-END
 		- op: replace
 		  path: /spec/template/spec/containers/0/args
-		  value: [ run, $1, --cluster=kubernetes, --mayhem=$2,
+		  value: [ run, $1, --cluster=kubernetes, "--mayhem=$2",
 		    --duration=30s, --out=/run/natsburn/run${3:+, $3} ]
 	END
 	# The kit's kubectl is of a time in which folders were no resources.
