@@ -110,7 +110,7 @@ struct mayhem_ops {
 	bool is_graceful;
 	bool stands_alone; /* no fault on servers, links, streams beside it */
 	bool is_on_demand; /* not one of --mayhem all */
-	/* what others have there may be lost: likewise, on their servers */
+	/* it may take what others have: likewise, on their servers */
 	bool destroys;
 	const struct option_spec *options; /* -o name.key=value, or NULL */
 	size_t options_size;
