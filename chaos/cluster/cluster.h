@@ -273,6 +273,11 @@ struct cluster_ops {
 	 */
 	unsigned (*count)(const struct run_config *);
 	/*
+	 * Abilities, as CLUSTER_CAN_*, that it lacks with these options though
+	 * it has their verbs; prepare refuses modes that need them. Optional.
+	 */
+	unsigned (*lacks)(const struct run_config *);
+	/*
 	 * Called first: get ready for what the run needs. 0, or -ENOTSUP with
 	 * why when that can't be done on this host or by this user. Optional.
 	 */
