@@ -116,6 +116,13 @@ struct disk_effect {
 	uint64_t failed;	  /* answered by EIO */
 };
 
+/* Whose sync has a simulated disk keep a name (drive/files.h). */
+enum disk_names {
+	DISK_NAMES_JOURNAL, /* that of any file or folder, later */
+	DISK_NAMES_FILE,    /* that of its file, or of its folder */
+	DISK_NAMES_FOLDER,  /* that of its folder */
+};
+
 /* The power of a disk is cut: what is not synced is lost. */
 struct disk_cut {
 	bool is_torn; /* a part of what was appended last is written */
@@ -210,8 +217,7 @@ struct cluster {
 	unsigned needs;
 	const struct mayhem_ops *needed_by[CLUSTER_ABILITY_COUNT];
 	const struct mayhem_ops *widest;
-	/* With CLUSTER_CAN_DISK: a name is kept by a sync of its folder only */
-	bool disk_is_strict;
+	enum disk_names disk_names; /* with CLUSTER_CAN_DISK */
 	/* size of a store at first, with CLUSTER_CAN_FILL */
 	uint64_t disk_bytes;
 	unsigned n;
