@@ -139,10 +139,11 @@ play_setup(struct worker *w)
 	return err;
 }
 
+/* What the streams hold, on all servers. */
 static int
-play_audit(struct worker *w)
+audit_all(struct worker *w)
 {
-	int err = 0;
+	int err;
 
 	if (!w->ops->needs_no_cluster)
 		consumers_ask(w);
@@ -151,9 +152,21 @@ play_audit(struct worker *w)
 	if (err < 0 || w->ops->needs_no_cluster)
 		return err;
 	limit_enter(w, LIMIT_COPIES);
-	err = copies_streams(w);
+	return copies_streams(w);
+}
+
+static int
+play_audit(struct worker *w)
+{
+	bool has_backups = config_list_has(w->config.mayhem, BACKUP_MODE);
+	int err = 0;
+
+	if (has_backups && restores_have_replaced(w))
+		limit_enter(w, LIMIT_COPIES);
+	else
+		err = audit_all(w);
 	/* Last, for it may replace the streams. */
-	if (err == 0 && config_list_has(w->config.mayhem, BACKUP_MODE))
+	if (err == 0 && has_backups)
 		restores_streams(w);
 	return err;
 }

@@ -116,6 +116,13 @@ struct disk_effect {
 	uint64_t failed;	  /* answered by EIO */
 };
 
+/* Whose sync has a simulated disk keep a name (drive/files.h). */
+enum disk_names {
+	DISK_NAMES_JOURNAL, /* that of any file or folder, later */
+	DISK_NAMES_FILE,    /* that of its file, or of its folder */
+	DISK_NAMES_FOLDER,  /* that of its folder */
+};
+
 /* The power of a disk is cut: what is not synced is lost. */
 struct disk_cut {
 	bool is_torn; /* a part of what was appended last is written */
@@ -210,8 +217,7 @@ struct cluster {
 	unsigned needs;
 	const struct mayhem_ops *needed_by[CLUSTER_ABILITY_COUNT];
 	const struct mayhem_ops *widest;
-	/* With CLUSTER_CAN_DISK: a name is kept by a sync of its folder only */
-	bool disk_is_strict;
+	enum disk_names disk_names; /* with CLUSTER_CAN_DISK */
 	/* size of a store at first, with CLUSTER_CAN_FILL */
 	uint64_t disk_bytes;
 	unsigned n;
@@ -272,6 +278,11 @@ struct cluster_ops {
 	 * before the run, 5 s an address at most; 0: it does not say. Optional.
 	 */
 	unsigned (*count)(const struct run_config *);
+	/*
+	 * Abilities, as CLUSTER_CAN_*, that it lacks with these options though
+	 * it has their verbs; prepare refuses modes that need them. Optional.
+	 */
+	unsigned (*lacks)(const struct run_config *);
 	/*
 	 * Called first: get ready for what the run needs. 0, or -ENOTSUP with
 	 * why when that can't be done on this host or by this user. Optional.

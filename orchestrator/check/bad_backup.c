@@ -8,7 +8,8 @@
  * was acknowledged before the snapshot was asked for, and that nothing can have
  * removed until it was whole, is in it; one that was certainly removed before
  * it was asked for is not; and what is in it was published by this run, is
- * whole and stands at its sequence.
+ * whole and stands at its sequence, with the subject, the headers and the time
+ * that it has in the stream.
  *
  * Why no legal behaviour trips it: what was published, removed or ran into a
  * limit meanwhile may be there or not; one with a time to live of its own may
@@ -18,13 +19,17 @@
  * disturbed it (check_raise_steady). A snapshot or a restore that is refused is
  * no anomaly: a client may ask again, and has lost nothing.
  *
- * Memory: runs of the sequences of the latest BACKUP_KEPT backups.
+ * Memory: runs of the sequences of the latest BACKUP_KEPT backups, and a time
+ * and a hash of up to LABELS_MAX messages of the streams that they are of.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "orchestrator/judge/check.h"
+#include "proto/base/array.h"
 
-#define KEPT 4 /* backups that there are at a time (proto/backup.h) */
+#define KEPT	   4 /* backups that there are at a time (proto/backup.h) */
+#define LABELS_MAX (1u << 18) /* of a stream */
 
 struct backup {
 	uint32_t fault, stream; /* fault 0: there is none */
@@ -32,10 +37,19 @@ struct backup {
 	struct seqmap due, held;
 };
 
+/* What a message of a stream has beside its payload. */
+struct label {
+	uint64_t seq; /* the key */
+	uint64_t id, hash;
+	int64_t stamp_ns;
+};
+
 struct bad_backup_state {
 	struct backup open; /* the one that is being made */
 	struct backup kept[KEPT];
-	uint64_t whole; /* that were made */
+	uint64_t whole;		/* that were made */
+	struct hashmap *labels; /* by stream: struct label */
+	uint32_t n;
 };
 
 static void
@@ -223,6 +237,64 @@ on_message(struct check *c, const struct msg_restored_message *m)
 	return err == -ENOMEM ? err : 0; /* it is read twice at times */
 }
 
+static struct hashmap *
+labels_of(struct check *c, uint32_t stream)
+{
+	struct bad_backup_state *st = c->state;
+	struct hashmap *labels = array_at(
+	    &st->labels, &st->n, stream, sizeof(*labels), CHECK_SLOTS_MAX);
+
+	if (labels != NULL && labels->size == 0)
+		hashmap_init(labels, sizeof(struct label), LABELS_MAX);
+	return labels;
+}
+
+/* As the audit has read it in the stream; the last reading counts. */
+static int
+note_label(struct hashmap *labels, const struct msg_labelled *m)
+{
+	struct label *label = hashmap_find(labels, m->seq);
+
+	if (label == NULL && labels->n < LABELS_MAX && m->seq != 0) {
+		label = hashmap_add(labels, m->seq);
+		if (label == NULL)
+			return -ENOMEM;
+	}
+	if (label != NULL)
+		*label = (struct label){m->seq, m->id, m->hash, m->stamp_ns};
+	return 0;
+}
+
+static int
+on_labelled(struct check *c, const struct msg_labelled *m)
+{
+	struct hashmap *labels = labels_of(c, m->stream);
+	const struct label *label;
+	struct anomaly a = {.kind = ANOMALY_BAD_BACKUP,
+	    .stream = m->stream,
+	    .fault = m->backup,
+	    .ids = {m->id},
+	    .seqs = {m->seq}};
+
+	if (labels == NULL)
+		return -ENOMEM;
+	if (m->backup == 0)
+		return note_label(labels, m);
+	label = hashmap_find(labels, m->seq);
+	if (label == NULL || label->id != m->id || find(c, m->backup) == NULL)
+		return 0;
+	check_judged(c, 1);
+	if (label->hash != m->hash || label->stamp_ns != m->stamp_ns)
+		check_raise(c, &a,
+		    "message %u:%llu at sequence %llu of backup %u of stream "
+		    "%u, restored, has not the %s that it has in the stream",
+		    message_id_source(m->id),
+		    (unsigned long long)message_id_counter(m->id),
+		    (unsigned long long)m->seq, m->backup, m->stream,
+		    label->hash != m->hash ? "subject or the headers" : "time");
+	return 0;
+}
+
 static void
 raise_missing(struct check *c, const struct backup *b, uint64_t seq)
 {
@@ -269,6 +341,8 @@ bad_backup_event(struct check *c, const struct event *ev)
 		return 0;
 	case MESSAGE_RESTORED_MESSAGE:
 		return on_message(c, &ev->u.restored_message);
+	case MESSAGE_LABELLED:
+		return on_labelled(c, &ev->u.labelled);
 	default:
 		on_read(c, &ev->u.restored_end);
 		return 0;
@@ -284,11 +358,14 @@ bad_backup_fini(struct check *c)
 	forget(&st->open);
 	for (i = 0; i < KEPT; i++)
 		forget(&st->kept[i]);
+	while (st->n > 0)
+		hashmap_fini(&st->labels[--st->n]);
+	free(st->labels);
 }
 
 static const enum message_type types[] = {MESSAGE_BACKUP_BEGIN,
     MESSAGE_BACKUP_END, MESSAGE_RESTORED, MESSAGE_RESTORED_MESSAGE,
-    MESSAGE_RESTORED_END, 0};
+    MESSAGE_RESTORED_END, MESSAGE_LABELLED, 0};
 
 const struct check_ops check_bad_backup = {
     .name = "bad_backup",

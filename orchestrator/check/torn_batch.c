@@ -29,7 +29,7 @@
 
 /* A batch that was not acknowledged as a whole. */
 struct group {
-	uint64_t id;  /* of its last message */
+	uint64_t id;  /* first: of its last message, as array_lower() has it */
 	uint64_t low; /* where its first message stands; 0: not known */
 	uint64_t begun_ns, ended_ns; /* the commit, and its answer; 0: none */
 	uint32_t stream, count;
@@ -61,22 +61,13 @@ first_of(const struct group *g)
 static struct group *
 group_find(const struct torn_state *st, uint64_t id)
 {
-	uint32_t source = message_id_source(id), low = 0, high, mid;
-	struct group *g;
+	uint32_t source = message_id_source(id), i;
+	const struct source *s = &st->sources[source];
 
 	if (source >= st->n)
 		return NULL;
-	g = st->sources[source].groups;
-	high = st->sources[source].n;
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (g[mid].id < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < st->sources[source].n && first_of(&g[low]) <= id ? &g[low]
-								      : NULL;
+	i = array_lower(s->groups, s->n, sizeof(*s->groups), id);
+	return i < s->n && first_of(&s->groups[i]) <= id ? &s->groups[i] : NULL;
 }
 
 /* Batches that were acknowledged, or that make room for others. */

@@ -13,7 +13,9 @@
  *
  * Why no legal behaviour trips it: what is in the stream is there for ever, and
  * a message that was never answered counts if it is there. Behind a gap in
- * the sequences (something is lost) each counter begins anew.
+ * the sequences (something is lost) each counter begins anew. It does not where
+ * all that lacks is known to have been of counters that were purged, and the
+ * counter itself never was.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,25 +28,28 @@
 #define OWNED_MAX  (1u << 16)
 #define DIGITS	   38 /* fit into 128 bits with a sign */
 #define SEQ_BITS   48
+#define GAP_MAX	   4096 /* sequences that are looked at */
 
 typedef __int128 count_value;
 
 /* What was told of a sequence. */
 struct told {
-	uint64_t at; /* the key: stream and sequence */
+	uint64_t at;	  /* the key: stream and sequence */
+	uint64_t counter; /* that of struct owned; 0: not known */
 	count_value value;
 };
 
 /* Of a counter, as far as it was read. */
 struct total {
 	uint64_t counter; /* the key: stream and subject */
-	uint64_t part, seq;
+	uint64_t gaps, losses, seq;
 	count_value value;
 };
 
 struct reading {
-	uint64_t part; /* of the stream, between two gaps; from 0 */
-	uint64_t at;   /* the last sequence that was read */
+	uint64_t gaps;	 /* in the sequences so far */
+	uint64_t losses; /* of these, what is not known to be purged */
+	uint64_t at;	 /* the last sequence that was read */
 };
 
 /* A counter, as far as it may be reset. */
@@ -53,11 +58,13 @@ struct owned {
 	uint32_t source;
 	/* Others add to it; or what was never answered may be added yet. */
 	bool is_shared, is_unsure;
+	bool is_purged; /* a purge was sent */
 };
 
 /* What a client does at the moment. */
 struct doing {
 	uint64_t publish;	/* that is open; 0: none */
+	uint64_t latest;	/* the last that was sent */
 	uint64_t at;		/* its counter */
 	uint64_t purge, purged; /* its id, and counter */
 	uint64_t empty;		/* a counter that is certainly empty; 0: none */
@@ -123,6 +130,7 @@ judge_same(struct check *c, const struct msg_counted *m, count_value value)
 	uint64_t key = key_of(m->stream, m->seq);
 	struct told *t = hashmap_find(&st->told, key);
 	struct anomaly a = anomaly_of(m);
+	const struct doing *l;
 
 	check_judged(c, 1);
 	if (t == NULL && m->how != COUNTED_SCAN && st->told.n < VALUES_MAX) {
@@ -130,6 +138,11 @@ judge_same(struct check *c, const struct msg_counted *m, count_value value)
 		if (t == NULL)
 			return -ENOMEM;
 		t->value = value;
+	}
+	if (t != NULL && m->how == COUNTED_ANSWER &&
+	    message_id_source(m->id) < st->nlanes) {
+		l = &st->lanes[message_id_source(m->id)];
+		t->counter = l->latest == m->id ? l->at : t->counter;
 	}
 	if (t != NULL && t->value != value)
 		check_raise(c, &a,
@@ -143,6 +156,43 @@ judge_same(struct check *c, const struct msg_counted *m, count_value value)
 	return 0;
 }
 
+/* The counter of what was acknowledged there, or NULL: not known. */
+static const struct owned *
+owned_at(const struct count_state *st, uint32_t stream, uint64_t seq)
+{
+	const struct told *t = hashmap_find(&st->told, key_of(stream, seq));
+
+	return t != NULL ? hashmap_find(&st->owned, t->counter) : NULL;
+}
+
+/* Was all that was stored from first to last of counters that were purged? */
+static bool
+are_purged(const struct count_state *st, uint32_t stream, uint64_t first,
+    uint64_t last)
+{
+	const struct owned *o;
+
+	if (last - first >= GAP_MAX)
+		return false;
+	for (; first <= last; first++) {
+		o = owned_at(st, stream, first);
+		if (o == NULL || !o->is_purged)
+			return false;
+	}
+	return true;
+}
+
+/* Is all of the counter there, from the message that is its latest? */
+static bool
+is_whole(const struct count_state *st, const struct msg_counted *m,
+    const struct total *t, const struct reading *r)
+{
+	const struct owned *o = owned_at(st, m->stream, m->seq);
+
+	return o != NULL && !o->is_purged ? t->losses == r->losses
+					  : t->gaps == r->gaps;
+}
+
 /* Compare with the message of the counter that stands before it. */
 static int
 judge_sum(struct check *c, const struct msg_counted *m, count_value adds,
@@ -151,23 +201,27 @@ judge_sum(struct check *c, const struct msg_counted *m, count_value adds,
 	struct count_state *st = c->state;
 	struct reading *r = &st->readings[m->stream];
 	struct anomaly a = anomaly_of(m);
-	struct total *t = hashmap_find(&st->totals, counter_of(m));
+	struct total *t;
 	count_value before;
 	bool is_known;
 
 	if (m->seq <= r->at)
 		return 0; /* a second look at some */
-	if (m->seq != r->at + 1)
-		r->part++;
+	if (m->seq != r->at + 1) {
+		r->gaps++;
+		r->losses += !are_purged(st, m->stream, r->at + 1, m->seq - 1);
+	}
 	r->at = m->seq;
-	is_known = t != NULL ? t->part == r->part : r->part == 0;
-	if (t == NULL)
+	t = hashmap_find(&st->totals, counter_of(m));
+	if (t == NULL) /* it begins with nothing, before the first gap */
 		t = hashmap_add(&st->totals, counter_of(m));
 	if (t == NULL)
 		return -ENOMEM;
+	is_known = is_whole(st, m, t, r);
 	before = t->value;
 	a.seqs[1] = t->seq;
-	t->part = r->part;
+	t->gaps = r->gaps;
+	t->losses = r->losses;
 	t->seq = m->seq;
 	t->value = value;
 	if (is_known && before + adds != value)
@@ -218,7 +272,7 @@ on_terms(struct count_state *st, struct doing *l, uint32_t source,
 	if (l->publish == m->id)
 		return; /* another attempt */
 	leave_open(st, l);
-	l->publish = m->id;
+	l->publish = l->latest = m->id;
 	l->at = counter;
 	l->first =
 	    l->empty == counter && o != NULL && !o->is_shared && !o->is_unsure
@@ -232,12 +286,17 @@ on_purge(struct count_state *st, struct doing *l, uint32_t source,
     const struct msg_remove_invoke *m)
 {
 	uint64_t counter = key_of(m->stream, m->subject);
+	struct owned *o;
 
 	l->purge = 0;
 	l->empty = 0;
 	if (m->how != REMOVER_PURGE || m->subject == 0 || m->last != 0 ||
-	    m->keep != 0 || owned_by(st, counter, source) == NULL)
+	    m->keep != 0)
 		return;
+	o = owned_by(st, counter, source);
+	if (o == NULL)
+		return;
+	o->is_purged = true;
 	l->purge = m->id;
 	l->purged = counter;
 }

@@ -31,6 +31,7 @@
 /* What a stream was asked to be; empty: not known. */
 struct asked {
 	char text[512];
+	bool has_schedules; /* some may send while it is read */
 };
 
 struct wrong_state {
@@ -85,13 +86,15 @@ judge_numbers(struct check *c, const struct ledger_stream *s,
     const struct msg_scan_tally *m)
 {
 	struct anomaly a = {.kind = ANOMALY_WRONG_STATE, .stream = m->stream};
+	const struct wrong_state *st = c->state;
 	const char *flaw = numbers_flaw(m);
 
 	if (flaw == NULL)
 		return;
-	/* Messages go away, by their age for one, while they are read. */
+	/* Messages go away, by their age for one, or come while it is read. */
 	if (!m->same && numbers_own_flaw(m) == NULL &&
-	    contents_has(c->contents, m->stream))
+	    (contents_has(c->contents, m->stream) ||
+		(m->stream < st->n && st->asked[m->stream].has_schedules)))
 		return;
 	a.class = class_of(c, m);
 	check_raise(c, &a,
@@ -154,6 +157,13 @@ judge_config(
 	    s->name, was, m->polls, is[0] != '\0' ? is : "nothing of it");
 }
 
+static struct asked *
+asked_of(struct wrong_state *st, uint32_t stream)
+{
+	return array_at(
+	    &st->asked, &st->n, stream, sizeof(struct asked), CHECK_SLOTS_MAX);
+}
+
 static int
 on_config(struct check *c, const struct msg_stream_config *m)
 {
@@ -165,8 +175,7 @@ on_config(struct check *c, const struct msg_stream_config *m)
 		    c, m->stream < st->n ? st->asked[m->stream].text : "", m);
 		return 0;
 	}
-	t = array_at(
-	    &st->asked, &st->n, m->stream, sizeof(*t), CHECK_SLOTS_MAX);
+	t = asked_of(st, m->stream);
 	if (t == NULL)
 		return -ENOMEM;
 	text_set(t->text, sizeof(t->text), m->text);
@@ -212,7 +221,15 @@ static int
 wrong_event(struct check *c, const struct event *ev)
 {
 	const struct ledger_stream *s;
+	struct asked *t;
 
+	if (ev->type == MESSAGE_SCHEDULE) {
+		t = asked_of(c->state, ev->u.schedule.stream);
+		if (t == NULL)
+			return -ENOMEM;
+		t->has_schedules = true;
+		return 0;
+	}
 	if (ev->type == MESSAGE_STREAM_CONFIG)
 		return on_config(c, &ev->u.stream_config);
 	if (ev->type == MESSAGE_CHANGE_OK) {
@@ -235,8 +252,8 @@ wrong_fini(struct check *c)
 	free(st->asked);
 }
 
-static const enum message_type types[] = {
-    MESSAGE_SCAN_TALLY, MESSAGE_STREAM_CONFIG, MESSAGE_CHANGE_OK, 0};
+static const enum message_type types[] = {MESSAGE_SCAN_TALLY,
+    MESSAGE_STREAM_CONFIG, MESSAGE_CHANGE_OK, MESSAGE_SCHEDULE, 0};
 
 static const enum message_type judges[] = {MESSAGE_SCAN_TALLY, 0};
 

@@ -34,3 +34,21 @@ array_reserve(void *array, uint32_t *room, size_t n, size_t size, uint32_t max)
 	*room = (uint32_t)wanted;
 	return 0;
 }
+
+uint32_t
+array_lower(const void *array, uint32_t n, size_t size, uint64_t key)
+{
+	uint32_t low = 0, high = n, mid;
+	uint64_t number;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		memcpy(
+		    &number, (const char *)array + mid * size, sizeof(number));
+		if (number < key)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}

@@ -36,4 +36,10 @@ array_at(void *array, uint32_t *room, size_t i, size_t size, uint32_t max)
 	return base + i * size;
 }
 
+/*
+ * Of n elements of size bytes each, sorted by the uint64_t that each begins
+ * with: the index of the first whose number is not below key, or n.
+ */
+uint32_t array_lower(const void *array, uint32_t n, size_t size, uint64_t key);
+
 #endif

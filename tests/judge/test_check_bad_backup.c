@@ -45,6 +45,33 @@ audit_backup(struct store_story *s)
 	store_feed(s, &ev);
 }
 
+/* Where it is read, and what differs there. */
+enum read_in {
+	STREAM,
+	IN_BACKUP,
+	OTHER_BACKUP
+};
+enum differs {
+	NOTHING,
+	HEADERS,
+	STAMP,
+	ANOTHER_ONE
+};
+
+static void
+label(struct store_story *s, enum read_in in, uint64_t seq, enum differs what)
+{
+	struct event ev = {.type = MESSAGE_LABELLED};
+
+	ev.u.labelled = (struct msg_labelled){
+	    .backup = in == STREAM ? 0 : BACKUP + (in == OTHER_BACKUP),
+	    .seq = seq,
+	    .id = s->ids[seq] + (what == ANOTHER_ONE),
+	    .hash = seq + (what == HEADERS || what == ANOTHER_ONE),
+	    .stamp_ns = (int64_t)seq + (what == STAMP)};
+	store_feed(s, &ev);
+}
+
 static void
 publish(struct store_story *s, unsigned n)
 {
@@ -164,6 +191,64 @@ odd_message(void **state)
 			told[places[i / 4] - 1].id += 1000;
 		store_end_with(&s, ANOMALY_BAD_BACKUP, VOWED);
 	}
+}
+
+/* The audit reads the stream, and then what was restored. */
+static enum differs differs;
+static enum read_in read_in;
+
+static void
+audit_labels(struct store_story *s)
+{
+	unsigned i;
+
+	for (i = 0; i < 3; i++)
+		label(s, STREAM, places[i], NOTHING);
+	for (i = 0; i < 3; i++)
+		label(s, read_in, places[i], i == 1 ? differs : NOTHING);
+	label(s, read_in, 2, NOTHING); /* the stream has it no more */
+	audit_backup(s);
+}
+
+static void
+tell_labels(struct store_story *s, enum read_in in, enum differs what)
+{
+	begin(s);
+	back_up(s);
+	tell_all_but(s, 0);
+	s->more = audit_labels;
+	read_in = in;
+	differs = what;
+}
+
+static void
+odd_label(void **state)
+{
+	struct store_story s;
+
+	(void)state;
+	tell_labels(&s, IN_BACKUP, HEADERS);
+	store_end_with(&s, ANOMALY_BAD_BACKUP, VOWED);
+	tell_labels(&s, IN_BACKUP, STAMP);
+	store_end_with(&s, ANOMALY_BAD_BACKUP, VOWED);
+}
+
+/* Another message, or one of a backup of which nothing is known. */
+static void
+legal_label(void **state)
+{
+	struct store_story s;
+
+	(void)state;
+	tell_labels(&s, IN_BACKUP, NOTHING);
+	store_end(&s);
+	tell_labels(&s, IN_BACKUP, ANOTHER_ONE);
+	store_end(&s);
+	tell_labels(&s, OTHER_BACKUP, STAMP);
+	store_end(&s);
+	/* Read twice, and not equally: the last time counts. */
+	tell_labels(&s, STREAM, STAMP);
+	store_end(&s);
 }
 
 /* It was removed before the backup was asked for. */
@@ -316,6 +401,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(absent),
 	    cmocka_unit_test(odd_message),
+	    cmocka_unit_test(odd_label),
+	    cmocka_unit_test(legal_label),
 	    cmocka_unit_test(removed_before),
 	    cmocka_unit_test(legal_honest),
 	    cmocka_unit_test(legal_meanwhile),

@@ -192,6 +192,62 @@ resets(void **state)
 	}
 }
 
+/*
+ * A purge of one leaves gaps between the messages of another, whose sums go on;
+ * not so where something else lacks.
+ */
+static void
+beside_a_purge(void **state)
+{
+	static const struct msg_remove_invoke purge = {
+	    .how = REMOVER_PURGE, .subject = 2};
+	static const char order[] = "abbabbaa";
+	static const struct {
+		uint64_t wrong; /* "a" counts too much, from there on */
+		uint64_t lost;
+		bool is_told;
+	} rows[] = {{0, 0, false}, {4, 0, true}, {7, 0, true}, {8, 0, true},
+	    {4, 1, false}, {7, 4, false}, {8, 4, true}};
+	struct event begun = {.type = MESSAGE_SCAN_BEGIN};
+	long long sums[2], values[sizeof(order)];
+	struct store_story s;
+	uint64_t seq;
+	unsigned of;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		store_begin(&s, &plain);
+		sums[0] = sums[1] = 0;
+		for (seq = 1; seq < sizeof(order); seq++) {
+			if (seq == 6) {
+				store_purged(&s, store_remove(&s, &purge), 3);
+				store_drop(&s, 2, 3);
+				store_drop(&s, 5, 5);
+				sums[1] = 0;
+			}
+			of = (unsigned)(order[seq - 1] - 'a');
+			store_publish(&s, 1 + of);
+			sums[of] += (seq % 2 == 0 ? 3 : -1) +
+				    (seq == rows[i].wrong ? 7 : 0);
+			values[seq] = sums[of];
+			count(&s, seq, COUNTED_ANSWER, of == 0 ? "a" : "b",
+			    sums[of]);
+		}
+		if (rows[i].lost != 0)
+			store_drop(&s, rows[i].lost, rows[i].lost);
+		store_feed(&s, &begun);
+		for (seq = 1; seq < sizeof(order); seq++)
+			if (!s.is_gone[seq])
+				count(&s, seq, COUNTED_SCAN,
+				    order[seq - 1] == 'a' ? "a" : "b",
+				    values[seq]);
+		s.expected[ANOMALY_WRONG_COUNT][VOWED] = rows[i].is_told;
+		s.expected[ANOMALY_LOST][VOWED] = rows[i].lost != 0;
+		store_end(&s);
+	}
+}
+
 /* What is lost is told once, and no sum behind it is wrong for that. */
 static void
 lost(void **state)
@@ -249,6 +305,7 @@ main(void)
 	    cmocka_unit_test(wrong_sums),
 	    cmocka_unit_test(wrong_answers),
 	    cmocka_unit_test(resets),
+	    cmocka_unit_test(beside_a_purge),
 	    cmocka_unit_test(lost),
 	    cmocka_unit_test(numbers),
 	};

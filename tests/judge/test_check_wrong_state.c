@@ -14,7 +14,7 @@
 
 /* A twist of what is told; of one story at a time. */
 static void (*twist)(struct msg_scan_tally *);
-static bool has_fault;
+static bool has_fault, has_schedules;
 
 /* The configuration as setup asked for it, and as the audit finds it. */
 static const char *asked, *found;
@@ -81,6 +81,8 @@ tell(bool settled, struct story_verdict *v)
 	s.audit = tell_tally;
 	story_open(&s);
 	tell_config(&s, STORY_SETUP, asked);
+	if (has_schedules)
+		(void)story_add(&s, STORY_PUBLISHER, MESSAGE_SCHEDULE);
 	story_rounds(&s, ROUNDS);
 	story_close(&s);
 	for (i = 0; i < s.n; i++)
@@ -308,6 +310,17 @@ what_does_not_last_is_a_warning(void **state)
 	expect(stored_late, ANOMALY_WRONG_STATE, 0, 1);
 }
 
+/* A schedule may have sent its message meanwhile, or been removed by that. */
+static void
+what_schedules_send_meanwhile_is_nothing(void **state)
+{
+	(void)state;
+	has_schedules = true;
+	expect(stored_late, ANOMALY_WRONG_STATE, 0, 0);
+	expect(one_more, ANOMALY_WRONG_STATE, 1, 0);
+	has_schedules = false;
+}
+
 /* But numbers that do not fit each other need no scan. */
 static void
 changed_and_odd(struct msg_scan_tally *m)
@@ -437,6 +450,7 @@ main(void)
 	    cmocka_unit_test(honest_numbers_pass),
 	    cmocka_unit_test(legal_numbers_are_nothing),
 	    cmocka_unit_test(what_does_not_last_is_a_warning),
+	    cmocka_unit_test(what_schedules_send_meanwhile_is_nothing),
 	    cmocka_unit_test(odd_numbers_convict_although_they_changed),
 	    cmocka_unit_test(an_unsettled_cluster_makes_it_a_warning),
 	    cmocka_unit_test(a_fault_meanwhile_makes_it_a_warning),

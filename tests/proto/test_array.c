@@ -80,6 +80,22 @@ test_at(void **state)
 	free(a);
 }
 
+static void
+test_lower(void **state)
+{
+	static const struct {
+		uint64_t number;
+		char other;
+	} a[] = {{2, 'a'}, {5, 'b'}, {5, 'c'}, {9, 'd'}};
+
+	(void)state;
+	assert_int_equal(array_lower(a, 0, sizeof(a[0]), 5), 0);
+	assert_int_equal(array_lower(a, 4, sizeof(a[0]), 0), 0);
+	assert_int_equal(array_lower(a, 4, sizeof(a[0]), 5), 1);
+	assert_int_equal(array_lower(a, 4, sizeof(a[0]), 6), 3);
+	assert_int_equal(array_lower(a, 4, sizeof(a[0]), 10), 4);
+}
+
 int
 main(void)
 {
@@ -88,6 +104,7 @@ main(void)
 	    cmocka_unit_test(test_maximum),
 	    cmocka_unit_test(test_no_memory),
 	    cmocka_unit_test(test_at),
+	    cmocka_unit_test(test_lower),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

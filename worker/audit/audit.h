@@ -29,4 +29,14 @@ int copies_streams(struct worker *);
 /* Restore the backups that faults have left, read them, and delete them. */
 void restores_streams(struct worker *);
 
+/*
+ * True when an audit of this run, perhaps one that died, has begun to put
+ * backups in the place of their streams: the streams were read by then, and
+ * what is in them now is not theirs.
+ */
+bool restores_have_replaced(const struct worker *);
+
+/* True when there is a backup of the stream that is to be restored. */
+bool restores_are_due(const struct worker *, const char *stream);
+
 #endif

@@ -45,3 +45,15 @@ label_read(struct label *l, natsMsg *msg)
 		l->header_len += FRAME;
 	free((void *)keys);
 }
+
+void
+label_tell(struct worker *w, const struct msg_labelled *m, natsMsg *msg)
+{
+	struct event ev = {.type = MESSAGE_LABELLED};
+	struct label label;
+
+	label_read(&label, msg);
+	ev.u.labelled = *m;
+	ev.u.labelled.hash = label.hash;
+	child_emit(&w->child, &ev);
+}

@@ -17,4 +17,7 @@ struct label {
 
 void label_read(struct label *, natsMsg *);
 
+/* Tell of it (LABELLED); hash is filled in here. */
+void label_tell(struct worker *, const struct msg_labelled *, natsMsg *);
+
 #endif

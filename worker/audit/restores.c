@@ -18,6 +18,7 @@
 #include "proto/base/file.h"
 #include "proto/base/text.h"
 #include "worker/audit/audit.h"
+#include "worker/audit/label.h"
 #include "worker/audit/reader.h"
 #include "worker/audit/scan.h"
 #include "worker/request.h"
@@ -32,6 +33,7 @@
 #define READS_MAX   3
 #define IDLE_PULLS  3
 #define NAMES_ERROR 10062 /* "stream names do not match", and others */
+#define REPLACED    "/" BACKUP_DIR "/replaced" /* streams are not as they were */
 
 struct restoring {
 	struct worker *w;
@@ -53,6 +55,40 @@ path_of(const struct worker *w, unsigned number, const char *end,
 {
 	text_format(out, CONFIG_PATH_MAX + 32, "%s/" BACKUP_DIR "/%u%s",
 	    w->config.out, number, end);
+}
+
+static void
+replaced_path(const struct worker *w, char out[CONFIG_PATH_MAX + 32])
+{
+	text_format(out, CONFIG_PATH_MAX + 32, "%s" REPLACED, w->config.out);
+}
+
+bool
+restores_have_replaced(const struct worker *w)
+{
+	char path[CONFIG_PATH_MAX + 32];
+
+	replaced_path(w, path);
+	return file_exists(path);
+}
+
+bool
+restores_are_due(const struct worker *w, const char *stream)
+{
+	char path[CONFIG_PATH_MAX + 32];
+	bool is_due = false;
+	cJSON *answer;
+	unsigned i;
+
+	if (!config_list_has(w->config.mayhem, BACKUP_MODE))
+		return false;
+	for (i = 0; i < BACKUP_KEPT && !is_due; i++) {
+		path_of(w, i, ".json", path);
+		answer = json_load(path, ANSWER_MAX);
+		is_due = strcmp(json_text(answer, "stream"), stream) == 0;
+		cJSON_Delete(answer);
+	}
+	return is_due;
 }
 
 static const struct worker_target *
@@ -202,19 +238,24 @@ await_current(struct restoring *r)
 
 /*
  * Servers that know no other name are asked again under the stream's own one,
- * where the user lets us.
+ * where the user lets us. An audit that follows this one has to know of that
+ * before the stream is gone.
  */
 static bool
 use_own_name(struct restoring *r)
 {
 	struct backup_options o;
-	char why[OPTION_WHY_MAX];
+	char why[OPTION_WHY_MAX], path[CONFIG_PATH_MAX + 32];
 
 	if (r->w->session.code != NAMES_ERROR ||
 	    strcmp(r->target.name, r->of->name) == 0 ||
 	    config_extras(&r->w->config, BACKUP_MODE, backup_rows, &o, why) <
 		0 ||
 	    strcmp(o.replace, "true") != 0)
+		return false;
+	replaced_path(r->w, path);
+	child_flush(&r->w->child); /* what the streams held is told */
+	if (file_replace(path, "", 0) < 0)
 		return false;
 	r->target = *r->of;
 	return true;
@@ -285,6 +326,14 @@ take(struct reader *reader, natsMsg *msg, const struct delivery *d)
 		m->run = payload.run;
 	}
 	child_emit(&r->w->child, &ev);
+	if (m->intact)
+		label_tell(r->w,
+		    &(struct msg_labelled){.stream = m->stream,
+			.backup = m->backup,
+			.seq = m->seq,
+			.stamp_ns = d->stamp_ns,
+			.id = m->id},
+		    msg);
 	return 1;
 }
 

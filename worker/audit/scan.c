@@ -6,6 +6,8 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
+#include "worker/audit/audit.h"
+#include "worker/audit/label.h"
 #include "worker/audit/scan.h"
 #include "worker/request.h"
 
@@ -171,6 +173,7 @@ scan_begin(struct scan *s)
 {
 	int err = wait_quiet(s);
 
+	s->is_backed_up = restores_are_due(s->w, s->target->name);
 	scan_tell_begin(s);
 	if (err == 0)
 		tell_state(s);
@@ -248,6 +251,13 @@ scan_message(struct scan *s, enum scan_path path, uint64_t seq,
 	publish_id(s->w, seen.payload.id, id);
 	has_id = request_header(msg, SCAN_SCHEDULER)[0] == '\0';
 	tally_add(s, seq, msg, is_ours && has_id ? id : NULL);
+	if (is_ours && s->is_backed_up)
+		label_tell(s->w,
+		    &(struct msg_labelled){.stream = s->target->stream,
+			.seq = seq,
+			.stamp_ns = stamp_ns,
+			.id = seen.payload.id},
+		    msg);
 	if (s->w->scanned != NULL &&
 	    s->w->scanned(s->w, s->target->stream, &seen, msg))
 		s->read++;

@@ -28,6 +28,7 @@ struct scan {
 	uint64_t read;		       /* messages told of */
 	char config[SETUP_CONFIG_MAX]; /* as setup_config_text() */
 	struct tally tally;
+	bool is_backed_up;
 	char why[128]; /* of the last failure, or empty */
 };
 

@@ -25,15 +25,9 @@ tally_reset(struct tally *t)
 static void
 add_subject(struct tally *t, uint64_t hash)
 {
-	uint32_t low = 0, high = t->nsubjects, mid;
+	uint32_t low =
+	    array_lower(t->subjects, t->nsubjects, sizeof(hash), hash);
 
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (t->subjects[mid] < hash)
-			low = mid + 1;
-		else
-			high = mid;
-	}
 	if (low < t->nsubjects && t->subjects[low] == hash)
 		return;
 	if (array_reserve(&t->subjects, &t->room, t->nsubjects + 1,

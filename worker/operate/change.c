@@ -12,26 +12,16 @@
 #define REMOVE_NS (30 * CLOCK_S)
 #define LIMIT_NS  (UINT64_MAX / 2) /* until it is certain what is in force */
 
-#define UNAVAILABLE 10008
-
-/* One kind of change: how it is told, and how it is asked for. */
-struct change {
-	void (*tell)(struct worker *, const struct operation *);
-	const char *verb;
-	char text[OPERATE_TEXT_MAX];
-	uint64_t patience_ns;
-	bool insists; /* also when the answer is that it failed */
-};
-
 static void
-tell_remove(struct worker *w, const struct operation *op)
+tell_remove(struct worker *w, const void *what, const struct changing *at)
 {
+	const struct operation *op = what;
 	struct event ev = {.type = MESSAGE_REMOVE_INVOKE};
 	struct msg_remove_invoke *m = &ev.u.remove_invoke;
 
 	m->stream = op->stream;
-	m->id = op->id;
-	m->attempt = op->attempt;
+	m->id = at->id;
+	m->attempt = at->attempt;
 	m->how = (uint8_t)op->how;
 	m->subject = op->subject;
 	m->first = op->remove_first;
@@ -42,14 +32,15 @@ tell_remove(struct worker *w, const struct operation *op)
 }
 
 static void
-tell_limits(struct worker *w, const struct operation *op)
+tell_limits(struct worker *w, const void *what, const struct changing *at)
 {
+	const struct operation *op = what;
 	struct event ev = {.type = MESSAGE_LIMITS_INVOKE};
 	struct msg_limits_invoke *m = &ev.u.limits_invoke;
 
 	m->stream = op->stream;
-	m->id = op->id;
-	m->attempt = op->attempt;
+	m->id = at->id;
+	m->attempt = at->attempt;
 	m->max_messages = op->limits.messages;
 	m->max_bytes = op->limits.bytes;
 	m->max_age_ns = op->limits.age_ns;
@@ -62,30 +53,30 @@ tell_limits(struct worker *w, const struct operation *op)
  * the server says that it can't for the moment, another attempt may do it.
  */
 static bool
-is_final(const struct worker *w, const struct change *c, enum outcome outcome)
+is_final(const struct worker *w, const struct operate_change *c,
+    enum outcome outcome)
 {
-	if (w->session.code == 0 || w->session.code == UNAVAILABLE)
+	if (w->session.code == 0 || w->session.code == OPERATE_UNAVAILABLE)
 		return false;
 	return outcome == OUTCOME_FAIL || !c->insists;
 }
 
-/* True when JetStream did it. */
-static bool
-change(struct worker *w, struct operation *op, const struct change *c)
+bool
+operate_change(
+    struct worker *w, uint32_t stream, const struct operate_change *c)
 {
 	enum outcome whole = OUTCOME_FAIL, outcome;
-	struct changing at = {.stream = op->stream};
+	struct changing at = {.stream = stream, .id = operate_next_id(w)};
 	uint64_t since = clock_mono_ns();
 	struct backoff b = {0};
 	cJSON *tree;
 
-	at.id = op->id = operate_next_id(w);
-	operate_at(w->state, op->id);
+	operate_at(w->state, at.id);
 	for (;;) {
-		at.attempt = ++op->attempt;
-		c->tell(w, op);
+		at.attempt++;
+		c->tell(w, c->what, &at);
 		child_flush(&w->child);
-		outcome = operate_ask(w, c->verb, op->at->name, c->text, &tree);
+		outcome = operate_ask(w, c->verb, c->name, c->text, &tree);
 		if (outcome == OUTCOME_OK) {
 			tell_changed(w, &at, tree);
 			cJSON_Delete(tree);
@@ -130,51 +121,61 @@ write_purge(const struct worker *w, const struct operation *op, char *text)
 void
 operate_remove(struct worker *w, struct operation *op)
 {
-	struct change c = {.tell = tell_remove, .patience_ns = REMOVE_NS};
+	char text[OPERATE_TEXT_MAX];
+	struct operate_change c = {.tell = tell_remove,
+	    .what = op,
+	    .name = op->at->name,
+	    .text = text,
+	    .patience_ns = REMOVE_NS};
 
 	if (op->how == REMOVER_DELETE) {
 		c.verb = "STREAM.MSG.DELETE";
-		text_add(c.text, sizeof(c.text), "{\"seq\":%llu%s}",
+		text_format(text, sizeof(text), "{\"seq\":%llu%s}",
 		    (unsigned long long)op->remove_first,
 		    op->erases ? "" : ",\"no_erase\":true");
 	} else {
 		c.verb = "STREAM.PURGE";
-		write_purge(w, op, c.text);
+		write_purge(w, op, text);
 	}
-	if (change(w, op, &c))
+	if (operate_change(w, op->stream, &c))
 		op->at->is_full = false;
 }
 
 static void
-tell_seal(struct worker *w, const struct operation *op)
+tell_seal(struct worker *w, const void *what, const struct changing *at)
 {
 	struct event ev = {.type = MESSAGE_SEAL_INVOKE};
 
-	ev.u.seal_invoke.stream = op->stream;
-	ev.u.seal_invoke.id = op->id;
-	ev.u.seal_invoke.attempt = op->attempt;
+	(void)what; /* a seal has no more to it than its id */
+	ev.u.seal_invoke.stream = at->stream;
+	ev.u.seal_invoke.id = at->id;
+	ev.u.seal_invoke.attempt = at->attempt;
 	child_emit(&w->child, &ev);
 }
 
 bool
 operate_seal(struct worker *w, struct operation *op, const char *text)
 {
-	struct change c = {.tell = tell_seal,
+	const struct operate_change c = {.tell = tell_seal,
 	    .verb = "STREAM.UPDATE",
+	    .name = op->at->name,
+	    .text = text,
 	    .patience_ns = REMOVE_NS};
 
-	text_set(c.text, sizeof(c.text), text);
-	return change(w, op, &c);
+	return operate_change(w, op->stream, &c);
 }
 
 void
 operate_limit(struct worker *w, struct operation *op, const char *text)
 {
-	struct change c = {.tell = tell_limits,
+	const struct operate_change c = {.tell = tell_limits,
+	    .what = op,
 	    .verb = "STREAM.UPDATE",
+	    .name = op->at->name,
+	    .text = text,
 	    .patience_ns = LIMIT_NS,
 	    .insists = true};
 
-	text_set(c.text, sizeof(c.text), text);
-	(void)change(w, op, &c); /* what is in force is told by its events */
+	/* What is in force is told by its events. */
+	(void)operate_change(w, op->stream, &c);
 }

@@ -33,6 +33,8 @@
 #define OPERATE_WEIGHTS_MAX  160
 #define OPERATE_SUBJECT_MAX  96
 #define OPERATE_TEXT_MAX     1024 /* of a request */
+/* JetStream can't for the moment: what is asked for may be tried again. */
+#define OPERATE_UNAVAILABLE 10008
 
 /* What can be changed of a stream; of limits 0 is none. */
 struct operate_limits {
@@ -194,6 +196,23 @@ int operate_make(struct worker *, const char *name, const char *text,
  * -ENOTSUP, and the session has what is lacking, in words; or -ETIMEDOUT.
  */
 int operate_require(struct worker *, uint64_t level, const char *what);
+
+/* A change of a stream, and how it is told before each attempt. */
+struct operate_change {
+	void (*tell)(
+	    struct worker *, const void *what, const struct changing *);
+	const void *what;
+	const char *verb, *name, *text; /* name: the stream's */
+	uint64_t patience_ns;
+	bool insists; /* also when the answer is that it failed */
+};
+
+/*
+ * Ask for it with a new id until its outcome stands, with all events: true
+ * when JetStream did it.
+ */
+bool operate_change(
+    struct worker *, uint32_t stream, const struct operate_change *);
 
 /* Ask for other limits with this request for an update. */
 void operate_limit(struct worker *, struct operation *, const char *text);

@@ -14,18 +14,9 @@
 static uint32_t
 link_index(const struct kv_key *k, uint64_t revision)
 {
-	uint32_t low = 0, high = k->n, mid;
-
-	if (high > 0 && k->links[high - 1].revision < revision)
-		return high; /* nearly always it is a new one */
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (k->links[mid].revision < revision)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	if (k->n > 0 && k->links[k->n - 1].revision < revision)
+		return k->n; /* nearly always it is a new one */
+	return array_lower(k->links, k->n, sizeof(*k->links), revision);
 }
 
 static struct kv_link *

@@ -10,7 +10,6 @@
 #include "worker/workloads/schedule/schedule.h"
 
 #define PATIENCE_NS (60 * CLOCK_S) /* half of the window for duplicates */
-#define UNAVAILABLE 10008
 #define SIZE_MOST   400
 
 static void
@@ -63,21 +62,25 @@ tell_stored(struct worker *w, const struct plan *p, uint32_t attempt,
 	child_emit(&w->child, &ev);
 }
 
+/* What a removal removes: one schedule by its sequence, or a group. */
+struct removing {
+	uint64_t group, seq; /* seq 0: all of the group; group 0: all groups */
+};
+
 static void
-tell_unschedule(struct worker *w, const struct plan *p,
-    const struct changing *at, enum message_word how)
+tell_unschedule(struct worker *w, const void *what, const struct changing *at)
 {
 	struct event ev = {.type = MESSAGE_UNSCHEDULE};
 	struct msg_unschedule *m = &ev.u.unschedule;
+	const struct removing *r = what;
 
-	m->stream = p->stream;
+	m->stream = at->stream;
 	m->id = at->id;
 	m->attempt = at->attempt;
-	m->how = (uint8_t)how;
-	m->group = p->group;
-	m->seq = how == REMOVER_DELETE ? p->seq : 0;
+	m->how = r->seq != 0 ? REMOVER_DELETE : REMOVER_PURGE;
+	m->group = r->group;
+	m->seq = r->seq;
 	child_emit(&w->child, &ev);
-	child_flush(&w->child);
 }
 
 /* One attempt: the outcome, and the sequence if it is OK. */
@@ -107,7 +110,7 @@ static bool
 is_over(struct worker *w, enum outcome outcome, uint64_t since_ns)
 {
 	bool is_certain = outcome == OUTCOME_FAIL && w->session.code != 0 &&
-			  w->session.code != UNAVAILABLE;
+			  w->session.code != OPERATE_UNAVAILABLE;
 
 	return is_certain || operate_must_give_up(w, since_ns, PATIENCE_NS);
 }
@@ -150,66 +153,43 @@ schedule_send(struct worker *w, struct plan *p)
 }
 
 static bool
-remove_by(struct worker *w, const struct plan *p, enum message_word how,
+remove_by(struct worker *w, uint32_t stream, const struct removing *r,
     const char *text)
 {
-	const char *verb =
-	    how == REMOVER_DELETE ? "STREAM.MSG.DELETE" : "STREAM.PURGE";
-	enum outcome whole = OUTCOME_FAIL, outcome;
-	struct changing at = {.stream = p->stream};
-	uint64_t since = clock_mono_ns();
-	struct backoff b = {0};
 	char name[64];
-	cJSON *tree;
+	const struct operate_change c = {.tell = tell_unschedule,
+	    .what = r,
+	    .verb = r->seq != 0 ? "STREAM.MSG.DELETE" : "STREAM.PURGE",
+	    .name = name,
+	    .text = text,
+	    .patience_ns = PATIENCE_NS};
 
-	operate_name(w, p->stream, name);
-	at.id = operate_next_id(w);
-	operate_at(w->state, at.id);
-	for (;;) {
-		at.attempt++;
-		tell_unschedule(w, p, &at, how);
-		outcome = operate_ask(w, verb, name, text, &tree);
-		if (outcome == OUTCOME_OK) {
-			tell_changed(w, &at, tree);
-			cJSON_Delete(tree);
-			whole = OUTCOME_OK;
-			break;
-		}
-		tell_unchanged(w, &at, outcome);
-		if (outcome == OUTCOME_UNKNOWN)
-			whole = OUTCOME_UNKNOWN;
-		/* An answer with a code says no, whatever it leaves open. */
-		if (is_over(w, w->session.code != 0 ? OUTCOME_FAIL : outcome,
-			since))
-			break;
-		session_backoff(&b, &w->child);
-	}
-	tell_change_over(w, &at, whole);
-	operate_at(w->state, 0);
-	return whole == OUTCOME_OK;
+	operate_name(w, stream, name);
+	return operate_change(w, stream, &c);
 }
 
 bool
 schedule_remove(struct worker *w, const struct plan *p, enum message_word how)
 {
+	struct removing r = {p->group, how == REMOVER_DELETE ? p->seq : 0};
 	char text[OPERATE_TEXT_MAX], subject[OPERATE_SUBJECT_MAX];
 
 	schedule_subject(w, p, subject);
-	if (how == REMOVER_DELETE)
+	if (r.seq != 0)
 		text_format(text, sizeof(text),
-		    "{\"seq\":%" PRIu64 ",\"no_erase\":true}", p->seq);
+		    "{\"seq\":%" PRIu64 ",\"no_erase\":true}", r.seq);
 	else
 		text_format(text, sizeof(text), "{\"filter\":\"%s\"}", subject);
-	return remove_by(w, p, how, text);
+	return remove_by(w, p->stream, &r, text);
 }
 
 bool
 schedule_remove_repeats(struct worker *w, uint32_t stream)
 {
-	const struct plan all = {.stream = stream};
+	static const struct removing all;
 	char text[OPERATE_TEXT_MAX], subject[OPERATE_SUBJECT_MAX];
 
 	schedule_repeats(w, stream, subject);
 	text_format(text, sizeof(text), "{\"filter\":\"%s\"}", subject);
-	return remove_by(w, &all, REMOVER_PURGE, text);
+	return remove_by(w, stream, &all, text);
 }
