@@ -101,6 +101,7 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 		    .idle_low = UINT64_MAX,
 		    .max_deliver = t->max_deliver,
 		    .max_ack_pending = t->max_ack_pending,
+		    .rate = t->rate,
 		    .is_any = true};
 	r->always &= subjects_of(t);
 	r->ever |= subjects_of(t);
@@ -114,6 +115,7 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 		r->start_ns_high = t->start_ns;
 	limit_widen(&r->max_deliver, t->max_deliver);
 	limit_widen(&r->max_ack_pending, t->max_ack_pending);
+	limit_widen(&r->rate, t->rate);
 	if (t->ack_wait_ns > r->ack_wait_ns)
 		r->ack_wait_ns = t->ack_wait_ns;
 	if (t->inactive_ns < r->idle_low)
@@ -131,6 +133,7 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 	r->may_go |= !t->is_durable || t->inactive_ns != 0;
 	r->is_memory |= t->is_memory;
 	r->is_bare |= t->headers_only;
+	r->is_full |= !t->headers_only;
 }
 
 /* With what is asked for, and may be in force already. */
@@ -151,6 +154,12 @@ life_is_bare(const struct lives *l, uint32_t consumer)
 	const struct life *f = life_of(l, consumer);
 
 	return f != NULL && range_now(f).is_bare;
+}
+
+bool
+life_is_always_bare(const struct life *f)
+{
+	return !f->is_vague && !f->is_unclear && !range_now(f).is_full;
 }
 
 bool
@@ -599,6 +608,12 @@ uint64_t
 life_max_ack_pending(const struct life *f)
 {
 	return f->is_vague || f->is_unclear ? 0 : range_now(f).max_ack_pending;
+}
+
+uint64_t
+life_rate(const struct life *f)
+{
+	return f->is_vague || f->is_unclear ? 0 : range_now(f).rate;
 }
 
 /* As life_must(), of one that may also have given it up (MaxDeliver). */
