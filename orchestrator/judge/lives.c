@@ -27,6 +27,7 @@ lives_fini(struct lives *l)
 
 	for (i = 0; i < l->n; i++) {
 		seqmap_fini(&l->at[i].taken);
+		seqmap_fini(&l->at[i].again);
 		seqmap_fini(&l->at[i].ended);
 	}
 	free(l->at);
@@ -220,6 +221,7 @@ life_clear(struct life *f)
 		former.ended_ns = LIVES_NEVER;
 	text_set(name, sizeof(name), f->name);
 	seqmap_fini(&f->taken);
+	seqmap_fini(&f->again);
 	seqmap_fini(&f->ended);
 	memset(f, 0, sizeof(*f));
 	text_set(f->name, sizeof(f->name), name);
@@ -511,9 +513,13 @@ enter_deliver(struct lives *l, const struct msg_deliver *m, struct contents *ct)
 		contents_taken(ct, m->stream, m->seq);
 	if (f == NULL)
 		return;
-	if (seqmap_add(&f->taken, m->seq, m->seq) == -ENOMEM)
+	if (seqmap_add(&f->taken, m->seq, m->seq) == -ENOMEM ||
+	    (m->delivered > 1 &&
+		seqmap_add(&f->again, m->seq, m->seq) == -ENOMEM))
 		l->no_memory = true;
 	taken_trim(f, ct);
+	/* Of those that are forgotten it may count one too many. */
+	(void)seqmap_trim(&f->again, TAKEN_RUNS);
 }
 
 /* Its client is about to ack or term it. */
@@ -694,7 +700,8 @@ life_owes(const struct lives *l, const struct contents *ct,
     const struct life *f, uint64_t asked_ns, uint64_t now_ns)
 {
 	const struct stock *st = contents_stock(ct, f->stream);
-	struct life_owed owed = {0, 0, 0, UINT64_MAX};
+	struct life_owed owed = {
+	    .again_ns = UINT64_MAX, .since_ns = UINT64_MAX};
 	const struct live *e;
 	enum life_debt debt;
 	uint64_t seq, same;
@@ -715,6 +722,11 @@ life_owes(const struct lives *l, const struct contents *ct,
 		owed.taken++;
 		if (owed.lowest == 0)
 			owed.lowest = seq;
+		if (!seqmap_find(&f->again, seq, &same))
+			continue;
+		owed.again++;
+		if (e->invoked_ns < owed.again_ns)
+			owed.again_ns = e->invoked_ns;
 	}
 	return owed;
 }

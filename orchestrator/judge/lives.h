@@ -114,6 +114,7 @@ struct life {
 	uint64_t floor;	     /* what lies below was there before it began */
 	uint64_t until_ns;   /* the pause ends, of CLOCK_MONOTONIC */
 	struct seqmap taken; /* sequences that it has delivered */
+	struct seqmap again; /* ... more than once; the lowest are forgotten */
 	uint64_t firm;	     /* the lowest whose ack was confirmed; 0: none */
 	uint64_t held_ns;    /* every replica was seen to have it */
 	struct seqmap ended; /* sequences that it was asked to end */
@@ -206,6 +207,8 @@ bool life_finds(const struct lives *, const struct contents *,
 struct life_owed {
 	uint64_t n;	   /* messages */
 	uint64_t taken;	   /* of these, delivered */
+	uint64_t again;	   /* of these, more than once ... */
+	uint64_t again_ns; /* ... of which the first was published then */
 	uint64_t lowest;   /* sequence of those; 0: none */
 	uint64_t since_ns; /* if one leader was in office; UINT64_MAX: anyhow */
 };

@@ -892,6 +892,76 @@ begins_anew(void **state)
 	}
 }
 
+/* What its client got more than once, and has not ended, it counts. */
+static void
+counts_again(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 11; i++) {
+		churn_begin(&s);
+		s.terms.policy = i == 8 ? POLICY_NEW : POLICY_ALL;
+		s.terms.max_deliver = i == 9 ? 3 : 0;
+		settle(&s);
+		churn_deliver(&s, 61, 1);
+		churn_deliver(&s, 62, 1);
+		churn_deliver(&s, 61, 2);
+		if (i != 2) /* the other one came once */
+			churn_deliver(&s, 62, i == 1 ? 1 : 2);
+		if (i == 3)
+			churn_ack(&s, 62);
+		if (i == 4)
+			store_delete(&s.store, 62);
+		if (i == 5 || i == 8)
+			s.leader = "n1";
+		if (i == 10) /* by what was never answered it need not */
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_DELETE));
+		churn_pass(&s, 40 * CLOCK_S);
+		m = churn_look(&s);
+		m.ack_pending = 2;
+		m.redelivered = i == 6 ? 2 : i == 7 ? 0 : 1;
+		churn_seen(&s, &m);
+		churn_seen(&s, &m);
+		s.store.expected[ANOMALY_WRONG_STATE][VOWED] = i == 0 || i == 7;
+		s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] =
+		    i == 5 || i == 8;
+		churn_end(&s);
+	}
+}
+
+/* Its floor is not beyond its last delivery. */
+static void
+floors(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		churn_begin(&s);
+		s.terms.replicas = i == 3;
+		settle(&s);
+		churn_take(&s, 1, 60);
+		if (i == 2)
+			s.leader = "n1";
+		if (i == 3)
+			store_fault(&s.store);
+		churn_pass(&s, 2 * CLOCK_S);
+		m = churn_look(&s);
+		m.floor = m.delivered + (i != 1);
+		churn_seen(&s, &m);
+		churn_seen(&s, &m);
+		s.store.expected[ANOMALY_WRONG_STATE][VOWED] = i == 0;
+		s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] = i == 2;
+		churn_end(&s);
+	}
+}
+
 /* It awaits more acks than it may. */
 static void
 awaits(void **state)
@@ -1284,6 +1354,8 @@ main(void)
 	    cmocka_unit_test(counts),
 	    cmocka_unit_test(forgets),
 	    cmocka_unit_test(begins_anew),
+	    cmocka_unit_test(counts_again),
+	    cmocka_unit_test(floors),
 	    cmocka_unit_test(awaits),
 	    cmocka_unit_test(lives),
 	    cmocka_unit_test(copies),
