@@ -32,7 +32,12 @@ struct power_options {
 };
 
 static const char *const of_names[] = {"one", "minority", "all", NULL};
-static const char *const names_names[] = {"file", "folder", NULL};
+static const char *const names_names[] = {
+    [DISK_NAMES_JOURNAL] = "journal",
+    [DISK_NAMES_FILE] = "file",
+    [DISK_NAMES_FOLDER] = "folder",
+    [DISK_NAMES_FOLDER + 1] = NULL,
+};
 
 static const struct option_spec power_rows[] = {
     {.name = "of",
@@ -50,11 +55,11 @@ static const struct option_spec power_rows[] = {
     {.name = "names",
 	.type = OPTION_CHOICE,
 	OPTION_AT(struct power_options, names),
-	.def = "file",
+	.def = "journal",
 	.choices = names_names,
 	.arg = "HOW",
-	.help = "a new name is kept when its file is synced, or only by its "
-		"folder"},
+	.help = "names are kept by any later sync, by that of their file, or "
+		"of their folder"},
     {.name = NULL},
 };
 
@@ -79,7 +84,9 @@ power_require(struct cluster *c, const void *options)
 {
 	const struct power_options *o = options;
 
-	c->disk_is_strict = strcmp(o->names, "folder") == 0;
+	c->disk_names = DISK_NAMES_JOURNAL;
+	while (strcmp(names_names[c->disk_names], o->names) != 0)
+		c->disk_names++;
 }
 
 static void

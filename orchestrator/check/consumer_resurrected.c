@@ -17,6 +17,13 @@
  * convicts when it was steady. With one replica, or in memory, what a server
  * has kept ends with it.
  *
+ * Rule (guarantees 24): one that goes when nobody uses it is there for so long
+ * behind a request for messages, and not for long behind its last use. That a
+ * request was heard its messages, or its end (408), prove, and that no deposed
+ * leader heard it a steady one of the consumer. By when it is gone nobody
+ * promises, so that is a warning, after a quiet time that is long enough for
+ * a timer that looks at it once in each such time.
+ *
  * Rule (guarantees 15): one that says that it has something to deliver gives
  * it to a client that waits, within 60 s and three of its longest waits. That
  * is after the load, of a consumer that is not paused; with MaxDeliver what
@@ -37,15 +44,23 @@
 #define STILL_NS (10 * CLOCK_S) /* nothing of its client is on its way */
 #define POLLS	 3
 #define STUCK_NS (60 * CLOCK_S) /* in which something has to come */
+#define EARLY_NS (CLOCK_S / 2)	/* that it may go */
+#define GONE_NS	 (30 * CLOCK_S) /* when it was found to be unused */
+#define TIMER_NS CLOCK_S	/* servers add so much to its time */
+#define KNOWN_NS (10 * CLOCK_S) /* who led then was told again */
 #define WAITS	 9 /* ack waits: three, of a back-off that ends with 3 */
 
 /* What was raised of a life, once each, and what it said last. */
 struct slot {
 	uint64_t life;
 	bool told_missing, told_back, told_anew, told_more;
-	bool told_forgot, told_limit;
+	bool told_forgot, told_limit, told_stays;
 	struct msg_consumer_seen said; /* for so often, and first: */
 	unsigned polls;
+	uint64_t pull, pulled_ns; /* the latest request, and when it went out */
+	uint64_t heard_ns,
+	    end_ns;	  /* one that was heard, likewise, and its end */
+	uint64_t left_ns; /* nobody uses it since; 0: somebody may */
 };
 
 struct resurrected_state {
@@ -85,6 +100,57 @@ judge_missing(struct check *c, const struct life *f, struct slot *t,
 	    m->listed ? "is not listed, and nobody deleted it"
 		      : "is gone: the answer is that there is none, and nobody "
 			"deleted it");
+}
+
+/* It is gone although it was asked for messages shortly before. */
+static void
+judge_unused(struct check *c, const struct life *f, struct slot *t)
+{
+	const struct life_range *r = &f->range;
+	struct check_span span = check_meta_span(c, t->heard_ns);
+	char name[CHECK_CONSUMER_MAX];
+
+	if (t->told_missing || !life_is_certain(f) || f->open.id != 0 ||
+	    f->lost_changes > 0 || r->kinds != 1u << KIND_PULL ||
+	    t->heard_ns < f->made_ns + HEARD_NS ||
+	    c->now_ns + EARLY_NS >= t->heard_ns + r->idle_low)
+		return;
+	t->told_missing = true;
+	check_consumer_name(c, f->stream, f->name, name);
+	span.is_no_proof =
+	    check_steady(c, LEADERS_CONSUMER, name, life_replicas(f, c->ledger),
+		t->heard_ns, t->end_ns) != STEADY_YES;
+	raise(c, f, ANOMALY_CONSUMER_MISSING, &span,
+	    "is gone, it was asked for messages a shorter time before than it "
+	    "stays unused, and nobody deleted it");
+}
+
+/* Is it there for much longer than nobody has used it, in quiet? */
+static void
+judge_stays(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 24",
+	    .stream = f->stream};
+	uint64_t longest_ns = 2 * (f->range.idle_high + TIMER_NS) + GONE_NS;
+	uint64_t to_ns = c->now_ns > KNOWN_NS ? c->now_ns - KNOWN_NS : 0;
+	char name[CHECK_CONSUMER_MAX];
+
+	if (t->told_stays || t->left_ns == 0 || f->range.idle_low == 0 ||
+	    !life_is_certain(f) || m->asked_ns < t->left_ns + longest_ns)
+		return;
+	check_consumer_name(c, f->stream, f->name, name);
+	if (check_steady(c, LEADERS_CONSUMER, name, life_replicas(f, c->ledger),
+		t->left_ns, to_ns) != STEADY_YES)
+		return;
+	t->told_stays = true;
+	check_raise(c, &a,
+	    "consumer %s goes when nobody uses it for %.1f s at most, and is "
+	    "there %.1f s after its client left it, as its leader %s said",
+	    f->name, (double)f->range.idle_high / 1e9,
+	    (double)(m->asked_ns - t->left_ns) / 1e9, m->server);
 }
 
 static void
@@ -306,11 +372,13 @@ on_seen(struct check *c, const struct life *f, struct slot *t,
 {
 	if (!m->found) {
 		judge_missing(c, f, t, m);
+		judge_unused(c, f, t);
 		return;
 	}
 	judge_back(c, f, t, m);
 	if (m->listed)
 		return;
+	judge_stays(c, f, t, m);
 	judge_anew(c, f, t, m);
 	judge_terms(c, f, m);
 	judge_numbers(c, f, t, m);
@@ -403,13 +471,65 @@ on_waited(struct check *c, const struct msg_consumer_waited *m)
 	    (unsigned long long)m->ack_pending);
 }
 
+/* A request was heard that brought messages, or waited until its end. */
+static void
+on_pulled(const struct check *c, struct slot *t, const struct msg_pull_end *m)
+{
+	if (m->pull != t->pull || (m->messages == 0 && m->status != 408))
+		return;
+	t->heard_ns = t->pulled_ns;
+	t->end_ns = c->now_ns;
+}
+
+static uint32_t
+consumer_of(const struct event *ev)
+{
+	switch ((unsigned)ev->type) {
+	case MESSAGE_CONSUMER_SEEN:
+		return ev->u.consumer_seen.consumer;
+	case MESSAGE_CONSUMER_LEFT:
+		return ev->u.consumer_left.consumer;
+	case MESSAGE_PULL:
+		return ev->u.pull.consumer;
+	case MESSAGE_PULL_END:
+		return ev->u.pull_end.consumer;
+	default:
+		return ev->u.consumer_made.consumer;
+	}
+}
+
+/* Something happens to a life, which has a slot. */
+static void
+on_life(struct check *c, const struct life *f, struct slot *t,
+    const struct event *ev)
+{
+	switch ((unsigned)ev->type) {
+	case MESSAGE_CONSUMER_SEEN:
+		on_seen(c, f, t, &ev->u.consumer_seen);
+		break;
+	case MESSAGE_CONSUMER_LEFT:
+		t->left_ns = ev->time_ns;
+		break;
+	case MESSAGE_PULL:
+		t->pull = ev->u.pull.pull;
+		t->pulled_ns = ev->time_ns;
+		t->left_ns = 0;
+		break;
+	case MESSAGE_PULL_END:
+		on_pulled(c, t, &ev->u.pull_end);
+		break;
+	default:
+		t->left_ns = 0;
+		on_made(c, f, &ev->u.consumer_made);
+		break;
+	}
+}
+
 static int
 resurrected_event(struct check *c, const struct event *ev)
 {
 	struct resurrected_state *st = c->state;
-	uint32_t consumer = ev->type == MESSAGE_CONSUMER_SEEN
-				? ev->u.consumer_seen.consumer
-				: ev->u.consumer_made.consumer;
+	uint32_t consumer = consumer_of(ev);
 	const struct life *f;
 	struct slot *t;
 
@@ -435,10 +555,7 @@ resurrected_event(struct check *c, const struct event *ev)
 		return 0;
 	if (t->life != f->number)
 		*t = (struct slot){.life = f->number};
-	if (ev->type == MESSAGE_CONSUMER_SEEN)
-		on_seen(c, f, t, &ev->u.consumer_seen);
-	else
-		on_made(c, f, &ev->u.consumer_made);
+	on_life(c, f, t, ev);
 	return 0;
 }
 
@@ -452,7 +569,8 @@ resurrected_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_CONSUMER_SEEN,
     MESSAGE_CONSUMER_MADE, MESSAGE_CHANGE_FAIL, MESSAGE_CHANGE_UNKNOWN,
-    MESSAGE_CONSUMER_WAITED, MESSAGE_RECONNECTED, 0};
+    MESSAGE_CONSUMER_WAITED, MESSAGE_CONSUMER_LEFT, MESSAGE_PULL,
+    MESSAGE_PULL_END, MESSAGE_RECONNECTED, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_CONSUMER_SEEN, MESSAGE_CONSUMER_MADE, 0};

@@ -98,6 +98,7 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 		    .start_low = UINT64_MAX,
 		    .start_ns_low = INT64_MAX,
 		    .start_ns_high = INT64_MIN,
+		    .idle_low = UINT64_MAX,
 		    .max_deliver = t->max_deliver,
 		    .max_ack_pending = t->max_ack_pending,
 		    .is_any = true};
@@ -115,6 +116,10 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 	limit_widen(&r->max_ack_pending, t->max_ack_pending);
 	if (t->ack_wait_ns > r->ack_wait_ns)
 		r->ack_wait_ns = t->ack_wait_ns;
+	if (t->inactive_ns < r->idle_low)
+		r->idle_low = t->inactive_ns;
+	if (t->inactive_ns > r->idle_high)
+		r->idle_high = t->inactive_ns;
 	if (t->replicas > r->most)
 		r->most = t->replicas;
 	r->was_single |= t->replicas == 1;
@@ -654,7 +659,8 @@ life_keeps(const struct lives *l, const struct contents *ct,
 		return DEBT_NONE;
 	if (st->is_replicated &&
 	    (f->held_ns == LIVES_NEVER ||
-		e->invoked_ns < f->held_ns + LIVES_HELD_NS))
+		e->invoked_ns < f->held_ns + LIVES_HELD_NS ||
+		ledger_has_newcomer(ct->ledger, f->stream, e->invoked_ns)))
 		return DEBT_NONE;
 	return debt_of(l, ct, f, e);
 }

@@ -59,8 +59,11 @@ struct life_range {
 	uint64_t max_deliver;		     /* the highest; 0: one has none */
 	uint64_t max_ack_pending;	     /* likewise */
 	uint64_t ack_wait_ns;		     /* the longest */
-	unsigned policies, acks, kinds;	     /* bits by their numbers */
-	bool is_any;			     /* there was one */
+	/* Unused for so long it goes, ns; 0: one does not, as far as is known.
+	 */
+	uint64_t idle_low, idle_high;
+	unsigned policies, acks, kinds;		     /* bits by their numbers */
+	bool is_any;				     /* there was one */
 	bool is_bounded, may_go, is_memory, is_bare; /* one is */
 	uint32_t most;		       /* replicas, where they are told */
 	bool was_single, is_as_stream; /* one has one, or no number */

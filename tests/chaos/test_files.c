@@ -27,11 +27,11 @@ struct bench {
 };
 
 static void
-begin(struct bench *b, bool is_strict)
+begin(struct bench *b, enum disk_names names)
 {
 	memset(b, 0, sizeof(*b));
 	support_dir_make(b->folder);
-	assert_int_equal(files_init(&b->files, b->folder, is_strict), 0);
+	assert_int_equal(files_init(&b->files, b->folder, names), 0);
 }
 
 static void
@@ -109,7 +109,7 @@ test_contents(void **state)
 	struct bench b;
 
 	(void)state;
-	begin(&b, false);
+	begin(&b, DISK_NAMES_FILE);
 	n = make(&b, b.files.root, "a", false);
 	put(&b, n, "synced", 0);
 	sync_it(&b, n);
@@ -151,7 +151,7 @@ test_names(void **state)
 	struct bench b;
 
 	(void)state;
-	begin(&b, false);
+	begin(&b, DISK_NAMES_FILE);
 	/* Never synced: gone, with its folder. */
 	dir = make(&b, b.files.root, "d", true);
 	n = make(&b, dir, "a", false);
@@ -207,7 +207,7 @@ test_strict_names(void **state)
 	struct bench b;
 
 	(void)state;
-	begin(&b, true);
+	begin(&b, DISK_NAMES_FOLDER);
 	n = make(&b, b.files.root, "a", false);
 	put(&b, n, "text", 0);
 	sync_it(&b, n);
@@ -230,6 +230,79 @@ test_strict_names(void **state)
 	end(&b);
 }
 
+/* A journal of names: any sync keeps all there are, in their order. */
+static void
+test_journal(void **state)
+{
+	struct file_node *root, *other, *dir, *n;
+	struct bench b;
+
+	(void)state;
+	begin(&b, DISK_NAMES_JOURNAL);
+	root = b.files.root;
+	other = make(&b, root, "other", false);
+	dir = make(&b, root, "d", true);
+	put(&b, make(&b, dir, "a", false), "A", 0);
+	put(&b, make(&b, dir, "b", false), "B", 0);
+	sync_it(&b, files_find(&b.files, dir, "a"));
+	/* No sync since: removed, renamed and made in vain. */
+	assert_int_equal(files_remove(&b.files, dir, "a", false), 0);
+	assert_int_equal(files_rename(&b.files, (struct file_place){root, "d"},
+			     (struct file_place){root, "e"}, false),
+	    0);
+	make(&b, root, "c", false);
+	drop(&b);
+	expect(&b, root, "c", NULL);
+	expect(&b, root, "e", NULL);
+	dir = files_find(&b.files, root, "d");
+	expect(&b, dir, "a", "A");
+	expect(&b, dir, "b", ""); /* its name, not its contents */
+	/* The same, and something else is synced. */
+	assert_int_equal(files_remove(&b.files, dir, "a", false), 0);
+	assert_int_equal(files_rename(&b.files, (struct file_place){root, "d"},
+			     (struct file_place){root, "e"}, false),
+	    0);
+	make(&b, root, "c", false);
+	sync_it(&b, other);
+	drop(&b);
+	expect(&b, root, "c", "");
+	expect(&b, root, "d", NULL);
+	dir = files_find(&b.files, root, "e");
+	expect(&b, dir, "a", NULL);
+	expect(&b, dir, "b", "");
+	/* Renamed over another one it is written first. */
+	n = files_find(&b.files, dir, "b");
+	put(&b, n, "old", 0);
+	sync_it(&b, n);
+	put(&b, make(&b, dir, "tmp", false), "new", 0);
+	assert_int_equal(files_rename(&b.files, (struct file_place){dir, "tmp"},
+			     (struct file_place){dir, "b"}, false),
+	    0);
+	drop(&b);
+	expect(&b, dir, "b", "old");
+	put(&b, make(&b, dir, "tmp", false), "new", 0);
+	assert_int_equal(files_rename(&b.files, (struct file_place){dir, "tmp"},
+			     (struct file_place){dir, "b"}, false),
+	    0);
+	sync_it(&b, files_find(&b.files, root, "other"));
+	drop(&b);
+	expect(&b, dir, "b", "new");
+	expect(&b, dir, "tmp", NULL);
+	/* A folder goes with what was in it, but for what has left it. */
+	put(&b, make(&b, dir, "x", false), "X", 0);
+	sync_it(&b, files_find(&b.files, dir, "x"));
+	assert_int_equal(files_remove(&b.files, dir, "b", false), 0);
+	assert_int_equal(files_rename(&b.files, (struct file_place){dir, "x"},
+			     (struct file_place){root, "x"}, false),
+	    0);
+	assert_int_equal(files_remove(&b.files, root, "e", true), 0);
+	sync_it(&b, files_find(&b.files, root, "other"));
+	drop(&b);
+	expect(&b, root, "e", NULL);
+	expect(&b, root, "x", "X");
+	end(&b);
+}
+
 /* Two files change places; a folder is moved with what is in it. */
 static void
 test_moves(void **state)
@@ -238,7 +311,7 @@ test_moves(void **state)
 	struct bench b;
 
 	(void)state;
-	begin(&b, false);
+	begin(&b, DISK_NAMES_FILE);
 	root = b.files.root;
 	put(&b, make(&b, root, "a", false), "A", 0);
 	put(&b, make(&b, root, "b", false), "B", 0);
@@ -301,7 +374,7 @@ test_torn(void **state)
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	rng_init(&rng, 7, "torn");
-	begin(&b, false);
+	begin(&b, DISK_NAMES_FILE);
 	n = make(&b, b.files.root, "a", false);
 	put(&b, n, "kept", 0);
 	sync_it(&b, n);
@@ -373,7 +446,7 @@ mount_it(struct mounted *m)
 	text_format(m->store, sizeof(m->store), "%s/store", m->folder);
 	text_format(ground, sizeof(ground), "%s/ground", m->folder);
 	if (err == 0)
-		err = drive_open(&m->drive, m->store, ground, false);
+		err = drive_open(&m->drive, m->store, ground, DISK_NAMES_FILE);
 	if (err == 0)
 		return;
 	print_message("no FUSE here: %s\n", strerror(-err));
@@ -545,6 +618,7 @@ main(void)
 	    cmocka_unit_test(test_contents),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_strict_names),
+	    cmocka_unit_test(test_journal),
 	    cmocka_unit_test(test_moves),
 	    cmocka_unit_test(test_torn),
 	    cmocka_unit_test(test_mounted),

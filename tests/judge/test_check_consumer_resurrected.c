@@ -416,6 +416,110 @@ there(void **state)
 	}
 }
 
+/* It goes by itself, but not so soon after a request that was heard. */
+static void
+goes_early(void **state)
+{
+	static const struct {
+		uint64_t wait_ms; /* behind that request */
+		enum anomaly_class told;
+	} rows[] = {
+	    {9000, VOWED}, {9600, CLASS_COUNT}, /* nearly in time */
+	    {20000, CLASS_COUNT},
+	    {9000, CLASS_COUNT},      /* nobody says that it was heard */
+	    {9000, VOWED},	      /* it brought nothing */
+	    {9000, CLASS_COUNT},      /* another request was heard */
+	    {9000, CLASS_COUNT},      /* some configuration goes sooner */
+	    {9000, CLASS_COUNT},      /* one that was never answered may */
+	    {9000, CLASS_WARNING},    /* a deposed leader may have heard it */
+	    {9000, CLASS_WARNING},    /* another meta leader */
+	    {9000, CLASS_COUNT},      /* it was to be deleted */
+	    {9000, CLASS_COUNT},      /* who is pushed to need not ask */
+	    {9000, CLASS_DOCUMENTED}, /* one replica, of a server that ended */
+	};
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	uint64_t asked_ns;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		churn_begin(&s);
+		s.terms.is_durable = 0;
+		s.terms.inactive_ns = 10 * CLOCK_S;
+		s.terms.replicas = i == 12;
+		s.terms.kind = i == 11 ? KIND_PUSH : KIND_PULL;
+		settle(&s);
+		if (i == 6 || i == 7)
+			s.terms.inactive_ns = 5 * CLOCK_S;
+		if (i == 6)
+			churn_update(&s);
+		if (i == 7)
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_UPDATE));
+		asked_ns = s.store.now;
+		churn_pull(&s, 10, 0);
+		churn_pass(&s, CLOCK_S / 2);
+		if (i == 8)
+			s.leader = "n1";
+		if (i == 12)
+			store_fault(&s.store);
+		if (i == 5)
+			s.pulls++;
+		if (i != 3)
+			churn_pulled(&s, i != 4, 0);
+		if (i == 9)
+			s.meta = "n1";
+		if (i == 10)
+			(void)churn_ask(&s, EDIT_DELETE);
+		churn_pass(&s, 5 * CLOCK_S);
+		s.store.now = asked_ns + rows[i].wait_ms * CLOCK_MS;
+		m = churn_look(&s);
+		m.found = 0;
+		churn_seen(&s, &m);
+		churn_seen(&s, &m);
+		if (rows[i].told != CLASS_COUNT)
+			s.store
+			    .expected[ANOMALY_CONSUMER_MISSING][rows[i].told] =
+			    1;
+		churn_end(&s);
+	}
+}
+
+/* Nobody uses it, and it stays: its timer looks once in its time. */
+static void
+stays(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		churn_begin(&s);
+		s.terms.is_durable = i == 6; /* such ones go as well */
+		s.terms.inactive_ns = i == 7 ? 0 : 10 * CLOCK_S;
+		settle(&s);
+		churn_pass(&s, 30 * CLOCK_S);
+		churn_leave(&s);
+		if (i == 1) /* it was used all the same */
+			churn_pull(&s, 10, 0);
+		if (i == 2)
+			churn_update(&s);
+		if (i == 3)
+			s.leader = "n1";
+		if (i == 4)
+			store_fault(&s.store);
+		churn_pass(&s, (i == 5 ? 51 : 53) * CLOCK_S);
+		m = churn_look(&s);
+		churn_seen(&s, &m);
+		churn_seen(&s, &m);
+		s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] =
+		    i == 0 || i == 6;
+		churn_end(&s);
+	}
+}
+
 static void
 resurrected(void **state)
 {
@@ -1079,6 +1183,8 @@ main(void)
 	    cmocka_unit_test(filters),
 	    cmocka_unit_test(paused),
 	    cmocka_unit_test(there),
+	    cmocka_unit_test(goes_early),
+	    cmocka_unit_test(stays),
 	    cmocka_unit_test(resurrected),
 	    cmocka_unit_test(differs),
 	    cmocka_unit_test(refused),

@@ -24,10 +24,11 @@
 #define HISTORIES 60
 #define STEPS	  600
 #define WAIT_NS	  (5 * CLOCK_S)
-#define LIMIT	  100 /* messages, in every third history */
-#define BEHIND_S  3   /* so far a replica is behind */
-#define AHEAD_S	  4   /* so far a clock is ahead, or behind as that */
-#define SOURCE	  5   /* of all events, as the story has it */
+#define IDLE_NS	  (15 * CLOCK_S) /* some go when unused for so long */
+#define LIMIT	  100		 /* messages, in every third history */
+#define BEHIND_S  3		 /* so far a replica is behind */
+#define AHEAD_S	  4 /* so far a clock is ahead, or behind as that */
+#define SOURCE	  5 /* of all events, as the story has it */
 
 /* A message of the stream. */
 struct message {
@@ -50,6 +51,7 @@ struct served {
 	unsigned led; /* by n1 and this number */
 	struct msg_consumer_terms terms;
 	uint64_t created, cursor, number, until_ns;
+	uint64_t used_ns;     /* it was asked for messages, or made */
 	bool lasts[MESSAGES]; /* below the cursor: these as well */
 	struct pending at[MESSAGES];
 };
@@ -105,6 +107,15 @@ leader(struct world *w, uint8_t what, const char *name, unsigned led)
 	store_feed(&w->story, &ev);
 }
 
+/* It goes by itself, soon after nobody has used it for its time. */
+static void
+expire(struct world *w, struct served *v)
+{
+	if (v->terms.inactive_ns != 0 &&
+	    w->story.now > v->used_ns + v->terms.inactive_ns && chance(w, 2))
+		v->exists = false;
+}
+
 static void
 pass(struct world *w, uint64_t ns)
 {
@@ -118,6 +129,7 @@ pass(struct world *w, uint64_t ns)
 			store_pass(&w->story, 1);
 			leader(w, LEADS_META, "", 0);
 			for (i = 0; i < PLACES; i++) {
+				expire(w, &w->served[i]);
 				if (!w->served[i].exists)
 					continue;
 				text_format(name, sizeof(name), "s0/%s",
@@ -208,7 +220,7 @@ serve(struct world *w, unsigned i, const struct msg_consumer_terms *t)
 	memset(v, 0, sizeof(*v));
 	v->exists = true;
 	v->terms = *t;
-	v->created = w->story.now;
+	v->created = v->used_ns = w->story.now;
 	v->cursor = end + 1;
 	if (t->policy == POLICY_ALL)
 		v->cursor = 1;
@@ -357,6 +369,7 @@ pull(struct world *w, unsigned i, uint32_t batch)
 	ev.u.pull = (struct msg_pull){
 	    .consumer = i, .pull = ++w->clients[i].pulls, .batch = batch};
 	store_feed(&w->story, &ev);
+	w->served[i].used_ns = w->story.now;
 }
 
 static void
@@ -364,8 +377,10 @@ pulled(struct world *w, unsigned i, uint32_t messages)
 {
 	struct event ev = {.type = MESSAGE_PULL_END};
 
-	ev.u.pull_end = (struct msg_pull_end){
-	    .consumer = i, .pull = w->clients[i].pulls, .messages = messages};
+	ev.u.pull_end = (struct msg_pull_end){.consumer = i,
+	    .pull = w->clients[i].pulls,
+	    .status = w->served[i].exists ? 408 : 503,
+	    .messages = messages};
 	store_feed(&w->story, &ev);
 }
 
@@ -471,6 +486,10 @@ draw_terms(struct world *w, unsigned i)
 	    .ack_wait_ns = WAIT_NS,
 	    .is_durable = 1};
 
+	if (chance(w, 4)) {
+		t.is_durable = 0;
+		t.inactive_ns = IDLE_NS;
+	}
 	if (t.policy != POLICY_BY_SEQ)
 		t.start_seq = 0;
 	if (t.policy == POLICY_BY_TIME)
@@ -547,8 +566,9 @@ go_on(struct world *w, unsigned i)
 		apply(w, i, m->what, &k->asked, m->until_ns);
 		k->is_applied = true;
 		return;
-	} else if (!w->is_calm && chance(w, 10))
-		k->is_spoilt = true;
+	} else if ((!w->is_calm && chance(w, 10)) ||
+		   (m->what != EDIT_DELETE && !w->served[i].exists))
+		k->is_spoilt = true; /* or it is gone */
 	else {
 		store_changed(&w->story, MESSAGE_CHANGE_OK, m->id);
 		k->is_open = false;
@@ -609,7 +629,8 @@ see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said,
 static void
 see(struct world *w, unsigned i, bool is_drained)
 {
-	const struct msg_consumer_seen said = {.drained = is_drained};
+	const struct msg_consumer_seen said = {
+	    .drained = is_drained && w->served[i].exists};
 
 	see_as(w, i, &said, false);
 }
@@ -684,6 +705,7 @@ drain(struct world *w, unsigned i)
 	while (w->is_putting)
 		publish(w);
 	for (n = 0; n < 3 * MESSAGES && v->exists; n++) {
+		v->used_ns = w->story.now;
 		while (deliver(w, i))
 			;
 		answer(w, i);
@@ -879,6 +901,7 @@ enum plant {
 	PLANT_FORGET,  /* it awaits no ack of that */
 	PLANT_TERMS,   /* it has another configuration */
 	PLANT_MISSING, /* it forgets the consumer */
+	PLANT_IDLE,    /* ... which was used not long ago */
 	PLANT_BACK,    /* it forgets that the consumer was deleted */
 	PLANT_LATE,    /* it delivers after that */
 	PLANT_PAUSED,  /* it does not pause */
@@ -905,6 +928,7 @@ static const enum anomaly_kind plant_kinds[PLANTS] = {
     [PLANT_FORGET] = ANOMALY_WRONG_STATE,
     [PLANT_TERMS] = ANOMALY_WRONG_STATE,
     [PLANT_MISSING] = ANOMALY_CONSUMER_MISSING,
+    [PLANT_IDLE] = ANOMALY_CONSUMER_MISSING,
     [PLANT_BACK] = ANOMALY_CONSUMER_RESURRECTED,
     [PLANT_LATE] = ANOMALY_MISDELIVERED,
     [PLANT_PAUSED] = ANOMALY_MISDELIVERED,
@@ -942,6 +966,7 @@ take_some(struct world *w, unsigned i, unsigned n)
 		publish_whole(w, 1);
 		while (deliver(w, i))
 			answer(w, i);
+		v->used_ns = w->story.now;
 		pass(w, CLOCK_S);
 	}
 	while (waiting(w, i) > 0)
@@ -1052,7 +1077,11 @@ plant_existence(struct world *w, unsigned i, enum plant plant)
 		}
 		return;
 	}
-	if (plant == PLANT_MISSING) {
+	if (plant == PLANT_MISSING || plant == PLANT_IDLE) {
+		pull(w, i, 1);
+		pass(w, CLOCK_S);
+		pulled(w, i, 0);
+		pass(w, 6 * CLOCK_S);
 		v->exists = false;
 		see(w, i, false);
 		*v = was;
@@ -1111,6 +1140,8 @@ plant_one(struct world *w, enum plant plant)
 		k->terms.start_seq = w->story.last + 1;
 		k->terms.start_ns = (int64_t)w->story.now;
 		k->terms.max_deliver = plant == PLANT_COUNT ? 2 : 0;
+		k->terms.is_durable = plant != PLANT_IDLE;
+		k->terms.inactive_ns = plant == PLANT_IDLE ? IDLE_NS : 0;
 		k->terms.acks = ACK_POLICY_EXPLICIT;
 		k->terms.subjects = 1;
 		if (w->retention != RETENTION_WORKQUEUE)
@@ -1118,7 +1149,8 @@ plant_one(struct world *w, enum plant plant)
 		k->is_used = true;
 		change(w, 0, EDIT_CREATE);
 	} while (!k->is_made);
-	pass(w, 10 * CLOCK_S);
+	if (plant != PLANT_IDLE)
+		pass(w, 10 * CLOCK_S);
 	take_some(w, 0, 4 + below(w, 10));
 	if (plant == PLANT_SKIP)
 		w->served[0].cursor = publish_whole(w, 1) + 1;

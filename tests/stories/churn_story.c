@@ -198,6 +198,15 @@ churn_pulled(struct churn_story *s, uint32_t messages, uint64_t bytes)
 }
 
 void
+churn_leave(struct churn_story *s)
+{
+	struct event ev = {.type = MESSAGE_CONSUMER_LEFT};
+
+	ev.u.consumer_left.consumer = CHURN_CONSUMER;
+	store_feed(&s->store, &ev);
+}
+
+void
 churn_pinned(struct churn_story *s, uint64_t sent, uint64_t got)
 {
 	struct event ev = {.type = MESSAGE_PULL_PIN};

@@ -51,6 +51,9 @@ void churn_take(struct churn_story *, uint64_t first, uint64_t last);
 void churn_pull(struct churn_story *, uint32_t batch, uint64_t max_bytes);
 void churn_pulled(struct churn_story *, uint32_t messages, uint64_t bytes);
 
+/* Its client uses it no more. */
+void churn_leave(struct churn_story *);
+
 /* A request is of who holds a pin (0: none), and its messages name one. */
 void churn_pinned(struct churn_story *, uint64_t sent, uint64_t got);
 

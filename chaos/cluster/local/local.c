@@ -321,7 +321,7 @@ open_drive(struct cluster *c, unsigned node)
 	server_store(c, node, store, sizeof(store));
 	server_ground(c, node, ground, sizeof(ground));
 	err = drives_open(&l->drives, node,
-	    &(struct drive_place){store, ground, c->disk_is_strict});
+	    &(struct drive_place){store, ground, c->disk_names});
 	return err < 0 ? err : drives_wait(&l->drives, node);
 }
 

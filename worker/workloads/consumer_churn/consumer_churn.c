@@ -149,6 +149,8 @@ drain_place(struct worker *w, struct churn_place *p, uint64_t deadline)
 		return 0;
 	if (p->life.state == LIFE_ENDED)
 		churn_recheck(w, p);
+	if (p->life.state == LIFE_LEFT)
+		return churn_await_gone(w, p);
 	if (p->life.state != LIFE_SURE)
 		return 0;
 	return churn_drain(

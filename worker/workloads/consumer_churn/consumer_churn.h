@@ -73,7 +73,8 @@ enum churn_state {
 	LIFE_NONE,
 	LIFE_SURE,    /* it is there, as was confirmed last */
 	LIFE_DOUBTED, /* an attempt was not answered: it is only ended */
-	LIFE_ENDED    /* it was deleted, and has to stay so for a while */
+	LIFE_ENDED,   /* it was deleted, and has to stay so for a while */
+	LIFE_LEFT     /* nobody uses it, until it goes by itself */
 };
 
 /* So long after an end nothing that is shown can be late any more. */
@@ -95,7 +96,9 @@ struct churn_life {
 	uint64_t created;	       /* on the server, ns */
 	uint64_t unheard;	       /* attempts without an answer */
 	uint64_t pulls;
-	uint64_t ended_ns;
+	uint64_t ended_ns;  /* or left */
+	uint64_t looked_ns; /* at one that was left, last */
+	uint64_t rests_ns;  /* nobody reads it until then */
 	struct churn_wait wait;
 	bool is_paused;
 	/* It gives messages to one member at a time, who holds its pin. */
@@ -243,6 +246,13 @@ enum outcome churn_edit(struct worker *);
 /* A new consumer in an empty place; it ends: 0 or -EIO. */
 int churn_begin(struct worker *, struct churn_place *);
 int churn_end(struct worker *, struct churn_place *);
+
+/*
+ * Use it no more. Its answers are 0, or -EIO: it ends when it stays for too
+ * long.
+ */
+void churn_leave(struct worker *, struct churn_place *);
+int churn_await_gone(struct worker *, struct churn_place *);
 
 /* Look at one that was ended once more, when that is long ago. */
 void churn_recheck(struct worker *, struct churn_place *);

@@ -12,6 +12,7 @@
 #define EDIT_MS	    2000	   /* one request: a group elects a leader */
 #define PATIENCE_NS (20 * CLOCK_S) /* with answers that don't come */
 #define PINNED_OF   5		   /* one of so many is */
+#define STAYS_NS    (60 * CLOCK_S) /* then one that was left is ended */
 #define REQUEST_MAX (CHURN_CONFIG_MAX + 256)
 
 /* By these a server says that it can't for the moment. */
@@ -366,5 +367,38 @@ churn_end(struct worker *w, struct churn_place *p)
 	if (outcome == OUTCOME_OK && then == 1 && l->unheard == 0)
 		keep_name(p);
 	churn_over(w, p);
+	return 0;
+}
+
+void
+churn_leave(struct worker *w, struct churn_place *p)
+{
+	struct event ev = {.type = MESSAGE_CONSUMER_LEFT};
+
+	churn_close(&p->life);
+	p->life.state = LIFE_LEFT;
+	p->life.ended_ns = clock_mono_ns();
+	ev.u.consumer_left.stream = p->life.terms.stream;
+	ev.u.consumer_left.consumer = p->consumer;
+	child_emit(&w->child, &ev);
+	child_flush(&w->child);
+}
+
+int
+churn_await_gone(struct worker *w, struct churn_place *p)
+{
+	struct churn_life *l = &p->life;
+	uint64_t now = clock_mono_ns();
+	struct churn_seen seen;
+
+	if (now < l->looked_ns + CLOCK_S)
+		return 0;
+	l->looked_ns = now;
+	if (!churn_see(w, p, false, &seen))
+		return 0;
+	if (seen.found && now >= l->ended_ns + STAYS_NS)
+		return churn_end(w, p);
+	if (!seen.found)
+		churn_over(w, p);
 	return 0;
 }

@@ -9,8 +9,11 @@
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
 #define PULL_NS	   (CLOCK_S / 10)
-#define DRAIN_NS   (5 * CLOCK_S) /* an ack wait, and more */
-#define PAUSE_MAX  4		 /* seconds */
+#define DRAIN_NS   (5 * CLOCK_S)  /* an ack wait, and more */
+#define PAUSE_MAX  4		  /* seconds */
+#define REST_MAX   10		  /* likewise */
+#define LEAVE_MAX  (20 * CLOCK_S) /* one that goes so soon is left alone */
+#define IDLE_MS	   20		  /* with one that nobody uses */
 #define LOOK_TIMES 3
 /* Of a request: from less than a message to some ten. */
 #define BYTES_LEAST 200
@@ -68,6 +71,18 @@ static bool
 is_paused(const struct churn_life *l)
 {
 	return l->is_paused;
+}
+
+static bool
+is_pulled(const struct churn_life *l)
+{
+	return l->terms.kind == KIND_PULL;
+}
+
+static bool
+is_short_lived(const struct churn_life *l)
+{
+	return l->terms.inactive_ns != 0 && l->terms.inactive_ns <= LEAVE_MAX;
 }
 
 static int
@@ -174,6 +189,21 @@ act_resume(struct worker *w, struct churn_place *p)
 	return 0;
 }
 
+/* What was not answered waits for its client, as does what comes. */
+static int
+act_rest(struct worker *w, struct churn_place *p)
+{
+	p->life.rests_ns = clock_mono_ns() + (1 + below(w, REST_MAX)) * CLOCK_S;
+	return 0;
+}
+
+static int
+act_leave(struct worker *w, struct churn_place *p)
+{
+	churn_leave(w, p);
+	return 0;
+}
+
 static const struct churn_row rows[] = {
     {"pull", 40, CHURN_2_9, always, act_pull},
     {"drain", 5, CHURN_2_9, is_running, act_drain},
@@ -184,10 +214,24 @@ static const struct churn_row rows[] = {
     {"update", 8, CHURN_2_9, always, act_update},
     {"pause", 3, CHURN_2_11, is_running, act_pause},
     {"resume", 6, CHURN_2_11, is_paused, act_resume},
+    {"rest", 1, CHURN_2_9, is_pulled, act_rest},
+    {"leave", 2, CHURN_2_9, is_short_lived, act_leave},
     {"delete", 3, CHURN_2_9, always, churn_end},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* Of one that nobody uses. */
+static int
+wait_for(struct worker *w, struct churn_place *p)
+{
+	worker_commands(w, IDLE_MS);
+	if (p->life.state == LIFE_LEFT)
+		return churn_await_gone(w, p);
+	if (p->life.state == LIFE_ENDED)
+		churn_recheck(w, p);
+	return 0;
+}
 
 int
 churn_operate(struct worker *w, struct churn_place *p)
@@ -200,10 +244,9 @@ churn_operate(struct worker *w, struct churn_place *p)
 
 	if (l->state == LIFE_DOUBTED)
 		return churn_end(w, p);
-	if (l->state == LIFE_ENDED) {
-		churn_recheck(w, p);
-		return 0;
-	}
+	if (l->state == LIFE_ENDED || l->state == LIFE_LEFT ||
+	    l->rests_ns > clock_mono_ns())
+		return wait_for(w, p);
 	for (i = 0; i < ROWS; i++)
 		sum += rows[i].weight;
 	at = below(w, sum);

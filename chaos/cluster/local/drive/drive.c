@@ -612,15 +612,15 @@ end_session(struct drive *d)
 }
 
 int
-drive_open(
-    struct drive *d, const char *store, const char *ground, bool is_strict)
+drive_open(struct drive *d, const char *store, const char *ground,
+    enum disk_names names)
 {
 	int err = file_make_dir(store);
 
 	rng_init(&d->rng, rng_fresh_seed(), "drive");
 	text_set(d->store, sizeof(d->store), store);
 	if (err == 0)
-		err = files_init(&d->files, ground, is_strict);
+		err = files_init(&d->files, ground, names);
 	return err < 0 ? err : begin_session(d);
 }
 

@@ -30,7 +30,7 @@ struct drive {
 
 /* Mount an empty disk whose files are in ground: 0 or -errno. */
 int drive_open(
-    struct drive *, const char *store, const char *ground, bool is_strict);
+    struct drive *, const char *store, const char *ground, enum disk_names);
 
 /* Unmount it, if it is mounted; its ground stays. */
 void drive_close(struct drive *);

@@ -52,7 +52,7 @@ take_open(struct drive_slot *s, const struct msg_disk_open *m)
 		note(s, 0, "");
 		return;
 	}
-	note(s, drive_open(&s->drive, m->store, m->ground, m->is_strict != 0),
+	note(s, drive_open(&s->drive, m->store, m->ground, m->names),
 	    "cannot mount a file system by FUSE");
 }
 

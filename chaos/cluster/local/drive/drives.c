@@ -48,7 +48,7 @@ drives_open(struct drives *d, unsigned node, const struct drive_place *p)
 
 	d->seen[node - 1].asked++;
 	m->node = node;
-	m->is_strict = p->is_strict;
+	m->names = (uint8_t)p->names;
 	text_set(m->store, sizeof(m->store), p->store);
 	text_set(m->ground, sizeof(m->ground), p->ground);
 	return aide_send(&d->aide, &ev);
@@ -57,7 +57,7 @@ drives_open(struct drives *d, unsigned node, const struct drive_place *p)
 int
 drives_close(struct drives *d, unsigned node)
 {
-	return drives_open(d, node, &(struct drive_place){"", "", false});
+	return drives_open(d, node, &(struct drive_place){"", "", 0});
 }
 
 bool

@@ -33,7 +33,7 @@ bool drives_read(struct drives *);
  */
 struct drive_place {
 	const char *store, *ground;
-	bool is_strict; /* a name is kept by a sync of its folder only */
+	enum disk_names names;
 };
 int drives_open(struct drives *, unsigned node, const struct drive_place *);
 

@@ -115,6 +115,8 @@ node_free(struct files *f, struct file_node *n)
 	link_clear(&n->links[FILE_NOW]);
 	link_clear(&n->links[FILE_KEPT]);
 	LIST_REMOVE(n, all);
+	if (n->is_moved)
+		LIST_REMOVE(n, moved);
 	if (n->fd >= 0)
 		close(n->fd);
 	ground_remove(f, &n->data);
@@ -139,6 +141,15 @@ static void
 node_touch(struct file_node *n)
 {
 	n->changed_ns = clock_wall_ns();
+}
+
+/* Its name has changed, or is gone. */
+static void
+node_move(struct files *f, struct file_node *n)
+{
+	if (!n->is_moved)
+		LIST_INSERT_HEAD(&f->moved, n, moved);
+	n->is_moved = true;
 }
 
 static struct file_node *
@@ -219,15 +230,40 @@ keep_path(struct files *f, struct file_node *n)
 	return err;
 }
 
+/* All names as they are now. */
+static int
+keep_all(struct files *f)
+{
+	struct file_node *n;
+	int err = 0, got;
+
+	while ((n = LIST_FIRST(&f->moved)) != NULL) {
+		LIST_REMOVE(n, moved);
+		n->is_moved = false;
+		got = n->links[FILE_NOW].parent != NULL ? keep_name(f, n)
+							: drop_name(f, n);
+		err = got < 0 ? got : err;
+	}
+	return err;
+}
+
+static void
+keep_contents(struct files *f, struct file_node *n)
+{
+	ground_remove(f, &n->copy);
+	n->kept_size = n->size;
+	n->unsynced = 0;
+}
+
 /* -- The disk */
 
 int
-files_init(struct files *f, const char *ground, bool is_strict)
+files_init(struct files *f, const char *ground, enum disk_names names)
 {
 	int err = file_make_dir(ground);
 
 	memset(f, 0, sizeof(*f));
-	f->is_strict = is_strict;
+	f->names = names;
 	f->ground = err < 0 ? err : file_open_dir(ground);
 	if (f->ground < 0)
 		return f->ground;
@@ -290,6 +326,7 @@ files_make(struct files *f, struct file_node *parent, const char *name,
 		node_free(f, n);
 		return err;
 	}
+	node_move(f, n);
 	node_touch(parent);
 	*out = n;
 	return 0;
@@ -308,6 +345,7 @@ files_remove(
 	if (!LIST_EMPTY(&n->children[FILE_NOW]))
 		return -ENOTEMPTY;
 	link_clear(&n->links[FILE_NOW]);
+	node_move(f, n);
 	node_touch(parent);
 	node_release(f, n);
 	return 0;
@@ -333,6 +371,9 @@ files_rename(
 		err = files_remove(f, to.parent, to.name, old->is_dir);
 	if (err == 0)
 		err = link_set(f, FILE_NOW, n, to);
+	if (old != NULL && !n->is_dir && f->names == DISK_NAMES_JOURNAL)
+		keep_contents(f, n);
+	node_move(f, n);
 	node_touch(from.parent);
 	node_touch(to.parent);
 	return err;
@@ -474,14 +515,13 @@ files_sync(struct files *f, struct file_node *n)
 {
 	int err = 0;
 
-	if (n->is_dir) {
+	if (n->is_dir)
 		err = sync_folder(f, n);
-	} else {
-		ground_remove(f, &n->copy);
-		n->kept_size = n->size;
-		n->unsynced = 0;
-	}
-	return err == 0 && !f->is_strict ? keep_path(f, n) : err;
+	else
+		keep_contents(f, n);
+	if (err == 0 && f->names == DISK_NAMES_FILE)
+		err = keep_path(f, n);
+	return err == 0 && f->names == DISK_NAMES_JOURNAL ? keep_all(f) : err;
 }
 
 void

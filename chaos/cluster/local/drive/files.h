@@ -10,13 +10,16 @@
  *
  * What is kept changes by a sync alone:
  *
- *	of a file	its contents; and its name, with those of the folders
- *			above it, unless names are strict
+ *	of a file	its contents
  *	of a folder	the names in it. A rename from or to it is one step:
  *			it is kept as a whole
  *
- * POSIX promises a name by a sync of its folder only: that is strict. ext4,
- * XFS and btrfs keep the name of a new or renamed file with the file.
+ * POSIX promises a name by a sync of its folder only (DISK_NAMES_FOLDER).
+ * btrfs also keeps the name of a new or renamed file with the file, and those
+ * of the folders above it (DISK_NAMES_FILE). ext4 and XFS have a journal of
+ * names, in their order, which each sync of anything writes: all names are
+ * then kept as they are (DISK_NAMES_JOURNAL). There a file that is renamed
+ * over another one is written first, as ext4 does.
  */
 #ifndef CHAOS_DRIVE_FILES_H
 #define CHAOS_DRIVE_FILES_H
@@ -62,20 +65,21 @@ struct file_node {
 	int fd;			  /* of data while it is open, or -1 */
 	unsigned opens;
 	uint64_t lookups; /* the kernel's references */
-	LIST_ENTRY(file_node) all;
+	LIST_ENTRY(file_node) all, moved;
+	bool is_moved; /* its name may not be the one that is kept */
 };
 
 struct files {
 	int ground; /* the folder */
-	bool is_strict;
+	enum disk_names names;
 	uint64_t last; /* number given to a ground file */
 	struct file_node *root;
-	LIST_HEAD(, file_node) all;
+	LIST_HEAD(, file_node) all, moved;
 	struct file_links buckets[FILE_WHENS][FILES_BUCKETS];
 };
 
 /* Begin an empty disk on this folder, which is made. 0 or -errno. */
-int files_init(struct files *, const char *ground, bool is_strict);
+int files_init(struct files *, const char *ground, enum disk_names);
 
 /* Forget everything; the ground's files stay. Also before files_init(). */
 void files_fini(struct files *);
