@@ -132,31 +132,79 @@ note_sick(struct groups *s, const struct groups_row *of,
 		note_moves(r, m, now);
 }
 
+/* Names of nodes, by their bits. */
 static void
-look_at_meta(struct groups *s, const struct cluster *c, uint64_t now)
+add_names(const struct cluster *c, unsigned nodes, char *out)
 {
-	const struct groups_row of = {.what = WHAT_META};
-	struct groups_moves moves = {.is_lack = true};
-	struct health_meta m;
-	bool is_led = false, is_whole = true;
-	unsigned i, whole = 0, size;
+	const char *between = "";
+	unsigned i;
 
-	for (i = 1; i <= c->n; i++) {
-		(void)health_meta(c->health, i, &m); /* known to be young */
-		size = cluster_group_size(c, c->nodes[i - 1].group);
-		if (size == 1 || (m.is_led && m.is_current && m.size == size))
-			whole |= 1U << c->nodes[i - 1].group;
-		else if (m.is_led) {
-			is_led = true;
-			moves.lagging = m.lagging;
-			memcpy(moves.has, m.lags, sizeof(moves.has));
-		}
+	for (i = 0; i < c->n; i++) {
+		if ((nodes & (1U << i)) == 0)
+			continue;
+		text_add(
+		    out, GROUPS_SAYS_MAX, "%s%.40s", between, c->nodes[i].name);
+		between = ", ";
 	}
+}
+
+/* Where there are several meta groups one is named by its servers. */
+static void
+note_sick_meta(struct groups *s, const struct cluster *c,
+    const struct groups_moves *m, unsigned group)
+{
+	struct groups_row of = {.what = WHAT_META, .group = group};
+	char names[GROUPS_SAYS_MAX] = "";
+	unsigned i, nodes = 0;
+
 	for (i = 0; i < c->n; i++)
-		is_whole &= (whole & (1U << c->nodes[i].group)) != 0;
-	s->was_whole |= is_whole;
-	if (s->was_whole && !is_whole)
-		note_sick(s, &of, is_led ? &moves : NULL, now);
+		nodes |= (c->nodes[i].group == group ? 1U : 0U) << i;
+	if (cluster_group_size(c, group) < c->n)
+		add_names(c, nodes, names);
+	text_set(of.name, sizeof(of.name), names);
+	note_sick(s, &of, m, s->looked_ns);
+}
+
+/* What the servers of one meta group say: true when one sees it whole. */
+static bool
+meta_is_whole(const struct cluster *c, unsigned group,
+    struct groups_moves *moves, bool *is_led)
+{
+	unsigned i, size = cluster_group_size(c, group);
+	bool is_whole = size == 1;
+	struct health_meta m;
+
+	*moves = (struct groups_moves){.is_lack = true};
+	*is_led = false;
+	for (i = 1; i <= c->n; i++) {
+		if (c->nodes[i - 1].group != group)
+			continue;
+		(void)health_meta(c->health, i, &m); /* known to be young */
+		is_whole |= m.is_led && m.is_current && m.size == size;
+		if (!m.is_led)
+			continue;
+		*is_led = true;
+		moves->lagging = m.lagging;
+		memcpy(moves->has, m.lags, sizeof(moves->has));
+	}
+	return is_whole;
+}
+
+static void
+look_at_meta(struct groups *s, const struct cluster *c)
+{
+	bool is_whole[CONFIG_NODES_MAX], are_whole = true, is_led;
+	struct groups_moves moves;
+	unsigned group;
+
+	for (group = 0; cluster_group_size(c, group) > 0; group++) {
+		is_whole[group] = meta_is_whole(c, group, &moves, &is_led);
+		are_whole &= is_whole[group];
+	}
+	s->was_whole |= are_whole;
+	while (s->was_whole && group-- > 0)
+		if (!meta_is_whole(c, group, &moves, &is_led))
+			note_sick_meta(s, c, is_led ? &moves : NULL, group);
 }
 
 static int
@@ -240,22 +288,6 @@ look_at_groups(struct groups *s, uint64_t now)
 	}
 }
 
-/* Names of nodes, by their bits. */
-static void
-add_names(const struct cluster *c, unsigned nodes, char *out)
-{
-	const char *between = "";
-	unsigned i;
-
-	for (i = 0; i < c->n; i++) {
-		if ((nodes & (1U << i)) == 0)
-			continue;
-		text_add(
-		    out, GROUPS_SAYS_MAX, "%s%.40s", between, c->nodes[i].name);
-		between = ", ";
-	}
-}
-
 static void
 add_leader(const struct cluster *c, unsigned node, unsigned lagging,
     unsigned has, unsigned want, char *out)
@@ -273,17 +305,17 @@ add_leader(const struct cluster *c, unsigned node, unsigned lagging,
 }
 
 static void
-describe_meta(const struct cluster *c, struct msg_group_sick *m)
+describe_meta(const struct cluster *c, unsigned group, struct msg_group_sick *m)
 {
+	unsigned i, size = cluster_group_size(c, group);
 	struct health_meta meta;
-	unsigned i, size;
 
-	m->servers = c->n;
+	m->servers = size;
 	for (i = 1; i <= c->n; i++) {
+		if (c->nodes[i - 1].group != group)
+			continue;
 		(void)health_meta(c->health, i, &meta); /* known: young */
-		size = cluster_group_size(c, c->nodes[i - 1].group);
-		if (!meta.is_led ||
-		    (size < c->n && meta.is_current && meta.size == size))
+		if (!meta.is_led)
 			continue;
 		m->is_led = true;
 		add_leader(c, i, meta.lagging, meta.size, size, m->says);
@@ -365,7 +397,7 @@ tell_sick(struct groups *s, const struct cluster *c, struct child *child,
 	m->sick_ns = now - r->since_ns;
 	text_set(m->name, sizeof(m->name), r->name);
 	if (r->what == WHAT_META)
-		describe_meta(c, m);
+		describe_meta(c, r->group, m);
 	else
 		describe(s, c, r, m);
 	child_emit(child, &ev);
@@ -396,7 +428,7 @@ groups_step(struct groups *s, const struct cluster *c, struct child *child)
 		return;
 	for (i = 0; i < s->n; i++)
 		s->rows[i].is_sick = false;
-	look_at_meta(s, c, now);
+	look_at_meta(s, c);
 	/* Of servers that we don't see one may lead what none of these does. */
 	if (s->was_whole)
 		look_at_groups(s, now);

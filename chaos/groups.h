@@ -31,6 +31,7 @@ struct cluster;
 
 struct groups_row {
 	uint8_t what;		    /* as in GROUP_SICK */
+	unsigned group;		    /* which meta group, as of cluster_node */
 	bool is_sick;		    /* by the look that goes on */
 	uint64_t since_ns, told_ns; /* 0: not told */
 	unsigned lagging; /* nodes that its leader does not see current */

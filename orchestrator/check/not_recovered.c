@@ -137,9 +137,11 @@ on_sick(struct check *c, const struct msg_group_sick *m)
 	    was_told(st, m))
 		return;
 	check_raise(c, &a,
-	    "%s%.128s is not whole for %.1f s in which all %u servers answered "
+	    "%s%s%.128s is not whole for %.1f s in which all %u servers "
+	    "answered "
 	    "and no fault was in force%s%.140s%s%s: %.320s",
-	    kinds[m->what < 4 ? m->what : 0], m->name,
+	    kinds[m->what < 4 ? m->what : 0],
+	    m->what == 1 && m->name[0] != '\0' ? " of " : "", m->name,
 	    (double)(c->now_ns - since_ns) / 1e9, st->servers,
 	    st->fault != 0 ? " (the last was " : "", st->last,
 	    st->fault != 0 ? ")" : "",

@@ -230,6 +230,15 @@ ledger_required(const struct ledger *l, uint32_t stream, uint64_t id)
 }
 
 bool
+ledger_has_newcomer(const struct ledger *l, uint32_t stream, uint64_t ns)
+{
+	const struct ledger_stream *s = ledger_stream(l, stream);
+
+	return scales_cover(&l->joins, ns) ||
+	       (s != NULL && scales_cover(&s->scales, ns));
+}
+
+bool
 ledger_is_kept_for(
     const struct ledger *l, const struct ledger_entry *e, uint64_t bits)
 {
@@ -239,8 +248,7 @@ ledger_is_kept_for(
 
 	if (s == NULL || s->retention != RETENTION_INTEREST)
 		return bits != 0;
-	/* A replica that was new then may not have known the consumers. */
-	if (scales_cover(&s->scales, e->invoked_ns))
+	if (ledger_has_newcomer(l, e->stream, e->invoked_ns))
 		return false;
 	if (s->replicas == 1)
 		return bits != 0;
@@ -334,6 +342,23 @@ enter_stream(struct ledger *l, const struct msg_stream *m)
 	s->replicas = m->replicas;
 	text_set(s->name, sizeof(s->name), m->name);
 	text_set(s->storage, sizeof(s->storage), m->storage);
+}
+
+/* Replicas move from a server that is removed; a wiped one gets them anew. */
+static void
+enter_fault(struct ledger *l, const struct event *ev)
+{
+	const struct msg_fault_planned *planned = &ev->u.fault_planned;
+	const struct msg_fault_healed *healed = &ev->u.fault_healed;
+
+	if (ev->type == MESSAGE_FAULT_PLANNED) {
+		if (strcmp(planned->mode, "peer_remove") != 0 &&
+		    strcmp(planned->mode, "wipe_store") != 0)
+			return;
+		l->joining = planned->fault;
+		scales_ask(&l->joins, ev->time_ns, 0, 1);
+	} else if (healed->fault == l->joining && healed->ok)
+		scales_restore(&l->joins, ev->time_ns, false);
 }
 
 /* Of other events nothing. */
@@ -957,6 +982,10 @@ enter_frame(struct ledger *l, const struct event *ev)
 		break;
 	case MESSAGE_ADVISORY:
 		enter_advisory(l, &ev->u.advisory);
+		break;
+	case MESSAGE_FAULT_PLANNED:
+	case MESSAGE_FAULT_HEALED:
+		enter_fault(l, ev);
 		break;
 	case MESSAGE_SCHEDULE:
 		note_invoked(l, ev->u.schedule.id);

@@ -121,7 +121,10 @@ struct ledger {
 	uint32_t nreaders;
 	uint64_t *invoked; /* highest counter invoked, by source */
 	uint32_t nsources;
-	bool no_memory; /* something could not be entered */
+	/* Servers that join, or come back with nothing. */
+	struct scales joins;
+	uint32_t joining; /* the fault */
+	bool no_memory;	  /* something could not be entered */
 };
 
 void ledger_init(struct ledger *);
@@ -171,6 +174,12 @@ uint64_t ledger_limit(
 
 /* Bits of the consumers that message id of a stream has to reach. */
 uint64_t ledger_required(const struct ledger *, uint32_t stream, uint64_t id);
+
+/*
+ * Was there, or may there have been, a replica of the stream at a moment that
+ * was new, and so may not have known the stream's consumers?
+ */
+bool ledger_has_newcomer(const struct ledger *, uint32_t stream, uint64_t ns);
 
 /*
  * True when a message has to be stored as long as one of these consumers (bits

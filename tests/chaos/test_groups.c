@@ -13,6 +13,7 @@
 #include "tests/support.h"
 
 #define NODES 3
+#define MOST  4 /* of a test of its own */
 #define NAMES 400
 
 /* A group at a node. */
@@ -23,9 +24,9 @@ struct row {
 
 static struct world {
 	uint64_t now_ns;
-	bool is_dead[NODES]; /* does not answer */
-	struct health_meta meta[NODES];
-	struct row stream[NODES], consumer[NODES];
+	bool is_dead[MOST]; /* does not answer */
+	struct health_meta meta[MOST];
+	struct row stream[MOST], consumer[MOST];
 	uint64_t made; /* which stream of its name it is */
 	uint64_t more; /* messages that the stream has on n1 */
 	uint64_t acks; /* what the consumer has come to on n2 */
@@ -131,7 +132,7 @@ begin(void **state)
 	world.now_ns = 1000 * CLOCK_S;
 	world.cluster.n = NODES;
 	world.cluster.health = (struct health *)&world; /* never looked at */
-	for (i = 0; i < NODES; i++) {
+	for (i = 0; i < MOST; i++) {
 		text_format(world.cluster.nodes[i].name, CLUSTER_NAME_MAX,
 		    "n%u", i + 1);
 		text_set(world.cluster.nodes[i].monitor, CLUSTER_URL_MAX, "x");
@@ -264,6 +265,42 @@ test_meta(void **state)
 	world.meta[2].size = 3;
 	pass(1);
 	assert_int_equal(world.well, 1);
+}
+
+/* A hub and its leaf nodes have one each: each is told by itself. */
+static void
+test_two_metas(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	world.cluster.n = MOST;
+	world.cluster.nodes[2].group = world.cluster.nodes[3].group = 1;
+	world.meta[0].size = 2;
+	world.meta[2] = (struct health_meta){true, true, 2, 0, {0}};
+	pass(100);
+	assert_int_equal(world.sick, 0);
+	/* The one catches up, the other does not. */
+	world.meta[0] = (struct health_meta){
+	    .is_led = true, .size = 2, .lagging = 2, .lags = {0, 200}};
+	world.meta[2] = (struct health_meta){
+	    .is_led = true, .size = 2, .lagging = 8, .lags = {0, 0, 0, 7}};
+	for (i = 0; i < 11; i++) {
+		world.meta[0].lags[1]--;
+		pass(1);
+	}
+	assert_int_equal(world.sick, 1);
+	assert_string_equal(world.last.name, "n3, n4");
+	assert_string_equal(
+	    world.last.says, "n3 leads it and does not see n4 current");
+	assert_int_equal(world.last.servers, 2);
+	pass(10); /* now neither does */
+	assert_int_equal(world.sick, 3);
+	assert_string_equal(world.last.name, "n1, n2");
+	world.meta[0] = (struct health_meta){true, true, 2, 0, {0}};
+	pass(1);
+	assert_int_equal(world.well, 1);
+	assert_string_equal(world.last_well.name, "n1, n2");
 }
 
 /* What catches up is given the time that it takes; what stays behind not. */
@@ -479,6 +516,7 @@ main(void)
 	    GROUPS_TEST(test_no_leader),
 	    GROUPS_TEST(test_replicas),
 	    GROUPS_TEST(test_meta),
+	    GROUPS_TEST(test_two_metas),
 	    GROUPS_TEST(test_catching_up),
 	    GROUPS_TEST(test_one_is_stuck),
 	    GROUPS_TEST(test_consumer_catches_up),

@@ -45,6 +45,28 @@ tell_held(struct churn_story *s)
 }
 
 static void
+tell_planned(struct churn_story *s, const char *mode)
+{
+	struct event ev = {.type = MESSAGE_FAULT_PLANNED};
+
+	ev.u.fault_planned.fault = 1;
+	text_set(
+	    ev.u.fault_planned.mode, sizeof(ev.u.fault_planned.mode), mode);
+	store_feed(&s->store, &ev);
+}
+
+static void
+tell_healed(struct churn_story *s)
+{
+	struct event ev = {.type = MESSAGE_FAULT_HEALED};
+
+	ev.u.fault_healed.fault = 1;
+	ev.u.fault_healed.ok = 1;
+	store_feed(&s->store, &ev);
+	churn_pass(s, 10 * CLOCK_S);
+}
+
+static void
 tell_answer(struct churn_story *s, uint8_t how)
 {
 	struct event ev = {.type = MESSAGE_ANSWER_INVOKE};
@@ -195,6 +217,37 @@ kept(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		play(&rows[i]);
+}
+
+/* A server that joins, or comes back with nothing, may not know a consumer. */
+static void
+newcomer(void **state)
+{
+	static const char *const modes[] = {
+	    "peer_remove", "wipe_store", "random_hard_kill"};
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 6; i++) {
+		churn_begin(&s);
+		store_retain(&s.store, INTEREST);
+		store_purge(&s.store, 40);
+		churn_create(&s);
+		tell_held(&s);
+		churn_pass(&s, 10 * CLOCK_S);
+		tell_planned(&s, modes[i / 2]);
+		if (i % 2 == 1)
+			tell_healed(&s);
+		store_publish(&s.store, 1);
+		if (i % 2 == 0)
+			tell_healed(&s);
+		churn_pass(&s, 60 * CLOCK_S);
+		store_drop(&s.store, TOLD, TOLD);
+		s.store.expected[ANOMALY_REMOVED_EARLY][VOWED] =
+		    i % 2 == 1 || i / 2 == 2;
+		churn_end(&s);
+	}
 }
 
 /* Before the consumer was seen everywhere; another leader of "the new". */
@@ -398,6 +451,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(kept),
+	    cmocka_unit_test(newcomer),
 	    cmocka_unit_test(unsure),
 	    cmocka_unit_test(drained),
 	    cmocka_unit_test(regained),
