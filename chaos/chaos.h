@@ -17,4 +17,7 @@ int link_main(uint32_t source, uint32_t incarnation);
 /* Main of the process of its simulated disks; returns its exit code. */
 int drive_main(uint32_t source, uint32_t incarnation);
 
+/* Main of the guard (chaos/cluster/external/guard.h); returns its exit code. */
+int guard_main(void);
+
 #endif

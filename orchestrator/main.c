@@ -182,5 +182,7 @@ main(int argc, char **argv)
 	}
 	if (strncmp(argv[1], "--child=", 8) == 0)
 		return child_main(argc, argv);
+	if (strcmp(argv[1], "--guard") == 0)
+		return guard_main();
 	return command_main(argc - 1, argv + 1);
 }

@@ -56,6 +56,7 @@ struct run_config {
 	char sync[16]; /* always or a time; empty: nats-server's own */
 	/* external */
 	char url[CONFIG_LIST_MAX], monitor[CONFIG_LIST_MAX];
+	char pid[CONFIG_LIST_MAX], unit[CONFIG_LIST_MAX]; /* its processes */
 	char user[128], password[CONFIG_PASSWORD_MAX];
 	char password_file[CONFIG_PATH_MAX];
 	char token[CONFIG_LIST_MAX], token_file[CONFIG_PATH_MAX];

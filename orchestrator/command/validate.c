@@ -145,13 +145,16 @@ expand_mayhem(struct run_config *c)
 	const struct cluster_ops *driver = cluster_find(c->cluster);
 	const struct mayhem_ops *const *m;
 	char list[sizeof(c->mayhem)] = "", why[OPTION_WHY_MAX];
-	unsigned n = (unsigned)c->servers;
+	unsigned n = (unsigned)c->servers, can = cluster_can(driver);
 
 	if (strcmp(c->mayhem, "all") != 0)
 		return 0;
+	if (driver->lacks != NULL)
+		can &= ~driver->lacks(c);
 	for (m = mayhem_table; *m != NULL; m++) {
 		if ((*m)->is_on_demand ||
-		    (mayhem_needs(*m, driver) & ~cluster_can(driver)) != 0 ||
+		    ((*m)->destroys && driver->owner == OWNER_OTHERS) ||
+		    (mayhem_needs(*m, driver) & ~can) != 0 ||
 		    mayhem_width(*m, n) > mayhem_tolerated(c, n) ||
 		    ((*m)->check != NULL && (*m)->check(c, why) < 0))
 			continue;
