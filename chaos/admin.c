@@ -295,18 +295,23 @@ admin_done(struct admin *a)
 }
 
 int
-admin_listen(struct admin *a)
+admin_listen(struct admin *a, enum admin_account account)
 {
+	const char *subject = account == ADMIN_SYSTEM
+				  ? "$JS.EVENT.ADVISORY.DOMAIN.LEADER_ELECTED"
+				  : "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED"
+				    ".>";
 	unsigned node;
 	int err;
 
+	if (!can_log_in(&a->logins[account]))
+		return -EINVAL;
 	if (a->advisories != NULL && !natsConnection_IsClosed(a->nc))
 		return 0;
 	node = choose_node(a);
-	err = node != 0 ? connect_to(a, ADMIN_USER, node) : -ENOTCONN;
-	if (err == 0 &&
-	    natsConnection_SubscribeSync(&a->advisories, a->nc,
-		"$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.>") != NATS_OK) {
+	err = node != 0 ? connect_to(a, account, node) : -ENOTCONN;
+	if (err == 0 && natsConnection_SubscribeSync(
+			    &a->advisories, a->nc, subject) != NATS_OK) {
 		disconnect(a);
 		err = -ENOTCONN;
 	}

@@ -64,12 +64,13 @@ const char *admin_parts(struct admin *, enum admin_account);
 int admin_take(struct admin *, admin_sink *, void *arg);
 
 /*
- * Hear in the account of the run's streams which have another leader, through
- * any server that is healthy; it takes a connection, which may be there
- * already. 0; -ENOTCONN when none can be reached. Then the subject of one that
+ * Hear in the account of the run's streams which of them have another leader,
+ * or in the system account that the meta group has, through any server that is
+ * healthy; it takes a connection, which may be there already. 0; -ENOTCONN when
+ * none can be reached, -EINVAL without a login. Then the subject of one that
  * has come since, or false.
  */
-int admin_listen(struct admin *);
+int admin_listen(struct admin *, enum admin_account);
 bool admin_heard(struct admin *, char *subject, size_t size);
 
 /* The request is over: late answers are dropped. */

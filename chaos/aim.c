@@ -107,30 +107,46 @@ aim_ask(struct aim *a, unsigned bits)
 	child_flush(a->child);
 }
 
-unsigned
-aim_listen(struct aim *a, struct cluster *c, unsigned bits, uint64_t now_ns)
+/* What was heard in one account. */
+static unsigned
+listen_in(struct aim *a, struct cluster *c, unsigned account, uint64_t now_ns)
 {
+	struct admin **admin = &a->admins[account];
 	char subject[ADVISORY_MAX];
 	unsigned came = 0;
 
-	if (!c->ops->needs_monitor || now_ns < a->again_ns)
+	if (now_ns < a->again_ns[account])
 		return 0;
-	if (a->admin == NULL && c->ops->log_in(c) == 0)
-		a->admin = admin_copy(c->admin);
-	if (a->admin == NULL || admin_listen(a->admin) < 0) {
-		a->again_ns = now_ns + AGAIN_NS;
+	if (*admin == NULL && c->ops->log_in(c) == 0)
+		*admin = admin_copy(c->admin);
+	if (*admin == NULL || admin_listen(*admin, account) < 0) {
+		a->again_ns[account] = now_ns + AGAIN_NS;
 		return 0;
 	}
-	while (admin_heard(a->admin, subject, sizeof(subject)))
-		came |= moment_of_line(bits, subject);
+	while (admin_heard(*admin, subject, sizeof(subject)))
+		came |= moment_of_line(a->bits, subject);
 	return came;
+}
+
+unsigned
+aim_listen(struct aim *a, struct cluster *c, uint64_t now_ns)
+{
+	if (!c->ops->needs_monitor ||
+	    (a->bits & moment_bits_of(MOMENT_OF_SERVER)) == 0)
+		return 0;
+	return listen_in(a, c, ADMIN_USER, now_ns) |
+	       listen_in(a, c, ADMIN_SYSTEM, now_ns);
 }
 
 void
 aim_fini(struct aim *a)
 {
-	admin_destroy(a->admin);
-	a->admin = NULL;
+	unsigned i;
+
+	for (i = 0; i < AIM_ACCOUNTS; i++) {
+		admin_destroy(a->admins[i]);
+		a->admins[i] = NULL;
+	}
 }
 
 int

@@ -15,6 +15,8 @@
 #include "proto/base/rng.h"
 #include "proto/child.h"
 
+#define AIM_ACCOUNTS 2 /* ADMIN_SYSTEM, ADMIN_USER */
+
 /* What one fault waits for. */
 struct aim_shot {
 	bool is_aimed;
@@ -30,9 +32,9 @@ struct aim {
 	bool is_all;	 /* they are all that there are */
 	unsigned missed; /* of these, those that a fault waited for in vain */
 	unsigned told;	 /* that the orchestrator was asked for */
-	/* Hears advisories where no logs are read; NULL: not yet. */
-	struct admin *admin;
-	uint64_t again_ns; /* not before this it tries to */
+	/* Hear advisories where no logs are read; NULL: not yet. */
+	struct admin *admins[AIM_ACCOUNTS];
+	uint64_t again_ns[AIM_ACCOUNTS]; /* not before this they try to */
 };
 
 /* Take the value of --aim, which is valid. */
@@ -57,11 +59,10 @@ unsigned aim_waits_for(const struct aim_shot *);
 void aim_ask(struct aim *, unsigned moments);
 
 /*
- * On servers of somebody else's, whose logs nobody reads: which of these
- * moments they have told of by advisories since the last call.
+ * On servers of somebody else's, whose logs nobody reads: which moments they
+ * have told of by advisories since the last call.
  */
-unsigned aim_listen(
-    struct aim *, struct cluster *, unsigned moments, uint64_t now_ns);
+unsigned aim_listen(struct aim *, struct cluster *, uint64_t now_ns);
 
 void aim_fini(struct aim *);
 

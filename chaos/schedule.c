@@ -776,8 +776,7 @@ step_aim(struct schedule *s)
 	unsigned servers = moment_bits_of(MOMENT_OF_SERVER), came;
 
 	s->cluster->is_listened_to = (bits & servers) != 0;
-	came = aim_listen(
-	    &s->aim, s->cluster, s->aim.bits & servers, clock_mono_ns());
+	came = aim_listen(&s->aim, s->cluster, clock_mono_ns());
 	s->aim.missed &= ~came;
 	if (came != 0)
 		schedule_moment(s, came, clock_mono_ns());

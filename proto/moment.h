@@ -14,7 +14,7 @@
 #include "proto/message.h"
 
 #define MOMENT_TYPES 4
-#define MOMENT_LINES 4
+#define MOMENT_LINES 5
 #define MOMENTS_MAX  32 /* they are bits, too */
 
 /* Who sees that it has come. */

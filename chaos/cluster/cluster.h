@@ -336,8 +336,15 @@ struct cluster_ops {
 	 */
 	int (*node_renew)(struct cluster *, unsigned node);
 	/*
+	 * Have a server end and lose all that it has stored, and tell the
+	 * judge (STORE_DOOMED); whole_ns: every replica was current when asked
+	 * after that. Optional: else node_end, and node_empty does it.
+	 */
+	int (*node_lose)(struct cluster *, unsigned node, uint64_t whole_ns);
+	/*
 	 * Take away all that a server which does not run has stored. 0 when
-	 * nothing of it is left, or -errno.
+	 * nothing of it is left, -EAGAIN, or -errno. With node_lose it only
+	 * says whether it is, and node_how tells how that is known.
 	 */
 	int (*node_empty)(struct cluster *, unsigned node);
 	/* Take all of its disk's free space, or give it back. */

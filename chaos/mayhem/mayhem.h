@@ -110,6 +110,8 @@ struct mayhem_ops {
 	bool is_graceful;
 	bool stands_alone; /* no fault on servers, links, streams beside it */
 	bool is_on_demand; /* not one of --mayhem all */
+	/* it may take what others have: likewise, on their servers */
+	bool destroys;
 	const struct option_spec *options; /* -o name.key=value, or NULL */
 	size_t options_size;
 	uint64_t apply_ns, heal_ns; /* deadlines */

@@ -58,17 +58,31 @@ tell_wiped(const struct fault *f)
 	child_emit(chaos_child(f->cluster->chaos), &ev);
 }
 
+static int
+wipe_inject(struct fault *f)
+{
+	const struct cluster_ops *ops = f->cluster->ops;
+
+	return ops->node_lose != NULL
+		   ? ops->node_lose(f->cluster, f->node, f->mark)
+		   : mayhem_kill_targets(f);
+}
+
 static bool
 wipe_is_applied(struct fault *f)
 {
+	const struct cluster_ops *ops = f->cluster->ops;
 	int err;
 
 	if (!mayhem_all_ended(f, "killed; its store is still there"))
 		return false;
 	if (f->next_ns++ == 0) /* some of it may be gone if that fails */
 		tell_wiped(f);
-	err = f->cluster->ops->node_empty(f->cluster, f->node);
-	if (err == 0)
+	err = ops->node_empty(f->cluster, f->node);
+	if (ops->node_lose != NULL)
+		text_set(
+		    f->how, sizeof(f->how), ops->node_how(f->cluster, f->node));
+	else if (err == 0)
 		text_set(f->how, sizeof(f->how),
 		    "SIGKILL, end seen, its store removed and empty");
 	else
@@ -87,12 +101,13 @@ const struct mayhem_ops mayhem_wipe_store = {
     .outage = OUTAGE_ONE,
     .ends_server = true,
     .stands_alone = true, /* the others have to have everything */
+    .destroys = true,
     .apply_ns = 30 * CLOCK_S,
     .heal_ns = 120 * CLOCK_S,
     .check = wipe_check,
     .plan = wipe_plan,
     .aim = wipe_aim,
-    .inject = mayhem_kill_targets,
+    .inject = wipe_inject,
     .is_applied = wipe_is_applied,
     .heal = mayhem_start_all,
     .is_healed = mayhem_is_back,

@@ -48,19 +48,21 @@
 #define GONE_NS	 (30 * CLOCK_S) /* when it was found to be unused */
 #define TIMER_NS CLOCK_S	/* servers add so much to its time */
 #define KNOWN_NS (10 * CLOCK_S) /* who led then was told again */
+#define COUNT_NS (5 * CLOCK_S)	/* so often what was redelivered is counted */
 #define WAITS	 9 /* ack waits: three, of a back-off that ends with 3 */
 
 /* What was raised of a life, once each, and what it said last. */
 struct slot {
 	uint64_t life;
 	bool told_missing, told_back, told_anew, told_more;
-	bool told_forgot, told_limit, told_stays;
+	bool told_forgot, told_limit, told_stays, told_again, told_floor;
 	struct msg_consumer_seen said; /* for so often, and first: */
 	unsigned polls;
 	uint64_t pull, pulled_ns; /* the latest request, and when it went out */
 	uint64_t heard_ns,
-	    end_ns;	  /* one that was heard, likewise, and its end */
-	uint64_t left_ns; /* nobody uses it since; 0: somebody may */
+	    end_ns;	     /* one that was heard, likewise, and its end */
+	uint64_t counted_ns; /* what it has redelivered was, last */
+	uint64_t left_ns;    /* nobody uses it since; 0: somebody may */
 };
 
 struct resurrected_state {
@@ -340,6 +342,66 @@ judge_limit(struct check *c, const struct life *f, struct slot *t,
 	    (unsigned long long)most);
 }
 
+/*
+ * It counts fewer messages as delivered again than its client got more than
+ * once and has not ended: its leader counts before it sends.
+ */
+static void
+judge_again(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 37",
+	    .stream = f->stream};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span;
+	struct life_owed owed;
+
+	if (t->told_again || f->again.n == 0 ||
+	    c->now_ns < t->counted_ns + COUNT_NS || !life_is_certain(f) ||
+	    !contents_has(c->contents, f->stream) ||
+	    check_life_class(c, f) != CLASS_VIOLATION)
+		return;
+	t->counted_ns = c->now_ns;
+	owed = life_owes(c->lives, c->contents, f, m->asked_ns, c->now_ns);
+	if (m->redelivered >= owed.again)
+		return;
+	t->told_again = true;
+	span = check_life_span(c, f,
+	    owed.again_ns < owed.since_ns ? owed.again_ns : owed.since_ns,
+	    name);
+	check_raise_steady(c, &a, &span,
+	    "consumer %s says that it has redelivered %llu of the messages "
+	    "that are not acked; its client got %llu of these more than once, "
+	    "and has not ended them; its leader %s said so",
+	    f->name, (unsigned long long)m->redelivered,
+	    (unsigned long long)owed.again, m->server);
+}
+
+/* Its ack floor is beyond what it has delivered. */
+static void
+judge_floor(struct check *c, const struct life *f, struct slot *t,
+    const struct msg_consumer_seen *m)
+{
+	const struct anomaly a = {.kind = ANOMALY_WRONG_STATE,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 37",
+	    .stream = f->stream};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span = check_life_span(c, f, m->asked_ns, name);
+
+	if (t->told_floor || m->floor <= m->delivered ||
+	    check_life_class(c, f) != CLASS_VIOLATION)
+		return;
+	t->told_floor = true;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s has delivered %llu times, and its ack floor is at "
+	    "number %llu; its leader %s said so",
+	    f->name, (unsigned long long)m->delivered,
+	    (unsigned long long)m->floor, m->server);
+}
+
 static bool
 is_same(const struct msg_consumer_seen *a, const struct msg_consumer_seen *b)
 {
@@ -355,6 +417,8 @@ judge_numbers(struct check *c, const struct life *f, struct slot *t,
     const struct msg_consumer_seen *m)
 {
 	judge_limit(c, f, t, m);
+	judge_floor(c, f, t, m);
+	judge_again(c, f, t, m);
 	if (t->polls == 0 || !is_same(m, &t->said)) {
 		t->said = *m;
 		t->polls = 0;

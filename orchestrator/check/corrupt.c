@@ -46,6 +46,34 @@ judge_reading(struct check *c, const struct reading *r)
 	    (unsigned long long)e->sum);
 }
 
+/* A message came without its payload: its header says what was left out. */
+static void
+on_bare(struct check *c, const struct msg_bare *m)
+{
+	const struct life *f = life_of(c->lives, m->consumer);
+	const struct live *e = contents_find(c->contents, m->stream, m->seq);
+	struct anomaly a = {.kind = ANOMALY_CORRUPT,
+	    .rule = "guarantees 24",
+	    .stream = m->stream,
+	    .ids = {m->id},
+	    .seqs = {m->seq}};
+
+	if (f == NULL || c->lives->has_hole || !life_is_always_bare(f))
+		return;
+	if (m->payload != 0)
+		check_raise(c, &a,
+		    "sequence %llu came with %u bytes of payload from consumer "
+		    "%s, which was asked for headers alone",
+		    (unsigned long long)m->seq, m->payload, f->name);
+	else if (e != NULL && e->id == m->id && e->bytes != m->stored)
+		check_raise(c, &a,
+		    "of sequence %llu consumer %s says that %llu bytes of "
+		    "payload were left out (0: it does not say): then it would "
+		    "be stored as %u bytes, and it is as %u",
+		    (unsigned long long)m->seq, f->name,
+		    (unsigned long long)m->size, m->stored, e->bytes);
+}
+
 static int
 corrupt_event(struct check *c, const struct event *ev)
 {
@@ -54,6 +82,10 @@ corrupt_event(struct check *c, const struct event *ev)
 	const struct msg_look_shown *l = &ev->u.look_shown;
 	struct reading r;
 
+	if (ev->type == MESSAGE_BARE) {
+		on_bare(c, &ev->u.bare);
+		return 0;
+	}
 	if (ev->type == MESSAGE_LOOK_SHOWN) {
 		if (l->marker || l->subject == 0)
 			return 0;
@@ -72,7 +104,7 @@ corrupt_event(struct check *c, const struct event *ev)
 }
 
 static const enum message_type types[] = {
-    MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, MESSAGE_LOOK_SHOWN, 0};
+    MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, MESSAGE_LOOK_SHOWN, MESSAGE_BARE, 0};
 
 static const enum message_type judges[] = {
     MESSAGE_DELIVER, MESSAGE_SCAN_MESSAGE, 0};

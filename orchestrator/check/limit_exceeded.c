@@ -26,6 +26,11 @@
  * anew meanwhile, for then the request may have been sent twice, nor where a
  * gateway or a leaf node may bring it, or a message, twice (guarantees 35).
  *
+ * Rates (guarantees 24): since it was asked for, a consumer that pushes has
+ * sent more payload than its rate allows for that time and ten seconds more,
+ * and eight bursts: each leader begins with one, and may be elected while the
+ * consumer is made. From some seconds on one leader was steady.
+ *
  * Pins (guarantees 36): who got messages holds the pin for a while behind each
  * request that was answered; until then a request that does not name it gets
  * none. Changes of the consumer and of its leader may end a pin.
@@ -40,6 +45,9 @@
 #include "proto/base/text.h"
 
 #define PIN_EARLY_NS (CLOCK_S / 2) /* that a pin may end */
+#define MADE_NS	     (8 * CLOCK_S) /* who led a new consumer is known then */
+#define RATE_MORE_NS (10 * CLOCK_S)
+#define BURSTS	     8
 
 struct limit_consumer {
 	uint64_t out;	   /* messages */
@@ -50,6 +58,7 @@ struct limit_consumer {
 	uint64_t pin;		   /* hash; 0: none is known */
 	uint64_t pin_ns, pin_life; /* asked for last; of this life */
 	uint64_t got_ns;	   /* what brought messages with it was, last */
+	uint64_t told_rate;	   /* the life of which it was told */
 };
 
 struct limit_reader {
@@ -315,6 +324,46 @@ on_pull_end(struct check *c, const struct msg_pull_end *m)
 	    m->messages, (unsigned long long)m->bytes);
 }
 
+/* What it has pushed since it was made. */
+static int
+on_pushed(struct check *c, const struct msg_pushed *m)
+{
+	const struct life *f = life_of(c->lives, m->consumer);
+	struct limit_state *st = c->state;
+	struct limit_consumer *l = array_at(
+	    &st->consumers, &st->n, m->consumer, sizeof(*l), CHECK_SLOTS_MAX);
+	struct anomaly a = {.kind = ANOMALY_LIMIT_EXCEEDED,
+	    .class = CLASS_WARNING,
+	    .rule = "guarantees 24"};
+	char name[CHECK_CONSUMER_MAX];
+	struct check_span span;
+	uint64_t rate = f != NULL ? life_rate(f) / 8 : 0, most;
+
+	if (l == NULL)
+		return -ENOMEM;
+	if (rate == 0 || f->made_ns == LIVES_NEVER ||
+	    l->told_rate == f->number ||
+	    c->now_ns < f->made_ns + MADE_NS + CLOCK_S)
+		return 0;
+	check_judged(c, 1);
+	most = BURSTS * m->burst +
+	       rate * ((c->now_ns - f->asked_ns + RATE_MORE_NS) / CLOCK_S + 1);
+	if (m->bytes <= most)
+		return 0;
+	l->told_rate = f->number;
+	a.stream = f->stream;
+	span = check_life_span(c, f, f->made_ns + MADE_NS, name);
+	span.is_no_proof = st->has_remotes;
+	check_raise_steady(c, &a, &span,
+	    "consumer %s has pushed %llu bytes of payload in the %.1f s since "
+	    "it was asked for; its rate of %llu bytes a second allows %llu at "
+	    "most",
+	    f->name, (unsigned long long)m->bytes,
+	    (double)(c->now_ns - f->asked_ns) / 1e9, (unsigned long long)rate,
+	    (unsigned long long)most);
+	return 0;
+}
+
 /* Who got messages of a consumer that pins one client. */
 static void
 on_pin(struct check *c, const struct msg_pull_pin *m)
@@ -376,6 +425,8 @@ limit_event(struct check *c, const struct event *ev)
 	case MESSAGE_PULL_END:
 		on_pull_end(c, &ev->u.pull_end);
 		return 0;
+	case MESSAGE_PUSHED:
+		return on_pushed(c, &ev->u.pushed);
 	case MESSAGE_PULL_PIN:
 		on_pin(c, &ev->u.pull_pin);
 		return 0;
@@ -417,7 +468,7 @@ limit_fini(struct check *c)
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACKS_BEGIN,
     MESSAGE_CHILD_EXIT, MESSAGE_ADVISORY, MESSAGE_PULL, MESSAGE_PULL_END,
     MESSAGE_RECONNECTED, MESSAGE_PULL_PIN, MESSAGE_CONSUMER_EDIT,
-    MESSAGE_SERVER_REMOTES, 0};
+    MESSAGE_SERVER_REMOTES, MESSAGE_PUSHED, 0};
 
 const struct check_ops check_limit_exceeded = {
     .name = "limit_exceeded",

@@ -10,6 +10,11 @@
  * says that another number of them was stored. Of a batch that was acknowledged
  * lost and seq_reuse judge each message.
  *
+ * A fast batch is stored one by one, in its order, and one that does not go on
+ * behind a gap ends there: of that it convicts when a message is stored behind
+ * one that is not, or is not stored although an answer said that all up to it
+ * are; of any when two stand in another order than in the batch.
+ *
  * Why no legal behaviour trips it: a commit without an answer leaves both
  * states open, for ever, but no third one; whoever shows a message has
  * applied the commit; what was read is never forgotten for another try of the
@@ -21,20 +26,31 @@
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
+#include "orchestrator/judge/contents.h"
 #include "proto/base/array.h"
+#include "proto/refusal.h"
 
 #define GROUPS_MAX (1u << 16) /* of a process */
 #define BITS	   1024	      /* messages of a batch; servers take 1000 */
 #define WORD	   64
 
+/* Codes of refusals: too many messages; an id was there before. */
+#define TOO_LARGE   10199
+#define REPEATED_ID 10201
+
 /* A batch that was not acknowledged as a whole. */
 struct group {
 	uint64_t id;  /* first: of its last message, as array_lower() has it */
-	uint64_t low; /* where its first message stands; 0: not known */
+	uint64_t low; /* where its first message stands (of a fast one: that
+		       * which was shown last); 0: not known */
 	uint64_t begun_ns, ended_ns; /* the commit, and its answer; 0: none */
 	uint32_t stream, count;
 	uint32_t seen; /* in this scan */
 	bool is_refused, is_told;
+	bool is_fast, lets_gaps;
+	/* Of a fast one: the last that is stored with all before it, those
+	 * acknowledged one by one, and what was shown last, by its number. */
+	uint32_t upto, oks, shown;
 	uint64_t *bits; /* of those; NULL: none was */
 };
 
@@ -93,7 +109,7 @@ make_room(struct check *c, struct source *s)
 
 	if (s->n < GROUPS_MAX)
 		return;
-	while (i < s->n && s->groups[i].begun_ns != 0)
+	while (i < s->n && s->groups[i].begun_ns != 0 && !s->groups[i].is_fast)
 		i++;
 	if (i == s->n) {
 		i = 0;
@@ -103,8 +119,9 @@ make_room(struct check *c, struct source *s)
 	group_forget(c->state, &s->groups[i]);
 }
 
+/* gaps: 1 of a fast batch that goes on behind them. */
 static int
-on_batch(struct check *c, const struct msg_batch *m)
+on_batch(struct check *c, const struct msg_fast_batch *m, bool is_fast)
 {
 	struct torn_state *st = c->state;
 	struct source *s = array_at(&st->sources, &st->n,
@@ -127,6 +144,8 @@ on_batch(struct check *c, const struct msg_batch *m)
 	g->id = m->id;
 	g->stream = m->stream;
 	g->count = m->count;
+	g->is_fast = is_fast;
+	g->lets_gaps = is_fast && m->gaps != 0;
 	return 0;
 }
 
@@ -153,6 +172,52 @@ on_ok(struct check *c, const struct msg_batch_ok *m)
 		    m->same ? "" : ", and names another batch");
 }
 
+static void
+on_fast_ack(struct check *c, const struct msg_fast_ack *m)
+{
+	struct group *g = group_find(c->state, m->id);
+	struct anomaly a = {
+	    .kind = ANOMALY_TORN_BATCH, .stream = m->stream, .ids = {m->id}};
+
+	if (g == NULL || !g->is_fast)
+		return;
+	check_judged(c, 1);
+	g->upto = m->upto;
+	g->is_told |= m->upto > g->count || !m->same;
+	if (m->upto > g->count || !m->same)
+		check_raise(c, &a,
+		    "the answers to a fast batch of %u messages, of which "
+		    "%u:%llu is the last, say that %u are stored%s",
+		    g->count, message_id_source(m->id),
+		    (unsigned long long)message_id_counter(m->id), m->upto,
+		    m->same ? "" : ", and name another batch");
+}
+
+/* Of a fast batch: its messages stand in their order. */
+static void
+on_seen_fast(struct check *c, struct group *g, uint64_t id, uint64_t seq)
+{
+	uint32_t number = (uint32_t)(id - first_of(g)) + 1;
+	struct anomaly a = {.kind = ANOMALY_TORN_BATCH,
+	    .stream = g->stream,
+	    .ids = {id, first_of(g) + g->shown - 1},
+	    .seqs = {seq, g->low}};
+
+	if (g->shown != 0 && number != g->shown &&
+	    (number > g->shown) != (seq > g->low)) {
+		g->is_told = true;
+		check_raise(c, &a,
+		    "message %u:%llu, number %u of a fast batch of %u, is at "
+		    "sequence %llu, and number %u at %llu",
+		    message_id_source(id),
+		    (unsigned long long)message_id_counter(id), number,
+		    g->count, (unsigned long long)seq, g->shown,
+		    (unsigned long long)g->low);
+	}
+	g->shown = number;
+	g->low = seq;
+}
+
 /* One message of it is shown by somebody. */
 static void
 on_seen(struct check *c, uint64_t id, uint64_t seq)
@@ -164,6 +229,10 @@ on_seen(struct check *c, uint64_t id, uint64_t seq)
 
 	if (g == NULL || g->is_told)
 		return;
+	if (g->is_fast) {
+		on_seen_fast(c, g, id, seq);
+		return;
+	}
 	a.stream = g->stream;
 	a.ids[1] = g->id;
 	low = seq - (id - first_of(g));
@@ -220,6 +289,64 @@ was_seen(const struct group *g, uint32_t i)
 	return g->bits != NULL && (g->bits[i / WORD] >> i % WORD & 1) != 0;
 }
 
+/* Of the refusal as too large: it says how many messages are allowed. */
+static bool
+is_too_large(const struct group *g, const struct msg_publish_fail *m)
+{
+	const char *number = strstr(m->why, ": ");
+
+	/* One more may have committed them. */
+	return number == NULL || g->count + 1 > strtoul(number + 2, NULL, 10);
+}
+
+/* Does the publish, which is open, expect a last sequence? */
+static bool
+expects(const struct check *c, uint64_t id)
+{
+	const struct publishing *p = contents_publishing(c->contents, id);
+
+	return p == NULL || !p->has_terms || p->terms.expects_last ||
+	       p->terms.expects_subject;
+}
+
+/*
+ * A batch was refused for what it is not; told of each of its messages. Of an
+ * id it is a violation if one leader was steady.
+ */
+static void
+judge_reason(
+    struct check *c, const struct group *g, const struct msg_publish_fail *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, g->stream);
+	struct anomaly a = {.kind = ANOMALY_MISANSWERED,
+	    .stream = g->stream,
+	    .ids = {g->id},
+	    .is_no_loss = true};
+	struct check_span span = {
+	    .what = LEADERS_STREAM, .from_ns = g->begun_ns, .to_ns = c->now_ns};
+
+	if (s == NULL || g->is_fast || m->id != first_of(g))
+		return;
+	check_judged(c, 1);
+	if ((m->code == TOO_LARGE && !is_too_large(g, m)) ||
+	    (refusal_is_wrong_last(m->code) && !expects(c, m->id))) {
+		check_raise(c, &a,
+		    "a batch of %u messages to %s was refused (\"%s\"): it has "
+		    "no more than that, and expects no last sequence",
+		    g->count, s->name, m->why);
+		return;
+	}
+	if (m->code != REPEATED_ID)
+		return;
+	a.class = CLASS_WARNING;
+	span.name = s->name;
+	span.replicas = s->replicas;
+	check_raise_steady(c, &a, &span,
+	    "a batch of %u messages to %s was refused (\"%s\"), and none of "
+	    "their ids was ever sent before",
+	    g->count, s->name, m->why);
+}
+
 /* A commit was refused, and done. */
 static void
 raise_refused(struct check *c, const struct group *g)
@@ -271,6 +398,42 @@ raise_torn(struct check *c, const struct group *g)
 			  : "; its commit was not answered");
 }
 
+/* What is there of a fast batch: all up to one, and nothing behind that. */
+static void
+judge_fast(struct check *c, struct group *g)
+{
+	struct anomaly a = {
+	    .class = c->faults->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION,
+	    .stream = g->stream};
+	uint32_t i = 0, behind;
+
+	while (i < g->count && was_seen(g, i))
+		i++;
+	if (g->lets_gaps || (i >= g->upto && i == g->seen))
+		return;
+	g->is_told = true;
+	a.ids[0] = first_of(g) + i;
+	if (i < g->upto) {
+		a.kind = ANOMALY_LOST;
+		check_raise(c, &a,
+		    "message %u:%llu, number %u of a fast batch of %u, is not "
+		    "stored: an answer said that all up to number %u are",
+		    message_id_source(a.ids[0]),
+		    (unsigned long long)message_id_counter(a.ids[0]), i + 1,
+		    g->count, g->upto);
+		return;
+	}
+	for (behind = i + 1; !was_seen(g, behind);)
+		behind++;
+	a.kind = ANOMALY_TORN_BATCH;
+	a.ids[1] = first_of(g) + behind;
+	check_raise(c, &a,
+	    "number %u of a fast batch of %u, of which %u:%llu is the last, is "
+	    "stored, and number %u is not: such a batch ends at a gap",
+	    behind + 1, g->count, message_id_source(g->id),
+	    (unsigned long long)message_id_counter(g->id), i + 1);
+}
+
 static bool
 lets_go(const struct check *c, uint32_t stream)
 {
@@ -301,8 +464,13 @@ scan_step(struct check *c, uint32_t stream, bool is_begin)
 				continue;
 			}
 			check_judged(c, 1);
-			if (g->is_told || (g->seen == 0 && g->low == 0) ||
-			    lets_go(c, stream))
+			if (g->is_told || lets_go(c, stream))
+				continue;
+			if (g->is_fast) {
+				judge_fast(c, g);
+				continue;
+			}
+			if (g->seen == 0 && g->low == 0)
 				continue;
 			g->is_told = true;
 			if (g->seen < g->count)
@@ -347,9 +515,14 @@ on_publish(struct check *c, const struct event *ev)
 		return;
 	if (ev->type == MESSAGE_PUBLISH_OK) {
 		on_seen(c, ev->u.publish_ok.id, ev->u.publish_ok.seq);
-		if (ev->u.publish_ok.id == g->id)
+		if (g->is_fast ? ++g->oks == g->count
+			       : ev->u.publish_ok.id == g->id)
 			group_forget(c->state, g);
-	} else if (ev->type == MESSAGE_PUBLISH_INVOKE && g->begun_ns == 0)
+	} else if (ev->type == MESSAGE_PUBLISH_FAIL ||
+		   ev->type == MESSAGE_PUBLISH_UNKNOWN)
+		/* They have the same fields. */
+		judge_reason(c, g, &ev->u.publish_fail);
+	else if (ev->type == MESSAGE_PUBLISH_INVOKE && g->begun_ns == 0)
 		g->begun_ns = c->now_ns;
 	else if (ev->type == MESSAGE_PUBLISH_END && g->ended_ns == 0) {
 		g->ended_ns = c->now_ns;
@@ -362,15 +535,25 @@ torn_event(struct check *c, const struct event *ev)
 {
 	const struct msg_deliver *d = &ev->u.deliver;
 	const struct msg_look_shown *l = &ev->u.look_shown;
+	struct msg_fast_batch batch;
 
 	switch ((unsigned)ev->type) {
 	case MESSAGE_BATCH:
-		return on_batch(c, &ev->u.batch);
+		batch = (struct msg_fast_batch){
+		    ev->u.batch.stream, ev->u.batch.id, ev->u.batch.count, 0};
+		return on_batch(c, &batch, false);
+	case MESSAGE_FAST_BATCH:
+		return on_batch(c, &ev->u.fast_batch, true);
+	case MESSAGE_FAST_ACK:
+		on_fast_ack(c, &ev->u.fast_ack);
+		return 0;
 	case MESSAGE_BATCH_OK:
 		on_ok(c, &ev->u.batch_ok);
 		return 0;
 	case MESSAGE_PUBLISH_INVOKE:
 	case MESSAGE_PUBLISH_OK:
+	case MESSAGE_PUBLISH_FAIL:
+	case MESSAGE_PUBLISH_UNKNOWN:
 	case MESSAGE_PUBLISH_END:
 		on_publish(c, ev);
 		return 0;
@@ -412,10 +595,12 @@ torn_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_BATCH, MESSAGE_BATCH_OK,
-    MESSAGE_PUBLISH_INVOKE, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_END,
-    MESSAGE_DELIVER, MESSAGE_LOOK_SHOWN, MESSAGE_SCAN_BEGIN,
-    MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END, MESSAGE_CONTENTS,
-    MESSAGE_PUBLISH_TERMS, MESSAGE_REMOVE_INVOKE, MESSAGE_LIMITS_INVOKE, 0};
+    MESSAGE_PUBLISH_INVOKE, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_FAIL,
+    MESSAGE_PUBLISH_UNKNOWN, MESSAGE_PUBLISH_END, MESSAGE_DELIVER,
+    MESSAGE_LOOK_SHOWN, MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_MESSAGE,
+    MESSAGE_SCAN_END, MESSAGE_CONTENTS, MESSAGE_PUBLISH_TERMS,
+    MESSAGE_REMOVE_INVOKE, MESSAGE_LIMITS_INVOKE, MESSAGE_FAST_BATCH,
+    MESSAGE_FAST_ACK, 0};
 
 const struct check_ops check_torn_batch = {
     .name = "torn_batch",

@@ -153,6 +153,7 @@ expand_mayhem(struct run_config *c)
 		can &= ~driver->lacks(c);
 	for (m = mayhem_table; *m != NULL; m++) {
 		if ((*m)->is_on_demand ||
+		    ((*m)->destroys && driver->owner == OWNER_OTHERS) ||
 		    (mayhem_needs(*m, driver) & ~can) != 0 ||
 		    mayhem_width(*m, n) > mayhem_tolerated(c, n) ||
 		    ((*m)->check != NULL && (*m)->check(c, why) < 0))

@@ -27,6 +27,7 @@ lives_fini(struct lives *l)
 
 	for (i = 0; i < l->n; i++) {
 		seqmap_fini(&l->at[i].taken);
+		seqmap_fini(&l->at[i].again);
 		seqmap_fini(&l->at[i].ended);
 	}
 	free(l->at);
@@ -101,6 +102,7 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 		    .idle_low = UINT64_MAX,
 		    .max_deliver = t->max_deliver,
 		    .max_ack_pending = t->max_ack_pending,
+		    .rate = t->rate,
 		    .is_any = true};
 	r->always &= subjects_of(t);
 	r->ever |= subjects_of(t);
@@ -114,6 +116,7 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 		r->start_ns_high = t->start_ns;
 	limit_widen(&r->max_deliver, t->max_deliver);
 	limit_widen(&r->max_ack_pending, t->max_ack_pending);
+	limit_widen(&r->rate, t->rate);
 	if (t->ack_wait_ns > r->ack_wait_ns)
 		r->ack_wait_ns = t->ack_wait_ns;
 	if (t->inactive_ns < r->idle_low)
@@ -131,6 +134,7 @@ range_widen(struct life_range *r, const struct msg_consumer_terms *t)
 	r->may_go |= !t->is_durable || t->inactive_ns != 0;
 	r->is_memory |= t->is_memory;
 	r->is_bare |= t->headers_only;
+	r->is_full |= !t->headers_only;
 }
 
 /* With what is asked for, and may be in force already. */
@@ -151,6 +155,12 @@ life_is_bare(const struct lives *l, uint32_t consumer)
 	const struct life *f = life_of(l, consumer);
 
 	return f != NULL && range_now(f).is_bare;
+}
+
+bool
+life_is_always_bare(const struct life *f)
+{
+	return !f->is_vague && !f->is_unclear && !range_now(f).is_full;
 }
 
 bool
@@ -211,6 +221,7 @@ life_clear(struct life *f)
 		former.ended_ns = LIVES_NEVER;
 	text_set(name, sizeof(name), f->name);
 	seqmap_fini(&f->taken);
+	seqmap_fini(&f->again);
 	seqmap_fini(&f->ended);
 	memset(f, 0, sizeof(*f));
 	text_set(f->name, sizeof(f->name), name);
@@ -502,9 +513,13 @@ enter_deliver(struct lives *l, const struct msg_deliver *m, struct contents *ct)
 		contents_taken(ct, m->stream, m->seq);
 	if (f == NULL)
 		return;
-	if (seqmap_add(&f->taken, m->seq, m->seq) == -ENOMEM)
+	if (seqmap_add(&f->taken, m->seq, m->seq) == -ENOMEM ||
+	    (m->delivered > 1 &&
+		seqmap_add(&f->again, m->seq, m->seq) == -ENOMEM))
 		l->no_memory = true;
 	taken_trim(f, ct);
+	/* Of those that are forgotten it may count one too many. */
+	(void)seqmap_trim(&f->again, TAKEN_RUNS);
 }
 
 /* Its client is about to ack or term it. */
@@ -601,6 +616,12 @@ life_max_ack_pending(const struct life *f)
 	return f->is_vague || f->is_unclear ? 0 : range_now(f).max_ack_pending;
 }
 
+uint64_t
+life_rate(const struct life *f)
+{
+	return f->is_vague || f->is_unclear ? 0 : range_now(f).rate;
+}
+
 /* As life_must(), of one that may also have given it up (MaxDeliver). */
 static enum life_debt
 debt_of(const struct lives *l, const struct contents *ct, const struct life *f,
@@ -680,7 +701,8 @@ life_owes(const struct lives *l, const struct contents *ct,
     const struct life *f, uint64_t asked_ns, uint64_t now_ns)
 {
 	const struct stock *st = contents_stock(ct, f->stream);
-	struct life_owed owed = {0, 0, 0, UINT64_MAX};
+	struct life_owed owed = {
+	    .again_ns = UINT64_MAX, .since_ns = UINT64_MAX};
 	const struct live *e;
 	enum life_debt debt;
 	uint64_t seq, same;
@@ -701,6 +723,11 @@ life_owes(const struct lives *l, const struct contents *ct,
 		owed.taken++;
 		if (owed.lowest == 0)
 			owed.lowest = seq;
+		if (!seqmap_find(&f->again, seq, &same))
+			continue;
+		owed.again++;
+		if (e->invoked_ns < owed.again_ns)
+			owed.again_ns = e->invoked_ns;
 	}
 	return owed;
 }

@@ -59,12 +59,13 @@ struct life_range {
 	uint64_t max_deliver;		     /* the highest; 0: one has none */
 	uint64_t max_ack_pending;	     /* likewise */
 	uint64_t ack_wait_ns;		     /* the longest */
+	uint64_t rate;			     /* as max_deliver */
 	/* Unused for so long it goes, ns; 0: one does not, as far as is known.
 	 */
 	uint64_t idle_low, idle_high;
-	unsigned policies, acks, kinds;		     /* bits by their numbers */
-	bool is_any;				     /* there was one */
-	bool is_bounded, may_go, is_memory, is_bare; /* one is */
+	unsigned policies, acks, kinds; /* bits by their numbers */
+	bool is_any;			/* there was one */
+	bool is_bounded, may_go, is_memory, is_bare, is_full; /* one is */
 	uint32_t most;		       /* replicas, where they are told */
 	bool was_single, is_as_stream; /* one has one, or no number */
 };
@@ -113,6 +114,7 @@ struct life {
 	uint64_t floor;	     /* what lies below was there before it began */
 	uint64_t until_ns;   /* the pause ends, of CLOCK_MONOTONIC */
 	struct seqmap taken; /* sequences that it has delivered */
+	struct seqmap again; /* ... more than once; the lowest are forgotten */
 	uint64_t firm;	     /* the lowest whose ack was confirmed; 0: none */
 	uint64_t held_ns;    /* every replica was seen to have it */
 	struct seqmap ended; /* sequences that it was asked to end */
@@ -160,6 +162,7 @@ bool life_is_over_for_good(const struct life *);
 /* The highest limits that it may ever have had; 0: none is known. */
 uint64_t life_max_deliver(const struct life *);
 uint64_t life_max_ack_pending(const struct life *);
+uint64_t life_rate(const struct life *); /* bits a second */
 
 /* True when it may ever have taken a subject; 0: one that is not known. */
 bool life_ever_takes(const struct life *, uint32_t subject);
@@ -170,8 +173,9 @@ bool life_acks(const struct life *, enum message_word acks);
 /* True when it may receive so (KIND_...). */
 bool life_is_of(const struct life *, enum message_word kind);
 
-/* True when what comes there may be headers alone. */
+/* True when what comes there may be, or has to be, headers alone. */
 bool life_is_bare(const struct lives *, uint32_t consumer);
+bool life_is_always_bare(const struct life *);
 
 /* Its replicas, the most that it may have had. */
 uint32_t life_replicas(const struct life *, const struct ledger *);
@@ -203,6 +207,8 @@ bool life_finds(const struct lives *, const struct contents *,
 struct life_owed {
 	uint64_t n;	   /* messages */
 	uint64_t taken;	   /* of these, delivered */
+	uint64_t again;	   /* of these, more than once ... */
+	uint64_t again_ns; /* ... of which the first was published then */
 	uint64_t lowest;   /* sequence of those; 0: none */
 	uint64_t since_ns; /* if one leader was in office; UINT64_MAX: anyhow */
 };

@@ -28,13 +28,20 @@ power_fini(struct power *p)
 	free(p->streams);
 }
 
+static uint32_t
+bit_of(uint32_t node)
+{
+	return node >= 1 && node <= CONFIG_NODES_MAX ? UINT32_C(1) << (node - 1)
+						     : 0;
+}
+
 static void
 on_settings(struct power *p, const struct msg_node_settings *m)
 {
-	if (m->node < 1 || m->node > CONFIG_NODES_MAX)
+	if (bit_of(m->node) == 0)
 		return;
-	p->always &= ~(UINT32_C(1) << (m->node - 1));
-	p->always |= (uint32_t)(m->sync_always != 0) << (m->node - 1);
+	p->always &= ~bit_of(m->node);
+	p->always |= m->sync_always != 0 ? bit_of(m->node) : 0;
 	if (m->sync_interval_ns > 0)
 		p->interval_ns = m->sync_interval_ns;
 }
@@ -142,6 +149,14 @@ doubt_late(struct power *p, uint64_t now_ns, const struct ledger *l)
 		p->late_ns = 0;
 }
 
+/* Nothing more is lost by this server after the event, but what is late. */
+static void
+end_loss(struct power *p, const struct event *ev, uint32_t bit)
+{
+	p->doomed &= ~bit;
+	p->late_ns = p->doomed != 0 ? UINT64_MAX : ev->time_ns + LATE_NS;
+}
+
 /* Another server has lost something, since all were known to be current. */
 static void
 lose(struct power *p, const struct event *ev, uint64_t whole_ns,
@@ -150,12 +165,12 @@ lose(struct power *p, const struct event *ev, uint64_t whole_ns,
 	uint32_t i;
 
 	p->cuts++;
-	p->is_wiped = ev->type == MESSAGE_STORE_WIPED;
+	p->is_wiped = ev->type != MESSAGE_POWER_LOST;
 	if (whole_ns != p->whole_ns)
 		p->together = 0;
 	p->whole_ns = whole_ns;
 	p->together++;
-	p->late_ns = ev->time_ns + LATE_NS;
+	end_loss(p, ev, 0);
 	for (i = 0; i < l->nstreams; i++)
 		if (l->streams[i].exists)
 			doubt(p, i, ev->time_ns, l);
@@ -166,8 +181,31 @@ on_lost(struct power *p, const struct event *ev, const struct ledger *l)
 {
 	const struct msg_power_lost *m = &ev->u.power_lost;
 
-	if (m->node >= 1 && m->node <= CONFIG_NODES_MAX &&
-	    (p->always & (UINT32_C(1) << (m->node - 1))) == 0)
+	if (bit_of(m->node) != 0 && (p->always & bit_of(m->node)) == 0)
+		lose(p, ev, m->whole_ns, l);
+}
+
+static void
+on_doomed(struct power *p, const struct event *ev, const struct ledger *l)
+{
+	const struct msg_store_doomed *m = &ev->u.store_doomed;
+
+	if (m->spared)
+		end_loss(p, ev, bit_of(m->node));
+	else {
+		p->doomed |= bit_of(m->node);
+		lose(p, ev, m->whole_ns, l);
+	}
+}
+
+static void
+on_wiped(struct power *p, const struct event *ev, const struct ledger *l)
+{
+	const struct msg_store_wiped *m = &ev->u.store_wiped;
+
+	if ((p->doomed & bit_of(m->node)) != 0)
+		end_loss(p, ev, bit_of(m->node));
+	else
 		lose(p, ev, m->whole_ns, l);
 }
 
@@ -190,8 +228,11 @@ power_event(struct power *p, const struct event *ev, const struct ledger *l,
 	case MESSAGE_POWER_LOST:
 		on_lost(p, ev, l);
 		break;
+	case MESSAGE_STORE_DOOMED:
+		on_doomed(p, ev, l);
+		break;
 	case MESSAGE_STORE_WIPED:
-		lose(p, ev, ev->u.store_wiped.whole_ns, l);
+		on_wiped(p, ev, l);
 		break;
 	default:
 		break;

@@ -14,7 +14,8 @@
  * on its way. Nothing is in doubt of servers that sync always.
  *
  * A server whose store is wiped has lost all, synced or not: of a minority the
- * same is in doubt; of more replicas, which is the only one, everything.
+ * same is in doubt; of more replicas, which is the only one, everything. When
+ * that takes its time (STORE_DOOMED), what comes meanwhile is in doubt, too.
  */
 #ifndef CHECK_POWER_H
 #define CHECK_POWER_H
@@ -41,6 +42,7 @@ struct power {
 	uint64_t whole_ns;
 	unsigned together;
 	bool is_wiped;	  /* the last of them lost all that it had */
+	uint32_t doomed;  /* bits of servers that will lose all, some time */
 	bool took_all;	  /* once more than a minority lost something */
 	uint64_t late_ns; /* what comes until then is in doubt; 0: nothing */
 	uint64_t recent_ns[POWER_RECENT], old_ns[POWER_OLD];

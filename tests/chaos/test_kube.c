@@ -95,7 +95,8 @@ test_no_pod(void **state)
 	"{\"name\":\"monitor\",\"containerPort\":8111}],"                      \
 	"\"volumeMounts\":[{\"name\":\"d\",\"mountPath\":\"/data\"},"          \
 	"{\"name\":\"c\",\"mountPath\":\"/etc/nats-config\"}]}],"              \
-	"\"volumes\":[{\"name\":\"c\",\"configMap\":{\"name\":\"cm\"}}]}}},"   \
+	"\"volumes\":[{\"name\":\"c\",\"configMap\":{\"name\":\"cm\"}}]}},"    \
+	"\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"d\"}}]},"         \
 	"\"status\":{\"observedGeneration\":4,\"readyReplicas\":3,"            \
 	"\"updatedReplicas\":3,\"currentRevision\":\"r1\","                    \
 	"\"updateRevision\":\"r1\"}}"
@@ -119,6 +120,18 @@ test_set(void **state)
 	assert_int_equal(s.replicas, 3);
 	assert_false(s.is_on_delete);
 	assert_true(kube_object_is_rolled(&s));
+	assert_string_equal(kube_object_claim(&s, "/data/jetstream"), "d");
+	assert_string_equal(kube_object_claim(&s, "/data"), "d");
+	assert_string_equal(kube_object_claim(&s, "/database"), "");
+	assert_string_equal(kube_object_claim(&s, "/etc/nats-config/x"), "");
+	assert_string_equal(kube_object_claim(&s, "/tmp"), "");
+	assert_string_equal(kube_object_claim(&s, ""), "");
+	/* A volume in it that goes with the pod; and all of it is one. */
+	text_set(s.mounts[1].path, sizeof(s.mounts[1].path), "/data/jetstream");
+	assert_string_equal(kube_object_claim(&s, "/data/jetstream"), "");
+	assert_string_equal(kube_object_claim(&s, "/data/other"), "d");
+	s.mounts[0].path[0] = '\0';
+	assert_string_equal(kube_object_claim(&s, "/tmp/jetstream"), "d");
 	cJSON_Delete(o);
 }
 

@@ -480,10 +480,19 @@ __wrap_chaos_child(struct chaos *c)
 	return NULL;
 }
 
+static unsigned ndoomed, nspared;
+
 void
 __wrap_child_emit(struct child *c, struct event *ev)
 {
 	(void)c;
+	if (ev->type == MESSAGE_STORE_DOOMED) {
+		assert_int_equal(ev->u.store_doomed.node, 2);
+		assert_int_equal(ev->u.store_doomed.whole_ns, 77);
+		ndoomed += !ev->u.store_doomed.spared;
+		nspared += ev->u.store_doomed.spared;
+		return;
+	}
 	assert_int_equal(ev->type, MESSAGE_SERVER_ENDED);
 	assert_true(nended < 4);
 	ended[nended++] = ev->u.server_ended;
@@ -624,6 +633,110 @@ test_ends(void **state)
 		end_container(&rows[i]);
 }
 
+bool __wrap_kube_pods_is_ready(struct cluster *, unsigned node);
+
+bool
+__wrap_kube_pods_is_ready(struct cluster *c, unsigned node)
+{
+	(void)c;
+	return node == 2;
+}
+
+#define CLAIM(uid, volume)                                                     \
+	OK_HEAD "{\"metadata\":{\"uid\":\"" uid "\"},\"spec\":{" volume "}}"
+#define VOLUME(name) "\"volumeName\":\"" name "\""
+#define OLD_CLAIM    CLAIM("a", VOLUME("pv1"))
+#define NEW_CLAIM    CLAIM("b", VOLUME("pv2"))
+#define DONE	     OK_HEAD "{}"
+#define ANOTHER	     "its pod ended, and its claim data-nats-1 is another one"
+
+struct loss {
+	const char *replies[12];
+	enum kube_store_step step; /* in the end */
+	unsigned doomed, spared;
+	const char *how; /* NULL: none */
+};
+
+/* Until nothing more is done about it; its pod ends when it is told to. */
+static void
+lose_store(const struct loss *t)
+{
+	static struct kubernetes k;
+	static struct cluster c;
+	struct kube_store *store = &k.nodes[1].store;
+	struct stub s;
+
+	memset(&k, 0, sizeof(k));
+	memset(&c, 0, sizeof(c));
+	c.state = &k;
+	c.n = 2;
+	text_set(k.ns, sizeof(k.ns), "burn");
+	store->cluster = &c;
+	store->node = 2;
+	text_set(store->claim, sizeof(store->claim), "data-nats-1");
+	k.nodes[1].is_there = true;
+	k.nodes[1].seen = (struct kube_pod){.name = "nats-1", .uid = "p"};
+	ndoomed = nspared = 0;
+	stub_open(&s, t->replies, 0);
+	k.api = open_kube(&s);
+	assert_int_equal(kube_store_lose(&c, 2, 77), 0);
+	assert_int_equal(kube_store_empty(&c, 2), -EAGAIN);
+	while (store->step != STORE_IS_KEPT && store->step < STORE_IS_NEW) {
+		store->next_ns = 0;
+		kube_store_step(&c);
+		kube_step(k.api);
+		k.nodes[1].has_ended = store->step == STORE_IS_GOING;
+		(void)usleep(1000); /* cut is fine */
+	}
+	assert_int_equal(store->step, t->step);
+	assert_int_equal(
+	    kube_store_empty(&c, 2), t->step == STORE_IS_NEW ? 0 : -EIO);
+	assert_int_equal(ndoomed, t->doomed);
+	assert_int_equal(nspared, t->spared);
+	assert_int_equal(c.refused_nodes, t->step == STORE_IS_KEPT ? 2 : 0);
+	if (t->how != NULL)
+		assert_string_equal(k.nodes[1].how, t->how);
+	kube_destroy(k.api);
+	stub_close(&s);
+}
+
+static void
+test_stores(void **state)
+{
+	static const struct loss rows[] = {
+	    {{OLD_CLAIM, DONE, DONE, STATUS(404, "no"), OLD_CLAIM,
+		 CLAIM("b", ""), NEW_CLAIM,
+		 OK_HEAD "[INF] JetStream cluster bootstrapping\n"},
+		STORE_IS_NEW, 1, 0,
+		ANOTHER "; the server says that it has no state"},
+	    /* Refused: nothing is lost. */
+	    {{STATUS(403, "no")}, STORE_IS_KEPT, 0, 0, NULL},
+	    {{STATUS(500, "etcd"), OLD_CLAIM, STATUS(500, "etcd"),
+		 STATUS(403, "no")},
+		STORE_IS_KEPT, 1, 1, NULL},
+	    /* It was deleted, but the answer was lost. */
+	    {{OLD_CLAIM, "", STATUS(404, "no"), DONE, NEW_CLAIM,
+		 OK_HEAD "[INF] Server is ready\n"},
+		STORE_IS_NEW, 1, 0,
+		ANOTHER "; its log doesn't say what was there"},
+	    {{OLD_CLAIM, DONE, DONE, NEW_CLAIM, STATUS(500, "kubelet"),
+		 STATUS(403, "no")},
+		STORE_IS_NEW, 1, 0, ANOTHER "; its log can't be read"},
+	    /* It has what it had. */
+	    {{OLD_CLAIM, DONE, DONE, CLAIM("b", VOLUME("pv1"))}, STORE_IS_OLD,
+		1, 0, ANOTHER " of the same volume"},
+	    {{OLD_CLAIM, DONE, DONE, NEW_CLAIM,
+		 OK_HEAD "[INF] JetStream cluster recovering state\n"},
+		STORE_IS_OLD, 1, 0,
+		ANOTHER ", but the server recovers a state"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		lose_store(&rows[i]);
+}
+
 static char lines[8][128];
 static unsigned nlines;
 
@@ -760,6 +873,7 @@ main(void)
 	    cmocka_unit_test(test_forget),
 	    cmocka_unit_test(test_exec),
 	    cmocka_unit_test(test_ends),
+	    cmocka_unit_test(test_stores),
 	    cmocka_unit_test(test_pod_is_gone),
 	    cmocka_unit_test(test_log_comes_later),
 	    cmocka_unit_test(test_logs),

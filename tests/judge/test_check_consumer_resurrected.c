@@ -892,6 +892,76 @@ begins_anew(void **state)
 	}
 }
 
+/* What its client got more than once, and has not ended, it counts. */
+static void
+counts_again(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 11; i++) {
+		churn_begin(&s);
+		s.terms.policy = i == 8 ? POLICY_NEW : POLICY_ALL;
+		s.terms.max_deliver = i == 9 ? 3 : 0;
+		settle(&s);
+		churn_deliver(&s, 61, 1);
+		churn_deliver(&s, 62, 1);
+		churn_deliver(&s, 61, 2);
+		if (i != 2) /* the other one came once */
+			churn_deliver(&s, 62, i == 1 ? 1 : 2);
+		if (i == 3)
+			churn_ack(&s, 62);
+		if (i == 4)
+			store_delete(&s.store, 62);
+		if (i == 5 || i == 8)
+			s.leader = "n1";
+		if (i == 10) /* by what was never answered it need not */
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_DELETE));
+		churn_pass(&s, 40 * CLOCK_S);
+		m = churn_look(&s);
+		m.ack_pending = 2;
+		m.redelivered = i == 6 ? 2 : i == 7 ? 0 : 1;
+		churn_seen(&s, &m);
+		churn_seen(&s, &m);
+		s.store.expected[ANOMALY_WRONG_STATE][VOWED] = i == 0 || i == 7;
+		s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] =
+		    i == 5 || i == 8;
+		churn_end(&s);
+	}
+}
+
+/* Its floor is not beyond its last delivery. */
+static void
+floors(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		churn_begin(&s);
+		s.terms.replicas = i == 3;
+		settle(&s);
+		churn_take(&s, 1, 60);
+		if (i == 2)
+			s.leader = "n1";
+		if (i == 3)
+			store_fault(&s.store);
+		churn_pass(&s, 2 * CLOCK_S);
+		m = churn_look(&s);
+		m.floor = m.delivered + (i != 1);
+		churn_seen(&s, &m);
+		churn_seen(&s, &m);
+		s.store.expected[ANOMALY_WRONG_STATE][VOWED] = i == 0;
+		s.store.expected[ANOMALY_WRONG_STATE][CLASS_WARNING] = i == 2;
+		churn_end(&s);
+	}
+}
+
 /* It awaits more acks than it may. */
 static void
 awaits(void **state)
@@ -1028,6 +1098,99 @@ requests(void **state)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		for (k = 0; k < 6; k++)
 			request(&rows[i], k);
+}
+
+/* What is pushed keeps to its rate: 1000 bytes a second, and ten more. */
+static void
+rates(void **state)
+{
+	static const struct {
+		uint64_t wait_s, bytes, burst;
+		bool is_told;
+	} rows[] = {
+	    {20, 30000, 0, false},
+	    {20, 33000, 0, true},
+	    {20, 33000, 1000, false},
+	    {20, 40000, 1000, true},
+	    {5, 99000, 0, false}, /* who leads it is not known yet */
+	    {60, 70000, 0, false},
+	    {60, 73000, 0, true},
+	};
+	struct event ev = {.type = MESSAGE_PUSHED};
+	struct churn_story s;
+	uint64_t made_ns;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (k = 0; k < 5; k++) {
+			churn_begin(&s);
+			if (k == 1)
+				connect_remotes(&s);
+			s.terms.kind = KIND_PUSH;
+			s.terms.rate = k == 3 ? 0 : 8000;
+			made_ns = s.store.now;
+			churn_create(&s);
+			if (k == 4) { /* it may have had a higher one */
+				s.terms.rate = 16000;
+				churn_update(&s);
+			}
+			if (k == 2) {
+				churn_pass(&s, 10 * CLOCK_S);
+				s.leader = "n1";
+			}
+			while (s.store.now + 2 * CLOCK_S <
+			       made_ns + rows[i].wait_s * CLOCK_S)
+				churn_pass(&s, CLOCK_S / 2);
+			s.store.now = made_ns + rows[i].wait_s * CLOCK_S;
+			ev.u.pushed = (struct msg_pushed){
+			    CHURN_CONSUMER, rows[i].bytes, rows[i].burst};
+			store_feed(&s.store, &ev);
+			store_feed(&s.store, &ev);
+			if (rows[i].is_told && k < 3)
+				s.store
+				    .expected[ANOMALY_LIMIT_EXCEEDED]
+					     [k > 0 ? CLASS_WARNING : VOWED] =
+				    1;
+			churn_end(&s);
+		}
+}
+
+/* Of headers alone: nothing else, and how much was left out. */
+static void
+bare(void **state)
+{
+	struct event ev = {.type = MESSAGE_BARE};
+	struct churn_story s;
+	const struct live *e;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 7; i++) {
+		churn_begin(&s);
+		s.terms.headers_only = i != 3;
+		settle(&s);
+		if (i == 4) { /* it may have been asked for the rest */
+			s.terms.headers_only = 0;
+			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
+			    churn_ask(&s, EDIT_UPDATE));
+			s.terms.headers_only = 1;
+			churn_update(&s);
+		}
+		e = contents_find(judge_contents(s.store.judge), 0, 7);
+		ev.u.bare = (struct msg_bare){.consumer = CHURN_CONSUMER,
+		    .seq = 7,
+		    .id = s.store.ids[i == 5 ? 8 : 7],
+		    .payload = i == 1 || i == 3 || i == 4,
+		    .size = 1,
+		    .stored = e->bytes + (i == 2 || i == 5)};
+		if (i == 6) /* nothing is said of its size */
+			ev.u.bare.size = ev.u.bare.stored = 0;
+		store_feed(&s.store, &ev);
+		s.store.expected[ANOMALY_CORRUPT][VOWED] =
+		    i == 1 || i == 2 || i == 6;
+		churn_end(&s);
+	}
 }
 
 /* One client at a time gets messages, while it is pinned. */
@@ -1191,10 +1354,14 @@ main(void)
 	    cmocka_unit_test(counts),
 	    cmocka_unit_test(forgets),
 	    cmocka_unit_test(begins_anew),
+	    cmocka_unit_test(counts_again),
+	    cmocka_unit_test(floors),
 	    cmocka_unit_test(awaits),
 	    cmocka_unit_test(lives),
 	    cmocka_unit_test(copies),
 	    cmocka_unit_test(requests),
+	    cmocka_unit_test(rates),
+	    cmocka_unit_test(bare),
 	    cmocka_unit_test(pins),
 	    cmocka_unit_test(pin_is_kept),
 	    cmocka_unit_test(gives_nothing),

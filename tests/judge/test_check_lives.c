@@ -610,6 +610,10 @@ see_as(struct world *w, unsigned i, const struct msg_consumer_seen *said,
 	m->delivered = v->number;
 	m->delivered_seq = v->cursor - 1;
 	m->ack_pending = forgets ? 0 : waiting(w, i);
+	for (seq = 1; seq <= w->story.last; seq++)
+		m->redelivered += v->at[seq].due_ns != 0 &&
+				  v->at[seq].count > 1 &&
+				  w->messages[seq].is_here;
 	m->floor_seq += v->cursor - 1;
 	for (seq = 1; seq < v->cursor; seq++)
 		if (v->at[seq].due_ns != 0 && w->messages[seq].is_here) {
@@ -899,6 +903,7 @@ enum plant {
 	PLANT_MORE,    /* it counts messages that are not there */
 	PLANT_FLOOR,   /* its floor is behind what is not acked */
 	PLANT_FORGET,  /* it awaits no ack of that */
+	PLANT_AGAIN,   /* it does not count what it sent again */
 	PLANT_TERMS,   /* it has another configuration */
 	PLANT_MISSING, /* it forgets the consumer */
 	PLANT_IDLE,    /* ... which was used not long ago */
@@ -926,6 +931,7 @@ static const enum anomaly_kind plant_kinds[PLANTS] = {
     [PLANT_MORE] = ANOMALY_WRONG_STATE,
     [PLANT_FLOOR] = ANOMALY_WRONG_STATE,
     [PLANT_FORGET] = ANOMALY_WRONG_STATE,
+    [PLANT_AGAIN] = ANOMALY_WRONG_STATE,
     [PLANT_TERMS] = ANOMALY_WRONG_STATE,
     [PLANT_MISSING] = ANOMALY_CONSUMER_MISSING,
     [PLANT_IDLE] = ANOMALY_CONSUMER_MISSING,
@@ -1066,6 +1072,13 @@ plant_existence(struct world *w, unsigned i, enum plant plant)
 			publish_whole(w, 1);
 			pass(w, 11 * CLOCK_S);
 			deliver(w, i);
+		}
+		if (plant == PLANT_AGAIN) {
+			publish_whole(w, 1);
+			deliver(w, i);
+			pass(w, 11 * CLOCK_S);
+			deliver(w, i);
+			said.redelivered = UINT64_MAX; /* one less */
 		}
 		said.floor_seq = plant == PLANT_FLOOR;
 		for (n = 0; n < 3; n++) {

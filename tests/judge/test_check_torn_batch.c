@@ -2,9 +2,13 @@
 /* Batches that are stored in part, and what may look like it. */
 #include "tests/stories/store_story.h"
 
-#define N     5
-#define MANY  60
-#define VOWED CLASS_VIOLATION
+#include "proto/base/text.h"
+
+#define N      5
+#define CLIENT 5
+#define NONE   ANOMALY_COUNT
+#define MANY   60
+#define VOWED  CLASS_VIOLATION
 
 static const struct msg_contents plain = {.allow_rollup = 1};
 
@@ -238,10 +242,176 @@ odd_batches(void **state)
 	store_end_with(&s, ANOMALY_TORN_BATCH, VOWED); /* it has no commit */
 }
 
+/* A fast batch, and what becomes of it. */
+struct fast_row {
+	unsigned stored;		     /* bits of its messages */
+	uint32_t upto;			     /* as the answers have it */
+	bool lets_gaps, is_other, is_turned; /* turned: two are */
+	enum anomaly_kind kind;
+};
+
+static const struct fast_row fast_rows[] = {
+    {ALL, N, false, false, false, NONE},
+    {ALL, 0, false, false, false, NONE}, /* nobody heard of it */
+    {0, 0, false, false, false, NONE},
+    {1, 0, false, false, false, NONE},
+    {1, 1, false, false, false, NONE},
+    {ALL & 7u, 2, false, false, false, NONE}, /* more than was told */
+    {5, 0, true, false, false, NONE},
+    {ALL & ~1u, 0, true, false, false, NONE},
+    {0, 1, false, false, false, ANOMALY_LOST},
+    {1, 2, false, false, false, ANOMALY_LOST},
+    {ALL & ~4u, N, false, false, false, ANOMALY_LOST},
+    {ALL & ~(1u << (N - 1)), N, false, false, false, ANOMALY_LOST},
+    {ALL & ~4u, 2, false, false, false, ANOMALY_TORN_BATCH},
+    {2, 0, false, false, false, ANOMALY_TORN_BATCH},
+    {ALL & ~1u, 0, false, false, false, ANOMALY_TORN_BATCH},
+    {ALL, N, false, true, false, ANOMALY_TORN_BATCH},
+    {ALL, N + 1, false, false, false, ANOMALY_TORN_BATCH},
+    {ALL, N, false, false, true, ANOMALY_TORN_BATCH},
+    {ALL, 0, true, false, true, ANOMALY_TORN_BATCH},
+};
+
+static void
+fast_told(struct store_story *s, const struct fast_row *row, uint64_t last_id)
+{
+	struct event ev = {.type = MESSAGE_FAST_ACK};
+
+	ev.u.fast_ack = (struct msg_fast_ack){
+	    STORE_STREAM, last_id, row->upto, !row->is_other};
+	store_feed(s, &ev);
+}
+
+static void
+play_fast(struct store_story *s, const struct fast_row *row)
+{
+	uint64_t first = message_id(CLIENT, s->counter + 1), same;
+	struct event ev = {.type = MESSAGE_FAST_BATCH};
+	unsigned i;
+
+	s->counter += N;
+	ev.u.fast_batch = (struct msg_fast_batch){
+	    STORE_STREAM, first + N - 1, N, row->lets_gaps};
+	store_feed(s, &ev);
+	store_batch_sent(s, first, N);
+	fast_told(s, row, first + N - 1);
+	for (i = 0; i < N; i++) {
+		if (i == 2) /* others publish meanwhile */
+			store_publish(s, 1);
+		if ((row->stored >> i & 1) != 0)
+			s->ids[++s->last] = first + i;
+	}
+	store_batch_not(s, MESSAGE_PUBLISH_UNKNOWN, first, N);
+	if (row->is_turned) {
+		same = s->ids[s->last];
+		s->ids[s->last] = s->ids[s->last - 1];
+		s->ids[s->last - 1] = same;
+	}
+}
+
+static void
+fast(void **state)
+{
+	struct store_story s;
+	unsigned before;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(fast_rows) / sizeof(fast_rows[0]); i++)
+		for (before = 0; before <= MANY; before += MANY / 2) {
+			store_begin(&s, &plain);
+			store_publish_many(&s, before, 5);
+			play_fast(&s, &fast_rows[i]);
+			store_publish_many(&s, MANY + 1 - before, 5);
+			store_pass(&s, 40 * CLOCK_S);
+			if (fast_rows[i].kind != NONE)
+				s.expected[fast_rows[i].kind][VOWED] = 1;
+			store_end(&s);
+		}
+}
+
+/* How many messages it has, what it is refused for, and what that is then. */
+static const struct reason {
+	uint32_t n, code;
+	const char *why;
+	bool expects, has_fault;
+	enum anomaly_class class; /* CLASS_COUNT: right */
+} reasons[] = {
+    {1001, 10199, "batch is too large: 1000 (10199)", false, false,
+	CLASS_COUNT},
+    {1000, 10199, "batch is too large: 1000 (10199)", false, false,
+	CLASS_COUNT}, /* closed by one that is not stored */
+    {999, 10199, "batch is too large: 1000 (10199)", false, false, VOWED},
+    {N, 10199, "batch is too large: 1000 (10199)", false, true, VOWED},
+    {N, 10199, "batch is too large: 4 (10199)", false, false, CLASS_COUNT},
+    {N, 10199, "batch is too large (10199)", false, false, CLASS_COUNT},
+    {N, 10071, "wrong last sequence: 9 (10071)", true, false, CLASS_COUNT},
+    {N, 10071, "wrong last sequence: 9 (10071)", false, false, VOWED},
+    {N, 10164, "wrong last sequence (10164)", false, true, VOWED},
+    {N, 10201, "duplicate message id (10201)", false, false, VOWED},
+    {N, 10201, "duplicate message id (10201)", false, true, CLASS_WARNING},
+    {N, 10176, "incomplete and was abandoned (10176)", false, false,
+	CLASS_COUNT},
+};
+
+static void
+play_reason(struct store_story *s, const struct reason *r)
+{
+	struct msg_publish_terms terms = store_terms(s, 1);
+	uint64_t first;
+	struct event ev;
+	uint32_t i;
+
+	s->counter--; /* its id is not used */
+	first = store_batch(s, r->n);
+	for (i = 0; i < r->n; i++) {
+		terms.id = first + i;
+		terms.expects_last = i == 0 && r->expects;
+		terms.last = 3; /* it is another */
+		store_sent(s, &terms);
+	}
+	for (i = 0; i < r->n; i++) {
+		ev = (struct event){.type = MESSAGE_PUBLISH_FAIL};
+		ev.u.publish_fail.id = first + i;
+		ev.u.publish_fail.attempt = 1;
+		ev.u.publish_fail.code = r->code;
+		text_set(ev.u.publish_fail.why, sizeof(ev.u.publish_fail.why),
+		    r->why);
+		store_feed(s, &ev);
+		ev = (struct event){.type = MESSAGE_PUBLISH_END};
+		ev.u.publish_end.id = first + i;
+		ev.u.publish_end.outcome = ENDED_FAILED;
+		store_feed(s, &ev);
+	}
+}
+
+static void
+refused_for_a_reason(void **state)
+{
+	struct store_story s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, 9, 1);
+		if (reasons[i].has_fault)
+			store_fault(&s);
+		play_reason(&s, &reasons[i]);
+		store_publish(&s, 1);
+		store_pass(&s, 40 * CLOCK_S);
+		if (reasons[i].class != CLASS_COUNT)
+			s.expected[ANOMALY_MISANSWERED][reasons[i].class] = 1;
+		store_end(&s);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(fast),
+	    cmocka_unit_test(refused_for_a_reason),
 	    cmocka_unit_test(outcomes),
 	    cmocka_unit_test(refused_under_fault),
 	    cmocka_unit_test(many_given_up),

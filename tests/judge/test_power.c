@@ -174,6 +174,74 @@ test_late_ack(void **state)
 	}
 }
 
+/* What a doomed server loses, and when. */
+struct doom {
+	const char *name;
+	bool is_spared, is_told; /* refused; its end was told */
+	bool is_young;		 /* acknowledged after the doom, not before */
+	uint64_t after_ns;	 /* so long after its end, or refusal */
+	enum anomaly_class class;
+};
+
+static void
+doom(struct story *s, uint64_t whole_ns, bool is_spared)
+{
+	struct msg_store_doomed *m =
+	    &story_add(s, STORY_CHAOS, MESSAGE_STORE_DOOMED)->u.store_doomed;
+
+	m->node = 1;
+	m->whole_ns = whole_ns;
+	m->spared = is_spared;
+}
+
+/* Its pod takes 40 s to end: what was current before is as safe as ever. */
+static void
+test_doom(void **state)
+{
+	const struct doom *d = *state;
+	struct msg_store_wiped *wiped;
+	struct story_verdict v;
+	uint64_t seq, whole_ns;
+	uint32_t fault;
+	struct story s;
+
+	story_init(&s, 1);
+	s.mayhem = "wipe_store";
+	story_open(&s);
+	story_rounds(&s, 10);
+	story_phase(&s, "mayhem");
+	seq = story_round(&s);
+	story_pass(&s, 6 * CLOCK_S);
+	whole_ns = s.now_ns - 2 * CLOCK_S;
+	fault = story_fault(&s, true);
+	doom(&s, whole_ns, false);
+	story_pass(&s, 20 * CLOCK_S);
+	if (d->is_young && d->after_ns == 0)
+		seq = story_round(&s);
+	story_pass(&s, 20 * CLOCK_S);
+	if (d->is_spared)
+		doom(&s, whole_ns, true);
+	else if (d->is_told) {
+		wiped = &story_add(&s, STORY_CHAOS, MESSAGE_STORE_WIPED)
+			     ->u.store_wiped;
+		wiped->node = 1;
+		wiped->whole_ns = whole_ns;
+	}
+	story_pass(&s, 1 + d->after_ns);
+	if (d->is_young && d->after_ns != 0)
+		seq = story_round(&s);
+	story_healed(&s, fault, true);
+	story_rounds(&s, 3);
+	story_pass(&s, 30 * CLOCK_S);
+	story_mark(&s, seq, STORY_GONE);
+	story_close(&s);
+	story_judge(&s, &v);
+	assert_int_equal(v.counts[ANOMALY_LOST][d->class], 1);
+	assert_int_equal(
+	    v.result.exit_code == EXIT_VIOLATION, d->class == CLASS_VIOLATION);
+	story_fini(&s);
+}
+
 /* What a server lost, when that is not known by sequences. */
 static struct event
 lost_power(void)
@@ -270,12 +338,25 @@ static const struct outage outages[] = {
 	false},
 };
 
+static const struct doom dooms[] = {
+    {"doomed: old, though it took long", false, true, false, 0,
+	CLASS_VIOLATION},
+    {"doomed: before it ended", false, true, true, 0, CLASS_DOCUMENTED},
+    {"doomed: late", false, true, true, 5 * S, CLASS_DOCUMENTED},
+    {"doomed: long after its end", false, true, true, 15 * S, CLASS_VIOLATION},
+    {"doomed: its end was never seen", false, false, true, 60 * S,
+	CLASS_DOCUMENTED},
+    {"spared: long after that", true, false, true, 15 * S, CLASS_VIOLATION},
+};
+
 #define OUTAGES (sizeof(outages) / sizeof(outages[0]))
+#define DOOMS	(sizeof(dooms) / sizeof(dooms[0]))
 
 int
 main(void)
 {
-	struct CMUnitTest tests[OUTAGES + 2] = {cmocka_unit_test(test_late_ack),
+	struct CMUnitTest tests[2 + OUTAGES + DOOMS] = {
+	    cmocka_unit_test(test_late_ack),
 	    cmocka_unit_test(test_without_sequences)};
 	size_t i;
 
@@ -283,5 +364,10 @@ main(void)
 		tests[i + 2] = (struct CMUnitTest){.name = outages[i].name,
 		    .test_func = test_outage,
 		    .initial_state = (void *)(uintptr_t)&outages[i]};
+	for (i = 0; i < DOOMS; i++)
+		tests[2 + OUTAGES + i] =
+		    (struct CMUnitTest){.name = dooms[i].name,
+			.test_func = test_doom,
+			.initial_state = (void *)(uintptr_t)&dooms[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,7 @@ put_begin(struct worker *w, const struct operation *op, struct sending *s)
 	char *fill;
 
 	s->n = 0;
+	s->reply = NULL;
 	st->ops->subject(w, op->stream, op->subject, s->subject);
 	publish_id(w, op->id, put_header(s, "Nats-Msg-Id"));
 	if (op->expects_last)
@@ -99,7 +100,7 @@ put_message(struct worker *w, const struct operation *op,
 
 	session_put_subject(&w->session, s->subject, subject);
 	status = natsMsg_Create(
-	    msg, subject, NULL, (const char *)st->data, (int)op->size);
+	    msg, subject, s->reply, (const char *)st->data, (int)op->size);
 	for (i = 0; i < s->n && status == NATS_OK; i++)
 		status = natsMsgHeader_Set(
 		    *msg, s->headers[i].key, s->headers[i].value);

@@ -16,6 +16,8 @@ struct sending {
 	} headers[PUT_HEADERS_MAX];
 	unsigned n;
 	char subject[OPERATE_SUBJECT_MAX];
+	const char
+	    *reply; /* borrowed; NULL: it goes out as a request, or has none */
 };
 
 /* The subject and the headers that an operation has. */

@@ -241,6 +241,48 @@ find_config_map(const cJSON *o, const cJSON *container, struct kube_set *s)
 }
 
 static void
+read_mounts(const cJSON *o, const cJSON *container, struct kube_set *s)
+{
+	const cJSON *claims = kube_object_at(o, "spec.volumeClaimTemplates");
+	const cJSON *mount;
+	struct kube_mount *m;
+	size_t len;
+
+	cJSON_ArrayForEach (mount, kube_object_at(container, "volumeMounts")) {
+		m = &s->mounts[s->nmounts];
+		if (s->nmounts == KUBE_MOUNTS_MAX ||
+		    !text_fits(m->path, sizeof(m->path),
+			kube_object_text(mount, "mountPath")))
+			continue;
+		for (len = strlen(m->path); len > 0 && m->path[len - 1] == '/';)
+			m->path[--len] = '\0';
+		if (find_row(claims, "metadata.name",
+			kube_object_text(mount, "name")) != NULL)
+			text_set(m->claim, sizeof(m->claim),
+			    kube_object_text(mount, "name"));
+		s->nmounts++;
+	}
+}
+
+const char *
+kube_object_claim(const struct kube_set *s, const char *path)
+{
+	const char *claim = "";
+	size_t len, best = 0;
+	unsigned i;
+
+	for (i = 0; i < s->nmounts; i++) {
+		len = strlen(s->mounts[i].path);
+		if (strncmp(path, s->mounts[i].path, len) != 0 ||
+		    (path[len] != '\0' && path[len] != '/') || len < best)
+			continue;
+		best = len;
+		claim = s->mounts[i].claim;
+	}
+	return claim;
+}
+
+static void
 read_selector(const cJSON *o, struct kube_set *s)
 {
 	const cJSON *labels = kube_object_at(o, "spec.selector.matchLabels");
@@ -298,6 +340,7 @@ kube_object_set(const cJSON *o, struct kube_set *s)
 		s->monitor_port = MONITOR_PORT;
 	find_config_path(container, s->config_path, sizeof(s->config_path));
 	find_config_map(o, container, s);
+	read_mounts(o, container, s);
 	return 0;
 }
 

@@ -16,6 +16,8 @@
 
 #define KUBE_UID_MAX	  64
 #define KUBE_SELECTOR_MAX 512
+#define KUBE_VOLUME_MAX	  256
+#define KUBE_MOUNTS_MAX	  16
 /* addresses of a pod: IPv4 and IPv6 */
 #define KUBE_IPS_MAX 2
 /* annotation with the text before our change */
@@ -46,6 +48,12 @@ struct kube_pod {
 	struct kube_exit last;
 };
 
+/* Where a volume is in the servers' container. */
+struct kube_mount {
+	char path[128];		   /* without a slash at its end */
+	char claim[KUBE_NAME_MAX]; /* of the set's templates; empty: none */
+};
+
 struct kube_set {
 	char name[KUBE_NAME_MAX], uid[KUBE_UID_MAX];
 	char current[KUBE_NAME_MAX + 16], update[KUBE_NAME_MAX + 16];
@@ -62,6 +70,8 @@ struct kube_set {
 	unsigned client_port, monitor_port; /* client_port 0: serves none */
 	char config_path[256];		    /* empty: not known */
 	char config_map[KUBE_NAME_MAX], config_key[KUBE_NAME_MAX];
+	struct kube_mount mounts[KUBE_MOUNTS_MAX];
+	unsigned nmounts;
 };
 
 struct kube_budget {
@@ -92,6 +102,12 @@ uint64_t kube_object_number(const cJSON *, const char *path);
  */
 int kube_object_pod(const cJSON *, const char *container, struct kube_pod *);
 int kube_object_set(const cJSON *, struct kube_set *);
+
+/*
+ * The template of the claim that this path of the container is on; "" when
+ * it is on none.
+ */
+const char *kube_object_claim(const struct kube_set *, const char *path);
 
 /* True when these labels have all of those (none: always). */
 bool kube_object_has_labels(const cJSON *labels, const cJSON *all_of);

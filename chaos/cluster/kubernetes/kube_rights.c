@@ -31,6 +31,9 @@ static const struct kube_right rights[RIGHTS] = {
     [RIGHT_CREATE_POLICIES] = {"create", POLICIES, ""},
     [RIGHT_DELETE_POLICIES] = {"delete", POLICIES, ""},
     [RIGHT_PATCH_PODS] = {"patch", "", "pods", ""},
+    [RIGHT_GET_LOG] = {"get", "", "pods", "log"},
+    [RIGHT_GET_CLAIMS] = {"get", "", "persistentvolumeclaims", ""},
+    [RIGHT_DELETE_CLAIMS] = {"delete", "", "persistentvolumeclaims", ""},
 };
 
 /* What each of CLUSTER_CAN_* needs. */
@@ -42,6 +45,7 @@ static const unsigned ability_rights[CLUSTER_ABILITY_COUNT] = {
     [CLUSTER_ABILITY_CUT] = RIGHTS_POLICIES,
     [CLUSTER_ABILITY_UPGRADE] = BIT(RIGHT_PATCH_SETS),
     [CLUSTER_ABILITY_ROLL] = BIT(RIGHT_PATCH_SETS),
+    [CLUSTER_ABILITY_EMPTY] = RIGHTS_STORE,
     [CLUSTER_ABILITY_DELETE] = BIT(RIGHT_DELETE_PODS),
     [CLUSTER_ABILITY_SCALE] = BIT(RIGHT_PATCH_SETS),
 };

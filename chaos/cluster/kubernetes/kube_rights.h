@@ -29,6 +29,9 @@ enum kube_right_index {
 	RIGHT_CREATE_POLICIES,
 	RIGHT_DELETE_POLICIES,
 	RIGHT_PATCH_PODS,
+	RIGHT_GET_LOG,
+	RIGHT_GET_CLAIMS,
+	RIGHT_DELETE_CLAIMS,
 	RIGHTS
 };
 #define BIT(r) (1U << (r))
@@ -41,6 +44,8 @@ enum kube_right_index {
 #define RIGHTS_POLICIES                                                        \
 	(BIT(RIGHT_LIST_POLICIES) | BIT(RIGHT_CREATE_POLICIES) |               \
 	    BIT(RIGHT_DELETE_POLICIES) | BIT(RIGHT_PATCH_PODS))
+#define RIGHTS_STORE                                                           \
+	(BIT(RIGHT_GET_LOG) | BIT(RIGHT_GET_CLAIMS) | BIT(RIGHT_DELETE_CLAIMS))
 
 /* Do we have all of these rights (bits)? */
 bool kube_rights_have(const struct cluster *, unsigned rights);

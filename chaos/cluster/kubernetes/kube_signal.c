@@ -38,8 +38,9 @@ deleted(void *arg, int status, const char *body)
 	log_warn("a pod could not be deleted: %s", c->refused);
 }
 
+/* grace: a member of DeleteOptions with its comma, or "". */
 static int
-delete_pod(struct cluster *c, unsigned node, bool is_forced)
+delete_pod(struct cluster *c, unsigned node, const char *grace, const char *how)
 {
 	struct kubernetes *k = c->state;
 	struct kube_node *p = &k->nodes[node - 1];
@@ -61,12 +62,24 @@ delete_pod(struct cluster *c, unsigned node, bool is_forced)
 	text_add(body, sizeof(body),
 	    "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",%s"
 	    "\"preconditions\":{\"uid\":\"%s\"}}",
-	    is_forced ? "\"gracePeriodSeconds\":0," : "", p->seen.uid);
-	kube_pods_told(c, node,
-	    is_forced ? "its pod was deleted with grace period 0; gone"
-		      : "its pod was deleted with its grace period; gone");
+	    grace, p->seen.uid);
+	kube_pods_told(c, node, how);
 	p->is_deleting = true;
 	return kube_request(k->api, &ask);
+}
+
+int
+kube_signal_delete(struct cluster *c, unsigned node)
+{
+	return delete_pod(
+	    c, node, "", "its pod was deleted with its grace period; gone");
+}
+
+int
+kube_signal_end_pod(struct cluster *c, unsigned node)
+{
+	return delete_pod(c, node, "\"gracePeriodSeconds\":1,",
+	    "its pod was deleted with grace period 1 s; gone");
 }
 
 /*
@@ -175,22 +188,17 @@ kube_signal_end(struct cluster *c, unsigned node, int sig)
 	const struct kube_node *p = &k->nodes[node - 1];
 
 	if (sig == SIGTERM)
-		return delete_pod(c, node, false);
+		return kube_signal_delete(c, node);
 	/*
 	 * Process 1 can't be killed from within its own container. And a
 	 * kubelet waits longer with each restart of a container, but not with a
 	 * new pod.
 	 */
 	if (!p->has_shell || p->pid <= 1 || p->seen.restarts > 1)
-		return delete_pod(c, node, true);
+		return delete_pod(c, node, "\"gracePeriodSeconds\":0,",
+		    "its pod was deleted with grace period 0; gone");
 	return end_by_signal(
 	    c, node, SIGKILL, "SIGKILL in its container, which has ended");
-}
-
-int
-kube_signal_delete(struct cluster *c, unsigned node)
-{
-	return delete_pod(c, node, false);
 }
 
 int

@@ -22,6 +22,12 @@ void kube_signal_step(struct cluster *);
 /* Is there a shell in the pods, and is the server process 1? 0 or -ENOTSUP. */
 int kube_signal_look(struct cluster *);
 
+/*
+ * Delete its pod with a grace period of a second: when it is gone, the server
+ * has ended for sure. 0 or -errno.
+ */
+int kube_signal_end_pod(struct cluster *, unsigned node);
+
 /* Commands whose answer is awaited. */
 unsigned kube_signal_open(const struct cluster *);
 

@@ -264,6 +264,11 @@ look_at_needs(struct cluster *c)
 		    c->needed_by[CLUSTER_ABILITY_ROLL]->name, k->set.name,
 		    k->set.is_on_delete ? "the update strategy OnDelete"
 					: "a partition in its update strategy");
+	else if ((c->needs & CLUSTER_CAN_EMPTY) != 0 && n < 3)
+		text_add(c->why, sizeof(c->why),
+		    "mayhem %s can't be done: of %u pods no majority is left "
+		    "that knows what streams there are",
+		    c->needed_by[CLUSTER_ABILITY_EMPTY]->name, n);
 	else if ((c->needs & CLUSTER_CAN_SCALE) != 0 && n < 3)
 		text_add(c->why, sizeof(c->why),
 		    "mayhem %s can't be done: one of %u pods less is no "

@@ -13,6 +13,7 @@
 #include "chaos/cluster/kubernetes/kube_forward.h"
 #include "chaos/cluster/kubernetes/kube_logs.h"
 #include "chaos/cluster/kubernetes/kube_object.h"
+#include "chaos/cluster/kubernetes/kube_store.h"
 #include "chaos/cluster/kubernetes/kube_watch.h"
 #include "proto/base/clock.h"
 
@@ -34,6 +35,7 @@ struct kube_node {
 	bool is_crashed;
 	struct kube_end end;
 	struct kube_logs logs;
+	struct kube_store store;
 	bool has_shell;
 	unsigned pid; /* of the server in its container; 0 not known */
 	bool is_stopped;

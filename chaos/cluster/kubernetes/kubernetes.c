@@ -5,7 +5,8 @@
  * changed. How the API is reached is in kube.h; the parts of the driver, from
  * the bottom up: kube_site.h, kube_rights.h, kube_reach.h, kube_pods.h,
  * kube_signal.h, kube_config.h, kube_reload.h, kube_set.h, kube_roll.h,
- * kube_links.h, kube_dump.h. Here is their order at the start and the end.
+ * kube_links.h, kube_store.h, kube_dump.h. Here is their order at the start and
+ * the end.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #include "chaos/cluster/kubernetes/kube_signal.h"
 #include "chaos/cluster/kubernetes/kube_site.h"
 #include "chaos/cluster/kubernetes/kube_state.h"
+#include "chaos/cluster/kubernetes/kube_store.h"
 #include "chaos/internal.h"
 #include "chaos/health.h"
 #include "chaos/monitor.h"
@@ -236,8 +238,9 @@ kubernetes_up(struct cluster *c)
 	    kube_site_find, kube_rights_all, kube_reach_rights,
 	    kube_rights_faults, look_at_set, kube_site_take, kube_reach_begin,
 	    kube_prove_begin, kube_pods_open, look_at_config, wait_healthy,
-	    look_at_names, look_at_system, kube_reload_look, kube_pods_budgets,
-	    prove_cuts, kube_signal_look, kube_config_finish};
+	    look_at_names, kube_store_look, look_at_system, kube_reload_look,
+	    kube_pods_budgets, prove_cuts, kube_signal_look,
+	    kube_config_finish};
 	size_t i;
 	int err = 0;
 
@@ -272,6 +275,7 @@ kubernetes_tend(struct cluster *c)
 	kube_roll_step(c);
 	kube_logs_step(c);
 	kube_end_step(c);
+	kube_store_step(c);
 }
 
 static void
@@ -283,6 +287,7 @@ kubernetes_down(struct cluster *c)
 	if (k->api == NULL)
 		return;
 	kube_signal_restore(c);
+	kube_store_restore(c);
 	kube_links_restore(c);
 	kube_set_restore(c);
 	kube_config_restore(c);
@@ -326,6 +331,8 @@ const struct cluster_ops cluster_kubernetes = {
     .node_start = kube_pods_start,
     .node_end = kube_signal_end,
     .node_delete = kube_signal_delete,
+    .node_lose = kube_store_lose,
+    .node_empty = kube_store_empty,
     .node_lame_duck = kube_signal_lame_duck,
     .node_reload = kube_reload_node,
     .node_pause = kube_signal_pause,

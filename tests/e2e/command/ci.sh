@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # What CI servers get: the script that runs natsburn for them, the summaries in
-# Markdown, the templates; and the image and the tarball, which work where
-# nothing else is.
+# Markdown, the templates, Kubernetes' too; and the image and the tarball, which
+# work where nothing else is.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -48,6 +48,26 @@ if python3 -c 'import yaml' 2>/dev/null; then
 		for path in sys.argv[1:]:
 		    assert yaml.safe_load(open(path, encoding="utf-8")), path
 	END
+fi
+
+# renders DIR KIND...: these, and no others.
+renders()
+{
+	local dir=$1
+
+	shift
+	kubectl kustomize "$root/scripts/k8s/$dir" >rendered 2>err ||
+		fail "kustomize $dir: $(<err)"
+	[ "$(sed -n 's/^kind: //p' rendered | sort | xargs)" = "$*" ] ||
+		fail "kustomize $dir: $(grep ^kind: rendered)"
+}
+if command -v kubectl >/dev/null; then
+	renders . ConfigMap PodDisruptionBudget Role RoleBinding Secret \
+		Service ServiceAccount StatefulSet
+	renders natsburn Job Role RoleBinding ServiceAccount
+	kubectl patch --local -o name -f "$root/scripts/k8s/hunt.yaml" \
+		--type merge -p '{}' >rendered 2>err ||
+		fail "hunt.yaml: $(<err)"
 fi
 
 # -- the tarball

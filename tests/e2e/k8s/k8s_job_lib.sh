@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
 #
-# natsburn as a Job inside the cluster: scripts/k8s/job.yaml, with a short
-# run, as the service account of scripts/k8s/rbac.yaml and no kubectl.
+# natsburn as a Job inside the cluster: a kustomization on scripts/k8s/natsburn
+# with a short run, as the service account of its Role and no kubectl.
 kit_only="images are put on its node"
 # shellcheck source=tests/e2e/k8s/k8s_lib.sh
 . "$(dirname "$0")/k8s_lib.sh"
@@ -19,18 +19,27 @@ has_ended()
 # job TEST MAYHEM [OPTION]: sets $code, writes $work/job.log.
 job()
 {
-	local name
-
-	sed "s|image: natsburn:latest|image: $job_image|
-		s|- queue-group-consumer|- $1|
-		s|--mayhem=.*|--mayhem=$2|
-		s|--duration=.*|--duration=30s|
-		${3:+s|- --duration=.*|&\n        - $3|}" \
-		"$root/scripts/k8s/job.yaml" >"$work/job.yaml"
-	name=$(kubectl create -f "$work/job.yaml" -o name) ||
-		fail "no job"
-	await 400 "the job ends" has_ended "${name#*/}"
-	kubectl logs -l "job-name=${name#*/}" --tail=-1 >"$work/job.log"
+	rm -rf "$work/overlay"
+	mkdir "$work/overlay"
+	cp -r "$root/scripts/k8s/natsburn" "$work/overlay"
+	cat >"$work/overlay/args.yaml" <<-END
+		- op: replace
+		  path: /spec/template/spec/containers/0/args
+		  value: [ run, $1, --cluster=kubernetes, "--mayhem=$2",
+		    --duration=30s, --out=/run/natsburn/run${3:+, $3} ]
+	END
+	# The kit's kubectl is of a time in which folders were no resources.
+	cat >"$work/overlay/kustomization.yaml" <<-END
+		bases: [ natsburn ]
+		images: [ { name: natsburn, newName: ${job_image%:*}, newTag: ${job_image##*:} } ]
+		patchesJson6902:
+		- path: args.yaml
+		  target: { group: batch, version: v1, kind: Job, name: natsburn }
+	END
+	kubectl delete job natsburn --ignore-not-found >/dev/null
+	kubectl apply -k "$work/overlay" >/dev/null || fail "no job"
+	await 400 "the job ends" has_ended natsburn
+	kubectl logs -l job-name=natsburn --tail=-1 >"$work/job.log"
 	say "$1, $2: exit code $code, $(grep -E '^  (rounds|faults)' \
 		"$work/job.log" | tr -s ' ' | tr '\n' ' ')"
 }

@@ -122,8 +122,7 @@ pods_ready()
 # Our own manifests: with the kit's image, volumes and API versions.
 apply_servers()
 {
-	mkdir "$work/manifests"
-	cp "$root"/scripts/k8s/*.yaml "$work/manifests"
+	cp -r "$root/scripts/k8s" "$work/manifests"
 	kubectl api-versions | grep -qx policy/v1 ||
 		sed -i 's|policy/v1$|policy/v1beta1|' "$work/manifests/pdb.yaml"
 	sed -i 's|storage: 10Gi|storage: 1Gi|' "$work/manifests/nats.yaml"

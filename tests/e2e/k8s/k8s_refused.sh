@@ -35,6 +35,10 @@ refused 3 'shape=oneway .*choose in which direction' --mayhem partition \
 refused 3 'cut=refuse .*choose how' --mayhem partition \
 	-o partition.cut=refuse
 
+natsburn_k8s doctor --mayhem wipe_store,random_reload --k8s-reach "$reach"
+expect_code 0
+grep -q '^ok *cluster .* passed' "$work/out" || fail "the doctor is not content"
+
 make_looker
 looker="--k8s-kubeconfig $work/looker"
 # shellcheck disable=SC2086
@@ -49,6 +53,13 @@ looker="--k8s-kubeconfig $work/looker"
 		$looker --mayhem partition
 	refused 3 'reach forward .* create pods/portforward' $looker \
 		--k8s-reach forward
+	looker_may deleter delete pods
+	refused 3 'wipe_store .* get pods/log, get persistentv.*, delete pers' \
+		$looker --mayhem wipe_store
+	natsburn_k8s doctor --mayhem wipe_store --k8s-reach "$reach" $looker
+	expect_code 3
+	grep -q '^BAD .*RBAC does not allow .* delete persistentv' \
+		"$work/out" || fail "the doctor says nothing: $(<"$work/out")"
 }
 
 # A budget that allows nothing.

@@ -25,6 +25,7 @@ for at in start middle end; do
 		sent_again -
 		batch_unknown -
 		batch_absent -
+		fast_part -
 		count_unknown -
 		scheduled -
 		redelivery_before_ack -

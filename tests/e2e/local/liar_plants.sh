@@ -31,6 +31,7 @@ for at in start middle end seed; do
 		redelivered_after_ack redelivered_after_ack
 		torn_batch torn_batch
 		uncommitted torn_batch
+		torn_fast torn_batch
 		wrong_count wrong_count
 		misfired misfired
 		stuck stuck

@@ -28,7 +28,7 @@ burn()
 	forget_run
 }
 
-burn atomic-batch '(.counts.messages | .BATCH > 100 and .BATCH_OK > 50 and
+burn atomic-batch '(.counts.messages | .BATCH > 100 and .BATCH_OK > 50 and .FAST_ACK > 5 and
 	.PUBLISH_OK > .BATCH_OK and .LOOK_END > 20) and
 	([.checks[] | select(.name == "wrong_count").judged][0] > 200)'
 burn counter '(.counts.messages | .PUBLISH_OK > 100 and .LOOK_END > 20) and

@@ -3,7 +3,8 @@
  * atomic-batch: messages that are stored together or not at all, of several
  * clients on the same streams, with plain publishes beside them:
  *
- *	for i in 1..N { one of { batch, two at once, give up, publish, read } }
+ *	for i in 1..N { one of { batch, two at once, give up, fast batch,
+ *	    publish, read } }
  *
  * Nothing is removed, so that what is absent in the end was never stored.
  */
@@ -11,6 +12,7 @@
 
 #define STREAMS_MAX 64
 #define LEVEL_2_12  2 /* of the API */
+#define LEVEL_2_14  3 /* fast batches */
 
 static const struct option_spec options[] = {
     {"streams", OPTION_U64, OPTION_AT(struct batch_options, plain.streams), "2",
@@ -48,10 +50,13 @@ setup(struct worker *w)
 	uint64_t n = o->plain.streams, plain = n;
 	int err = operate_require(
 	    w, LEVEL_2_12, "atomic batches came with nats-server 2.12");
+	bool are_fast = err == 0 && operate_require(w, LEVEL_2_14, "") == 0;
 
 	plain -= o->counters < n ? o->counters : n;
 	if (err == 0)
-		err = plain_setup(w, 0, plain, "\"allow_atomic\":true");
+		err = plain_setup(w, 0, plain,
+		    are_fast ? "\"allow_atomic\":true,\"allow_batched\":true"
+			     : "\"allow_atomic\":true");
 	return err < 0 ? err
 		       : plain_setup(w, plain, n,
 			     "\"allow_atomic\":true,"

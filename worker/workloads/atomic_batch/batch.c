@@ -32,28 +32,36 @@ struct member {
 	struct sending sending;
 };
 
+void
+batch_member(struct worker *w, const struct operation *op, uint64_t first,
+    uint32_t i, struct operation *out)
+{
+	const struct batch_options *o = w->options;
+	uint64_t drawn;
+
+	*out = *op;
+	out->id = first + i;
+	out->attempt = 1;
+	drawn = rng_mix(out->id ^ rng_mix(w->config.run));
+	if (i > 0) {
+		out->subject = 1 + (uint32_t)(drawn % o->plain.subjects);
+		out->expects_last = out->expects_subject = false;
+	}
+	if (!out->adds)
+		out->size =
+		    (uint32_t)(o->size[0] +
+			       (drawn >> 32) % (o->size[1] - o->size[0] + 1));
+}
+
 /* Message number i from 0 is the same each time that it is made. */
 static void
 member_make(
     struct worker *w, const struct batch *b, uint32_t i, struct member *m)
 {
-	const struct batch_options *o = w->options;
 	struct sending *s = &m->sending;
 	struct operation *op = &m->op;
-	uint64_t drawn;
 
-	*op = b->op;
-	op->id = b->first + i;
-	op->attempt = 1;
-	drawn = rng_mix(op->id ^ rng_mix(w->config.run));
-	if (i > 0) {
-		op->subject = 1 + (uint32_t)(drawn % o->plain.subjects);
-		op->expects_last = op->expects_subject = false;
-	}
-	if (!op->adds)
-		op->size =
-		    (uint32_t)(o->size[0] +
-			       (drawn >> 32) % (o->size[1] - o->size[0] + 1));
+	batch_member(w, &b->op, b->first, i, op);
 	put_begin(w, op, s);
 	text_set(put_header(s, "Nats-Batch-Id"), PUT_VALUE_MAX, b->name);
 	text_format(

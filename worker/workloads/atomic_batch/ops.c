@@ -2,7 +2,9 @@
 /* The table of operations; see atomic_batch.h. */
 #include "worker/workloads/atomic_batch/atomic_batch.h"
 
-#define LEVEL_2_12 2 /* of the API: atomic batches */
+#define LEVEL_2_12 2		 /* of the API: atomic batches */
+#define LEVEL_2_14 3		 /* fast batches */
+#define FAST_NS	   (CLOCK_S / 4) /* between two of a client */
 #define FEW	   8
 #define MANY	   100
 /*
@@ -107,6 +109,19 @@ draw_too_many(struct worker *w, struct operation *op)
 }
 
 static bool
+draw_fast(struct worker *w, struct operation *op)
+{
+	struct batch_state *s = w->state;
+	uint64_t now = clock_mono_ns();
+
+	if (batch_counts(w, op->stream) || now < s->fast_ns + FAST_NS ||
+	    !draw_batch(w, op))
+		return false;
+	s->fast_ns = now;
+	return true;
+}
+
+static bool
 draw_last(struct worker *w, struct operation *op)
 {
 	op->look = LOOK_LAST;
@@ -121,6 +136,7 @@ static const struct operate_row rows[] = {
     {"batch", 20, LEVEL_2_12, draw_batch, batch_send},
     {"two", 4, LEVEL_2_12, draw_two, batch_send_two},
     {"give-up", 3, LEVEL_2_12, draw_give_up, batch_give_up},
+    {"fast", 8, LEVEL_2_14, draw_fast, batch_send_fast},
     {"too-many", 1, LEVEL_2_12, draw_too_many, batch_send},
     {"get", 6, 0, plain_draw_get, operate_look},
     {"last", 4, 0, draw_last, operate_look},

@@ -96,6 +96,7 @@ struct churn_life {
 	uint64_t created;	       /* on the server, ns */
 	uint64_t unheard;	       /* attempts without an answer */
 	uint64_t pulls;
+	uint64_t pushed;    /* bytes of payloads, since it was made */
 	uint64_t ended_ns;  /* or left */
 	uint64_t looked_ns; /* at one that was left, last */
 	uint64_t rests_ns;  /* nobody reads it until then */
@@ -201,6 +202,13 @@ struct churn_kind churn_stream_kind(const struct worker *, uint32_t i);
  */
 uint64_t churn_subjects_of(
     const struct worker *, uint32_t i, uint32_t consumer);
+
+/* Bytes of its largest message: its payload, and room for all else. */
+uint64_t churn_stream_largest(const struct worker *);
+
+/* Bytes of a message as its stream counts them, by its payload. */
+uint32_t churn_stored(
+    const struct worker *, const char *subject, uint64_t id, uint64_t size);
 
 /* Learn what a stream's server knows, unless it is known. */
 void churn_stream_learn(struct worker *, struct churn_stream *);

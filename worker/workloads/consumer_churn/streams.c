@@ -6,12 +6,13 @@
 #include "worker/operate/operate.h"
 #include "worker/workloads/consumer_churn/consumer_churn.h"
 
-#define DEDUPE_NS (120 * CLOCK_S)
-#define LEAST	  400 /* messages of a stream */
-#define MOST	  2000
-#define BACKLOG	  1500 /* of one that drops what was acked */
-#define FULL_MS	  10
-#define COUNT_NS  (CLOCK_S / 2)
+#define DEDUPE_NS  (120 * CLOCK_S)
+#define BESIDE_MAX 1024 /* bytes of a message beside its payload */
+#define LEAST	   400	/* messages of a stream */
+#define MOST	   2000
+#define BACKLOG	   1500 /* of one that drops what was acked */
+#define FULL_MS	   10
+#define COUNT_NS   (CLOCK_S / 2)
 
 void
 churn_stream_name(const struct worker *w, uint32_t i, char out[64])
@@ -83,6 +84,27 @@ churn_subjects_of(const struct worker *w, uint32_t i, uint32_t consumer)
 	return mine;
 }
 
+uint64_t
+churn_stream_largest(const struct worker *w)
+{
+	const struct churn_options *o = w->options;
+
+	return o->size[1] + BESIDE_MAX;
+}
+
+uint32_t
+churn_stored(
+    const struct worker *w, const char *subject, uint64_t id, uint64_t size)
+{
+	char text[PUBLISH_ID_MAX];
+
+	publish_id(w, id, text);
+	return (uint32_t)payload_stored(
+	    strlen(subject) + strlen(text) + size +
+		strlen("NATS/1.0\r\nNats-Msg-Id: \r\n\r\n"),
+	    true, setup_storage(w) == js_MemoryStorage);
+}
+
 static void
 write_config(const struct worker *w, uint32_t i, char text[OPERATE_TEXT_MAX])
 {
@@ -96,11 +118,13 @@ write_config(const struct worker *w, uint32_t i, char text[OPERATE_TEXT_MAX])
 	text_add(text, OPERATE_TEXT_MAX,
 	    "{\"name\":\"%s\",\"subjects\":[\"%s\"],\"retention\":\"%s\","
 	    "\"max_consumers\":-1,\"max_msgs\":%lld,\"max_bytes\":-1,"
+	    "\"max_msg_size\":%llu,"
 	    "\"discard\":\"old\",\"storage\":\"%s\",\"num_replicas\":%llu,"
 	    "\"duplicate_window\":%llu,\"allow_direct\":true}",
 	    name, subject, words[kind.retention],
 	    kind.messages != 0 ? (long long)kind.messages : -1,
-	    w->config.storage, (unsigned long long)w->config.replicas,
+	    (unsigned long long)churn_stream_largest(w), w->config.storage,
+	    (unsigned long long)w->config.replicas,
 	    (unsigned long long)DEDUPE_NS);
 }
 
@@ -181,17 +205,11 @@ tell_terms(struct worker *w, const struct publication *p, uint32_t subject)
 {
 	struct event ev = {.type = MESSAGE_PUBLISH_TERMS};
 	struct msg_publish_terms *m = &ev.u.publish_terms;
-	char id[PUBLISH_ID_MAX];
-	size_t bytes;
 
-	publish_id(w, p->id, id);
-	bytes = strlen(p->subject) + strlen(id) + p->size +
-		strlen("NATS/1.0\r\nNats-Msg-Id: \r\n\r\n");
 	m->stream = p->stream;
 	m->id = p->id;
 	m->subject = subject;
-	m->stored = (uint32_t)payload_stored(
-	    bytes, true, setup_storage(w) == js_MemoryStorage);
+	m->stored = churn_stored(w, p->subject, p->id, p->size);
 	child_emit(&w->child, &ev);
 }
 

@@ -179,6 +179,26 @@ read_headers(const struct worker *w, natsMsg *msg, struct payload *p)
 	return *end == '\0';
 }
 
+/* Tell what came in place of a payload that was left out. */
+static void
+tell_bare(struct worker *w, const struct consumption *c, natsMsg *msg)
+{
+	struct event ev = {.type = MESSAGE_BARE};
+	struct msg_bare *m = &ev.u.bare;
+	const char *size = "";
+
+	*m = (struct msg_bare){.stream = c->stream,
+	    .consumer = c->consumer,
+	    .seq = c->delivery.seq,
+	    .id = c->payload.id,
+	    .payload = (uint32_t)natsMsg_GetDataLength(msg)};
+	if (natsMsgHeader_Get(msg, "Nats-Msg-Size", &size) == NATS_OK &&
+	    text_to_u64(size, UINT32_MAX, &m->size) == 0)
+		m->stored = churn_stored(
+		    w, natsMsg_GetSubject(msg), c->payload.id, m->size);
+	child_emit(&w->child, &ev);
+}
+
 /* Tell of a delivery: false when it is none. */
 static bool
 tell_taken(struct worker *w, const struct round *r, struct consumption *c,
@@ -194,6 +214,7 @@ tell_taken(struct worker *w, const struct round *r, struct consumption *c,
 	c->intact = read_headers(w, msg, &c->payload);
 	tell_reconnects(w); /* it may have come by the new one */
 	tell_delivery(w, c);
+	tell_bare(w, c, msg);
 	return true;
 }
 
@@ -240,6 +261,7 @@ take_message(struct worker *w, struct round *r, natsMsg *msg)
 	note_pin(r, msg);
 	r->messages++;
 	r->bytes += counted_bytes(msg);
+	r->at->life.pushed += (uint64_t)natsMsg_GetDataLength(msg);
 	s->batch[s->n++] = msg;
 }
 
@@ -315,6 +337,17 @@ tell_request_over(struct worker *w, const struct round *r)
 	m->bytes = r->bytes;
 	m->waited_ns = clock_mono_ns() - r->begun_ns;
 	text_set(m->why, sizeof(m->why), r->why);
+	child_emit(&w->child, &ev);
+}
+
+static void
+tell_pushed(struct worker *w, const struct round *r)
+{
+	struct event ev = {.type = MESSAGE_PUSHED};
+
+	ev.u.pushed = (struct msg_pushed){.consumer = r->at->consumer,
+	    .bytes = r->at->life.pushed,
+	    .burst = churn_stream_largest(w)};
 	child_emit(&w->child, &ev);
 }
 
@@ -594,6 +627,8 @@ churn_take(
 			tell_pin(w, &r);
 		tell_request_over(w, &r);
 	}
+	if (p->life.terms.rate != 0)
+		tell_pushed(w, &r);
 	child_flush(&w->child);
 	if (is_refusal(&r))
 		session_backoff(&s->pause, &w->child);

@@ -10,7 +10,8 @@
 #define NESTING_MAX 4
 #define WAITS	    3 /* of a list: once, twice, and three times the first */
 #define TIME_MAX    48
-#define NEAR	    300 /* sequences */
+#define NEAR	    300			 /* sequences */
+#define RATE_LEAST  (UINT64_C(8) * 4096) /* bits a second */
 
 static uint64_t
 below(struct worker *w, uint64_t n)
@@ -146,6 +147,10 @@ churn_terms_draw(struct worker *w, struct msg_consumer_terms *c)
 		c->replicas = 1;
 	c->is_memory = below(w, 8) == 0;
 	c->headers_only = below(w, 12) == 0;
+	/* A work queue whose consumer is slow would be full for long. */
+	if (c->kind == KIND_PUSH && !c->headers_only &&
+	    is_free(&s->streams[c->stream]) && below(w, 5) == 0)
+		c->rate = RATE_LEAST * (1 + below(w, 2));
 }
 
 void
@@ -285,6 +290,9 @@ churn_terms_write(const struct worker *w, const struct churn_life *l,
 		    (unsigned long long)CHURN_PIN_NS);
 	if (c->is_memory)
 		text_add(out, CHURN_CONFIG_MAX, ",\"mem_storage\":true");
+	if (c->rate != 0)
+		text_add(out, CHURN_CONFIG_MAX, ",\"rate_limit_bps\":%llu",
+		    (unsigned long long)c->rate);
 	if (c->headers_only)
 		text_add(out, CHURN_CONFIG_MAX, ",\"headers_only\":true");
 	if (s->streams[c->stream].level >= CHURN_2_10)

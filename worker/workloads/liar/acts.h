@@ -65,7 +65,8 @@ struct act {
 	/* Consumer sequence; or how long it takes, ns; or the first answer. */
 	uint64_t number;
 	uint32_t count; /* attempt, delivery count, outcome, messages */
-	bool flag; /* duplicate; the fault stops the clock; was not healed */
+	/* duplicate; a fast batch; the fault stops the clock; was not healed */
+	bool flag;
 	int64_t stamp_ns;
 	const char *text;
 	void (*how)(struct worker *); /* ACT_BREAK */
@@ -106,6 +107,9 @@ void act_end(struct story *, uint64_t counter, enum outcome);
 
 /* So many messages of a batch begin: the counter of the first. */
 uint64_t act_batch(struct story *, uint32_t n);
+
+/* The same of a fast batch, which ends at a gap. */
+uint64_t act_fast(struct story *, uint32_t n);
 
 /* Its commit is not answered; and so many of its messages are stored. */
 void act_batch_commit(struct story *, uint64_t first, uint32_t n);

@@ -135,6 +135,17 @@ legal_batch_absent(struct story *st)
 	act_round(st);
 }
 
+/* A fast batch of which nobody hears is stored in part, from its first on. */
+static void
+legal_fast_part(struct story *st)
+{
+	uint64_t first = act_fast(st, 3);
+
+	act_batch_commit(st, first, 3);
+	act_batch_store(st, first, 2);
+	act_round(st);
+}
+
 /* One that was never answered counts. */
 static void
 legal_count_unknown(struct story *st)
@@ -319,6 +330,7 @@ legal_memory_loss(struct story *st)
 	X(sent_again, 1, legal_sent_again)                                     \
 	X(batch_unknown, 1, legal_batch_unknown)                               \
 	X(batch_absent, 1, legal_batch_absent)                                 \
+	X(fast_part, 1, legal_fast_part)                                       \
 	X(count_unknown, 2, legal_count_unknown)                               \
 	X(scheduled, 1, legal_scheduled)                                       \
 	X(redelivery_before_ack, 1, legal_redelivery_before_ack)               \

@@ -117,10 +117,16 @@ attempt_of(const struct worker *w, const struct act *a)
 static void
 play_batch(struct worker *w, const struct act *a)
 {
-	struct event ev = {.type = MESSAGE_BATCH};
+	struct event ev = {
+	    .type = a->flag ? MESSAGE_FAST_BATCH : MESSAGE_BATCH};
 
-	ev.u.batch.id = id_of(a->counter);
-	ev.u.batch.count = a->count;
+	if (a->flag) {
+		ev.u.fast_batch.id = id_of(a->counter);
+		ev.u.fast_batch.count = a->count;
+	} else {
+		ev.u.batch.id = id_of(a->counter);
+		ev.u.batch.count = a->count;
+	}
 	child_emit(&w->child, &ev);
 }
 

@@ -238,6 +238,18 @@ plant_uncommitted(struct story *st)
 	act_round(st);
 }
 
+/* A fast batch goes on behind a message that is not stored. */
+static void
+plant_torn_fast(struct story *st)
+{
+	uint64_t first = act_fast(st, 3);
+
+	act_batch_commit(st, first, 3);
+	act_batch_store(st, first, 1);
+	act_batch_store(st, first + 2, 1);
+	act_round(st);
+}
+
 /* Who reads it sees another value than its publisher was told. */
 static void
 plant_wrong_count(struct story *st)
@@ -346,6 +358,7 @@ plant_exit_acking(struct story *st)
 	    plant_redelivered_after_ack)                                       \
 	X(torn_batch, 1, plant_torn_batch)                                     \
 	X(uncommitted, 1, plant_uncommitted)                                   \
+	X(torn_fast, 1, plant_torn_fast)                                       \
 	X(wrong_count, 1, plant_wrong_count)                                   \
 	X(misfired, 1, plant_misfired)                                         \
 	X(stuck, 1, plant_stuck)                                               \
