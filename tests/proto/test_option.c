@@ -70,8 +70,8 @@ test_ranges_and_rates(void **state)
 	};
 	static const char *const bad_sizes[] = {"", "39", "1001", "50..40",
 	    "40..", "..50", "40..50..60", "40..1001", "x", "40-50", "-1..50"};
-	static const char *const bad_rates[] = {
-	    "", "501", "501/s", "/s", "5/m", "-5/s", "5/s/s", "5000000000000/s"};
+	static const char *const bad_rates[] = {"", "501", "501/s", "/s", "5/m",
+	    "-5/s", "5/s/s", "5000000000000/s"};
 	char why[OPTION_WHY_MAX], text[64];
 	size_t i;
 
