@@ -10,8 +10,7 @@
 #include "orchestrator/report/page_parts.h"
 #include "proto/json.h"
 
-#define CARDS_MAX   60 /* anomalies told in full */
-#define OPEN_MAX    3  /* of a kind that aren't folded */
+#define OPEN_MAX    3 /* of a kind that aren't folded */
 #define MOMENTS_MAX 64
 
 struct moment {
@@ -265,8 +264,10 @@ write_card(const struct page *p, const struct card *c)
 	page_put(p, json_text(a, "rule"));
 	fprintf(p->out, "</span><span>%u of ", c->nth);
 	page_count(p, json_number(a, "count"));
-	fprintf(p->out, "</span><span>at %.3f s</span></div>\n<p class=says>",
-	    json_number(a, "t"));
+	fprintf(
+	    p->out, "</span><span>at %.3f s</span><span>", json_number(a, "t"));
+	page_logs_link(p, "anomaly", c->number);
+	fputs("</span></div>\n<p class=says>", p->out);
 	page_put(p, json_text(a, "says"));
 	fputs("</p>\n", p->out);
 	if (c->nth > OPEN_MAX)
@@ -294,15 +295,15 @@ page_anomalies(const struct page *p)
 	    p->out);
 	cJSON_ArrayForEach (c.a, list) {
 		c.known = judge_anomaly(p->h->judge, i);
-		if (c.known == NULL || ++i > CARDS_MAX)
+		if (c.known == NULL || ++i > PAGE_CARDS_MAX)
 			break;
 		c.number = i;
 		c.nth = ++seen[c.known->kind][c.known->class];
 		write_card(p, &c);
 	}
-	if (n > CARDS_MAX)
+	if (n > PAGE_CARDS_MAX)
 		fprintf(p->out,
 		    "<p class=soft>%d more stand in report.json.</p>\n",
-		    n - CARDS_MAX);
+		    n - PAGE_CARDS_MAX);
 	fputs("</section>\n", p->out);
 }

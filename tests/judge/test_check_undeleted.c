@@ -85,6 +85,25 @@ read_from_behind(void **state)
 	}
 }
 
+/* The same, but it read nothing that was removed: the leader is wrong. */
+static void
+counted_too_few(void **state)
+{
+	struct event settled = {
+	    .type = MESSAGE_SETTLED, .u.settled = {.ok = 1}};
+	struct store_story s;
+
+	(void)state;
+	store_begin(&s, &plain);
+	store_publish_many(&s, MANY, 5);
+	store_delete(&s, 48);
+	store_delete(&s, 49);
+	store_feed(&s, &settled);
+	store_pass(&s, 40 * CLOCK_S);
+	s.behind = 1;
+	store_end_with(&s, ANOMALY_WRONG_STATE, VOWED);
+}
+
 static void
 unpurged(void **state)
 {
@@ -767,6 +786,7 @@ main(void)
 	    cmocka_unit_test(lost_beside_removals),
 	    cmocka_unit_test(undeleted),
 	    cmocka_unit_test(read_from_behind),
+	    cmocka_unit_test(counted_too_few),
 	    cmocka_unit_test(unpurged),
 	    cmocka_unit_test(neighbour_removed),
 	    cmocka_unit_test(keep),

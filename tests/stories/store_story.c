@@ -464,8 +464,9 @@ tally(struct store_story *s, const struct msg_scan_tally *read)
 
 	*m = *read;
 	m->stream = STORE_STREAM;
-	m->polls = 3;
-	m->same = s->behind == 0;
+	m->polls = s->behind == 0 ? 3 : 40;
+	m->lasted_ns = s->behind == 0 ? 0 : 12 * CLOCK_S;
+	m->same = 1;
 	m->last = s->end != 0 ? s->end : s->last;
 	m->first = m->read != 0 ? m->read_first : m->last + 1;
 	m->messages = m->read - s->behind;
