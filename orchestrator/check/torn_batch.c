@@ -26,11 +26,17 @@
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
+#include "orchestrator/judge/contents.h"
 #include "proto/base/array.h"
+#include "proto/refusal.h"
 
 #define GROUPS_MAX (1u << 16) /* of a process */
 #define BITS	   1024	      /* messages of a batch; servers take 1000 */
 #define WORD	   64
+
+/* Codes of refusals: too many messages; an id was there before. */
+#define TOO_LARGE   10199
+#define REPEATED_ID 10201
 
 /* A batch that was not acknowledged as a whole. */
 struct group {
@@ -283,6 +289,64 @@ was_seen(const struct group *g, uint32_t i)
 	return g->bits != NULL && (g->bits[i / WORD] >> i % WORD & 1) != 0;
 }
 
+/* Of the refusal as too large: it says how many messages are allowed. */
+static bool
+is_too_large(const struct group *g, const struct msg_publish_fail *m)
+{
+	const char *number = strstr(m->why, ": ");
+
+	/* One more may have committed them. */
+	return number == NULL || g->count + 1 > strtoul(number + 2, NULL, 10);
+}
+
+/* Does the publish, which is open, expect a last sequence? */
+static bool
+expects(const struct check *c, uint64_t id)
+{
+	const struct publishing *p = contents_publishing(c->contents, id);
+
+	return p == NULL || !p->has_terms || p->terms.expects_last ||
+	       p->terms.expects_subject;
+}
+
+/*
+ * A batch was refused for what it is not; told of each of its messages. Of an
+ * id it is a violation if one leader was steady.
+ */
+static void
+judge_reason(
+    struct check *c, const struct group *g, const struct msg_publish_fail *m)
+{
+	const struct ledger_stream *s = ledger_stream(c->ledger, g->stream);
+	struct anomaly a = {.kind = ANOMALY_MISANSWERED,
+	    .stream = g->stream,
+	    .ids = {g->id},
+	    .is_no_loss = true};
+	struct check_span span = {
+	    .what = LEADERS_STREAM, .from_ns = g->begun_ns, .to_ns = c->now_ns};
+
+	if (s == NULL || g->is_fast || m->id != first_of(g))
+		return;
+	check_judged(c, 1);
+	if ((m->code == TOO_LARGE && !is_too_large(g, m)) ||
+	    (refusal_is_wrong_last(m->code) && !expects(c, m->id))) {
+		check_raise(c, &a,
+		    "a batch of %u messages to %s was refused (\"%s\"): it has "
+		    "no more than that, and expects no last sequence",
+		    g->count, s->name, m->why);
+		return;
+	}
+	if (m->code != REPEATED_ID)
+		return;
+	a.class = CLASS_WARNING;
+	span.name = s->name;
+	span.replicas = s->replicas;
+	check_raise_steady(c, &a, &span,
+	    "a batch of %u messages to %s was refused (\"%s\"), and none of "
+	    "their ids was ever sent before",
+	    g->count, s->name, m->why);
+}
+
 /* A commit was refused, and done. */
 static void
 raise_refused(struct check *c, const struct group *g)
@@ -454,7 +518,11 @@ on_publish(struct check *c, const struct event *ev)
 		if (g->is_fast ? ++g->oks == g->count
 			       : ev->u.publish_ok.id == g->id)
 			group_forget(c->state, g);
-	} else if (ev->type == MESSAGE_PUBLISH_INVOKE && g->begun_ns == 0)
+	} else if (ev->type == MESSAGE_PUBLISH_FAIL ||
+		   ev->type == MESSAGE_PUBLISH_UNKNOWN)
+		/* They have the same fields. */
+		judge_reason(c, g, &ev->u.publish_fail);
+	else if (ev->type == MESSAGE_PUBLISH_INVOKE && g->begun_ns == 0)
 		g->begun_ns = c->now_ns;
 	else if (ev->type == MESSAGE_PUBLISH_END && g->ended_ns == 0) {
 		g->ended_ns = c->now_ns;
@@ -484,6 +552,8 @@ torn_event(struct check *c, const struct event *ev)
 		return 0;
 	case MESSAGE_PUBLISH_INVOKE:
 	case MESSAGE_PUBLISH_OK:
+	case MESSAGE_PUBLISH_FAIL:
+	case MESSAGE_PUBLISH_UNKNOWN:
 	case MESSAGE_PUBLISH_END:
 		on_publish(c, ev);
 		return 0;
@@ -525,11 +595,12 @@ torn_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_BATCH, MESSAGE_BATCH_OK,
-    MESSAGE_PUBLISH_INVOKE, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_END,
-    MESSAGE_DELIVER, MESSAGE_LOOK_SHOWN, MESSAGE_SCAN_BEGIN,
-    MESSAGE_SCAN_MESSAGE, MESSAGE_SCAN_END, MESSAGE_CONTENTS,
-    MESSAGE_PUBLISH_TERMS, MESSAGE_REMOVE_INVOKE, MESSAGE_LIMITS_INVOKE,
-    MESSAGE_FAST_BATCH, MESSAGE_FAST_ACK, 0};
+    MESSAGE_PUBLISH_INVOKE, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_FAIL,
+    MESSAGE_PUBLISH_UNKNOWN, MESSAGE_PUBLISH_END, MESSAGE_DELIVER,
+    MESSAGE_LOOK_SHOWN, MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_MESSAGE,
+    MESSAGE_SCAN_END, MESSAGE_CONTENTS, MESSAGE_PUBLISH_TERMS,
+    MESSAGE_REMOVE_INVOKE, MESSAGE_LIMITS_INVOKE, MESSAGE_FAST_BATCH,
+    MESSAGE_FAST_ACK, 0};
 
 const struct check_ops check_torn_batch = {
     .name = "torn_batch",

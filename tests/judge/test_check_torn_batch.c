@@ -2,6 +2,8 @@
 /* Batches that are stored in part, and what may look like it. */
 #include "tests/stories/store_story.h"
 
+#include "proto/base/text.h"
+
 #define N      5
 #define CLIENT 5
 #define NONE   ANOMALY_COUNT
@@ -328,11 +330,88 @@ fast(void **state)
 		}
 }
 
+/* How many messages it has, what it is refused for, and what that is then. */
+static const struct reason {
+	uint32_t n, code;
+	const char *why;
+	bool expects, has_fault;
+	enum anomaly_class class; /* CLASS_COUNT: right */
+} reasons[] = {
+    {1001, 10199, "batch is too large: 1000 (10199)", false, false,
+	CLASS_COUNT},
+    {1000, 10199, "batch is too large: 1000 (10199)", false, false,
+	CLASS_COUNT}, /* closed by one that is not stored */
+    {999, 10199, "batch is too large: 1000 (10199)", false, false, VOWED},
+    {N, 10199, "batch is too large: 1000 (10199)", false, true, VOWED},
+    {N, 10199, "batch is too large: 4 (10199)", false, false, CLASS_COUNT},
+    {N, 10199, "batch is too large (10199)", false, false, CLASS_COUNT},
+    {N, 10071, "wrong last sequence: 9 (10071)", true, false, CLASS_COUNT},
+    {N, 10071, "wrong last sequence: 9 (10071)", false, false, VOWED},
+    {N, 10164, "wrong last sequence (10164)", false, true, VOWED},
+    {N, 10201, "duplicate message id (10201)", false, false, VOWED},
+    {N, 10201, "duplicate message id (10201)", false, true, CLASS_WARNING},
+    {N, 10176, "incomplete and was abandoned (10176)", false, false,
+	CLASS_COUNT},
+};
+
+static void
+play_reason(struct store_story *s, const struct reason *r)
+{
+	struct msg_publish_terms terms = store_terms(s, 1);
+	uint64_t first;
+	struct event ev;
+	uint32_t i;
+
+	s->counter--; /* its id is not used */
+	first = store_batch(s, r->n);
+	for (i = 0; i < r->n; i++) {
+		terms.id = first + i;
+		terms.expects_last = i == 0 && r->expects;
+		terms.last = 3; /* it is another */
+		store_sent(s, &terms);
+	}
+	for (i = 0; i < r->n; i++) {
+		ev = (struct event){.type = MESSAGE_PUBLISH_FAIL};
+		ev.u.publish_fail.id = first + i;
+		ev.u.publish_fail.attempt = 1;
+		ev.u.publish_fail.code = r->code;
+		text_set(ev.u.publish_fail.why, sizeof(ev.u.publish_fail.why),
+		    r->why);
+		store_feed(s, &ev);
+		ev = (struct event){.type = MESSAGE_PUBLISH_END};
+		ev.u.publish_end.id = first + i;
+		ev.u.publish_end.outcome = ENDED_FAILED;
+		store_feed(s, &ev);
+	}
+}
+
+static void
+refused_for_a_reason(void **state)
+{
+	struct store_story s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, 9, 1);
+		if (reasons[i].has_fault)
+			store_fault(&s);
+		play_reason(&s, &reasons[i]);
+		store_publish(&s, 1);
+		store_pass(&s, 40 * CLOCK_S);
+		if (reasons[i].class != CLASS_COUNT)
+			s.expected[ANOMALY_MISANSWERED][reasons[i].class] = 1;
+		store_end(&s);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fast),
+	    cmocka_unit_test(refused_for_a_reason),
 	    cmocka_unit_test(outcomes),
 	    cmocka_unit_test(refused_under_fault),
 	    cmocka_unit_test(many_given_up),
