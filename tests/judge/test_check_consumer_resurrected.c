@@ -953,7 +953,8 @@ floors(void **state)
 			s.leader = "n1";
 		if (i == 3)
 			store_fault(&s.store);
-		/* An ack for all brought the floor of what its leader forgot. */
+		/* An ack for all brought the floor of what its leader forgot.
+		 */
 		churn_pass(&s, (i == 4 ? 60 : 2) * CLOCK_S);
 		m = churn_look(&s);
 		m.floor = m.delivered + (i != 1);
