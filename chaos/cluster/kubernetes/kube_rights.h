@@ -45,8 +45,7 @@ enum kube_right_index {
 	(BIT(RIGHT_LIST_POLICIES) | BIT(RIGHT_CREATE_POLICIES) |               \
 	    BIT(RIGHT_DELETE_POLICIES) | BIT(RIGHT_PATCH_PODS))
 #define RIGHTS_STORE                                                           \
-	(BIT(RIGHT_DELETE_PODS) | BIT(RIGHT_GET_LOG) | BIT(RIGHT_GET_CLAIMS) | \
-	    BIT(RIGHT_DELETE_CLAIMS))
+	(BIT(RIGHT_GET_LOG) | BIT(RIGHT_GET_CLAIMS) | BIT(RIGHT_DELETE_CLAIMS))
 
 /* Do we have all of these rights (bits)? */
 bool kube_rights_have(const struct cluster *, unsigned rights);

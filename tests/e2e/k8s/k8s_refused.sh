@@ -49,16 +49,17 @@ looker="--k8s-kubeconfig $work/looker"
 	refused 3 'random_reload .* create pods/exec' $looker \
 		--mayhem random_reload
 	refused 3 'pod_delete .* delete pods' $looker --mayhem pod_delete
-	refused 3 'wipe_store .* delete pods, get pods/log, get persistentv' \
+	refused 3 'partition .* list networkpolicies, create .*patch pods' \
+		$looker --mayhem partition
+	refused 3 'reach forward .* create pods/portforward' $looker \
+		--k8s-reach forward
+	looker_may deleter delete pods
+	refused 3 'wipe_store .* get pods/log, get persistentv.*, delete pers' \
 		$looker --mayhem wipe_store
 	natsburn_k8s doctor --mayhem wipe_store --k8s-reach "$reach" $looker
 	expect_code 3
 	grep -q '^BAD .*RBAC does not allow .* delete persistentv' \
 		"$work/out" || fail "the doctor says nothing: $(<"$work/out")"
-	refused 3 'partition .* list networkpolicies, create .*patch pods' \
-		$looker --mayhem partition
-	refused 3 'reach forward .* create pods/portforward' $looker \
-		--k8s-reach forward
 }
 
 # A budget that allows nothing.
