@@ -1104,6 +1104,50 @@ requests(void **state)
 			request(&rows[i], k);
 }
 
+/* A request that wants some only while there are many. */
+static void
+overflows(void **state)
+{
+	static const struct {
+		uint64_t pending, ack_pending, other; /* other: requests on */
+		uint32_t messages;
+		bool is_told;
+	} rows[] = {
+	    {1000000000, 0, 0, 1, true}, {0, 1000000000, 0, 3, true},
+	    {1000000000, 0, 0, 0, false}, {1, 0, 0, 1, false},
+	    {0, 1, 0, 1, false},
+	    {1000000000, 0, 1, 1, false}, /* of another one */
+	};
+	struct event ev = {.type = MESSAGE_PULL_MIN};
+	struct churn_story s;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (k = 0; k < 3; k++) {
+			churn_begin(&s);
+			settle(&s);
+			churn_pull(&s, 10, 0);
+			ev.u.pull_min = (struct msg_pull_min){CHURN_CONSUMER,
+			    s.pulls, rows[i].pending, rows[i].ack_pending};
+			store_feed(&s.store, &ev);
+			if (k == 1)
+				s.leader = "n1";
+			if (k == 2) /* it may have been sent again */
+				reconnect(&s);
+			churn_pass(&s, CLOCK_S);
+			if (rows[i].other != 0)
+				churn_pull(&s, 10, 0);
+			churn_pulled(&s, rows[i].messages, 1);
+			if (rows[i].is_told)
+				s.store
+				    .expected[ANOMALY_LIMIT_EXCEEDED]
+					     [k > 0 ? CLASS_WARNING : VOWED] =
+				    1;
+			churn_end(&s);
+		}
+}
+
 /* What is pushed keeps to its rate: 1000 bytes a second, and ten more. */
 static void
 rates(void **state)
@@ -1364,6 +1408,7 @@ main(void)
 	    cmocka_unit_test(lives),
 	    cmocka_unit_test(copies),
 	    cmocka_unit_test(requests),
+	    cmocka_unit_test(overflows),
 	    cmocka_unit_test(rates),
 	    cmocka_unit_test(bare),
 	    cmocka_unit_test(pins),
