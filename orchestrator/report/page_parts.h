@@ -34,6 +34,18 @@ void page_count(const struct page *, double);
 void page_ms(const struct page *, double ms);
 void page_span(const struct page *, double s);
 
+/* The role and number of the process that is this source. */
+void page_role(const struct page *, double source);
+
+/* The fault of that number, as the tree has it; NULL: it is not in it. */
+const cJSON *page_fault(const struct page *, double number);
+
+/*
+ * The events of an anomaly as a picture, if several processes had them, up to
+ * when its evidence was complete, in seconds since the load began.
+ */
+void page_lanes(const struct page *, const cJSON *anomaly, double complete);
+
 /* One cell of a table. */
 void page_cell_text(const struct page *, const char *text);
 void page_cell_count(const struct page *, double);

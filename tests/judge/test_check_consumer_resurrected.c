@@ -942,16 +942,20 @@ floors(void **state)
 	unsigned i;
 
 	(void)state;
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		churn_begin(&s);
 		s.terms.replicas = i == 3;
+		if (i == 4)
+			s.terms.acks = ACK_POLICY_ALL;
 		settle(&s);
 		churn_take(&s, 1, 60);
-		if (i == 2)
+		if (i == 2 || i == 4)
 			s.leader = "n1";
 		if (i == 3)
 			store_fault(&s.store);
-		churn_pass(&s, 2 * CLOCK_S);
+		/* An ack for all brought the floor of what its leader forgot.
+		 */
+		churn_pass(&s, (i == 4 ? 60 : 2) * CLOCK_S);
 		m = churn_look(&s);
 		m.floor = m.delivered + (i != 1);
 		churn_seen(&s, &m);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "orchestrator/report/markup.h"
+#include "orchestrator/report/page_parts.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/report/report_files.h"
 #include "proto/base/file.h"
@@ -282,6 +283,68 @@ test_logs(void **state)
 	support_dir_remove(dir);
 }
 
+static char *
+lanes(const struct history *h, const char *anomaly, double complete)
+{
+	cJSON *a = cJSON_Parse(anomaly), *tree = cJSON_CreateObject();
+	char *out = NULL;
+	size_t len;
+	struct page p = {h, tree, open_memstream(&out, &len), NULL};
+
+	assert_non_null(a);
+	assert_non_null(p.out);
+	page_lanes(&p, a, complete);
+	assert_int_equal(fclose(p.out), 0);
+	cJSON_Delete(a);
+	cJSON_Delete(tree);
+	return out;
+}
+
+static unsigned
+count(const char *text, const char *what)
+{
+	unsigned n = 0;
+
+	while ((text = strstr(text, what)) != NULL) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+/* A lane a process, its operations connected, and nothing of later. */
+static void
+test_lanes(void **state)
+{
+	static const char two[] =
+	    "{\"events\":["
+	    "{\"t\":1,\"source\":3,\"event\":\"A<\",\"id\":\"3:1\"},"
+	    "{\"t\":1.25,\"source\":4,\"event\":\"A\",\"id\":\"4:1\"},"
+	    "{\"t\":1.5,\"source\":3,\"event\":\"B\",\"id\":\"3:1\"},"
+	    "{\"t\":2,\"source\":4,\"event\":\"B\",\"id\":\"4:2\"},"
+	    "{\"t\":9,\"source\":5,\"event\":\"C\"}]}";
+	struct history h;
+	char *got;
+
+	(void)state;
+	assert_int_equal(history_init(&h, NULL, NULL), 0);
+	got = lanes(&h, two, 2.5);
+	assert_int_equal(count(got, "<text x=\"0\""), 2);
+	assert_int_equal(count(got, "<circle "), 4);
+	assert_int_equal(count(got, "class=\"span\""), 1);
+	assert_non_null(strstr(got, ">1.000000 s A&lt;</title>"));
+	assert_null(strstr(got, " C</title>"));
+	free(got);
+	/* One process alone, or nothing, is no picture. */
+	got = lanes(&h, two, 1);
+	assert_string_equal(got, "");
+	free(got);
+	got = lanes(&h, "{}", 9);
+	assert_string_equal(got, "");
+	free(got);
+	history_fini(&h);
+}
+
 int
 main(void)
 {
@@ -290,6 +353,7 @@ main(void)
 	    cmocka_unit_test(test_long_run),
 	    cmocka_unit_test(test_servers),
 	    cmocka_unit_test(test_logs),
+	    cmocka_unit_test(test_lanes),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
