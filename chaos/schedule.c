@@ -216,12 +216,7 @@ schedule_init(
 		text_set(why, CLUSTER_WHY_MAX, unread);
 		return -ENOTSUP;
 	}
-	s->at_once = (unsigned)cluster->config->mix;
-	if (s->at_once == 0)
-		s->at_once =
-		    s->n <= SCHEDULE_MIX_ALL ? s->n : SCHEDULE_MIX_OF_ALL;
-	if (s->at_once > s->n)
-		s->at_once = s->n;
+	s->at_once = mayhem_at_once(cluster->config, s->n);
 	return 0;
 }
 

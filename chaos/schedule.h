@@ -21,9 +21,7 @@
 #include "proto/child.h"
 #include "proto/recorded.h"
 
-#define SCHEDULE_MODES_MAX  DECK_MAX
-#define SCHEDULE_MIX_ALL    3 /* up to so many modes run all together */
-#define SCHEDULE_MIX_OF_ALL 2 /* of more modes, so many at once */
+#define SCHEDULE_MODES_MAX DECK_MAX
 
 enum fault_stage {
 	STAGE_NONE,

@@ -146,11 +146,12 @@ command_main(int argc, char **argv)
 	const char *word = argv[0];
 
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ||
-	    strcmp(word, "version") == 0)
+	    strcmp(word, "-v") == 0 || strcmp(word, "version") == 0)
 		return print_version();
 	if (strcmp(word, "help") == 0)
 		return help(argc > 1 ? argv[1] : NULL);
-	if (strcmp(word, "--completion") == 0)
+	if (strcmp(word, "--completion") == 0 ||
+	    strcmp(word, "completion") == 0)
 		return cmd_completion(argc - 1, argv + 1);
 	for (c = cli_commands; c->name != NULL; c++) {
 		if (strcmp(word, c->name) != 0)

@@ -16,8 +16,10 @@
 #include "proto/base/text.h"
 #include "proto/topology.h"
 
-#define ANSWER_MAX 1024
-#define LEAST_NS   (CLOCK_S / 2) /* between two faults of a mode */
+#define ANSWER_MAX  1024
+#define MIX_WHOLE   3		  /* up to so many modes run all together */
+#define MIX_OF_MANY 2		  /* of more modes, so many at once */
+#define LEAST_NS    (CLOCK_S / 2) /* between two faults of a mode */
 /* a leader that was seen later than that is known */
 #define KNOWN_NS (3 * CLOCK_S)
 
@@ -90,6 +92,14 @@ mayhem_tolerated(const struct run_config *c, unsigned n)
 	if (strcmp(c->topology, TOPOLOGY_PLAIN) != 0)
 		n = topology_home(c);
 	return n > 2 ? (n - 1) / 2 : 1;
+}
+
+unsigned
+mayhem_at_once(const struct run_config *c, unsigned n)
+{
+	uint64_t most = c->mix != 0 ? c->mix : n <= MIX_WHOLE ? n : MIX_OF_MANY;
+
+	return most < n ? (unsigned)most : n;
 }
 
 unsigned

@@ -153,6 +153,9 @@ unsigned mayhem_needs(const struct mayhem_ops *, const struct cluster_ops *);
 /* Servers that --tolerate allows to be out at once, of n; UINT_MAX: any. */
 unsigned mayhem_tolerated(const struct run_config *, unsigned n);
 
+/* How many of n modes are in force at once: the modes of a mix. */
+unsigned mayhem_at_once(const struct run_config *, unsigned n);
+
 /* Fewest servers that a fault of this mode puts out at once, of n. */
 unsigned mayhem_width(const struct mayhem_ops *, unsigned n);
 

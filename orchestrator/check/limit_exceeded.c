@@ -31,12 +31,18 @@
  * and eight bursts: each leader begins with one, and may be elected while the
  * consumer is made. From some seconds on one leader was steady.
  *
+ * Least numbers (guarantees 36): a request that wants some only while more are
+ * pending, or not acked, than any stream here has, brought some. Servers that
+ * do not know of this give it what they have: it is not judged where there are
+ * several versions.
+ *
  * Pins (guarantees 36): who got messages holds the pin for a while behind each
  * request that was answered; until then a request that does not name it gets
  * none. Changes of the consumer and of its leader may end a pin.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/order.h"
@@ -46,6 +52,7 @@
 
 #define PIN_EARLY_NS (CLOCK_S / 2) /* that a pin may end */
 #define MADE_NS	     (8 * CLOCK_S) /* who led a new consumer is known then */
+#define NEVER	     UINT64_C(1000000000) /* so many are never there */
 #define RATE_MORE_NS (10 * CLOCK_S)
 #define BURSTS	     8
 
@@ -55,7 +62,8 @@ struct limit_consumer {
 	struct order seqs; /* stream sequence: its reader and that one's turn */
 	struct msg_pull asked; /* the latest request; batch 0: none */
 	uint64_t asked_ns;
-	uint64_t pin;		   /* hash; 0: none is known */
+	uint64_t least; /* that it wants to be there; 0: any number */
+	uint64_t pin;	/* hash; 0: none is known */
 	uint64_t pin_ns, pin_life; /* asked for last; of this life */
 	uint64_t got_ns;	   /* what brought messages with it was, last */
 	uint64_t told_rate;	   /* the life of which it was told */
@@ -75,6 +83,8 @@ struct limit_state {
 	uint32_t nreaders;
 	uint64_t reconnected_ns; /* a client did, last */
 	bool has_remotes;	 /* gateways or leaf nodes, at any time */
+	char version[32];	 /* of a server; "": none is known */
+	bool is_mixed;		 /* others have had another one */
 };
 
 static void
@@ -288,8 +298,20 @@ on_pull(struct check *c, const struct msg_pull *m)
 	if (l == NULL)
 		return -ENOMEM;
 	l->asked = *m;
+	l->least = 0;
 	l->asked_ns = c->now_ns;
 	return 0;
+}
+
+static void
+on_pull_min(struct limit_state *st, const struct msg_pull_min *m)
+{
+	struct limit_consumer *l =
+	    m->consumer < st->n ? &st->consumers[m->consumer] : NULL;
+
+	if (l != NULL && l->asked.pull == m->pull)
+		l->least =
+		    m->pending > m->ack_pending ? m->pending : m->ack_pending;
 }
 
 /* What a request has brought is known. */
@@ -310,12 +332,17 @@ on_pull_end(struct check *c, const struct msg_pull_end *m)
 	    l->asked.pull != m->pull)
 		return;
 	check_judged(c, 1);
-	if (m->messages <= l->asked.batch &&
-	    (l->asked.max_bytes == 0 || m->bytes <= l->asked.max_bytes))
-		return;
 	a.stream = f->stream;
 	span = check_life_span(c, f, l->asked_ns, name);
 	span.is_no_proof = st->reconnected_ns >= l->asked_ns || st->has_remotes;
+	if (m->messages > 0 && l->least >= NEVER && !st->is_mixed)
+		check_raise_steady(c, &a, &span,
+		    "consumer %s sent %u messages to a request that wants some "
+		    "only while %llu are pending, or await their ack",
+		    f->name, m->messages, (unsigned long long)l->least);
+	if (m->messages <= l->asked.batch &&
+	    (l->asked.max_bytes == 0 || m->bytes <= l->asked.max_bytes))
+		return;
 	check_raise_steady(c, &a, &span,
 	    "consumer %s was asked for %u messages and %llu bytes at most (0: "
 	    "any), and sent %u messages and %llu bytes to the inbox of that "
@@ -406,6 +433,16 @@ on_pin(struct check *c, const struct msg_pull_pin *m)
 }
 
 static void
+on_node(struct limit_state *st, const struct msg_node *m)
+{
+	if (m->version[0] == '\0')
+		return;
+	st->is_mixed |=
+	    st->version[0] != '\0' && strcmp(st->version, m->version) != 0;
+	text_set(st->version, sizeof(st->version), m->version);
+}
+
+static void
 on_edit(struct limit_state *st, uint32_t consumer)
 {
 	if (consumer < st->n)
@@ -424,6 +461,12 @@ limit_event(struct check *c, const struct event *ev)
 		return on_pull(c, &ev->u.pull);
 	case MESSAGE_PULL_END:
 		on_pull_end(c, &ev->u.pull_end);
+		return 0;
+	case MESSAGE_NODE:
+		on_node(st, &ev->u.node);
+		return 0;
+	case MESSAGE_PULL_MIN:
+		on_pull_min(st, &ev->u.pull_min);
 		return 0;
 	case MESSAGE_PUSHED:
 		return on_pushed(c, &ev->u.pushed);
@@ -468,7 +511,7 @@ limit_fini(struct check *c)
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACKS_BEGIN,
     MESSAGE_CHILD_EXIT, MESSAGE_ADVISORY, MESSAGE_PULL, MESSAGE_PULL_END,
     MESSAGE_RECONNECTED, MESSAGE_PULL_PIN, MESSAGE_CONSUMER_EDIT,
-    MESSAGE_SERVER_REMOTES, MESSAGE_PUSHED, 0};
+    MESSAGE_SERVER_REMOTES, MESSAGE_PUSHED, MESSAGE_PULL_MIN, MESSAGE_NODE, 0};
 
 const struct check_ops check_limit_exceeded = {
     .name = "limit_exceeded",

@@ -135,11 +135,34 @@ binary_find(const char *name, char *out, size_t size)
 	return false;
 }
 
+/* A version in place of a path is one that scripts/fetch-servers has got. */
+static void
+find_version(char *path, size_t size)
+{
+	const char *const dirs[] = {
+	    getenv("NATSBURN_SERVERS_DIR"), ".cache/servers"};
+	char found[CONFIG_LIST_MAX];
+	size_t i;
+
+	if (strchr(path, '/') != NULL || access(path, F_OK) == 0)
+		return;
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		if (dirs[i] == NULL ||
+		    !text_fits(found, sizeof(found), dirs[i]) ||
+		    !text_fits_add(
+			found, sizeof(found), "/%s/nats-server", path) ||
+		    access(found, X_OK) < 0)
+			continue;
+		text_set(path, size, found);
+		return;
+	}
+}
+
 int
 binary_find_server(struct run_config *c)
 {
 	const char *list = c->server_bin;
-	char path[CONFIG_LIST_MAX];
+	char path[CONFIG_LIST_MAX], all[sizeof(c->server_bin)] = "";
 	unsigned n = 0;
 	int bad;
 
@@ -152,11 +175,16 @@ binary_find_server(struct run_config *c)
 		return EXIT_CLUSTER;
 	}
 	while (text_next_item(&list, path, sizeof(path))) {
+		find_version(path, sizeof(path));
 		bad = check_binary(path);
+		if (bad == 0 && !text_fits_add(all, sizeof(all), "%s%s",
+				    n > 0 ? "," : "", path))
+			bad = usage_error("--server-bin: is too long");
 		if (bad != 0)
 			return bad;
 		n++;
 	}
+	text_set(c->server_bin, sizeof(c->server_bin), all);
 	if (n > 1 && n > c->servers)
 		return usage_error("--server-bin: %u binaries for %llu servers",
 		    n, (unsigned long long)c->servers);

@@ -25,6 +25,7 @@
 #include "proto/json.h"
 #include "worker/worker.h"
 
+#define LOAD_HIGH   3.0 /* tasks a processor */
 #define ROOM_NEEDED ((unsigned long long)1 << 30)
 
 /* With --json, all that is said; else NULL. */
@@ -152,6 +153,29 @@ look_at_ports(void)
 	say(low == 0 || low > 12000 ? "ok" : "LOW", "ports", text);
 }
 
+/* Latencies and stalls of a host without processors to spare are its own. */
+static void
+look_at_load(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	FILE *f = fopen("/proc/loadavg", "re");
+	char text[128];
+	double load;
+	bool is_known = f != NULL && n > 0 && fscanf(f, "%lf", &load) == 1;
+
+	if (is_known)
+		text_format(text, sizeof(text),
+		    "load %.1f on %ld processor%s%s", load, n,
+		    n == 1 ? "" : "s",
+		    load > LOAD_HIGH * (double)n
+			? ": latencies and stalls will be this host's"
+			: "");
+	if (is_known)
+		say(load > LOAD_HIGH * (double)n ? "HIGH" : "ok", "load", text);
+	if (f != NULL)
+		(void)fclose(f); /* it was only read */
+}
+
 /* Programs that drivers run; what is lacking is bad if this run needs it. */
 static int
 look_at_programs(const struct run_config *c)
@@ -181,17 +205,40 @@ look_at_programs(const struct run_config *c)
 	return code;
 }
 
-/* Somebody's cluster: nothing but a run shows whether one can be made. */
+/* Nothing but a run shows whether one can be made. */
 static int
-look_at_cluster(const struct run_config *open)
+try_test(const struct run_config *open, const char *what)
 {
 	char says[TRIAL_SAYS_MAX];
-	int code;
+	int code = trial_run(open, says);
+
+	/* A test of what only newer servers have. */
+	if (code == EXIT_SKIPPED) {
+		say("none", what, says);
+		return 0;
+	}
+	say(code == 0 ? "ok" : "BAD", what, says);
+	return code;
+}
+
+/* Somebody's cluster: does it let natsburn do what the test does, or all do? */
+static int
+look_at_cluster(struct run_config *open, bool all)
+{
+	const struct workload_ops *const *w;
+	int code = 0, bad;
 
 	if (cluster_find(open->cluster)->owner != OWNER_OTHERS)
 		return 0;
-	code = trial_run(open, says);
-	say(code == 0 ? "ok" : "BAD", "cluster", says);
+	if (!all)
+		return try_test(open, "cluster");
+	for (w = workload_table; *w != NULL; w++) {
+		if ((*w)->needs_no_cluster || strcmp((*w)->name, "none") == 0)
+			continue;
+		text_set(open->test, sizeof(open->test), (*w)->name);
+		bad = try_test(open, (*w)->name);
+		code = code == 0 ? bad : code;
+	}
 	return code;
 }
 
@@ -201,6 +248,7 @@ cmd_doctor(int argc, char **argv)
 	struct run_config *c = calloc(2, sizeof(*c)), *open;
 	int code = EXIT_USAGE, bad[5], i, n;
 	const char *word = NULL;
+	bool all;
 
 	if (c == NULL)
 		return usage_error("out of memory");
@@ -214,7 +262,8 @@ cmd_doctor(int argc, char **argv)
 		usage_say("--dump-config: is for what would run; doctor looks");
 		goto out;
 	}
-	if (n == 1 && !text_fits(c->test, sizeof(c->test), word)) {
+	all = n == 1 && strcmp(word, "all") == 0;
+	if (n == 1 && !all && !text_fits(c->test, sizeof(c->test), word)) {
 		usage_say("unknown test \"%.60s\"", word);
 		goto out;
 	}
@@ -228,8 +277,9 @@ cmd_doctor(int argc, char **argv)
 		bad[1] = look_at_limits(c);
 		bad[2] = look_at_room(c);
 		look_at_ports();
+		look_at_load();
 		bad[3] = look_at_programs(c);
-		bad[4] = look_at_cluster(open);
+		bad[4] = look_at_cluster(open, all);
 		for (i = 0; i < 5 && code == 0; i++)
 			code = bad[i];
 		if (looks != NULL && print_looks(code) != 0)

@@ -14,6 +14,7 @@
 #include "orchestrator/report/term.h"
 #include "proto/base/text.h"
 #include "proto/moment.h"
+#include "proto/refusal.h"
 #include "worker/worker.h"
 
 #define WORD_MAX 320 /* bytes of a reason and more */
@@ -48,6 +49,26 @@ explain_rule(const char *word)
 	    !manual_section(MANUAL_GUARANTEES, number, &section))
 		return false;
 	manual_print(section, columns(), stdout);
+	return true;
+}
+
+/* What natsburn concludes from an error code of JetStream. */
+static bool
+explain_refusal(const char *word)
+{
+	static const char *const proves[] = {
+	    [REFUSAL_NEVER] = "by itself it proves nothing: the operation may "
+			      "have been done, or be done yet",
+	    [REFUSAL_STEADY] = "nothing was done, if there was one leader",
+	    [REFUSAL_CERTAIN] = "nothing was done",
+	};
+	uint64_t code;
+
+	if (text_to_u64(word, 10999, &code) < 0 || code < 10000)
+		return false;
+	printf("%s, an error code of JetStream in answer to a write: %s\n",
+	    word, proves[refusal_class((uint32_t)code)]);
+	print_section(MANUAL_GUARANTEES, "0");
 	return true;
 }
 
@@ -265,7 +286,8 @@ cmd_explain(int argc, char **argv)
 {
 	static bool (*const explain[])(const char *) = {explain_rule,
 	    explain_kind, explain_mode, explain_test, explain_moment,
-	    explain_driver, explain_event, explain_option, explain_row};
+	    explain_driver, explain_event, explain_option, explain_row,
+	    explain_refusal};
 	char word[WORD_MAX] = "";
 	bool is_found = false;
 	size_t k;

@@ -163,8 +163,10 @@ list_sections(const char *only, bool json)
 		json_print(o, stdout);
 	cJSON_Delete(o);
 	if (shown == 0)
-		return usage_error("list \"%s\": must be one of tests, mayhem, "
-				   "moments, checks, clusters",
+		return usage_error(
+		    "list \"%s\": must be one of tests, mayhem, "
+		    "moments, checks, clusters; natsburn explain "
+		    "tells of one of them",
 		    only);
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "orchestrator/command/binary.h"
 #include "chaos/cluster/cluster.h"
+#include "chaos/mayhem/mayhem.h"
 #include "orchestrator/command/cli.h"
 #include "orchestrator/command/folder.h"
 #include "orchestrator/command/job.h"
@@ -186,6 +187,51 @@ conclude(struct run *r)
 	return (int)r->history.result.exit_code;
 }
 
+/* Modes take turns, and a short run does not come to all of them. */
+static void
+note_mixes(const struct run_config *c)
+{
+	const char *list = c->mayhem;
+	char mode[64], wants[64];
+	unsigned n = 0, at_once;
+	uint64_t ns;
+
+	while (text_next_item(&list, mode, sizeof(mode)))
+		n++;
+	at_once = mayhem_at_once(c, n);
+	ns = (n + at_once - 1) / at_once * (c->quiet_ns + c->mix_time_ns);
+	if (at_once == n || c->duration_ns >= ns)
+		return;
+	text_from_duration(ns, wants, sizeof(wants));
+	fprintf(stderr,
+	    "%u modes, %u at a time: all of them come in --duration %s, or "
+	    "with a shorter --mix-time\n",
+	    n, at_once, wants);
+}
+
+/* What will run, in some lines. */
+static void
+greet(const struct run *r)
+{
+	const struct run_config *c = &r->config;
+	bool is_idle = strcmp(c->test, "none") == 0;
+
+	fprintf(stderr,
+	    "natsburn %s: %s%s%smayhem %s, cluster %s, seed %llu\n"
+	    "run folder %s\n",
+	    NATSBURN_VERSION, is_idle ? "" : "test ", is_idle ? "" : c->test,
+	    is_idle ? "" : ", ", c->mayhem, c->cluster,
+	    (unsigned long long)c->seed, r->dir);
+	note_mixes(c);
+	if (c->context[0] != '\0')
+		fprintf(stderr, "servers %s, context \"%s\" of the nats CLI\n",
+		    c->url, c->context);
+	if (r->metrics != NULL)
+		fprintf(stderr, "metrics at http://%.*s:%u/metrics\n",
+		    (int)(strrchr(c->metrics, ':') - c->metrics), c->metrics,
+		    metrics_port(r->metrics));
+}
+
 static int
 execute(struct run *r)
 {
@@ -193,18 +239,7 @@ execute(struct run *r)
 
 	resolve_dir(r);
 	if (!r->config.quiet)
-		fprintf(stderr,
-		    "natsburn %s: test %s, mayhem %s, cluster %s, seed %llu\n"
-		    "run folder %s\n",
-		    NATSBURN_VERSION, r->config.test, r->config.mayhem,
-		    r->config.cluster, (unsigned long long)r->config.seed,
-		    r->dir);
-	if (r->config.context[0] != '\0' && !r->config.quiet)
-		fprintf(stderr, "servers %s, context \"%s\" of the nats CLI\n",
-		    r->config.url, r->config.context);
-	if (r->metrics != NULL && !r->config.quiet)
-		fprintf(stderr, "metrics at port %u, /metrics\n",
-		    metrics_port(r->metrics));
+		greet(r);
 	/* It is held until the run ends: "cluster down" looks who does. */
 	folder = file_open_dir(r->dir);
 	err = folder < 0 ? folder : run_execute(r);

@@ -18,9 +18,10 @@ const struct cli_command cli_commands[] = {
 	"natsburn run kv-cas --clients 4 -o kv-cas.keys=2 --limit 'stall<10s'\n"
 	"natsburn run --job scripts/jobs/smoke.ini --duration 30s"},
     {"doctor", "is this host, or somebody's cluster, ready for a run?",
-	cmd_doctor, "a run", "[TEST] [options of the run]", NULL, NULL,
+	cmd_doctor, "a run", "[TEST | all] [options of the run]", NULL, NULL,
 	"natsburn doctor pipeline --mayhem all\n"
-	"natsburn doctor kv-cas --server nats://127.0.0.1:4222"},
+	"natsburn doctor kv-cas --server nats://127.0.0.1:4222\n"
+	"natsburn doctor all --context prod"},
     {"check", "judge a recorded run again", cmd_check, "a recorded run",
 	"RUN_DIR [options]", "json,quiet", NULL,
 	"natsburn check natsburn-runs/20261124T040013Z-kv-cas-28869"},

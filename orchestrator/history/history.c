@@ -213,6 +213,7 @@ history_replay(struct history *h, const char *run_dir)
 	struct journal_reader reader;
 	int err = journal_open(&reader, run_dir);
 
+	h->run_dir = run_dir;
 	if (err == 0)
 		history_read(h, &reader);
 	journal_reader_fini(&reader);

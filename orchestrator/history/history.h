@@ -23,6 +23,7 @@ struct dropped {
 
 struct history {
 	struct stats stats;
+	const char *run_dir; /* of its journal, borrowed; NULL: none */
 	struct judge *judge;
 	judge_notice *notice;
 	void *notice_arg;

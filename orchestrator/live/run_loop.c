@@ -166,6 +166,7 @@ run_prepare(struct run *r)
 		return err;
 	}
 	r->history.journal = &r->journal;
+	r->history.run_dir = r->dir;
 	retain_init(&r->retain, &r->journal, r->config.journal_keep);
 	/* The other half is for the report. */
 	r->journal.held_max = reserve_make(r->dir) / 2;

@@ -282,8 +282,10 @@ write_head(const struct page *p)
 void
 page_write(const struct history *h, const cJSON *tree, FILE *out)
 {
-	struct page p = {h, tree, out};
+	struct page p = {h, tree, out, NULL};
+	struct page_logs *logs = page_logs_read(&p);
 
+	p.logs = logs;
 	write_head(&p);
 	fputs("<body>\n", out);
 	write_header(&p);
@@ -296,6 +298,7 @@ page_write(const struct history *h, const cJSON *tree, FILE *out)
 	page_limits(&p);
 	page_faults(&p);
 	page_servers(&p);
+	page_logs(&p);
 	page_workers(&p);
 	page_settings(&p);
 	fputs("</main>\n<footer>natsburn ", out);
@@ -306,4 +309,5 @@ page_write(const struct history *h, const cJSON *tree, FILE *out)
 	    "report.json, junit.xml; the whole history: journal/."
 	    "</footer>\n<script>\n%s</script>\n</body>\n</html>\n",
 	    page_script);
+	page_logs_free(logs);
 }

@@ -10,8 +10,7 @@
 #include "orchestrator/report/page_parts.h"
 #include "proto/json.h"
 
-#define CARDS_MAX   60 /* anomalies told in full */
-#define OPEN_MAX    3  /* of a kind that aren't folded */
+#define OPEN_MAX    3 /* of a kind that aren't folded */
 #define MOMENTS_MAX 64
 
 struct moment {
@@ -29,17 +28,6 @@ moment_compare(const void *a, const void *b)
 	return (x->t > y->t) - (x->t < y->t);
 }
 
-static const cJSON *
-fault_by_number(const struct page *p, double number)
-{
-	const cJSON *f;
-
-	cJSON_ArrayForEach (f, json_get(p->tree, "faults"))
-		if (json_number(f, "fault") == number)
-			return f;
-	return NULL;
-}
-
 /* An anomaly: as the tree has it, as the judge does, and its number. */
 struct card {
 	const cJSON *a;
@@ -47,21 +35,31 @@ struct card {
 	unsigned number, nth; /* in the page; of its kind and class */
 };
 
+/*
+ * When the evidence was complete, since the load began. The tree has
+ * nanoseconds of events, and milliseconds of anomalies.
+ */
+static double
+complete_at(const struct page *p, const struct card *c)
+{
+	const struct stats *s = &p->h->stats;
+	uint64_t origin_ns = s->load_ns != 0 ? s->load_ns : s->first_ns;
+
+	return ((double)c->known->time_ns - (double)origin_ns) / 1e9 + 5e-10;
+}
+
 static size_t
 gather(const struct page *p, const struct card *c, struct moment *m)
 {
 	const struct stats *s = &p->h->stats;
 	const cJSON *a = c->a;
 	double before = ((double)s->load_ns - (double)s->first_ns) / 1e9;
-	/* The tree has nanoseconds of events, and milliseconds of anomalies. */
-	double complete =
-	    ((double)c->known->time_ns - (double)s->first_ns) / 1e9 + 5e-10;
+	double complete = complete_at(p, c);
 	const cJSON *item, *f, *events = json_get(a, "events");
 	size_t n = 0;
 
 	if (s->load_ns == 0)
 		before = 0;
-	complete -= before;
 	cJSON_ArrayForEach (item, events) {
 		if (n == MOMENTS_MAX - 18)
 			break;
@@ -71,7 +69,7 @@ gather(const struct page *p, const struct card *c, struct moment *m)
 		n++;
 	}
 	cJSON_ArrayForEach (item, json_get(a, "faults")) {
-		f = fault_by_number(p, item->valuedouble);
+		f = page_fault(p, item->valuedouble);
 		if (f == NULL || n + 2 > MOMENTS_MAX)
 			continue;
 		m[n++] = (struct moment){
@@ -125,21 +123,6 @@ write_fields(const struct page *p, const cJSON *event, bool all)
 }
 
 static void
-write_role(const struct page *p, double source)
-{
-	const struct stats *s = &p->h->stats;
-
-	if (source == 0)
-		fputs("natsburn", p->out);
-	else if (source < s->nworkers && s->workers[(size_t)source].role[0])
-		page_put(p, s->workers[(size_t)source].role);
-	else
-		fputs("process", p->out);
-	if (source > 0)
-		fprintf(p->out, " %.0f", source);
-}
-
-static void
 write_moment(
     const struct page *p, const struct moment *m, bool is_last, bool all)
 {
@@ -149,7 +132,7 @@ write_moment(
 			     : "",
 	    m->fault != NULL ? 3 : 6, m->t);
 	if (m->event != NULL) {
-		write_role(p, json_number(m->event, "source"));
+		page_role(p, json_number(m->event, "source"));
 		fputs("</td><td class=w><b>", p->out);
 		page_put(p, json_text(m->event, "event"));
 		fputs("</b></td><td class=fields>", p->out);
@@ -201,6 +184,7 @@ write_story(const struct page *p, const struct card *c)
 
 	for (i = 0; i < n; i++)
 		after += moments[i].is_after;
+	page_lanes(p, a, complete_at(p, c));
 	write_moments(p, moments, n, false, all);
 	if (json_number(a, "events_omitted") > 0)
 		fprintf(p->out,
@@ -265,8 +249,10 @@ write_card(const struct page *p, const struct card *c)
 	page_put(p, json_text(a, "rule"));
 	fprintf(p->out, "</span><span>%u of ", c->nth);
 	page_count(p, json_number(a, "count"));
-	fprintf(p->out, "</span><span>at %.3f s</span></div>\n<p class=says>",
-	    json_number(a, "t"));
+	fprintf(
+	    p->out, "</span><span>at %.3f s</span><span>", json_number(a, "t"));
+	page_logs_link(p, "anomaly", c->number);
+	fputs("</span></div>\n<p class=says>", p->out);
 	page_put(p, json_text(a, "says"));
 	fputs("</p>\n", p->out);
 	if (c->nth > OPEN_MAX)
@@ -294,15 +280,15 @@ page_anomalies(const struct page *p)
 	    p->out);
 	cJSON_ArrayForEach (c.a, list) {
 		c.known = judge_anomaly(p->h->judge, i);
-		if (c.known == NULL || ++i > CARDS_MAX)
+		if (c.known == NULL || ++i > PAGE_CARDS_MAX)
 			break;
 		c.number = i;
 		c.nth = ++seen[c.known->kind][c.known->class];
 		write_card(p, &c);
 	}
-	if (n > CARDS_MAX)
+	if (n > PAGE_CARDS_MAX)
 		fprintf(p->out,
 		    "<p class=soft>%d more stand in report.json.</p>\n",
-		    n - CARDS_MAX);
+		    n - PAGE_CARDS_MAX);
 	fputs("</section>\n", p->out);
 }

@@ -5,6 +5,7 @@
 #include "orchestrator/report/markup.h"
 #include "orchestrator/report/page_parts.h"
 #include "proto/base/text.h"
+#include "proto/json.h"
 
 void
 page_put(const struct page *p, const char *text)
@@ -88,4 +89,30 @@ void
 page_table_end(const struct page *p)
 {
 	fputs("</tbody></table></div>\n", p->out);
+}
+
+const cJSON *
+page_fault(const struct page *p, double number)
+{
+	const cJSON *f;
+
+	cJSON_ArrayForEach (f, json_get(p->tree, "faults"))
+		if (json_number(f, "fault") == number)
+			return f;
+	return NULL;
+}
+
+void
+page_role(const struct page *p, double source)
+{
+	const struct stats *s = &p->h->stats;
+
+	if (source == 0)
+		fputs("natsburn", p->out);
+	else if (source < s->nworkers && s->workers[(size_t)source].role[0])
+		page_put(p, s->workers[(size_t)source].role);
+	else
+		fputs("process", p->out);
+	if (source > 0)
+		fprintf(p->out, " %.0f", source);
 }

@@ -18,7 +18,11 @@ struct page {
 	const struct history *h;
 	const cJSON *tree;
 	FILE *out;
+	const struct page_logs *logs; /* NULL: there are none */
 };
+
+#define PAGE_CARDS_MAX	60 /* anomalies told in full */
+#define PAGE_FAULTS_MAX 200
 
 /* Text from outside, escaped. */
 void page_put(const struct page *, const char *text);
@@ -30,6 +34,18 @@ void page_count(const struct page *, double);
 void page_ms(const struct page *, double ms);
 void page_span(const struct page *, double s);
 
+/* The role and number of the process that is this source. */
+void page_role(const struct page *, double source);
+
+/* The fault of that number, as the tree has it; NULL: it is not in it. */
+const cJSON *page_fault(const struct page *, double number);
+
+/*
+ * The events of an anomaly as a picture, if several processes had them, up to
+ * when its evidence was complete, in seconds since the load began.
+ */
+void page_lanes(const struct page *, const cJSON *anomaly, double complete);
+
 /* One cell of a table. */
 void page_cell_text(const struct page *, const char *text);
 void page_cell_count(const struct page *, double);
@@ -38,12 +54,23 @@ void page_cell_count(const struct page *, double);
 void page_table_head(const struct page *, const char *columns);
 void page_table_end(const struct page *);
 
+/*
+ * What local servers wrote around the anomalies and faults that are shown: at
+ * most 40 lines each and 400 KiB in all. NULL without a folder of the run.
+ */
+struct page_logs *page_logs_read(const struct page *);
+void page_logs_free(struct page_logs *);
+
+/* A link to those of an "anomaly" or a "fault", if there are any. */
+void page_logs_link(const struct page *, const char *what, unsigned number);
+
 /* Whole sections; without anomalies theirs is left out. */
 void page_anomalies(const struct page *);
 void page_checks(const struct page *);
 void page_limits(const struct page *);
 void page_faults(const struct page *);
 void page_servers(const struct page *);
+void page_logs(const struct page *);
 void page_workers(const struct page *);
 void page_settings(const struct page *);
 

@@ -9,7 +9,6 @@
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-#define FAULTS_MAX  200
 #define WORKERS_MAX 200
 
 void
@@ -58,12 +57,15 @@ write_fault_row(const struct page *p, const cJSON *f)
 	    p->out);
 	page_cell_text(p, json_text(f, "healed_how"));
 	if (cJSON_IsTrue(json_get(f, "healed")))
-		fprintf(p->out, "<td class=n>%.3f s</td></tr>\n",
+		fprintf(p->out, "<td class=n>%.3f s</td>",
 		    json_number(f, "heal_s"));
 	else
 		fputs("<td class=n><span class=\"chip warning\">not healed"
-		      "</span></td></tr>\n",
+		      "</span></td>",
 		    p->out);
+	fputs("<td>", p->out);
+	page_logs_link(p, "fault", (unsigned)json_number(f, "fault"));
+	fputs("</td></tr>\n", p->out);
 }
 
 static void
@@ -76,18 +78,19 @@ write_fault_rows(const struct page *p)
 	    n <= 30 ? " open" : "");
 	page_table_head(p,
 	    "#fault|#at|mode|target|effect seen|verified|health seen|"
-	    "#healed after");
+	    "#healed after|log");
 	cJSON_ArrayForEach (f, list) {
-		if (shown++ == FAULTS_MAX)
+		if (shown++ == PAGE_FAULTS_MAX)
 			break;
 		write_fault_row(p, f);
 	}
 	page_table_end(p);
-	if (n > FAULTS_MAX)
+	if (n > PAGE_FAULTS_MAX)
 		fprintf(p->out,
 		    "<p class=soft>The first %d of %.0f; more stand in "
 		    "report.json.</p>\n",
-		    FAULTS_MAX, n + json_number(p->tree, "faults_omitted"));
+		    PAGE_FAULTS_MAX,
+		    n + json_number(p->tree, "faults_omitted"));
 	fputs("</details>\n", p->out);
 }
 

@@ -7,6 +7,7 @@
 #include "proto/base/text.h"
 
 #define NAMES_MAX 96 /* most rows that a "did you mean" looks at */
+#define FEW	  40 /* names that are all said */
 
 static uint64_t *
 place_u64(const struct option_spec *row, void *base)
@@ -202,10 +203,10 @@ set_rate(const struct option_spec *row, void *base, const char *value,
 	char number[24];
 	uint64_t v;
 
-	if (len > 2 && len < sizeof(number) &&
-	    strcmp(value + len - 2, "/s") == 0)
+	/* Nobody means anything else without it. */
+	if (len > 2 && strcmp(value + len - 2, "/s") == 0)
 		len -= 2;
-	else if (strcmp(value, "0") != 0)
+	if (len >= sizeof(number))
 		len = 0;
 	text_set(number, len + 1, value); /* cut where it ends */
 	if (text_to_u64(number, row->max, &v) == 0 && v >= row->min) {
@@ -256,7 +257,7 @@ unknown_option(const struct option_spec *rows, const char *prefix,
     const char *name, char *why)
 {
 	const char *names[NAMES_MAX], *near;
-	size_t n;
+	size_t i, n;
 
 	for (n = 0; rows[n].name != NULL && n < NAMES_MAX; n++)
 		names[n] = rows[n].name;
@@ -266,6 +267,9 @@ unknown_option(const struct option_spec *rows, const char *prefix,
 	if (near != NULL)
 		text_add(
 		    why, OPTION_WHY_MAX, "; did you mean %s%s?", prefix, near);
+	for (i = 0; near == NULL && n <= FEW && i < n; i++)
+		text_add(why, OPTION_WHY_MAX, "%s%s",
+		    i == 0 ? "; there are " : ", ", names[i]);
 	return -ENOENT;
 }
 

@@ -70,8 +70,8 @@ test_ranges_and_rates(void **state)
 	};
 	static const char *const bad_sizes[] = {"", "39", "1001", "50..40",
 	    "40..", "..50", "40..50..60", "40..1001", "x", "40-50", "-1..50"};
-	static const char *const bad_rates[] = {
-	    "", "5", "501/s", "/s", "5/m", "-5/s", "5/s/s", "5000000000000/s"};
+	static const char *const bad_rates[] = {"", "501", "501/s", "/s", "5/m",
+	    "-5/s", "5/s/s", "5000000000000/s"};
 	char why[OPTION_WHY_MAX], text[64];
 	size_t i;
 
@@ -84,6 +84,9 @@ test_ranges_and_rates(void **state)
 	assert_string_equal(text, "40..1000");
 	assert_int_equal(option_set(rows, &b, "", "rate", "500/s", why), 0);
 	assert_true(b.rate == 500);
+	assert_int_equal(option_set(rows, &b, "", "rate", "7", why), 0);
+	assert_true(b.rate == 7);
+	assert_int_equal(option_set(rows, &b, "", "rate", "500", why), 0);
 	option_get(&rows[1], &b, text, sizeof(text));
 	assert_string_equal(text, "500/s");
 	for (i = 0; i < sizeof(bad_sizes) / sizeof(bad_sizes[0]); i++) {

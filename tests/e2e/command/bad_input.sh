@@ -304,7 +304,7 @@ cluster()
 		--json --out "$work/skipped"
 	expect_code 3
 	expect '.verdict == "skipped" and (.reasons[0] |
-		test("rolling_restart can.t be done with --cluster external"))' \
+		test("mayhem rolling_restart on .* needs --unit, .*--monitor"))' \
 		"the reason" "$work/skipped/report.json"
 
 	# An executable that is no nats-server.

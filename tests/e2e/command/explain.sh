@@ -29,6 +29,7 @@ explains 'NATSBURN_SETTLE_TIMEOUT' --settle-timeout
 for number in 0 1 2 3 4 64 69 70 130; do
 	explains "$number" "$number"
 done
+explains 'if there was one leader' 10071
 refuse 64 'explain "losst": .*did you mean lost\?' explain losst
 refuse 64 'explain "xyzzy-plugh": no kind' explain xyzzy-plugh
 refuse 64 'explain what\?' explain

@@ -28,6 +28,7 @@ for at in start middle end; do
 		fast_part -
 		count_unknown -
 		scheduled -
+		bare -
 		redelivery_before_ack -
 		late_delivery -
 		unknown_ack -

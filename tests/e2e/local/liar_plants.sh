@@ -34,6 +34,7 @@ for at in start middle end seed; do
 		torn_fast torn_batch
 		wrong_count wrong_count
 		misfired misfired
+		bare corrupt
 		stuck stuck
 		op_timeout op_timeout
 		not_recovered not_recovered

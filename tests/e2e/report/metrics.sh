@@ -31,7 +31,8 @@ has_rounds()
 
 is_port()
 {
-	port=$(sed -n 's/^metrics at port \([0-9]*\),.*/\1/p' "$work/err")
+	port=$(sed -n 's|^metrics at http://.*:\([0-9]*\)/metrics$|\1|p' \
+		"$work/err")
 	[ -n "$port" ]
 }
 

@@ -32,7 +32,11 @@ contents()
 		.anomalies[].says, .anomalies[].kind, .checks[].name,
 		.servers[].name, .workers[].role, .client_library'
 	if grep -q '<svg' "$page" && command -v xmllint >/dev/null; then
-		sed -n '/<svg/,/<\/svg>/p' "$page" >"$work/$1.svg"
+		{
+			echo '<all>'
+			sed -n '/<svg/,/<\/svg>/p' "$page"
+			echo '</all>'
+		} >"$work/$1.svg"
 		xmllint --noout "$work/$1.svg" || fail "$1: not well-formed"
 	fi
 	sed -n '/id=series>/,/<\/script>/p' "$page" | sed '1d;$d' |

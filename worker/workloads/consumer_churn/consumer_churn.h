@@ -30,9 +30,11 @@
 #define CHURN_BATCH_MAX	   500
 #define CHURN_ATTEMPT_MS   1000 /* one request */
 #define CHURN_SUBS_MAX	   2
+#define CHURN_REPLY_MAX	   512
 #define CHURN_DIFFERS_MAX  256
-#define CHURN_MEMBERS	   2  /* that contend for the pin of a consumer */
-#define CHURN_PIN_MAX	   64 /* bytes of its name */
+#define CHURN_MEMBERS	   2 /* that contend for the pin of a consumer */
+#define CHURN_NEVER	   UINT64_C(1000000000) /* so many are never there */
+#define CHURN_PIN_MAX	   64			/* bytes of its name */
 /* Behind the last request of its holder another one may have it. */
 #define CHURN_PIN_NS (5 * CLOCK_S)
 
@@ -104,6 +106,7 @@ struct churn_life {
 	bool is_paused;
 	/* It gives messages to one member at a time, who holds its pin. */
 	bool is_pinned;
+	bool is_overflow; /* it gives some clients only what is too much */
 	char pins[CHURN_MEMBERS][CHURN_PIN_MAX]; /* "": it holds none */
 	/* Of a queue group there are two, which share what is pushed. */
 	natsSubscription *subs[CHURN_SUBS_MAX];
@@ -149,6 +152,13 @@ struct churn_answer {
 	bool is_open; /* the server has to confirm it */
 };
 
+/* A delivery whose ack asks for more, and is not confirmed (+NXT). */
+struct churn_next {
+	bool is_held;
+	struct ack ack;
+	char reply[CHURN_REPLY_MAX]; /* where acks go */
+};
+
 /* What the API says of a consumer. */
 struct churn_seen {
 	bool found, is_paused;
@@ -168,6 +178,7 @@ struct churn {
 	natsMsg *batch[CHURN_BATCH_MAX];
 	struct consumption told[CHURN_BATCH_MAX];
 	struct churn_answer answer[CHURN_BATCH_MAX];
+	struct churn_next next;
 	uint32_t n;
 	uint64_t answers_from; /* the address of the first */
 	natsSubscription *answers;

@@ -290,6 +290,9 @@ churn_begin(struct worker *w, struct churn_place *p)
 	p->life.is_pinned = t->level >= CHURN_2_11 &&
 			    e->terms.kind == KIND_PULL &&
 			    rng_below(&s->rng, PINNED_OF) == 0;
+	p->life.is_overflow =
+	    t->level >= CHURN_2_11 && e->terms.kind == KIND_PULL &&
+	    !p->life.is_pinned && rng_below(&s->rng, PINNED_OF) == 0;
 	name_life(w, p);
 	err = open_intake(w, &p->life);
 	if (err < 0)

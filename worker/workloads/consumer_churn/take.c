@@ -25,6 +25,10 @@
 #define LATE_MS	  50
 #define WRONG_PIN 423 /* a status */
 
+#define NEXT_OF	   8 /* one batch of so many ends with +NXT ... */
+#define NEXT_BATCH 20
+#define NEXT_NS	   (CLOCK_S / 10)
+
 #define PULL_TEXT_MAX 256
 
 /* A request for messages that is under way. */
@@ -34,12 +38,14 @@ struct round {
 	uint32_t batch;	 /* taken at most */
 	uint64_t number; /* 0: what is pushed is taken */
 	uint64_t begun_ns;
-	uint64_t messages, bytes; /* that came */
-	unsigned member;	  /* who asks, where one has to be pinned */
-	uint64_t sent, got;	  /* hashes of pins; 0: none */
+	uint64_t messages, bytes;  /* that came */
+	unsigned member;	   /* who asks, where one has to be pinned */
+	uint64_t sent, got;	   /* hashes of pins; 0: none */
+	uint64_t least, least_out; /* that have to be there; 0: any number */
 	uint32_t status;
 	bool is_over;
 	bool is_behind; /* more was pushed than is in the batch */
+	bool is_next;	/* the ack of the message that is held asks for it */
 	char why[64];
 };
 
@@ -58,6 +64,19 @@ static uint64_t
 hash_of(const char *pin)
 {
 	return pin[0] != '\0' ? XXH64(pin, strlen(pin), 0) : 0;
+}
+
+/* It wants some only while so many are pending, or are not acked. */
+static void
+draw_least(struct churn *s, struct round *r)
+{
+	if (!r->at->life.is_overflow || r->take->is_last ||
+	    rng_below(&s->rng, 2) == 0)
+		return;
+	if (rng_below(&s->rng, 2) == 0)
+		r->least = rng_below(&s->rng, 2) == 0 ? CHURN_NEVER : 1;
+	else
+		r->least_out = rng_below(&s->rng, 2) == 0 ? CHURN_NEVER : 1;
 }
 
 static void
@@ -80,8 +99,14 @@ write_pull(struct round *r, char text[PULL_TEXT_MAX])
 	if (t->heartbeat_ns != 0)
 		text_add(text, PULL_TEXT_MAX, ",\"idle_heartbeat\":%llu",
 		    (unsigned long long)t->heartbeat_ns);
-	if (l->is_pinned)
+	if (l->is_pinned || l->is_overflow)
 		text_add(text, PULL_TEXT_MAX, ",\"group\":\"g\"");
+	if (r->least != 0)
+		text_add(text, PULL_TEXT_MAX, ",\"min_pending\":%llu",
+		    (unsigned long long)r->least);
+	if (r->least_out != 0)
+		text_add(text, PULL_TEXT_MAX, ",\"min_ack_pending\":%llu",
+		    (unsigned long long)r->least_out);
 	if (l->is_pinned && pin[0] != '\0')
 		text_add(text, PULL_TEXT_MAX, ",\"id\":\"%s\"", pin);
 	r->sent = hash_of(pin);
@@ -102,6 +127,27 @@ tell_request(struct worker *w, const struct round *r)
 	    .no_wait = t->is_instant,
 	    .heartbeat_ns = t->heartbeat_ns};
 	child_emit(&w->child, &ev);
+	if (r->least == 0 && r->least_out == 0)
+		return;
+	ev = (struct event){.type = MESSAGE_PULL_MIN};
+	ev.u.pull_min = (struct msg_pull_min){
+	    r->at->consumer, r->number, r->least, r->least_out};
+	child_emit(&w->child, &ev);
+}
+
+/* An ack that asks for more: nothing but that says that it was heard. */
+static void
+send_next(struct worker *w, const char *reply, const char *pull)
+{
+	struct churn *s = w->state;
+	char text[PULL_TEXT_MAX + 8];
+
+	text_format(text, sizeof(text), "+NXT %s", pull);
+	s->next.is_held = false;
+	tell_ack_invoke(w, &s->next.ack, 1);
+	child_flush(&w->child);
+	session_send(&w->session, s->next.reply, reply, text);
+	tell_unconfirmed(w, &s->next.ack, true);
 }
 
 /* 0, or -EIO when nobody would hear the answers. */
@@ -128,12 +174,16 @@ send_request(struct worker *w, struct round *r)
 		    "cannot listen for deliveries: %s", natsStatus_GetText(st));
 		return -EIO;
 	}
+	draw_least(s, r);
 	tell_request(w, r);
 	session_api(&w->session, api, "CONSUMER.MSG.NEXT.%s.%s",
 	    s->streams[l->terms.stream].name, l->name);
 	draw_member(s, r);
 	write_pull(r, text);
-	session_send(&w->session, api, reply, text);
+	if (r->is_next)
+		send_next(w, reply, text);
+	else
+		session_send(&w->session, api, reply, text);
 	return 0;
 }
 
@@ -414,11 +464,25 @@ draw_how(struct worker *w, const struct round *r, uint32_t i)
 		   : others[rng_below(&s->rng, 6)];
 }
 
+/* Its ack goes out later, and asks for more. */
+static void
+hold(struct churn *s, uint32_t i)
+{
+	s->answer[i].how = 0;
+	s->next.is_held = true;
+	s->next.ack = ack_of(&s->told[i]);
+	text_set(s->next.reply, sizeof(s->next.reply),
+	    natsMsg_GetReply(s->batch[i]));
+}
+
 static void
 draw_answer(struct worker *w, const struct round *r, uint32_t i)
 {
 	struct churn *s = w->state;
 	struct churn_answer *a = &s->answer[i];
+	const struct churn_life *l = &r->at->life;
+	bool may_hold = r->number != 0 && !r->is_next && !r->take->is_last &&
+			!l->is_pinned && !l->is_overflow && !s->next.is_held;
 
 	memset(a, 0, sizeof(*a));
 	if (r->at->life.terms.acks == ACK_POLICY_NONE)
@@ -426,6 +490,9 @@ draw_answer(struct worker *w, const struct round *r, uint32_t i)
 	a->how = draw_how(w, r, i);
 	if (a->how == ANSWER_NAK && rng_below(&s->rng, 2) == 0)
 		a->delay_ns = (1 + rng_below(&s->rng, 20)) * CLOCK_S / 10;
+	if (a->how == ANSWER_ACK && may_hold && i + 1 == s->n &&
+	    rng_below(&s->rng, NEXT_OF) == 0)
+		hold(s, i);
 }
 
 static void
@@ -601,40 +668,54 @@ is_refusal(const struct round *r)
 	       (r->status != 409 || r->take->max_bytes == 0);
 }
 
+static int
+take_round(struct worker *w, struct round *r)
+{
+	struct churn_place *p = r->at;
+	struct churn *s = w->state;
+	int err = 0;
+
+	r->begun_ns = clock_mono_ns();
+	if (p->life.terms.kind == KIND_PULL)
+		err = send_request(w, r);
+	else
+		r->batch = CHURN_BATCH_MAX;
+	if (err == 0)
+		err = receive(w, r);
+	r->is_behind = is_behind(&p->life);
+	answer(w, r);
+	if (r->number != 0) {
+		take_rest(w, r);
+		tell_reconnects(w); /* a request may have been sent twice */
+		if (p->life.is_pinned)
+			tell_pin(w, r);
+		tell_request_over(w, r);
+	}
+	if (p->life.terms.rate != 0)
+		tell_pushed(w, r);
+	child_flush(&w->child);
+	if (is_refusal(r))
+		session_backoff(&s->pause, &w->child);
+	else
+		s->pause.step = 0;
+	return err < 0 ? err : (int)r->messages;
+}
+
 int
 churn_take(
     struct worker *w, struct churn_place *p, const struct churn_take *take)
 {
-	struct churn *s = w->state;
-	struct round r = {.at = p,
-	    .take = take,
-	    .batch = take->batch,
-	    .begun_ns = clock_mono_ns()};
-	int err = 0;
+	static const struct churn_take more = {
+	    .batch = NEXT_BATCH, .expires_ns = NEXT_NS};
+	const struct churn *s = w->state;
+	struct round r = {.at = p, .take = take, .batch = take->batch};
+	struct round next = {
+	    .at = p, .take = &more, .batch = NEXT_BATCH, .is_next = true};
+	int got = take_round(w, &r), got_next = 0;
 
-	if (p->life.terms.kind == KIND_PULL)
-		err = send_request(w, &r);
-	else
-		r.batch = CHURN_BATCH_MAX;
-	if (err == 0)
-		err = receive(w, &r);
-	r.is_behind = is_behind(&p->life);
-	answer(w, &r);
-	if (r.number != 0) {
-		take_rest(w, &r);
-		tell_reconnects(w); /* a request may have been sent twice */
-		if (p->life.is_pinned)
-			tell_pin(w, &r);
-		tell_request_over(w, &r);
-	}
-	if (p->life.terms.rate != 0)
-		tell_pushed(w, &r);
-	child_flush(&w->child);
-	if (is_refusal(&r))
-		session_backoff(&s->pause, &w->child);
-	else
-		s->pause.step = 0;
-	return err < 0 ? err : (int)r.messages;
+	if (got >= 0 && s->next.is_held)
+		got_next = take_round(w, &next);
+	return got_next < 0 ? got_next : got + got_next;
 }
 
 /* Nothing came since the client began to wait, and this is said of it. */

@@ -149,7 +149,7 @@ churn_terms_draw(struct worker *w, struct msg_consumer_terms *c)
 	c->headers_only = below(w, 12) == 0;
 	/* A work queue whose consumer is slow would be full for long. */
 	if (c->kind == KIND_PUSH && !c->headers_only &&
-	    is_free(&s->streams[c->stream]) && below(w, 5) == 0)
+	    is_free(&s->streams[c->stream]) && below(w, 3) == 0)
 		c->rate = RATE_LEAST * (1 + below(w, 2));
 }
 
@@ -288,6 +288,10 @@ churn_terms_write(const struct worker *w, const struct churn_life *l,
 		    ",\"priority_policy\":\"pinned_client\","
 		    "\"priority_groups\":[\"g\"],\"priority_timeout\":%llu",
 		    (unsigned long long)CHURN_PIN_NS);
+	if (l->is_overflow)
+		text_add(out, CHURN_CONFIG_MAX,
+		    ",\"priority_policy\":\"overflow\","
+		    "\"priority_groups\":[\"g\"]");
 	if (c->is_memory)
 		text_add(out, CHURN_CONFIG_MAX, ",\"mem_storage\":true");
 	if (c->rate != 0)

@@ -96,6 +96,12 @@ act_schedule(struct story *st, uint64_t early_ns)
 	act_add(st, ACT_SCHEDULE, ++st->counter)->number = early_ns;
 }
 
+void
+act_bare(struct story *st, uint64_t payload)
+{
+	act_add(st, ACT_BARE, ++st->counter)->number = payload;
+}
+
 static struct act *
 add_delivery(struct story *st, const struct copy *c, uint32_t delivered)
 {

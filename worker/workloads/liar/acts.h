@@ -27,6 +27,7 @@ enum act_type {
 	ACT_REPEAT, /* sent again, and answered */
 	ACT_COUNT,  /* a counter's value is told with it */
 	ACT_SCHEDULE,
+	ACT_BARE,  /* a consumer of headers alone, and what it sends */
 	ACT_STORE, /* the pretended server stores: for the audit */
 	ACT_DELIVER,
 	ACT_ACK_INVOKE,
@@ -121,6 +122,9 @@ void act_count(
 
 /* A schedule that sends its message this time before, or (0) at its time. */
 void act_schedule(struct story *, uint64_t early_ns);
+
+/* Another consumer sends headers alone, and so much payload all the same. */
+void act_bare(struct story *, uint64_t payload);
 
 /* It was acknowledged; it is sent again, and that is the answer. */
 void act_repeat(

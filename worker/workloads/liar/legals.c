@@ -304,6 +304,14 @@ legal_shut_down(struct story *st)
 	act_round(st);
 }
 
+/* A consumer that comes and goes sends headers alone, as it was asked to. */
+static void
+legal_bare(struct story *st)
+{
+	act_bare(st, 0);
+	act_round(st);
+}
+
 /* Legal with --storage memory only. */
 static void
 legal_memory_loss(struct story *st)
@@ -333,6 +341,7 @@ legal_memory_loss(struct story *st)
 	X(fast_part, 1, legal_fast_part)                                       \
 	X(count_unknown, 2, legal_count_unknown)                               \
 	X(scheduled, 1, legal_scheduled)                                       \
+	X(bare, 1, legal_bare)                                                 \
 	X(redelivery_before_ack, 1, legal_redelivery_before_ack)               \
 	X(late_delivery, 3, legal_late_delivery)                               \
 	X(unknown_ack, 3, legal_unknown_ack)                                   \

@@ -23,6 +23,7 @@
 
 #define SUFFIX	 "liar"
 #define CONSUMER "burn"
+#define OTHER	 9 /* a consumer that comes and goes */
 /* Children are numbered as they are started: chaos, setup, the liar. */
 #define LIAR_SOURCE 3
 #define LATE_NS	    (CLOCK_S / 2) /* a pause is that much too long */
@@ -182,6 +183,37 @@ play_schedule(struct worker *w, const struct act *a)
 	    .stamp_ns = at_ns - (int64_t)a->number,
 	    .group = at.id,
 	    .fits = 1};
+	child_emit(&w->child, &ev);
+}
+
+static void
+play_bare(struct worker *w, const struct act *a)
+{
+	struct changing at = {.id = id_of(a->counter), .attempt = 1};
+	struct event ev = {.type = MESSAGE_CONSUMER_TERMS};
+
+	ev.u.consumer_terms = (struct msg_consumer_terms){.consumer = OTHER,
+	    .kind = KIND_PULL,
+	    .headers_only = 1,
+	    .is_durable = 1};
+	child_emit(&w->child, &ev);
+	ev = (struct event){.type = MESSAGE_CONSUMER_EDIT};
+	ev.u.consumer_edit = (struct msg_consumer_edit){.consumer = OTHER,
+	    .id = at.id,
+	    .attempt = 1,
+	    .what = EDIT_CREATE,
+	    .name = "bare"};
+	child_emit(&w->child, &ev);
+	ev = (struct event){.type = MESSAGE_CHANGE_OK};
+	ev.u.change_ok.id = at.id;
+	child_emit(&w->child, &ev);
+	tell_change_over(w, &at, OUTCOME_OK);
+	ev = (struct event){.type = MESSAGE_BARE};
+	ev.u.bare = (struct msg_bare){
+	    .consumer = OTHER, .seq = 1, .payload = (uint32_t)a->number};
+	child_emit(&w->child, &ev);
+	ev = (struct event){.type = MESSAGE_CONSUMER_OVER};
+	ev.u.consumer_over.consumer = OTHER;
 	child_emit(&w->child, &ev);
 }
 
@@ -373,6 +405,7 @@ static void (*const plays[ACT_TYPES])(struct worker *, const struct act *) = {
     [ACT_REPEAT] = play_repeat,
     [ACT_COUNT] = play_count,
     [ACT_SCHEDULE] = play_schedule,
+    [ACT_BARE] = play_bare,
     [ACT_DELIVER] = play_deliver,
     [ACT_ACK_INVOKE] = play_ack,
     [ACT_ACK_OK] = play_ack,

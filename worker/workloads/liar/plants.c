@@ -338,6 +338,13 @@ plant_exit_acking(struct story *st)
 	act_round(st);
 }
 
+static void
+plant_bare(struct story *st)
+{
+	act_bare(st, 1);
+	act_round(st);
+}
+
 /* X(name, rounds that it tells, teller) */
 #define PLANTS(X)                                                              \
 	X(none, 0, act_nothing)                                                \
@@ -361,6 +368,7 @@ plant_exit_acking(struct story *st)
 	X(torn_fast, 1, plant_torn_fast)                                       \
 	X(wrong_count, 1, plant_wrong_count)                                   \
 	X(misfired, 1, plant_misfired)                                         \
+	X(bare, 1, plant_bare)                                                 \
 	X(stuck, 1, plant_stuck)                                               \
 	X(op_timeout, 1, plant_op_timeout)                                     \
 	X(not_recovered, 1, plant_not_recovered)                               \
