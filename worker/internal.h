@@ -195,9 +195,16 @@ struct worker_stream {
 /* Make the stream of a subject and all below it, and tell of it. */
 int setup_stream(struct worker *, const struct worker_stream *);
 
-/* Make a consumer with its stream's replicas, and tell of it. */
+/* Make a consumer with its stream's replicas, tell of it, and imports_try(). */
 int setup_consumer(struct worker *, uint32_t index, uint32_t stream_index,
     const char *stream_suffix, jsConsumerConfig *);
+
+/*
+ * imports.c: with --js-prefix, whether acks reach a consumer and what it pushes
+ * reaches us. Other accounts' subjects have to be imported for that. 0, or
+ * -EACCES when they did not in 10 s: session.refusal says what lacks.
+ */
+int imports_try(struct worker *, const char *stream, const jsConsumerConfig *);
 
 /*
  * Wait until every replica has a consumer, some seconds at most, and tell of

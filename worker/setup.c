@@ -238,7 +238,7 @@ setup_consumer(struct worker *w, uint32_t index, uint32_t stream_index,
 	jsConsumerInfo_Destroy(ci);
 	child_emit(&w->child, &ev);
 	child_flush(&w->child);
-	return 0;
+	return imports_try(w, stream, cc);
 }
 
 static bool

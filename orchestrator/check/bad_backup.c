@@ -8,8 +8,8 @@
  * was acknowledged before the snapshot was asked for, and that nothing can have
  * removed until it was whole, is in it; one that was certainly removed before
  * it was asked for is not; and what is in it was published by this run, is
- * whole and stands at its sequence, with the subject, the headers and the time
- * that it has in the stream.
+ * whole and stands at its sequence; what was acknowledged before has the
+ * subject, the headers and the time that it has in the stream.
  *
  * Why no legal behaviour trips it: what was published, removed or ran into a
  * limit meanwhile may be there or not; one with a time to live of its own may
@@ -17,7 +17,8 @@
  * not applied all yet, may answer with an older state, so what is missing, or
  * still there, convicts only where the stream had one leader and nothing
  * disturbed it (check_raise_steady). A snapshot or a restore that is refused is
- * no anomaly: a client may ask again, and has lost nothing.
+ * no anomaly: a client may ask again, and has lost nothing. What was not
+ * acknowledged may be lost, sent again and stored at its old place anew.
  *
  * Memory: runs of the sequences of the latest BACKUP_KEPT backups, and a time
  * and a hash of up to LABELS_MAX messages of the streams that they are of.
@@ -269,19 +270,22 @@ static int
 on_labelled(struct check *c, const struct msg_labelled *m)
 {
 	struct hashmap *labels = labels_of(c, m->stream);
+	const struct backup *b = find(c, m->backup);
 	const struct label *label;
 	struct anomaly a = {.kind = ANOMALY_BAD_BACKUP,
 	    .stream = m->stream,
 	    .fault = m->backup,
 	    .ids = {m->id},
 	    .seqs = {m->seq}};
+	uint64_t same;
 
 	if (labels == NULL)
 		return -ENOMEM;
 	if (m->backup == 0)
 		return note_label(labels, m);
 	label = hashmap_find(labels, m->seq);
-	if (label == NULL || label->id != m->id || find(c, m->backup) == NULL)
+	if (label == NULL || label->id != m->id || b == NULL ||
+	    !seqmap_find(&b->due, m->seq, &same))
 		return 0;
 	check_judged(c, 1);
 	if (label->hash != m->hash || label->stamp_ns != m->stamp_ns)

@@ -59,10 +59,10 @@ struct slot {
 	struct msg_consumer_seen said; /* for so often, and first: */
 	unsigned polls;
 	uint64_t pull, pulled_ns; /* the latest request, and when it went out */
-	uint64_t heard_ns,
-	    end_ns;	     /* one that was heard, likewise, and its end */
-	uint64_t counted_ns; /* what it has redelivered was, last */
-	uint64_t left_ns;    /* nobody uses it since; 0: somebody may */
+	uint64_t heard_ns;	  /* the latest that was heard went out ... */
+	uint64_t end_ns;	  /* ... and was over */
+	uint64_t counted_ns;	  /* what it has redelivered was, last */
+	uint64_t left_ns;	  /* nobody uses it since; 0: somebody may */
 };
 
 struct resurrected_state {
@@ -379,7 +379,10 @@ judge_again(struct check *c, const struct life *f, struct slot *t,
 	    (unsigned long long)owed.again, m->server);
 }
 
-/* Its ack floor is beyond what it has delivered. */
+/*
+ * Its ack floor is beyond what it has delivered. An ack that stands for all
+ * before it may be of a delivery that its leader has not heard of.
+ */
 static void
 judge_floor(struct check *c, const struct life *f, struct slot *t,
     const struct msg_consumer_seen *m)
@@ -392,6 +395,7 @@ judge_floor(struct check *c, const struct life *f, struct slot *t,
 	struct check_span span = check_life_span(c, f, m->asked_ns, name);
 
 	if (t->told_floor || m->floor <= m->delivered ||
+	    !life_acks(f, ACK_POLICY_EXPLICIT) ||
 	    check_life_class(c, f) != CLASS_VIOLATION)
 		return;
 	t->told_floor = true;

@@ -13,7 +13,7 @@
  *   in order and never goes back;
  * - behind the last that was copied only when nothing at all was copied for
  *   150 s of a settled cluster, which is longer than any pause that a server
- *   makes before it tries again.
+ *   makes before it tries again; twice that by way of another mirror.
  *
  * Why no legal behaviour trips it: only what nothing can have removed from the
  * origin is asked for, so that what was removed before it was copied is none of
@@ -53,6 +53,7 @@ struct copy {
 	uint32_t n, room;
 	struct hashmap ids; /* of what was read, keys alone */
 	uint64_t messages;  /* that its leader counts */
+	bool is_relayed;    /* by another mirror, which may pause as well */
 };
 
 struct stamp {
@@ -137,6 +138,12 @@ on_terms(struct check *c, const struct msg_copy_terms *m)
 	p->terms = *m;
 	copy_reset(k);
 	return 0;
+}
+
+static uint64_t
+stall_ns(const struct copy *k)
+{
+	return k->is_relayed ? 2 * STALL_NS : STALL_NS;
 }
 
 static enum anomaly_class
@@ -411,7 +418,7 @@ judge_missing(struct check *c, const struct copy *k, const struct part *p,
 	    may_be_left_out(c, k, p, seq, id))
 		return 0;
 	if (seq >= seqmap_last(&p->held) &&
-	    p->lag.stalled_ns < STALL_NS + contents_apart_ns(c->contents))
+	    p->lag.stalled_ns < stall_ns(k) + contents_apart_ns(c->contents))
 		return 1;
 	raise_missing(c, p, seq, id);
 	return 0;
@@ -461,10 +468,11 @@ judge_part(struct check *c, const struct copy *k, const struct part *p)
 		check_doubt(c,
 		    "%llu messages of stream %u were not copied to stream %u "
 		    "yet when the audit began to read that, behind %llu; "
-		    "for %llu s nothing was (150 s convict)",
+		    "for %llu s nothing was (%llu s convict)",
 		    (unsigned long long)late, p->terms.origin, p->terms.stream,
 		    (unsigned long long)seqmap_last(&p->held),
-		    (unsigned long long)(p->lag.stalled_ns / CLOCK_S));
+		    (unsigned long long)(p->lag.stalled_ns / CLOCK_S),
+		    (unsigned long long)(stall_ns(k) / CLOCK_S));
 }
 
 static void
@@ -551,6 +559,11 @@ not_copied_event(struct check *c, const struct event *ev)
 	switch ((unsigned)ev->type) {
 	case MESSAGE_COPY_TERMS:
 		return on_terms(c, &ev->u.copy_terms);
+	case MESSAGE_COPY_RELAYED: /* behind its terms */
+		k = copy_find(c, ev->u.copy_relayed.stream);
+		if (k != NULL)
+			k->is_relayed = true;
+		return 0;
 	case MESSAGE_PUBLISH_INVOKE:
 		return on_invoke(c, &ev->u.publish_invoke);
 	case MESSAGE_COPY_LAG:
@@ -591,9 +604,9 @@ not_copied_fini(struct check *c)
 }
 
 static const enum message_type types[] = {MESSAGE_COPY_TERMS,
-    MESSAGE_PUBLISH_INVOKE, MESSAGE_COPY_LAG, MESSAGE_SCAN_BEGIN,
-    MESSAGE_SCAN_STATE, MESSAGE_SCAN_MESSAGE, MESSAGE_COPIED, MESSAGE_SCAN_END,
-    0};
+    MESSAGE_COPY_RELAYED, MESSAGE_PUBLISH_INVOKE, MESSAGE_COPY_LAG,
+    MESSAGE_SCAN_BEGIN, MESSAGE_SCAN_STATE, MESSAGE_SCAN_MESSAGE,
+    MESSAGE_COPIED, MESSAGE_SCAN_END, 0};
 
 const struct check_ops check_not_copied = {
     .name = "not_copied",

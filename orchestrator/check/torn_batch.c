@@ -78,10 +78,11 @@ static struct group *
 group_find(const struct torn_state *st, uint64_t id)
 {
 	uint32_t source = message_id_source(id), i;
-	const struct source *s = &st->sources[source];
+	const struct source *s;
 
 	if (source >= st->n)
 		return NULL;
+	s = &st->sources[source];
 	i = array_lower(s->groups, s->n, sizeof(*s->groups), id);
 	return i < s->n && first_of(&s->groups[i]) <= id ? &s->groups[i] : NULL;
 }
@@ -402,7 +403,7 @@ raise_torn(struct check *c, const struct group *g)
 static void
 judge_fast(struct check *c, struct group *g)
 {
-	struct anomaly a = {
+	struct anomaly a = {.kind = ANOMALY_TORN_BATCH,
 	    .class = c->faults->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION,
 	    .stream = g->stream};
 	uint32_t i = 0, behind;
@@ -414,7 +415,6 @@ judge_fast(struct check *c, struct group *g)
 	g->is_told = true;
 	a.ids[0] = first_of(g) + i;
 	if (i < g->upto) {
-		a.kind = ANOMALY_LOST;
 		check_raise(c, &a,
 		    "message %u:%llu, number %u of a fast batch of %u, is not "
 		    "stored: an answer said that all up to number %u are",
@@ -425,7 +425,6 @@ judge_fast(struct check *c, struct group *g)
 	}
 	for (behind = i + 1; !was_seen(g, behind);)
 		behind++;
-	a.kind = ANOMALY_TORN_BATCH;
 	a.ids[1] = first_of(g) + behind;
 	check_raise(c, &a,
 	    "number %u of a fast batch of %u, of which %u:%llu is the last, is "

@@ -7,7 +7,8 @@
  * whoever reads, shows the same value with it. The audit reads all of them, so
  * it convicts when one is not the value of the one before it and what it adds;
  * when a sequence has two values; and when what a client adds to a counter of
- * its own right after its purge was confirmed does not begin with nothing. That
+ * its own right after its purge was confirmed does not begin with nothing. A
+ * stream that adds up counters of others has the sums of their values. That
  * what was acknowledged is there, once, and in the order of time, is for the
  * other checks of publishes.
  *
@@ -19,9 +20,12 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "orchestrator/judge/check.h"
 #include "proto/base/array.h"
+#include "proto/base/clock.h"
+#include "proto/base/text.h"
 
 #define VALUES_MAX (1u << 20) /* that were told before the audit */
 #define TOTALS_MAX (1u << 20)
@@ -29,6 +33,9 @@
 #define DIGITS	   38 /* fit into 128 bits with a sign */
 #define SEQ_BITS   48
 #define GAP_MAX	   4096 /* sequences that are looked at */
+
+#define COUNTERS_MAX 64
+#define STALL_NS     (150 * CLOCK_S) /* guarantees 27 */
 
 typedef __int128 count_value;
 
@@ -50,6 +57,7 @@ struct reading {
 	uint64_t gaps;	 /* in the sequences so far */
 	uint64_t losses; /* of these, what is not known to be purged */
 	uint64_t at;	 /* the last sequence that was read */
+	bool is_complete;
 };
 
 /* A counter, as far as it may be reset. */
@@ -101,16 +109,22 @@ key_of(uint32_t stream, uint64_t number)
 	       (number & ((UINT64_C(1) << SEQ_BITS) - 1));
 }
 
-/* FNV-1a, with the stream. */
+/* FNV-1a of the last token of a subject, which names the counter. */
+static uint64_t
+counter_at(uint32_t stream, const char *subject)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+	const char *dot = strrchr(subject, '.'), *p;
+
+	for (p = dot != NULL ? dot + 1 : subject; *p != '\0'; p++)
+		h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
+	return key_of(stream, h);
+}
+
 static uint64_t
 counter_of(const struct msg_counted *m)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-	const char *p;
-
-	for (p = m->subject; *p != '\0'; p++)
-		h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
-	return key_of(m->stream, h);
+	return counter_at(m->stream, m->subject);
 }
 
 static struct anomaly
@@ -379,6 +393,50 @@ on_counted(struct check *c, const struct msg_counted *m)
 	return err;
 }
 
+static count_value
+total_at(const struct count_state *st, uint32_t stream, const char *counter)
+{
+	const struct total *t =
+	    hashmap_find(&st->totals, counter_at(stream, counter));
+
+	return t != NULL ? t->value : 0;
+}
+
+/* A stream that adds up others has been read, and they before it. */
+static void
+judge_sums(struct check *c, const struct msg_summed *m)
+{
+	const struct count_state *st = c->state;
+	struct anomaly a = {.kind = ANOMALY_WRONG_COUNT,
+	    .class = c->faults->is_unsettled ? CLASS_WARNING : CLASS_VIOLATION,
+	    .stream = m->stream};
+	char name[16];
+	count_value sum;
+	uint32_t i, k;
+
+	/* It is read behind its sources. */
+	if (!m->steady || (!m->same && m->stalled_ns < STALL_NS) ||
+	    m->stream >= st->n || m->sources > m->stream)
+		return;
+	for (i = 0; i <= m->sources; i++)
+		if (!st->readings[i == m->sources ? m->stream : i].is_complete)
+			return;
+	for (k = 1; k <= m->counters && k <= COUNTERS_MAX; k++) {
+		text_format(name, sizeof(name), "k%u", k);
+		for (sum = 0, i = 0; i < m->sources; i++)
+			sum += total_at(st, i, name);
+		check_judged(c, 1);
+		if (sum == total_at(st, m->stream, name))
+			continue;
+		check_raise(c, &a,
+		    "counter %s, which adds up those of that name of %u "
+		    "streams, is not the sum of their values; %s",
+		    name, m->sources,
+		    m->same ? "it had as many messages as they have"
+			    : "nothing had come to it for long");
+	}
+}
+
 /* Another try of the audit begins with the first sequence again. */
 static void
 read_anew(struct count_state *st, struct reading *r, uint32_t stream)
@@ -409,8 +467,18 @@ static int
 count_event(struct check *c, const struct event *ev)
 {
 	struct count_state *st = c->state;
-	uint32_t stream = ev->u.counted.stream; /* the first field of both */
+	uint32_t stream = ev->u.counted.stream; /* the first field of all */
 
+	if (ev->type == MESSAGE_SUMMED) {
+		judge_sums(c, &ev->u.summed);
+		return 0;
+	}
+	if (ev->type == MESSAGE_SCAN_END) {
+		if (stream < st->n)
+			st->readings[stream].is_complete =
+			    ev->u.scan_end.complete != 0;
+		return 0;
+	}
 	if (ev->type == MESSAGE_SCAN_BEGIN) {
 		if (stream < st->n) /* it was read before */
 			read_anew(st, &st->readings[stream], stream);
@@ -438,7 +506,8 @@ count_fini(struct check *c)
 
 static const enum message_type types[] = {MESSAGE_COUNTED, MESSAGE_SCAN_BEGIN,
     MESSAGE_PUBLISH_TERMS, MESSAGE_PUBLISH_OK, MESSAGE_PUBLISH_END,
-    MESSAGE_REMOVE_INVOKE, MESSAGE_CHANGE_OK, MESSAGE_CHILD_EXIT, 0};
+    MESSAGE_REMOVE_INVOKE, MESSAGE_CHANGE_OK, MESSAGE_CHILD_EXIT,
+    MESSAGE_SCAN_END, MESSAGE_SUMMED, 0};
 
 const struct check_ops check_wrong_count = {
     .name = "wrong_count",

@@ -251,6 +251,42 @@ legal_label(void **state)
 	store_end(&s);
 }
 
+static void
+audit_unsure(struct store_story *s)
+{
+	label(s, STREAM, MANY + 1, NOTHING);
+	label(s, IN_BACKUP, MANY + 1, differs);
+	audit_backup(s);
+}
+
+/*
+ * It was lost with the server that had not answered, and sent once more: at
+ * another time, perhaps with fewer headers.
+ */
+static void
+stored_anew(void **state)
+{
+	struct msg_publish_terms terms;
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		begin(&s);
+		terms = store_terms(&s, 1);
+		store_sent(&s, &terms);
+		backup_begins(&s);
+		backup_ends(&s, true);
+		store_fault(&s);
+		store_acked(&s, terms.id, MANY + 1, false);
+		store_pass(&s, QUIET);
+		tell_all_but(&s, 0);
+		s.more = audit_unsure;
+		differs = i == 0 ? STAMP : HEADERS;
+		store_end(&s);
+	}
+}
+
 /* It was removed before the backup was asked for. */
 static void
 removed_before(void **state)
@@ -403,6 +439,7 @@ main(void)
 	    cmocka_unit_test(odd_message),
 	    cmocka_unit_test(odd_label),
 	    cmocka_unit_test(legal_label),
+	    cmocka_unit_test(stored_anew),
 	    cmocka_unit_test(removed_before),
 	    cmocka_unit_test(legal_honest),
 	    cmocka_unit_test(legal_meanwhile),

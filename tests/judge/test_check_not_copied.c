@@ -195,6 +195,28 @@ absent_at_the_end(void **state)
 	}
 }
 
+/* By way of another mirror both of them may pause. */
+static void
+absent_behind_a_relay(void **state)
+{
+	static const uint64_t stalls[] = {STALL, 2 * STALL - 1, 2 * STALL};
+	struct event ev = {.type = MESSAGE_COPY_RELAYED};
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	ev.u.copy_relayed.stream = COPY;
+	for (i = 0; i < 4; i++) {
+		begin(&s, &mirror, 1);
+		store_feed(&s, &ev);
+		copy_all(&s);
+		drop(&copies[0], i < 3 ? MANY : MANY / 2); /* or a hole */
+		copies[0].stalled_ns = stalls[i % 3];
+		s.expected[ANOMALY_NOT_COPIED][VOWED] = i >= 2;
+		store_end(&s);
+	}
+}
+
 /* A clock was set 30 s apart: by it a server may take as much longer. */
 static void
 absent_by_another_clock(void **state)
@@ -524,6 +546,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(absent),
 	    cmocka_unit_test(absent_at_the_end),
+	    cmocka_unit_test(absent_behind_a_relay),
 	    cmocka_unit_test(absent_by_another_clock),
 	    cmocka_unit_test(empty),
 	    cmocka_unit_test(mirrors_of_mirrors),

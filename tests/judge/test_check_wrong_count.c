@@ -248,6 +248,75 @@ beside_a_purge(void **state)
 	}
 }
 
+/* Another stream is told of: it adds up this one. */
+static void
+sums_told(struct store_story *s, const struct msg_summed *what)
+{
+	struct event ev = {.type = MESSAGE_SUMMED};
+
+	ev.u.summed = *what;
+	store_feed(s, &ev);
+}
+
+static void
+read_sum(struct store_story *s, long long value, bool complete)
+{
+	struct event ev = {.type = MESSAGE_COUNTED};
+	struct msg_counted *m = &ev.u.counted;
+
+	m->stream = STORE_STREAM + 1;
+	m->seq = 1;
+	m->how = COUNTED_SCAN;
+	text_format(m->adds, sizeof(m->adds), "%lld", value);
+	text_set(m->value, sizeof(m->value), m->adds);
+	text_set(m->subject, sizeof(m->subject), "sum.k1");
+	store_feed(s, &ev);
+	ev = (struct event){.type = MESSAGE_SCAN_END};
+	ev.u.scan_end.stream = STORE_STREAM + 1;
+	ev.u.scan_end.complete = complete;
+	store_feed(s, &ev);
+}
+
+/* What a stream adds up of others is the sum of their values. */
+static void
+sums_of_others(void **state)
+{
+	static const struct {
+		long long more; /* than the sum */
+		bool complete;
+		struct msg_summed told;
+		bool is_wrong;
+	} rows[] = {
+	    {0, true, {1, 1, 1, 1, 1, 0}, false},
+	    {1, true, {1, 1, 1, 1, 1, 0}, true},
+	    {-1, true, {1, 1, 1, 1, 1, 0}, true},
+	    {1, true, {1, 1, 1, 0, 1, 151 * CLOCK_S}, true},
+	    /* More may come; it is not known whether all was read. */
+	    {1, true, {1, 1, 1, 0, 1, 149 * CLOCK_S}, false},
+	    {1, true, {1, 1, 1, 1, 0, 0}, false},
+	    {1, false, {1, 1, 1, 1, 1, 0}, false},
+	    {1, true, {1, 1, 0, 1, 1, 0}, false}, /* of no counter */
+	    {1, true, {1, 9, 1, 1, 1, 0}, false}, /* no such streams */
+	};
+	struct event ev;
+	struct store_story s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		store_begin(&s, &plain);
+		store_publish(&s, 1);
+		counted(&s, 1, COUNTED_SCAN, "s0.k1", "-1");
+		ev = (struct event){.type = MESSAGE_SCAN_END};
+		ev.u.scan_end.complete = 1;
+		store_feed(&s, &ev);
+		read_sum(&s, -1 + rows[i].more, rows[i].complete);
+		sums_told(&s, &rows[i].told);
+		s.expected[ANOMALY_WRONG_COUNT][VOWED] = rows[i].is_wrong;
+		store_end(&s);
+	}
+}
+
 /* What is lost is told once, and no sum behind it is wrong for that. */
 static void
 lost(void **state)
@@ -306,6 +375,7 @@ main(void)
 	    cmocka_unit_test(wrong_answers),
 	    cmocka_unit_test(resets),
 	    cmocka_unit_test(beside_a_purge),
+	    cmocka_unit_test(sums_of_others),
 	    cmocka_unit_test(lost),
 	    cmocka_unit_test(numbers),
 	};

@@ -151,6 +151,7 @@ test_counters(void **state)
 	char adds[PAYLOAD_ADDS_MAX], value[PAYLOAD_ADDS_MAX];
 	struct payload mark = {.run = 7, .id = 9}, back;
 	struct payload_parts parts = {"", 0, "7-9", "", adds};
+	char id[PAYLOAD_ID_MAX];
 	size_t i, digits = 0;
 
 	(void)state;
@@ -173,6 +174,16 @@ test_counters(void **state)
 	assert_false(payload_read_parts(&back, &parts));
 	for (i = 1; i < 1000; i++) {
 		payload_increment(7, i, adds);
+		payload_write_id(7, i, id);
+		/* As who adds up others writes it, and another number. */
+		parts = (struct payload_parts){rows[0].data,
+		    strlen(rows[0].data), id, "",
+		    adds[0] == '+' || strcmp(adds, "-0") == 0 ? adds + 1
+							      : adds};
+		assert_true(payload_read_parts(&back, &parts));
+		parts.adds = adds[0] == '+' ? "-7" : adds + 1;
+		assert_int_equal(
+		    payload_read_parts(&back, &parts), strcmp(adds, "-0") == 0);
 		assert_true(adds[0] == '+' || adds[0] == '-');
 		assert_int_equal(
 		    strspn(adds + 1, "0123456789"), strlen(adds + 1));

@@ -11,10 +11,11 @@ struct misfired_plan *
 misfired_find(const struct misfired_state *st, uint64_t id)
 {
 	uint32_t source = message_id_source(id), i;
-	const struct misfired_source *s = &st->sources[source];
+	const struct misfired_source *s;
 
 	if (source >= st->n)
 		return NULL;
+	s = &st->sources[source];
 	i = array_lower(s->plans, s->n, sizeof(*s->plans), id);
 	return i < s->n && s->plans[i].id == id ? &s->plans[i] : NULL;
 }

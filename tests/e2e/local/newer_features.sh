@@ -15,11 +15,11 @@ old=$(server_of 2.10.27) && {
 }
 new=$(server_of 2.15.1) || skip "no server 2.15.1 in NATSBURN_SERVERS_DIR"
 
-# burn TEST WHAT: three seconds of it, in which WHAT has to happen.
+# burn TEST WHAT [OPTION...]: three seconds of it, in which WHAT has to happen.
 burn()
 {
 	natsburn run "$1" --quiet-time 0 --duration 3s --seed 3 \
-		--server-bin "$new" --out "$work/run"
+		--server-bin "$new" --out "$work/run" "${@:3}"
 	expect_nothing_survives 5
 	expect_code 0
 	expect '.harness.gaps == 0 and .harness.workers_died == 0' harness
@@ -28,11 +28,13 @@ burn()
 	forget_run
 }
 
-burn atomic-batch '(.counts.messages | .BATCH > 100 and .BATCH_OK > 50 and .FAST_ACK > 5 and
+burn atomic-batch '(.counts.messages | .BATCH > 100 and .BATCH_OK > 50 and
+	.FAST_ACK > 5 and
 	.PUBLISH_OK > .BATCH_OK and .LOOK_END > 20) and
 	([.checks[] | select(.name == "wrong_count").judged][0] > 200)'
 burn counter '(.counts.messages | .PUBLISH_OK > 100 and .LOOK_END > 20) and
-	([.checks[] | select(.name == "wrong_count").judged][0] > 200)'
+	([.checks[] | select(.name == "wrong_count").judged][0] > 200)' \
+	-o counter.sums=true
 burn schedule '(.counts.messages | .SCHEDULE_OK > 40 and .FIRED > 20 and
 	.CHANGE_OK > 4) and
 	([.checks[] | select(.name == "misfired").judged][0] > 40)'

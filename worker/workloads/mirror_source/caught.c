@@ -22,6 +22,7 @@
 struct taken {
 	const struct worker_target *copy, *origin;
 	bool is_mirror, is_renamed;
+	uint64_t stall_ns; /* as long as its servers may pause */
 	struct msg_copy_lag lag;
 	uint64_t moved_ns; /* when it had copied something last */
 };
@@ -42,6 +43,17 @@ target_find(const struct worker *w, const char *name, size_t len)
 	for (i = 0; i < w->ntargets; i++)
 		if (strlen(w->targets[i].name) == len &&
 		    strncmp(w->targets[i].name, name, len) == 0)
+			return &w->targets[i];
+	return NULL;
+}
+
+static const struct worker_target *
+target_of(const struct worker *w, uint32_t stream)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->ntargets; i++)
+		if (w->targets[i].stream == stream)
 			return &w->targets[i];
 	return NULL;
 }
@@ -163,6 +175,7 @@ taken_at(struct waiting *g, const struct worker_target *copy,
 	t->lag.stream = copy->stream;
 	t->lag.origin = origin->stream;
 	t->moved_ns = g->begun_ns;
+	t->stall_ns = STALL_NS;
 	return t;
 }
 
@@ -172,13 +185,18 @@ look_at_part(struct waiting *g, const struct worker_target *copy,
     const cJSON *info, const cJSON *part)
 {
 	const char *name = json_text(part, "name");
+	char relay[64];
+	bool is_relayed = mirror_relay(g->w, relay) && strcmp(name, relay) == 0;
 	const struct worker_target *origin =
-	    target_find(g->w, name, strlen(name));
+	    is_relayed ? target_of(g->w, 0)
+		       : target_find(g->w, name, strlen(name));
 	struct taken *t = origin != NULL ? taken_at(g, copy, origin) : NULL;
 	const cJSON *said;
 
 	if (t == NULL)
 		return false;
+	if (is_relayed) /* each of the two may make one */
+		t->stall_ns = 2 * STALL_NS;
 	t->is_mirror = json_get(info, "mirror") != NULL;
 	t->is_renamed = json_get(part, "subject_transforms") != NULL;
 	if (t->is_mirror)
@@ -242,7 +260,7 @@ is_hope(const struct waiting *g)
 		return false;
 	for (i = 0; i < g->n; i++)
 		if (g->list[i].lag.reached < g->list[i].lag.due &&
-		    now < g->list[i].moved_ns + STALL_NS)
+		    now < g->list[i].moved_ns + g->list[i].stall_ns)
 			return true;
 	return g->is_silent && now < g->begun_ns + STALL_NS;
 }
@@ -270,6 +288,7 @@ wait_until_caught_up(struct worker *w)
 	struct waiting g = {.w = w, .begun_ns = clock_mono_ns()};
 	struct backoff b = {.step = FIRST_STEP};
 	bool is_prolonged = false;
+	char relay[64];
 
 	g.room = (uint32_t)(o->copies * o->store.streams);
 	g.list = calloc(g.room, sizeof(*g.list));
@@ -277,7 +296,9 @@ wait_until_caught_up(struct worker *w)
 		return -ENOMEM;
 	while (!look_at_all(&g) && is_hope(&g)) {
 		if (!is_prolonged)
-			limit_prove(w, STALL_NS, "a copy lacks messages");
+			limit_prove(w,
+			    mirror_relay(w, relay) ? 2 * STALL_NS : STALL_NS,
+			    "a copy lacks messages");
 		is_prolonged = true;
 		session_backoff(&b, &w->child);
 	}

@@ -5,12 +5,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/topology.h"
+#include "worker/request.h"
 #include "worker/workloads/mirror_source/mirror_source.h"
 
 #define FILTERED_MAX 3 /* subjects that are taken, where not all are */
 #define TIME_MAX     64
+#define RELAY_NS     (30 * CLOCK_S) /* to be made */
 
 /* What a copy takes of one stream. */
 struct part {
@@ -23,7 +27,7 @@ struct part {
 };
 
 struct plan {
-	bool is_mirror;
+	bool is_mirror, is_relayed;
 	struct part parts[MIRROR_ORIGINS_MAX];
 	uint32_t n;
 	uint64_t max_messages, replicas;
@@ -106,13 +110,34 @@ may_lose_stores(const struct worker *w)
 	return false;
 }
 
+bool
+mirror_relay(const struct worker *w, char name[64])
+{
+	char why[OPTION_WHY_MAX];
+	struct topology t;
+
+	/* Not as streams of the run are named: it is none that chaos knows. */
+	text_format(name, 64, "RELAY_%llX", (unsigned long long)w->config.run);
+	return topology_read(&w->config, &t, why) == 0 && t.has_leafs &&
+	       strcmp(w->config.storage, "file") == 0 && !may_lose_stores(w);
+}
+
+/* The domain of the run's streams, and the other one. */
+static const char *
+domain_of(const struct worker *w, bool is_home)
+{
+	bool in_leaf = strcmp(w->config.js_domain, TOPOLOGY_LEAF) == 0;
+
+	return in_leaf == is_home ? TOPOLOGY_LEAF : TOPOLOGY_HUB;
+}
+
 /* What must be there is made certain by i; the rest is drawn. */
 static void
 draw_plan(struct worker *w, uint32_t i, struct plan *c)
 {
 	const struct mirror_options *o = w->options;
 	uint32_t n = (uint32_t)o->store.streams, k;
-	char name[32];
+	char name[64];
 	struct rng r;
 
 	text_format(name, sizeof(name), "mirror-source %u", i);
@@ -121,6 +146,7 @@ draw_plan(struct worker *w, uint32_t i, struct plan *c)
 	c->replicas =
 	    one_of(&r, 4) && !may_lose_stores(w) ? 1 : w->config.replicas;
 	c->is_mirror = i % 3 != 1;
+	c->is_relayed = i == 0 && mirror_relay(w, name);
 	c->n = c->is_mirror ? 1 : n;
 	for (k = 0; k < c->n; k++)
 		c->parts[k].origin = c->parts[k].home = k;
@@ -232,6 +258,27 @@ put_subjects(const struct worker *w, cJSON *to, const struct part *p)
 	}
 }
 
+static void
+put_external(cJSON *to, const char *domain)
+{
+	char api[64];
+
+	text_format(api, sizeof(api), "$JS.%s.API", domain);
+	json_put_text(json_put_object(to, "external"), "api", api);
+}
+
+static cJSON *
+write_relayed(struct worker *w)
+{
+	cJSON *to = cJSON_CreateObject();
+	char name[64];
+
+	if (mirror_relay(w, name))
+		json_put_text(to, "name", name);
+	put_external(to, domain_of(w, false));
+	return to;
+}
+
 static cJSON *
 write_part(struct worker *w, const struct part *p)
 {
@@ -289,7 +336,9 @@ write_plan(
 	json_put_bool(tree, "allow_direct", true);
 	put_placement(w, tree, copy);
 	if (c->is_mirror) {
-		json_put(tree, "mirror", write_part(w, &c->parts[0]));
+		json_put(tree, "mirror",
+		    c->is_relayed ? write_relayed(w)
+				  : write_part(w, &c->parts[0]));
 		json_put_bool(tree, "mirror_direct", true);
 	} else
 		list = json_put_array(tree, "sources");
@@ -326,7 +375,55 @@ tell_copy(struct worker *w, uint32_t i, const struct plan *c, uint64_t created)
 		m->max_messages = c->max_messages;
 		child_emit(&w->child, &ev);
 	}
+	ev = (struct event){.type = MESSAGE_COPY_RELAYED};
+	ev.u.copy_relayed.stream = stream;
+	text_set(ev.u.copy_relayed.domain, sizeof(ev.u.copy_relayed.domain),
+	    domain_of(w, false));
+	if (c->is_relayed)
+		child_emit(&w->child, &ev);
 	child_flush(&w->child);
+}
+
+/* Make the mirror in the other domain. 0, or -ETIMEDOUT, which was logged. */
+static int
+make_relay(struct worker *w, const struct plan *c)
+{
+	uint64_t deadline = clock_mono_ns() + RELAY_NS;
+	cJSON *tree = cJSON_CreateObject(), *answer, *mirror;
+	char name[64], origin[64], api[128], *text;
+	enum outcome outcome = OUTCOME_UNKNOWN;
+	struct backoff b = {0};
+	natsMsg *reply;
+	natsStatus st;
+
+	(void)mirror_relay(w, name); /* there is one */
+	stream_name(w, c->parts[0].origin, origin);
+	json_put_text(tree, "name", name);
+	json_put_text(tree, "storage", w->config.storage);
+	mirror = json_put_object(tree, "mirror");
+	json_put_text(mirror, "name", origin);
+	put_external(mirror, domain_of(w, true));
+	text = cJSON_PrintUnformatted(tree);
+	cJSON_Delete(tree);
+	text_format(api, sizeof(api), "$JS.%s.API.STREAM.CREATE.%s",
+	    domain_of(w, false), name);
+	while (text != NULL && outcome != OUTCOME_OK &&
+	       clock_mono_ns() < deadline) {
+		reply = NULL;
+		answer = NULL;
+		st = natsConnection_RequestString(
+		    &reply, w->session.nc, api, text, OPERATE_ATTEMPT_MS);
+		outcome = request_answer(&w->session, st, reply, &answer);
+		cJSON_Delete(answer);
+		if (outcome != OUTCOME_OK)
+			session_backoff(&b, &w->child);
+	}
+	cJSON_free(text);
+	if (outcome == OUTCOME_OK)
+		return 0;
+	log_error("cannot create stream \"%s\" in domain %s: %s", name,
+	    domain_of(w, false), w->session.why);
+	return -ETIMEDOUT;
 }
 
 /*
@@ -363,6 +460,10 @@ mirror_copy_setup(struct worker *w, uint32_t i)
 
 	stream_name(w, (uint32_t)o->store.streams + i, name);
 	draw_plan(w, i, &c);
+	if (c.is_relayed)
+		err = make_relay(w, &c);
+	if (err < 0)
+		return err;
 	text = write_plan(w, name, &c, i);
 	if (text != NULL &&
 	    operate_ask(w, "STREAM.CREATE", name, text, &answer) !=

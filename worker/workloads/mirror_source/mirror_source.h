@@ -43,6 +43,13 @@ struct mirror_subject mirror_subject_read(
  */
 int mirror_copy_setup(struct worker *, uint32_t i);
 
+/*
+ * With leaf nodes the first copy is a mirror of a mirror in the other domain,
+ * so what it holds has come over their links twice. Its name, or false when the
+ * run has none: a fault may take what the one server there has stored.
+ */
+bool mirror_relay(const struct worker *, char name[64]);
+
 /* Wait until the copies have caught up, tell how far each came, and scan. */
 int mirror_audit(struct worker *);
 

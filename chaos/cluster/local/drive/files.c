@@ -371,7 +371,8 @@ files_rename(
 		err = files_remove(f, to.parent, to.name, old->is_dir);
 	if (err == 0)
 		err = link_set(f, FILE_NOW, n, to);
-	if (old != NULL && !n->is_dir && f->names == DISK_NAMES_JOURNAL)
+	if (err == 0 && old != NULL && !n->is_dir &&
+	    f->names == DISK_NAMES_JOURNAL)
 		keep_contents(f, n);
 	node_move(f, n);
 	node_touch(from.parent);
