@@ -154,6 +154,7 @@ on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
 
 	(void)nc;
 	(void)sub;
+	flockfile(b->file); /* each subscription has a thread of its own */
 	if (reply != NULL && strncmp(reply, "_INBOX.", 7) == 0 &&
 	    !b->common->is_enough && b->size < RECORDED_MAX) {
 		r.subject = (uint32_t)strlen(subject) + 1;
@@ -171,6 +172,7 @@ on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
 		if (b->size >= RECORDED_MAX)
 			b->common->is_full = true;
 	}
+	funlockfile(b->file);
 	natsMsg_Destroy(msg);
 }
 
@@ -262,6 +264,13 @@ inbox_of(struct bench *b, const char *reply)
 	return &b->inboxes[i];
 }
 
+/* The load begins with the first of them. */
+static bool
+is_message(const struct seen *r)
+{
+	return strncmp(r->subject, "$JS.API.", 8) != 0;
+}
+
 /* Those that send the most while the load runs are its clients. */
 static void
 find_clients(struct bench *b)
@@ -273,7 +282,7 @@ find_clients(struct bench *b)
 	size_t at = 0;
 
 	while (next_record(b, &at, &r)) {
-		if (end_ns == 0)
+		if (end_ns == 0 && is_message(&r))
 			end_ns = r.time_ns + b->load_ns;
 		x = inbox_of(b, r.reply);
 		if (x != NULL && r.time_ns < end_ns)
@@ -308,9 +317,11 @@ choose(struct bench *b)
 		const struct inbox *x = inbox_of(b, r.reply);
 		int client = x != NULL ? x->client : -1;
 
-		if (client >= 0 && end_ns == 0)
+		if (client >= 0 && end_ns == 0 && is_message(&r))
 			end_ns = r.time_ns + b->load_ns;
-		if (client < 0 ? end_ns != 0 : r.time_ns >= end_ns)
+		if (end_ns == 0)
+			client = -1;
+		else if (client < 0 || r.time_ns >= end_ns)
 			continue;
 		b->again[b->nagain++] = (struct again){from, client};
 		b->requests += client >= 0;
