@@ -59,10 +59,10 @@ struct slot {
 	struct msg_consumer_seen said; /* for so often, and first: */
 	unsigned polls;
 	uint64_t pull, pulled_ns; /* the latest request, and when it went out */
-	uint64_t heard_ns,
-	    end_ns;	     /* one that was heard, likewise, and its end */
-	uint64_t counted_ns; /* what it has redelivered was, last */
-	uint64_t left_ns;    /* nobody uses it since; 0: somebody may */
+	uint64_t heard_ns;	  /* the latest that was heard went out ... */
+	uint64_t end_ns;	  /* ... and was over */
+	uint64_t counted_ns;	  /* what it has redelivered was, last */
+	uint64_t left_ns;	  /* nobody uses it since; 0: somebody may */
 };
 
 struct resurrected_state {

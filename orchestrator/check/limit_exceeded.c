@@ -32,7 +32,9 @@
  * consumer is made. From some seconds on one leader was steady.
  *
  * Least numbers (guarantees 36): a request that wants some only while more are
- * pending, or not acked, than any stream here has, brought some.
+ * pending, or not acked, than any stream here has, brought some. Servers that
+ * do not know of this give it what they have: it is not judged where there are
+ * several versions.
  *
  * Pins (guarantees 36): who got messages holds the pin for a while behind each
  * request that was answered; until then a request that does not name it gets
@@ -40,6 +42,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "orchestrator/judge/check.h"
 #include "orchestrator/judge/order.h"
@@ -80,6 +83,8 @@ struct limit_state {
 	uint32_t nreaders;
 	uint64_t reconnected_ns; /* a client did, last */
 	bool has_remotes;	 /* gateways or leaf nodes, at any time */
+	char version[32];	 /* of a server; "": none is known */
+	bool is_mixed;		 /* others have had another one */
 };
 
 static void
@@ -330,7 +335,7 @@ on_pull_end(struct check *c, const struct msg_pull_end *m)
 	a.stream = f->stream;
 	span = check_life_span(c, f, l->asked_ns, name);
 	span.is_no_proof = st->reconnected_ns >= l->asked_ns || st->has_remotes;
-	if (m->messages > 0 && l->least >= NEVER)
+	if (m->messages > 0 && l->least >= NEVER && !st->is_mixed)
 		check_raise_steady(c, &a, &span,
 		    "consumer %s sent %u messages to a request that wants some "
 		    "only while %llu are pending, or await their ack",
@@ -428,6 +433,16 @@ on_pin(struct check *c, const struct msg_pull_pin *m)
 }
 
 static void
+on_node(struct limit_state *st, const struct msg_node *m)
+{
+	if (m->version[0] == '\0')
+		return;
+	st->is_mixed |=
+	    st->version[0] != '\0' && strcmp(st->version, m->version) != 0;
+	text_set(st->version, sizeof(st->version), m->version);
+}
+
+static void
 on_edit(struct limit_state *st, uint32_t consumer)
 {
 	if (consumer < st->n)
@@ -446,6 +461,9 @@ limit_event(struct check *c, const struct event *ev)
 		return on_pull(c, &ev->u.pull);
 	case MESSAGE_PULL_END:
 		on_pull_end(c, &ev->u.pull_end);
+		return 0;
+	case MESSAGE_NODE:
+		on_node(st, &ev->u.node);
 		return 0;
 	case MESSAGE_PULL_MIN:
 		on_pull_min(st, &ev->u.pull_min);
@@ -493,7 +511,7 @@ limit_fini(struct check *c)
 static const enum message_type types[] = {MESSAGE_DELIVER, MESSAGE_ACKS_BEGIN,
     MESSAGE_CHILD_EXIT, MESSAGE_ADVISORY, MESSAGE_PULL, MESSAGE_PULL_END,
     MESSAGE_RECONNECTED, MESSAGE_PULL_PIN, MESSAGE_CONSUMER_EDIT,
-    MESSAGE_SERVER_REMOTES, MESSAGE_PUSHED, MESSAGE_PULL_MIN, 0};
+    MESSAGE_SERVER_REMOTES, MESSAGE_PUSHED, MESSAGE_PULL_MIN, MESSAGE_NODE, 0};
 
 const struct check_ops check_limit_exceeded = {
     .name = "limit_exceeded",

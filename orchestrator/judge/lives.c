@@ -518,7 +518,7 @@ enter_deliver(struct lives *l, const struct msg_deliver *m, struct contents *ct)
 		seqmap_add(&f->again, m->seq, m->seq) == -ENOMEM))
 		l->no_memory = true;
 	taken_trim(f, ct);
-	/* Of those that are forgotten it may count one too many. */
+	/* What is forgotten is not counted: nothing is judged by it. */
 	(void)seqmap_trim(&f->again, TAKEN_RUNS);
 }
 

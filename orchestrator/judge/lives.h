@@ -60,8 +60,7 @@ struct life_range {
 	uint64_t max_ack_pending;	     /* likewise */
 	uint64_t ack_wait_ns;		     /* the longest */
 	uint64_t rate;			     /* as max_deliver */
-	/* Unused for so long it goes, ns; 0: one does not, as far as is known.
-	 */
+	/* Unused for so long it goes, ns; 0: that is not said of one. */
 	uint64_t idle_low, idle_high;
 	unsigned policies, acks, kinds; /* bits by their numbers */
 	bool is_any;			/* there was one */

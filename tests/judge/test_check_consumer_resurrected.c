@@ -1121,6 +1121,16 @@ requests(void **state)
 			request(&rows[i], k);
 }
 
+static void
+add_node(struct churn_story *s, const char *version)
+{
+	struct event ev = {.type = MESSAGE_NODE};
+
+	ev.u.node.node = 1;
+	text_set(ev.u.node.version, sizeof(ev.u.node.version), version);
+	store_feed(&s->store, &ev);
+}
+
 /* A request that wants some only while there are many. */
 static void
 overflows(void **state)
@@ -1141,8 +1151,12 @@ overflows(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (k = 0; k < 3; k++) {
+		for (k = 0; k < 5; k++) {
 			churn_begin(&s);
+			if (k > 2) {
+				add_node(&s, "2.15.1");
+				add_node(&s, k == 3 ? "2.10.27" : "2.15.1");
+			}
 			settle(&s);
 			churn_pull(&s, 10, 0);
 			ev.u.pull_min = (struct msg_pull_min){CHURN_CONSUMER,
@@ -1156,11 +1170,11 @@ overflows(void **state)
 			if (rows[i].other != 0)
 				churn_pull(&s, 10, 0);
 			churn_pulled(&s, rows[i].messages, 1);
-			if (rows[i].is_told)
+			if (rows[i].is_told && k != 3) /* some know it not */
 				s.store
 				    .expected[ANOMALY_LIMIT_EXCEEDED]
-					     [k > 0 ? CLASS_WARNING : VOWED] =
-				    1;
+					     [k == 1 || k == 2 ? CLASS_WARNING
+							       : VOWED] = 1;
 			churn_end(&s);
 		}
 }

@@ -169,9 +169,9 @@ tend_unit(struct owned *o)
 	}
 	if (!systemctl_step(&o->asked, &code))
 		return;
-	if (code != 0 && o->step != STEP_RESET)
-		log_warn("systemctl %s %s: exit code %d: %.200s",
-		    step_words[o->step][0], o->unit, code, o->asked.out);
+	if (code != 0 && o->step == STEP_START)
+		log_warn("systemctl start %s: exit code %d: %.200s", o->unit,
+		    code, o->asked.out);
 	switch (o->step) {
 	case STEP_RESET:
 		ask(o, STEP_START);

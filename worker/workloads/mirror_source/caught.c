@@ -24,7 +24,7 @@ struct taken {
 	bool is_mirror, is_renamed;
 	uint64_t stall_ns; /* as long as its servers may pause */
 	struct msg_copy_lag lag;
-	uint64_t moved_ns; /* when it had copied something last */
+	uint64_t moved_ns; /* when it had copied something, or all, last */
 };
 
 struct waiting {
@@ -204,8 +204,13 @@ look_at_part(struct waiting *g, const struct worker_target *copy,
 	cJSON_ArrayForEach (said, json_get(info, "sources"))
 		if (strcmp(json_text(said, "name"), name) == 0)
 			note_said(t, said);
-	if (ask_reached(g->w, t, info) && ask_all_due(g->w, t, part))
-		return t->lag.reached >= t->lag.due;
+	if (ask_reached(g->w, t, info) && ask_all_due(g->w, t, part)) {
+		if (t->lag.reached < t->lag.due)
+			return false;
+		/* Its origin, a copy itself, may get more only now. */
+		t->moved_ns = clock_mono_ns();
+		return true;
+	}
 	text_set(t->lag.why, sizeof(t->lag.why), g->w->session.why);
 	g->is_silent = true;
 	return false;
