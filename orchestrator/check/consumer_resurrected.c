@@ -539,11 +539,17 @@ on_waited(struct check *c, const struct msg_consumer_waited *m)
 	    (unsigned long long)m->ack_pending);
 }
 
-/* A request was heard that brought messages, or waited until its end. */
+/*
+ * A request was heard that brought messages, or waited until its end. One that
+ * is turned away since others wait is no use to servers up to 2.9.
+ */
 static void
 on_pulled(const struct check *c, struct slot *t, const struct msg_pull_end *m)
 {
-	if (m->pull != t->pull || (m->messages == 0 && m->status != 408))
+	bool has_waited =
+	    m->status == 408 && strcmp(m->why, "Requests Pending") != 0;
+
+	if (m->pull != t->pull || (m->messages == 0 && !has_waited))
 		return;
 	t->heard_ns = t->pulled_ns;
 	t->end_ns = c->now_ns;

@@ -230,12 +230,13 @@ ledger_required(const struct ledger *l, uint32_t stream, uint64_t id)
 }
 
 bool
-ledger_has_newcomer(const struct ledger *l, uint32_t stream, uint64_t ns)
+ledger_has_newcomer(
+    const struct ledger *l, uint32_t stream, uint64_t from_ns, uint64_t to_ns)
 {
 	const struct ledger_stream *s = ledger_stream(l, stream);
 
-	return scales_cover(&l->joins, ns) ||
-	       (s != NULL && scales_cover(&s->scales, ns));
+	return scales_cover(&l->joins, from_ns, to_ns) ||
+	       (s != NULL && scales_cover(&s->scales, from_ns, to_ns));
 }
 
 bool
@@ -248,7 +249,8 @@ ledger_is_kept_for(
 
 	if (s == NULL || s->retention != RETENTION_INTEREST)
 		return bits != 0;
-	if (ledger_has_newcomer(l, e->stream, e->invoked_ns))
+	if (ledger_has_newcomer(l, e->stream, e->invoked_ns,
+		e->is_acked ? e->acked_ns : UINT64_MAX))
 		return false;
 	if (s->replicas == 1)
 		return bits != 0;

@@ -176,10 +176,12 @@ uint64_t ledger_limit(
 uint64_t ledger_required(const struct ledger *, uint32_t stream, uint64_t id);
 
 /*
- * Was there, or may there have been, a replica of the stream at a moment that
- * was new, and so may not have known the stream's consumers?
+ * Was there, or may there have been, a replica of the stream at a moment of
+ * this span that was new, and so may not have known the stream's consumers?
+ * A message is stored at some moment from its first attempt to its answer.
  */
-bool ledger_has_newcomer(const struct ledger *, uint32_t stream, uint64_t ns);
+bool ledger_has_newcomer(
+    const struct ledger *, uint32_t stream, uint64_t from_ns, uint64_t to_ns);
 
 /*
  * True when a message has to be stored as long as one of these consumers (bits

@@ -681,7 +681,8 @@ life_keeps(const struct lives *l, const struct contents *ct,
 	if (st->is_replicated &&
 	    (f->held_ns == LIVES_NEVER ||
 		e->invoked_ns < f->held_ns + LIVES_HELD_NS ||
-		ledger_has_newcomer(ct->ledger, f->stream, e->invoked_ns)))
+		ledger_has_newcomer(
+		    ct->ledger, f->stream, e->invoked_ns, e->acked_ns)))
 		return DEBT_NONE;
 	return debt_of(l, ct, f, e);
 }

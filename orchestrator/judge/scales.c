@@ -83,12 +83,13 @@ scales_most(const struct scales *s, uint32_t base, uint64_t since_ns)
 }
 
 bool
-scales_cover(const struct scales *s, uint64_t ns)
+scales_cover(const struct scales *s, uint64_t from_ns, uint64_t to_ns)
 {
 	uint32_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->at[i].from_ns <= ns && lasts_until(&s->at[i], ns))
+		if (s->at[i].from_ns <= to_ns &&
+		    lasts_until(&s->at[i], from_ns))
 			return true;
 	return false;
 }

@@ -38,7 +38,10 @@ void scales_restore(struct scales *, uint64_t now_ns, bool unsure);
 uint32_t scales_fewest(const struct scales *, uint32_t base, uint64_t since_ns);
 uint32_t scales_most(const struct scales *, uint32_t base, uint64_t since_ns);
 
-/* Was another number than base asked for, and not taken back, at a moment? */
-bool scales_cover(const struct scales *, uint64_t ns);
+/*
+ * Was another number than base asked for, and not taken back, at a moment of
+ * this span?
+ */
+bool scales_cover(const struct scales *, uint64_t from_ns, uint64_t to_ns);
 
 #endif

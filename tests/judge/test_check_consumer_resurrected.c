@@ -416,6 +416,20 @@ there(void **state)
 	}
 }
 
+/* The request is turned away, for there are others: it does not count as use.
+ */
+static void
+turn_away(struct churn_story *s)
+{
+	struct event ev = {.type = MESSAGE_PULL_END};
+	struct msg_pull_end *m = &ev.u.pull_end;
+
+	*m = (struct msg_pull_end){
+	    .consumer = CHURN_CONSUMER, .pull = s->pulls, .status = 408};
+	text_set(m->why, sizeof(m->why), "Requests Pending");
+	store_feed(&s->store, &ev);
+}
+
 /* It goes by itself, but not so soon after a request that was heard. */
 static void
 goes_early(void **state)
@@ -436,6 +450,7 @@ goes_early(void **state)
 	    {9000, CLASS_COUNT},      /* it was to be deleted */
 	    {9000, CLASS_COUNT},      /* who is pushed to need not ask */
 	    {9000, CLASS_DOCUMENTED}, /* one replica, of a server that ended */
+	    {9000, CLASS_COUNT},      /* it was turned away */
 	};
 	struct msg_consumer_seen m;
 	struct churn_story s;
@@ -466,7 +481,9 @@ goes_early(void **state)
 			store_fault(&s.store);
 		if (i == 5)
 			s.pulls++;
-		if (i != 3)
+		if (i == 13)
+			turn_away(&s);
+		else if (i != 3)
 			churn_pulled(&s, i != 4, 0);
 		if (i == 9)
 			s.meta = "n1";

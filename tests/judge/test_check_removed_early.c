@@ -250,6 +250,37 @@ newcomer(void **state)
 	}
 }
 
+/* What is on its way when the server joins may be stored behind that. */
+static void
+on_its_way(void **state)
+{
+	struct msg_publish_terms terms;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		churn_begin(&s);
+		store_retain(&s.store, INTEREST);
+		store_purge(&s.store, 40);
+		churn_create(&s);
+		tell_held(&s);
+		churn_pass(&s, 10 * CLOCK_S);
+		terms = store_terms(&s.store, 1);
+		store_sent(&s.store, &terms);
+		if (i == 1) /* it was stored before */
+			store_acked(&s.store, terms.id, TOLD, false);
+		tell_planned(&s, "peer_remove");
+		if (i == 0)
+			store_acked(&s.store, terms.id, TOLD, false);
+		tell_healed(&s);
+		churn_pass(&s, 60 * CLOCK_S);
+		store_drop(&s.store, TOLD, TOLD);
+		s.store.expected[ANOMALY_REMOVED_EARLY][VOWED] = i;
+		churn_end(&s);
+	}
+}
+
 /* Before the consumer was seen everywhere; another leader of "the new". */
 static void
 unsure(void **state)
@@ -452,6 +483,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(kept),
 	    cmocka_unit_test(newcomer),
+	    cmocka_unit_test(on_its_way),
 	    cmocka_unit_test(unsure),
 	    cmocka_unit_test(drained),
 	    cmocka_unit_test(regained),

@@ -202,29 +202,30 @@ test_spans(void **state)
 
 	(void)state;
 	assert_int_equal(scales_fewest(&s, 3, 0), 3);
-	assert_false(scales_cover(&s, 5));
+	assert_false(scales_cover(&s, 5, 5));
 	scales_ask(&s, 8, 3, 3); /* another field is changed */
 	assert_int_equal(s.n, 0);
 	scales_ask(&s, 10, 3, 5);
 	scales_ask(&s, 12, 3, 1);
 	assert_int_equal(scales_fewest(&s, 3, 100), 1);
 	assert_int_equal(scales_most(&s, 3, 100), 5);
-	assert_false(scales_cover(&s, 9));
-	assert_true(scales_cover(&s, 10) && scales_cover(&s, 1000));
+	assert_false(scales_cover(&s, 9, 9));
+	assert_true(scales_cover(&s, 9, 10));
+	assert_true(scales_cover(&s, 10, 10) && scales_cover(&s, 1000, 1000));
 	scales_restore(&s, 21, false);
 	assert_int_equal(scales_fewest(&s, 3, 21), 1);
 	assert_int_equal(scales_fewest(&s, 3, 22), 3);
 	assert_int_equal(scales_most(&s, 3, 22), 3);
 	scales_restore(&s, 30, false); /* once is enough */
-	assert_false(scales_cover(&s, 25));
+	assert_false(scales_cover(&s, 25, 25));
 	/* The oldest become one, and say less: never more. */
 	for (i = 0; i < 40; i++) {
 		scales_ask(&s, 100 + 10 * i, 3, 2);
 		scales_restore(&s, 105 + 10 * i, false);
 	}
 	assert_int_equal(s.n, SCALES_MAX);
-	assert_true(scales_cover(&s, 15) && scales_cover(&s, 492));
-	assert_false(scales_cover(&s, 488));
+	assert_true(scales_cover(&s, 15, 15) && scales_cover(&s, 492, 492));
+	assert_false(scales_cover(&s, 488, 488));
 	assert_int_equal(scales_fewest(&s, 3, 0), 1);
 	assert_int_equal(scales_fewest(&s, 3, 480), 2);
 	assert_int_equal(scales_fewest(&s, 3, 496), 3);
@@ -233,7 +234,7 @@ test_spans(void **state)
 	scales_restore(&s, 501, true);
 	for (i = 0; i < 40; i++) {
 		assert_int_equal(scales_fewest(&s, 3, UINT64_MAX), 1);
-		assert_true(scales_cover(&s, 1000));
+		assert_true(scales_cover(&s, 1000, 1000));
 		scales_ask(&s, 600 + 10 * i, 3, 5);
 		scales_restore(&s, 605 + 10 * i, false);
 	}
