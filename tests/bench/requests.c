@@ -18,7 +18,6 @@
  */
 #include <errno.h>
 #include <nats/nats.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,9 +31,10 @@
 #include "proto/base/spawn.h"
 #include "proto/base/text.h"
 
+#define COMMON_FD    3 /* of a child */
+#define RECORDS_FD   4
 #define CLIENTS_MAX  256
 #define INBOXES_MAX  4096
-#define MADE_MAX     256
 #define KEY_MAX	     96
 #define WAIT_MS	     2000
 #define PENDING_MAX  (1 << 22) /* messages that wait for the recorder */
@@ -76,6 +76,7 @@ struct bench {
 	const char *url;
 	uint64_t load_ns;
 	unsigned clients;
+	int common_fd;
 	struct common *common;
 	FILE *file;
 	const char *bytes; /* what was recorded */
@@ -153,6 +154,7 @@ on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
 
 	(void)nc;
 	(void)sub;
+	flockfile(b->file); /* each subscription has a thread of its own */
 	if (reply != NULL && strncmp(reply, "_INBOX.", 7) == 0 &&
 	    !b->common->is_enough && b->size < RECORDED_MAX) {
 		r.subject = (uint32_t)strlen(subject) + 1;
@@ -170,6 +172,7 @@ on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
 		if (b->size >= RECORDED_MAX)
 			b->common->is_full = true;
 	}
+	funlockfile(b->file);
 	natsMsg_Destroy(msg);
 }
 
@@ -200,9 +203,8 @@ recorder(struct bench *b)
 	nats_Sleep(200); /* callbacks that have begun */
 	fflush(b->file);
 	b->common->is_ready = false;
-	while (getppid() != 1)
-		nats_Sleep(100);
-	return 0;
+	for (;;)
+		nats_Sleep(1000); /* it ends with the first process */
 }
 
 /* Wait until the recorder says so; false: it has ended, or a minute is over. */
@@ -262,6 +264,13 @@ inbox_of(struct bench *b, const char *reply)
 	return &b->inboxes[i];
 }
 
+/* The load begins with the first of them. */
+static bool
+is_message(const struct seen *r)
+{
+	return strncmp(r->subject, "$JS.API.", 8) != 0;
+}
+
 /* Those that send the most while the load runs are its clients. */
 static void
 find_clients(struct bench *b)
@@ -273,7 +282,7 @@ find_clients(struct bench *b)
 	size_t at = 0;
 
 	while (next_record(b, &at, &r)) {
-		if (end_ns == 0)
+		if (end_ns == 0 && is_message(&r))
 			end_ns = r.time_ns + b->load_ns;
 		x = inbox_of(b, r.reply);
 		if (x != NULL && r.time_ns < end_ns)
@@ -308,14 +317,32 @@ choose(struct bench *b)
 		const struct inbox *x = inbox_of(b, r.reply);
 		int client = x != NULL ? x->client : -1;
 
-		if (client >= 0 && end_ns == 0)
+		if (client >= 0 && end_ns == 0 && is_message(&r))
 			end_ns = r.time_ns + b->load_ns;
-		if (client < 0 ? end_ns != 0 : r.time_ns >= end_ns)
+		if (end_ns == 0)
+			client = -1;
+		else if (client < 0 || r.time_ns >= end_ns)
 			continue;
 		b->again[b->nagain++] = (struct again){from, client};
 		b->requests += client >= 0;
 	}
 	return b->requests > 0 ? 0 : fail("find the clients", "no requests");
+}
+
+static int
+take_records(struct bench *b)
+{
+	long size;
+
+	if (b->common->is_full || fseek(b->file, 0, SEEK_END) < 0 ||
+	    (size = ftell(b->file)) <= 0)
+		return fail("record", "no room, or nothing was seen");
+	b->size = (size_t)size;
+	b->bytes =
+	    mmap(NULL, b->size, PROT_READ, MAP_PRIVATE, fileno(b->file), 0);
+	if (b->bytes == MAP_FAILED)
+		return fail("read what was recorded", strerror(errno));
+	return choose(b);
 }
 
 /* sending again */
@@ -353,7 +380,7 @@ sender(struct bench *b, int client)
 	size_t i;
 
 	if (nc == NULL)
-		return 1;
+		return -1;
 	b->common->readied++;
 	while (!b->common->is_go && client >= 0)
 		nats_Sleep(1);
@@ -389,17 +416,26 @@ sweeper(struct bench *b)
 		natsMsg_Destroy(reply);
 	}
 	natsConnection_Destroy(nc);
-	return nc == NULL;
+	return nc != NULL ? 0 : -1;
 }
 
+/* This program again, in that role, with what all of them share. */
 static pid_t
-fork_sender(struct bench *b, int client)
+start(struct bench *b, const char *role, unsigned client)
 {
-	pid_t pid = fork();
+	char seconds[24], clients[24], which[24];
+	char *argv[] = {(char *)"bench_requests", (char *)role, which, seconds,
+	    clients, (char *)b->url, NULL};
+	struct spawn_request r = {.path = "/proc/self/exe", .argv = argv};
 
-	if (pid == 0)
-		_exit(sender(b, client));
-	return pid;
+	text_format(which, sizeof(which), "%u", client);
+	text_format(seconds, sizeof(seconds), "%llu",
+	    (unsigned long long)(b->load_ns / CLOCK_S));
+	text_format(clients, sizeof(clients), "%u", b->clients);
+	r.fds[r.nfds++] = (struct spawn_fd){2, 2};
+	r.fds[r.nfds++] = (struct spawn_fd){b->common_fd, COMMON_FD};
+	r.fds[r.nfds++] = (struct spawn_fd){fileno(b->file), RECORDS_FD};
+	return spawn(&r);
 }
 
 static bool
@@ -429,12 +465,12 @@ send_all(struct bench *b, struct cost *c)
 	bool is_good = true;
 	unsigned i;
 
-	if (!await_end(fork_sender(b, -1), NULL))
+	if (!await_end(start(b, "--set-up", 0), NULL))
 		return fail("make the streams again", "a process failed");
 	b->common->readied = 0;
 	b->common->failed = 0;
 	for (i = 0; i < b->clients; i++)
-		pids[i] = fork_sender(b, (int)i);
+		pids[i] = start(b, "--client", i);
 	for (i = 0; i < 600 && b->common->readied < b->clients; i++)
 		usleep(100000);
 	begin = clock_mono_ns();
@@ -500,29 +536,12 @@ run_program(struct bench *b, char **argv, struct cost *c)
 }
 
 static int
-take_records(struct bench *b)
-{
-	long size;
-
-	if (b->common->is_full || fseek(b->file, 0, SEEK_END) < 0 ||
-	    (size = ftell(b->file)) <= 0)
-		return fail("record", "no room, or nothing was seen");
-	b->size = (size_t)size;
-	b->bytes =
-	    mmap(NULL, b->size, PROT_READ, MAP_PRIVATE, fileno(b->file), 0);
-	if (b->bytes == MAP_FAILED)
-		return fail("read what was recorded", strerror(errno));
-	return choose(b);
-}
-
-static int
 measure(struct bench *b, pid_t listening, char **argv)
 {
 	struct cost ours = {.seconds = 0}, bare = {.seconds = 0};
-	int err = 0;
-	pid_t pid;
+	int err;
 
-	if (!await_recorder(b, listening, true))
+	if (listening <= 0 || !await_recorder(b, listening, true))
 		return fail("record", "the recorder did not begin");
 	err = run_program(b, argv, &ours);
 	b->common->is_enough = true;
@@ -533,56 +552,89 @@ measure(struct bench *b, pid_t listening, char **argv)
 	if (err < 0)
 		return err;
 	err = send_all(b, &bare);
-	if ((pid = fork()) == 0)
-		_exit(sweeper(b));
-	if (!await_end(pid, NULL))
+	if (!await_end(start(b, "--sweep", 0), NULL))
 		err = fail("delete the streams", "a process failed");
 	return err < 0 ? err : say_all(b, &ours, &bare);
 }
 
 static bool
-take_arguments(struct bench *b, int argc, char **argv)
+take_arguments(struct bench *b, char **argv)
 {
 	uint64_t seconds, clients;
 
-	if (argc < 5 || text_to_u64(argv[1], 3600, &seconds) < 0 ||
-	    text_to_u64(argv[2], CLIENTS_MAX, &clients) < 0 || clients == 0)
+	if (text_to_u64(argv[0], 3600, &seconds) < 0 ||
+	    text_to_u64(argv[1], CLIENTS_MAX, &clients) < 0 || clients == 0)
 		return false;
 	b->load_ns = seconds * CLOCK_S;
 	b->clients = (unsigned)clients;
-	b->url = argv[3];
+	b->url = argv[2];
 	return true;
+}
+
+static int
+share(struct bench *b, bool is_first)
+{
+	if (is_first) {
+		b->common_fd = memfd_create("bench_requests", MFD_CLOEXEC);
+		b->file = tmpfile();
+		if (b->common_fd >= 0 &&
+		    ftruncate(b->common_fd, sizeof(*b->common)) < 0)
+			return fail("share memory", strerror(errno));
+	} else {
+		b->common_fd = COMMON_FD;
+		b->file = fdopen(RECORDS_FD, "r+");
+	}
+	b->common = mmap(NULL, sizeof(*b->common), PROT_READ | PROT_WRITE,
+	    MAP_SHARED, b->common_fd, 0);
+	if (b->common == MAP_FAILED || b->file == NULL)
+		return fail("share memory", strerror(errno));
+	return 0;
+}
+
+static int
+child_main(struct bench *b, const char *role, const char *which)
+{
+	uint64_t client = 0;
+
+	if (strcmp(role, "--record") == 0)
+		return recorder(b);
+	if (text_to_u64(which, CLIENTS_MAX, &client) < 0 || take_records(b) < 0)
+		return -1;
+	if (strcmp(role, "--sweep") == 0)
+		return sweeper(b);
+	return sender(b, strcmp(role, "--client") == 0 ? (int)client : -1);
+}
+
+static int
+first_main(struct bench *b, char **argv)
+{
+	pid_t pid = start(b, "--record", 0);
+	int err = measure(b, pid, argv);
+
+	spawn_end(pid);
+	return err;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct bench *b = calloc(1, sizeof(*b));
-	int err = -1;
-	pid_t pid;
+	bool is_child = argc == 6 && strncmp(argv[1], "--", 2) == 0;
+	int err;
 
-	if (b == NULL || !take_arguments(b, argc, argv)) {
+	if (b == NULL || argc < 5 ||
+	    !take_arguments(b, argv + (is_child ? 3 : 1))) {
 		fputs(
 		    "bench_requests SECONDS CLIENTS URL PROGRAM ARGUMENT...\n",
 		    stderr);
 		free(b);
 		return 64;
 	}
-	b->common = mmap(NULL, sizeof(*b->common), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	b->file = tmpfile();
-	if (b->common == MAP_FAILED || b->file == NULL) {
-		free(b);
-		return 70;
-	}
-	pid = fork();
-	if (pid == 0)
-		_exit(recorder(b) < 0);
-	if (pid > 0) {
-		err = measure(b, pid, argv + 4);
-		spawn_end(pid);
-	}
-	fclose(b->file);
+	err = share(b, !is_child);
+	if (err == 0)
+		err = is_child ? child_main(b, argv[1], argv[2])
+			       : first_main(b, argv + 4);
+	free(b->again);
 	free(b);
-	return err < 0 ? 70 : 0;
+	return err != 0 ? 70 : 0;
 }

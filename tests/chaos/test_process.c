@@ -19,7 +19,8 @@
 #include "proto/base/spawn.h"
 #include "tests/support.h"
 
-#define WAITS 2000 /* of 5 ms */
+#define WAITS	 2000	 /* of 5 ms */
+#define PID_NONE 4194304 /* no process has a higher number */
 
 /* A child that waits for its end. */
 static pid_t
@@ -186,6 +187,32 @@ test_guard(void **state)
 	}
 }
 
+/* Those that ended while they were stopped take no room. */
+static void
+test_guard_room(void **state)
+{
+	struct process p, gone;
+	pid_t pid = begin();
+	struct guard g;
+	unsigned i;
+
+	(void)state;
+	assert_int_equal(process_open(&p, pid), 0);
+	assert_int_equal(guard_start(&g), 0);
+	gone = p;
+	for (i = 1; i <= CONFIG_NODES_MAX; i++) {
+		gone.pid = PID_NONE + (pid_t)i;
+		assert_int_equal(guard_note(&g, &gone, true), 0);
+	}
+	assert_int_equal(guard_note(&g, &p, true), 0);
+	assert_int_equal(process_signal(&p, SIGSTOP), 0);
+	assert_true(becomes(&p, true));
+	guard_stop(&g);
+	assert_true(becomes(&p, false));
+	process_close(&p);
+	end(pid);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -193,6 +220,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_life),
 	    cmocka_unit_test(test_peer),
 	    cmocka_unit_test(test_guard),
+	    cmocka_unit_test(test_guard_room),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "--guard") == 0)

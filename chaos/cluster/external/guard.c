@@ -98,24 +98,28 @@ guard_stop(struct guard *g)
 	g->pid = 0;
 }
 
-static void
-continue_one(const struct note *n)
+/* The process that was noted, for the caller to close: false if it ended. */
+static bool
+open_noted(const struct note *n, struct process *p)
 {
-	struct process p;
-
-	if (process_open(&p, n->pid) < 0)
-		return;
-	if (p.start == n->start)
-		(void)process_signal(&p, SIGCONT); /* there is no other way */
-	process_close(&p);
+	if (process_open(p, n->pid) < 0)
+		return false;
+	if (p->start != n->start)
+		process_close(p);
+	return p->pid != 0;
 }
 
 static void
 take_note(struct note *stopped, const struct note *n)
 {
 	unsigned i, place = CONFIG_NODES_MAX;
+	struct process p;
 
 	for (i = 0; i < CONFIG_NODES_MAX; i++) {
+		if (stopped[i].is_stopped && open_noted(&stopped[i], &p))
+			process_close(&p);
+		else
+			stopped[i].is_stopped = false;
 		if (stopped[i].pid == n->pid)
 			stopped[i].is_stopped = false;
 		if (!stopped[i].is_stopped)
@@ -123,6 +127,17 @@ take_note(struct note *stopped, const struct note *n)
 	}
 	if (n->is_stopped && place < CONFIG_NODES_MAX)
 		stopped[place] = *n;
+}
+
+static void
+continue_one(const struct note *n)
+{
+	struct process p;
+
+	if (!open_noted(n, &p))
+		return;
+	(void)process_signal(&p, SIGCONT); /* there is no other way */
+	process_close(&p);
 }
 
 int
