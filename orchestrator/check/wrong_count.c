@@ -52,12 +52,14 @@ struct total {
 	uint64_t counter; /* the key: stream and subject */
 	uint64_t gaps, losses, seq;
 	count_value value;
+	bool is_second; /* its last message has an id that was there before */
 };
 
 struct reading {
 	uint64_t gaps;	 /* in the sequences so far */
 	uint64_t losses; /* of these, what is not known to be purged */
 	uint64_t at;	 /* the last sequence that was read */
+	struct seqmap ids;
 	bool is_complete;
 };
 
@@ -218,10 +220,14 @@ judge_sum(struct check *c, const struct msg_counted *m, count_value adds,
 	struct anomaly a = anomaly_of(m);
 	struct total *t;
 	count_value before;
-	bool is_known;
+	bool is_known, is_second;
+	uint64_t same;
 
 	if (m->seq <= r->at)
 		return 0; /* a second look at some */
+	is_second = seqmap_find(&r->ids, m->id, &same);
+	if (!is_second && seqmap_add(&r->ids, m->id, m->id) == -ENOMEM)
+		return -ENOMEM;
 	if (m->seq != r->at + 1) {
 		r->gaps++;
 		r->losses += !are_purged(st, m->stream, r->at + 1, m->seq - 1);
@@ -239,6 +245,7 @@ judge_sum(struct check *c, const struct msg_counted *m, count_value adds,
 	t->losses = r->losses;
 	t->seq = m->seq;
 	t->value = value;
+	t->is_second = is_second;
 	if (is_known && before + adds != value)
 		check_raise(c, &a,
 		    "sequence %llu, message %u:%llu, adds %s to %s and holds "
@@ -394,13 +401,34 @@ on_counted(struct check *c, const struct msg_counted *m)
 	return err;
 }
 
+static const struct total *
+total_of(const struct count_state *st, uint32_t stream, const char *counter)
+{
+	return hashmap_find(&st->totals, counter_at(stream, counter));
+}
+
 static count_value
 total_at(const struct count_state *st, uint32_t stream, const char *counter)
 {
-	const struct total *t =
-	    hashmap_find(&st->totals, counter_at(stream, counter));
+	const struct total *t = total_of(st, stream, counter);
 
 	return t != NULL ? t->value : 0;
+}
+
+/* A second message of one id is not copied; each later one makes up for it. */
+static bool
+may_lack(
+    const struct count_state *st, const struct msg_summed *m, const char *name)
+{
+	const struct total *t;
+	uint32_t i;
+
+	for (i = 0; i < m->sources && !m->same; i++) {
+		t = total_of(st, i, name);
+		if (t != NULL && t->is_second)
+			return true;
+	}
+	return false;
 }
 
 /* A stream that adds up others has been read, and they before it. */
@@ -429,7 +457,8 @@ judge_sums(struct check *c, const struct msg_summed *m)
 		for (sum = 0, i = 0; i < m->sources; i++)
 			sum += total_at(st, i, name);
 		check_judged(c, 1);
-		if (sum == total_at(st, m->stream, name))
+		if (sum == total_at(st, m->stream, name) ||
+		    may_lack(st, m, name))
 			continue;
 		check_raise(c, &a,
 		    "counter %s, which adds up those of that name of %u "
@@ -452,6 +481,7 @@ read_anew(struct count_state *st, struct reading *r, uint32_t stream)
 			hashmap_remove(&st->totals, t);
 			at--;
 		}
+	seqmap_fini(&r->ids);
 	*r = (struct reading){0};
 }
 
@@ -499,7 +529,10 @@ static void
 count_fini(struct check *c)
 {
 	struct count_state *st = c->state;
+	uint32_t i;
 
+	for (i = 0; i < st->n; i++)
+		seqmap_fini(&st->readings[i].ids);
 	hashmap_fini(&st->told);
 	hashmap_fini(&st->totals);
 	hashmap_fini(&st->owned);

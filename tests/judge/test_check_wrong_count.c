@@ -287,37 +287,49 @@ sums_of_others(void **state)
 		struct msg_summed told;
 		bool is_wrong;
 		int64_t ahead_ns; /* a clock is set by that */
+		unsigned second;  /* the origin has an id twice: 1 last */
 	} rows[] = {
-	    {0, true, {1, 1, 1, 1, 1, 0}, false, 0},
-	    {1, true, {1, 1, 1, 1, 1, 0}, true, 0},
-	    {-1, true, {1, 1, 1, 1, 1, 0}, true, 0},
-	    {1, true, {1, 1, 1, 0, 1, 151 * CLOCK_S}, true, 0},
+	    {0, true, {1, 1, 1, 1, 1, 0}, false, 0, 0},
+	    {1, true, {1, 1, 1, 1, 1, 0}, true, 0, 0},
+	    {-1, true, {1, 1, 1, 1, 1, 0}, true, 0, 0},
+	    {1, true, {1, 1, 1, 0, 1, 151 * CLOCK_S}, true, 0, 0},
+	    /* A copy drops the second; one that comes behind it counts. */
+	    {1, true, {1, 1, 1, 0, 1, 151 * CLOCK_S}, false, 0, 1},
+	    {1, true, {1, 1, 1, 1, 1, 0}, true, 0, 1},
+	    {1, true, {1, 1, 1, 0, 1, 151 * CLOCK_S}, true, 0, 2},
 	    /* More may come; it is not known whether all was read. */
-	    {1, true, {1, 1, 1, 0, 1, 149 * CLOCK_S}, false, 0},
-	    {1, true, {1, 1, 1, 0, 1, 179 * CLOCK_S}, false, 30 * CLOCK_S},
-	    {1, true, {1, 1, 1, 0, 1, 181 * CLOCK_S}, true, 30 * CLOCK_S},
-	    {1, true, {1, 1, 1, 1, 0, 0}, false, 0},
-	    {1, false, {1, 1, 1, 1, 1, 0}, false, 0},
-	    {1, true, {1, 1, 0, 1, 1, 0}, false, 0}, /* of no counter */
-	    {1, true, {1, 9, 1, 1, 1, 0}, false, 0}, /* no such streams */
+	    {1, true, {1, 1, 1, 0, 1, 149 * CLOCK_S}, false, 0, 0},
+	    {1, true, {1, 1, 1, 0, 1, 179 * CLOCK_S}, false, 30 * CLOCK_S, 0},
+	    {1, true, {1, 1, 1, 0, 1, 181 * CLOCK_S}, true, 30 * CLOCK_S, 0},
+	    {1, true, {1, 1, 1, 1, 0, 0}, false, 0, 0},
+	    {1, false, {1, 1, 1, 1, 1, 0}, false, 0, 0},
+	    {1, true, {1, 1, 0, 1, 1, 0}, false, 0, 0}, /* of no counter */
+	    {1, true, {1, 9, 1, 1, 1, 0}, false, 0, 0}, /* no such streams */
 	};
 	struct event ev;
 	struct store_story s;
+	uint64_t id;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		store_begin(&s, &plain);
-		store_publish(&s, 1);
+		store_publish_many(&s, 3, 1);
+		id = s.ids[4 - rows[i].second];
+		if (rows[i].second > 0)
+			s.ids[4 - rows[i].second] = s.ids[1];
 		ev = (struct event){.type = MESSAGE_CLOCK_SET};
 		ev.u.clock_set.most_ns = rows[i].ahead_ns;
 		store_feed(&s, &ev);
 		counted(&s, 1, COUNTED_SCAN, "s0.k1", "-1");
+		counted(&s, 2, COUNTED_SCAN, "s0.k1", "2");
+		counted(&s, 3, COUNTED_SCAN, "s0.k1", "1");
 		ev = (struct event){.type = MESSAGE_SCAN_END};
 		ev.u.scan_end.complete = 1;
 		store_feed(&s, &ev);
-		read_sum(&s, -1 + rows[i].more, rows[i].complete);
+		read_sum(&s, 1 + rows[i].more, rows[i].complete);
 		sums_told(&s, &rows[i].told);
+		s.ids[4 - rows[i].second] = id;
 		s.expected[ANOMALY_WRONG_COUNT][VOWED] = rows[i].is_wrong;
 		store_end(&s);
 	}
