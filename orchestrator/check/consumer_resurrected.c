@@ -20,9 +20,10 @@
  * Rule (guarantees 24): one that goes when nobody uses it is there for so long
  * behind a request for messages, and not for long behind its last use. That a
  * request was heard its messages, or its end (408), prove, and that no deposed
- * leader heard it a steady one of the consumer. By when it is gone nobody
- * promises, so that is a warning, after a quiet time that is long enough for
- * a timer that looks at it once in each such time.
+ * leader heard it a steady one of the consumer. It has to be a while since it
+ * may have been about to go. By when it is gone nobody promises, so that is a
+ * warning, after a quiet time that is long enough for a timer that looks at it
+ * once in each such time.
  *
  * Rule (guarantees 15): one that says that it has something to deliver gives
  * it to a client that waits, within 60 s and three of its longest waits. That
@@ -46,6 +47,7 @@
 #define STUCK_NS (60 * CLOCK_S) /* in which something has to come */
 #define EARLY_NS (CLOCK_S / 2)	/* that it may go */
 #define GONE_NS	 (30 * CLOCK_S) /* when it was found to be unused */
+#define GOING_NS (60 * CLOCK_S) /* likewise, where that is tried again */
 #define TIMER_NS CLOCK_S	/* servers add so much to its time */
 #define KNOWN_NS (10 * CLOCK_S) /* who led then was told again */
 #define COUNT_NS (5 * CLOCK_S)	/* so often what was redelivered is counted */
@@ -63,6 +65,7 @@ struct slot {
 	uint64_t end_ns;	  /* ... and was over */
 	uint64_t counted_ns;	  /* what it has redelivered was, last */
 	uint64_t left_ns;	  /* nobody uses it since; 0: somebody may */
+	uint64_t going_ns; /* it may have been about to go then; 0: never */
 };
 
 struct resurrected_state {
@@ -115,6 +118,7 @@ judge_unused(struct check *c, const struct life *f, struct slot *t)
 	if (t->told_missing || !life_is_certain(f) || f->open.id != 0 ||
 	    f->lost_changes > 0 || r->kinds != 1u << KIND_PULL ||
 	    t->heard_ns < f->made_ns + HEARD_NS ||
+	    (t->going_ns != 0 && c->now_ns < t->going_ns + GOING_NS) ||
 	    c->now_ns + EARLY_NS >= t->heard_ns + r->idle_low)
 		return;
 	t->told_missing = true;
@@ -541,16 +545,21 @@ on_waited(struct check *c, const struct msg_consumer_waited *m)
 
 /*
  * A request was heard that brought messages, or waited until its end. One that
- * is turned away since others wait is no use to servers up to 2.9.
+ * is turned away since others wait is no use to servers up to 2.9. Behind its
+ * time a server may have asked for its end already, and goes on with that.
  */
 static void
-on_pulled(const struct check *c, struct slot *t, const struct msg_pull_end *m)
+on_pulled(const struct check *c, const struct life *f, struct slot *t,
+    const struct msg_pull_end *m)
 {
+	uint64_t used_ns = t->heard_ns != 0 ? t->heard_ns : f->asked_ns;
 	bool has_waited =
 	    m->status == 408 && strcmp(m->why, "Requests Pending") != 0;
 
 	if (m->pull != t->pull || (m->messages == 0 && !has_waited))
 		return;
+	if (c->now_ns >= used_ns + f->range.idle_low)
+		t->going_ns = c->now_ns;
 	t->heard_ns = t->pulled_ns;
 	t->end_ns = c->now_ns;
 }
@@ -590,7 +599,7 @@ on_life(struct check *c, const struct life *f, struct slot *t,
 		t->left_ns = 0;
 		break;
 	case MESSAGE_PULL_END:
-		on_pulled(c, t, &ev->u.pull_end);
+		on_pulled(c, f, t, &ev->u.pull_end);
 		break;
 	default:
 		t->left_ns = 0;

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "orchestrator/judge/check.h"
+#include "orchestrator/judge/contents.h"
 #include "proto/base/array.h"
 #include "proto/base/clock.h"
 #include "proto/base/text.h"
@@ -415,7 +416,9 @@ judge_sums(struct check *c, const struct msg_summed *m)
 	uint32_t i, k;
 
 	/* It is read behind its sources. */
-	if (!m->steady || (!m->same && m->stalled_ns < STALL_NS) ||
+	if (!m->steady ||
+	    (!m->same &&
+		m->stalled_ns < STALL_NS + contents_apart_ns(c->contents)) ||
 	    m->stream >= st->n || m->sources > m->stream)
 		return;
 	for (i = 0; i <= m->sources; i++)

@@ -430,6 +430,46 @@ turn_away(struct churn_story *s)
 	store_feed(&s->store, &ev);
 }
 
+/* Requests that are heard, as long as that, one every 5 s. */
+static void
+use(struct churn_story *s, uint64_t ns)
+{
+	uint64_t end = s->store.now + ns;
+
+	while (s->store.now < end) {
+		churn_pull(s, 10, 0);
+		churn_pass(s, CLOCK_S / 2);
+		churn_pulled(s, 0, 0);
+		churn_pass(s, 9 * CLOCK_S / 2);
+	}
+}
+
+/* It was about to go when it was asked: that does not stop its server. */
+static void
+goes_late(void **state)
+{
+	struct msg_consumer_seen m;
+	struct churn_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		churn_begin(&s);
+		s.terms.is_durable = 0;
+		s.terms.inactive_ns = 10 * CLOCK_S;
+		settle(&s);
+		use(&s, i == 2 ? 5 * CLOCK_S : 70 * CLOCK_S);
+		if (i == 1)
+			churn_pass(&s, 6 * CLOCK_S);
+		use(&s, CLOCK_S);
+		m = churn_look(&s);
+		m.found = 0;
+		churn_seen(&s, &m);
+		s.store.expected[ANOMALY_CONSUMER_MISSING][VOWED] = i == 0;
+		churn_end(&s);
+	}
+}
+
 /* It goes by itself, but not so soon after a request that was heard. */
 static void
 goes_early(void **state)
@@ -465,6 +505,7 @@ goes_early(void **state)
 		s.terms.replicas = i == 12;
 		s.terms.kind = i == 11 ? KIND_PUSH : KIND_PULL;
 		settle(&s);
+		use(&s, 70 * CLOCK_S);
 		if (i == 6 || i == 7)
 			s.terms.inactive_ns = 5 * CLOCK_S;
 		if (i == 6)
@@ -1425,6 +1466,7 @@ main(void)
 	    cmocka_unit_test(filters),
 	    cmocka_unit_test(paused),
 	    cmocka_unit_test(there),
+	    cmocka_unit_test(goes_late),
 	    cmocka_unit_test(goes_early),
 	    cmocka_unit_test(stays),
 	    cmocka_unit_test(resurrected),

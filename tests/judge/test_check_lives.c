@@ -1091,6 +1091,11 @@ plant_existence(struct world *w, unsigned i, enum plant plant)
 		return;
 	}
 	if (plant == PLANT_MISSING || plant == PLANT_IDLE) {
+		for (n = 0; n < 70; n += 5) { /* it is not about to go */
+			pull(w, i, 1);
+			pulled(w, i, 0);
+			pass(w, 5 * CLOCK_S);
+		}
 		pull(w, i, 1);
 		pass(w, CLOCK_S);
 		pulled(w, i, 0);

@@ -286,17 +286,20 @@ sums_of_others(void **state)
 		bool complete;
 		struct msg_summed told;
 		bool is_wrong;
+		int64_t ahead_ns; /* a clock is set by that */
 	} rows[] = {
-	    {0, true, {1, 1, 1, 1, 1, 0}, false},
-	    {1, true, {1, 1, 1, 1, 1, 0}, true},
-	    {-1, true, {1, 1, 1, 1, 1, 0}, true},
-	    {1, true, {1, 1, 1, 0, 1, 151 * CLOCK_S}, true},
+	    {0, true, {1, 1, 1, 1, 1, 0}, false, 0},
+	    {1, true, {1, 1, 1, 1, 1, 0}, true, 0},
+	    {-1, true, {1, 1, 1, 1, 1, 0}, true, 0},
+	    {1, true, {1, 1, 1, 0, 1, 151 * CLOCK_S}, true, 0},
 	    /* More may come; it is not known whether all was read. */
-	    {1, true, {1, 1, 1, 0, 1, 149 * CLOCK_S}, false},
-	    {1, true, {1, 1, 1, 1, 0, 0}, false},
-	    {1, false, {1, 1, 1, 1, 1, 0}, false},
-	    {1, true, {1, 1, 0, 1, 1, 0}, false}, /* of no counter */
-	    {1, true, {1, 9, 1, 1, 1, 0}, false}, /* no such streams */
+	    {1, true, {1, 1, 1, 0, 1, 149 * CLOCK_S}, false, 0},
+	    {1, true, {1, 1, 1, 0, 1, 179 * CLOCK_S}, false, 30 * CLOCK_S},
+	    {1, true, {1, 1, 1, 0, 1, 181 * CLOCK_S}, true, 30 * CLOCK_S},
+	    {1, true, {1, 1, 1, 1, 0, 0}, false, 0},
+	    {1, false, {1, 1, 1, 1, 1, 0}, false, 0},
+	    {1, true, {1, 1, 0, 1, 1, 0}, false, 0}, /* of no counter */
+	    {1, true, {1, 9, 1, 1, 1, 0}, false, 0}, /* no such streams */
 	};
 	struct event ev;
 	struct store_story s;
@@ -306,6 +309,9 @@ sums_of_others(void **state)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		store_begin(&s, &plain);
 		store_publish(&s, 1);
+		ev = (struct event){.type = MESSAGE_CLOCK_SET};
+		ev.u.clock_set.most_ns = rows[i].ahead_ns;
+		store_feed(&s, &ev);
 		counted(&s, 1, COUNTED_SCAN, "s0.k1", "-1");
 		ev = (struct event){.type = MESSAGE_SCAN_END};
 		ev.u.scan_end.complete = 1;
