@@ -56,9 +56,11 @@ explain_rule(const char *word)
 static bool
 explain_refusal(const char *word)
 {
+	static const char never[] = "by itself it proves nothing: the "
+				    "operation may have been done, or be done "
+				    "yet";
 	static const char *const proves[] = {
-	    [REFUSAL_NEVER] = "by itself it proves nothing: the operation may "
-			      "have been done, or be done yet",
+	    [REFUSAL_NEVER] = never,
 	    [REFUSAL_STEADY] = "nothing was done, if there was one leader",
 	    [REFUSAL_CERTAIN] = "nothing was done",
 	};

@@ -950,6 +950,26 @@ begins_anew(void **state)
 	}
 }
 
+/* What the client of a row gets, and does. */
+static void
+get_again(struct churn_story *s, unsigned i)
+{
+	churn_deliver(s, 61, 1);
+	churn_deliver(s, 62, 1);
+	churn_deliver(s, 61, 2);
+	if (i != 2) /* the other one came once */
+		churn_deliver(s, 62, i == 1 ? 1 : 2);
+	if (i == 3)
+		churn_ack(s, 62);
+	if (i == 4)
+		store_delete(&s->store, 62);
+	if (i == 5 || i == 8)
+		s->leader = "n1";
+	if (i == 10) /* by what was never answered it need not */
+		churn_answer(
+		    s, MESSAGE_CHANGE_UNKNOWN, churn_ask(s, EDIT_DELETE));
+}
+
 /* What its client got more than once, and has not ended, it counts. */
 static void
 counts_again(void **state)
@@ -964,20 +984,7 @@ counts_again(void **state)
 		s.terms.policy = i == 8 ? POLICY_NEW : POLICY_ALL;
 		s.terms.max_deliver = i == 9 ? 3 : 0;
 		settle(&s);
-		churn_deliver(&s, 61, 1);
-		churn_deliver(&s, 62, 1);
-		churn_deliver(&s, 61, 2);
-		if (i != 2) /* the other one came once */
-			churn_deliver(&s, 62, i == 1 ? 1 : 2);
-		if (i == 3)
-			churn_ack(&s, 62);
-		if (i == 4)
-			store_delete(&s.store, 62);
-		if (i == 5 || i == 8)
-			s.leader = "n1";
-		if (i == 10) /* by what was never answered it need not */
-			churn_answer(&s, MESSAGE_CHANGE_UNKNOWN,
-			    churn_ask(&s, EDIT_DELETE));
+		get_again(&s, i);
 		churn_pass(&s, 40 * CLOCK_S);
 		m = churn_look(&s);
 		m.ack_pending = 2;
@@ -1173,61 +1180,105 @@ add_node(struct churn_story *s, const char *version)
 }
 
 /* A request that wants some only while there are many. */
+struct overflow_row {
+	uint64_t pending, ack_pending, other; /* other: requests on */
+	uint32_t messages;
+	bool is_told;
+};
+
+static void
+overflow(const struct overflow_row *row, unsigned k)
+{
+	struct event ev = {.type = MESSAGE_PULL_MIN};
+	struct churn_story s;
+
+	churn_begin(&s);
+	if (k > 2) {
+		add_node(&s, "2.15.1");
+		add_node(&s, k == 3 ? "2.10.27" : "2.15.1");
+	}
+	settle(&s);
+	churn_pull(&s, 10, 0);
+	ev.u.pull_min = (struct msg_pull_min){
+	    CHURN_CONSUMER, s.pulls, row->pending, row->ack_pending};
+	store_feed(&s.store, &ev);
+	if (k == 1)
+		s.leader = "n1";
+	if (k == 2) /* it may have been sent again */
+		reconnect(&s);
+	churn_pass(&s, CLOCK_S);
+	if (row->other != 0)
+		churn_pull(&s, 10, 0);
+	churn_pulled(&s, row->messages, 1);
+	if (row->is_told && k != 3) /* some know it not */
+		s.store.expected[ANOMALY_LIMIT_EXCEEDED]
+				[k == 1 || k == 2 ? CLASS_WARNING : VOWED] = 1;
+	churn_end(&s);
+}
+
 static void
 overflows(void **state)
 {
-	static const struct {
-		uint64_t pending, ack_pending, other; /* other: requests on */
-		uint32_t messages;
-		bool is_told;
-	} rows[] = {
+	static const struct overflow_row rows[] = {
 	    {1000000000, 0, 0, 1, true}, {0, 1000000000, 0, 3, true},
 	    {1000000000, 0, 0, 0, false}, {1, 0, 0, 1, false},
 	    {0, 1, 0, 1, false},
 	    {1000000000, 0, 1, 1, false}, /* of another one */
 	};
-	struct event ev = {.type = MESSAGE_PULL_MIN};
-	struct churn_story s;
-	size_t i, k;
+	size_t i;
+	unsigned k;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (k = 0; k < 5; k++) {
-			churn_begin(&s);
-			if (k > 2) {
-				add_node(&s, "2.15.1");
-				add_node(&s, k == 3 ? "2.10.27" : "2.15.1");
-			}
-			settle(&s);
-			churn_pull(&s, 10, 0);
-			ev.u.pull_min = (struct msg_pull_min){CHURN_CONSUMER,
-			    s.pulls, rows[i].pending, rows[i].ack_pending};
-			store_feed(&s.store, &ev);
-			if (k == 1)
-				s.leader = "n1";
-			if (k == 2) /* it may have been sent again */
-				reconnect(&s);
-			churn_pass(&s, CLOCK_S);
-			if (rows[i].other != 0)
-				churn_pull(&s, 10, 0);
-			churn_pulled(&s, rows[i].messages, 1);
-			if (rows[i].is_told && k != 3) /* some know it not */
-				s.store
-				    .expected[ANOMALY_LIMIT_EXCEEDED]
-					     [k == 1 || k == 2 ? CLASS_WARNING
-							       : VOWED] = 1;
-			churn_end(&s);
-		}
+		for (k = 0; k < 5; k++)
+			overflow(&rows[i], k);
 }
 
 /* What is pushed keeps to its rate: 1000 bytes a second, and ten more. */
+struct rate_row {
+	uint64_t wait_s, bytes, burst;
+	bool is_told;
+};
+
+static void
+rate(const struct rate_row *row, unsigned k)
+{
+	struct event ev = {.type = MESSAGE_PUSHED};
+	struct churn_story s;
+	uint64_t made_ns;
+
+	churn_begin(&s);
+	if (k == 1)
+		connect_remotes(&s);
+	s.terms.kind = KIND_PUSH;
+	s.terms.rate = k == 3 ? 0 : 8000;
+	made_ns = s.store.now;
+	churn_create(&s);
+	if (k == 4) { /* it may have had a higher one */
+		s.terms.rate = 16000;
+		churn_update(&s);
+	}
+	if (k == 2) {
+		churn_pass(&s, 10 * CLOCK_S);
+		s.leader = "n1";
+	}
+	while (s.store.now + 2 * CLOCK_S < made_ns + row->wait_s * CLOCK_S)
+		churn_pass(&s, CLOCK_S / 2);
+	s.store.now = made_ns + row->wait_s * CLOCK_S;
+	ev.u.pushed =
+	    (struct msg_pushed){CHURN_CONSUMER, row->bytes, row->burst};
+	store_feed(&s.store, &ev);
+	store_feed(&s.store, &ev);
+	if (row->is_told && k < 3)
+		s.store.expected[ANOMALY_LIMIT_EXCEEDED]
+				[k > 0 ? CLASS_WARNING : VOWED] = 1;
+	churn_end(&s);
+}
+
 static void
 rates(void **state)
 {
-	static const struct {
-		uint64_t wait_s, bytes, burst;
-		bool is_told;
-	} rows[] = {
+	static const struct rate_row rows[] = {
 	    {20, 30000, 0, false},
 	    {20, 33000, 0, true},
 	    {20, 33000, 1000, false},
@@ -1236,44 +1287,13 @@ rates(void **state)
 	    {60, 70000, 0, false},
 	    {60, 73000, 0, true},
 	};
-	struct event ev = {.type = MESSAGE_PUSHED};
-	struct churn_story s;
-	uint64_t made_ns;
-	size_t i, k;
+	unsigned k;
+	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		for (k = 0; k < 5; k++) {
-			churn_begin(&s);
-			if (k == 1)
-				connect_remotes(&s);
-			s.terms.kind = KIND_PUSH;
-			s.terms.rate = k == 3 ? 0 : 8000;
-			made_ns = s.store.now;
-			churn_create(&s);
-			if (k == 4) { /* it may have had a higher one */
-				s.terms.rate = 16000;
-				churn_update(&s);
-			}
-			if (k == 2) {
-				churn_pass(&s, 10 * CLOCK_S);
-				s.leader = "n1";
-			}
-			while (s.store.now + 2 * CLOCK_S <
-			       made_ns + rows[i].wait_s * CLOCK_S)
-				churn_pass(&s, CLOCK_S / 2);
-			s.store.now = made_ns + rows[i].wait_s * CLOCK_S;
-			ev.u.pushed = (struct msg_pushed){
-			    CHURN_CONSUMER, rows[i].bytes, rows[i].burst};
-			store_feed(&s.store, &ev);
-			store_feed(&s.store, &ev);
-			if (rows[i].is_told && k < 3)
-				s.store
-				    .expected[ANOMALY_LIMIT_EXCEEDED]
-					     [k > 0 ? CLASS_WARNING : VOWED] =
-				    1;
-			churn_end(&s);
-		}
+		for (k = 0; k < 5; k++)
+			rate(&rows[i], k);
 }
 
 /* Of headers alone: nothing else, and how much was left out. */

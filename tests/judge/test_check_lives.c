@@ -1056,6 +1056,57 @@ plant_delivery(struct world *w, unsigned i, enum plant plant)
 	}
 }
 
+/* What it says of itself is wrong. */
+static void
+plant_numbers(struct world *w, unsigned i, enum plant plant)
+{
+	struct msg_consumer_seen said = {.drained = 0};
+	unsigned n;
+
+	if (plant == PLANT_FLOOR || plant == PLANT_FORGET) {
+		publish_whole(w, 1);
+		pass(w, 11 * CLOCK_S);
+		deliver(w, i);
+	}
+	if (plant == PLANT_AGAIN) {
+		publish_whole(w, 1);
+		deliver(w, i);
+		pass(w, 11 * CLOCK_S);
+		deliver(w, i);
+		said.redelivered = UINT64_MAX; /* one less */
+	}
+	said.floor_seq = plant == PLANT_FLOOR;
+	for (n = 0; n < 3; n++) {
+		said.pending = plant == PLANT_MORE ? MESSAGES : 0;
+		text_set(said.differs, sizeof(said.differs),
+		    plant == PLANT_TERMS && n == 1 ? "acks" : "");
+		see_as(w, i, &said, plant == PLANT_FORGET);
+		pass(w, 10 * CLOCK_S);
+	}
+}
+
+/* It is gone, and comes back. */
+static void
+plant_absence(struct world *w, unsigned i)
+{
+	struct served was;
+	unsigned n;
+
+	was = w->served[i];
+	for (n = 0; n < 70; n += 5) { /* it is not about to go */
+		pull(w, i, 1);
+		pulled(w, i, 0);
+		pass(w, 5 * CLOCK_S);
+	}
+	pull(w, i, 1);
+	pass(w, CLOCK_S);
+	pulled(w, i, 0);
+	pass(w, 6 * CLOCK_S);
+	w->served[i].exists = false;
+	see(w, i, false);
+	w->served[i] = was;
+}
+
 /* What is wrong with its existence, or its pause. */
 static void
 plant_existence(struct world *w, unsigned i, enum plant plant)
@@ -1063,46 +1114,14 @@ plant_existence(struct world *w, unsigned i, enum plant plant)
 	struct served *v = &w->served[i];
 	struct served was = *v;
 	struct msg_consumer_terms terms;
-	struct msg_consumer_seen said = {.drained = 0};
 	char name[16];
-	unsigned n;
 
 	if (plant <= PLANT_TERMS) {
-		if (plant == PLANT_FLOOR || plant == PLANT_FORGET) {
-			publish_whole(w, 1);
-			pass(w, 11 * CLOCK_S);
-			deliver(w, i);
-		}
-		if (plant == PLANT_AGAIN) {
-			publish_whole(w, 1);
-			deliver(w, i);
-			pass(w, 11 * CLOCK_S);
-			deliver(w, i);
-			said.redelivered = UINT64_MAX; /* one less */
-		}
-		said.floor_seq = plant == PLANT_FLOOR;
-		for (n = 0; n < 3; n++) {
-			said.pending = plant == PLANT_MORE ? MESSAGES : 0;
-			text_set(said.differs, sizeof(said.differs),
-			    plant == PLANT_TERMS && n == 1 ? "acks" : "");
-			see_as(w, i, &said, plant == PLANT_FORGET);
-			pass(w, 10 * CLOCK_S);
-		}
+		plant_numbers(w, i, plant);
 		return;
 	}
 	if (plant == PLANT_MISSING || plant == PLANT_IDLE) {
-		for (n = 0; n < 70; n += 5) { /* it is not about to go */
-			pull(w, i, 1);
-			pulled(w, i, 0);
-			pass(w, 5 * CLOCK_S);
-		}
-		pull(w, i, 1);
-		pass(w, CLOCK_S);
-		pulled(w, i, 0);
-		pass(w, 6 * CLOCK_S);
-		v->exists = false;
-		see(w, i, false);
-		*v = was;
+		plant_absence(w, i);
 		return;
 	}
 	change(w, i, plant == PLANT_PAUSED ? EDIT_PAUSE : EDIT_DELETE);
@@ -1132,6 +1151,32 @@ plant_existence(struct world *w, unsigned i, enum plant plant)
 	v->exists = plant == PLANT_PAUSED || plant == PLANT_ANEW;
 }
 
+/* Of the consumer that does the wrong thing. */
+static struct msg_consumer_terms
+plant_terms(struct world *w, enum plant plant)
+{
+	struct msg_consumer_terms t = draw_terms(w, 0);
+
+	/* What is given back also skips what it has taken before. */
+	t.policy = POLICY_NEW;
+	if (plant == PLANT_BELOW)
+		t.policy = POLICY_BY_SEQ;
+	else if (plant == PLANT_EARLY)
+		t.policy = POLICY_BY_TIME;
+	else if (plant != PLANT_ANEW && plant != PLANT_OLD && below(w, 2) == 0)
+		t.policy = POLICY_ALL;
+	t.start_seq = w->story.last + 1;
+	t.start_ns = (int64_t)w->story.now;
+	t.max_deliver = plant == PLANT_COUNT ? 2 : 0;
+	t.is_durable = plant != PLANT_IDLE;
+	t.inactive_ns = plant == PLANT_IDLE ? IDLE_NS : 0;
+	t.acks = ACK_POLICY_EXPLICIT;
+	t.subjects = 1;
+	if (w->retention != RETENTION_WORKQUEUE)
+		t.subjects += 4 * below(w, 2);
+	return t;
+}
+
 static void
 plant_one(struct world *w, enum plant plant)
 {
@@ -1145,25 +1190,7 @@ plant_one(struct world *w, enum plant plant)
 		if (k->is_used)
 			over(w, 0);
 		k->name[0] = '\0';
-		k->terms = draw_terms(w, 0);
-		/* What is given back also skips what it has taken before. */
-		k->terms.policy = POLICY_NEW;
-		if (plant == PLANT_BELOW)
-			k->terms.policy = POLICY_BY_SEQ;
-		else if (plant == PLANT_EARLY)
-			k->terms.policy = POLICY_BY_TIME;
-		else if (plant != PLANT_ANEW && plant != PLANT_OLD &&
-			 below(w, 2) == 0)
-			k->terms.policy = POLICY_ALL;
-		k->terms.start_seq = w->story.last + 1;
-		k->terms.start_ns = (int64_t)w->story.now;
-		k->terms.max_deliver = plant == PLANT_COUNT ? 2 : 0;
-		k->terms.is_durable = plant != PLANT_IDLE;
-		k->terms.inactive_ns = plant == PLANT_IDLE ? IDLE_NS : 0;
-		k->terms.acks = ACK_POLICY_EXPLICIT;
-		k->terms.subjects = 1;
-		if (w->retention != RETENTION_WORKQUEUE)
-			k->terms.subjects += 4 * below(w, 2);
+		k->terms = plant_terms(w, plant);
 		k->is_used = true;
 		change(w, 0, EDIT_CREATE);
 	} while (!k->is_made);

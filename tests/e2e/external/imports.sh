@@ -4,6 +4,7 @@
 # An account that has no JetStream, and imports another's: the API under a
 # prefix, what is published, acks, and what push consumers send. Where acks or
 # what is pushed are not imported that is said before the load begins.
+# shellcheck disable=SC2016 # "$JS" is a subject
 # shellcheck source=tests/e2e/external/auth_lib.sh
 . "$(dirname "$0")/auth_lib.sh"
 
