@@ -55,22 +55,6 @@ odd_name()
 	says odd '.options."server-conf", .command'
 }
 
-# browse FILE OPTION...: what the browser prints; complaints fail.
-browse()
-{
-	local file=$1
-
-	shift
-	timeout 120 "$browser" --headless --no-sandbox --disable-gpu \
-		--disable-dev-shm-usage --hide-scrollbars \
-		--user-data-dir="$work/profile" --enable-logging=stderr \
-		--host-resolver-rules='MAP * ~NOTFOUND' \
-		--window-size=1280,2000 "$@" "file://$file" \
-		2>"$work/browser.err" || fail "the browser failed on $file"
-	! grep CONSOLE "$work/browser.err" >&2 ||
-		fail "the browser complains about $file"
-}
-
 # Brightness of the page's margin, 0 to 255.
 brightness()
 {
@@ -189,8 +173,7 @@ for name in pass fail inconclusive; do
 	says "$name" '.command'
 	[ -s "$work/$name/junit.xml" ] || fail "$name: no junit.xml"
 done
-browser=$(command -v chromium || command -v chromium-browser) ||
-	skip "no chromium (the page's contents were tested)"
+needs_browser "the page's contents were tested"
 pictures
 pointer
 nearer

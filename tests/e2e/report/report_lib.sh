@@ -45,3 +45,26 @@ all_verdicts()
 	unreachable skipped 3 --mayhem rolling_restart
 	unreachable cluster 69
 }
+
+# needs_browser WHAT: what was tested all the same
+needs_browser()
+{
+	browser=$(command -v chromium || command -v chromium-browser) ||
+		skip "no chromium ($1)"
+}
+
+# browse FILE OPTION...: what the browser prints; complaints fail.
+browse()
+{
+	local file=$1
+
+	shift
+	timeout 120 "$browser" --headless --no-sandbox --disable-gpu \
+		--disable-dev-shm-usage --hide-scrollbars \
+		--user-data-dir="$work/profile" --enable-logging=stderr \
+		--host-resolver-rules='MAP * ~NOTFOUND' \
+		--window-size=1280,2000 "$@" "file://$file" \
+		2>"$work/browser.err" || fail "the browser failed on $file"
+	! grep CONSOLE "$work/browser.err" >&2 ||
+		fail "the browser complains about $file"
+}
