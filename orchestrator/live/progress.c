@@ -94,6 +94,13 @@ add_counts(char *line, size_t size, const struct stats *s)
 	}
 }
 
+/* Servers alone (cluster up, the test none) have no rounds to count. */
+static bool
+has_rounds(const struct run *r)
+{
+	return strcmp(r->config.test, "none") != 0;
+}
+
 /* For logs: the same fields in every line of a test. */
 static void
 compose_plain(char *line, size_t size, struct progress *p, const struct run *r,
@@ -102,9 +109,11 @@ compose_plain(char *line, size_t size, struct progress *p, const struct run *r,
 	const struct stats *s = &r->history.stats;
 
 	line[0] = '\0';
-	text_add(line, size, "%-6s %5.1fs  %llu rounds (%.0f/s)",
-	    phase_name(r->phase), load_seconds(s, now),
-	    (unsigned long long)s->rounds, rate_since(p, s, now));
+	text_add(line, size, "%-6s %5.1fs", phase_name(r->phase),
+	    load_seconds(s, now));
+	if (has_rounds(r))
+		text_add(line, size, "  %llu rounds (%.0f/s)",
+		    (unsigned long long)s->rounds, rate_since(p, s, now));
 	add_counts(line, size, s);
 	text_add(line, size, "  stall %.2fs  anomalies %llu",
 	    (double)s->longest_stall_ns / 1e9,
@@ -199,15 +208,15 @@ compose_line(
     struct line *l, struct progress *p, const struct run *r, uint64_t now)
 {
 	const struct stats *s = &r->history.stats;
-	double rate = rate_since(p, s, now);
 
 	put(l, TERM_BOLD, "%-6s", phase_name(r->phase));
 	put_bar(l, share_done(r, now));
 	put(l, TERM_PLAIN, "  ");
 	put(l, p->anomalies > 0 ? TERM_RED : TERM_GREEN, "anomalies %llu",
 	    (unsigned long long)p->anomalies);
-	put(l, TERM_PLAIN, "  %llu rounds, %.0f/s",
-	    (unsigned long long)s->rounds, rate);
+	if (has_rounds(r))
+		put(l, TERM_PLAIN, "  %llu rounds, %.0f/s",
+		    (unsigned long long)s->rounds, rate_since(p, s, now));
 	put_left(l, r, now);
 	if (s->fault_now[0] != '\0')
 		put(l, TERM_YELLOW, "  %s", s->fault_now);
