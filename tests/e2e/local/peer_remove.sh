@@ -40,7 +40,7 @@ expect_same_check "$work/run"
 moved()
 {
 	natsburn run pipeline --servers 4 --mayhem "$1" --fault-interval 1s \
-		--fault-duration 0..1s --quiet-time 1s --duration 6s \
+		--fault-duration 0..1s --quiet-time 1s --duration 15s \
 		--server-bin "$server" --out "$work/$1"
 	expect_nothing_survives 5
 	expect_code 0
