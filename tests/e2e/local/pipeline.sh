@@ -114,7 +114,7 @@ expect '.counts.scanned == 0' "the stream with interest is not empty" \
 
 refused '"a": must be a number or a range' -o pipeline.size=a
 refused 'from 40 to 1048576' -o pipeline.size=16..1024
-refused '"5": must be a rate' --rate 5
+refused '"5/w": must be a rate' --rate 5/w
 refused 'from 0 to 100' -o pipeline.repeat=101
 refused '"nack:1" is no answer' -o pipeline.answers=nack:1
 refused 'ends no message' -o pipeline.answers=nak:1,none:1
