@@ -164,8 +164,11 @@ bundle_put_journal(struct bundle *b)
 		err = journal_create_copy(&out, b->part, &in);
 	if (err == 0) {
 		f = stream_open(&events);
-		err = f != NULL ? copy_journal(b, &in, &out, f) : -ENOMEM;
-		if (f != NULL && stream_close(&events, &text, &len) < 0)
+		if (f != NULL)
+			err = copy_journal(b, &in, &out, f);
+		else
+			(void)journal_close(&out); /* nothing is in it */
+		if (f == NULL || stream_close(&events, &text, &len) < 0)
 			err = err < 0 ? err : -ENOMEM;
 		if (err < 0)
 			err = bundle_fail(b, err, "journal");
