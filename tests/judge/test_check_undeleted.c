@@ -779,12 +779,63 @@ stray_known_later(void **state)
 	store_end(&s);
 }
 
+/* Where events were dropped a message may have been put back unseen. */
+static void
+beside_a_hole(void **state)
+{
+	struct event dropped = {.type = MESSAGE_DROPPED};
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		store_begin(&s, &plain);
+		store_publish_many(&s, 10, 5);
+		store_delete(&s, 5);
+		s.is_gone[5] = false;
+		if (i == 1)
+			store_feed(&s, &dropped);
+		s.expected[ANOMALY_UNDELETED][VOWED] = i == 0;
+		store_end(&s);
+	}
+}
+
+/* Limits meet messages in no order once there are several replicas. */
+static void
+scaled(void **state)
+{
+	static const struct msg_contents few = {.max_messages = 50};
+	struct event ev = {.type = MESSAGE_STREAM_CHANGE};
+	struct store_story s;
+	unsigned i;
+
+	(void)state;
+	text_set(
+	    ev.u.stream_change.name, sizeof(ev.u.stream_change.name), "s0");
+	ev.u.stream_change.replicas = 3;
+	for (i = 0; i < 2; i++) {
+		store_begin_alone(&s, &few);
+		store_publish_many(&s, 20, 5);
+		if (i == 1)
+			store_feed(&s, &ev);
+		store_limits(&s, 10, 0);
+		store_drop(&s, 1, 10);
+		store_limits(&s, 50, 0);
+		store_publish_many(&s, 20, 5);
+		store_drop(&s, 25, 25);
+		s.expected[ANOMALY_LOST][VOWED] = i == 0;
+		store_end(&s);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(lost_beside_removals),
 	    cmocka_unit_test(undeleted),
+	    cmocka_unit_test(beside_a_hole),
+	    cmocka_unit_test(scaled),
 	    cmocka_unit_test(read_from_behind),
 	    cmocka_unit_test(counted_too_few),
 	    cmocka_unit_test(unpurged),
