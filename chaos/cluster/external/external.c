@@ -17,10 +17,6 @@
 #include "proto/base/text.h"
 #include "proto/json.h"
 
-struct external {
-	struct processes *processes;
-};
-
 static int
 look_at(struct cluster_node *node, bool tls_first)
 {
@@ -96,16 +92,12 @@ external_validate(const struct run_config *c, char *why)
 static int
 external_up(struct cluster *c)
 {
-	struct external *e = c->state;
 	const char *urls = c->config->url, *monitors = c->config->monitor;
 	struct cluster_node *node;
 	char shown[CONFIG_LIST_MAX];
 	unsigned reached = 0;
 	int err, last = -EINVAL;
 
-	e->processes = processes_create();
-	if (e->processes == NULL)
-		return -ENOMEM;
 	while (c->n < CONFIG_NODES_MAX) {
 		node = &c->nodes[c->n];
 		if (!text_next_item(&urls, node->url, sizeof(node->url)))
@@ -125,7 +117,7 @@ external_up(struct cluster *c)
 		err = try_monitors(c);
 		if (err == 0)
 			err = account_try(c);
-		return err < 0 ? err : processes_find(c, e->processes);
+		return err < 0 ? err : processes_find(c);
 	}
 	text_set(shown, sizeof(shown), c->config->url);
 	config_hide_password(shown);
@@ -137,77 +129,9 @@ external_up(struct cluster *c)
 }
 
 static void
-external_tend(struct cluster *c)
-{
-	struct external *e = c->state;
-
-	if (e->processes != NULL)
-		processes_tend(c, e->processes);
-}
-
-static int
-external_start(struct cluster *c, unsigned node)
-{
-	struct external *e = c->state;
-
-	return processes_start(e->processes, node);
-}
-
-static int
-external_end(struct cluster *c, unsigned node, int sig)
-{
-	struct external *e = c->state;
-
-	return processes_stop(e->processes, node, sig);
-}
-
-static bool
-external_runs(struct cluster *c, unsigned node)
-{
-	const struct external *e = c->state;
-
-	return processes_is_running(e->processes, node);
-}
-
-static int
-external_reload(struct cluster *c, unsigned node)
-{
-	struct external *e = c->state;
-
-	return processes_reload(c, e->processes, node);
-}
-
-static const char *
-external_reload_how(struct cluster *c, unsigned node)
-{
-	(void)c; /* all are told alike */
-	(void)node;
-	return "SIGHUP, its configuration as it is";
-}
-
-static int
-external_pause(struct cluster *c, unsigned node, bool paused)
-{
-	struct external *e = c->state;
-
-	return processes_pause(e->processes, node, paused);
-}
-
-static bool
-external_is_paused(struct cluster *c, unsigned node)
-{
-	const struct external *e = c->state;
-
-	return processes_is_paused(e->processes, node);
-}
-
-static void
 external_down(struct cluster *c)
 {
-	struct external *e = c->state;
-
-	processes_destroy(e->processes);
-	e->processes = NULL;
+	processes_leave(c);
 	c->n = 0; /* the servers run on: they aren't ours */
 }
 
@@ -218,20 +142,20 @@ const struct cluster_ops cluster_external = {
     .owner = OWNER_OTHERS,
     .needs_monitor = true,
     .options = external_options,
-    .state_size = sizeof(struct external),
+    .state_size = sizeof(struct processes),
     .validate = external_validate,
     .count = external_count,
     .lacks = processes_lack,
     .prepare = processes_prepare,
     .log_in = account_open,
     .up = external_up,
-    .tend = external_tend,
-    .node_start = external_start,
-    .node_end = external_end,
-    .node_runs = external_runs,
-    .node_reload = external_reload,
-    .reload_how = external_reload_how,
-    .node_pause = external_pause,
-    .node_is_paused = external_is_paused,
+    .tend = processes_tend,
+    .node_start = processes_start,
+    .node_end = processes_stop,
+    .node_runs = processes_is_running,
+    .node_reload = processes_reload,
+    .reload_how = processes_reload_how,
+    .node_pause = processes_pause,
+    .node_is_paused = processes_is_paused,
     .down = external_down,
 };

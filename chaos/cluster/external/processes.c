@@ -2,14 +2,11 @@
 /* Processes of others' servers; see processes.h. */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "chaos/cluster/external/guard.h"
 #include "chaos/cluster/external/info.h"
 #include "chaos/cluster/external/processes.h"
-#include "chaos/cluster/external/systemctl.h"
 #include "chaos/health.h"
 #include "chaos/internal.h"
 #include "chaos/mayhem/mayhem.h"
@@ -22,62 +19,18 @@
 #define NEEDS	 (CLUSTER_CAN_PAUSE | CLUSTER_CAN_RELOAD | CLUSTER_CAN_RESTART)
 #define PID_LAST 4194304 /* Linux has no higher one */
 
-/* What systemd is asked to bring a unit back, one after the other. */
-enum step {
-	STEP_RESET, /* it may have been started too often; or not: no matter */
-	STEP_START,
-	STEP_SHOW,
-	STEP_NONE
-};
-
 static const char *const step_words[][6] = {
     [STEP_RESET] = {"reset-failed", NULL},
     [STEP_START] = {"start", "--no-block", NULL},
     [STEP_SHOW] = {"show", "--property=MainPID", "--value", NULL},
 };
 
-struct owned {
-	char unit[128]; /* empty: given by --pid */
-	struct process process;
-	bool is_paused; /* by natsburn; the guard knows */
-	struct systemctl asked;
-	enum step step;
-	uint64_t next_ns; /* not before that */
-	bool was_told;	  /* to end; else its unit's next one is looked for */
-};
-
-struct processes {
-	struct guard guard;
-	struct owned nodes[CONFIG_NODES_MAX];
-	bool are_needed;
-};
-
-struct processes *
-processes_create(void)
+static struct processes_node *
+node_of(struct cluster *c, unsigned node)
 {
-	struct processes *p = calloc(1, sizeof(*p));
-	unsigned i;
+	struct processes *p = c->state;
 
-	for (i = 0; p != NULL && i < CONFIG_NODES_MAX; i++)
-		p->nodes[i].step = STEP_NONE;
-	return p;
-}
-
-void
-processes_destroy(struct processes *p)
-{
-	unsigned i;
-
-	if (p == NULL)
-		return;
-	for (i = 1; i <= CONFIG_NODES_MAX; i++) {
-		if (p->nodes[i - 1].is_paused)
-			(void)processes_pause(p, i, false); /* or it ended */
-		process_close(&p->nodes[i - 1].process);
-		systemctl_end(&p->nodes[i - 1].asked);
-	}
-	guard_stop(&p->guard);
-	free(p);
+	return &p->nodes[node - 1];
 }
 
 int
@@ -129,7 +82,7 @@ processes_prepare(struct cluster *c)
 
 /* Run the step's question to systemd; the next one comes when it is over. */
 static void
-ask(struct owned *o, enum step step)
+ask(struct processes_node *o, enum processes_step step)
 {
 	o->step = step;
 	if (systemctl_begin(&o->asked, step_words[step], o->unit) < 0)
@@ -138,7 +91,7 @@ ask(struct owned *o, enum step step)
 
 /* systemd has named the unit's process: is it there, and another one? */
 static void
-take_main(struct owned *o)
+take_main(struct processes_node *o)
 {
 	struct process p;
 	uint64_t pid;
@@ -157,7 +110,7 @@ take_main(struct owned *o)
 }
 
 static void
-tend_unit(struct owned *o)
+tend_unit(struct processes_node *o)
 {
 	int code;
 
@@ -188,9 +141,10 @@ tend_unit(struct owned *o)
 }
 
 void
-processes_tend(struct cluster *c, struct processes *p)
+processes_tend(struct cluster *c)
 {
-	struct owned *o;
+	struct processes *p = c->state;
+	struct processes_node *o;
 	unsigned i;
 
 	if (!p->are_needed)
@@ -214,7 +168,8 @@ processes_tend(struct cluster *c, struct processes *p)
 
 /* May it be looked at and signalled? 0, or -ENOTSUP with why. */
 static int
-check_process(struct cluster *c, const struct owned *o, bool wants_config)
+check_process(
+    struct cluster *c, const struct processes_node *o, bool wants_config)
 {
 	int err = process_check_server(&o->process);
 
@@ -239,8 +194,8 @@ check_process(struct cluster *c, const struct owned *o, bool wants_config)
 
 /* Which of the n processes serves this address: its place, or n. */
 static unsigned
-find_server(
-    struct cluster *c, const struct owned *list, unsigned n, unsigned node)
+find_server(struct cluster *c, const struct processes_node *list, unsigned n,
+    unsigned node)
 {
 	uint64_t deadline = clock_mono_ns() + FIND_NS;
 	unsigned i = n;
@@ -261,7 +216,7 @@ find_server(
 
 /* The next process that the options name, in *o. 0, or -ENOTSUP with why. */
 static int
-open_named(struct cluster *c, const char *name, struct owned *o)
+open_named(struct cluster *c, const char *name, struct processes_node *o)
 {
 	uint64_t deadline = clock_mono_ns() + FIND_NS, pid = 0;
 	int err = 0;
@@ -293,7 +248,8 @@ open_named(struct cluster *c, const char *name, struct owned *o)
 
 /* Give each server its process. 0, or -ENOTSUP with why. */
 static int
-match(struct cluster *c, struct processes *p, struct owned *list, unsigned n)
+match(struct cluster *c, struct processes *p, struct processes_node *list,
+    unsigned n)
 {
 	unsigned node, i;
 
@@ -323,11 +279,12 @@ match(struct cluster *c, struct processes *p, struct owned *list, unsigned n)
 }
 
 int
-processes_find(struct cluster *c, struct processes *p)
+processes_find(struct cluster *c)
 {
+	struct processes *p = c->state;
 	const char *names =
 	    c->config->unit[0] != '\0' ? c->config->unit : c->config->pid;
-	struct owned list[CONFIG_NODES_MAX] = {0};
+	struct processes_node list[CONFIG_NODES_MAX] = {0};
 	char name[128];
 	unsigned n = 0, i;
 	int err = 0;
@@ -336,7 +293,6 @@ processes_find(struct cluster *c, struct processes *p)
 		return 0;
 	while (err == 0 && n < CONFIG_NODES_MAX &&
 	       text_next_item(&names, name, sizeof(name))) {
-		list[n].step = STEP_NONE;
 		err = open_named(c, name, &list[n++]);
 		if (err == 0)
 			err = check_process(c, &list[n - 1],
@@ -352,10 +308,28 @@ processes_find(struct cluster *c, struct processes *p)
 	return err;
 }
 
-int
-processes_start(struct processes *p, unsigned node)
+void
+processes_leave(struct cluster *c)
 {
-	struct owned *o = &p->nodes[node - 1];
+	struct processes *p = c->state;
+	struct processes_node *o;
+	unsigned i;
+
+	for (i = 1; i <= CONFIG_NODES_MAX; i++) {
+		o = node_of(c, i);
+		if (o->is_paused)
+			(void)processes_pause(c, i, false); /* or it ended */
+		process_close(&o->process);
+		systemctl_end(&o->asked);
+	}
+	guard_stop(&p->guard);
+	p->are_needed = false;
+}
+
+int
+processes_start(struct cluster *c, unsigned node)
+{
+	struct processes_node *o = node_of(c, node);
 
 	if (o->process.pid == 0 && o->step == STEP_NONE)
 		ask(o, STEP_RESET);
@@ -363,27 +337,38 @@ processes_start(struct processes *p, unsigned node)
 }
 
 int
-processes_stop(struct processes *p, unsigned node, int sig)
+processes_stop(struct cluster *c, unsigned node, int sig)
 {
-	p->nodes[node - 1].was_told = true;
-	return process_signal(&p->nodes[node - 1].process, sig);
+	struct processes_node *o = node_of(c, node);
+
+	o->was_told = true;
+	return process_signal(&o->process, sig);
 }
 
 int
-processes_reload(struct cluster *c, struct processes *p, unsigned node)
+processes_reload(struct cluster *c, unsigned node)
 {
 	struct health_varz v;
 
 	/* It reads what its owner has configured: nothing is changed. */
 	if (health_varz(c->health, node, &v))
 		c->nodes[node - 1].config_mark = v.max_connections;
-	return process_signal(&p->nodes[node - 1].process, SIGHUP);
+	return process_signal(&node_of(c, node)->process, SIGHUP);
+}
+
+const char *
+processes_reload_how(struct cluster *c, unsigned node)
+{
+	(void)c; /* all are told alike */
+	(void)node;
+	return "SIGHUP, its configuration as it is";
 }
 
 int
-processes_pause(struct processes *p, unsigned node, bool paused)
+processes_pause(struct cluster *c, unsigned node, bool paused)
 {
-	struct owned *o = &p->nodes[node - 1];
+	struct processes *p = c->state;
+	struct processes_node *o = node_of(c, node);
 	int err;
 
 	if (paused) {
@@ -402,13 +387,13 @@ processes_pause(struct processes *p, unsigned node, bool paused)
 }
 
 bool
-processes_is_paused(const struct processes *p, unsigned node)
+processes_is_paused(struct cluster *c, unsigned node)
 {
-	return process_is_stopped(&p->nodes[node - 1].process);
+	return process_is_stopped(&node_of(c, node)->process);
 }
 
 bool
-processes_is_running(const struct processes *p, unsigned node)
+processes_is_running(struct cluster *c, unsigned node)
 {
-	return process_runs(&p->nodes[node - 1].process);
+	return process_runs(&node_of(c, node)->process);
 }
