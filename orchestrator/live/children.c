@@ -150,15 +150,9 @@ slot_open(struct child_slot *s, int theirs[2])
 {
 	int up[2], down[2], err;
 
-	err = spawn_pipe(up);
+	err = spawn_pipes(down, up);
 	if (err < 0)
 		return err;
-	err = spawn_pipe(down);
-	if (err < 0) {
-		close(up[0]);
-		close(up[1]);
-		return err;
-	}
 	channel_in_init(&s->in, up[0]);
 	channel_out_init(&s->out, down[1], 0, 1);
 	(void)fcntl(up[0], F_SETFL, O_NONBLOCK);   /* a pipe: can't fail */

@@ -34,6 +34,21 @@ spawn_pipe(int fds[2])
 	return pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
+int
+spawn_pipes(int down[2], int up[2])
+{
+	int err = spawn_pipe(down);
+
+	if (err < 0)
+		return err;
+	err = spawn_pipe(up);
+	if (err < 0) {
+		close(down[0]);
+		close(down[1]);
+	}
+	return err;
+}
+
 /* Put the descriptors where the child wants them; all others close-on-exec. */
 static int
 spawn_move_fds(const struct spawn_request *r, int *exec_error)

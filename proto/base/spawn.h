@@ -59,4 +59,7 @@ int spawn_find_children(const char *word, pid_t *pids, int max);
 /* A close-on-exec pipe; 0 or -errno. */
 int spawn_pipe(int fds[2]);
 
+/* Two of them, or none: what a child is told, and what it tells. */
+int spawn_pipes(int down[2], int up[2]);
+
 #endif

@@ -263,13 +263,9 @@ spawn_child(struct bare *b, const char *urls, unsigned i, const int fds[2])
 static int
 spawn_children(struct bare *b, const char *urls)
 {
-	int in[2] = {-1, -1}, go[2] = {-1, -1}, err = spawn_pipe(in);
+	int in[2], go[2], err = spawn_pipes(go, in);
 	unsigned i;
 
-	if (err == 0 && (err = spawn_pipe(go)) < 0) {
-		close(in[0]);
-		close(in[1]);
-	}
 	if (err < 0)
 		return err;
 	b->in_fd = in[0];

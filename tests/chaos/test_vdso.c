@@ -53,8 +53,7 @@ begin(bool is_stopped)
 	int down[2], up[2];
 	struct teller t;
 
-	assert_int_equal(spawn_pipe(down), 0);
-	assert_int_equal(spawn_pipe(up), 0);
+	assert_int_equal(spawn_pipes(down, up), 0);
 	r.fds[r.nfds++] = (struct spawn_fd){down[0], STDIN_FILENO};
 	r.fds[r.nfds++] = (struct spawn_fd){up[1], STDOUT_FILENO};
 	t = (struct teller){spawn(&r), down[1], up[0]};

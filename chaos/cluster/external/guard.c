@@ -35,15 +35,9 @@ guard_start(struct guard *g)
 	struct pollfd p;
 	char ready;
 
-	err = spawn_pipe(down);
+	err = spawn_pipes(down, up);
 	if (err < 0)
 		return err;
-	err = spawn_pipe(up);
-	if (err < 0) {
-		close(down[0]);
-		close(down[1]);
-		return err;
-	}
 	r.fds[r.nfds++] = (struct spawn_fd){down[0], DOWN};
 	r.fds[r.nfds++] = (struct spawn_fd){up[1], UP};
 	g->pid = spawn(&r);

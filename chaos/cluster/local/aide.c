@@ -37,15 +37,9 @@ aide_start(struct aide *a, const char *name)
 	memset(a, 0, sizeof(*a));
 	a->name = name;
 	text_format(a->why, sizeof(a->why), "the %s process died", name);
-	err = spawn_pipe(up);
+	err = spawn_pipes(down, up);
 	if (err < 0)
 		return err;
-	err = spawn_pipe(down);
-	if (err < 0) {
-		close(up[0]);
-		close(up[1]);
-		return err;
-	}
 	pid = run(name, up[1], down[0]);
 	close(up[1]);
 	close(down[0]);

@@ -50,15 +50,9 @@ spawn_nft(struct loss *l)
 
 	text_add(path, sizeof(path), "%s%s/usr/sbin:/sbin:/usr/bin:/bin",
 	    outer != NULL ? outer : "", outer != NULL ? ":" : "");
-	err = spawn_pipe(down);
+	err = spawn_pipes(down, up);
 	if (err < 0)
 		return err;
-	err = spawn_pipe(up);
-	if (err < 0) {
-		close(down[0]);
-		close(down[1]);
-		return err;
-	}
 	r.fds[r.nfds++] = (struct spawn_fd){down[0], 0};
 	r.fds[r.nfds++] = (struct spawn_fd){up[1], 1};
 	r.fds[r.nfds++] = (struct spawn_fd){up[1], 2};
