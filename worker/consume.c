@@ -41,7 +41,8 @@ consume_ack(struct worker *w, const struct consumption *c, natsMsg *msg)
 	while (!gave_up) {
 		tell_ack_invoke(w, &a, ++attempt);
 		child_flush(&w->child); /* and the delivery before it */
-		if (session_ack(&w->session, reply, ACK_NS) == OUTCOME_OK) {
+		if (session_confirm(&w->session, reply, "+ACK", ACK_NS) ==
+		    OUTCOME_OK) {
 			tell_confirmed(w, &a);
 			child_flush(&w->child);
 			return OUTCOME_OK;

@@ -21,20 +21,12 @@
 static bool
 ack_arrives(struct worker *w, const char *stream, const jsConsumerConfig *cc)
 {
-	struct session *s = &w->session;
 	char subject[192];
-	natsMsg *reply = NULL;
-	natsStatus st;
 
 	text_format(subject, sizeof(subject), "$JS.ACK.%s.%s.1.1.1.0.0", stream,
 	    cc->Durable);
-	st = natsConnection_RequestString(
-	    &reply, s->nc, subject, "+WPI", REQUEST_MS);
-	st = st == NATS_OK && natsMsg_IsNoResponders(reply) ? NATS_NO_RESPONDERS
-							    : st;
-	natsMsg_Destroy(reply);
-	session_note(s, st, 0);
-	return st == NATS_OK;
+	return session_confirm(&w->session, subject, "+WPI",
+		   REQUEST_MS * CLOCK_MS) == OUTCOME_OK;
 }
 
 /* The server says whether anybody listens where a consumer pushes to. */

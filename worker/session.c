@@ -376,13 +376,14 @@ session_publish(struct session *s, const char *subject, const void *data,
 }
 
 enum outcome
-session_ack(struct session *s, const char *reply_subject, uint64_t timeout_ns)
+session_confirm(struct session *s, const char *reply_subject, const char *ack,
+    uint64_t timeout_ns)
 {
 	natsMsg *reply = NULL;
 	const char *status = NULL;
 	natsStatus st;
 
-	st = natsConnection_RequestString(&reply, s->nc, reply_subject, "+ACK",
+	st = natsConnection_RequestString(&reply, s->nc, reply_subject, ack,
 	    (int64_t)(timeout_ns / CLOCK_MS));
 	/*
 	 * 3.4.1 may hand over "503 no responders" as a reply like any other:
@@ -444,7 +445,7 @@ int
 session_listen(
     struct session *s, natsSubscription **sub, char inbox[SESSION_INBOX_MAX])
 {
-	return listen_below(s, sub, inbox, ".*");
+	return listen_below(s, sub, inbox, ".>");
 }
 
 int

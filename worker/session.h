@@ -135,9 +135,11 @@ enum outcome session_publish(struct session *, const char *subject,
     const void *data, size_t len, const char *message_id, uint64_t timeout_ns,
     uint64_t *seq, bool *duplicate);
 
-/* Ack a delivery and wait for the server's confirmation. */
-enum outcome session_ack(
-    struct session *, const char *reply_subject, uint64_t timeout_ns);
+/*
+ * Answer a delivery ("+ACK", "+WPI") and wait for the server's confirmation.
+ */
+enum outcome session_confirm(struct session *, const char *reply_subject,
+    const char *ack, uint64_t timeout_ns);
 
 /* What the reply subject of a delivery says. */
 struct delivery {

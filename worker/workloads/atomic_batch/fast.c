@@ -279,18 +279,6 @@ tell_outcomes(struct worker *w, const struct fast *f)
 	}
 }
 
-static bool
-listen(struct worker *w, struct fast *f)
-{
-	char wild[SESSION_INBOX_MAX + 4];
-
-	if (nats_login_inbox(&w->config, f->inbox) != NATS_OK)
-		return false;
-	text_format(wild, sizeof(wild), "%s.>", f->inbox);
-	return natsConnection_SubscribeSync(&f->sub, w->session.nc, wild) ==
-	       NATS_OK;
-}
-
 void
 batch_send_fast(struct worker *w, struct operation *op)
 {
@@ -307,7 +295,7 @@ batch_send_fast(struct worker *w, struct operation *op)
 	for (i = 1; i < f.n; i++)
 		(void)operate_next_id(w); /* they follow the first */
 	operate_at(st, f.first);
-	if (listen(w, &f)) {
+	if (session_listen(&w->session, &f.sub, f.inbox) == 0) {
 		tell_batch(w, &f);
 		tell_begun(w, &f);
 		send_all(w, &f);

@@ -32,6 +32,8 @@ struct waiting {
 	struct taken *list;
 	uint32_t n, room;
 	uint64_t begun_ns;
+	char relay[64]; /* a mirror that is none of the run's; "": there is none
+			 */
 	bool is_silent; /* somebody did not answer the last time */
 };
 
@@ -185,8 +187,7 @@ look_at_part(struct waiting *g, const struct worker_target *copy,
     const cJSON *info, const cJSON *part)
 {
 	const char *name = json_text(part, "name");
-	char relay[64];
-	bool is_relayed = mirror_relay(g->w, relay) && strcmp(name, relay) == 0;
+	bool is_relayed = name[0] != '\0' && strcmp(name, g->relay) == 0;
 	const struct worker_target *origin =
 	    is_relayed ? target_of(g->w, 0)
 		       : target_find(g->w, name, strlen(name));
@@ -293,8 +294,9 @@ wait_until_caught_up(struct worker *w)
 	struct waiting g = {.w = w, .begun_ns = clock_mono_ns()};
 	struct backoff b = {.step = FIRST_STEP};
 	bool is_prolonged = false;
-	char relay[64];
 
+	if (!mirror_relay(w, g.relay))
+		g.relay[0] = '\0';
 	g.room = (uint32_t)(o->copies * o->store.streams);
 	g.list = calloc(g.room, sizeof(*g.list));
 	if (g.list == NULL)
@@ -302,7 +304,7 @@ wait_until_caught_up(struct worker *w)
 	while (!look_at_all(&g) && is_hope(&g)) {
 		if (!is_prolonged)
 			limit_prove(w,
-			    mirror_relay(w, relay) ? 2 * STALL_NS : STALL_NS,
+			    g.relay[0] != '\0' ? 2 * STALL_NS : STALL_NS,
 			    "a copy lacks messages");
 		is_prolonged = true;
 		session_backoff(&b, &w->child);
