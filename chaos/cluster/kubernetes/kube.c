@@ -368,6 +368,18 @@ add_headers(
 	transfer_add_header(t, "Expect:");
 }
 
+bool
+kube_is_refusal(int status)
+{
+	return status >= 400 && status < 500 && status != 429; /* too many */
+}
+
+bool
+kube_is_deleted(int status)
+{
+	return (status >= 200 && status < 300) || status == 404;
+}
+
 int
 kube_request(struct kube *k, const struct kube_ask *ask)
 {

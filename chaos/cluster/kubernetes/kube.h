@@ -78,6 +78,13 @@ const char *kube_socket(const struct kube *);
 /* Ask something. 0 or -errno; done is called later, never from here. */
 int kube_request(struct kube *, const struct kube_ask *);
 
+/*
+ * Of the status of an answer: the API will not do it, and asking again will not
+ * help; or what was to be deleted is, or has been.
+ */
+bool kube_is_refusal(int status);
+bool kube_is_deleted(int status);
+
 /* Requests of this arg that are open go on, but their done is not called. */
 void kube_forget(struct kube *, const void *arg);
 

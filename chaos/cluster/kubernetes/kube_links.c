@@ -103,16 +103,6 @@ cut_off(const struct kube_links *l, unsigned n)
 }
 
 /*
- * True when the API says that it will not do it, and asking again will not
- * help.
- */
-static bool
-is_refused(int status)
-{
-	return status >= 400 && status < 500 && status != 429;
-}
-
-/*
  * True when the API says, in one of several ways, that the pod is gone or is
  * another one now.
  */
@@ -133,7 +123,7 @@ note_failure(struct cluster *c, const char *what, int status, const char *body)
 	if (!l->is_failure_told)
 		log_warn("%s (%d): %s", what, status, said);
 	l->has_failed = l->is_failure_told = true;
-	if (!is_refused(status) || cut_off(l, c->n) == 0)
+	if (!kube_is_refusal(status) || cut_off(l, c->n) == 0)
 		return;
 	/* The fault is told that it failed, so nothing may be cut later. */
 	kube_site_refused(c, cut_off(l, c->n), status, body);
@@ -216,7 +206,7 @@ made(void *arg, int status, const char *body)
 	 * Unless it was clearly refused, the policy may exist and must be
 	 * removed later.
 	 */
-	if (is_refused(status))
+	if (kube_is_refusal(status))
 		p->name[0] = '\0';
 	note_failure(p->c, "no NetworkPolicy could be made", status, body);
 }
@@ -228,7 +218,7 @@ removed(void *arg, int status, const char *body)
 	struct kube_links *l = links_of(p->c);
 
 	l->open--;
-	if ((status >= 200 && status < 300) || status == 404)
+	if (kube_is_deleted(status))
 		p->name[0] = '\0';
 	else
 		note_failure(

@@ -29,7 +29,7 @@ undo(struct cluster *c, struct kube_ask *ask)
 {
 	char *answer = NULL;
 	int status = kube_site_ask(c, ask, &answer);
-	bool ok = (status >= 200 && status < 300) || status == 404;
+	bool ok = kube_is_deleted(status);
 
 	if (!ok) {
 		kube_site_explain(c, "cannot take away what a partition left",

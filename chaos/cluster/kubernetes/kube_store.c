@@ -16,14 +16,11 @@
 #include "proto/base/text.h"
 #include "proto/child.h"
 
-#define TRY_NS	    CLOCK_S
-#define PAGE	    "/jsz?accounts=true&streams=true&config=true"
-#define LEAST	    3 /* replicas, one of which may be lost */
-#define GONE	    404
-#define CONFLICT    409 /* there is another one of the name */
-#define TOO_MANY    429
-#define SERVER_FAIL 500
-#define RESTORE_NS  (20 * CLOCK_S)
+#define TRY_NS	   CLOCK_S
+#define PAGE	   "/jsz?accounts=true&streams=true&config=true"
+#define LEAST	   3   /* replicas, one of which may be lost */
+#define CONFLICT   409 /* there is another one of the name */
+#define RESTORE_NS (20 * CLOCK_S)
 
 /* Ask a server for a page. The caller deletes it; NULL if it has none. */
 static cJSON *
@@ -122,7 +119,6 @@ int
 kube_store_empty(struct cluster *c, unsigned node)
 {
 	const struct kubernetes *k = c->state;
-
 	enum kube_store_step step = k->nodes[node - 1].store.step;
 
 	if (step == STORE_IS_NEW)
@@ -140,12 +136,6 @@ tell_doomed(const struct kube_store *s, bool is_spared)
 	ev.u.store_doomed.whole_ns = s->whole_ns;
 	ev.u.store_doomed.spared = is_spared;
 	child_emit(chaos_child(s->cluster->chaos), &ev);
-}
-
-static bool
-is_refusal(int status)
-{
-	return status >= 400 && status < SERVER_FAIL && status != TOO_MANY;
 }
 
 static void
@@ -171,7 +161,7 @@ looked(void *arg, int status, const char *body)
 		s->step = STORE_IS_TO_GO;
 		s->next_ns = 0;
 		tell_doomed(s, false);
-	} else if (is_refusal(status))
+	} else if (kube_is_refusal(status))
 		refuse(s, status, body);
 	cJSON_Delete(o);
 }
@@ -181,14 +171,13 @@ static void
 dropped(void *arg, int status, const char *body)
 {
 	struct kube_store *s = arg;
-	bool is_done = (status >= KUBE_OK && status < 300) || status == GONE ||
-		       status == CONFLICT;
+	bool is_done = kube_is_deleted(status) || status == CONFLICT;
 
 	s->is_asking = false;
 	if (is_done) {
 		s->step = STORE_IS_ENDING;
 		s->next_ns = 0;
-	} else if (is_refusal(status)) {
+	} else if (kube_is_refusal(status)) {
 		tell_doomed(s, true);
 		refuse(s, status, body);
 	}
@@ -231,7 +220,7 @@ read_log(void *arg, int status, const char *body)
 	struct kube_store *s = arg;
 
 	s->is_asking = false;
-	if (is_refusal(status))
+	if (kube_is_refusal(status))
 		say(s, STORE_IS_NEW, "; its log can't be read");
 	if (status != KUBE_OK)
 		return;
@@ -328,19 +317,22 @@ kube_store_step(struct cluster *c)
 	}
 }
 
+/* Its claim is to go, or goes, and its pod was not told to end. */
+static bool
+is_half_lost(const struct kube_store *s)
+{
+	return s->step == STORE_IS_TO_GO || s->step == STORE_IS_ENDING;
+}
+
 void
 kube_store_restore(struct cluster *c)
 {
 	const struct kubernetes *k = c->state;
 	uint64_t deadline = clock_mono_ns() + RESTORE_NS;
-	enum kube_store_step at;
 	unsigned i;
 
 	for (i = 0; i < c->n; i++)
-		do {
-			at = k->nodes[i].store.step;
-			if (at == STORE_IS_TO_GO || at == STORE_IS_ENDING)
-				chaos_wait(c->chaos, 20);
-		} while ((at == STORE_IS_TO_GO || at == STORE_IS_ENDING) &&
-			 clock_mono_ns() < deadline);
+		while (is_half_lost(&k->nodes[i].store) &&
+		       clock_mono_ns() < deadline)
+			chaos_wait(c->chaos, 20);
 }
