@@ -193,14 +193,12 @@ meta_is_whole(const struct cluster *c, unsigned group,
 static void
 look_at_meta(struct groups *s, const struct cluster *c)
 {
-	bool is_whole[CONFIG_NODES_MAX], are_whole = true, is_led;
+	bool are_whole = true, is_led;
 	struct groups_moves moves;
 	unsigned group;
 
-	for (group = 0; cluster_group_size(c, group) > 0; group++) {
-		is_whole[group] = meta_is_whole(c, group, &moves, &is_led);
-		are_whole &= is_whole[group];
-	}
+	for (group = 0; cluster_group_size(c, group) > 0; group++)
+		are_whole &= meta_is_whole(c, group, &moves, &is_led);
 	s->was_whole |= are_whole;
 	while (s->was_whole && group-- > 0)
 		if (!meta_is_whole(c, group, &moves, &is_led))

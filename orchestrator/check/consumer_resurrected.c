@@ -107,13 +107,24 @@ judge_missing(struct check *c, const struct life *f, struct slot *t,
 			"deleted it");
 }
 
+/* Did one server lead it from the one moment to the other, for sure? */
+static bool
+was_led_steadily(
+    struct check *c, const struct life *f, uint64_t from_ns, uint64_t to_ns)
+{
+	char name[CHECK_CONSUMER_MAX];
+
+	check_consumer_name(c, f->stream, f->name, name);
+	return check_steady(c, LEADERS_CONSUMER, name,
+		   life_replicas(f, c->ledger), from_ns, to_ns) == STEADY_YES;
+}
+
 /* It is gone although it was asked for messages shortly before. */
 static void
 judge_unused(struct check *c, const struct life *f, struct slot *t)
 {
 	const struct life_range *r = &f->range;
 	struct check_span span = check_meta_span(c, t->heard_ns);
-	char name[CHECK_CONSUMER_MAX];
 
 	if (t->told_missing || !life_is_certain(f) || f->open.id != 0 ||
 	    f->lost_changes > 0 || r->kinds != 1u << KIND_PULL ||
@@ -122,10 +133,7 @@ judge_unused(struct check *c, const struct life *f, struct slot *t)
 	    c->now_ns + EARLY_NS >= t->heard_ns + r->idle_low)
 		return;
 	t->told_missing = true;
-	check_consumer_name(c, f->stream, f->name, name);
-	span.is_no_proof =
-	    check_steady(c, LEADERS_CONSUMER, name, life_replicas(f, c->ledger),
-		t->heard_ns, t->end_ns) != STEADY_YES;
+	span.is_no_proof = !was_led_steadily(c, f, t->heard_ns, t->end_ns);
 	raise(c, f, ANOMALY_CONSUMER_MISSING, &span,
 	    "is gone, it was asked for messages a shorter time before than it "
 	    "stays unused, and nobody deleted it");
@@ -142,14 +150,10 @@ judge_stays(struct check *c, const struct life *f, struct slot *t,
 	    .stream = f->stream};
 	uint64_t longest_ns = 2 * (f->range.idle_high + TIMER_NS) + GONE_NS;
 	uint64_t to_ns = c->now_ns > KNOWN_NS ? c->now_ns - KNOWN_NS : 0;
-	char name[CHECK_CONSUMER_MAX];
 
 	if (t->told_stays || t->left_ns == 0 || f->range.idle_low == 0 ||
-	    !life_is_certain(f) || m->asked_ns < t->left_ns + longest_ns)
-		return;
-	check_consumer_name(c, f->stream, f->name, name);
-	if (check_steady(c, LEADERS_CONSUMER, name, life_replicas(f, c->ledger),
-		t->left_ns, to_ns) != STEADY_YES)
+	    !life_is_certain(f) || m->asked_ns < t->left_ns + longest_ns ||
+	    !was_led_steadily(c, f, t->left_ns, to_ns))
 		return;
 	t->told_stays = true;
 	check_raise(c, &a,

@@ -51,15 +51,12 @@ complete_at(const struct page *p, const struct card *c)
 static size_t
 gather(const struct page *p, const struct card *c, struct moment *m)
 {
-	const struct stats *s = &p->h->stats;
 	const cJSON *a = c->a;
-	double before = ((double)s->load_ns - (double)s->first_ns) / 1e9;
+	double before = page_load_begins(p);
 	double complete = complete_at(p, c);
 	const cJSON *item, *f, *events = json_get(a, "events");
 	size_t n = 0;
 
-	if (s->load_ns == 0)
-		before = 0;
 	cJSON_ArrayForEach (item, events) {
 		if (n == MOMENTS_MAX - 18)
 			break;

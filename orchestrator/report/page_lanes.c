@@ -142,14 +142,12 @@ write_event(const struct page *p, const struct picture *l, const cJSON *e)
 void
 page_lanes(const struct page *p, const cJSON *anomaly, double complete)
 {
-	const struct stats *s = &p->h->stats;
-	struct picture l = {.complete = complete};
+	struct picture l = {
+	    .before = page_load_begins(p), .complete = complete};
 	const cJSON *e, *events = json_get(anomaly, "events");
 	double bottom;
 	unsigned i;
 
-	if (s->load_ns != 0)
-		l.before = ((double)s->load_ns - (double)s->first_ns) / 1e9;
 	if (!look_at(&l, events))
 		return;
 	fprintf(p->out,

@@ -102,6 +102,16 @@ page_fault(const struct page *p, double number)
 	return NULL;
 }
 
+double
+page_load_begins(const struct page *p)
+{
+	const struct stats *s = &p->h->stats;
+
+	return s->load_ns != 0
+		   ? ((double)s->load_ns - (double)s->first_ns) / 1e9
+		   : 0;
+}
+
 void
 page_role(const struct page *p, double source)
 {

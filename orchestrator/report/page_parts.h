@@ -34,6 +34,13 @@ void page_count(const struct page *, double);
 void page_ms(const struct page *, double ms);
 void page_span(const struct page *, double s);
 
+/*
+ * So many seconds after the history the load began; 0 without a load. Events
+ * of the tree have their times since the history began, all else since the
+ * load.
+ */
+double page_load_begins(const struct page *);
+
 /* The role and number of the process that is this source. */
 void page_role(const struct page *, double source);
 

@@ -219,6 +219,18 @@ kept(void **state)
 		play(&rows[i]);
 }
 
+/* A stream that drops what is acked, with a consumer that all replicas know. */
+static void
+begin_held(struct churn_story *s, uint8_t retention)
+{
+	churn_begin(s);
+	store_retain(&s->store, retention);
+	store_purge(&s->store, 40);
+	churn_create(s);
+	tell_held(s);
+	churn_pass(s, 10 * CLOCK_S);
+}
+
 /* A server that joins, or comes back with nothing, may not know a consumer. */
 static void
 newcomer(void **state)
@@ -230,12 +242,7 @@ newcomer(void **state)
 
 	(void)state;
 	for (i = 0; i < 6; i++) {
-		churn_begin(&s);
-		store_retain(&s.store, INTEREST);
-		store_purge(&s.store, 40);
-		churn_create(&s);
-		tell_held(&s);
-		churn_pass(&s, 10 * CLOCK_S);
+		begin_held(&s, INTEREST);
 		tell_planned(&s, modes[i / 2]);
 		if (i % 2 == 1)
 			tell_healed(&s);
@@ -260,12 +267,7 @@ on_its_way(void **state)
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		churn_begin(&s);
-		store_retain(&s.store, INTEREST);
-		store_purge(&s.store, 40);
-		churn_create(&s);
-		tell_held(&s);
-		churn_pass(&s, 10 * CLOCK_S);
+		begin_held(&s, INTEREST);
 		terms = store_terms(&s.store, 1);
 		store_sent(&s.store, &terms);
 		if (i == 1) /* it was stored before */
@@ -325,12 +327,7 @@ drained(void **state)
 
 	(void)state;
 	for (i = 0; i < 6; i++) {
-		churn_begin(&s);
-		store_retain(&s.store, i < 3 ? QUEUE : INTEREST);
-		store_purge(&s.store, 40);
-		churn_create(&s);
-		tell_held(&s);
-		churn_pass(&s, 10 * CLOCK_S);
+		begin_held(&s, i < 3 ? QUEUE : INTEREST);
 		store_publish_many(&s.store, 40, 1);
 		store_drop(&s.store, TOLD, 80);
 		if (i % 3 != 0)
