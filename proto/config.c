@@ -335,11 +335,17 @@ config_extras(const struct run_config *c, const char *scope,
 	return 0;
 }
 
+bool
+config_has_load(const struct run_config *c)
+{
+	return strcmp(c->test, "none") != 0;
+}
+
 void
 config_stream_prefix(const struct run_config *c, char *out, size_t size)
 {
 	out[0] = '\0';
-	if (strcmp(c->test, "none") != 0)
+	if (config_has_load(c))
 		text_add(out, size, "NB_%llX_", (unsigned long long)c->run);
 }
 

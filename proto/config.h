@@ -162,6 +162,9 @@ void config_hide_password(char *urls);
  */
 uint64_t config_settle_ns(const struct run_config *);
 
+/* Is there a load? The test none has none: servers alone. */
+bool config_has_load(const struct run_config *);
+
 /*
  * Does a mode of --mayhem send whole configurations of streams? It would put
  * back what somebody else changes meanwhile.

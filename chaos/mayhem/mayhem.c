@@ -526,8 +526,7 @@ mayhem_check_streams(const struct run_config *c, const char *mode, char *why)
 {
 	const struct cluster_ops *driver = cluster_find(c->cluster);
 
-	if (strcmp(c->test, "none") == 0 ||
-	    strcmp(c->test, "add-remove-streams") == 0) {
+	if (!config_has_load(c) || strcmp(c->test, "add-remove-streams") == 0) {
 		text_format(why, OPTION_WHY_MAX,
 		    "test %s has no streams that stay", c->test);
 		return -EINVAL;

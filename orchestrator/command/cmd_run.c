@@ -214,7 +214,7 @@ static void
 greet(const struct run *r)
 {
 	const struct run_config *c = &r->config;
-	bool is_idle = strcmp(c->test, "none") == 0;
+	bool is_idle = !config_has_load(c);
 
 	fprintf(stderr,
 	    "natsburn %s: %s%s%smayhem %s, cluster %s, seed %llu\n"

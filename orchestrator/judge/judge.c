@@ -1025,8 +1025,7 @@ reason_dropped(const struct facts *f, struct judge_result *r)
 bool
 judge_worked_since_idle(const struct judge *j)
 {
-	return j->faults.applied_idle == 0 ||
-	       strcmp(j->config.test, "none") == 0 ||
+	return j->faults.applied_idle == 0 || !config_has_load(&j->config) ||
 	       j->facts.last_ok_ns > j->faults.idle_to_ns;
 }
 
@@ -1041,7 +1040,7 @@ reasons_faults(const struct judge *j, struct judge_result *r)
 
 	if (j->faults.applied == 0)
 		reason(r, "no fault took effect");
-	else if (strcmp(j->config.test, "none") == 0)
+	else if (!config_has_load(&j->config))
 		return;
 	else if (j->faults.applied > j->faults.applied_idle) {
 		if (f->ok_under_fault == 0)
@@ -1068,7 +1067,7 @@ reasons_idle(const struct judge *j, struct judge_result *r)
 {
 	uint64_t silent_ns = j->facts.silent_ns[1] - j->facts.silent_ns[0];
 
-	if (strcmp(j->config.test, "none") != 0 && j->facts.ok_ops == 0)
+	if (config_has_load(&j->config) && j->facts.ok_ops == 0)
 		reason(r, "no operation succeeded");
 	if (strcmp(j->config.mayhem, "none") != 0)
 		reasons_faults(j, r);
@@ -1084,7 +1083,7 @@ reasons_inconclusive(
     const struct judge *j, struct judge_result *r, bool is_over)
 {
 	const struct facts *f = &j->facts;
-	bool has_load = strcmp(j->config.test, "none") != 0;
+	bool has_load = config_has_load(&j->config);
 	const struct ledger_stream *s = uncompared_stream(j);
 	uint64_t stream;
 

@@ -94,13 +94,6 @@ add_counts(char *line, size_t size, const struct stats *s)
 	}
 }
 
-/* Servers alone (cluster up, the test none) have no rounds to count. */
-static bool
-has_rounds(const struct run *r)
-{
-	return strcmp(r->config.test, "none") != 0;
-}
-
 /* For logs: the same fields in every line of a test. */
 static void
 compose_plain(char *line, size_t size, struct progress *p, const struct run *r,
@@ -111,7 +104,7 @@ compose_plain(char *line, size_t size, struct progress *p, const struct run *r,
 	line[0] = '\0';
 	text_add(line, size, "%-6s %5.1fs", phase_name(r->phase),
 	    load_seconds(s, now));
-	if (has_rounds(r))
+	if (config_has_load(&r->config))
 		text_add(line, size, "  %llu rounds (%.0f/s)",
 		    (unsigned long long)s->rounds, rate_since(p, s, now));
 	add_counts(line, size, s);
@@ -214,7 +207,7 @@ compose_line(
 	put(l, TERM_PLAIN, "  ");
 	put(l, p->anomalies > 0 ? TERM_RED : TERM_GREEN, "anomalies %llu",
 	    (unsigned long long)p->anomalies);
-	if (has_rounds(r))
+	if (config_has_load(&r->config))
 		put(l, TERM_PLAIN, "  %llu rounds, %.0f/s",
 		    (unsigned long long)s->rounds, rate_since(p, s, now));
 	put_left(l, r, now);

@@ -184,7 +184,7 @@ on_up(struct run *r)
 	char urls[CONFIG_NODES_MAX * 64];
 
 	servers_write(r);
-	if (strcmp(r->config.test, "none") != 0)
+	if (config_has_load(&r->config))
 		return;
 	servers_urls(r, urls, sizeof(urls));
 	progress_say(

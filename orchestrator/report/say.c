@@ -219,7 +219,7 @@ say_figures(const struct history *h, const struct term *t, FILE *out)
 
 	if (s->load_ns == 0)
 		return;
-	if (strcmp(judge_config(h->judge)->test, "none") == 0) {
+	if (!config_has_load(judge_config(h->judge))) {
 		fprintf(out, "  time        %.1f s, no load\n", load);
 	} else {
 		fprintf(out, "  rounds      %llu in %.1f s (%.0f/s)\n",
@@ -259,8 +259,7 @@ say_checks(const struct history *h, FILE *out)
 	unsigned holds = 0, others = 0;
 	char names[NAMES_MAX] = "";
 
-	if (!h->result.is_whole ||
-	    strcmp(judge_config(h->judge)->test, "none") == 0)
+	if (!h->result.is_whole || !config_has_load(judge_config(h->judge)))
 		return;
 	for (c = check_table; *c != NULL; c++) {
 		holds += strcmp(report_check_says(h, *c), "holds") == 0;
@@ -354,7 +353,7 @@ pass_words(const struct history *h, char words[REPORT_WORDS_MAX])
 
 	for (c = check_table; *c != NULL; c++, all++)
 		holds += strcmp(report_check_says(h, *c), "holds") == 0;
-	if (strcmp(config->test, "none") != 0)
+	if (config_has_load(config))
 		text_format(words, REPORT_WORDS_MAX,
 		    "%u checks hold, %u were not exercised", holds,
 		    all - holds);
